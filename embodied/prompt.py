@@ -1,0 +1,67 @@
+"""A prompt is a multimodal sentence: text, images, object slots and state vectors in reading order (PaLM-E, section 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from envs.interface import Box
+
+MAX_OBJECTS = 12
+"""Most object slots that one prompt names; `obj_1` .. `obj_12` are tokens of every processor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A whole camera image; it becomes a grid of soft tokens."""
+
+    camera: str
+    pixels: np.ndarray  # uint8[H, W, 3]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One object in sight: its masked crop and its measured geometry; written `<obj_j>`, referred to as `obj_j`."""
+
+    crop: np.ndarray  # uint8[S, S, 3], zero outside the object's mask
+    box: Box  # measured from depth, world frame
+    camera: str = "front"
+    pixel: tuple[int, int] = (0, 0)  # column, row of a pixel inside the object's mask in `camera`
+    area_px: int = 0  # pixels of its mask, all cameras
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """The place of one slot in the sentence. index: 1-based, so that `obj_{index}` names it."""
+
+    index: int
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state vector, float32[K]: proprioception or the privileged ablation."""
+
+    vector: np.ndarray
+
+
+Segment = Text | Image | Entity | State
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    text: str
+    token_ids: tuple[int, ...]
+    log_probs: tuple[float, ...]  # of each token, after the mask
+    is_constrained: bool

@@ -1,0 +1,173 @@
+"""The records that the world and the mind exchange; numpy only.
+
+SI units; quaternions are x y z w; everything is in the world frame unless its name says otherwise. The world frame
+has x away from the robot's base, y to the robot's left, z up, and z = 0 at the table top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+TASK_IDS = {
+    "put_in_bowl": "embodied/PutInBowl-v0",
+    "stack": "embodied/Stack-v0",
+    "sort": "embodied/Sort-v0",
+    "tower": "embodied/Tower-v0",
+    "unblock": "embodied/Unblock-v0",
+}
+"""Task name -> gymnasium id of its skill-level environment (the joint-level id reads ``embodied/PutInBowlJoint-v0``)."""
+
+SEED_RANGES = {"train": range(0, 1_000_000), "validation": range(1_000_000, 2_000_000), "test": range(2_000_000, 3_000_000)}
+"""Disjoint seeds of each split: the one place where they are declared."""
+
+YAW_STEP_RAD = np.pi / 90.0
+"""Angular resolution of the rectangle that `Box.from_points` fits: 2 degrees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A calibrated pinhole camera, OpenCV axes (x right, y down, z forward).
+
+    intrinsics: float64[3, 3], pixels. pose: float64[4, 4], camera in world, metres.
+    """
+
+    intrinsics: np.ndarray
+    pose: np.ndarray
+
+    def lift(self, depth: np.ndarray) -> np.ndarray:
+        """World points of a depth image.
+
+        depth: float32[H, W], metres along the optical axis, 0 = no return (its point is then the camera's own place).
+        Returns float64[H, W, 3], metres.
+        """
+        rows, columns = np.indices(depth.shape, dtype=np.float64)
+        x = (columns + 0.5 - self.intrinsics[0, 2]) / self.intrinsics[0, 0]
+        y = (rows + 0.5 - self.intrinsics[1, 2]) / self.intrinsics[1, 1]
+        rays = np.stack([x, y, np.ones_like(x)], axis=-1)
+        return (rays * depth[..., None].astype(np.float64)) @ self.pose[:3, :3].T + self.pose[:3, 3]
+
+    def project(self, points: np.ndarray) -> np.ndarray:
+        """Pixels (column, row; the centre of the first pixel is 0.5, 0.5) of world points float[..., 3]."""
+        local = (np.asarray(points) - self.pose[:3, 3]) @ self.pose[:3, :3]
+        uv = local @ self.intrinsics.T
+        return uv[..., :2] / uv[..., 2:3]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An upright box: centre (x, y, z) m, full size (x, y, z) m before turning, yaw rad about z in [-pi/4, pi/4)."""
+
+    center: tuple[float, float, float]
+    size: tuple[float, float, float]
+    yaw: float = 0.0
+
+    @property
+    def top_z_m(self) -> float:
+        return self.center[2] + self.size[2] / 2
+
+    @property
+    def bottom_z_m(self) -> float:
+        return self.center[2] - self.size[2] / 2
+
+    def as_vector(self) -> np.ndarray:
+        """float32[7]: centre, size, yaw."""
+        return np.array([*self.center, *self.size, self.yaw], dtype=np.float32)
+
+    @classmethod
+    def from_vector(cls, vector: np.ndarray) -> Box:
+        values = [float(v) for v in vector]
+        return cls(tuple(values[:3]), tuple(values[3:6]), values[6])
+
+    @classmethod
+    def from_points(cls, points: np.ndarray) -> Box:
+        """The smallest upright box around measured points float[P, 3], metres; yaw from the least-area rectangle.
+
+        Raises ValueError when there is no finite point.
+        """
+        points = np.asarray(points, dtype=np.float64)
+        points = points[np.isfinite(points).all(axis=-1)]
+        if len(points) == 0:
+            raise ValueError("Box.from_points: expected at least one finite point, got none; drop empty objects first")
+        yaw = _least_area_yaw(points[:, :2])
+        turned = points[:, :2] @ _turn(yaw)
+        low, high = turned.min(axis=0), turned.max(axis=0)
+        x, y = _turn(yaw) @ ((low + high) / 2)
+        z_low, z_high = points[:, 2].min(), points[:, 2].max()
+        size = (high[0] - low[0], high[1] - low[1], z_high - z_low)
+        return cls((float(x), float(y), float((z_low + z_high) / 2)), tuple(float(s) for s in size), float(yaw))
+
+
+def _turn(yaw: float) -> np.ndarray:
+    """float64[2, 2] whose columns are the axes of a frame turned by yaw."""
+    c, s = np.cos(yaw), np.sin(yaw)
+    return np.array([[c, -s], [s, c]])
+
+
+def _least_area_yaw(xy: np.ndarray) -> float:
+    """Yaw in [-pi/4, pi/4) of the least-area rectangle around float[P, 2] points."""
+    yaws = np.arange(-np.pi / 4, np.pi / 4 - 1e-9, YAW_STEP_RAD)
+    axes = np.stack([np.cos(yaws), np.sin(yaws)]), np.stack([-np.sin(yaws), np.cos(yaws)])
+    area = np.ptp(xy @ axes[0], axis=0) * np.ptp(xy @ axes[1], axis=0)
+    return float(yaws[int(np.argmin(area))])
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a robot has: images, depth, calibration, proprioception. A typed view of the gymnasium Dict observation."""
+
+    rgb: Mapping[str, np.ndarray]  # camera -> uint8[H, W, 3]
+    depth: Mapping[str, np.ndarray]  # camera -> float32[H, W], metres along the optical axis; 0 = no return
+    cameras: Mapping[str, Camera]
+    joint_pos: np.ndarray  # float64[J], rad or m
+    tool_pose: np.ndarray  # float64[7]: position m, quaternion
+    gripper_width_m: float
+    time_s: float  # simulated: steps / physics_hz
+    entities: Mapping[str, np.ndarray] = field(default_factory=dict)  # privileged, empty unless asked for
+
+    @classmethod
+    def from_dict(cls, observation: Mapping[str, Any]) -> Observation:
+        """The typed view of what `SkillEnv.reset`/`step` return."""
+        cameras = {name: Camera(np.asarray(c["intrinsics"]), np.asarray(c["pose"]))
+                   for name, c in observation["cameras"].items()}
+        return cls(rgb=dict(observation["rgb"]), depth=dict(observation["depth"]), cameras=cameras,
+                   joint_pos=np.asarray(observation["joint_pos"]), tool_pose=np.asarray(observation["tool_pose"]),
+                   gripper_width_m=float(observation["gripper_width_m"][0]), time_s=float(observation["time_s"][0]),
+                   entities=dict(observation.get("entities", {})))
+
+
+@dataclass(frozen=True, slots=True)
+class Referent:
+    """What an argument of a skill means: words, and where it was measured (a box, or a pixel of one camera)."""
+
+    words: str
+    box: Box | None = None
+    camera: str | None = None
+    pixel: tuple[int, int] | None = None  # column, row
+
+
+@dataclass(frozen=True, slots=True)
+class SkillCall:
+    skill: str  # a name declared in envs.skills.signatures
+    arguments: tuple[Referent | str | float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    status: Literal["done", "failed", "timeout", "refused"]
+    reason: str  # a clause a language model can read: "the gripper closed on nothing"
+    duration_s: float  # simulated
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    before: Observation
+    call: SkillCall
+    outcome: Outcome
+    after: Observation
+    reward: float  # change of task progress; an episode sums to its final progress
+    terminated: bool
+    truncated: bool

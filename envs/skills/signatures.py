@@ -1,0 +1,38 @@
+"""Every skill, declared once: the grammar, the decoding mask, the prompt and the action space are made from this table.
+
+Imports nothing of the project.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+ParameterKind = Literal["object"]
+"""What a parameter may be: "object" is anything in sight that the plan refers to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    name: str
+    kind: ParameterKind
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    name: str
+    parameters: tuple[Parameter, ...]
+    meaning: str  # one clause for people and language models
+
+
+_OBJECT, _CONTAINER, _BASE, _NEIGHBOUR = (Parameter(n, "object") for n in ("object", "container", "base", "neighbour"))
+
+SIGNATURES = MappingProxyType({s.name: s for s in (
+    Signature("pick", (_OBJECT,), "grasp the object from above and lift it"),
+    Signature("place_in", (_CONTAINER,), "let go of the held object inside the container"),
+    Signature("place_on", (_BASE,), "set the held object down on top of the base"),
+    Signature("put_down_beside", (_NEIGHBOUR,), "set the held object down on a free place of the table near the neighbour"),
+    Signature("home", (), "move the arm out of the cameras' view"),
+)})
+"""Skill name -> signature, in the order of the skill-level action space."""
