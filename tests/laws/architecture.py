@@ -1,0 +1,40 @@
+"""The import law and the homes of libraries, kept as data; `test_imports.py` reads the syntax trees against it."""
+
+from __future__ import annotations
+
+MAY_IMPORT: dict[str, list[str]] = {
+    "envs.interface": [],
+    "envs.world": ["envs.interface"],
+    "envs.robots": ["envs.world", "envs.interface"],
+    "envs.sensors": ["envs.world", "envs.robots", "envs.interface"],
+    "envs.skills": ["envs.robots", "envs.world", "envs.sensors", "envs.interface"],
+    "envs.tasks": ["envs.world", "envs.interface"],
+    "envs.experts": ["envs.tasks", "envs.world", "envs.skills.signatures", "envs.interface"],
+    "envs.joint_env": ["envs.robots", "envs.sensors", "envs.tasks", "envs.world", "envs.interface"],
+    "envs.skill_env": ["envs.joint_env", "envs.experts", "envs.robots", "envs.sensors", "envs.skills", "envs.tasks",
+                       "envs.world", "envs.interface"],
+    "embodied.compat": [],
+    "embodied.prompt": ["envs.interface"],
+    "embodied.models": ["embodied.compat", "embodied.prompt", "envs.interface"],
+    "embodied.planning": ["embodied.prompt", "envs.interface", "envs.skills.signatures"],
+    "embodied.data": ["embodied.planning", "embodied.prompt", "envs.interface"],
+    "embodied.agents": ["embodied.models", "embodied.planning", "embodied.prompt", "envs.interface"],
+    "embodied.training": ["embodied.agents", "embodied.data", "embodied.models", "embodied.planning", "embodied.prompt"],
+    "embodied.evaluation": ["embodied.agents", "embodied.data", "embodied.planning", "envs.interface"],
+    "embodied.distributed": ["embodied.training", "embodied.evaluation", "embodied.agents", "embodied.data",
+                             "embodied.planning", "embodied.models", "embodied.prompt", "envs.interface"],
+    "embodied.cli": ["*"],
+}
+"""Room -> the rooms it may import, beside itself. `envs.skills.signatures` and `envs.interface` import nothing of ours."""
+
+HOME: dict[str, list[str]] = {
+    "pybullet": ["envs.world"],
+    "pybullet_data": ["envs.world"],
+    "timm": ["embodied.models.vision"],
+    "ray": ["embodied.distributed", "embodied.cli.doctor"],
+    "hydra": ["embodied.cli"],
+}
+"""Library -> the only modules that may import it."""
+
+TORCH_FREE = ["envs", "embodied.prompt", "embodied.planning"]
+TORCH_ALLOWED = ["embodied.planning.constrain"]
