@@ -1,0 +1,226 @@
+"""Plans as data, and the small language in which a model writes them: `pick(obj_3); place_in(obj_5); done()`."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+from embodied.planning.percept import Percept, clean_instruction, write_prompt
+from embodied.prompt import MAX_OBJECTS, Completion, Slot
+from envs.interface import Referent, SkillCall
+from envs.skills.signatures import SIGNATURES
+
+__all__ = ["LOCATION_BINS", "MAX_CALLS", "Percept", "Plan", "PlanError", "clause", "clean_instruction", "describe",
+           "ground", "location_of", "locations_of", "object_names", "parse", "write", "write_prompt"]
+
+MAX_CALLS = 64
+MAX_BYTES = 16 * 1024
+LOCATION_BINS = 64
+"""Columns and rows into which the front image is cut for location tokens `<loc_0>` .. `<loc_63>`."""
+
+REASON_CHARACTERS = "A-Za-z0-9 ,'-"
+REASON_LIMIT = 80
+
+_CALL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\(([^()]*)\)")
+_SEPARATOR = re.compile(r"; ?")
+_LOCATION = re.compile(r"<loc_(0|[1-9][0-9]{0,3})><loc_(0|[1-9][0-9]{0,3})>")
+_REFUSAL = re.compile(rf"refuse\(([{REASON_CHARACTERS}]{{1,{REASON_LIMIT}}})\)")
+
+
+class PlanError(ValueError):
+    """A text that is not a plan; the message is a clause for people and language models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do next: skill calls (none = all is done), or a refusal. Two plans are equal when they do the same."""
+
+    calls: tuple[SkillCall, ...]
+    refusal: str | None = None  # a clause for people: "I see no purple block"
+    text: str = field(default="", compare=False)  # what the model wrote
+    completion: Completion | None = field(default=None, compare=False)  # for reinforcement learning
+    thinking_s: float = field(default=0.0, compare=False)
+    percept: Percept | None = field(default=None, compare=False)
+    hint: str = field(default="", compare=False)  # help for people after a refusal: what would be understood
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the plan says that nothing is left to do."""
+        return not self.calls and self.refusal is None
+
+
+def object_names(count: int) -> tuple[str, ...]:
+    """("obj_1", .., "obj_count")."""
+    if not 0 <= count <= MAX_OBJECTS:
+        raise ValueError(f"object_names: expected 0 to {MAX_OBJECTS} objects, got {count}; keep the largest ones")
+    return tuple(f"obj_{j}" for j in range(1, count + 1))
+
+
+def location_of(column: int, row: int) -> str:
+    """The two location tokens of a bin: `<loc_12><loc_40>`."""
+    return f"<loc_{column}><loc_{row}>"
+
+
+def locations_of(pixel: tuple[int, int], width_px: int, height_px: int, bins: int = LOCATION_BINS) -> str:
+    """The two location tokens of a pixel (column, row) of an image."""
+    return location_of(pixel[0] * bins // width_px, pixel[1] * bins // height_px)
+
+
+def clause(text: str) -> str:
+    """The text as a refusal's reason can carry it: allowed characters only, at most `REASON_LIMIT` of them."""
+    kept = re.sub(rf"[^{REASON_CHARACTERS}]+", " ", text)
+    return " ".join(kept.split())[:REASON_LIMIT].strip() or "I cannot do that"
+
+
+def write(plan: Plan) -> str:
+    """The text of a plan; raises PlanError for a refusal with characters that the language lacks."""
+    if plan.refusal is not None:
+        text = f"refuse({plan.refusal})"
+        if plan.calls or not _REFUSAL.fullmatch(text):
+            raise PlanError(f"a refusal has no calls and a reason of 1 to {REASON_LIMIT} characters "
+                            f"[{REASON_CHARACTERS}], got {plan.refusal!r}; pass it through clause()")
+        return text
+    return "; ".join([*map(_write_call, plan.calls), "done()"])
+
+
+def _write_call(call: SkillCall) -> str:
+    words = (a.words if isinstance(a, Referent) else str(a) for a in call.arguments)
+    return f"{call.skill}({', '.join(words)})"
+
+
+def parse(text: str, *, objects: int | Collection[str], locations: int = 0, max_calls: int = MAX_CALLS) -> Plan:
+    """The plan that a text says, its referents ungrounded (words only).
+
+    objects: how many slots the prompt named, or the names that may be used. locations: how many location bins an
+    image-seeing model may point with, 0 = none. Raises PlanError, never anything else, for any other text.
+    """
+    body = _printable(text)
+    if body.startswith("refuse("):
+        return _parse_refusal(body, text)
+    names = object_names(objects) if isinstance(objects, int) else tuple(objects)
+    calls = [_read_call(skill, argument, names, locations) for skill, argument in _split(body, max_calls)]
+    return Plan(tuple(calls), text=text)
+
+
+def _printable(text: str) -> str:
+    """The text without its outer spaces and line ends, when it is short and plain ASCII."""
+    if len(text) > MAX_BYTES:
+        raise PlanError(f"a plan has at most {MAX_BYTES} characters, got {len(text)}")
+    if not text.isascii():
+        odd = next(c for c in text if not c.isascii())
+        raise PlanError(f"a plan is plain ASCII, got the character U+{ord(odd):04X}")
+    return text.strip(" \n")
+
+
+def _parse_refusal(body: str, text: str) -> Plan:
+    match = _REFUSAL.fullmatch(body)
+    if match is None:
+        raise PlanError(f"a refusal is refuse(reason), alone, with 1 to {REASON_LIMIT} characters, got {_short(body)}")
+    return Plan((), refusal=match[1], text=text)
+
+
+def _split(body: str, max_calls: int) -> list[tuple[str, str]]:
+    """(skill, argument text) of each call before `done()`."""
+    calls, at = [], 0
+    while (match := _CALL.match(body, at)) is not None:
+        at = match.end()
+        if match[0] == "done()":
+            return _closed(calls, body[at:])
+        calls.append((match[1], match[2]))
+        if len(calls) > max_calls:
+            raise PlanError(f"a plan has at most {max_calls} calls")
+        separator = _SEPARATOR.match(body, at)
+        if separator is None:
+            break
+        at = separator.end()
+    raise PlanError(f"a plan is calls joined by '; ' and closed by done(), reading stopped at {_short(body[at:])}")
+
+
+def _closed(calls: list[tuple[str, str]], rest: str) -> list[tuple[str, str]]:
+    if rest:
+        raise PlanError(f"nothing may follow done(), got {_short(rest)}")
+    return calls
+
+
+def _read_call(skill: str, argument: str, names: Sequence[str], locations: int) -> SkillCall:
+    if skill not in SIGNATURES:
+        raise PlanError(f"there is no skill {_short(skill)}{_nearest(skill, [*SIGNATURES, 'done', 'refuse'])}")
+    arguments = argument.split(", ") if argument else []
+    expected = len(SIGNATURES[skill].parameters)
+    if len(arguments) != expected:
+        raise PlanError(f"{skill} takes {expected} argument{'s' * (expected != 1)}, got {len(arguments)}")
+    return SkillCall(skill, tuple(_read_referent(a, names, locations) for a in arguments))
+
+
+def _read_referent(words: str, names: Sequence[str], locations: int) -> Referent:
+    if words in names or (locations and _is_location(words, locations)):
+        return Referent(words)
+    raise PlanError(f"there is no object {_short(words)}, the names are {', '.join(names) or 'none'}")
+
+
+def _is_location(words: str, bins: int) -> bool:
+    match = _LOCATION.fullmatch(words)
+    return match is not None and max(int(match[1]), int(match[2])) < bins
+
+
+def _nearest(word: str, names: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word, names, n=1)
+    return f", did you mean {near[0]!r}" if near else f", the names are {', '.join(names)}"
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def ground(plan: Plan, percept: Percept, *, bins: int = LOCATION_BINS) -> Plan:
+    """The same plan with every referent told where it was measured: `obj_j` by its slot, a location by its pixel."""
+    calls = tuple(SkillCall(call.skill, tuple(_ground(a, percept, bins) for a in call.arguments))
+                  for call in plan.calls)
+    return replace(plan, calls=calls, percept=percept)
+
+
+def _ground(argument: Referent | str | float, percept: Percept, bins: int) -> Referent | str | float:
+    if not isinstance(argument, Referent):
+        return argument
+    location = _LOCATION.fullmatch(argument.words)
+    if location is not None:
+        return _point_at(argument.words, (int(location[1]), int(location[2])), percept, bins)
+    slot = percept.slots[int(argument.words.removeprefix("obj_")) - 1]
+    return refer(argument.words, slot)
+
+
+def refer(words: str, slot: Slot) -> Referent:
+    """A referent that says where the slot was measured."""
+    return Referent(words, box=slot.box, camera=slot.camera, pixel=slot.pixel)
+
+
+def _point_at(words: str, at: tuple[int, int], percept: Percept, bins: int) -> Referent:
+    """The referent at the middle of a location bin (column, row) of the percept's image."""
+    height_px, width_px = percept.image.pixels.shape[:2]
+    pixel = (2 * at[0] + 1) * width_px // (2 * bins), (2 * at[1] + 1) * height_px // (2 * bins)
+    return Referent(words, camera=percept.image.camera, pixel=pixel)
+
+
+def describe(plan: Plan) -> str:
+    """The plan for people: numbered steps, "nothing left to do", or why not."""
+    if plan.refusal is not None:
+        return f"No: {plan.refusal}." + (f" {plan.hint}" if plan.hint else "")
+    if plan.is_done:
+        return "Nothing left to do."
+    return "\n".join(f"{i}. {_describe_call(call)}" for i, call in enumerate(plan.calls, start=1))
+
+
+def _describe_call(call: SkillCall) -> str:
+    verb = call.skill.replace("_", " ")
+    return " ".join([verb, *(_describe_argument(a) for a in call.arguments)])
+
+
+def _describe_argument(argument: Referent | str | float) -> str:
+    if not isinstance(argument, Referent):
+        return str(argument)
+    if argument.box is None:
+        return argument.words
+    x, y, _ = argument.box.center
+    return f"{argument.words} (at x {x:.2f} m, y {y:+.2f} m)"

@@ -1,0 +1,134 @@
+"""What a planner saw, and the one place where the sentence put to the model is worded (training data uses it too)."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from embodied.prompt import MAX_OBJECTS, Entity, Image, Prompt, Segment, Slot, Text, order_slots
+from envs.interface import Box, Observation, Outcome, SkillCall, Transition
+
+Seeing = Literal["slots", "image"]
+
+INSTRUCTION_LIMIT = 1000
+"""Most characters of an instruction that a prompt carries."""
+
+REASON_LIMIT = 60
+"""Most characters of an outcome's reason that a prompt repeats."""
+
+LOOKING_CAMERA = "front"
+"""The camera whose image the image-seeing model gets, and whose pixels location tokens count."""
+
+GRIPPER_HOLDS_M = (0.002, 0.075)
+"""Finger openings between which something can be held: closed on nothing below, wide open above."""
+
+
+class InstructionError(ValueError):
+    """An instruction that no prompt can carry; the message is a clause for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Percept:
+    """Object slots in the order in which a prompt names them, when they were seen, and the image they were seen in."""
+
+    slots: tuple[Slot, ...]
+    time_s: float = 0.0  # simulated time of the observation
+    image: Image | None = None
+
+    @classmethod
+    def of(cls, slots: Iterable[Slot], observation: Observation, limit: int = MAX_OBJECTS) -> Percept:
+        """What was seen in an observation: at most `limit` slots, the largest ones, ordered by `order_slots`."""
+        largest = sorted(slots, key=lambda slot: -slot.area_px)[:limit]
+        image = Image(LOOKING_CAMERA, observation.rgb[LOOKING_CAMERA])
+        return cls(order_slots(largest), observation.time_s, image)
+
+
+def clean_instruction(instruction: str) -> str:
+    """The instruction without control characters and angle brackets (they mark placeholders), whitespace collapsed.
+
+    Raises InstructionError when nothing is left or more than `INSTRUCTION_LIMIT` characters are.
+    """
+    kept = "".join(" " if c in "<>" or unicodedata.category(c)[0] in "CZ" else c for c in instruction)
+    cleaned = " ".join(kept.split())
+    if not cleaned:
+        raise InstructionError("the instruction is empty")
+    if len(cleaned) > INSTRUCTION_LIMIT:
+        raise InstructionError(f"the instruction has {len(cleaned)} characters, the limit is {INSTRUCTION_LIMIT}")
+    return cleaned
+
+
+def write_prompt(instruction: str, percept: Percept, *, held: Slot | None = None,
+                 last_failure: tuple[SkillCall, Outcome] | None = None, seeing: Seeing = "slots") -> Prompt:
+    """The multimodal sentence: instruction, what is in sight, what is in the hand, what failed last, and `Plan:`.
+
+    Raises InstructionError for an instruction that is empty or too long.
+    """
+    parts: list[Segment] = [Text(f"Instruction: {clean_instruction(instruction)}\n")]
+    parts += _image_sentence(percept) if seeing == "image" else _slot_sentences(percept.slots)
+    if held is not None:
+        parts += _held_sentence(held, len(percept.slots) + 1, seeing)
+    if last_failure is not None:
+        parts.append(Text(_failure_sentence(*last_failure)))
+    parts.append(Text("\nPlan:"))
+    return Prompt(_join_texts(parts))
+
+
+def _slot_sentences(slots: Sequence[Slot]) -> list[Segment]:
+    return [segment for j, slot in enumerate(slots, start=1)
+            for segment in (Text(f"Obj {j} is "), Entity(j, slot), Text(". "))]
+
+
+def _image_sentence(percept: Percept) -> list[Segment]:
+    if percept.image is None:
+        raise ValueError('write_prompt: seeing="image" needs percept.image, got None; make it with Percept.of')
+    return [Text("Given "), percept.image, Text(". ")]
+
+
+def _held_sentence(held: Slot, index: int, seeing: Seeing) -> list[Segment]:
+    if seeing == "image":
+        return [Text("The hand is full. ")]
+    return [Text("In hand: "), Entity(index, held), Text(". ")]
+
+
+def _failure_sentence(call: SkillCall, outcome: Outcome) -> str:
+    reason = " ".join(outcome.reason.split())[:REASON_LIMIT].strip()
+    return f"Last: {call.skill} failed: {reason}. "
+
+
+def _join_texts(parts: Sequence[Segment]) -> tuple[Segment, ...]:
+    """The same sentence with neighbouring texts made one and no space before a line end."""
+    joined: list[Segment] = []
+    for part in parts:
+        if isinstance(part, Text) and joined and isinstance(joined[-1], Text):
+            joined[-1] = Text((joined[-1].text + part.text).replace(" \n", "\n"))
+        else:
+            joined.append(part)
+    return tuple(joined)
+
+
+def last_failure(history: Sequence[Transition]) -> tuple[SkillCall, Outcome] | None:
+    """The latest call and its outcome when it did not succeed, else None."""
+    if not history or history[-1].outcome.status == "done":
+        return None
+    return history[-1].call, history[-1].outcome
+
+
+def held_since(history: Sequence[Transition]) -> Transition | None:
+    """The transition that picked what the hand still holds, judged by outcomes and finger opening; None = empty hand."""
+    low_m, high_m = GRIPPER_HOLDS_M
+    if not history or not low_m < history[-1].after.gripper_width_m < high_m:
+        return None
+    for transition in reversed(history):
+        if transition.outcome.status == "done" and transition.call.skill != "home":
+            return transition if transition.call.skill == "pick" else None
+    return None
+
+
+def nearest_slot(slots: Sequence[Slot], box: Box) -> Slot | None:
+    """The slot whose centre lies nearest to the box's, None when there is no slot."""
+    target = np.asarray(box.center)
+    return min(slots, key=lambda slot: float(np.linalg.norm(np.asarray(slot.box.center) - target)), default=None)
