@@ -1,0 +1,102 @@
+"""The grammar of every plan that can be meant in one scene, in the Lark form that llguidance reads.
+
+Made from `envs.skills.signatures`, so that mask, parser and skills cannot drift. It encodes what the hand allows: what
+was picked is released before the next pick, an object is never released onto itself, and only objects that the prompt
+names can be named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from embodied.planning.language import LOCATION_BINS, MAX_CALLS, REASON_CHARACTERS, REASON_LIMIT, object_names
+from embodied.prompt import MAX_OBJECTS
+from envs.skills.signatures import SIGNATURES, Signature
+
+GRASPING = ("pick",)
+"""Skills that fill the hand; they need it empty."""
+
+RELEASING = ("place_in", "place_on", "put_down_beside")
+"""Skills that empty the hand; they need it full."""
+
+PLAN_SYNTAX = ("skill(argument)", "; ", "done()", f"refuse([{REASON_CHARACTERS}]{{1,{REASON_LIMIT}}})", "obj_{j}",
+               "<loc_{column}><loc_{row}>")
+"""How plans are spelled; part of the fingerprint."""
+
+_MOST_STEPS = (MAX_CALLS - 2) // 2  # a step is at most two calls; two remain for a full hand's first release
+
+
+def fingerprint() -> str:
+    """sha256 over the signature table and the plan syntax; datasets and checkpoints that differ in it do not mix."""
+    table = [[s.name, [[p.name, p.kind] for p in s.parameters]] for s in SIGNATURES.values()]
+    facts = {"signatures": table, "syntax": PLAN_SYNTAX, "objects": MAX_OBJECTS, "bins": LOCATION_BINS}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def plan_grammar(objects: int, *, locations: int = 0, is_holding: bool = False) -> str:
+    """Lark text of every answer (a space, then a plan or a refusal) over a scene.
+
+    objects: slots that the prompt names, or locations: bins of an image-seeing model (one of the two is 0). is_holding:
+    whether the hand is full now; the plan then empties it first, or goes home with it.
+    """
+    if objects and locations:
+        raise ValueError(f"plan_grammar: expected objects or locations, got {objects} and {locations}; set one to 0")
+    moves = _moves_by_location() if locations else _moves_between(object_names(objects))
+    targets = ["location"] if locations else _quoted(object_names(objects))
+    rules = ['start: " " (plan | refusal)', _plan_rule(is_holding, bool(targets)),
+             f"step: {_either(['free', *moves])}", f"free: {_either(_free_calls(targets))}",
+             f"releasing: {_either(_opened(RELEASING))}", f"grasping: {_either(_opened(GRASPING))}",
+             f"target: {_either(targets)}" if targets else "", _location_rules(locations),
+             'refusal: "refuse(" REASON ")"', f"REASON: /[{REASON_CHARACTERS}]{{1,{REASON_LIMIT}}}/"]
+    return "\n".join(rule for rule in rules if rule) + "\n"
+
+
+def _plan_rule(is_holding: bool, has_targets: bool) -> str:
+    steps = f'step{{0,{_MOST_STEPS}}} "done()"'
+    if not is_holding:
+        return f"plan: {steps}"
+    release = f'| free? releasing target "); " {steps}' if has_targets else ""
+    return f'plan: free "done()" {release}'
+
+
+def _moves_between(names: Sequence[str]) -> list[str]:
+    """For each object: grasp it, then release it at any other one."""
+    return [f'grasping "{name}); " releasing ({_either(_quoted(n for n in names if n != name))}) "); "'
+            for name in names if len(names) > 1]
+
+
+def _moves_by_location() -> list[str]:
+    return ['grasping location "); " releasing location "); "']
+
+
+def _location_rules(locations: int) -> str:
+    if not locations:
+        return ""
+    return f'location: "<loc_" BIN "><loc_" BIN ">"\nBIN: {_either(_quoted(map(str, range(locations))))}'
+
+
+def _free_calls(targets: Sequence[str]) -> list[str]:
+    """Whole calls of the skills that neither need nor change what is in the hand."""
+    free = [s for name, s in SIGNATURES.items() if name not in GRASPING + RELEASING]
+    return [_free_call(s) for s in free if targets or not s.parameters]
+
+
+def _free_call(signature: Signature) -> str:
+    arguments = ' ", " '.join(["target"] * len(signature.parameters))
+    return f'"{signature.name}(" {arguments} "); "'
+
+
+def _opened(skills: Iterable[str]) -> list[str]:
+    return _quoted(f"{skill}(" for skill in skills)
+
+
+def _quoted(words: Iterable[str]) -> list[str]:
+    return [f'"{word}"' for word in words]
+
+
+def _either(alternatives: Iterable[str]) -> str:
+    return " | ".join(alternatives)
