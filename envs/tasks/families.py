@@ -1,0 +1,184 @@
+"""The five families of tasks: a task arranges a scene, words its wish, and measures progress towards it."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from envs.interface import TASK_IDS
+from envs.tasks import layout, phrasings, predicates
+from envs.tasks.drafts import DRAFTS, FEWEST, USUAL_FEWEST, Draft
+from envs.tasks.scene import COLORS, Entity, In, On, Relation, Scene, matching_pairs, split_name
+from envs.world import BOWL_HEIGHT_M, BOWL_OUTER_RADIUS_M, World
+
+TASKS: tuple[str, ...] = tuple(TASK_IDS)
+"""Names of all families."""
+
+BLOCK_SIDES_M = (0.036, 0.050)
+MOST_OBJECTS = 10
+"""As many as the table has room for with the gaps that grasping needs."""
+
+_OVERHANG_M = 0.003  # how much wider than its base a block of a starting stack, or of a goal, may be
+_JITTER_M = 0.003  # by which starting stacks are out of true
+_DRAFTS_PER_COUNT = 4
+
+
+def make_task(name: str) -> Task:
+    """The family of that name. Raises ValueError for an unknown one."""
+    if name not in TASKS:
+        near = difflib.get_close_matches(name, TASKS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"expected one of {list(TASKS)}, got {name!r}{hint}")
+    return Task(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One family; holds no state of any scene."""
+
+    name: str
+
+    def arrange(self, world: World, rng: np.random.Generator, *, min_objects: int = 3, max_objects: int = 8,
+                require: tuple[str, ...] = ()) -> Scene:
+        """A new scene on the empty table of `world`, at rest.
+
+        min_objects gives way to what the family needs to be more than a guess, where max_objects leaves room for that.
+        require: entity names that must be there; the goal is about the first of them.
+        """
+        require = tuple(require)
+        _check_counts(self.name, min_objects, max_objects, require)
+        fewest = min(max(min_objects, USUAL_FEWEST[self.name]), max_objects)
+        count = int(rng.integers(fewest, max_objects + 1))
+        draft, spots = _fit(rng, self.name, count, require)
+        sides_m = _sides(rng, draft)
+        _spawn(world, rng, draft, sides_m, spots)
+        world.settle()
+        return Scene(_entities(rng, draft, sides_m), draft.goal, self.name)
+
+    def instruction(self, scene: Scene, rng: np.random.Generator) -> str:
+        """One of many wordings of what the scene's goal asks for."""
+        form, roles = wording(scene)
+        return phrasings.say(form, roles, rng)
+
+    def progress(self, world: World, scene: Scene) -> float:
+        """Share of the goal's relations that hold, in [0, 1]; 1 is success. A fallen block never counts."""
+        return predicates.progress(world, scene.goal)
+
+    def retarget(self, scene: Scene, instruction: str) -> Scene | None:
+        """The scene with the goal that the instruction asks for.
+
+        None when it is worded unlike any of the known phrasings, or asks for what is not there.
+        """
+        understood = phrasings.understand(instruction)
+        if understood is None:
+            return None
+        goal = goal_of(*understood, scene.names)
+        if goal is None or goal == scene.goal:
+            return scene if goal else None
+        return replace(scene, goal=goal, task=TASK_OF_FORM[understood[0]])
+
+
+TASK_OF_FORM = {"in": "put_in_bowl", "on": "stack", "tower": "tower", "sort": "sort"}
+
+
+def wording(scene: Scene) -> tuple[str, dict[str, str]]:
+    """Form of phrasing and its roles for the goal of a scene."""
+    if scene.task == "sort":
+        return "sort", {}
+    first = scene.goal[0]
+    if isinstance(first, In):
+        return "in", {"block": first.block, "bowl": first.bowl}
+    if len(scene.goal) == 1:
+        return "on", {"block": first.block, "base": first.base}
+    return "tower", {"low": first.base, "middle": first.block, "high": scene.goal[1].block}
+
+
+def goal_of(form: str, roles: dict[str, str], names: tuple[str, ...]) -> tuple[Relation, ...] | None:
+    """The goal that a form and its roles ask for among the named entities; None when it cannot be had."""
+    if form == "sort":
+        return matching_pairs(names) or None
+    if len(set(roles.values())) < len(roles) or not set(roles.values()) <= set(names):
+        return None
+    if form == "in":
+        return (In(roles["block"], roles["bowl"]),)
+    if form == "on":
+        return (On(roles["block"], roles["base"]),)
+    return (On(roles["middle"], roles["low"]), On(roles["high"], roles["middle"]))
+
+
+def _check_counts(task: str, min_objects: int, max_objects: int, require: tuple[str, ...]) -> None:
+    for name in require:
+        split_name(name)
+    if len(set(require)) < len(require):
+        raise ValueError(f"require: expected each entity once, got {require}")
+    least = max(FEWEST[task], len(require))
+    if not least <= max_objects <= MOST_OBJECTS or not 1 <= min_objects <= max_objects:
+        raise ValueError(f"{task}: expected min_objects <= max_objects with max_objects in [{least}, {MOST_OBJECTS}], "
+                         f"got {min_objects} and {max_objects}; require holds {len(require)}")
+
+
+def _fit(rng: np.random.Generator, task: str, count: int, require: tuple[str, ...]
+         ) -> tuple[Draft, list[tuple[float, float]]]:
+    """A draft and a place for each thing that stands on the table; fewer things when that many find no room."""
+    for fewer in range(count, 0, -1):
+        for _ in range(_DRAFTS_PER_COUNT):
+            draft = DRAFTS[task](rng, max(fewer, FEWEST[task]), require)
+            spots = layout.place(rng, [_footprint(draft, name) for name in _standing(draft)])
+            if spots is not None:
+                return draft, spots
+    raise ValueError(f"{task}: expected room for {len(require)} required things, found none; require fewer")
+
+
+def _standing(draft: Draft) -> list[str]:
+    """Names of what stands on the table itself."""
+    return [name for name in (*draft.bowls, *draft.blocks) if name not in draft.under]
+
+
+def _footprint(draft: Draft, name: str) -> layout.Footprint:
+    if name in draft.bowls:
+        return layout.Footprint(BOWL_OUTER_RADIUS_M)
+    is_tall = name in draft.under.values() or any(isinstance(r, On) and r.base == name for r in draft.goal)
+    return layout.Footprint(BLOCK_SIDES_M[1] / np.sqrt(2), is_tall)
+
+
+def _sides(rng: np.random.Generator, draft: Draft) -> dict[str, float]:
+    """Side of each block in metres; nothing rests, or is to rest, on a base much narrower than itself."""
+    sides_m = {name: float(rng.uniform(*BLOCK_SIDES_M)) for name in draft.blocks}
+    wanted = [(r.block, r.base) for r in draft.goal if isinstance(r, On)]
+    for _ in draft.blocks:  # once per possible level, so that the limit climbs to the top of every stack
+        for upper, lower in (*draft.under.items(), *wanted):
+            sides_m[upper] = min(sides_m[upper], sides_m[lower] + _OVERHANG_M)
+    return sides_m
+
+
+def _spawn(world: World, rng: np.random.Generator, draft: Draft, sides_m: dict[str, float],
+           spots: list[tuple[float, float]]) -> None:
+    """Puts every thing of the draft into the world, stacks from the bottom up."""
+    for name, xy in zip(_standing(draft), spots, strict=True):
+        yaw_rad = float(rng.uniform(-np.pi, np.pi))
+        if name in draft.bowls:
+            world.spawn_bowl(name, rgb=COLORS[split_name(name)[0]], xy=xy, yaw_rad=yaw_rad)
+            continue
+        bottom_z_m = 0.0
+        for level in _stack_above(draft, name):
+            world.spawn_block(level, side_m=sides_m[level], rgb=COLORS[split_name(level)[0]], xy=xy,
+                              bottom_z_m=bottom_z_m, yaw_rad=float(rng.uniform(-np.pi, np.pi)))
+            bottom_z_m += sides_m[level]
+            xy = tuple(float(v) for v in np.add(xy, rng.uniform(-_JITTER_M, _JITTER_M, 2)))
+
+
+def _stack_above(draft: Draft, name: str) -> list[str]:
+    """The block and those over it, lowest first."""
+    upper = next((block for block, lower in draft.under.items() if lower == name), None)
+    return [name, *(_stack_above(draft, upper) if upper else [])]
+
+
+def _entities(rng: np.random.Generator, draft: Draft, sides_m: dict[str, float]) -> tuple[Entity, ...]:
+    """Every entity, in an order that says nothing about the goal."""
+    bowl_size = (2 * BOWL_OUTER_RADIUS_M, 2 * BOWL_OUTER_RADIUS_M, BOWL_HEIGHT_M)
+    names = (*draft.blocks, *draft.bowls)
+    shuffled = [names[i] for i in rng.permutation(len(names))]
+    return tuple(Entity(name, split_name(name)[1], split_name(name)[0],
+                        (sides_m[name],) * 3 if name in sides_m else bowl_size) for name in shuffled)

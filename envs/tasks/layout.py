@@ -1,0 +1,60 @@
+"""Where things stand at the start: apart enough for the gripper, near enough for the arm, drawn by rejection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+WORKSPACE_M = ((0.35, 0.75), (-0.35, 0.35))
+"""x and y ranges that the arm serves and the cameras see."""
+REACH_M = 0.74
+"""Farthest from the base's axis that the arm still grasps from above and lifts."""
+EDGE_M = 0.015  # free rim between a thing's outline and the edge of the workspace
+GAP_M = 0.035  # between outlines: an open finger and its play fit in
+TALL_GAP_M = 0.075  # around stacks: the palm, wider than the fingers, comes down beside them
+
+_TRIES_PER_THING = 60
+_TRIES_PER_TABLE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """The round outline of a thing on the table."""
+
+    radius_m: float
+    is_tall: bool = False  # a stack, now or once the goal is reached
+
+
+def place(rng: np.random.Generator, footprints: Sequence[Footprint]) -> list[tuple[float, float]] | None:
+    """World x, y in metres of each footprint, none too near another; None when no room was found."""
+    order = sorted(range(len(footprints)), key=lambda i: -footprints[i].radius_m - footprints[i].is_tall)
+    for _ in range(_TRIES_PER_TABLE):
+        spots: dict[int, np.ndarray] = {}
+        for i in order:
+            spot = _free_spot(rng, footprints[i], [(footprints[j], spots[j]) for j in spots])
+            if spot is None:
+                break
+            spots[i] = spot
+        else:
+            return [(float(spots[i][0]), float(spots[i][1])) for i in range(len(footprints))]
+    return None
+
+
+def _free_spot(rng: np.random.Generator, footprint: Footprint,
+               taken: list[tuple[Footprint, np.ndarray]]) -> np.ndarray | None:
+    margin = footprint.radius_m + EDGE_M
+    low, high = (np.array([axis[side] for axis in WORKSPACE_M]) for side in (0, 1))
+    for _ in range(_TRIES_PER_THING):
+        spot = rng.uniform(low + margin, high - margin)
+        if np.linalg.norm(spot) > REACH_M:
+            continue
+        if all(np.linalg.norm(spot - other_spot) >= _distance_m(footprint, other) for other, other_spot in taken):
+            return spot
+    return None
+
+
+def _distance_m(a: Footprint, b: Footprint) -> float:
+    """Least distance between the centres of two footprints."""
+    return a.radius_m + b.radius_m + (TALL_GAP_M if a.is_tall or b.is_tall else GAP_M)

@@ -1,0 +1,107 @@
+"""The planning rule over symbols: every plan is doable and reaches its goal, from any table."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envs.experts.planner import plan
+from envs.experts.symbols import State, simulate, state
+from envs.tasks.predicates import GONE, TABLE
+from envs.tasks.scene import In, On, Relation, matching_pairs
+
+COLORS = ["red", "green", "blue", "yellow", "white"]
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> State:
+    """Any table: each block on the table, gone, in a bowl, or on an earlier block; perhaps one clear block in hand."""
+    blocks = [f"{c} block" for c in draw(st.permutations(COLORS))]
+    bowls = [f"{c} bowl" for c in draw(st.lists(st.sampled_from(COLORS), max_size=3, unique=True))]
+    under: dict[str, str] = {}
+    for i, block in enumerate(blocks):
+        free = [b for b in blocks[:i] if b not in under.values() and under[b] != GONE]
+        under[block] = draw(st.sampled_from([TABLE, TABLE, *bowls, *free, GONE]))
+    clear = [b for b in blocks if b not in under.values() and under[b] != GONE]
+    held = draw(st.sampled_from([None, *clear]))
+    askew = draw(st.lists(st.sampled_from(blocks), max_size=1))
+    kept = {b: c for b, c in under.items() if b != held}
+    return state(kept, bowls, held, [b for b in askew if kept.get(b) in blocks])
+
+
+@st.composite
+def goals(draw: st.DrawFn, table: State) -> tuple[Relation, ...]:
+    blocks = [f"{c} block" for c in COLORS]
+    a, b, c = draw(st.permutations(blocks))[:3]
+    options: list[tuple[Relation, ...]] = [(On(a, b),), (On(b, c), On(a, b))]
+    if table.bowls:
+        options += [(In(a, draw(st.sampled_from(sorted(table.bowls)))),)]
+    pairs = matching_pairs((*blocks, *table.bowls))
+    return draw(st.sampled_from(options + ([pairs] if pairs else [])))
+
+
+@given(st.data())
+def test_every_plan_is_doable_and_reaches_its_goal(data: st.DataObject):
+    before = data.draw(tables())
+    goal = data.draw(goals(before))
+    calls = plan(before, goal)
+    after = simulate(before, calls)
+    assert after.held is None
+    possible = [r for r in goal if before.is_present(r.block) and before.is_present(r.destination)]
+    assert all(after.holds(relation) for relation in possible)
+    assert plan(after, goal) == []
+    assert len(calls) <= 20
+
+
+@given(st.data())
+def test_planning_again_on_the_way_gives_the_rest_of_the_plan(data: st.DataObject):
+    before = data.draw(tables())
+    goal = data.draw(goals(before))
+    calls = plan(before, goal)
+    done = data.draw(st.integers(0, len(calls)))
+    assert plan(simulate(before, calls[:done]), goal) == calls[done:]
+
+
+@given(st.data())
+def test_a_plan_moves_nothing_when_the_goal_holds(data: st.DataObject):
+    before = data.draw(tables())
+    goal = data.draw(goals(before))
+    after = simulate(before, plan(before, goal))
+    assert plan(after, goal) == []
+
+
+R, G, B, Y = (f"{c} block" for c in COLORS[:4])
+FLAT = dict.fromkeys((R, G, B, Y), TABLE)
+
+
+@pytest.mark.parametrize(("under", "held", "goal", "expected"), [
+    (FLAT, None, (On(R, G),), [("pick", R), ("place_on", G)]),
+    ({**FLAT, B: R}, None, (In(R, "blue bowl"),),
+     [("pick", B), ("put_down_beside", R), ("pick", R), ("place_in", "blue bowl")]),
+    ({**FLAT, B: G}, None, (On(R, G),), [("pick", B), ("put_down_beside", R), ("pick", R), ("place_on", G)]),
+    ({**FLAT, G: R}, None, (On(R, G),), [("pick", G), ("put_down_beside", R), ("pick", R), ("place_on", G)]),
+    ({**FLAT, R: G}, None, (On(G, B), On(R, G)),
+     [("pick", R), ("put_down_beside", G), ("pick", G), ("place_on", B), ("pick", R), ("place_on", G)]),
+    ({**FLAT, R: "red bowl"}, None, (In(R, "blue bowl"),), [("pick", R), ("place_in", "blue bowl")]),
+    ({**FLAT, R: B, B: "blue bowl"}, None, (In(R, "red bowl"), In(B, "blue bowl")),
+     [("pick", R), ("place_in", "red bowl")]),
+    ({G: TABLE, B: TABLE, Y: TABLE}, R, (On(R, G),), [("place_on", G)]),
+    ({G: TABLE, B: TABLE, Y: TABLE}, R, (On(B, G),), [("put_down_beside", B), ("pick", B), ("place_on", G)]),
+    ({G: TABLE, B: TABLE, Y: TABLE}, R, (On(G, R),), [("put_down_beside", G), ("pick", G), ("place_on", R)]),
+    ({**FLAT, R: G}, None, (On(R, G),), []),
+    ({**FLAT, R: GONE}, None, (On(R, G),), []),
+])
+def test_plans_of_known_tables(under: dict, held: str | None, goal: tuple, expected: list):
+    assert plan(state(under, ["red bowl", "blue bowl"], held), goal) == expected
+
+
+def test_a_block_that_stands_badly_is_set_down_again():
+    askew = state({**FLAT, R: G}, [], askew=[R])
+    assert plan(askew, (On(R, G),)) == [("pick", R), ("place_on", G)]
+
+
+@pytest.mark.parametrize("call", [("pick", G), ("pick", "red bowl"), ("place_on", B), ("put_down_beside", R)])
+def test_what_cannot_be_done_is_refused(call: tuple[str, str]):
+    with pytest.raises(ValueError):
+        simulate(state({**FLAT, R: G}, ["red bowl"]), [call])
