@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 
 import numpy as np
 
 from envs.interface import Box
 from envs.world import shapes
+from envs.world.articulation import Articulation
 from envs.world.client import Client
+from envs.world.images import Picture, View, take
 
 TABLE_SIZE_M = (1.3, 1.5, 0.05)
 TABLE_CENTER_M = (0.35, 0.0, -0.025)
@@ -28,7 +31,7 @@ class World:
         self.client = Client()
         self._bodies: dict[str, int] = {}
         self._sizes: dict[str, np.ndarray] = {}
-        self._robot: int | None = None
+        self._robot: Articulation | None = None
         self._build()
 
     def _build(self) -> None:
@@ -50,7 +53,21 @@ class World:
         self._bodies.clear()
         self._sizes.clear()
         self.client.restoreState(self._empty_state)
+        if self._robot is not None:
+            self._robot.rewind()
         self.steps = 0
+
+    def add_robot(self, urdf: str, joints: Sequence[str], start: np.ndarray) -> Articulation:
+        """The one robot of this world, loaded from URDF text; it outlives resets. joints: names that positions follow."""
+        if self._robot is not None:
+            raise ValueError("expected a world without robot, got one that has one; make another World")
+        self._robot = Articulation(self.client, urdf, joints, start)
+        return self._robot
+
+    def keep_as_empty(self) -> None:
+        """Makes the present state the one that reset() returns to; call it when the robot is complete."""
+        self.client.removeState(self._empty_state)
+        self._empty_state = self.client.saveState()
 
     def close(self) -> None:
         """Frees the client; harmless when repeated."""
@@ -114,7 +131,7 @@ class World:
         """Whether any link of the robot is in contact with the body."""
         if self._robot is None:
             return False
-        return any(c[8] < _TOUCH_M for c in self.client.getContactPoints(self._robot, self._body(name)))
+        return any(c[8] < _TOUCH_M for c in self.client.getContactPoints(self._robot.body, self._body(name)))
 
     def box(self, name: str) -> Box:
         """The true upright box around a body. ORACLE: for experts, judging and labels, never for skills."""
@@ -123,6 +140,14 @@ class World:
         axis = turn[:, int(np.argmin(np.abs(turn[2])))]  # the body axis that lies flattest gives the heading
         yaw = (np.arctan2(axis[1], axis[0]) + np.pi / 4) % (np.pi / 2) - np.pi / 4
         return Box(tuple(position.tolist()), tuple(self._sizes[name].tolist()), float(yaw))
+
+    def picture(self, view: View, height_px: int, width_px: int) -> Picture:
+        """What a camera sees now."""
+        return take(self.client, view, height_px, width_px)
+
+    def body_indices(self) -> dict[int, int]:
+        """Body id in a Picture -> index into names(). PRIVILEGED: for labels."""
+        return {body: index for index, body in enumerate(self._bodies.values())}
 
     def step(self, count: int = 1) -> None:
         """Advances physics by count steps."""

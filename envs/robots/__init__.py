@@ -1,0 +1,4 @@
+"""Arms and grippers: limits, checked inverse kinematics, tracking of joint targets.
+
+May import: envs.world, envs.interface.
+"""

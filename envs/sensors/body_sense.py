@@ -1,0 +1,18 @@
+"""Proprioception, and the Observation that puts all senses together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from envs.interface import Camera, Observation
+from envs.robots.panda import Panda
+from envs.world.images import Picture
+
+
+def observation(robot: Panda, pictures: Mapping[str, Picture], cameras: Mapping[str, Camera], time_s: float
+                ) -> Observation:
+    """What the robot senses, no privileged state."""
+    return Observation(
+        rgb={name: picture.rgb for name, picture in pictures.items()},
+        depth={name: picture.depth for name, picture in pictures.items()}, cameras=dict(cameras),
+        joint_pos=robot.joint_pos, tool_pose=robot.tool_pose, gripper_width_m=robot.gripper_width_m, time_s=time_s)

@@ -1,0 +1,23 @@
+"""home: move the arm out of the cameras' view; what is held stays held."""
+
+from __future__ import annotations
+
+from envs.interface import Box
+from envs.skills.motions import fingers, straight, through, wait
+from envs.skills.situation import Motion, Situation, ended
+
+
+def go_home(situation: Situation, box: Box | None = None) -> Motion:
+    """Outcome "done" when the arm is back; an empty gripper is opened."""
+    robot = situation.robot
+    x, y, z, *_ = robot.tool_pose
+    if z < situation.travel_z_m(0.03):
+        yaw = robot.jaw_yaw_rad
+        rise = straight(robot, (x, y, z), (x, y, situation.travel_z_m(0.03)), yaw)
+        yield from through(robot, rise, robot.setpoint[7])
+    yield from through(robot, [robot.home[:7]], robot.setpoint[7])
+    if not situation.is_holding:
+        situation.hand.held = None
+        yield from fingers(robot, robot.config.finger_max_m, 0.2)
+    yield from wait(robot, 1)
+    return ended("done", "the arm is home")

@@ -1,0 +1,70 @@
+"""The pieces that every controller is made of: ways through joint waypoints, fingers, waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+import numpy as np
+
+from envs.robots.panda import Panda
+
+_SPEED_SHARE = 0.9  # of the joint velocity limits: the tracker's own clamp is then never hit
+_RAMP_S = 0.2  # from rest to full speed
+_STRAIGHT_STEP_M = 0.04  # between inverse-kinematics points of a straight way; joint interpolation bows 0.2 mm over it
+
+Targets = Generator[np.ndarray, None, None]
+
+
+def straight(robot: Panda, start: Sequence[float], end: Sequence[float], yaw_rad: float) -> list[np.ndarray]:
+    """Arm angles float64[7] along a straight line from start (left out) to end. Raises UnreachableError."""
+    start, end = np.array(start, dtype=np.float64), np.array(end, dtype=np.float64)
+    count = max(1, int(np.ceil(np.linalg.norm(end - start) / _STRAIGHT_STEP_M)))
+    return [robot.solve_down(tuple(start + (end - start) * i / count), yaw_rad) for i in range(1, count + 1)]
+
+
+def through(robot: Panda, waypoints: Sequence[np.ndarray], finger_m: float, speed: float = 1.0) -> Targets:
+    """Targets from the present setpoint through the waypoints float64[7], at rest at both ends; fingers as told."""
+    path = np.stack([robot.setpoint[:7], *waypoints])
+    limit = np.array(robot.config.velocity_rad_s) * _SPEED_SHARE * speed
+    ends_s = np.concatenate([[0.0], np.cumsum((np.abs(np.diff(path, axis=0)) / limit).max(axis=1))])
+    for moment_s in _eased(ends_s[-1], 1.0 / robot.config.control_hz):
+        arm = [np.interp(moment_s, ends_s, path[:, joint]) for joint in range(7)]
+        yield np.array([*arm, finger_m, finger_m])
+
+
+def _eased(duration_s: float, period_s: float) -> np.ndarray:
+    """Moments on a full-speed path, one a control period, with ramps at both ends; the last is duration_s."""
+    ramp = min(_RAMP_S, np.sqrt(duration_s * _RAMP_S)) if duration_s > 0 else 0.0
+    peak = duration_s / ramp if duration_s < _RAMP_S else 1.0  # a short way never reaches full speed
+    total = 2 * ramp if duration_s < _RAMP_S else duration_s + ramp
+    if total <= 0:
+        return np.empty(0)
+    t = np.arange(1, int(np.ceil(total / period_s - 1e-9)) + 1) * period_s
+    t = np.minimum(t, total)
+    if ramp < period_s / 4:
+        return np.minimum(t, duration_s)
+    rising = peak * t**2 / (2 * ramp)
+    level = peak * (t - ramp / 2)
+    falling = duration_s - peak * (total - t) ** 2 / (2 * ramp)
+    return np.where(t < ramp, rising, np.where(t <= total - ramp, level, falling))
+
+
+def fingers(robot: Panda, opening_m: float, speed_m_s: float) -> Targets:
+    """Targets that move both fingers to opening_m each while the arm stays."""
+    start = robot.setpoint.copy()
+    count = max(1, int(np.ceil(abs(opening_m - start[7]) / speed_m_s * robot.config.control_hz)))
+    for i in range(1, count + 1):
+        opening = start[7] + (opening_m - start[7]) * i / count
+        yield np.array([*start[:7], opening, opening])
+
+
+def wait(robot: Panda, periods: int) -> Targets:
+    """The present setpoint, repeated."""
+    for _ in range(periods):
+        yield robot.setpoint.copy()
+
+
+def retreat(robot: Panda, tool_m: Sequence[float], yaw_rad: float, top_z_m: float) -> list[np.ndarray]:
+    """Waypoints straight up from tool_m to top_z_m, then home. Raises UnreachableError."""
+    x, y, z = tool_m
+    return [*straight(robot, tool_m, (x, y, max(z, top_z_m)), yaw_rad), robot.home[:7]]

@@ -1,0 +1,37 @@
+"""put_down_beside: set the held object down on a free place of the table near the neighbour."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from envs.interface import Box
+from envs.skills import jaws
+from envs.skills.placing import EMPTY, set_down
+from envs.skills.situation import Motion, Situation, complaint, ended
+
+_CLEARANCE_M = 0.002
+_ROOM_M = (0.055, 0.035, 0.022)  # around the object: for a later grasp of it or of its neighbours, or at least for now
+_LOW_M, _HIGH_M, _REACH_M = np.array([0.38, -0.31]), np.array([0.71, 0.31]), 0.73
+
+
+def put_down_beside(situation: Situation, box: Box) -> Motion:
+    """Outcome "done" when the object was let go on a free place; the roomiest kind of place that exists is taken."""
+    if not situation.is_holding:
+        return ended("refused", EMPTY)
+    if reason := complaint(box):
+        return ended("refused", reason)
+    held = situation.hand.held
+    spot = _free_spot(situation, box, np.hypot(*held.size[:2]) / 2)
+    if spot is None:
+        return ended("refused", "there is no free place on the table")
+    tool = (float(spot[0]), float(spot[1]), held.drop_m + _CLEARANCE_M)
+    return (yield from set_down(situation, tool, jaws.natural_yaw(spot), "put the object down beside the neighbour"))
+
+
+def _free_spot(situation: Situation, box: Box, half_diagonal_m: float) -> np.ndarray | None:
+    """float64[2]: the nearest free place with the most room around it that can be had, m."""
+    for room_m in _ROOM_M:
+        spot = situation.surface.free_place(np.array(box.center[:2]), half_diagonal_m + room_m, _LOW_M, _HIGH_M, _REACH_M)
+        if spot is not None:
+            return spot
+    return None

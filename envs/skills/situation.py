@@ -1,0 +1,83 @@
+"""What a controller knows when it starts: the robot, what was last seen, what the hand holds as it was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from envs.interface import Box, Observation, Outcome
+from envs.robots.panda import Panda
+from envs.skills.surface import HeightMap
+
+WORKSPACE_LOW_M = (0.32, -0.38)
+WORKSPACE_HIGH_M = (0.78, 0.38)
+"""Where skills act: the tasks' workspace with the width of a measuring error around it."""
+REACH_M = 0.76
+CEILING_M = 0.34
+
+_LEAST_SIZE_M, _GREATEST_SIZE_M = 0.008, 0.30
+_TRAVEL_CLEARANCE_M = 0.05
+
+Motion = Generator[np.ndarray, None, Outcome]
+"""Yields one joint target float64[9] a control period, returns how it went."""
+
+
+class Held(NamedTuple):
+    """What the hand holds, as measured when it was grasped."""
+
+    drop_m: float  # from the tool point down to the object's lower face
+    width_m: float  # between the fingers
+    size: tuple[float, float, float]
+
+
+class Hand:
+    """The memory of what is held, kept from one skill to the next."""
+
+    def __init__(self) -> None:
+        self.held: Held | None = None
+
+
+@dataclass(frozen=True)
+class Situation:
+    robot: Panda
+    seen: Observation
+    hand: Hand
+
+    @cached_property
+    def surface(self) -> HeightMap:
+        return HeightMap.from_observation(self.seen)
+
+    @property
+    def is_holding(self) -> bool:
+        return self.hand.held is not None and self.robot.is_grasping()
+
+    def travel_z_m(self, below_tool_m: float) -> float:
+        """Height of the tool at which what hangs below it clears everything seen."""
+        return float(np.clip(self.surface.top_m + below_tool_m + _TRAVEL_CLEARANCE_M, 0.13, 0.45))
+
+
+Skill = Callable[[Situation, Box | None], Motion]
+
+
+def ended(status: str, reason: str) -> Outcome:
+    """An Outcome whose duration whoever performs the motion fills in."""
+    return Outcome(status, reason, 0.0)
+
+
+def complaint(box: Box) -> str | None:
+    """Why a measured box cannot be acted on, as a clause; None when it can."""
+    values = np.array([*box.center, *box.size, box.yaw])
+    if not np.isfinite(values).all():
+        return "the place is not a finite number"
+    if min(box.size[:2]) < _LEAST_SIZE_M or max(box.size) > _GREATEST_SIZE_M or box.size[2] <= 0:
+        return "the size of the object is not plausible"
+    center = np.array(box.center[:2])
+    if (center < WORKSPACE_LOW_M).any() or (center > WORKSPACE_HIGH_M).any() or np.hypot(*center) > REACH_M:
+        return "the place is out of reach"
+    if not 0.004 < box.top_z_m < CEILING_M:
+        return "the height is out of reach"
+    return None

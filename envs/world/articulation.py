@@ -1,0 +1,79 @@
+"""A jointed body that is fixed to the table: where its joints are, where they shall go, what its links touch."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from envs.world.client import Client
+
+_TOUCH_M = 0.0015
+
+
+class Articulation:
+    """One fixed-base robot. joints: the names that positions are ordered by."""
+
+    def __init__(self, client: Client, urdf: str, joints: Sequence[str], start: np.ndarray) -> None:
+        self._client = client
+        self.body = _load(client, urdf)
+        table = {}
+        for index in range(client.getNumJoints(self.body)):
+            info = client.getJointInfo(self.body, index)
+            table[info[1].decode()] = index
+            client.setJointMotorControl2(self.body, index, client.VELOCITY_CONTROL, force=0.0)
+        self._links = {client.getJointInfo(self.body, i)[12].decode(): i for i in table.values()}
+        self._joints = [table[name] for name in joints]
+        self._start = np.array(start, dtype=np.float64)
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Puts every joint to where it was at the start, at rest."""
+        for joint, position in zip(self._joints, self._start, strict=True):
+            self._client.resetJointState(self.body, joint, float(position), 0.0)
+
+    def couple(self, first: str, second: str, max_force_n: float) -> None:
+        """Makes two finger links move as mirror images: without it an object drifts between equal forces."""
+        gear = self._client.createConstraint(
+            self.body, self._links[first], self.body, self._links[second], self._client.JOINT_GEAR, [1, 0, 0], [0, 0, 0],
+            [0, 0, 0])
+        self._client.changeConstraint(gear, gearRatio=-1, erp=0.1, maxForce=max_force_n)
+
+    def set_friction(self, link: str, lateral: float) -> None:
+        self._client.changeDynamics(self.body, self._links[link], lateralFriction=lateral, spinningFriction=0.01)
+
+    def positions(self) -> np.ndarray:
+        """float64[J], rad or m."""
+        return np.array([state[0] for state in self._client.getJointStates(self.body, self._joints)])
+
+    def velocities(self) -> np.ndarray:
+        """float64[J], rad/s or m/s."""
+        return np.array([state[1] for state in self._client.getJointStates(self.body, self._joints)])
+
+    def drive(self, targets: np.ndarray, forces: Sequence[float], gain: float) -> None:
+        """Sets where the motors pull to. targets: float64[J]; forces: most N or Nm each motor may use."""
+        count = len(self._joints)
+        self._client.setJointMotorControlArray(
+            self.body, self._joints, self._client.POSITION_CONTROL, targetPositions=targets.tolist(), forces=forces,
+            positionGains=[gain] * count, velocityGains=[1.0] * count)
+
+    def link_pose(self, link: str) -> np.ndarray:
+        """float64[7]: position m and quaternion of a link's URDF frame."""
+        state = self._client.getLinkState(self.body, self._links[link], computeForwardKinematics=1)
+        return np.array([*state[4], *state[5]])
+
+    def is_touched(self, link: str) -> bool:
+        """Whether anything but the robot itself is in contact with the link: a tactile sensor."""
+        contacts = self._client.getContactPoints(bodyA=self.body, linkIndexA=self._links[link])
+        return any(c[2] != self.body and c[8] < _TOUCH_M and c[9] > 0.0 for c in contacts)
+
+
+def _load(client: Client, urdf: str) -> int:
+    """Body id of a fixed-base robot; PyBullet reads files only, so the text passes through a short-lived one."""
+    with tempfile.TemporaryDirectory(prefix="embodied-") as folder:
+        path = Path(folder) / "robot.urdf"
+        path.write_text(urdf, encoding="utf-8")
+        flags = client.URDF_ENABLE_CACHED_GRAPHICS_SHAPES
+        return client.loadURDF(str(path), useFixedBase=1, flags=flags)
