@@ -55,12 +55,13 @@ def _is_founded(state: State, relation: Relation, goal: Sequence[Relation]) -> b
     return all(_is_settled(state, r, goal) for r in goal if r.block in column)
 
 
-def _release(state: State, open_relations: list[Relation], goal: Sequence[Relation]) -> Call:
-    """Puts the held block where it belongs, or out of the way while its place is not ready."""
+def _release(state: State, open_relations: list[Relation], goal: Sequence[Relation]) -> Call | None:
+    """Puts the held block where it belongs, or out of the way while its place is not ready; None on an empty table."""
     for relation in open_relations:
         if relation.block == state.held and _is_ready(state, relation, goal):
             return ("place_in" if isinstance(relation, In) else "place_on"), relation.destination
-    return "put_down_beside", _neighbour(state, [*open_relations, *goal])
+    neighbour = _neighbour(state, [*open_relations, *goal])
+    return ("put_down_beside", neighbour) if neighbour else None
 
 
 def _is_ready(state: State, relation: Relation, goal: Sequence[Relation]) -> bool:
@@ -69,12 +70,12 @@ def _is_ready(state: State, relation: Relation, goal: Sequence[Relation]) -> boo
     return relation.base != state.held and not state.above(relation.base) and _is_founded(state, relation, goal)
 
 
-def _neighbour(state: State, relations: list[Relation]) -> str:
+def _neighbour(state: State, relations: list[Relation]) -> str | None:
     """What to put the held block down beside: the block of the first relation, or the bowl that holds it."""
     named = [name for r in relations for name in (r.block, r.destination)]
-    others = [name for name in (*named, *sorted(state.under), *sorted(state.bowls))
-              if name != state.held and state.is_present(name)]
-    return state.bowl_of(others[0]) or others[0]
+    others = (*named, *sorted(state.under), *sorted(state.bowls))
+    name = next((name for name in others if name != state.held and state.is_present(name)), None)
+    return name and (state.bowl_of(name) or name)
 
 
 def _to_pick(state: State, relation: Relation, goal: Sequence[Relation]) -> str:

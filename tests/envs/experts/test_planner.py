@@ -47,7 +47,8 @@ def test_every_plan_is_doable_and_reaches_its_goal(data: st.DataObject):
     goal = data.draw(goals(before))
     calls = plan(before, goal)
     after = simulate(before, calls)
-    assert after.held is None
+    is_alone = not before.bowls and set(before.under.values()) <= {GONE}
+    assert after.held is None or is_alone
     possible = [r for r in goal if before.is_present(r.block) and before.is_present(r.destination)]
     assert all(after.holds(relation) for relation in possible)
     assert plan(after, goal) == []
