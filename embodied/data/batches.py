@@ -1,0 +1,95 @@
+"""Endless batches whose every choice is a pure function of (seed, step): a position is one number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Collate = Callable[[np.ndarray, int], tuple[Sequence[str], Mapping[str, Any]]]
+"""(places, step) -> (ids, inputs)."""
+
+BUCKET = 32
+"""Batches that are sorted by length together: padding nearly vanishes, order stays random."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """ids: where each example came from. inputs: what the objective feeds to the model."""
+
+    step: int
+    ids: tuple[str, ...]
+    inputs: Mapping[str, Any]
+
+
+class Sampler:
+    """Places of examples for each step: every epoch is a new permutation, cut into batches of like length."""
+
+    def __init__(self, lengths: Sequence[int] | np.ndarray, *, batch_size: int, seed: int):
+        """lengths: int[N], one per example. ValueError for fewer examples than a batch."""
+        self.lengths = np.asarray(lengths)
+        self.batch_size, self.seed = batch_size, seed
+        self.per_epoch = len(self.lengths) // batch_size
+        self._plan: tuple[int, np.ndarray] = (-1, np.empty((0, batch_size), np.int64))
+        if self.per_epoch == 0:
+            raise ValueError(f"sampler: expected at least {batch_size} examples (one batch), got {len(self.lengths)}; "
+                             "collect more or lower the batch size")
+
+    def batch_at(self, step: int) -> np.ndarray:
+        """int64[batch_size], places of the examples of a step."""
+        epoch, place = divmod(step, self.per_epoch)
+        if self._plan[0] != epoch:
+            self._plan = (epoch, self._arrange(epoch))
+        return self._plan[1][place]
+
+    def _arrange(self, epoch: int) -> np.ndarray:
+        """int64[batches, batch_size] of an epoch."""
+        rng = np.random.default_rng([self.seed, epoch])
+        order = rng.permutation(len(self.lengths))[:self.per_epoch * self.batch_size]
+        chunks = np.split(order, np.arange(1, self.per_epoch // BUCKET + 1) * BUCKET * self.batch_size)
+        by_length = [chunk[np.argsort(self.lengths[chunk], kind="stable")] for chunk in chunks]
+        return rng.permutation(np.concatenate(by_length).reshape(self.per_epoch, self.batch_size))
+
+
+class Batches:
+    """An endless iterator of Batch. This rank's share of step s is every `world_size`-th example from `rank` on.
+
+    collate: (places, step) -> (ids, inputs), pure, so that what is prepared ahead in a thread cannot change the result.
+    """
+
+    def __init__(self, sampler: Sampler, collate: Collate, *, rank: int = 0, world_size: int = 1, ahead: int = 1):
+        if sampler.batch_size % world_size:
+            raise ValueError(f"batches: expected a batch size divisible by the {world_size} workers, got "
+                             f"{sampler.batch_size}")
+        self.sampler, self.collate, self.rank, self.world_size, self.ahead = sampler, collate, rank, world_size, ahead
+        self.step = 0
+
+    def batch_at(self, step: int) -> Batch:
+        """This rank's share of the batch of a step."""
+        ids, inputs = self.collate(self.sampler.batch_at(step)[self.rank::self.world_size], step)
+        return Batch(step, tuple(ids), inputs)
+
+    def __iter__(self) -> Iterator[Batch]:
+        with ThreadPoolExecutor(1, "batches") as thread:
+            pending = [thread.submit(self.batch_at, self.step + k) for k in range(self.ahead + 1)]
+            while True:
+                batch = pending.pop(0).result()
+                pending.append(thread.submit(self.batch_at, self.step + self.ahead + 1))
+                self.step += 1
+                yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position: the step whose batch comes next, and what it depends on."""
+        return {"step": self.step, "seed": self.sampler.seed, "examples": len(self.sampler.lengths),
+                "batch_size": self.sampler.batch_size}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing. Goes to a position; ValueError when it belongs to other data."""
+        mine = self.state_dict() | {"step": state["step"]}
+        if mine != dict(state):
+            raise ValueError(f"batches: expected a position in the same data, {mine}, got {dict(state)}; resume with "
+                             "the dataset, seed and batch size that the run began with")
+        self.step = state["step"]

@@ -1,0 +1,221 @@
+"""Demonstrations by the expert: still scenes with instructions about them, and whole executed episodes.
+
+Every episode file is whole or absent and its content depends on its seed alone, so collection may be killed at any
+moment and goes on where it stood.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import embodied
+from embodied.data.dataset import FORMAT, declare, episode_path
+from embodied.data.episodes import Act, Episode, View, view_of, write_episode
+from embodied.data.files import sweep_drafts
+from embodied.data.pool import Result, map_seeds
+from embodied.planning.grammar import GRASPING, RELEASING, fingerprint
+from envs.interface import SEED_RANGES, Box, Referent, SkillCall
+
+DISTURBANCE_STREAM = 0x6469  # keeps the collector's draws apart from the environment's, which start at the same seed
+
+
+@dataclass(frozen=True, slots=True)
+class CollectSpec:
+    """What is recorded. disturbance: share of executed calls that are a random valid one instead of the expert's."""
+
+    env_id: str = "envs:embodied/Tabletop-v0"
+    env_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    labels: int = 8  # instructions asked about each view
+    disturbance: float = 0.15
+    max_calls: int = 20
+    first_seed: int = SEED_RANGES["train"].start
+
+
+@dataclass(frozen=True, slots=True)
+class CollectReport:
+    """What collection left: episodes on disk that were asked for, those made now, seeds given up."""
+
+    episodes: int
+    made: int
+    quarantined: tuple[int, ...]
+
+
+def collect(spec: CollectSpec, out: str | Path, *, episodes: int, executed_fraction: float = 0.1, workers: int = 2,
+            deadline_s: float = 300.0, map_seeds: Callable[..., Iterable[Result]] = map_seeds) -> CollectReport:
+    """The report. Seeds on disk or in quarantine are skipped; a seed that fails twice goes into quarantine.jsonl.
+
+    Raises ValueError for no episode, a share outside [0, 1], and a folder that holds another kind of dataset.
+    """
+    out = Path(out)
+    _check(spec, episodes, executed_fraction)
+    seeds = range(spec.first_seed, spec.first_seed + episodes)
+    declare(out, facts_of(spec))
+    sweep_drafts(out / "episodes")
+    given_up = quarantined_seeds(out)
+    todo = [s for s in seeds if s not in given_up and not episode_path(out, s).exists()]
+    kwargs = {"spec": asdict(spec), "out": str(out), "executed_fraction": executed_fraction}
+    results = map_seeds(make_recorder, kwargs, todo, workers=workers, deadline_s=deadline_s)
+    failed = _follow(results, out, total=len(todo))
+    lost = tuple(sorted({s for s in seeds if s in given_up} | set(failed)))
+    return CollectReport(episodes - len(lost), len(todo) - len(failed), lost)
+
+
+def _check(spec: CollectSpec, episodes: int, executed_fraction: float) -> None:
+    if episodes < 1:
+        raise ValueError(f"episodes: expected at least 1, got {episodes}")
+    if not 0.0 <= executed_fraction <= 1.0:
+        raise ValueError(f"executed_fraction: expected a share in [0, 1], got {executed_fraction}")
+    allowed = SEED_RANGES["train"]
+    if spec.first_seed not in allowed or spec.first_seed + episodes - 1 not in allowed:
+        raise ValueError(f"seeds: expected training seeds in [{allowed.start}, {allowed.stop}), got {spec.first_seed} "
+                         f"to {spec.first_seed + episodes - 1}; validation and test seeds are never learned from")
+
+
+def _follow(results: Iterable[Result], out: Path, total: int) -> list[int]:
+    """Seeds that failed, each written to quarantine.jsonl as soon as it is known."""
+    failed = []
+    with progress("collect", total) as advance:
+        for result in results:
+            if result.error is not None:
+                failed.append(result.seed)
+                quarantine(out, result)
+            advance()
+    return failed
+
+
+def quarantine(out: Path, result: Result) -> None:
+    """Nothing. Notes why a seed was given up; one short line, appended, so that a kill can only cut the last one."""
+    line = {"seed": result.seed, "tries": result.tries, "reason": result.error.strip()[-400:]}
+    with open(out / "quarantine.jsonl", "a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def quarantined_seeds(out: Path) -> set[int]:
+    """Seeds given up earlier; delete quarantine.jsonl to try them again."""
+    path, seeds = out / "quarantine.jsonl", set()
+    for text in path.read_text("utf-8").splitlines() if path.exists() else ():
+        try:
+            seeds.add(int(json.loads(text)["seed"]))
+        except (ValueError, KeyError):
+            continue
+    return seeds
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[], None]]:
+    """A function to call after each of `total` pieces: a bar on a terminal, ten plain lines elsewhere."""
+    from rich.progress import Progress
+
+    done = 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        bar.advance(task)
+        if not is_terminal and (done % max(total // 10, 1) == 0 or done == total):
+            print(f"{title} {done}/{total}", flush=True)
+
+    is_terminal = sys.stdout.isatty()
+    with Progress(disable=not is_terminal) as bar:
+        task = bar.add_task(title, total=total)
+        yield advance
+
+
+def facts_of(spec: CollectSpec) -> dict[str, Any]:
+    """The facts of dataset.json: two datasets mix only where these agree."""
+    env = make_env(spec)
+    try:
+        observation, _ = env.reset(seed=spec.first_seed)
+        cameras = {name: {key: np.asarray(value).tolist() for key, value in camera.items()}
+                   for name, camera in observation["cameras"].items()}
+        sizes = {name: list(image.shape[:2]) for name, image in observation["rgb"].items()}
+        return {"format": FORMAT, "grammar": fingerprint(), "cameras": cameras, "image_size": sizes,
+                "renderer": getattr(env.unwrapped, "renderer", "tiny"), "package": embodied.__version__,
+                "env": {"id": spec.env_id, "kwargs": dict(spec.env_kwargs), "labels": spec.labels},
+                "disturbance": spec.disturbance}
+    finally:
+        env.close()
+
+
+def make_env(spec: CollectSpec) -> Any:
+    """The labelled environment."""
+    import gymnasium
+
+    return gymnasium.make(spec.env_id, labels=spec.labels, **spec.env_kwargs)
+
+
+def is_executed(seed: int, fraction: float) -> bool:
+    """Whether the expert acts in the episode of a seed; spread evenly, the same for any number of episodes."""
+    return int((seed + 1) * fraction) > int(seed * fraction)
+
+
+def make_recorder(spec: Mapping[str, Any], out: str, executed_fraction: float) -> Callable[[int], dict[str, int]]:
+    """The function that records the episode of a seed and says how many views and bytes it has."""
+    spec = CollectSpec(**spec)
+    env = make_env(spec)
+
+    def episode(seed: int) -> dict[str, int]:
+        recorded = record(env, seed, spec, acts=is_executed(seed, executed_fraction))
+        return {"views": len(recorded.views), "bytes": write_episode(episode_path(Path(out), seed), recorded)}
+
+    return episode
+
+
+def record(env: Any, seed: int, spec: CollectSpec, *, acts: bool) -> Episode:
+    """The episode of a seed: one view, or, with `acts`, the expert at work with some disturbances."""
+    rng = np.random.default_rng([seed, DISTURBANCE_STREAM])
+    observation, info = env.reset(seed=seed)
+    views, done = [view_of(observation, info["labels"])], []
+    is_over = not acts
+    while not is_over and len(done) < spec.max_calls:
+        chosen = _choose(env, views[-1], rng, spec.disturbance)
+        if chosen is None:
+            break
+        call, chooser = chosen
+        observation, _, terminated, truncated, info = env.step(env.unwrapped.encode(call))
+        views.append(view_of(observation, info["labels"]))
+        done.append(_act(call, chooser, info["outcome"]))
+        is_over = terminated or truncated
+    return Episode(seed, info["task"], tuple(views), tuple(done))
+
+
+def _choose(env: Any, view: View, rng: np.random.Generator, disturbance: float) -> tuple[SkillCall, str] | None:
+    """What to do next and who chose it; None when the expert has nothing left to do."""
+    plan = env.unwrapped.expert_plan()
+    if not plan:
+        return None
+    if rng.random() < disturbance:
+        return random_call(view, rng), "disturbance"
+    return plan[0], "expert"
+
+
+def random_call(view: View, rng: np.random.Generator) -> SkillCall:
+    """Some call that the hand allows: pick anything, or put what is held in, on or beside anything else."""
+    skills = GRASPING if view.held is None else RELEASING
+    others = [i for i, name in enumerate(view.names) if name != view.held]
+    chosen = int(rng.choice(others))
+    box = box_of_pose(view.poses[chosen])
+    return SkillCall(str(rng.choice(skills)), (Referent(view.names[chosen], box=box),))
+
+
+def box_of_pose(pose: np.ndarray) -> Box:
+    """The upright box of float32[10]: position m, quaternion, full size m."""
+    x, y, z, w = pose[3:7].astype(float)
+    yaw = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+    turned = (yaw + np.pi / 4) % (np.pi / 2) - np.pi / 4
+    is_across = round((yaw - turned) / (np.pi / 2)) % 2 == 1
+    size = pose[[8, 7, 9]] if is_across else pose[7:10]
+    return Box(tuple(map(float, pose[:3])), tuple(map(float, size)), float(turned))
+
+
+def _act(call: SkillCall, chooser: str, outcome: Mapping[str, Any]) -> Act:
+    entity = call.arguments[0].words if call.arguments else None
+    return Act(call.skill, entity, chooser, outcome["status"], outcome["reason"], float(outcome["duration_s"]))

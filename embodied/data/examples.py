@@ -1,0 +1,200 @@
+"""What is learned from a view: one prompt and its answer for each thing that was asked about it.
+
+An answer names what was seen (`obj_j`, or where it stands in the image), never what is there: an ask about something
+that the eyes missed teaches nothing and is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from embodied.data.dataset import Dataset
+from embodied.data.episodes import Act, Ask, Episode, View, read_episode, read_view
+from embodied.data.sights import Sight, Sights
+from embodied.planning.grammar import GRASPING
+from embodied.planning.language import Plan, clause, locations_of, write
+from embodied.planning.percept import LOOKING_CAMERA, Percept, Seeing, write_prompt
+from embodied.prompt import MAX_OBJECTS, Image, Prompt, Slot
+from envs.interface import Box, Camera, Outcome, Referent, SkillCall
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    prompt: Prompt
+    answer: str
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
+class Jitter:
+    """Light, seeded changes to what was seen; zeros change nothing."""
+
+    place_m: float = 0.002  # standard deviation of centres and sizes
+    light: float = 0.1  # largest relative change of brightness and of each color channel
+    drop: float = 0.1  # chance that one slot that the answer does not need goes unseen
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One ask about one view, before it is worded. file: place in the dataset."""
+
+    file: int
+    seed: int
+    view: int
+    ask: Ask
+    sight: Sight
+    held: Slot | None
+    last: tuple[SkillCall, Outcome] | None
+
+    @property
+    def id(self) -> str:
+        return f"{self.seed}/{self.view}/{self.ask.instruction}"
+
+    @property
+    def length(self) -> int:
+        """About how many tokens the example has: what batches are sorted by."""
+        words = len(self.ask.instruction.split()) + 5 * len(self.sight.slots)
+        return words + 6 * len(self.ask.calls) + (15 if self.last else 0)
+
+
+class Examples:
+    """Every teachable ask of a dataset: `examples[i]` as it is, `examples.jittered(i, rng)` for training."""
+
+    def __init__(self, dataset: Dataset, sights: Sights, *, seeing: Seeing = "slots", jitter: Jitter = Jitter()):
+        self.dataset, self.seeing, self.jitter = dataset, seeing, jitter
+        self.items: list[Item] = []
+        self.left_out = 0
+        for file, path in enumerate(dataset.files):
+            self._add(file, read_episode(path, pixels=()), sights)
+        if not self.items:
+            raise ValueError(f"examples: expected a teachable ask in {dataset.path}, got none of {self.left_out}; "
+                             "train the segmenter longer or collect more")
+
+    def _add(self, file: int, episode: Episode, sights: Sights) -> None:
+        held: Slot | None = None
+        for place, view in enumerate(episode.views):
+            sight = sights[episode.seed, place]
+            held = None if view.held is None else remembered(view.held, episode, place, sights)
+            last = _failure(episode.acts[place - 1]) if place else None
+            for ask in view.asks:
+                if is_teachable(ask, view, sight, held):
+                    self.items.append(Item(file, episode.seed, place, ask, sight, held, last))
+                else:
+                    self.left_out += 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """int64[N]."""
+        return np.array([item.length for item in self.items])
+
+    @property
+    def instructions(self) -> list[str]:
+        return [item.ask.instruction for item in self.items]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, place: int) -> Example:
+        return self._word(self.items[place])
+
+    def jittered(self, place: int, rng: np.random.Generator) -> Example:
+        """The example with slots moved, tinted and dropped a little; the answer follows."""
+        item = self.items[place]
+        sight = jitter_sight(item.sight, {name for _, name in item.ask.calls}, self.jitter, rng)
+        held = item.held and jitter_slot(item.held, self.jitter, rng)
+        return self._word(replace(item, sight=sight, held=held))
+
+    def _word(self, item: Item) -> Example:
+        percept = Percept(item.sight.slots, image=self._image(item))
+        prompt = write_prompt(item.ask.instruction, percept, held=item.held, last_failure=item.last, seeing=self.seeing)
+        pointing = self._pointing(item) if self.seeing == "image" else None
+        return Example(prompt, " " + answer(item.ask, item.sight, pointing), item.ask.task)
+
+    def _image(self, item: Item) -> Image | None:
+        if self.seeing == "slots":
+            return None
+        view = read_view(self.dataset.files[item.file], item.view, pixels=("rgb",))
+        return Image(LOOKING_CAMERA, view.observation.rgb[LOOKING_CAMERA])
+
+    def _pointing(self, item: Item) -> tuple[Camera, int, int]:
+        height_px, width_px = self.dataset.facts["image_size"][LOOKING_CAMERA]
+        camera = self.dataset.facts["cameras"][LOOKING_CAMERA]
+        return Camera(np.array(camera["intrinsics"]), np.array(camera["pose"])), width_px, height_px
+
+
+def remembered(name: str, episode: Episode, place: int, sights: Sights) -> Slot | None:
+    """The slot of an entity in the latest earlier view that shows it: what a planner that picked it remembers."""
+    for earlier in range(place - 1, -1, -1):
+        sight = sights[episode.seed, earlier]
+        if name in sight.names:
+            return sight.slots[sight.names.index(name)]
+    return None
+
+
+def _failure(act: Act) -> tuple[SkillCall, Outcome] | None:
+    """What the prompt says about the last act: the rule is `percept.last_failure`'s."""
+    if act.status == "done":
+        return None
+    return SkillCall(act.skill), Outcome(act.status, act.reason, act.duration_s)
+
+
+def is_teachable(ask: Ask, view: View, sight: Sight, held: Slot | None) -> bool:
+    """Whether the eyes saw all that the answer names, and what the hand holds is remembered."""
+    needed = {name for _, name in ask.calls if name is not None}
+    seen = [name for name in sight.names if name is not None]
+    is_clear = all(seen.count(name) == 1 for name in needed)  # seen twice = split in two: ambiguous
+    return is_clear and len(sight.slots) <= MAX_OBJECTS and (view.held is None) == (held is None)
+
+
+def answer(ask: Ask, sight: Sight, pointing: tuple[Camera, int, int] | None = None) -> str:
+    """The plan text of an ask. pointing: camera, width, height of the image, to answer by location instead of name."""
+    if ask.refusal is not None:
+        return write(Plan((), refusal=clause(ask.refusal)))
+    place = {name: j for j, name in enumerate(sight.names) if name is not None}
+    calls = by_slot(ask.calls, place) if ask.any_order else list(ask.calls)
+    words = {name: f"obj_{j + 1}" if pointing is None else location(sight.slots[j], *pointing)
+             for name, j in place.items()}
+    return write(Plan(tuple(SkillCall(s, () if n is None else (Referent(words[n]),)) for s, n in calls)))
+
+
+def by_slot(calls: Sequence[tuple[str, str | None]], place: Mapping[str, int]) -> list[tuple[str, str | None]]:
+    """The calls with their pick-and-place groups in the order of the slots picked: one right answer instead of many."""
+    groups: list[list[tuple[str, str | None]]] = [[]]
+    for call in calls:
+        if call[0] in GRASPING:
+            groups.append([])
+        groups[-1].append(call)
+    first, *picked = groups  # what comes before the first pick frees the hand and stays first
+    return [*first, *(c for group in sorted(picked, key=lambda g: place[g[0][1]]) for c in group)]
+
+
+def location(slot: Slot, camera: Camera, width_px: int, height_px: int) -> str:
+    """The location tokens that point at a slot in the image: its own pixel, or its middle seen from that camera."""
+    pixel = slot.pixel
+    if slot.camera != LOOKING_CAMERA:
+        column, row = camera.project(np.array(slot.box.center))
+        pixel = int(np.clip(column, 0, width_px - 1)), int(np.clip(row, 0, height_px - 1))
+    return locations_of(pixel, width_px, height_px)
+
+
+def jitter_sight(sight: Sight, needed: set[str | None], jitter: Jitter, rng: np.random.Generator) -> Sight:
+    """The sight with every slot jittered and, now and then, one that the answer does not need left out."""
+    places = list(range(len(sight.slots)))
+    spare = [j for j in places if sight.names[j] not in needed]
+    if spare and rng.random() < jitter.drop:
+        places.remove(int(rng.choice(spare)))
+    return Sight(tuple(jitter_slot(sight.slots[j], jitter, rng) for j in places), tuple(sight.names[j] for j in places))
+
+
+def jitter_slot(slot: Slot, jitter: Jitter, rng: np.random.Generator) -> Slot:
+    """The slot measured and lit a little differently; its place in the prompt is kept."""
+    moved = np.array([*slot.box.center, *slot.box.size]) + rng.normal(0.0, jitter.place_m, 6)
+    box = Box(tuple(moved[:3].tolist()), tuple(np.maximum(moved[3:], 0.001).tolist()), slot.box.yaw)
+    gain = 1.0 + rng.uniform(-jitter.light, jitter.light) + rng.uniform(-jitter.light, jitter.light, 3) / 2
+    crop = np.clip(slot.crop * gain, 0, 255).astype(np.uint8)
+    return replace(slot, crop=crop, box=box)
+
+

@@ -1,0 +1,186 @@
+"""Whole episodes on local processes: what hangs or dies costs its own episode and nothing else.
+
+`distributed.rollouts` offers the same interface over Ray actors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+Episode = Callable[[int], Any]
+Make = Callable[..., Episode]
+"""Importable by name; `make(**kwargs)` builds, once in each worker, the function that is called with each seed."""
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+MAX_FALSE_STARTS = 3
+"""Workers that may die in a row before they are ready; after that the fault is in `make`, not in a seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one seed. error: None when value holds what the episode returned."""
+
+    seed: int
+    value: Any = None
+    error: str | None = None
+    tries: int = 1
+
+
+class WorkerStartError(RuntimeError):
+    """Workers cannot be built: the message holds the worker's own words."""
+
+
+def map_seeds(make: Make, kwargs: Mapping[str, Any], seeds: Iterable[int], *, workers: int, deadline_s: float = 300.0,
+              tries: int = 2) -> Iterator[Result]:
+    """A Result for every seed, as they finish. workers=0 runs in this process, without a deadline.
+
+    A seed that raises, outlives `deadline_s` or kills its worker is tried `tries` times in all, each on a fresh worker.
+    """
+    if workers < 0:
+        raise ValueError(f"workers: expected 0 or more, got {workers}; 0 runs in this process")
+    if workers == 0:
+        return _inline(make(**kwargs), seeds)
+    return _Pool(make, dict(kwargs), seeds, workers, deadline_s, tries).results()
+
+
+def _inline(episode: Episode, seeds: Iterable[int]) -> Iterator[Result]:
+    for seed in seeds:
+        try:
+            yield Result(seed, episode(seed))
+        except Exception:
+            yield Result(seed, error=traceback.format_exc(limit=8))
+
+
+def worker_main(connection: Connection, make: Make, kwargs: Mapping[str, Any]) -> None:
+    """Nothing. Serves seeds until the other end closes; Ctrl-C is the parent's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        episode = make(**kwargs)
+    except Exception:
+        connection.send(("broken", traceback.format_exc(limit=8)))
+        return
+    connection.send(("ready", None))
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        while True:
+            connection.send(_attempt(episode, connection.recv()))
+
+
+def _attempt(episode: Episode, seed: int) -> tuple[str, Any]:
+    try:
+        return "value", episode(seed)
+    except Exception:
+        return "error", traceback.format_exc(limit=8)
+
+
+class _Worker:
+    """One process, what it is doing and until when."""
+
+    def __init__(self, make: Make, kwargs: Mapping[str, Any], deadline_s: float):
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=worker_main, args=(theirs, make, kwargs), daemon=True)
+        with _single_threaded():
+            self.process.start()
+        theirs.close()
+        self.is_ready = False
+        self.task: tuple[int, int] | None = None  # seed, which try
+        self.until = time.monotonic() + deadline_s
+
+    def give(self, seed: int, attempt: int, deadline_s: float) -> None:
+        self.task, self.until = (seed, attempt), time.monotonic() + deadline_s
+        self.connection.send(seed)
+
+    def receive(self) -> tuple[str, Any]:
+        """(kind, content); kind "died" when the process is gone."""
+        try:
+            return self.connection.recv()
+        except (EOFError, OSError):
+            self.process.join(5.0)
+            return "died", f"the worker died (exit code {self.process.exitcode})"
+
+    def end(self) -> None:
+        self.connection.close()
+        self.process.kill()
+        self.process.join(5.0)
+
+
+@contextlib.contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Children started inside compute on one thread each: threads of several processes only fight."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+class _Pool:
+    def __init__(self, make: Make, kwargs: Mapping[str, Any], seeds: Iterable[int], workers: int, deadline_s: float,
+                 tries: int):
+        self.make, self.kwargs, self.deadline_s, self.tries = make, kwargs, deadline_s, tries
+        self.todo = deque((seed, 1) for seed in seeds)
+        self.workers: list[_Worker] = []
+        self.width = min(workers, len(self.todo))
+        self.false_starts = 0
+
+    def results(self) -> Iterator[Result]:
+        try:
+            while self.todo or any(w.task for w in self.workers):
+                self._hire()
+                yield from self._collect()
+        finally:
+            for worker in self.workers:
+                worker.end()
+
+    def _hire(self) -> None:
+        busy = sum(w.task is not None for w in self.workers)
+        while len(self.workers) < min(self.width, busy + len(self.todo)):
+            self.workers.append(_Worker(self.make, self.kwargs, self.deadline_s))
+        for worker in self.workers:
+            if worker.is_ready and worker.task is None and self.todo:
+                worker.give(*self.todo.popleft(), self.deadline_s)
+
+    def _collect(self) -> Iterator[Result]:
+        """Results of the workers that spoke, died or ran out of time."""
+        watched = [w for w in self.workers if w.task or not w.is_ready]
+        nearest = min(w.until for w in watched) - time.monotonic()
+        spoke = set(wait([w.connection for w in watched], timeout=max(nearest, 0.0)))
+        for worker in watched:
+            if worker.connection in spoke:
+                yield from self._hear(worker, *worker.receive())
+            elif time.monotonic() >= worker.until:
+                yield from self._hear(worker, "hung", f"no answer within {self.deadline_s:g} s")
+
+    def _hear(self, worker: _Worker, kind: str, content: Any) -> Iterator[Result]:
+        if kind == "ready":
+            worker.is_ready, self.false_starts = True, 0
+            return
+        task, worker.task = worker.task, None
+        if kind == "value":
+            yield Result(task[0], content, tries=task[1])
+            return
+        worker.end()
+        self.workers.remove(worker)
+        if task is None:
+            self._count_false_start(kind, content)
+        elif task[1] < self.tries:
+            self.todo.append((task[0], task[1] + 1))
+        else:
+            yield Result(task[0], error=content, tries=task[1])
+
+    def _count_false_start(self, kind: str, content: str) -> None:
+        self.false_starts += 1
+        if kind == "broken" or self.false_starts >= MAX_FALSE_STARTS:
+            raise WorkerStartError(f"a worker could not start: {content}")

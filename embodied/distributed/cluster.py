@@ -1,0 +1,52 @@
+"""A Ray cluster on this machine: loopback only, no dashboard, no token file in the home folder, quiet."""
+
+from __future__ import annotations
+
+import os
+
+QUIET = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_TRAIN_ENABLE_STATE_TRACKING": "0",
+         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "1"}
+"""Defaults that a person's own environment overrides. The cluster listens on 127.0.0.1 only: set RAY_AUTH_MODE=token
+where other people have accounts on the machine."""
+
+OBJECT_STORE_BYTES = 256 * 2**20
+
+
+def connect(workers: int) -> None:
+    """Nothing. Starts or joins a Ray cluster with a processor for each of `workers`.
+
+    Raises ValueError, at once, where there are fewer: Ray would wait for them forever.
+    """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    if not ray.is_initialized():
+        refuse_shortage(workers, os.cpu_count() or 1)
+        ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", configure_logging=False,
+                 log_to_driver=True, object_store_memory=OBJECT_STORE_BYTES,
+                 runtime_env={"env_vars": worker_environment()})
+    refuse_shortage(workers, int(ray.cluster_resources().get("CPU", 0)))
+
+
+def refuse_shortage(workers: int, processors: int) -> None:
+    """Nothing. ValueError when there are fewer processors than workers, or no worker."""
+    if workers < 1:
+        raise ValueError(f"num_workers: expected at least 1, got {workers}")
+    if workers > processors:
+        raise ValueError(f"num_workers: expected at most the {processors} processors of this cluster, got {workers}; "
+                         "Ray would wait for the missing ones forever")
+
+
+def worker_environment() -> dict[str, str]:
+    """One thread a worker: several processes with all cores each only fight."""
+    return {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+
+
+def disconnect() -> None:
+    """Nothing. Ends the cluster that `connect` started, with every process of it."""
+    import ray
+
+    if ray.is_initialized():
+        ray.shutdown()
+

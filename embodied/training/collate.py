@@ -1,0 +1,77 @@
+"""From places in a dataset to tensors; pure functions of (places, step), so that batches can be made ahead or again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from embodied.data.batches import Collate
+from embodied.data.dataset import Dataset
+from embodied.data.episodes import View, read_episode, read_view
+from embodied.data.examples import Examples
+from embodied.models.processor import PalmEProcessor
+from embodied.models.segmenter import segmenter_input, targets_from_masks
+
+LIGHT = 0.2
+"""Largest relative change of brightness, and half of it of each color channel, in the segmenter's training."""
+
+DEPTH_NOISE_M = 0.0005
+"""Standard deviation of the noise added to depth in the segmenter's training."""
+
+
+def view_places(dataset: Dataset) -> list[tuple[int, int]]:
+    """(file, view) of every view."""
+    return [(file, view) for file, path in enumerate(dataset.files)
+            for view in range(len(read_episode(path, pixels=()).views))]
+
+
+def collate_views(dataset: Dataset, places: Sequence[tuple[int, int]], *, seed: int,
+                  is_jittered: bool = True) -> Collate:
+    """Collates V views of C cameras: images float[CV, 7, H, W], foreground float[CV, H, W], votes float[CV, 4, H, W]."""
+
+    def collate(chosen: np.ndarray, step: int) -> tuple[list[str], dict[str, Tensor]]:
+        parts, ids = [], []
+        for index in chosen:
+            file, place = places[index]
+            view = read_view(dataset.files[file], place)
+            parts += _cameras(view, np.random.default_rng([seed, step, index]) if is_jittered else None)
+            ids.append(f"{dataset.seeds[file]}/{place}")
+        return ids, {name: torch.from_numpy(np.stack([part[name] for part in parts])) for name in parts[0]}
+
+    return collate
+
+
+def _cameras(view: View, rng: np.random.Generator | None) -> list[dict[str, np.ndarray]]:
+    """Input and targets of each camera of a view."""
+    o, parts = view.observation, []
+    for name, camera in o.cameras.items():
+        rgb, depth = o.rgb[name], o.depth[name]
+        if rng is not None:
+            rgb, depth = relight(rgb, rng), depth + (depth > 0) * rng.normal(0.0, DEPTH_NOISE_M, depth.shape)
+        images = segmenter_input(rgb, depth.astype(np.float32), camera)
+        parts.append({"images": images, **targets_from_masks(view.masks[name], view.poses)})
+    return parts
+
+
+def relight(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """uint8[H, W, 3], a little brighter or darker, and of a slightly other tint."""
+    gain = 1.0 + rng.uniform(-LIGHT, LIGHT) + rng.uniform(-LIGHT, LIGHT, 3) / 2
+    return np.clip(rgb * gain.astype(np.float32), 0, 255).astype(np.uint8)
+
+
+def collate_examples(examples: Examples, places: Sequence[int], processor: PalmEProcessor, *, seed: int,
+                     is_jittered: bool = True) -> Collate:
+    """Collates examples for the planner: what the processor makes of prompts and answers."""
+
+    def collate(chosen: np.ndarray, step: int) -> tuple[list[str], dict[str, Any]]:
+        picked = [places[index] for index in chosen]
+        batch = [examples.jittered(p, np.random.default_rng([seed, step, p])) if is_jittered else examples[p]
+                 for p in picked]
+        inputs = processor([e.prompt for e in batch], [e.answer for e in batch])
+        return [examples.items[p].id for p in picked], dict(inputs)
+
+    return collate

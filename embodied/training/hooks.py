@@ -1,0 +1,143 @@
+"""What listens to training: logs, progress, validation, signals. Each has `step(state)` and `end(state)`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from embodied.training.loop import TrainState
+
+
+def numbers_of(state: TrainState[Any]) -> dict[str, float]:
+    """What a log records of a step."""
+    return {"step": state.step, "loss": state.loss, "grad_norm": state.grad_norm, "lr": state.lr,
+            "skipped": state.skipped, "step_s": state.step_s, "wait_s": state.wait_s, **state.metrics}
+
+
+class JsonlLog:
+    """One JSON line every `every` steps; on resuming, the lines beyond the resumed step are dropped first."""
+
+    def __init__(self, path: Path, *, every: int = 10, start: int = 0, header: Mapping[str, Any] | None = None):
+        self.every = every
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = [line for line in _whole_lines(path) if line.get("step", 0) <= start]
+        self.file = open(path, "w", encoding="utf-8")  # noqa: SIM115 - closed in `end`
+        for line in kept:
+            self.write(line)
+        if header:
+            self.write({"event": "start", "step": start, **header})
+
+    def write(self, line: Mapping[str, Any]) -> None:
+        self.file.write(json.dumps(_finite(line)) + "\n")
+        self.file.flush()
+
+    def step(self, state: TrainState[Any]) -> None:
+        if state.step % self.every == 0 or state.step == state.steps:
+            self.write(numbers_of(state))
+
+    def end(self, state: TrainState[Any]) -> None:
+        self.write({"event": "end", "step": state.step, "stop": state.stop, "skipped": state.skipped})
+        self.file.close()
+
+
+def _whole_lines(path: Path) -> list[dict[str, Any]]:
+    """Parsed lines; a last one cut by a kill is left out."""
+    lines = []
+    for text in path.read_text().splitlines() if path.exists() else ():
+        try:
+            lines.append(json.loads(text))
+        except ValueError:
+            continue
+    return lines
+
+
+def _finite(line: Mapping[str, Any]) -> dict[str, Any]:
+    """The line with NaN and infinities as text: JSON has no such numbers."""
+    return {k: str(v) if isinstance(v, float) and (v != v or abs(v) == float("inf")) else v for k, v in line.items()}
+
+
+class TensorBoard:
+    """Scalars for TensorBoard every `every` steps."""
+
+    def __init__(self, folder: Path, *, every: int = 10):
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.writer, self.every = SummaryWriter(str(folder)), every
+
+    def step(self, state: TrainState[Any]) -> None:
+        if state.step % self.every == 0:
+            for name, value in numbers_of(state).items():
+                self.writer.add_scalar(name, value, state.step)
+
+    def end(self, state: TrainState[Any]) -> None:
+        self.writer.close()
+
+
+class ProgressBar:
+    """A bar on a terminal; a plain line every `every` steps elsewhere."""
+
+    def __init__(self, title: str, *, every: int = 50):
+        self.title, self.every, self.bar, self.task = title, every, None, None
+
+    def _begin(self, state: TrainState[Any]) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+                            TextColumn("loss {task.fields[loss]:.3f}"))
+        self.task = self.bar.add_task(self.title, total=state.steps, loss=state.loss)
+        self.bar.start()
+
+    def step(self, state: TrainState[Any]) -> None:
+        if sys.stdout.isatty():
+            if self.bar is None:
+                self._begin(state)
+            self.bar.update(self.task, completed=state.step, loss=state.loss)
+        elif state.step % self.every == 0 or state.step == state.steps:
+            print(f"{self.title} {state.step}/{state.steps} loss {state.loss:.4f} "
+                  + " ".join(f"{k} {v:.3f}" for k, v in state.metrics.items()), flush=True)
+
+    def end(self, state: TrainState[Any]) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+
+class Validation:
+    """Adds the numbers of `measure(model)` to the step's metrics every `every` steps and at the last one."""
+
+    def __init__(self, measure: Callable[[Any], Mapping[str, float]], *, every: int):
+        self.measure, self.every = measure, every
+
+    def step(self, state: TrainState[Any]) -> None:
+        if state.step % self.every == 0 or state.step == state.steps:
+            model = getattr(state.model, "module", state.model)
+            model.eval()
+            state.metrics |= {f"validation/{k}": float(v) for k, v in self.measure(model).items()}
+            model.train()
+
+    def end(self, state: TrainState[Any]) -> None:
+        pass
+
+
+class StopOnSignals:
+    """Turns SIGTERM and Ctrl-C into a stop after the running step, so that the checkpoint hook can save."""
+
+    def __init__(self) -> None:
+        self.caught: str | None = None
+        self.before: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            self.before = {s: signal.signal(s, self._catch) for s in (signal.SIGTERM, signal.SIGINT)}
+
+    def _catch(self, number: int, frame: Any) -> None:
+        self.caught = signal.Signals(number).name
+
+    def step(self, state: TrainState[Any]) -> None:
+        state.stop = self.caught or state.stop
+
+    def end(self, state: TrainState[Any]) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,73 @@
+"""The eyes of the planner's training: the trained segmenter, or (image-seeing models) the masks of the simulator."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from embodied.data.episodes import View
+from embodied.data.files import write_json, write_whole
+from embodied.data.sights import See, Sight
+from embodied.models.configuration import SegmenterConfig
+from embodied.models.scene import best_matches, oracle_pixels, perceive, slots_from_pixels
+from embodied.models.segmenter import ObjectSegmenter
+from embodied.planning.percept import Percept
+from embodied.prompt import Slot
+
+
+def save_segmenter(segmenter: ObjectSegmenter, config: Mapping[str, Any], folder: Path) -> None:
+    """Nothing. Publishes the weights, then the sizes: a folder with `segmenter.json` is whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / ".weights"
+    save_file(segmenter.state_dict(), str(draft))
+    write_whole(folder / "segmenter.safetensors", draft.read_bytes())
+    draft.unlink()
+    write_json(folder / "segmenter.json", dict(config))
+
+
+def load_segmenter(folder: Path) -> ObjectSegmenter:
+    """The segmenter of a folder, in evaluation mode."""
+    segmenter = ObjectSegmenter(SegmenterConfig(**json.loads((folder / "segmenter.json").read_text())))
+    segmenter.load_state_dict(load_file(folder / "segmenter.safetensors"))
+    return segmenter.eval().requires_grad_(False)
+
+
+def eyes_of(folder: Path) -> str:
+    """A name that changes with the weights."""
+    files = (folder / "segmenter.safetensors").read_bytes() + (folder / "segmenter.json").read_bytes()
+    return hashlib.sha256(files).hexdigest()[:16]
+
+
+def make_eyes(folder: str) -> See:
+    """The trained eyes: what they see in a view, and the true name of each slot. Built once in each worker."""
+    torch.set_num_threads(1)
+    segmenter = load_segmenter(Path(folder))
+    return lambda view: name_slots(perceive(segmenter, view.observation), view)
+
+
+def make_perfect_eyes() -> See:
+    """PRIVILEGED, for models that see whole images: where the simulator's masks say that things are."""
+    config = SegmenterConfig()
+
+    def see(view: View) -> Sight:
+        pixels = oracle_pixels(view.observation, view.masks, view.poses)
+        return name_slots(slots_from_pixels(pixels, view.observation, config), view)
+
+    return see
+
+
+def name_slots(slots: list[Slot], view: View) -> Sight:
+    """The slots in the order of the prompt, each with the entity that it shows."""
+    ordered = Percept.of(slots, view.observation).slots
+    standing = [i for i, name in enumerate(view.names) if name != view.held]
+    found = best_matches(ordered, [view.names[i] for i in standing], view.poses[standing])
+    names: list[str | None] = [None] * len(ordered)
+    for name, place in found.items():
+        names[place] = name
+    return Sight(ordered, tuple(names))

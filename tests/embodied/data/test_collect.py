@@ -1,0 +1,114 @@
+"""Collection is a function of seeds, survives kills, and gives up on what cannot be recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from embodied.data.collect import CollectSpec, box_of_pose, collect, is_executed, make_env, random_call, record
+from embodied.data.dataset import Dataset, episode_path
+from embodied.data.pool import map_seeds
+from tests.embodied.data.fake_env import ID
+
+SPEC = CollectSpec(env_id=ID, disturbance=0.2)
+
+
+def test_static_and_executed_episodes(tmp_path):
+    report = collect(SPEC, tmp_path, episodes=8, executed_fraction=0.25, workers=0)
+    assert (report.episodes, report.made, report.quarantined) == (8, 8, ())
+    views = [len(e.views) for e in Dataset(tmp_path)]
+    assert [v > 1 for v in views] == [is_executed(s, 0.25) for s in range(8)] and sum(v > 1 for v in views) == 2
+
+
+def test_collecting_again_makes_only_what_is_missing(tmp_path):
+    collect(SPEC, tmp_path, episodes=3, workers=0)
+    before = episode_path(tmp_path, 1).read_bytes()
+    episode_path(tmp_path, 1).unlink()
+    assert collect(SPEC, tmp_path, episodes=4, workers=0).made == 2
+    assert episode_path(tmp_path, 1).read_bytes() == before
+
+
+def test_disturbances_lead_to_failures_and_the_expert_recovers():
+    spec = CollectSpec(env_id=ID, disturbance=0.5)
+    env = make_env(spec)
+    episodes = [record(env, seed, spec, acts=True) for seed in range(30)]
+    acts = [act for e in episodes for act in e.acts]
+    assert any(a.status == "failed" and a.chooser == "disturbance" for a in acts)
+    assert np.mean([not e.views[-1].asks[0].calls for e in episodes]) > 0.9
+
+
+def test_random_calls_never_name_what_is_held():
+    env = make_env(SPEC)
+    rng = np.random.default_rng(0)
+    for seed in range(20):
+        for view in record(env, seed, SPEC, acts=True).views:
+            call = random_call(view, rng)
+            assert call.arguments[0].words != view.held and (call.skill == "pick") == (view.held is None)
+
+
+def test_a_quarter_turn_swaps_the_sides_of_a_box():
+    half = np.sqrt(0.5)
+    box = box_of_pose(np.array([0, 0, 0, 0, 0, half, half, 0.1, 0.2, 0.3]))
+    assert box.size == pytest.approx((0.2, 0.1, 0.3)) and box.yaw == pytest.approx(0, abs=1e-6)
+
+
+def test_hung_and_crashing_seeds_are_quarantined_with_their_reason(tmp_path):
+    spec = CollectSpec(env_id=ID, env_kwargs={"hang_on": 2, "crash_on": 3})
+    report = collect(spec, tmp_path, episodes=6, workers=2, deadline_s=6.0)
+    assert report.quarantined == (2, 3) and Dataset(tmp_path).seeds == (0, 1, 4, 5)
+    lines = {e["seed"]: e for e in map(json.loads, (tmp_path / "quarantine.jsonl").read_text().splitlines())}
+    assert "no answer within" in lines[2]["reason"] and "the table broke" in lines[3]["reason"]
+    assert all(e["tries"] == 2 for e in lines.values())
+    assert collect(spec, tmp_path, episodes=6, workers=2).made == 0
+
+
+@pytest.mark.parametrize(("arguments", "said"), [({"episodes": 0}, "at least 1"), ({"episodes": 2_000_000}, "training seeds"),
+                                                 ({"episodes": 1, "executed_fraction": 1.5}, "share")])
+def test_bad_requests_are_refused(tmp_path, arguments, said):
+    with pytest.raises(ValueError, match=said):
+        collect(SPEC, tmp_path, workers=0, **arguments)
+
+
+def test_another_camera_may_not_join_a_dataset(tmp_path):
+    collect(SPEC, tmp_path, episodes=1, workers=0)
+    with pytest.raises(ValueError, match="another camera"):
+        collect(CollectSpec(env_id=ID, env_kwargs={"image_size": 64}), tmp_path, episodes=2, workers=0)
+
+
+def make_suicide(marker: str):
+    def episode(seed: int) -> int:
+        if seed == 1 or (seed == 2 and not os.path.exists(marker)):
+            open(marker, "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return seed * 10
+
+    return episode
+
+
+def test_a_killed_worker_loses_only_its_episode(tmp_path):
+    results = sorted(map_seeds(make_suicide, {"marker": str(tmp_path / "m")}, range(5), workers=2), key=lambda r: r.seed)
+    assert [r.value for r in results if r.error is None][-2:] == [30, 40]
+    assert results[1].tries == 2 and "exit code -9" in results[1].error
+
+
+def test_collection_survives_being_killed_at_any_moment(tmp_path):
+    code = (f"from embodied.data.collect import *; collect(CollectSpec(env_id={ID!r}), {str(tmp_path)!r}, episodes=400, "
+            "workers=0, executed_fraction=0.5)")
+    rng = np.random.default_rng(1)
+    for _ in range(8):
+        process = subprocess.Popen([sys.executable, "-c", code], cwd=os.getcwd(), stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        before = len(list(tmp_path.glob("episodes/0*.npz")))
+        while len(list(tmp_path.glob("episodes/0*.npz"))) < before + 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 0.2))
+        process.kill()
+        process.wait()
+        assert len(Dataset(tmp_path, damaged_fraction=0.0)) >= before + 2

@@ -1,0 +1,111 @@
+"""Episodes come back as they went in, and damage never passes."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from embodied.data.collect import CollectSpec, make_env, record
+from embodied.data.dataset import Dataset, declare, episode_path, read_facts
+from embodied.data.episodes import DEPTH_STEP_M, EpisodeError, check_episode, encode_episode, read_episode, read_view, write_episode
+from tests.embodied.data.fake_env import ID
+
+
+@pytest.fixture(scope="module")
+def episode():
+    spec = CollectSpec(env_id=ID, disturbance=0.3)
+    return record(make_env(spec), 3, spec, acts=True)
+
+
+def test_reading_gives_back_what_was_written(tmp_path, episode):
+    write_episode(tmp_path / "e.npz", episode)
+    again = read_episode(tmp_path / "e.npz")
+    assert (again.seed, again.task, again.acts) == (episode.seed, episode.task, episode.acts)
+    for a, b in zip(episode.views, again.views, strict=True):
+        assert (a.names, a.held, a.asks) == (b.names, b.held, b.asks)
+        for camera in ("front", "top"):
+            assert np.array_equal(a.observation.rgb[camera], b.observation.rgb[camera])
+            assert np.array_equal(a.masks[camera], b.masks[camera]) and b.masks[camera].dtype == np.int16
+            error = np.abs(a.observation.depth[camera] - b.observation.depth[camera]).max()
+            assert error <= DEPTH_STEP_M / 2 + 1e-6 and b.observation.depth[camera].dtype == np.float32
+            assert np.array_equal(a.observation.cameras[camera].pose, b.observation.cameras[camera].pose)
+    view = read_view(tmp_path / "e.npz", 1, pixels=("rgb",))
+    assert view.names == episode.views[1].names and not view.masks and view.observation.rgb
+
+
+def test_the_same_episode_is_the_same_file(episode):
+    assert encode_episode(episode) == encode_episode(episode)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+def test_a_truncated_file_is_refused(tmp_path, episode, share):
+    path = tmp_path / "e.npz"
+    write_episode(path, episode)
+    os.truncate(path, int(path.stat().st_size * share))
+    with pytest.raises(EpisodeError, match="e.npz"):
+        read_episode(path)
+    with pytest.raises(EpisodeError):
+        check_episode(path)
+
+
+def test_a_flipped_bit_is_refused(tmp_path, episode):
+    path = tmp_path / "e.npz"
+    whole = encode_episode(episode)
+    for place in np.linspace(400, len(whole) - 800, 12).astype(int):
+        damaged = bytearray(whole)
+        damaged[place] ^= 4
+        path.write_bytes(damaged)
+        with pytest.raises(EpisodeError):
+            check_episode(path)
+
+
+def test_a_number_that_is_not_finite_is_refused(episode):
+    episode.views[0].observation.tool_pose[0] = np.nan
+    try:
+        with pytest.raises(ValueError, match="finite"):
+            encode_episode(episode)
+    finally:
+        episode.views[0].observation.tool_pose[0] = 0.3
+
+
+FACTS = {"format": 1, "grammar": "aaa", "cameras": {"front": {"pose": [[1.0]]}}, "image_size": {"front": [4, 4]}}
+
+
+def fill(folder, episode, count):
+    declare(folder, FACTS)
+    for seed in range(count):
+        write_episode(episode_path(folder, seed), episode)
+    return folder
+
+
+@pytest.mark.parametrize(("change", "said"), [({"grammar": "bbb"}, "plan grammar"),
+                                              ({"cameras": {"front": {"pose": [[2.0]]}}}, "camera"),
+                                              ({"cameras": {"side": {"pose": [[1.0]]}}}, "camera"),
+                                              ({"image_size": {"front": [8, 8]}}, "image size")])
+def test_another_dataset_is_refused_and_says_why(tmp_path, episode, change, said):
+    fill(tmp_path, episode, 1)
+    with pytest.raises(ValueError, match=f"another {said}.*collect it again"):
+        Dataset(tmp_path, expect=FACTS | change)
+    with pytest.raises(ValueError, match=said):
+        declare(tmp_path, FACTS | change)
+    assert len(Dataset(tmp_path, expect=FACTS)) == 1 and read_facts(tmp_path) == FACTS
+
+
+def test_a_few_damaged_episodes_are_skipped_and_many_are_not(tmp_path, episode):
+    fill(tmp_path, episode, 10)
+    os.truncate(episode_path(tmp_path, 4), 1000)
+    with pytest.raises(ValueError, match="at most 1% damaged.*00000004"):
+        Dataset(tmp_path)
+    with pytest.warns(UserWarning, match="1 of 10 episodes are damaged"):
+        dataset = Dataset(tmp_path, damaged_fraction=0.2)
+    assert 4 not in dataset.seeds and len(dataset) == 9
+
+
+def test_no_dataset_and_no_episode_are_said(tmp_path):
+    with pytest.raises(ValueError, match="embodied collect"):
+        Dataset(tmp_path)
+    declare(tmp_path, FACTS)
+    with pytest.raises(ValueError, match="at least one episode"):
+        Dataset(tmp_path)
