@@ -1,4 +1,4 @@
-"""A prompt is a multimodal sentence: text, images, object slots and state vectors in reading order (PaLM-E, section 3)."""
+"""A prompt is a multimodal sentence: text, images, object slots, state vectors in reading order (PaLM-E, section 3)."""
 
 from __future__ import annotations
 
@@ -73,10 +73,14 @@ HEIGHT_TIE_M = 0.01
 
 
 def order_slots(slots: Iterable[Slot]) -> tuple[Slot, ...]:
-    """The slots, highest top first so that what lies on top is named first; level ones from the robot's left to right."""
+    """The slots, highest top first so that what lies on top is named first; level ones from the robot's left."""
     return tuple(sorted(slots, key=_place_in_order))
 
 
 def _place_in_order(slot: Slot) -> tuple[int, float, float]:
     x, y, _ = slot.box.center
     return -round(slot.box.top_z_m / HEIGHT_TIE_M), -y, x
+
+
+class PromptTooLongError(ValueError):
+    """A prompt that a model's context cannot hold."""

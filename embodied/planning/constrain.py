@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def compile_tokenizer(tokenizer: PreTrainedTokenizerFast) -> LLTokenizer:
     """The tokenizer as llguidance reads it; costs up to a second for a large vocabulary, so keep it.
 
-    Names that plans spell (`obj_3`, `<loc_5>`) must be ordinary added tokens, not special ones, which text never spells.
+    The names that plans spell (`obj_3`) must be ordinary added tokens, not special ones, which no grammar text spells.
     """
     from llguidance.hf import from_tokenizer
 

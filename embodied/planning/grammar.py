@@ -74,9 +74,10 @@ def _moves_by_location() -> list[str]:
 
 
 def _location_rules(locations: int) -> str:
+    """Locations as whole tokens: to llguidance any token in angle brackets is special, and no text spells it."""
     if not locations:
         return ""
-    return f'location: "<loc_" BIN "><loc_" BIN ">"\nBIN: {_either(_quoted(map(str, range(locations))))}'
+    return f"location: bin bin\nbin: {_either(f'<loc_{i}>' for i in range(locations))}"
 
 
 def _free_calls(targets: Sequence[str]) -> list[str]:

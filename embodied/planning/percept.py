@@ -61,16 +61,19 @@ def clean_instruction(instruction: str) -> str:
     return cleaned
 
 
-def write_prompt(instruction: str, percept: Percept, *, held: Slot | None = None,
+def write_prompt(instruction: str, percept: Percept, *, held: Slot | None = None, is_holding: bool = False,
                  last_failure: tuple[SkillCall, Outcome] | None = None, seeing: Seeing = "slots") -> Prompt:
     """The multimodal sentence: instruction, what is in sight, what is in the hand, what failed last, and `Plan:`.
 
+    held: how what is in the hand looked when it was picked; without it, is_holding says that something is.
     Raises InstructionError for an instruction that is empty or too long.
     """
     parts: list[Segment] = [Text(f"Instruction: {clean_instruction(instruction)}\n")]
     parts += _image_sentence(percept) if seeing == "image" else _slot_sentences(percept.slots)
-    if held is not None:
-        parts += _held_sentence(held, len(percept.slots) + 1, seeing)
+    if held is not None and seeing == "slots":
+        parts += [Text("In hand: "), Entity(len(percept.slots) + 1, held), Text(". ")]
+    elif held is not None or is_holding:
+        parts.append(Text("The hand is full. "))
     if last_failure is not None:
         parts.append(Text(_failure_sentence(*last_failure)))
     parts.append(Text("\nPlan:"))
@@ -86,12 +89,6 @@ def _image_sentence(percept: Percept) -> list[Segment]:
     if percept.image is None:
         raise ValueError('write_prompt: seeing="image" needs percept.image, got None; make it with Percept.of')
     return [Text("Given "), percept.image, Text(". ")]
-
-
-def _held_sentence(held: Slot, index: int, seeing: Seeing) -> list[Segment]:
-    if seeing == "image":
-        return [Text("The hand is full. ")]
-    return [Text("In hand: "), Entity(index, held), Text(". ")]
 
 
 def _failure_sentence(call: SkillCall, outcome: Outcome) -> str:
@@ -118,7 +115,7 @@ def last_failure(history: Sequence[Transition]) -> tuple[SkillCall, Outcome] | N
 
 
 def held_since(history: Sequence[Transition]) -> Transition | None:
-    """The transition that picked what the hand still holds, judged by outcomes and finger opening; None = empty hand."""
+    """The transition that picked what the hand still holds, by outcomes and finger opening; None = empty hand."""
     low_m, high_m = GRIPPER_HOLDS_M
     if not history or not low_m < history[-1].after.gripper_width_m < high_m:
         return None

@@ -1,0 +1,98 @@
+"""A multimodal-sentence model in this process: its eyes, its language, and the mask over what it may say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from embodied.planning.grammar import fingerprint
+from embodied.prompt import Completion, Prompt, PromptTooLongError, Slot
+from envs.interface import Observation
+
+if TYPE_CHECKING:
+    import torch
+
+    from embodied.models.planner import PalmEForConditionalGeneration
+    from embodied.models.processor import PalmEProcessor
+
+
+class LocalBackend:
+    """Completes prompts with a loaded model: the likeliest token each time, or sampled when temperature > 0."""
+
+    def __init__(self, model: PalmEForConditionalGeneration, processor: PalmEProcessor, *,
+                 temperature: float = 0.0) -> None:
+        """Raises ValueError when the model learned another plan language than this code speaks."""
+        learned = processor.grammar_fingerprint
+        if learned is not None and learned != fingerprint():
+            raise ValueError(f"LocalBackend: expected plan language {fingerprint()[:12]}, the checkpoint learned "
+                             f"{learned[:12]}; use the version of the code that trained it, or train it again")
+        self.model, self.processor, self.temperature = model, processor, temperature
+        self.seeing = processor.seeing
+        self._compiled: Any = None
+
+    def perceive(self, observation: Observation) -> list[Slot]:
+        """The objects that the model's segmenter finds. Raises ValueError when the model has none."""
+        from embodied.models.scene import perceive
+
+        if self.model.segmenter is None:
+            raise ValueError("LocalBackend.perceive: the model has no segmenter; load one with segmenter_config")
+        return list(perceive(self.model.segmenter, observation))
+
+    def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Completion:
+        return self.complete_batch([prompt], None if grammar is None else [grammar],
+                                   max_new_tokens=max_new_tokens, seed=seed)[0]
+
+    def complete_batch(self, prompts: Sequence[Prompt], grammars: Sequence[str] | None, *, max_new_tokens: int,
+                       seed: int) -> list[Completion]:
+        """One completion a prompt, all decoded side by side; grammars: one a prompt, None = anything goes."""
+        import torch
+
+        batch = self.processor(list(prompts), padding_side="left").to(self.model.device)
+        start = batch["input_ids"].shape[1]
+        room = min(max_new_tokens, self.processor.max_tokens - start)
+        if room < 1:
+            raise PromptTooLongError(f"the prompt has {start} tokens, the model takes {self.processor.max_tokens}")
+        with torch.random.fork_rng(enabled=self.temperature > 0):
+            if self.temperature > 0:
+                torch.manual_seed(seed)
+            out = self.model.generate(**batch, max_new_tokens=room, **self._decoding(grammars))
+        return self._read(out.sequences[:, start:], out.scores, is_constrained=grammars is not None)
+
+    def _decoding(self, grammars: Sequence[str] | None) -> dict[str, Any]:
+        """Keyword arguments of `generate`."""
+        from transformers import LogitsProcessorList
+
+        settings: dict[str, Any] = {"return_dict_in_generate": True, "output_scores": True, "do_sample": False}
+        if self.temperature > 0:
+            settings |= {"do_sample": True, "temperature": self.temperature, "top_k": 0, "top_p": 1.0}
+        if grammars is not None:
+            settings["logits_processor"] = LogitsProcessorList([self._constraint(grammars)])
+        return settings
+
+    def _constraint(self, grammars: Sequence[str]) -> Any:
+        from embodied.planning.constrain import PlanConstraint, compile_tokenizer
+
+        if self._compiled is None:
+            self._compiled = compile_tokenizer(self.processor.tokenizer)
+        return PlanConstraint(self._compiled, grammars)
+
+    def _read(self, tokens: torch.Tensor, scores: Sequence[torch.Tensor], *, is_constrained: bool) -> list[Completion]:
+        """tokens: int64[B, T] of the answers. scores: T times float[B, V], after the mask."""
+        import torch
+
+        log_probs = torch.stack(list(scores), dim=1).float().log_softmax(-1)
+        chosen = log_probs.gather(-1, tokens[..., None])[..., 0].tolist()
+        end = self.processor.tokenizer.eos_token_id
+        return [self._completion(row, probs, end, is_constrained)
+                for row, probs in zip(tokens.tolist(), chosen, strict=True)]
+
+    def _completion(self, ids: list[int], log_probs: list[float], end: int, is_constrained: bool) -> Completion:
+        length = ids.index(end) + 1 if end in ids else len(ids)
+        return Completion(self.processor.decode(ids[:length]), tuple(ids[:length]), tuple(log_probs[:length]),
+                          is_constrained)
+
+    def unknown_words(self, text: str) -> list[str]:
+        return self.processor.unknown_words(text)
+
+    def known_words(self) -> frozenset[str]:
+        return self.processor.lexicon or frozenset()

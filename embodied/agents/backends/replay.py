@@ -1,0 +1,36 @@
+"""Recorded answers: for tests, and to run an episode again without its model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from embodied.planning.percept import Seeing
+from embodied.prompt import Completion, Prompt, Slot
+from envs.interface import Observation
+
+
+class ReplayBackend:
+    """Answers with `replies` one after the other, sees what `eyes` see, and keeps the prompts that it was asked."""
+
+    def __init__(self, replies: Iterable[str], eyes: Callable[[Observation], Sequence[Slot]], *,
+                 seeing: Seeing = "slots", lexicon: Iterable[str] = ()) -> None:
+        self.seeing = seeing
+        self.asked: list[tuple[Prompt, str | None]] = []
+        self._replies, self._eyes, self._lexicon = iter(replies), eyes, frozenset(lexicon)
+
+    def perceive(self, observation: Observation) -> list[Slot]:
+        return list(self._eyes(observation))
+
+    def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Completion:
+        """The next reply. Raises ValueError when the recording is over."""
+        self.asked.append((prompt, grammar))
+        reply = next(self._replies, None)
+        if reply is None:
+            raise ValueError(f"ReplayBackend: expected at most {len(self.asked) - 1} questions; record more replies")
+        return Completion(reply, token_ids=(), log_probs=(), is_constrained=grammar is not None)
+
+    def unknown_words(self, text: str) -> list[str]:
+        return [w for w in text.lower().split() if w not in self._lexicon] if self._lexicon else []
+
+    def known_words(self) -> frozenset[str]:
+        return self._lexicon

@@ -1,0 +1,113 @@
+"""What a planner must beat: plans at random, and the same model with its eyes covered or lent to another scene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from embodied.agents.backends.base import Backend
+from embodied.planning.grammar import GRASPING, RELEASING
+from embodied.planning.language import Plan, refer, write
+from embodied.planning.percept import Percept, held_since
+from embodied.prompt import Completion, Entity, Image, Prompt, Segment, Slot
+from envs.interface import Box, Observation, SkillCall, Transition
+
+NOWHERE = Box((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+
+
+class RandomPlanner:
+    """Any valid plan over what the backend sees: grasp something, release it at something else, done."""
+
+    label = "random"
+
+    def __init__(self, backend: Backend, rng: np.random.Generator) -> None:
+        self._backend, self._rng = backend, rng
+
+    def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:
+        """One random move, or a random release of what is in the hand; done where nothing can be moved."""
+        percept = Percept.of(self._backend.perceive(observation), observation)
+        order = [int(j) for j in self._rng.permutation(len(percept.slots))]
+        calls: list[SkillCall] = []
+        if held_since(history) is None and len(order) > 1:
+            calls.append(self._call(GRASPING, order.pop(), percept))
+        if order and (calls or held_since(history) is not None):
+            calls.append(self._call(RELEASING, order.pop(), percept))
+        plan = Plan(tuple(calls), percept=percept)
+        return replace(plan, text=write(plan))
+
+    def _call(self, skills: Sequence[str], index: int, percept: Percept) -> SkillCall:
+        skill = skills[int(self._rng.integers(len(skills)))]
+        return SkillCall(skill, (refer(f"obj_{index + 1}", percept.slots[index]),))
+
+
+class _Veil:
+    """A backend whose model reads prompts changed on the way; what it says is still grounded in the true scene."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend, self.seeing = backend, backend.seeing
+
+    def perceive(self, observation: Observation) -> list[Slot]:
+        return self._backend.perceive(observation)
+
+    def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Completion:
+        return self._backend.complete(self._change(prompt), grammar, max_new_tokens=max_new_tokens, seed=seed)
+
+    def unknown_words(self, text: str) -> list[str]:
+        return self._backend.unknown_words(text)
+
+    def known_words(self) -> frozenset[str]:
+        return self._backend.known_words()
+
+    def _change(self, prompt: Prompt) -> Prompt:
+        raise NotImplementedError
+
+
+class BlindBackend(_Veil):
+    """The same model with black pictures; with geometry=False it does not know where anything is either."""
+
+    label = "blind"
+
+    def __init__(self, backend: Backend, *, geometry: bool = True) -> None:
+        super().__init__(backend)
+        self._geometry = geometry
+
+    def _change(self, prompt: Prompt) -> Prompt:
+        return map_pictures(prompt, self._cover, lambda image: replace(image, pixels=np.zeros_like(image.pixels)))
+
+    def _cover(self, entity: Entity) -> Slot:
+        slot = replace(entity.slot, crop=np.zeros_like(entity.slot.crop))
+        return slot if self._geometry else replace(slot, box=NOWHERE, camera="front", pixel=(0, 0), area_px=0)
+
+
+class ShuffledBackend(_Veil):
+    """The same model shown another scene: every answer is about the next of `others`, and acted out in this one."""
+
+    label = "shuffled"
+
+    def __init__(self, backend: Backend, others: Sequence[Observation]) -> None:
+        """others: observations of other seeds. Raises ValueError when there is none in which anything is seen."""
+        super().__init__(backend)
+        percepts = [Percept.of(backend.perceive(o), o) for o in others] if self.seeing == "slots" else [
+            Percept.of((), o) for o in others]
+        self._percepts = [p for p in percepts if p.slots or self.seeing == "image"]
+        self._asked = 0
+        if not self._percepts:
+            raise ValueError(f"ShuffledBackend: expected others with objects in sight, got none in {len(others)}; "
+                             "add observations of other seeds")
+
+    def _change(self, prompt: Prompt) -> Prompt:
+        other = self._percepts[self._asked % len(self._percepts)]
+        self._asked += 1
+        return map_pictures(prompt, lambda e: other.slots[(e.index - 1) % len(other.slots)], lambda _: other.image)
+
+
+def map_pictures(prompt: Prompt, slot_of: Callable[[Entity], Slot], image_of: Callable[[Image], Image]) -> Prompt:
+    """The same sentence with other pictures in it."""
+    def change(segment: Segment) -> Segment:
+        if isinstance(segment, Entity):
+            return replace(segment, slot=slot_of(segment))
+        return image_of(segment) if isinstance(segment, Image) else segment
+
+    return Prompt(tuple(map(change, prompt.segments)))

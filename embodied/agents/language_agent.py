@@ -1,0 +1,111 @@
+"""The agent of the default path: looks, writes the prompt, asks its backend, reads the plan, and grounds it."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from embodied.agents.backends.base import Backend
+from embodied.planning.grammar import plan_grammar
+from embodied.planning.language import LOCATION_BINS, Plan, PlanError, clause, ground, parse
+from embodied.planning.percept import (
+    InstructionError,
+    Percept,
+    Seeing,
+    clean_instruction,
+    held_since,
+    last_failure,
+    nearest_slot,
+    write_prompt,
+)
+from embodied.prompt import MAX_OBJECTS, Prompt, PromptTooLongError, Slot
+from envs.interface import Observation, Referent, Transition
+
+NOTHING_IN_SIGHT = "I see no objects"
+UNREADABLE = "I could not put a plan into words"
+TOO_LONG = "the instruction is too long for me"
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the agent knows of the scene before it asks: what is in sight, and what is in its hand."""
+
+    percept: Percept
+    is_holding: bool = False
+    held: Slot | None = None  # how it looked when it was picked
+
+
+class LanguageAgent:
+    """A `Planner` made of a backend. It keeps nothing between calls: the history of the episode says it all."""
+
+    def __init__(self, backend: Backend, *, constrained: bool = True, seeing: Seeing | None = None,
+                 max_new_tokens: int = 192, seed: int = 0) -> None:
+        """constrained: decode under the plan grammar; without it, an unreadable answer is asked for once more with it.
+
+        seeing: what the prompt shows, by default what the backend's model learned to see.
+        """
+        self.backend, self.constrained, self.seeing = backend, constrained, seeing or backend.seeing
+        self.max_new_tokens, self.seed = max_new_tokens, seed
+
+    def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:
+        """What to do next; an instruction that cannot be followed comes back as a refusal, never as an error."""
+        start = time.perf_counter()
+        plan = self._plan(instruction, observation, history)
+        return replace(plan, thinking_s=time.perf_counter() - start)
+
+    def _plan(self, instruction: str, observation: Observation, history: Sequence[Transition]) -> Plan:
+        try:
+            instruction = clean_instruction(instruction)
+        except InstructionError as error:
+            return Plan((), refusal=clause(str(error)))
+        unknown = self.backend.unknown_words(instruction)
+        if unknown:
+            return refuse_word(unknown[0], self.backend.known_words())
+        sight = self.look(observation, history)
+        if self.seeing == "slots" and not sight.percept.slots and not sight.is_holding:
+            return Plan((), refusal=NOTHING_IN_SIGHT, percept=sight.percept)
+        prompt = write_prompt(instruction, sight.percept, held=sight.held, is_holding=sight.is_holding,
+                              last_failure=last_failure(history), seeing=self.seeing)
+        return self._ask(prompt, sight)
+
+    def look(self, observation: Observation, history: Sequence[Transition] = ()) -> Sight:
+        """What is in sight now, and what the hand holds since which pick."""
+        picked = held_since(history)
+        held = None if picked is None or self.seeing == "image" else self._recall(picked)
+        slots = self.backend.perceive(observation) if self.seeing == "slots" else ()
+        percept = Percept.of(slots, observation, limit=MAX_OBJECTS - (held is not None))
+        return Sight(percept, picked is not None, held)
+
+    def _recall(self, picked: Transition) -> Slot | None:
+        """How the held object looked before it was picked."""
+        referent = picked.call.arguments[0]
+        if not isinstance(referent, Referent) or referent.box is None:
+            return None
+        return nearest_slot(self.backend.perceive(picked.before), referent.box)
+
+    def _ask(self, prompt: Prompt, sight: Sight) -> Plan:
+        """The grounded plan of the first answer that can be read; a refusal when none can."""
+        objects, bins = (len(sight.percept.slots), 0) if self.seeing == "slots" else (0, LOCATION_BINS)
+        grammar = plan_grammar(objects, locations=bins, is_holding=sight.is_holding)
+        for mask in [grammar] if self.constrained else [None, grammar]:
+            try:
+                answer = self.backend.complete(prompt, mask, max_new_tokens=self.max_new_tokens, seed=self.seed)
+            except PromptTooLongError as error:
+                return Plan((), refusal=TOO_LONG, percept=sight.percept, hint=str(error))
+            try:
+                plan = ground(parse(answer.text, objects=objects, locations=bins), sight.percept)
+                return replace(plan, completion=answer)
+            except PlanError as error:
+                refused = Plan((), refusal=UNREADABLE, text=answer.text, completion=answer, percept=sight.percept,
+                               hint=f"The answer was no plan: {error}.")
+        return refused
+
+
+def refuse_word(word: str, known: frozenset[str]) -> Plan:
+    """A refusal that names the unknown word, its nearest known one, and what else would be understood."""
+    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.7)
+    meant = f"Did you mean {near[0]!r}? " if near else ""
+    hint = f"{meant}I know: {', '.join(sorted(known))}." if known else ""
+    return Plan((), refusal=clause(f"I do not know the word '{word[:40]}'"), hint=hint)

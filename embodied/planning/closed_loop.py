@@ -1,0 +1,167 @@
+"""The closed loop: look, plan, act, look again. Demonstrations, evaluation and rollouts are this one generator."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from embodied.planning.grammar import RELEASING
+from embodied.planning.language import Plan
+from embodied.planning.screen import fault
+from envs.interface import Observation, Outcome, SkillCall, Transition
+
+if TYPE_CHECKING:
+    import gymnasium
+
+Replan = Literal["placing", "failure", "step"]
+REPLANS: tuple[Replan, ...] = ("placing", "failure", "step")
+"""When to look again before a plan is over: after each placing and failure, only after a failure, or every call."""
+
+
+class Planner(Protocol):
+    """Whoever decides: a language agent, an oracle, a baseline."""
+
+    def plan(self, instruction: str, observation: Observation, history: Sequence[Transition]) -> Plan:
+        """What to do next, given all that happened in this episode (nothing at its start)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One turn of the loop: at most one call and its transition. The last step of an episode says why it ended.
+
+    end: None while the episode goes on, else "success", "terminated", "truncated", "done" (the plan says so),
+    "refused: <clause>" or "failed: <clause>" (a bad observation, too many failures, out of calls).
+    """
+
+    index: int
+    plan: Plan
+    is_new_plan: bool
+    transition: Transition | None  # None: no call was carried out in this step
+    info: Mapping[str, Any]
+    replans: int = 0  # plans made in the episode after its first
+    end: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeSummary:
+    """How one episode went."""
+
+    is_success: bool
+    progress: float  # 0..1
+    calls: int
+    failures: int  # calls that did not end as "done"
+    replans: int
+    end: str
+    thinking_s: float  # wall time of all planning
+    acting_s: float  # simulated time of all skills
+
+
+def run(env: gymnasium.Env, planner: Planner, *, seed: int, options: Mapping[str, Any] | None = None,
+        latency: Literal["free"] = "free", max_calls: int = 20, max_failures: int = 8,
+        replan: Replan = "placing") -> Iterator[Step]:
+    """The steps of one episode, the last one with `end` set; closing the generator stops it between two calls.
+
+    env: a skill-level environment of the caller's. options: of `env.reset`. latency: "free" lets the world wait while
+    the planner thinks. max_calls, max_failures: skill calls, and failed ones, after which it gives up.
+    """
+    if latency != "free":
+        raise ValueError(f'run: expected latency "free", got {latency!r}; the world waits while the planner thinks')
+    if replan not in REPLANS:
+        raise ValueError(f"run: expected replan one of {REPLANS}, got {replan!r}")
+    return _Episode(env, planner, max_calls, max_failures, replan).steps(seed, options)
+
+
+def play(env: gymnasium.Env, planner: Planner, *, seed: int, **settings: Any) -> EpisodeSummary:
+    """How one whole episode went; settings as in `run`."""
+    return summarize(run(env, planner, seed=seed, **settings))
+
+
+def summarize(steps: Iterable[Step]) -> EpisodeSummary:
+    """How an episode went; raises ValueError when its last step has no `end`."""
+    steps = list(steps)
+    if not steps or steps[-1].end is None:
+        raise ValueError("summarize: expected a whole episode, got one without an end; exhaust run() first")
+    last, outcomes = steps[-1], [s.transition.outcome for s in steps if s.transition is not None]
+    return EpisodeSummary(
+        is_success=bool(last.info.get("is_success", False)), progress=float(last.info.get("progress", 0.0)),
+        calls=len(outcomes), failures=sum(o.status != "done" for o in outcomes), replans=last.replans, end=last.end,
+        thinking_s=sum(s.plan.thinking_s for s in steps if s.is_new_plan),
+        acting_s=sum(o.duration_s for o in outcomes))
+
+
+@dataclass
+class _Episode:
+    """What one run of the loop remembers."""
+
+    env: gymnasium.Env
+    planner: Planner
+    max_calls: int
+    max_failures: int
+    replan: Replan
+    plan: Plan = field(default_factory=lambda: Plan(()))
+    todo: list[SkillCall] = field(default_factory=list)
+    history: list[Transition] = field(default_factory=list)
+    failures: int = 0
+    plans: int = 0
+    instruction: str = ""
+
+    def steps(self, seed: int, options: Mapping[str, Any] | None) -> Iterator[Step]:
+        raw, info = self.env.reset(seed=seed, options=dict(options) if options else None)
+        trouble = fault(raw)
+        if trouble is not None:
+            yield Step(0, self.plan, False, None, info, end=f"failed: {trouble}")
+            return
+        self.instruction, observation, index, end = raw["instruction"], Observation.from_dict(raw), 0, None
+        while end is None:
+            is_new = self._decide(observation)
+            step = self._act(observation) if self.todo else Step(0, self.plan, True, None, info, end=_idle(self.plan))
+            step = replace(step, index=index, is_new_plan=is_new, replans=self.plans - 1)
+            yield step
+            end, info, index = step.end, step.info, index + 1
+            observation = step.transition.after if step.transition else observation
+
+    def _decide(self, observation: Observation) -> bool:
+        """Whether the planner was asked: it is when nothing is left to follow."""
+        if self.todo:
+            return False
+        self.plan = self.planner.plan(self.instruction, observation, tuple(self.history))
+        self.todo, self.plans = list(self.plan.calls), self.plans + 1
+        return True
+
+    def _act(self, before: Observation) -> Step:
+        call = self.todo.pop(0)
+        raw, reward, terminated, truncated, info = self.env.step(self.env.unwrapped.encode(call))
+        trouble = fault(raw) or (None if math.isfinite(reward) else "nonfinite reward")
+        if trouble is not None:
+            return Step(0, self.plan, False, None, info, end=f"failed: {trouble}")
+        transition = Transition(before, call, Outcome(**info["outcome"]), Observation.from_dict(raw), float(reward),
+                                bool(terminated), bool(truncated))
+        self._remember(transition, raw["instruction"])
+        return Step(0, self.plan, False, transition, info, end=self._end(transition, info))
+
+    def _remember(self, transition: Transition, instruction: str) -> None:
+        """Records a transition, and drops the rest of the plan when it is time to look again."""
+        self.history.append(transition)
+        self.instruction = instruction
+        is_done = transition.outcome.status == "done"
+        self.failures += not is_done
+        is_placed = self.replan == "placing" and transition.call.skill in RELEASING
+        if not is_done or is_placed or self.replan == "step":
+            self.todo.clear()
+
+    def _end(self, transition: Transition, info: Mapping[str, Any]) -> str | None:
+        if transition.terminated:
+            return "success" if info.get("is_success") else "terminated"
+        if transition.truncated:
+            return "truncated"
+        if self.failures >= self.max_failures:
+            return f"failed: {self.failures} calls failed, the last one because {transition.outcome.reason}"
+        return "failed: out of calls" if len(self.history) >= self.max_calls else None
+
+
+def _idle(plan: Plan) -> str:
+    """Why an episode ends with a plan that has no calls."""
+    return "done" if plan.refusal is None else f"refused: {plan.refusal}"

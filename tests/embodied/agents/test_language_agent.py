@@ -1,0 +1,115 @@
+"""The agent over recorded answers: what it asks, how it grounds, and everything that it refuses before any motion."""
+
+from __future__ import annotations
+
+import pytest
+
+from embodied.agents.backends.replay import ReplayBackend
+from embodied.agents.language_agent import NOTHING_IN_SIGHT, TOO_LONG, UNREADABLE, LanguageAgent
+from embodied.planning.closed_loop import play
+from embodied.planning.language import describe
+from embodied.prompt import MAX_OBJECTS, Completion, Entity, Image, Prompt, PromptTooLongError, Text
+from tests.embodied.planning.scenes import FULL_HAND_M, ToyEnv, observation, slot, transition
+
+LEFT, RIGHT = slot(0.4, 0.2), slot(0.6, -0.2)
+PLAN = " pick(obj_1); place_in(obj_2); done()"
+
+
+def agent(*replies: str, slots=(LEFT, RIGHT), lexicon=(), **settings) -> tuple[LanguageAgent, ReplayBackend]:
+    backend = ReplayBackend(replies, lambda _: slots, lexicon=lexicon)
+    return LanguageAgent(backend, **settings), backend
+
+
+def text_of(prompt: Prompt) -> str:
+    return "".join(s.text for s in prompt.segments if isinstance(s, Text))
+
+
+def entities(prompt: Prompt) -> list:
+    return [s.slot for s in prompt.segments if isinstance(s, Entity)]
+
+
+def test_a_plan_comes_back_grounded():
+    planner, backend = agent(PLAN)
+    plan = planner.plan("put the red block in the bowl", observation())
+    assert [(c.skill, c.arguments[0].words, c.arguments[0].box) for c in plan.calls] == [
+        ("pick", "obj_1", LEFT.box), ("place_in", "obj_2", RIGHT.box)]
+    assert (plan.text, plan.completion.is_constrained) == (PLAN, True)
+    assert plan.thinking_s > 0 and entities(backend.asked[0][0]) == [LEFT, RIGHT]
+
+
+def test_an_unreadable_answer_is_asked_for_once_more_under_the_grammar():
+    planner, backend = agent("Sure, I will!", PLAN, constrained=False)
+    assert planner.plan("tidy up", observation()).calls
+    assert [grammar is None for _, grammar in backend.asked] == [True, False]
+
+
+@pytest.mark.parametrize(("constrained", "asked"), [(True, 1), (False, 2)])
+def test_answers_that_stay_unreadable_become_a_refusal(constrained: bool, asked: int):
+    planner, backend = agent(" pick(obj_1); pla", " pick(obj_1); pla", constrained=constrained)
+    plan = planner.plan("tidy up", observation())
+    assert (plan.calls, plan.refusal, plan.text) == ((), UNREADABLE, " pick(obj_1); pla")
+    assert "closed by done()" in describe(plan) and len(backend.asked) == asked
+
+
+def test_an_unknown_word_is_named_before_anything_is_asked():
+    planner, backend = agent(PLAN, lexicon=["put", "the", "red", "block"])
+    plan = planner.plan("put the red blok", observation())
+    assert plan.refusal == "I do not know the word 'blok'" and not backend.asked
+    assert describe(plan) == "No: I do not know the word 'blok'. Did you mean 'block'? I know: block, put, red, the."
+
+
+@pytest.mark.parametrize(("instruction", "refusal"), [
+    ("  \n", "the instruction is empty"), ("a " * 800, "the instruction has 1599 characters, the limit is 1000")])
+def test_instructions_that_cannot_be_read_are_refused(instruction: str, refusal: str):
+    planner, backend = agent(PLAN)
+    assert planner.plan(instruction, observation()).refusal == refusal and not backend.asked
+
+
+def test_nothing_in_sight_is_a_refusal():
+    planner, _ = agent(PLAN, slots=())
+    assert planner.plan("tidy up", observation()).refusal == NOTHING_IN_SIGHT
+
+
+def test_a_prompt_beyond_the_model_is_a_refusal():
+    planner, backend = agent()
+
+    def complete(*_, **__) -> Completion:
+        raise PromptTooLongError("the prompt has 900 tokens, the model takes 512")
+
+    backend.complete = complete
+    assert planner.plan("tidy up", observation()).refusal == TOO_LONG
+
+
+def test_what_is_in_the_hand_is_remembered_from_the_pick():
+    planner, backend = agent(" place_in(obj_1); done()")
+    plan = planner.plan("tidy up", observation(FULL_HAND_M), [transition("pick", RIGHT, width_m=FULL_HAND_M)])
+    prompt, grammar = backend.asked[0]
+    assert entities(prompt)[-1] == RIGHT and "In hand: " in text_of(prompt)
+    assert plan.calls[0].arguments[0].box == LEFT.box and "plan: free" in grammar
+
+
+def test_the_last_failure_is_told():
+    planner, backend = agent(PLAN)
+    failed = transition("pick", LEFT, status="failed", reason="the gripper closed on nothing")
+    planner.plan("tidy up", observation(), [failed])
+    assert "Last: pick failed: the gripper closed on nothing." in text_of(backend.asked[0][0])
+
+
+def test_a_crowd_is_cut_to_the_largest_objects():
+    crowd = [slot(0.3 + 0.02 * j, area_px=j) for j in range(20)]
+    planner, backend = agent(" done()", slots=crowd)
+    assert planner.plan("tidy up", observation()).is_done
+    assert {s.area_px for s in entities(backend.asked[0][0])} == set(range(20 - MAX_OBJECTS, 20))
+
+
+def test_an_image_seeing_agent_points():
+    backend = ReplayBackend([" pick(<loc_32><loc_0>); done()"], lambda _: [], seeing="image")
+    plan = LanguageAgent(backend).plan("tidy up", observation())
+    assert plan.calls[0].arguments[0].pixel == (4, 0)
+    assert [s.camera for s in backend.asked[0][0].segments if isinstance(s, Image)] == ["front"]
+
+
+def test_it_closes_the_loop():
+    planner, backend = agent(PLAN, PLAN, " done()")
+    summary = play(ToyEnv(goal=3), planner, seed=0)
+    assert (summary.end, summary.calls, summary.replans, len(backend.asked)) == ("done", 4, 2, 3)

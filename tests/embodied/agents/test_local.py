@@ -1,0 +1,126 @@
+"""A real, untrained model behind the agent: constrained answers parse, and the same question has the same answer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from embodied.agents import shipped
+from embodied.agents.backends.local import LocalBackend
+from embodied.agents.language_agent import LanguageAgent
+from embodied.planning.grammar import fingerprint, plan_grammar
+from embodied.planning.language import PlanError, parse
+from embodied.planning.percept import Percept, write_prompt
+from embodied.prompt import PromptTooLongError
+from tests.embodied.planning.scenes import observation, slot
+
+torch.set_num_threads(1)
+LANGUAGE = {"model_type": "llama", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1,
+            "num_attention_heads": 2, "num_key_value_heads": 2, "max_position_embeddings": 256}
+VISION = {"name": "vit_tiny_patch16_224", "image_size": 16,
+          "options": {"img_size": 16, "patch_size": 8, "embed_dim": 24, "depth": 1, "num_heads": 2}}
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    from embodied.models.building import Facts, build
+
+    facts = Facts(lexicon=["put", "the", "red", "block"], grammar_fingerprint=fingerprint())
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return build(LANGUAGE, VISION, corpus=["pick(obj_1); done() put the red block"] * 3, projector_width=32,
+                     facts=facts)
+
+
+@pytest.fixture(scope="module")
+def backend(loaded) -> LocalBackend:
+    return LocalBackend(*loaded)
+
+
+def prompt(count: int = 3, instruction: str = "put the red block"):
+    return write_prompt(instruction, Percept.of([slot(0.4 + 0.05 * j) for j in range(count)], observation()))
+
+
+def test_constrained_answers_of_an_untrained_model_parse(loaded):
+    backend = LocalBackend(*loaded, temperature=1.5)
+    answers = [backend.complete(prompt(), plan_grammar(3), max_new_tokens=120, seed=seed) for seed in range(4)]
+    whole = [a for a in answers if a.token_ids[-1] == loaded[1].tokenizer.eos_token_id]
+    assert whole and all(a.is_constrained for a in answers)
+    for answer in whole:
+        parse(answer.text, objects=3)
+
+
+def test_log_probs_are_those_after_the_mask(backend):
+    answer = backend.complete(prompt(), plan_grammar(3), max_new_tokens=8, seed=0)
+    assert len(answer.log_probs) == len(answer.token_ids)
+    assert np.isfinite(answer.log_probs).all() and max(answer.log_probs) <= 0
+    free = backend.complete(prompt(), None, max_new_tokens=8, seed=0)
+    assert not free.is_constrained and free.token_ids != answer.token_ids
+
+
+def test_sampling_is_repeatable_and_leaves_the_global_generator_alone(loaded):
+    backend, state = LocalBackend(*loaded, temperature=1.0), torch.random.get_rng_state()
+    first, again, other = (backend.complete(prompt(), None, max_new_tokens=6, seed=s).token_ids for s in (1, 1, 2))
+    assert first == again != other
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_a_batch_answers_as_its_rows_would(backend):
+    prompts, grammars = [prompt(1), prompt(4)], [plan_grammar(1), plan_grammar(4)]
+    batch = backend.complete_batch(prompts, grammars, max_new_tokens=10, seed=0)
+    alone = [backend.complete(p, g, max_new_tokens=10, seed=0) for p, g in zip(prompts, grammars, strict=True)]
+    assert [a.text for a in batch] == [a.text for a in alone]
+
+
+def test_an_answer_cut_off_by_the_budget_is_no_plan(backend):
+    answer = backend.complete(prompt(), plan_grammar(3), max_new_tokens=2, seed=0)
+    with pytest.raises(PlanError):
+        parse(answer.text, objects=3)
+
+
+def test_a_prompt_that_fills_the_context_is_refused(backend):
+    with pytest.raises(PromptTooLongError):
+        backend.complete(prompt(instruction="b " * 400), plan_grammar(3), max_new_tokens=5, seed=0)
+
+
+def test_the_agent_refuses_words_its_model_never_learned(backend):
+    plan = LanguageAgent(backend).plan("put the banana", observation())
+    assert plan.refusal == "I do not know the word 'banana'" and "I know: block, put, red, the" in plan.hint
+
+
+def test_a_model_without_eyes_says_so(backend):
+    with pytest.raises(ValueError, match="no segmenter"):
+        backend.perceive(observation())
+
+
+def test_a_model_of_another_plan_language_is_refused(loaded):
+    model, processor = loaded
+    other = type("Other", (), {"grammar_fingerprint": "0" * 64})()
+    with pytest.raises(ValueError, match="plan language"):
+        LocalBackend(model, other)
+    assert processor.grammar_fingerprint == fingerprint()
+
+
+def test_unknown_weights_are_refused_with_a_list():
+    with pytest.raises(ValueError, match="got 'tabletop-giant'"):
+        shipped.load_agent("tabletop-giant")
+
+
+def test_an_agent_is_loaded_from_a_folder(loaded, tmp_path):
+    from embodied.models.loading import save
+
+    model, processor = loaded
+    save(model, processor, tmp_path / "mine")
+    import embodied
+
+    agent = embodied.load_agent(tmp_path / "mine", max_new_tokens=7)
+    assert (agent.seeing, agent.max_new_tokens) == ("slots", 7)
+
+
+def test_naming_the_package_loads_no_torch():
+    code = "import sys, embodied, embodied.planning.closed_loop; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

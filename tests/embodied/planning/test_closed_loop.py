@@ -1,0 +1,114 @@
+"""The closed loop over a toy environment: when it looks again, why it ends, and what it never lets through."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from embodied.agents.oracle import OraclePlanner
+from embodied.planning.closed_loop import play, run, summarize
+from embodied.planning.language import Plan, parse
+from tests.embodied.planning.scenes import ToyEnv, raw_observation
+
+PLACE = "pick(obj_1); place_in(obj_2); "
+
+
+class Scripted:
+    """Plans one text after the other, the last one for ever."""
+
+    def __init__(self, *texts: str) -> None:
+        self.texts, self.asked = list(texts), []
+
+    def plan(self, instruction, observation, history) -> Plan:
+        self.asked.append((instruction, len(history)))
+        return parse(self.texts.pop(0) if len(self.texts) > 1 else self.texts[0], objects=12)
+
+
+def test_an_episode_ends_in_success_and_tells_how_it_went():
+    env = ToyEnv(goal=1)
+    steps = list(run(env, OraclePlanner(env), seed=0, options={"instruction": "x"}))
+    assert [s.transition.call.skill for s in steps] == ["pick", "place_in"]
+    assert [s.is_new_plan for s in steps] == [True, False]
+    assert [s.end for s in steps] == [None, "success"] and env.options == {"instruction": "x"}
+    summary = summarize(steps)
+    assert (summary.is_success, summary.progress, summary.acting_s) == (True, 1.0, 4.0)
+    assert (summary.calls, summary.failures, summary.replans) == (2, 0, 0)
+
+
+@pytest.mark.parametrize(("replan", "looks_after", "texts"), [
+    ("placing", [0, 2, 4], [PLACE * 2 + "done()", PLACE + "done()", "done()"]),
+    ("failure", [0, 4], [PLACE * 2 + "done()", "done()"]),
+    ("step", [0, 1, 2], [PLACE + "done()", "place_in(obj_2); done()", "done()"]),
+])
+def test_when_it_looks_again(replan: str, looks_after: list[int], texts: list[str]):
+    planner = Scripted(*texts)
+    steps = list(run(ToyEnv(goal=9), planner, seed=0, replan=replan))
+    assert [length for _, length in planner.asked] == looks_after
+    assert steps[-1].end == "done" and steps[-1].transition is None and steps[-1].is_new_plan
+    assert [s.index for s in steps] == list(range(len(steps)))
+
+
+def test_a_failure_drops_the_rest_of_the_plan():
+    env = ToyEnv(script=("failed",))
+    steps = list(run(env, Scripted(PLACE + "done()"), seed=0))
+    assert [call.skill for call in env.calls] == ["pick", "pick", "place_in"]
+    assert steps[-1].end == "success" and steps[-1].replans == 1
+
+
+def test_it_gives_up_after_too_many_failures():
+    summary = play(ToyEnv(script=("failed",) * 50), Scripted(PLACE + "done()"), seed=0, max_failures=3)
+    assert summary.calls == 3
+    assert summary.end == "failed: 3 calls failed, the last one because the gripper closed on nothing"
+
+
+def test_it_gives_up_when_out_of_calls():
+    summary = play(ToyEnv(goal=99), Scripted(PLACE + "done()"), seed=0, max_calls=5)
+    assert (summary.calls, summary.end) == (5, "failed: out of calls")
+
+
+def test_a_refusal_ends_it_before_any_motion():
+    env = ToyEnv()
+    steps = list(run(env, Scripted("refuse(I see no purple block)"), seed=0))
+    assert [s.end for s in steps] == ["refused: I see no purple block"] and env.calls == []
+
+
+SPOILT = {
+    "nan depth": ({"depth": {n: np.full((8, 8), np.nan, np.float32) for n in ("front", "top")}}, "depth.front"),
+    "float image": ({"rgb": {n: np.zeros((8, 8, 3)) for n in ("front", "top")}}, r"rgb.front is float64\[8, 8, 3\]"),
+    "nan joints": ({"joint_pos": np.full(9, np.nan)}, "joint_pos"),
+    "wrong shape": ({"tool_pose": np.zeros(6)}, r"tool_pose is float64\[6\], expected float64\[7\]"),
+    "infinite time": ({"time_s": np.array([np.inf])}, "time_s"),
+    "no depth": ({"depth": {}}, "KeyError at 'front'"),
+    "not an array": ({"gripper_width_m": 0.08}, "gripper_width_m is float"),
+    "no instruction": ({"instruction": None}, "instruction is NoneType"),
+}
+
+
+@pytest.mark.parametrize("at", [0, 1])
+@pytest.mark.parametrize("name", SPOILT)
+def test_no_planner_sees_a_bad_observation(name: str, at: int):
+    spoilt, complaint = SPOILT[name]
+    planner = Scripted(PLACE + "done()")
+    steps = list(run(ToyEnv(spoil={at: spoilt}), planner, seed=0))
+    assert len(steps) == 1 and len(planner.asked) == at and steps[-1].transition is None
+    assert steps[-1].end.startswith("failed: nonfinite")
+    with pytest.raises(AssertionError, match=complaint):
+        raise AssertionError(steps[-1].end)
+
+
+def test_good_observations_pass():
+    from embodied.planning.screen import fault
+
+    assert fault(raw_observation()) is None
+
+
+def test_half_an_episode_has_no_summary():
+    steps = run(ToyEnv(), Scripted(PLACE + "done()"), seed=0)
+    with pytest.raises(ValueError, match="whole episode"):
+        summarize([next(steps)])
+
+
+@pytest.mark.parametrize("settings", [{"latency": "charged"}, {"replan": "never"}])
+def test_unknown_settings_are_refused_at_once(settings: dict):
+    with pytest.raises(ValueError, match="expected"):
+        run(ToyEnv(), Scripted("done()"), seed=0, **settings)
