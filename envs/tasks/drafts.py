@@ -8,19 +8,20 @@ bowls at random meets the goal in less than 15 % of the default scenes of each f
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from envs.tasks.scene import COLORS, In, On, Relation, matching_pairs, split_name
 
 _IDLE_STACK_SHARE = 0.35  # of the scenes of the families that need no clearing
+_FILLED_BOWL_SHARE = 0.25  # of the scenes with a bowl that the goal does not ask for
 _SECOND_STACK_SHARE = 0.8  # of the unblock scenes that have the blocks for it
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """blocks, bowls: entity names. under: block -> the block that it lies on at the start."""
+    """blocks, bowls: entity names. under: block -> the block or bowl that carries it at the start."""
 
     blocks: tuple[str, ...]
     bowls: tuple[str, ...]
@@ -132,9 +133,22 @@ def _burial(rng: np.random.Generator, relation: Relation, spare: list[str]) -> d
     return under
 
 
-DRAFTS: dict[str, Callable[[np.random.Generator, int, tuple[str, ...]], Draft]] = {
+_FAMILIES: dict[str, Callable[[np.random.Generator, int, tuple[str, ...]], Draft]] = {
     "put_in_bowl": put_in_bowl, "stack": stack, "sort": sort, "tower": tower, "unblock": unblock,
 }
+
+
+def draw(task: str, rng: np.random.Generator, count: int, require: tuple[str, ...]) -> Draft:
+    """A draft of the family; now and then some block lies in a bowl that the goal has no use for."""
+    draft = _FAMILIES[task](rng, count, require)
+    bases = {relation.destination for relation in draft.goal}
+    bowls = [bowl for bowl in draft.bowls if bowl not in bases]
+    blocks = [b for b in draft.blocks if b not in bases and b not in {*draft.under, *draft.under.values()}]
+    if not bowls or not blocks or rng.random() > _FILLED_BOWL_SHARE:
+        return draft
+    return replace(draft, under={**draft.under, blocks[rng.integers(len(blocks))]: bowls[rng.integers(len(bowls))]})
+
+
 FEWEST = {"put_in_bowl": 2, "stack": 2, "sort": 4, "tower": 3, "unblock": 3}
 """Fewest things that a scene of each family can be made of."""
 USUAL_FEWEST = {"put_in_bowl": 5, "stack": 4, "sort": 5, "tower": 5, "unblock": 6}

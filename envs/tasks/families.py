@@ -9,9 +9,9 @@ import numpy as np
 
 from envs.interface import TASK_IDS
 from envs.tasks import layout, phrasings, predicates
-from envs.tasks.drafts import DRAFTS, FEWEST, USUAL_FEWEST, Draft
+from envs.tasks.drafts import FEWEST, USUAL_FEWEST, Draft, draw
 from envs.tasks.scene import COLORS, Entity, In, On, Relation, Scene, matching_pairs, split_name
-from envs.world import BOWL_HEIGHT_M, BOWL_OUTER_RADIUS_M, World
+from envs.world import BOWL_FLOOR_M, BOWL_HEIGHT_M, BOWL_OUTER_RADIUS_M, World
 
 TASKS: tuple[str, ...] = tuple(TASK_IDS)
 """Names of all families."""
@@ -124,7 +124,7 @@ def _fit(rng: np.random.Generator, task: str, count: int, require: tuple[str, ..
     """A draft and a place for each thing that stands on the table; fewer things when that many find no room."""
     for fewer in range(count, 0, -1):
         for _ in range(_DRAFTS_PER_COUNT):
-            draft = DRAFTS[task](rng, max(fewer, FEWEST[task]), require)
+            draft = draw(task, rng, max(fewer, FEWEST[task]), require)
             spots = layout.place(rng, [_footprint(draft, name) for name in _standing(draft)])
             if spots is not None:
                 return draft, spots
@@ -137,10 +137,8 @@ def _standing(draft: Draft) -> list[str]:
 
 
 def _footprint(draft: Draft, name: str) -> layout.Footprint:
-    if name in draft.bowls:
-        return layout.Footprint(BOWL_OUTER_RADIUS_M)
     is_tall = name in draft.under.values() or any(isinstance(r, On) and r.base == name for r in draft.goal)
-    return layout.Footprint(BLOCK_SIDES_M[1] / np.sqrt(2), is_tall)
+    return layout.Footprint(BOWL_OUTER_RADIUS_M if name in draft.bowls else BLOCK_SIDES_M[1] / np.sqrt(2), is_tall)
 
 
 def _sides(rng: np.random.Generator, draft: Draft) -> dict[str, float]:
@@ -149,30 +147,29 @@ def _sides(rng: np.random.Generator, draft: Draft) -> dict[str, float]:
     wanted = [(r.block, r.base) for r in draft.goal if isinstance(r, On)]
     for _ in draft.blocks:  # once per possible level, so that the limit climbs to the top of every stack
         for upper, lower in (*draft.under.items(), *wanted):
-            sides_m[upper] = min(sides_m[upper], sides_m[lower] + _OVERHANG_M)
+            sides_m[upper] = min(sides_m[upper], sides_m.get(lower, BLOCK_SIDES_M[1]) + _OVERHANG_M)
     return sides_m
 
 
 def _spawn(world: World, rng: np.random.Generator, draft: Draft, sides_m: dict[str, float],
            spots: list[tuple[float, float]]) -> None:
     """Puts every thing of the draft into the world, stacks from the bottom up."""
-    for name, xy in zip(_standing(draft), spots, strict=True):
-        yaw_rad = float(rng.uniform(-np.pi, np.pi))
-        if name in draft.bowls:
-            world.spawn_bowl(name, rgb=COLORS[split_name(name)[0]], xy=xy, yaw_rad=yaw_rad)
-            continue
+    for standing, xy in zip(_standing(draft), spots, strict=True):
         bottom_z_m = 0.0
-        for level in _stack_above(draft, name):
-            world.spawn_block(level, side_m=sides_m[level], rgb=COLORS[split_name(level)[0]], xy=xy,
-                              bottom_z_m=bottom_z_m, yaw_rad=float(rng.uniform(-np.pi, np.pi)))
-            bottom_z_m += sides_m[level]
+        for name in _column(draft, standing):
+            rgb, yaw_rad = COLORS[split_name(name)[0]], float(rng.uniform(-np.pi, np.pi))
+            if name in draft.bowls:
+                world.spawn_bowl(name, rgb=rgb, xy=xy, yaw_rad=yaw_rad)
+            else:
+                world.spawn_block(name, side_m=sides_m[name], rgb=rgb, xy=xy, bottom_z_m=bottom_z_m, yaw_rad=yaw_rad)
+            bottom_z_m += sides_m.get(name, BOWL_FLOOR_M)
             xy = tuple(float(v) for v in np.add(xy, rng.uniform(-_JITTER_M, _JITTER_M, 2)))
 
 
-def _stack_above(draft: Draft, name: str) -> list[str]:
-    """The block and those over it, lowest first."""
+def _column(draft: Draft, name: str) -> list[str]:
+    """The thing and what is over it, lowest first."""
     upper = next((block for block, lower in draft.under.items() if lower == name), None)
-    return [name, *(_stack_above(draft, upper) if upper else [])]
+    return [name, *(_column(draft, upper) if upper else [])]
 
 
 def _entities(rng: np.random.Generator, draft: Draft, sides_m: dict[str, float]) -> tuple[Entity, ...]:
