@@ -13,14 +13,9 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from embodied.planning.language import LOCATION_BINS, MAX_CALLS, REASON_CHARACTERS, REASON_LIMIT, object_names
+from embodied.planning.percept import GRASPING, RELEASING
 from embodied.prompt import MAX_OBJECTS
 from envs.skills.signatures import SIGNATURES, Signature
-
-GRASPING = ("pick",)
-"""Skills that fill the hand; they need it empty."""
-
-RELEASING = ("place_in", "place_on", "put_down_beside")
-"""Skills that empty the hand; they need it full."""
 
 PLAN_SYNTAX = ("skill(argument)", "; ", "done()", f"refuse([{REASON_CHARACTERS}]{{1,{REASON_LIMIT}}})", "obj_{j}",
                "<loc_{column}><loc_{row}>")

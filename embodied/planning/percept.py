@@ -14,6 +14,12 @@ from envs.interface import Box, Observation, Outcome, SkillCall, Transition
 
 Seeing = Literal["slots", "image"]
 
+GRASPING = ("pick",)
+"""Skills that fill the hand; they need it empty."""
+
+RELEASING = ("place_in", "place_on", "put_down_beside")
+"""Skills that empty the hand; they need it full."""
+
 INSTRUCTION_LIMIT = 1000
 """Most characters of an instruction that a prompt carries."""
 
@@ -23,8 +29,8 @@ REASON_LIMIT = 60
 LOOKING_CAMERA = "front"
 """The camera whose image the image-seeing model gets, and whose pixels location tokens count."""
 
-GRIPPER_HOLDS_M = (0.002, 0.075)
-"""Finger openings between which something can be held: closed on nothing below, wide open above."""
+GRIP_CHANGE_M = 0.005
+"""Fingers that moved further than this since the pick no longer hold what they picked: it slipped or was let go."""
 
 
 class InstructionError(ValueError):
@@ -116,13 +122,11 @@ def last_failure(history: Sequence[Transition]) -> tuple[SkillCall, Outcome] | N
 
 def held_since(history: Sequence[Transition]) -> Transition | None:
     """The transition that picked what the hand still holds, by outcomes and finger opening; None = empty hand."""
-    low_m, high_m = GRIPPER_HOLDS_M
-    if not history or not low_m < history[-1].after.gripper_width_m < high_m:
+    effective = [t for t in history if t.outcome.status == "done" and t.call.skill in GRASPING + RELEASING]
+    if not effective or effective[-1].call.skill not in GRASPING:
         return None
-    for transition in reversed(history):
-        if transition.outcome.status == "done" and transition.call.skill != "home":
-            return transition if transition.call.skill == "pick" else None
-    return None
+    change_m = history[-1].after.gripper_width_m - effective[-1].after.gripper_width_m
+    return effective[-1] if abs(change_m) < GRIP_CHANGE_M else None
 
 
 def nearest_slot(slots: Sequence[Slot], box: Box) -> Slot | None:

@@ -91,6 +91,7 @@ def test_the_hand_is_full_from_a_pick_to_a_release():
 def test_the_fingers_know_better_than_the_history():
     pick = transition("pick", slot(), width_m=FULL_HAND_M)
     assert held_since([pick, transition("place_in", slot(), status="failed", width_m=0.0)]) is None
+    assert held_since([pick, transition("place_in", slot(), status="failed", width_m=FULL_HAND_M + 0.02)]) is None
     assert held_since([transition("pick", slot(), status="failed", width_m=FULL_HAND_M)]) is None
 
 
