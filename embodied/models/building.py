@@ -1,0 +1,114 @@
+"""A new model and its processor from plain values: sizes of what starts from nothing, names of what is published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from embodied.models.configuration import PalmEConfig, PalmEVisionConfig, language_config
+from embodied.models.language import build_language, published_tokenizer
+from embodied.models.planner import PalmEForConditionalGeneration
+from embodied.models.processor import PalmEProcessor
+from embodied.models.tokens import (
+    NAME_TOKENS,
+    PLACEHOLDERS,
+    SLOT_TOKENS,
+    add_plan_tokens,
+    placeholder_range,
+    train_tokenizer,
+)
+from embodied.models.vision import build_vision, published_statistics
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a checkpoint remembers of its making; see PalmEProcessor."""
+
+    lexicon: Iterable[str] | None = None
+    grammar_fingerprint: str | None = None
+    cameras: Mapping[str, Any] | None = None
+
+
+def build(language: Mapping[str, Any] | str, vision: Mapping[str, Any], *, corpus: Iterable[str] = (),
+          vocab_size: int = 512, tokenizer: PreTrainedTokenizerBase | None = None,
+          segmenter: Mapping[str, Any] | None = None, pretrained_vision: bool = False, facts: Facts | None = None,
+          **sizes: Any) -> tuple[PalmEForConditionalGeneration, PalmEProcessor]:
+    """A new model and its processor.
+
+    language: sizes ({"model_type": "llama", ...}: random weights), or a hub name or folder (published weights and
+    tokenizer). vision: fields of PalmEVisionConfig. tokenizer: None trains one on `corpus` (with sizes) or takes the
+    published one (with a name). segmenter: fields of SegmenterConfig, None for no segmenter. sizes: other fields of
+    PalmEConfig (seeing, soft_tokens, projector_width, language_is_frozen). Weights are drawn from torch's generator.
+    """
+    if tokenizer is None:
+        is_published = isinstance(language, str)
+        tokenizer = published_tokenizer(language) if is_published else train_tokenizer(corpus, vocab_size)
+    add_plan_tokens(tokenizer)
+    published = build_language(language) if isinstance(language, str) else None
+    text = _text_config(language, published, tokenizer)
+    first, last = placeholder_range(tokenizer)
+    config = PalmEConfig(text_config=text, vision_config=_vision_config(vision, pretrained_vision),
+                         segmenter_config=None if segmenter is None else dict(segmenter),
+                         placeholder_first_id=first, placeholder_last_id=last, **sizes)
+    model = PalmEForConditionalGeneration(config)
+    _take_published(model, published, pretrained_vision)
+    share_names(model, tokenizer)
+    _set_generation(model, tokenizer)
+    return model.eval(), _processor(model, tokenizer, facts or Facts())
+
+
+def share_names(model: PalmEForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Gives the placeholder `<obj_j>` the embedding of the name `obj_j`."""
+    slots, names = (tokenizer.convert_tokens_to_ids(list(tokens)) for tokens in (SLOT_TOKENS, NAME_TOKENS))
+    with torch.no_grad():
+        rows = model.get_input_embeddings().weight
+        rows[slots] = rows[names]
+
+
+def _text_config(language: Mapping[str, Any] | str, published: PreTrainedModel | None,
+                 tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
+    """The language model's configuration, as wide as the tokenizer."""
+    ids = {"pad_token_id": tokenizer.pad_token_id, "bos_token_id": tokenizer.bos_token_id,
+           "eos_token_id": tokenizer.eos_token_id}
+    if published is None:
+        return language_config({**language, "vocab_size": len(tokenizer), **ids})
+    if len(tokenizer) > published.get_input_embeddings().num_embeddings:
+        published.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    published.config.pad_token_id = ids["pad_token_id"]
+    return published.config
+
+
+def _vision_config(vision: Mapping[str, Any], is_pretrained: bool) -> dict[str, Any]:
+    """Fields of PalmEVisionConfig; published weights keep the mean and deviation they were trained with."""
+    values = dict(vision)
+    if is_pretrained and values.get("source", "timm") == "timm" and "mean" not in values:
+        values["mean"], values["std"] = published_statistics(values.get("name", PalmEVisionConfig.name))
+    return values
+
+
+def _take_published(model: PalmEForConditionalGeneration, language: PreTrainedModel | None, has_vision: bool) -> None:
+    if language is not None:
+        model.language.load_state_dict(language.state_dict())
+    if has_vision:
+        model.vision.load_state_dict(build_vision(model.config.vision_config, pretrained=True).state_dict())
+
+
+def _set_generation(model: PalmEForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Generation ends at the end mark and never says a placeholder: those are for the eyes."""
+    settings = model.generation_config
+    settings.pad_token_id, settings.eos_token_id = tokenizer.pad_token_id, tokenizer.eos_token_id
+    settings.bos_token_id = tokenizer.bos_token_id
+    settings.suppress_tokens = tokenizer.convert_tokens_to_ids(list(PLACEHOLDERS))
+
+
+def _processor(model: PalmEForConditionalGeneration, tokenizer: PreTrainedTokenizerBase, facts: Facts
+               ) -> PalmEProcessor:
+    config, vision = model.config, model.config.vision_config
+    return PalmEProcessor(
+        tokenizer, seeing=config.seeing, image_size=vision.image_size, mean=vision.mean, std=vision.std,
+        soft_tokens=config.soft_tokens, max_tokens=config.text_config.max_position_embeddings, lexicon=facts.lexicon,
+        grammar_fingerprint=facts.grammar_fingerprint, cameras=facts.cameras)

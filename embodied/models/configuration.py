@@ -1,0 +1,128 @@
+"""The configuration of the embodied language model: plain values, saved as `config.json` beside the weights."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar, Literal
+
+from huggingface_hub.dataclasses import strict
+from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
+from transformers.configuration_utils import SubConfigSpec
+
+LANGUAGE_FAMILIES = ("gpt2", "gpt_neox", "llama", "mistral", "olmo2", "opt", "phi", "phi3", "qwen2", "qwen3", "smollm3")
+"""Causal language models of transformers that take `inputs_embeds` without rescaling them."""
+
+VISION_FAMILIES = ("clip_vision_model", "dinov2", "siglip_vision_model", "vit")
+"""Vision models of transformers whose `last_hidden_state` is a square grid of patches after 0 or 1 class token."""
+
+TIMM_OPTIONS = ("depth", "depths", "dims", "drop_path_rate", "embed_dim", "img_size", "layers", "mlp_ratio",
+                "num_heads", "output_stride", "patch_size", "qkv_bias", "window_size")
+"""Constructor arguments that a configuration may pass to a timm encoder: sizes, nothing that loads or calls."""
+
+
+def check_known(what: str, name: str, known: Iterable[str]) -> None:
+    """Raises ValueError with the nearest known name unless `name` is known."""
+    known = sorted(known)
+    if name not in known:
+        near = difflib.get_close_matches(str(name), known, n=1)
+        remedy = f"did you mean {near[0]!r}?" if near else f"known ones: {', '.join(known[:20])}"
+        raise ValueError(f"{what}: expected a known name, got {name!r}; {remedy}")
+
+
+@strict
+class PalmEVisionConfig(PreTrainedConfig):
+    """A timm encoder by name, or (source "transformers") one of VISION_FAMILIES by its own configuration."""
+
+    model_type = "palm_e_vision"
+    base_config_key = "vision_config"
+
+    source: Literal["timm", "transformers"] = "timm"
+    name: str = "vit_tiny_patch16_224"
+    options: dict | None = None  # timm: TIMM_OPTIONS only
+    encoder: dict | None = None  # transformers: a configuration with its "model_type"
+    image_size: int = 32  # pixels, the side of the square image the encoder takes
+    mean: list[float] | None = None  # of RGB in [0, 1]; None: 0.5
+    std: list[float] | None = None
+
+    def __post_init__(self, **kwargs):
+        super().__post_init__(**kwargs)
+        self.options = dict(self.options or {})
+        self.mean = list(self.mean or (0.5, 0.5, 0.5))
+        self.std = list(self.std or (0.5, 0.5, 0.5))
+        for option in self.options:
+            check_known("vision option", option, TIMM_OPTIONS)
+        if self.source == "transformers":
+            check_known("vision family", (self.encoder or {}).get("model_type", ""), VISION_FAMILIES)
+
+
+@strict
+class SegmenterConfig(PreTrainedConfig):
+    """Sizes of the object segmenter and the part of the world it looks at (metres, world frame)."""
+
+    model_type = "palm_e_segmenter"
+    base_config_key = "segmenter_config"
+
+    widths: list[int] | None = None  # channels at 1/2, 1/4, 1/8 and 1/16 of the image
+    workspace_low_m: list[float] | None = None
+    workspace_high_m: list[float] | None = None
+    margin_m: float = 0.05  # an object is kept this far outside the workspace
+    cluster_radius_m: float = 0.022  # in the 4-D space of votes
+    min_pixels: int = 16  # of both cameras together
+    crop_size: int = 32
+
+    def __post_init__(self, **kwargs):
+        super().__post_init__(**kwargs)
+        self.widths = list(self.widths or (24, 48, 64, 96))
+        self.workspace_low_m = list(self.workspace_low_m or (0.35, -0.35, 0.0))
+        self.workspace_high_m = list(self.workspace_high_m or (0.75, 0.35, 0.35))
+
+
+@strict
+class PalmEConfig(PreTrainedConfig):
+    """Encoder -> projector -> causal language model; `seeing` says what a picture in the sentence is.
+
+    "slots": a picture is one object (masked crop and measured geometry) of `soft_tokens` tokens. "image": a picture is
+    a whole camera image of `soft_tokens` tokens, a square number.
+    """
+
+    model_type = "palm_e"
+    sub_configs: ClassVar = {"text_config": AutoConfig, "vision_config": PalmEVisionConfig,
+                             "segmenter_config": SegmenterConfig}
+    sub_configs_defaults: ClassVar = {
+        "text_config": SubConfigSpec(config_class=AutoConfig, model_type="llama"),
+        "vision_config": SubConfigSpec(config_class=PalmEVisionConfig),
+        "segmenter_config": SubConfigSpec(config_class=SegmenterConfig, optional=True),
+    }
+
+    text_config: dict | PreTrainedConfig | None = None
+    vision_config: dict | PreTrainedConfig | None = None
+    segmenter_config: dict | PreTrainedConfig | None = None  # None: a model without a segmenter
+    seeing: Literal["slots", "image"] = "slots"
+    soft_tokens: int = 1  # a picture
+    geometry_size: int = 11
+    projector_width: int = 128
+    placeholder_first_id: int = 0  # ids in [first, last] mark soft tokens
+    placeholder_last_id: int = 0
+    language_is_frozen: bool = False
+    tie_word_embeddings: bool = False
+
+    def __post_init__(self, **kwargs):
+        if isinstance(self.text_config, dict):
+            check_known("language family", self.text_config.get("model_type", "llama"), LANGUAGE_FAMILIES)
+        super().__post_init__(**kwargs)
+        check_known("language family", self.text_config.model_type, LANGUAGE_FAMILIES)
+        self.tie_word_embeddings = bool(getattr(self.text_config, "tie_word_embeddings", False))
+        if self.seeing == "image" and round(self.soft_tokens**0.5) ** 2 != self.soft_tokens:
+            raise ValueError(f"soft_tokens: expected a square number to see images, got {self.soft_tokens}; use 64")
+
+
+def language_config(values: dict) -> PreTrainedConfig:
+    """The transformers configuration of {"model_type": ..., sizes}; ValueError for an unknown family."""
+    values = dict(values)
+    family = values.pop("model_type", "llama")
+    check_known("language family", family, LANGUAGE_FAMILIES)
+    return CONFIG_MAPPING[family](**values)
+
+
+AutoConfig.register(PalmEConfig.model_type, PalmEConfig, exist_ok=True)

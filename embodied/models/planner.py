@@ -1,0 +1,201 @@
+"""The multimodal-sentence model: pictures become soft tokens among the words of any causal language model.
+
+B examples, T tokens, N pictures (all examples together, reading order), Q soft tokens a picture, D width, V words,
+P graded positions. After PaLM-E (arXiv 2303.03378, section 3); departures:
+1. A soft token is *added* to the embedding of its placeholder (`<obj_j>`, `<image>`) instead of replacing it, and
+   `<obj_j>` starts with the embedding of the name `obj_j`, so that saying an object's name is attending to its slot.
+2. Geometry measured from depth accompanies each object (see projector).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import AutoModelForImageTextToText, GenerationMixin, PreTrainedModel
+from transformers.utils import ModelOutput
+
+from embodied.models.configuration import PalmEConfig
+from embodied.models.language import build_language, decoder_width
+from embodied.models.projector import GridProjector, SlotProjector
+from embodied.models.segmenter import ObjectSegmenter
+from embodied.models.vision import build_vision, restore_buffers
+
+IGNORED = -100
+"""The label of a position that is not graded."""
+
+
+@dataclass
+class PalmEOutput(ModelOutput):
+    """With labels, loss and graded_logits float[P, V] (row p predicts graded label p); else logits float[B, T, V]."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    graded_logits: Tensor | None = None
+    past_key_values: Any = None
+
+
+class PalmEForConditionalGeneration(PreTrainedModel, GenerationMixin):
+    config_class = PalmEConfig
+    main_input_name = "input_ids"
+    input_modalities = ("image", "text")
+    _supports_sdpa = True
+    _supports_flash_attn = True
+
+    def __init__(self, config: PalmEConfig):
+        super().__init__(config)
+        self.vision = build_vision(config.vision_config)
+        self.projector = _build_projector(config, self.vision.width)
+        self.language = build_language(config.text_config)
+        self.segmenter = None if config.segmenter_config is None else ObjectSegmenter(config.segmenter_config)
+        self.post_init()
+        if config.language_is_frozen:
+            self.freeze_language()
+
+    def freeze_language(self) -> None:
+        """Only the eyes and the projector learn from here on (PaLM-E, "frozen")."""
+        self.language.requires_grad_(False)
+
+    def embed(self, input_ids: Tensor, pixel_values: Tensor, geometry: Tensor | None = None) -> Tensor:
+        """float[B, T, D]: word embeddings, with the soft tokens of the pictures added at their placeholders.
+
+        input_ids: int64[B, T]. pixel_values: float[N, 3, S, S], normalised. geometry: float[N, G], None for zeros.
+        Raises ValueError when the placeholders are not Q for each picture.
+        """
+        words = self.get_input_embeddings()(input_ids)
+        places = self.placeholders(input_ids)
+        self._check_places(places, len(pixel_values))
+        if len(pixel_values) == 0:
+            return words
+        soft = self.see(pixel_values, geometry).flatten(0, 1).to(words.dtype)
+        return words.index_put(torch.where(places), soft, accumulate=True)
+
+    def see(self, pixel_values: Tensor, geometry: Tensor | None = None) -> Tensor:
+        """Soft tokens float[N, Q, D] of pictures."""
+        if geometry is None:
+            geometry = pixel_values.new_zeros(len(pixel_values), self.config.geometry_size)
+        pixel_values = pixel_values.to(self.projector.out.weight.dtype)
+        return self.projector(self.vision(pixel_values), geometry.to(pixel_values.dtype))
+
+    def placeholders(self, input_ids: Tensor) -> Tensor:
+        """bool[B, T]: where soft tokens go."""
+        return (input_ids >= self.config.placeholder_first_id) & (input_ids <= self.config.placeholder_last_id)
+
+    def _check_places(self, places: Tensor, pictures: int) -> None:
+        expected, got = pictures * self.config.soft_tokens, int(places.sum())
+        if expected != got:
+            raise ValueError(f"input_ids: expected {self.config.soft_tokens} placeholder(s) for each of {pictures} "
+                             f"pictures = {expected}, got {got}; make both with the same PalmEProcessor call")
+
+    def forward(self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None,
+                pixel_values: Tensor | None = None, geometry: Tensor | None = None, labels: Tensor | None = None,
+                position_ids: Tensor | None = None, past_key_values: Any = None, inputs_embeds: Tensor | None = None,
+                use_cache: bool | None = None, logits_to_keep: int | Tensor = 0, **kwargs: Any) -> PalmEOutput:
+        """Logits of each position, or, with labels, the loss over the graded ones (the only ones the head computes).
+
+        labels: int64[B, T] aligned with input_ids, IGNORED where not graded. Everything else as in transformers.
+        """
+        if inputs_embeds is None:
+            inputs_embeds = self._embeddings(input_ids, pixel_values, geometry, past_key_values)
+        if position_ids is None and _is_empty(past_key_values):
+            position_ids = _positions(attention_mask)
+        inputs = {"inputs_embeds": inputs_embeds, "attention_mask": attention_mask, "position_ids": position_ids}
+        if labels is not None:
+            return self._grade(inputs, labels)
+        out = self.language(**inputs, past_key_values=past_key_values, use_cache=use_cache,
+                            logits_to_keep=logits_to_keep)
+        return PalmEOutput(logits=out.logits, past_key_values=out.past_key_values)
+
+    def _embeddings(self, input_ids: Tensor, pixel_values: Tensor | None, geometry: Tensor | None, cache: Any
+                    ) -> Tensor:
+        """float[B, T, D]; pictures are read once, with the prompt: later steps only add words."""
+        if pixel_values is not None:
+            return self.embed(input_ids, pixel_values, geometry)
+        if _is_empty(cache):
+            self._check_places(self.placeholders(input_ids), 0)
+        return self.get_input_embeddings()(input_ids)
+
+    def _grade(self, inputs: dict[str, Tensor], labels: Tensor) -> PalmEOutput:
+        """Loss: cross-entropy averaged over the graded tokens of the whole batch."""
+        targets = F.pad(labels[:, 1:], (0, 1), value=IGNORED)
+        is_graded = targets != IGNORED
+        if not bool(is_graded.any()):
+            raise ValueError("labels: expected at least one graded token, got none; pass answers to the processor")
+        logits = self.language(**inputs, use_cache=False, logits_to_keep=is_graded).logits
+        return PalmEOutput(loss=F.cross_entropy(logits.float(), targets[is_graded]), graded_logits=logits)
+
+    def prepare_inputs_for_generation(self, input_ids: Tensor, pixel_values: Tensor | None = None,
+                                      geometry: Tensor | None = None, is_first_iteration: bool | None = False,
+                                      **kwargs: Any) -> dict[str, Any]:
+        inputs = super().prepare_inputs_for_generation(input_ids, is_first_iteration=is_first_iteration, **kwargs)
+        if is_first_iteration or not kwargs.get("use_cache", True):
+            inputs |= {"pixel_values": pixel_values, "geometry": geometry}
+        return inputs
+
+    def _expand_inputs_for_generation(self, expand_size: int = 1, is_encoder_decoder: bool = False,
+                                      input_ids: Tensor | None = None, **kwargs: Any) -> tuple[Tensor, dict[str, Any]]:
+        """As in transformers, but pictures are repeated example by example: their first axis is not the batch."""
+        pictures = {name: kwargs.pop(name, None) for name in ("pixel_values", "geometry")}
+        if expand_size > 1 and input_ids is not None:
+            rows = self._picture_rows(input_ids, expand_size)
+            pictures = {name: None if value is None else value[rows] for name, value in pictures.items()}
+        expanded, kwargs = super()._expand_inputs_for_generation(expand_size, is_encoder_decoder, input_ids, **kwargs)
+        return expanded, kwargs | {name: value for name, value in pictures.items() if value is not None}
+
+    def _picture_rows(self, input_ids: Tensor, copies: int) -> Tensor:
+        """int64[N * copies]: the pictures of example 1 `copies` times over, then those of example 2, and so on."""
+        counts = (self.placeholders(input_ids).sum(dim=1) // self.config.soft_tokens).tolist()
+        each = torch.arange(sum(counts), device=input_ids.device).split(counts)
+        return torch.cat([rows.repeat(copies) for rows in each])
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, output_loading_info: bool = False, **kwargs: Any) -> Any:
+        """The saved model, every weight of it; ValueError naming each missing, unexpected or misshapen one."""
+        kwargs["ignore_mismatched_sizes"] = True  # collected here and refused below, all at once
+        model, info = super().from_pretrained(*args, output_loading_info=True, **kwargs)
+        faults = {kind: sorted(map(str, info[f"{kind}_keys"])) for kind in ("missing", "unexpected", "mismatched")}
+        if any(faults.values()):
+            listed = "; ".join(f"{kind}: {', '.join(keys[:8])}{' ...' if len(keys) > 8 else ''} ({len(keys)})"
+                               for kind, keys in faults.items() if keys)
+            raise ValueError(f"weights do not fit this model: {listed}; load them with their own config.json")
+        return (model, info) if output_loading_info else model
+
+    def get_input_embeddings(self) -> torch.nn.Module:
+        return self.language.get_input_embeddings()
+
+    def set_input_embeddings(self, value: torch.nn.Module) -> None:
+        self.language.set_input_embeddings(value)
+
+    def get_output_embeddings(self) -> torch.nn.Module:
+        return self.language.get_output_embeddings()
+
+    def set_output_embeddings(self, new_embeddings: torch.nn.Module) -> None:
+        self.language.set_output_embeddings(new_embeddings)
+
+    def _init_weights(self, module: torch.nn.Module) -> None:
+        """Parts initialise themselves; only what a timm layer keeps out of its state_dict has to be computed again."""
+        restore_buffers(module)
+
+
+def _build_projector(config: PalmEConfig, vision_width: int) -> SlotProjector | GridProjector:
+    scale = getattr(config.text_config, "initializer_range", 0.02)
+    sizes = {"vision_width": vision_width, "width": config.projector_width, "scale": scale,
+             "language_width": decoder_width(config.text_config), "soft_tokens": config.soft_tokens}
+    if config.seeing == "image":
+        return GridProjector(**sizes)
+    return SlotProjector(geometry_size=config.geometry_size, **sizes)
+
+
+def _is_empty(cache: Any) -> bool:
+    return cache is None or cache.get_seq_length() == 0
+
+
+def _positions(attention_mask: Tensor | None) -> Tensor | None:
+    """int64[B, T] counted from each example's first word, so that padding on either side changes nothing."""
+    return None if attention_mask is None else (attention_mask.long().cumsum(dim=1) - 1).clamp(min=0)
+
+
+AutoModelForImageTextToText.register(PalmEConfig, PalmEForConditionalGeneration, exist_ok=True)

@@ -1,0 +1,182 @@
+"""From a multimodal sentence to tensors and back: tokenizer, pictures, geometry, and the facts of a checkpoint."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image as PillowImage
+from transformers import AutoProcessor, AutoTokenizer, BatchFeature, PreTrainedTokenizerBase
+from transformers.utils import cached_file
+
+from embodied.models.configuration import PalmEConfig
+from embodied.models.geometry import GEOMETRY_SIZE, geometry_vector
+from embodied.models.planner import IGNORED
+from embodied.models.tokens import IMAGE_TOKEN, SLOT_TOKENS
+from embodied.prompt import Entity, Image, Prompt, PromptTooLongError, Text
+
+FILE_NAME = "processor_config.json"
+
+
+class PalmEProcessor:
+    """Callable on prompts; saved and loaded beside the model.
+
+    lexicon: words of the training instructions (None: any word goes). grammar_fingerprint: of the plan language the
+    model learned. cameras: what it saw with (name -> facts). max_tokens: longest sequence the model takes.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, *, seeing: Literal["slots", "image"] = "slots",
+                 image_size: int = 32, mean: Sequence[float] = (0.5, 0.5, 0.5), std: Sequence[float] = (0.5, 0.5, 0.5),
+                 soft_tokens: int = 1, max_tokens: int = 512, lexicon: Iterable[str] | None = None,
+                 grammar_fingerprint: str | None = None, cameras: Mapping[str, Any] | None = None):
+        self.tokenizer = tokenizer
+        self.seeing, self.image_size, self.soft_tokens, self.max_tokens = seeing, image_size, soft_tokens, max_tokens
+        self.mean, self.std = [float(v) for v in mean], [float(v) for v in std]
+        self.lexicon = None if lexicon is None else frozenset(lexicon)
+        self.grammar_fingerprint = grammar_fingerprint
+        self.cameras = dict(cameras or {})
+        self._slot_ids = tokenizer.convert_tokens_to_ids(list(SLOT_TOKENS))
+        self._image_id = tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
+
+    def __call__(self, prompts: Sequence[Prompt], answers: Sequence[str] | None = None, *,
+                 padding_side: Literal["left", "right"] = "right") -> BatchFeature:
+        """Tensors of a batch; give answers to train, padding_side="left" to generate.
+
+        input_ids, attention_mask: int64[B, T]. labels (with answers): int64[B, T], IGNORED but for answer and end.
+        pixel_values: float32[N, 3, S, S], normalised, reading order. geometry: float32[N, GEOMETRY_SIZE], 0 for images.
+        Raises ValueError for pictures of the other kind or too few answers, PromptTooLong for too many tokens.
+        """
+        prompts = list(prompts)
+        if answers is not None and len(answers) != len(prompts):
+            raise ValueError(f"answers: expected one for each of {len(prompts)} prompts, got {len(answers)}")
+        pieces = self._encode_texts(prompts, answers or ())
+        heads = [self._sentence(prompt, pieces) for prompt in prompts]
+        tails = [[*pieces[_clean(a)], self.tokenizer.eos_token_id] for a in answers or ()] or [[]] * len(heads)
+        batch = self._pad(heads, tails, padding_side)
+        if answers is None:
+            del batch["labels"]
+        return BatchFeature({**batch, **self._pictures(prompts)})
+
+    def _encode_texts(self, prompts: Sequence[Prompt], answers: Sequence[str]) -> dict[str, list[int]]:
+        """Token ids of each different text, one tokenizer call; special tokens spelled in a text stay plain text."""
+        spoken = [s.text for p in prompts for s in p.segments if isinstance(s, Text)]
+        texts = sorted({_clean(text) for text in (*spoken, *answers)} - {""})
+        if not texts:
+            return {"": []}
+        ids = self.tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        return {"": [], **dict(zip(texts, ids, strict=True))}
+
+    def _sentence(self, prompt: Prompt, pieces: Mapping[str, list[int]]) -> list[int]:
+        """Token ids of one prompt, a placeholder for each soft token."""
+        ids = [] if self.tokenizer.bos_token_id is None else [self.tokenizer.bos_token_id]
+        for segment in prompt.segments:
+            ids += pieces[_clean(segment.text)] if isinstance(segment, Text) else self._placeholders(segment)
+        return ids
+
+    def _placeholders(self, segment: object) -> list[int]:
+        if isinstance(segment, Entity) and self.seeing == "slots":
+            if not 1 <= segment.index <= len(self._slot_ids):
+                raise ValueError(f"Entity.index: expected 1 .. {len(self._slot_ids)}, got {segment.index}; "
+                                 "name fewer objects")
+            return [self._slot_ids[segment.index - 1]] * self.soft_tokens
+        if isinstance(segment, Image) and self.seeing == "image":
+            return [self._image_id] * self.soft_tokens
+        wanted = "Entity" if self.seeing == "slots" else "Image"
+        raise ValueError(f"prompt: expected Text and {wanted} segments (seeing={self.seeing!r}), got "
+                         f"{type(segment).__name__}; write the prompt for this model's way of seeing")
+
+    def _pad(self, heads: Sequence[list[int]], tails: Sequence[list[int]], side: str) -> dict[str, torch.Tensor]:
+        """int64[B, T] tensors, padded to the longest."""
+        lengths = [len(h) + len(t) for h, t in zip(heads, tails, strict=True)]
+        width = max(lengths, default=0)
+        if width > self.max_tokens:
+            raise PromptTooLongError(f"prompt: expected at most {self.max_tokens} tokens, got {width}; "
+                                     "shorten the instruction")
+        ids = np.full((len(heads), width), self.tokenizer.pad_token_id, dtype=np.int64)
+        mask, labels = np.zeros_like(ids), np.full_like(ids, IGNORED)
+        for row, (head, tail) in enumerate(zip(heads, tails, strict=True)):
+            start = width - lengths[row] if side == "left" else 0
+            middle, stop = start + len(head), start + lengths[row]
+            ids[row, start:stop], mask[row, start:stop], labels[row, middle:stop] = head + tail, 1, tail
+        arrays = {"input_ids": ids, "attention_mask": mask, "labels": labels}
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def _pictures(self, prompts: Sequence[Prompt]) -> dict[str, torch.Tensor]:
+        """pixel_values float32[N, 3, S, S] and geometry float32[N, GEOMETRY_SIZE] of every picture, reading order."""
+        segments = [s for p in prompts for s in p.segments if isinstance(s, (Entity, Image))]
+        size = self.image_size
+        pixels = np.zeros((len(segments), size, size, 3), dtype=np.uint8)
+        geometry = np.zeros((len(segments), GEOMETRY_SIZE), dtype=np.float32)
+        for row, segment in enumerate(segments):
+            if isinstance(segment, Entity):
+                pixels[row], geometry[row] = _resize(segment.slot.crop, size), geometry_vector(segment.slot)
+            else:
+                pixels[row] = _resize(segment.pixels, size)
+        return {"pixel_values": self._normalise(pixels), "geometry": torch.from_numpy(geometry)}
+
+    def _normalise(self, pixels: np.ndarray) -> torch.Tensor:
+        """uint8[N, S, S, 3] -> float32[N, 3, S, S]."""
+        scaled = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255.0
+        return (scaled - torch.tensor(self.mean)[:, None, None]) / torch.tensor(self.std)[:, None, None]
+
+    def decode(self, token_ids: Sequence[int] | torch.Tensor) -> str:
+        """Text of generated tokens without padding and marks."""
+        return self.tokenizer.decode(token_ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+    def batch_decode(self, token_ids: Iterable[Sequence[int]] | torch.Tensor) -> list[str]:
+        return [self.decode(ids) for ids in token_ids]
+
+    def unknown_words(self, text: str) -> list[str]:
+        """Words of `text` that no training instruction held, in reading order; none where the lexicon is open."""
+        if self.lexicon is None:
+            return []
+        return [word for word in dict.fromkeys(words_of(text)) if word not in self.lexicon]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `processor_config.json` holds."""
+        return {"processor_class": type(self).__name__, "seeing": self.seeing, "image_size": self.image_size,
+                "mean": self.mean, "std": self.std, "soft_tokens": self.soft_tokens, "max_tokens": self.max_tokens,
+                "lexicon": None if self.lexicon is None else sorted(self.lexicon),
+                "grammar_fingerprint": self.grammar_fingerprint, "cameras": self.cameras}
+
+    def save_pretrained(self, folder: str | Path, **_: Any) -> None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        self.tokenizer.save_pretrained(folder)
+        text = json.dumps(self.to_dict(), indent=2, sort_keys=True, ensure_ascii=False)
+        (Path(folder) / FILE_NAME).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, **hub: Any) -> PalmEProcessor:
+        """The processor saved in a folder, or published under a hub name."""
+        hub = {key: hub[key] for key in ("cache_dir", "revision", "token", "local_files_only") if key in hub}
+        values = json.loads(Path(cached_file(str(name), FILE_NAME, **hub)).read_text(encoding="utf-8"))
+        values.pop("processor_class", None)
+        return cls(AutoTokenizer.from_pretrained(name, **hub), **values)
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, lower case, reading order: runs of letters, digits and apostrophes in any script."""
+    return re.findall(r"[^\W_]+(?:'[^\W_]+)*", _clean(text).lower())
+
+
+def _clean(text: str) -> str:
+    """Text in one Unicode form (full-width letters become plain ones), without what UTF-8 cannot hold."""
+    return unicodedata.normalize("NFKC", text).encode("utf-8", "replace").decode("utf-8")
+
+
+def _resize(pixels: np.ndarray, size: int) -> np.ndarray:
+    """uint8[size, size, 3]."""
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError(f"picture: expected uint8[H, W, 3], got {pixels.dtype}{list(pixels.shape)}")
+    if pixels.shape[:2] == (size, size):
+        return pixels
+    return np.asarray(PillowImage.fromarray(pixels).resize((size, size), PillowImage.Resampling.BILINEAR))
+
+
+AutoProcessor.register(PalmEConfig, PalmEProcessor, exist_ok=True)

@@ -1,0 +1,200 @@
+"""From what the cameras saw to object slots: votes of all cameras clustered together, then crops and measured boxes.
+
+P foreground pixels of all cameras. Metres, world frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from scipy.optimize import linear_sum_assignment
+
+from embodied.models.configuration import SegmenterConfig
+from embodied.models.measuring import measure_box
+from embodied.models.segmenter import VOTE_SIZE, ObjectSegmenter, segmenter_input, targets_from_masks
+from embodied.prompt import MAX_OBJECTS, Slot
+from envs.interface import Box, Observation
+
+CROP_MARGIN = 1.15
+"""The crop's side over the mask's longer side."""
+
+MOST_CLUSTERS = 40
+"""Bounds the work on an image that makes no sense; a table of 12 objects leaves a handful of strays."""
+
+MATCH_M = 0.03
+"""A slot further than this (centre and size together) from every object shows none of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """The foreground of all cameras. camera: int64[P], index into `names`; row, column: int64[P]."""
+
+    names: tuple[str, ...]
+    camera: np.ndarray
+    row: np.ndarray
+    column: np.ndarray
+    points: np.ndarray  # float64[P, 3]
+    votes: np.ndarray  # float64[P, 4]: box centre, half-width
+    pitch_m: np.ndarray  # float64[P], distance between neighbouring pixels on a surface that faces the camera
+
+
+def perceive(segmenter: ObjectSegmenter, observation: Observation, max_objects: int = MAX_OBJECTS) -> list[Slot]:
+    """Slots of the objects in sight, most pixels first; objects off the workspace or in the gripper are left out.
+
+    Raises ValueError when the cameras' images differ in size or do not fit the segmenter.
+    """
+    return slots_from_pixels(see_pixels(segmenter, observation), observation, segmenter.config, max_objects)
+
+
+def see_pixels(segmenter: ObjectSegmenter, observation: Observation) -> Pixels:
+    """The pixels that the segmenter takes for objects, with their votes."""
+    names = tuple(observation.rgb)
+    views = [segmenter_input(observation.rgb[n], observation.depth[n], observation.cameras[n]) for n in names]
+    if len({view.shape for view in views}) > 1:
+        raise ValueError(f"cameras: expected images of one size, got {[list(v.shape[1:]) for v in views]}; "
+                         "set one image_size")
+    stacked = np.stack(views)
+    with torch.inference_mode():
+        output = segmenter(torch.from_numpy(stacked).to(segmenter.head.weight))
+    is_object = (output.logits > 0).cpu().numpy() & (stacked[:, 6] > 0)
+    return gather_pixels(observation, stacked[:, 3:6], is_object, output.votes.float().cpu().numpy())
+
+
+def gather_pixels(observation: Observation, points: np.ndarray, is_object: np.ndarray, votes: np.ndarray) -> Pixels:
+    """The foreground of all C cameras as one list.
+
+    points: float[C, 3, H, W]. is_object: bool[C, H, W]. votes: float[C, 4, H, W].
+    """
+    names = tuple(observation.rgb)
+    camera, row, column = np.nonzero(is_object)
+    depth = np.stack([observation.depth[n] for n in names])[camera, row, column].astype(np.float64)
+    focal_px = np.array([observation.cameras[n].intrinsics[0, 0] for n in names])
+    return Pixels(names, camera, row, column, points[camera, :, row, column].astype(np.float64),
+                  votes[camera, :, row, column].astype(np.float64), depth / focal_px[camera])
+
+
+def slots_from_pixels(pixels: Pixels, observation: Observation, config: SegmenterConfig, max_objects: int = MAX_OBJECTS
+                      ) -> list[Slot]:
+    """Slots of the clusters that lie in the workspace, most pixels first."""
+    labels = cluster_votes(pixels.votes, config.cluster_radius_m, config.min_pixels)
+    groups = [np.flatnonzero(labels == label) for label in range(labels.max(initial=-1) + 1)]
+    groups = [group for group in groups if _is_inside(pixels.votes[group], config)]
+    groups.sort(key=len, reverse=True)
+    return [_slot(pixels, group, observation, config.crop_size) for group in groups[:max_objects]]
+
+
+def cluster_votes(votes: np.ndarray, radius_m: float, min_pixels: int) -> np.ndarray:
+    """int64[P]: the cluster of each vote float[P, 4], densest first; -1 for votes that agree with too few others.
+
+    Greedy and deterministic: take the fullest cell of a grid, climb to the mean of the free votes around, claim those.
+    """
+    labels = np.full(len(votes), -1)
+    cells = _cells(votes, radius_m)
+    is_free = np.isfinite(votes).all(axis=1)
+    found = 0
+    for _ in range(MOST_CLUSTERS):
+        if is_free.sum() < min_pixels:
+            break
+        claimed, seed = _claim(votes, cells, is_free, radius_m)
+        is_free[claimed] = is_free[seed] = False
+        if len(claimed) >= min_pixels:
+            labels[claimed] = found
+            found += 1
+        elif len(seed) < min_pixels // 4:
+            break
+    return _adopt_strays(votes, labels, 2 * radius_m)
+
+
+def _cells(votes: np.ndarray, radius_m: float) -> np.ndarray:
+    """int64[P]: the cell of a grid of votes, as one number."""
+    steps = np.floor(np.nan_to_num(votes) / radius_m).clip(-500, 499).astype(np.int64) + 500
+    return steps @ (1000 ** np.arange(VOTE_SIZE, dtype=np.int64))
+
+
+def _claim(votes: np.ndarray, cells: np.ndarray, is_free: np.ndarray, radius_m: float) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the free votes around the densest place, and of those in the cell where the search began."""
+    free = np.flatnonzero(is_free)
+    _, inverse, counts = np.unique(cells[free], return_inverse=True, return_counts=True)
+    seed = free[inverse == counts.argmax()]
+    center = votes[seed].mean(axis=0)
+    claimed = seed
+    for _ in range(3):
+        claimed = free[((votes[free] - center) ** 2).sum(axis=1) < radius_m**2]
+        if len(claimed) == 0:
+            break
+        center = votes[claimed].mean(axis=0)
+    return claimed, seed
+
+
+def _adopt_strays(votes: np.ndarray, labels: np.ndarray, reach_m: float) -> np.ndarray:
+    """Labels in which votes left over join the nearest cluster within reach."""
+    found, strays = labels.max(initial=-1) + 1, np.flatnonzero((labels < 0) & np.isfinite(votes).all(axis=1))
+    if found == 0 or len(strays) == 0:
+        return labels
+    centers = np.stack([np.median(votes[labels == label], axis=0) for label in range(found)])
+    distance = np.linalg.norm(votes[strays, None] - centers, axis=2)
+    nearest = distance.argmin(axis=1)
+    labels[strays] = np.where(distance.min(axis=1) < reach_m, nearest, -1)
+    return labels
+
+
+def _is_inside(votes: np.ndarray, config: SegmenterConfig) -> bool:
+    """Whether the voted centre lies in the workspace; above it hangs what the gripper holds."""
+    center = np.median(votes[:, :3], axis=0)
+    low, high = np.array(config.workspace_low_m) - config.margin_m, np.array(config.workspace_high_m)
+    high[:2] += config.margin_m
+    return bool((center > low).all() and (center < high).all())
+
+
+def _slot(pixels: Pixels, group: np.ndarray, observation: Observation, crop_size: int) -> Slot:
+    camera = int(np.bincount(pixels.camera[group], minlength=len(pixels.names)).argmax())
+    mine = group[pixels.camera[group] == camera]
+    rows, columns = pixels.row[mine], pixels.column[mine]
+    crop = masked_crop(observation.rgb[pixels.names[camera]], rows, columns, crop_size)
+    middle = int(((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2).argmin())
+    box = measure_box(pixels.points[group], pixels.votes[group], pixels.pitch_m[group],
+                      pixels.camera[group])
+    return Slot(crop=crop, box=box, camera=pixels.names[camera], pixel=(int(columns[middle]), int(rows[middle])),
+                area_px=len(group))
+
+
+def masked_crop(rgb: np.ndarray, rows: np.ndarray, columns: np.ndarray, size: int) -> np.ndarray:
+    """uint8[size, size, 3]: a square around the pixels rows, columns int64[P], black off them. rgb: uint8[H, W, 3]."""
+    side = int(np.ceil(CROP_MARGIN * (max(np.ptp(rows), np.ptp(columns)) + 1)))
+    top, left = (round(float(values.min() + values.max() + 1 - side) / 2) for values in (rows, columns))
+    canvas = np.zeros((side, side, 3), dtype=np.uint8)
+    canvas[rows - top, columns - left] = rgb[rows, columns]
+    return np.asarray(Image.fromarray(canvas).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def best_matches(slots: Sequence[Slot], names: Sequence[str], poses: np.ndarray) -> dict[str, int]:
+    """Object name -> index of the slot that shows it; objects that no slot is near are left out.
+
+    poses: float[M, 10], centre m, quaternion, size m. One slot an object, least total distance of centre and size.
+    """
+    if not slots or not len(names):
+        return {}
+    poses = np.asarray(poses, dtype=np.float64)
+    seen = np.stack([_signature(slot.box) for slot in slots])
+    true = np.concatenate([poses[:, :3], poses[:, 7:9].max(axis=1, keepdims=True) / 2], axis=1)
+    distance = np.linalg.norm(true[:, None] - seen, axis=2)
+    rows, columns = linear_sum_assignment(distance)
+    return {names[m]: int(s) for m, s in zip(rows, columns, strict=True) if distance[m, s] < MATCH_M}
+
+
+def _signature(box: Box) -> np.ndarray:
+    """float64[4]: centre and half-width, the space of votes."""
+    return np.array([*box.center, max(box.size[:2]) / 2])
+
+
+def oracle_pixels(observation: Observation, masks: Mapping[str, np.ndarray], poses: np.ndarray) -> Pixels:
+    """PRIVILEGED (tests and ablations): the pixels and votes of a segmenter that makes no mistake."""
+    names = tuple(observation.rgb)
+    points = np.stack([observation.cameras[n].lift(observation.depth[n]).transpose(2, 0, 1) for n in names])
+    targets = [targets_from_masks(masks[n], poses) for n in names]
+    is_object, votes = (np.stack([t[key] for t in targets]) for key in ("foreground", "votes"))
+    return gather_pixels(observation, points, is_object > 0, votes)

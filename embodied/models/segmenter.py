@@ -1,0 +1,116 @@
+"""The object segmenter: each pixel of an RGB-D image says whether it shows an object, and votes for which.
+
+B images, H x W pixels (multiples of 16), M objects. Class-agnostic: it knows of no colour and no kind. A vote is where
+the pixel believes its object's box to be centred (x, y, z) and how wide its half is, metres, world frame: the blocks of
+a stack differ in z, a block in a bowl differs from the bowl in half-width, so clusters of votes are objects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from embodied.models.configuration import SegmenterConfig
+from envs.interface import Camera
+
+CHANNELS = 7
+"""Of the input: RGB in [0, 1], world x y z in metres, 1 where there is a measured point."""
+
+VOTE_SIZE = 4
+VOTE_UNIT_M = 0.1
+CM_PER_M = 100.0
+FINEST = 16  # H and W are halved four times
+
+
+@dataclass(frozen=True, slots=True)
+class SegmenterOutput:
+    logits: Tensor  # float[B, H, W], > 0 where an object is
+    votes: Tensor  # float[B, 4, H, W], metres: box centre x y z, half-width
+
+
+class ObjectSegmenter(nn.Module):
+    """A U-Net of about half a million parameters that works at half resolution and answers at full resolution."""
+
+    def __init__(self, config: SegmenterConfig):
+        super().__init__()
+        self.config = config
+        first, *deeper = config.widths
+        self.stem = _block(4 * CHANNELS, first)
+        self.down = nn.ModuleList(_block(a, b) for a, b in zip(config.widths, deeper, strict=False))
+        self.up = nn.ModuleList(_block(a + b, b) for a, b in reversed(list(zip(deeper, config.widths, strict=False))))
+        self.head = nn.Conv2d(first, 4 * (1 + VOTE_SIZE), 1)
+        self.register_buffer("origin", torch.zeros(3))
+        self.register_buffer("reach", torch.ones(3))
+        self._set_workspace(config)
+
+    def _set_workspace(self, config: SegmenterConfig) -> None:
+        low, high = torch.tensor(config.workspace_low_m), torch.tensor(config.workspace_high_m)
+        self.origin.copy_((low + high) / 2)
+        self.reach.copy_((high - low) / 2)
+
+    def forward(self, images: Tensor) -> SegmenterOutput:
+        """images: float[B, 7, H, W] as `segmenter_input` makes them."""
+        x = F.pixel_unshuffle(self._normalise(images), 2)
+        levels = [self.stem(x)]
+        for block in self.down:
+            levels.append(block(F.max_pool2d(levels[-1], 2)))
+        x = levels.pop()
+        for block in self.up:
+            x = block(torch.cat([F.interpolate(x, scale_factor=2.0), levels.pop()], dim=1))
+        answer = F.pixel_shuffle(self.head(x), 2)
+        own = F.pad(images[:, 3:6], (0, 0, 0, 0, 0, 1))
+        return SegmenterOutput(answer[:, 0], own + VOTE_UNIT_M * answer[:, 1:])
+
+    def _normalise(self, images: Tensor) -> Tensor:
+        """The same channels, all of order 1; far background is cut at three workspaces away."""
+        where = (images[:, 3:6] - self.origin[:, None, None]) / self.reach[:, None, None]
+        return torch.cat([2 * images[:, :3] - 1, where.clamp(-3, 3) * images[:, 6:], images[:, 6:]], dim=1)
+
+
+def _block(inputs: int, outputs: int) -> nn.Sequential:
+    """Two convolutions with GroupNorm: BatchNorm learns nothing usable from the few scenes of a batch."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.GroupNorm(8, outputs), nn.ReLU(inplace=True),
+        nn.Conv2d(outputs, outputs, 3, padding=1, bias=False), nn.GroupNorm(8, outputs), nn.ReLU(inplace=True))
+
+
+def segmenter_input(rgb: np.ndarray, depth: np.ndarray, camera: Camera) -> np.ndarray:
+    """float32[7, H, W]: what the segmenter reads of one camera; pixels without a finite depth are marked and emptied.
+
+    rgb: uint8[H, W, 3]. depth: float32[H, W], metres. Raises ValueError when H or W is no multiple of 16.
+    """
+    if depth.shape != rgb.shape[:2] or depth.shape[0] % FINEST or depth.shape[1] % FINEST:
+        raise ValueError(f"camera image: expected rgb [H, W, 3] and depth [H, W] with H, W multiples of {FINEST}, got "
+                         f"{list(rgb.shape)} and {list(depth.shape)}; set the environment's image_size")
+    is_measured = np.isfinite(depth) & (depth > 0)
+    points = camera.lift(np.where(is_measured, depth, 0.0)) * is_measured[..., None]
+    channels = np.concatenate([rgb / np.float32(255.0), points, is_measured[..., None]], axis=-1)
+    return np.ascontiguousarray(channels.transpose(2, 0, 1), dtype=np.float32)
+
+
+def targets_from_masks(masks: np.ndarray, poses: np.ndarray) -> dict[str, np.ndarray]:
+    """{"foreground": float32[H, W], "votes": float32[4, H, W]}: what each pixel should say; no votes off the objects.
+
+    masks: int16[H, W], index into poses, -1 = no object. poses: float[M, 10], centre m, quaternion, size m.
+    """
+    is_object = masks >= 0
+    table = np.concatenate([poses[:, :3], poses[:, 7:9].max(axis=1, keepdims=True) / 2], axis=1).astype(np.float32)
+    votes = np.zeros((*masks.shape, VOTE_SIZE), dtype=np.float32)
+    votes[is_object] = table[masks[is_object]]
+    return {"foreground": is_object.astype(np.float32), "votes": np.ascontiguousarray(votes.transpose(2, 0, 1))}
+
+
+def segmenter_loss(output: SegmenterOutput, targets: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    """Scalar loss and its parts: cross-entropy of the foreground, and smooth L1 of the votes in cm on the foreground.
+
+    targets: "foreground" float[B, H, W], "votes" float[B, 4, H, W], metres.
+    """
+    foreground = targets["foreground"]
+    cut = F.binary_cross_entropy_with_logits(output.logits, foreground)
+    miss = F.smooth_l1_loss(output.votes * CM_PER_M, targets["votes"] * CM_PER_M, reduction="none").sum(dim=1)
+    vote = (miss * foreground).sum() / foreground.sum().clamp(min=1)
+    return 10 * cut + vote, {"foreground_loss": cut.detach(), "vote_loss": vote.detach()}
