@@ -120,6 +120,7 @@ class Panda:
             self._arm.drive(start + (goal - start) * (i / substeps), self._forces, self.config.position_gain)
             self._world.step()
         self.setpoint = goal
+        self._world.keep_touched_awake()
 
     def solve_down(self, position_m: tuple[float, float, float], jaw_yaw_rad: float) -> np.ndarray:
         """float64[7]: arm angles that point the tool straight down at position_m, the jaws closing along jaw_yaw_rad.

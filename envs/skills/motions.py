@@ -34,17 +34,14 @@ def through(robot: Panda, waypoints: Sequence[np.ndarray], finger_m: float, spee
 
 def _eased(duration_s: float, period_s: float) -> np.ndarray:
     """Moments on a full-speed path, one a control period, with ramps at both ends; the last is duration_s."""
-    ramp = min(_RAMP_S, np.sqrt(duration_s * _RAMP_S)) if duration_s > 0 else 0.0
-    peak = duration_s / ramp if duration_s < _RAMP_S else 1.0  # a short way never reaches full speed
+    if duration_s < period_s / 2:  # the waypoints are where the arm is
+        return np.array([duration_s])
+    ramp = min(_RAMP_S, float(np.sqrt(duration_s * _RAMP_S)))
+    peak = min(1.0, duration_s / _RAMP_S) ** 0.5  # a short way never reaches full speed
     total = 2 * ramp if duration_s < _RAMP_S else duration_s + ramp
-    if total <= 0:
-        return np.empty(0)
-    t = np.arange(1, int(np.ceil(total / period_s - 1e-9)) + 1) * period_s
-    t = np.minimum(t, total)
-    if ramp < period_s / 4:
-        return np.minimum(t, duration_s)
+    t = np.minimum(np.arange(1, int(np.ceil(total / period_s - 1e-9)) + 1) * period_s, total)
     rising = peak * t**2 / (2 * ramp)
-    level = peak * (t - ramp / 2)
+    level = t - ramp / 2
     falling = duration_s - peak * (total - t) ** 2 / (2 * ramp)
     return np.where(t < ramp, rising, np.where(t <= total - ramp, level, falling))
 

@@ -42,7 +42,7 @@ class Articulation:
         self._client.changeConstraint(gear, gearRatio=-1, erp=0.1, maxForce=max_force_n)
 
     def set_friction(self, link: str, lateral: float) -> None:
-        self._client.changeDynamics(self.body, self._links[link], lateralFriction=lateral, spinningFriction=0.01)
+        self._client.changeDynamics(self.body, self._links[link], lateralFriction=lateral)
 
     def positions(self) -> np.ndarray:
         """float64[J], rad or m."""

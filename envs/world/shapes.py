@@ -21,6 +21,7 @@ BOWL_MASS_KG = 0.35
 FRICTION = 0.8
 
 _WALL_M = BOWL_OUTER_RADIUS_M - BOWL_INNER_RADIUS_M
+_WALL_LIFT_M = 0.001  # off the table, so that only the floor touches it
 _WALLS = 16  # boxes in the ring: enough that a cube sliding down meets no gap
 _SIDES = 40  # of the drawn mesh
 
@@ -33,7 +34,7 @@ def create_block(client: Client, side_m: float, rgb: tuple[float, float, float],
     visual = client.createVisualShape(client.GEOM_BOX, halfExtents=half, rgbaColor=[*rgb, 1.0],
                                       specularColor=[0.1, 0.1, 0.1])
     body = client.createMultiBody(BLOCK_DENSITY_KG_M3 * side_m**3, shape, visual, list(position), list(quaternion))
-    client.changeDynamics(body, -1, lateralFriction=FRICTION, spinningFriction=0.002, rollingFriction=0.0001)
+    client.changeDynamics(body, -1, lateralFriction=FRICTION)
     return body
 
 
@@ -47,24 +48,22 @@ def create_bowl(client: Client, rgb: tuple[float, float, float], position: np.nd
         shapeTypes=[client.GEOM_BOX] * len(halves), halfExtents=halves, collisionFramePositions=places,
         collisionFrameOrientations=turns)
     body = client.createMultiBody(BOWL_MASS_KG, shape, visual, list(position), list(quaternion))
-    client.changeDynamics(body, -1, lateralFriction=FRICTION, spinningFriction=0.002)
+    client.changeDynamics(body, -1, lateralFriction=FRICTION)
     return body
 
 
 def _bowl_boxes() -> tuple[list, list, list]:
     """Half extents, places and quaternions of the floor and of the ring of slanted walls, in the bowl's frame."""
     bottom = -BOWL_HEIGHT_M / 2
-    foot = BOWL_FOOT_RADIUS_M * 0.92  # an octagon of two squares stands for the round floor
-    halves = [[foot, foot * 0.4142, BOWL_FLOOR_M / 2], [foot * 0.4142, foot, BOWL_FLOOR_M / 2],
-              [foot * 0.7071, foot * 0.7071, BOWL_FLOOR_M / 2]]
-    places, turns = [[0.0, 0.0, bottom + BOWL_FLOOR_M / 2]] * 3, [[0.0, 0.0, 0.0, 1.0]] * 3
+    foot = BOWL_FOOT_RADIUS_M * np.sqrt(0.5)  # one square box stands on four contacts; a rounder floor would cost more
+    halves, places, turns = [[foot, foot, BOWL_FLOOR_M / 2]], [[0.0, 0.0, bottom + BOWL_FLOOR_M / 2]], [[0.0, 0.0, 0.0, 1.0]]
     lean = np.arctan2(BOWL_OUTER_RADIUS_M - BOWL_FOOT_RADIUS_M, BOWL_HEIGHT_M)
     middle = (BOWL_OUTER_RADIUS_M + BOWL_FOOT_RADIUS_M) / 2 - _WALL_M / 2
     length = BOWL_HEIGHT_M / np.cos(lean) - _WALL_M * np.tan(lean)
     width = np.pi * BOWL_OUTER_RADIUS_M / _WALLS * 1.02
     for angle in 2 * np.pi * np.arange(_WALLS) / _WALLS:
         halves.append([_WALL_M / 2 * np.cos(lean), width, length / 2])
-        places.append([middle * np.cos(angle), middle * np.sin(angle), 0.0])
+        places.append([middle * np.cos(angle), middle * np.sin(angle), _WALL_LIFT_M])
         turns.append(_turn(angle, lean))
     return halves, places, turns
 

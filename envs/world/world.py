@@ -31,13 +31,14 @@ class World:
         self.client = Client()
         self._bodies: dict[str, int] = {}
         self._sizes: dict[str, np.ndarray] = {}
+        self._kept_awake: set[str] = set()
         self._robot: Articulation | None = None
         self._build()
 
     def _build(self) -> None:
         c = self.client
         c.setTimeStep(1.0 / self.physics_hz)
-        c.setPhysicsEngineParameter(deterministicOverlappingPairs=1, numSolverIterations=60)
+        c.setPhysicsEngineParameter(deterministicOverlappingPairs=1, solverResidualThreshold=1e-5)
         c.setGravity(0.0, 0.0, -9.81)
         half = [v / 2 for v in TABLE_SIZE_M]
         shape = c.createCollisionShape(c.GEOM_BOX, halfExtents=half)
@@ -52,6 +53,7 @@ class World:
             self.client.removeBody(body)
         self._bodies.clear()
         self._sizes.clear()
+        self._kept_awake.clear()
         self.client.restoreState(self._empty_state)
         if self._robot is not None:
             self._robot.rewind()
@@ -159,6 +161,26 @@ class World:
     def time_s(self) -> float:
         """Simulated: steps / physics_hz."""
         return self.steps / self.physics_hz
+
+    def doze(self) -> None:
+        """Puts what rests untouched by the robot to sleep: it costs nothing until something wakes it by contact."""
+        for name, body in self._bodies.items():
+            if name not in self._kept_awake or not self.robot_touches(name):
+                if self.speed(name) < _REST_SPEED_M_S:
+                    self.client.changeDynamics(body, -1, activationState=self.client.ACTIVATION_STATE_SLEEP)
+                    self._kept_awake.discard(name)
+
+    def keep_touched_awake(self) -> None:
+        """Bars from sleep what the robot touches and all that leans on it: Bullet would put a slowly carried thing to
+        sleep two seconds after its last haste, in mid-air."""
+        if self._robot is None or not self.client.getContactPoints(self._robot.body):
+            return
+        fresh = [name for name in self._bodies if name not in self._kept_awake and self.robot_touches(name)]
+        while fresh:
+            name = fresh.pop()
+            self.client.changeDynamics(self._bodies[name], -1, activationState=self.client.ACTIVATION_STATE_DISABLE_SLEEPING)
+            self._kept_awake.add(name)
+            fresh += [other for other in self._bodies if other not in self._kept_awake and self.is_touching(name, other)]
 
     def settle(self, max_s: float = 1.0) -> bool:
         """Steps until everything has come to rest; whether it did within max_s of simulated time."""
