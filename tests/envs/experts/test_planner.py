@@ -64,14 +64,6 @@ def test_planning_again_on_the_way_gives_the_rest_of_the_plan(data: st.DataObjec
     assert plan(simulate(before, calls[:done]), goal) == calls[done:]
 
 
-@given(st.data())
-def test_a_plan_moves_nothing_when_the_goal_holds(data: st.DataObject):
-    before = data.draw(tables())
-    goal = data.draw(goals(before))
-    after = simulate(before, plan(before, goal))
-    assert plan(after, goal) == []
-
-
 R, G, B, Y = (f"{c} block" for c in COLORS[:4])
 FLAT = dict.fromkeys((R, G, B, Y), TABLE)
 

