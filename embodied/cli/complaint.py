@@ -1,0 +1,30 @@
+"""The one way in which a verb says that it cannot do what was asked: a readable line and an exit code."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+BAD_REQUEST = 2
+"""Exit code of a request that was never started: unknown key, value out of range, unknown verb."""
+
+NOT_DONE = 1
+"""Exit code of a valid request that could not be carried out."""
+
+
+class Complaint(Exception):  # noqa: N818  what it is, not what went wrong
+    """What is wrong and what to do about it, in one line; `exit_code` goes to the shell."""
+
+    def __init__(self, message: str, exit_code: int = BAD_REQUEST):
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """A clause that names the nearest known name, or lists a few of them: "; did you mean ...?"."""
+    known = sorted(set(known))
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
+    return f"; known: {shown}" if known else ""

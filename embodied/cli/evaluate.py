@@ -1,0 +1,105 @@
+"""embodied evaluate suite=tabletop: judges the model on unseen seeds, beside its baselines.
+
+Leaves eval.json, report.html and episodes/<contestant>.jsonl in the run folder. The same hydra.run.dir=... goes on
+where an interrupted evaluation stopped. weights=FOLDER judges a model of your own; episodes=20 is a quick look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from embodied.cli.complaint import Complaint
+from embodied.cli.run import Run
+from embodied.cli.settings import Backend, EnvSettings, SuiteSettings, TaskSettings
+from embodied.cli.typed import between
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    env: EnvSettings
+    task: TaskSettings
+    suite: SuiteSettings
+    weights: str
+    backend: Backend
+    episodes: int = between(1, 100_000)
+    workers: int = between(0, 256)
+
+
+def act(settings: Settings, run: Run) -> float:
+    """The model's success rate."""
+    from embodied.cli.weights import checked
+    from embodied.distributed.rollouts import map_episodes
+    from embodied.evaluation.summary import summarise
+
+    if "model" not in settings.suite.contestants:
+        raise Complaint("suite.contestants: expected the model among them; for one baseline: embodied rollout")
+    folder, sha256 = checked(settings.weights)
+    map_seeds = partial(map_episodes, workers=settings.workers, backend=settings.backend)
+    records = {c: _contest(settings, run, c, str(folder), sha256, map_seeds) for c in settings.suite.contestants}
+    result = summarise(records, _context(settings, sha256))
+    _leave(settings, run, result, records["model"], str(folder), map_seeds)
+    return result["success_rate"]
+
+
+def _contest(settings: Settings, run: Run, contestant: str, folder: str, sha256: str, map_seeds: Any) -> list[dict]:
+    from embodied.data.collect import progress
+    from embodied.evaluation.contest import contest
+    from embodied.evaluation.suites import episode_seeds
+
+    suite = settings.suite
+    count = settings.episodes if contestant == "model" else min(settings.episodes, suite.baseline_episodes)
+    seeds = episode_seeds(suite.split, suite.first, count)
+    arena, path = _arena(settings, contestant, folder, seeds[0]), run.folder / "episodes" / f"{contestant}.jsonl"
+    with progress(contestant, count) as advance:
+        return contest(arena, seeds, path, map_seeds=map_seeds, weights_sha256=sha256, played=lambda _: advance())
+
+
+def _arena(settings: Settings, contestant: str, folder: str, first_seed: int) -> Any:
+    from embodied.evaluation.play import Arena
+
+    return Arena(contestant, settings.task.tasks, first_seed, folder, settings.env.image_size, settings.suite.max_calls)
+
+
+def _context(settings: Settings, sha256: str) -> dict[str, Any]:
+    from embodied.cli.doctor import versions
+    from embodied.evaluation.suites import episode_seeds
+
+    suite = settings.suite
+    seeds = episode_seeds(suite.split, suite.first, settings.episodes)
+    return {"suite": suite.name, "seeds": {"split": suite.split, "first": seeds[0], "count": len(seeds)},
+            "weights": {"name": Path(settings.weights).name, "sha256": sha256}, "max_calls": suite.max_calls,
+            "image_size": settings.env.image_size, "versions": versions()}
+
+
+def _leave(settings: Settings, run: Run, result: Mapping[str, Any], records: Sequence[dict], folder: str,
+           map_seeds: Any) -> None:
+    """Writes eval.json at once, then films and the report; prints the table."""
+    from embodied.cli.tables import print_evaluation
+    from embodied.data.files import write_json
+    from embodied.evaluation.report import render
+
+    write_json(run.folder / "eval.json", dict(result))
+    page = render({**result, "command": run.command}, exhibits=_films(settings, records, folder, map_seeds),
+                  plan_times_s=[t for r in records for t in r["timings"]["plan_s"]],
+                  config=(run.folder / "config.yaml").read_text("utf-8"))
+    (run.folder / "report.html").write_text(page, "utf-8")
+    print_evaluation(result)
+    print(f"wrote {run.folder / 'eval.json'}\nwrote {run.folder / 'report.html'}")
+
+
+def _films(settings: Settings, records: Sequence[dict], folder: str, map_seeds: Any) -> list[Any]:
+    from embodied.data.collect import progress
+    from embodied.evaluation.exhibits import choose, exhibits, make_filmer
+
+    chosen = choose(records, settings.suite.wins_filmed, settings.suite.losses_filmed)
+    arena = _arena(settings, "model", folder, records[0]["seed"])
+    made = []
+    with progress("films", len(chosen)) as advance:
+        for result in map_seeds(make_filmer, asdict(arena), [r["seed"] for r in chosen]):
+            made.append(result)
+            advance()
+    return exhibits(chosen, made)

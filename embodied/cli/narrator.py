@@ -1,0 +1,111 @@
+"""Tells a person what happens: lines on the terminal as steps are decided and done, captions in the film."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+
+from embodied.evaluation.film import Film
+from embodied.planning.closed_loop import Planner, Step
+from embodied.planning.language import Plan, describe
+from envs.interface import Observation, SkillCall, Transition
+
+COLOR_OF = {"done": "green", "failed": "red", "timeout": "red", "refused": "yellow"}
+
+
+class Narrator:
+    """Prints and films one episode."""
+
+    def __init__(self, instruction: str, fps: int):
+        self.is_success = False
+        self._console, self._film = Console(highlight=False, soft_wrap=True), Film(fps)
+        self._start, self._todo, self._size = time.perf_counter(), [], (360, 480)
+        self._last_seen: Observation | None = None
+        shown = instruction if len(instruction) <= 300 else instruction[:297] + "..."
+        self._say(f"[bold]{escape(shown)}[/]")
+        self._film.title(shown)
+
+    def watch(self, env: Any, size: tuple[int, int]) -> None:
+        """Films the environment from now on; size: height, width, pixels."""
+        self._size = size
+        env.watch(self._film.add, fps=self._film.fps, size=size)
+
+    def around(self, planner: Planner) -> Planner:
+        """The same planner; its plans are told as soon as they are made."""
+        return _Overheard(planner, self)
+
+    def decided(self, plan: Plan, seen: Observation) -> None:
+        self._last_seen, self._todo = seen, list(plan.calls)
+        self._say(f"plan ({plan.thinking_s:.2f} s): [cyan]{escape(plan.text or 'refuse')}[/]")
+        self._say(escape("\n".join("   " + line for line in describe(plan).splitlines())))
+        self._begin_next()
+
+    def _begin_next(self) -> None:
+        if self._todo:
+            self._film.caption(_name(self._todo.pop(0)) + " ...")
+
+    def tell(self, step: Step) -> None:
+        """What was done, and how an episode ended."""
+        if step.transition is not None:
+            self._tell_outcome(step.transition)
+        if step.end is not None:
+            self._tell_end(step)
+
+    def _tell_outcome(self, done: Transition) -> None:
+        outcome, color = done.outcome, COLOR_OF[done.outcome.status]
+        reason = f": {outcome.reason}" if outcome.reason else ""
+        self._say(f"   {_name(done.call)} [{color}]{outcome.status}[/]{escape(reason)} "
+                  f"({outcome.duration_s:.1f} s simulated)")
+        self._film.caption(f"{_name(done.call)}: {outcome.status}{reason}", outcome.status)
+        self._film.hold(0.5)
+        self._begin_next()
+
+    def _tell_end(self, step: Step) -> None:
+        self.is_success = bool(step.info.get("is_success", False))
+        words = "success" if self.is_success else step.end
+        self._film.caption(words, "done" if self.is_success else "refused")
+        if not self._film.frames and self._last_seen is not None:
+            self._film.add(self._still(self._last_seen))
+        self._film.hold(1.5)
+        self._say(f"[bold]{escape(words)}[/] after {time.perf_counter() - self._start:.1f} s")
+
+    def _still(self, seen: Observation) -> np.ndarray:
+        """uint8[H, W, 3]: what the front camera saw, for an episode in which nothing moved."""
+        from PIL import Image
+
+        height, width = self._size
+        picture = Image.fromarray(seen.rgb["front"]).resize((height, height))
+        sheet = Image.new("RGB", (width, height))
+        sheet.paste(picture, ((width - height) // 2, 0))
+        return np.asarray(sheet)
+
+    def save(self, folder: Path) -> None:
+        """Writes demo.mp4 and demo.png."""
+        if self._film.frames:
+            self._say(f"wrote {self._film.save(folder / 'demo.mp4')}")
+            self._say(f"wrote {self._film.still(folder / 'demo.png')}")
+
+    def _say(self, text: str) -> None:
+        self._console.print(text)
+
+
+class _Overheard:
+    """A planner whose plans are told as soon as they are made."""
+
+    def __init__(self, planner: Planner, narrator: Narrator):
+        self._planner, self._narrator = planner, narrator
+
+    def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:
+        plan = self._planner.plan(instruction, observation, history)
+        self._narrator.decided(plan, observation)
+        return plan
+
+
+def _name(call: SkillCall) -> str:
+    return " ".join([call.skill, *(str(getattr(a, "words", a)) for a in call.arguments)])

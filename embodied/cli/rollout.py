@@ -1,0 +1,92 @@
+"""embodied rollout: runs and records episodes with any planner, over several worlds at once.
+
+Leaves episodes.jsonl (every call and its outcome), summary.json and, with film_every=k, an mp4 of every k-th episode.
+The same hydra.run.dir=... goes on where an interrupted run stopped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+from embodied.cli.run import Run
+from embodied.cli.settings import Backend, EnvSettings, Split, TaskSettings
+from embodied.cli.typed import between
+from embodied.evaluation.suites import Contestant
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    env: EnvSettings
+    task: TaskSettings
+    contestant: Contestant
+    weights: str
+    backend: Backend
+    split: Split
+    episodes: int = between(1, 100_000)
+    worlds: int = between(0, 256)
+    first: int = between(0)
+    max_calls: int = between(1, 64)
+    film_every: int = between(0)
+
+
+def act(settings: Settings, run: Run) -> float:
+    """The success rate."""
+    from embodied.data.collect import progress
+    from embodied.data.files import write_json
+    from embodied.distributed.rollouts import map_episodes
+    from embodied.evaluation.contest import contest
+    from embodied.evaluation.suites import episode_seeds
+    from embodied.evaluation.summary import block
+
+    folder, sha256 = _weights(settings)
+    seeds = episode_seeds(settings.split, settings.first, settings.episodes)
+    arena = _arena(settings, folder, seeds[0])
+    map_seeds = partial(map_episodes, workers=settings.worlds, backend=settings.backend)
+    with progress("rollout", len(seeds)) as advance:
+        records = contest(arena, seeds, run.folder / "episodes.jsonl", map_seeds=map_seeds, weights_sha256=sha256,
+                          played=lambda _: advance())
+    summary = {"contestant": settings.contestant, **block(records)}
+    write_json(run.folder / "summary.json", summary)
+    if settings.film_every:
+        _film(settings, run, arena, seeds[::settings.film_every], map_seeds)
+    _show(summary, run)
+    return summary["success_rate"]
+
+
+def _weights(settings: Settings) -> tuple[str, str]:
+    from embodied.cli.weights import checked
+
+    if settings.contestant == "oracle":
+        return "", ""
+    folder, sha256 = checked(settings.weights)
+    return str(folder), sha256
+
+
+def _arena(settings: Settings, folder: str, first_seed: int) -> Any:
+    from embodied.evaluation.play import Arena
+
+    return Arena(settings.contestant, settings.task.tasks, first_seed, folder, settings.env.image_size,
+                 settings.max_calls)
+
+
+def _film(settings: Settings, run: Run, arena: Any, seeds: Any, map_seeds: Any) -> None:
+    from embodied.evaluation.exhibits import make_filmer
+
+    (run.folder / "films").mkdir(exist_ok=True)
+    for result in map_seeds(make_filmer, asdict(arena), seeds):
+        if result.error is None:
+            (run.folder / "films" / f"{result.seed}.mp4").write_bytes(result.value["film"])
+        else:
+            print(f"seed {result.seed} was not filmed: {result.error.strip().splitlines()[-1]}")
+
+
+def _show(summary: dict[str, Any], run: Run) -> None:
+    from rich.console import Console
+
+    from embodied.cli.tables import rate_table
+
+    rows = {summary["contestant"]: summary, **{f"  {t}": r for t, r in summary["per_task"].items()}}
+    Console().print(rate_table(rows))
+    print(f"wrote {run.folder / 'episodes.jsonl'}\nwrote {run.folder / 'summary.json'}")

@@ -1,0 +1,122 @@
+"""One verb under Hydra: run folder, multirun, the resolved configuration saved beside what the run leaves."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from embodied.cli import overrides as checks
+from embodied.cli.complaint import NOT_DONE, Complaint
+from embodied.cli.typed import read
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Where a verb may write, what it was asked, and how to ask for it again."""
+
+    folder: Path
+    values: Mapping[str, Any]  # the resolved configuration
+    command: str  # as typed
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was typed after `embodied`."""
+
+    verb: ModuleType
+    name: str
+    overrides: Sequence[str]
+    text: str | None
+    is_multirun: bool
+    command: str
+
+
+def carry_out(request: Request, configs: Path) -> None:
+    """Checks every job of the request first, then runs them. Raises Complaint."""
+    for values in checks.check(configs, request.name, request.overrides, request.is_multirun):
+        read(request.verb.Settings, _with_text(values, request.text))
+    _under_hydra(request, configs)
+
+
+def _under_hydra(request: Request, configs: Path) -> None:
+    import hydra
+    from hydra.core.global_hydra import GlobalHydra
+
+    def job(config: Any) -> float | None:
+        return _one_job(request, config)
+
+    GlobalHydra.instance().clear()
+    with _typed_as(["embodied", *request.overrides, *(["--multirun"] if request.is_multirun else [])]):
+        hydra.main(config_path=str(configs), config_name=request.name, version_base="1.3")(job)()
+
+
+def _one_job(request: Request, config: Any) -> float | None:
+    from hydra.core.hydra_config import HydraConfig
+
+    values = _with_text(checks.plain(config), request.text)
+    settings = read(request.verb.Settings, values)
+    run = Run(Path(HydraConfig.get().runtime.output_dir), values, request.command)
+    try:
+        if HydraConfig.get().output_subdir is not None:
+            save_config(run)
+        return request.verb.act(settings, run)
+    except (ValueError, OSError) as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise
+        raise _Stop(Complaint(f"{_one_line(error)} (HYDRA_FULL_ERROR=1 shows where)", NOT_DONE)) from error
+    except Complaint as complaint:
+        raise _Stop(complaint) from complaint
+
+
+class _Stop(SystemExit):
+    """Leaves Hydra, which turns every ordinary exception into its own report, with the complaint intact."""
+
+    def __init__(self, complaint: Complaint):
+        super().__init__(complaint.exit_code)
+        self.complaint = complaint
+
+
+def complaint_of(stop: SystemExit) -> Complaint | None:
+    return stop.complaint if isinstance(stop, _Stop) else None
+
+
+def save_config(run: Run) -> Path:
+    """The file `config.yaml` with every value that the run was given, nothing left to resolve."""
+    from omegaconf import OmegaConf
+
+    path = run.folder / "config.yaml"
+    path.write_text(f"# {run.command}\n" + OmegaConf.to_yaml(OmegaConf.create(_escaped(dict(run.values)))), "utf-8")
+    return path
+
+
+def _escaped(node: Any) -> Any:
+    """The values with `${` in a person's text kept from being read as an interpolation."""
+    if isinstance(node, Mapping):
+        return {k: _escaped(v) for k, v in node.items()}
+    if isinstance(node, list):
+        return [_escaped(v) for v in node]
+    return node.replace("${", "\\${") if isinstance(node, str) else node
+
+
+def _with_text(values: Mapping[str, Any], text: str | None) -> dict[str, Any]:
+    return dict(values) if text is None else {**values, "instruction": text}
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@contextmanager
+def _typed_as(argv: list[str]):
+    """Hydra reads its request from `sys.argv`."""
+    before, sys.argv = sys.argv, argv
+    try:
+        yield
+    finally:
+        sys.argv = before

@@ -1,0 +1,113 @@
+"""Typed settings that several verbs share: the Hydra groups `env`, `task` and `suite`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from embodied.cli.typed import between
+from embodied.evaluation.suites import Contestant
+
+Task = Literal["put_in_bowl", "stack", "sort", "tower", "unblock"]
+Split = Literal["train", "validation", "test"]
+Backend = Literal["local", "ray"]
+
+
+@dataclass(frozen=True, slots=True)
+class EnvSettings:
+    image_size: int = between(48, 1024)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSettings:
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteSettings:
+    name: str
+    split: Split
+    contestants: tuple[Contestant, ...]
+    first: int = between(0)
+    episodes: int = between(1)
+    baseline_episodes: int = between(1)
+    max_calls: int = between(1, 64)
+    wins_filmed: int = between(0, 20)
+    losses_filmed: int = between(0, 20)
+
+
+@dataclass(frozen=True, slots=True)
+class DataSettings:
+    folder: str
+    episodes: int = between(1, 1_000_000)
+    executed_fraction: float = between(0, 1)
+    labels: int = between(1, 64)
+    disturbance: float = between(0, 1)
+    first_seed: int = between(0)
+
+
+@dataclass(frozen=True, slots=True)
+class StageSettings:
+    """One run of the training loop."""
+
+    steps: int = between(1)
+    batch_size: int = between(1)
+    lr: float = between(0, 10)
+    weight_decay: float = between(0, 10)
+    warmup_steps: int = between(0)
+    clip_norm: float = between(0)
+    save_every: int = between(1)
+    validate_every: int = between(1)
+    keep: int = between(1)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveSettings:
+    segmenter: StageSettings
+    planner: StageSettings
+    jitter: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    seeing: Literal["slots", "image"]
+    soft_tokens: int = between(1, 1024)
+    image_size: int = between(8, 1024)
+    patch_size: int = between(1, 256)
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageSettings:
+    config: dict[str, Any]
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VisionSettings:
+    source: Literal["timm", "transformers"]
+    image_size: int
+    pretrained: bool
+    name: str | None = None
+    options: dict[str, Any] | None = None
+    encoder: dict[str, Any] | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """What the model's vision configuration takes: everything that was given but `pretrained`."""
+        given = {"source": self.source, "image_size": self.image_size, "name": self.name, "options": self.options,
+                 "encoder": self.encoder}
+        return {key: value for key, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class SizeSettings:
+    language: dict[str, Any]
+    vision: dict[str, Any]
+    segmenter: dict[str, Any]
+    vocab_size: int = between(300, 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class DistributedSettings:
+    name: Backend
+    num_workers: int = between(1, 256)
+    max_failures: int = between(0, 100)

@@ -1,0 +1,115 @@
+"""Who plays an episode: the model, the same model hindered, a random planner, or the oracle, which sees the truth."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embodied.evaluation.suites import Contestant
+from embodied.planning.closed_loop import Planner
+from embodied.prompt import Completion, Prompt, Slot
+from envs.interface import SEED_RANGES, Observation
+
+if TYPE_CHECKING:
+    import gymnasium
+
+    from embodied.agents.backends.base import Backend
+
+SHIPPED = "tabletop-tiny"
+"""The weights that `weights=shipped` means."""
+
+OTHER_SEEDS = SEED_RANGES["validation"][-8:]
+"""Seeds of the scenes that the shuffled contestant is shown instead of its own."""
+
+
+def weights_folder(weights: str) -> Path:
+    """The checkpoint folder of "shipped", of a shipped name, or of a path."""
+    from embodied.agents.shipped import weights_path
+
+    if (Path(weights) / "config.json").is_file() or "/" in weights:
+        return Path(weights)
+    return weights_path(SHIPPED if weights == "shipped" else weights)
+
+
+@dataclass(slots=True)
+class Heard:
+    """One answer of the model, as it was decoded."""
+
+    text: str
+    is_constrained: bool
+
+
+class Listener:
+    """A backend that also keeps what the model answered, so that unreadable answers can be counted."""
+
+    def __init__(self, backend: Backend):
+        self._backend, self.seeing, self.heard = backend, backend.seeing, []
+
+    def perceive(self, observation: Observation) -> list[Slot]:
+        return self._backend.perceive(observation)
+
+    def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Completion:
+        completion = self._backend.complete(prompt, grammar, max_new_tokens=max_new_tokens, seed=seed)
+        self.heard.append(Heard(completion.text, grammar is not None))
+        return completion
+
+    def unknown_words(self, text: str) -> list[str]:
+        return self._backend.unknown_words(text)
+
+    def known_words(self) -> frozenset[str]:
+        return self._backend.known_words()
+
+
+class Entrants:
+    """Builds a fresh planner for each episode from one loaded model, so that no episode depends on another."""
+
+    def __init__(self, contestant: Contestant, weights: str, env: gymnasium.Env):
+        self._contestant, self._env = contestant, env
+        self._backend = None if contestant == "oracle" else _backend(weights)
+        if contestant == "blind":
+            self._backend = _blind(self._backend)
+        if contestant == "shuffled":
+            self._backend = _shuffled(self._backend, env)
+
+    def planner(self, seed: int) -> tuple[Planner, Listener | None]:
+        """The planner of one episode, and what listens to its model (None where no model speaks)."""
+        if self._contestant == "oracle":
+            from embodied.agents.oracle import OraclePlanner
+
+            return OraclePlanner(self._env), None
+        if self._contestant == "random":
+            from embodied.agents.baselines import RandomPlanner
+
+            return RandomPlanner(self._backend, np.random.default_rng(seed)), None
+        from embodied.agents.language_agent import LanguageAgent
+
+        listener = Listener(copy.copy(self._backend))  # a copy: the shuffled one counts its questions
+        return LanguageAgent(listener, constrained=self._contestant != "unconstrained"), listener
+
+
+def _backend(weights: str) -> Backend:
+    from embodied.agents.shipped import load_agent
+
+    return load_agent(weights_folder(weights)).backend
+
+
+def _blind(backend: Backend) -> Backend:
+    from embodied.agents.baselines import BlindBackend
+
+    return BlindBackend(backend)
+
+
+def _shuffled(backend: Backend, env: gymnasium.Env) -> Backend:
+    from embodied.agents.baselines import ShuffledBackend
+
+    return ShuffledBackend(backend, others(env, OTHER_SEEDS))
+
+
+def others(env: gymnasium.Env, seeds: Sequence[int]) -> list[Observation]:
+    """First observations of other scenes."""
+    return [Observation.from_dict(env.reset(seed=seed)[0]) for seed in seeds]

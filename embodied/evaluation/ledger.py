@@ -1,0 +1,52 @@
+"""Results of episodes as they come in, one JSON line each, so that an interrupted run goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+class Ledger:
+    """A JSONL file whose first line says which run it belongs to. A torn last line (a kill) is dropped."""
+
+    def __init__(self, path: Path, belongs_to: Mapping[str, Any]):
+        """Opens or begins the file. Raises ValueError when it holds another run's results."""
+        self._path = Path(path)
+        self._header = json.loads(json.dumps(dict(belongs_to), sort_keys=True))
+        lines = _whole_lines(self._path)
+        if lines and lines[0] != self._header:
+            different = sorted(k for k in {*lines[0], *self._header} if lines[0].get(k) != self._header.get(k))
+            raise ValueError(f"{self._path} holds results of another run (different: {', '.join(different)}); "
+                             "choose another run folder or remove that file")
+        self.records: list[dict[str, Any]] = lines[1:]
+        self._rewrite([self._header, *self.records])
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Appends one record and leaves it safely on the disk."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record, sort_keys=True, allow_nan=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self.records.append(dict(record))
+
+    def _rewrite(self, lines: list[Mapping[str, Any]]) -> None:
+        temporary = self._path.with_suffix(".tmp")
+        temporary.write_text("".join(json.dumps(line, sort_keys=True) + "\n" for line in lines), "utf-8")
+        temporary.replace(self._path)
+
+
+def _whole_lines(path: Path) -> list[dict[str, Any]]:
+    """The JSON lines that were written to their end; reading stops at the first torn one."""
+    whole: list[dict[str, Any]] = []
+    text = path.read_text("utf-8", errors="replace") if path.exists() else ""
+    for line in text.splitlines(keepends=True):
+        try:
+            whole.append(json.loads(line) if line.endswith("\n") else None)
+        except ValueError:
+            break
+        if not isinstance(whole[-1], dict):
+            return whole[:-1]
+    return whole

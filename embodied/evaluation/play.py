@@ -1,0 +1,182 @@
+"""One judged episode: the closed loop, watched from outside, as a plain record that fits on one JSON line.
+
+The planner gets the observation and nothing else. `blame_view` is read before each decision and kept from it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from embodied.evaluation.blame import Decision, Truth, judge
+from embodied.evaluation.contestants import Entrants, Listener
+from embodied.evaluation.suites import Contestant
+from embodied.planning.closed_loop import Planner, Step, run
+from embodied.planning.language import LOCATION_BINS, Plan, PlanError, object_names, parse
+from embodied.prompt import MAX_OBJECTS
+from envs.interface import TASK_IDS, Observation, Transition
+
+if TYPE_CHECKING:
+    import gymnasium
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """What every episode of a contestant shares; plain values, so that it travels to other processes."""
+
+    contestant: Contestant
+    tasks: tuple[str, ...]
+    first_seed: int
+    weights: str
+    image_size: int = 192
+    max_calls: int = 20
+
+    def task_of(self, seed: int) -> str:
+        """The task dealt to a seed: in turn, from the first one on."""
+        return self.tasks[(seed - self.first_seed) % len(self.tasks)]
+
+
+def make_player(**arena: Any) -> Callable[[int], Record]:
+    """A function from seed to record, for a worker process; the model is loaded here, once."""
+    one_thread()
+    player = Player(Arena(**{**arena, "tasks": tuple(arena["tasks"])}))
+    return player.play
+
+
+def one_thread() -> None:
+    """Several processes with several threads each only fight over the cores."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+class Player:
+    """Plays the episodes of one contestant, in one environment a task."""
+
+    def __init__(self, arena: Arena):
+        self.arena = arena
+        self._envs: dict[str, gymnasium.Env] = {}
+        self._entrants: dict[str, Entrants] = {}
+
+    def play(self, seed: int, watch: Callable[[Step], None] | None = None) -> Record:
+        """The record of one episode. watch: called with each step as it is done."""
+        start, task = time.perf_counter(), self.arena.task_of(seed)
+        planner, listener = self.entrants(task).planner(seed)
+        witness = Witness(planner, self.env(task), listener)
+        steps = []
+        for step in run(self.env(task), witness, seed=seed, max_calls=self.arena.max_calls):
+            witness.saw(step)
+            steps.append(step)
+            if watch is not None:
+                watch(step)
+        record = describe(steps, witness)
+        record |= {"contestant": self.arena.contestant, "task": task, "seed": seed}
+        record["timings"]["wall_s"] = time.perf_counter() - start
+        return record
+
+    def env(self, task: str) -> gymnasium.Env:
+        """The environment of a task, made when first asked for; nothing privileged is in its observations."""
+        if task not in self._envs:
+            import gymnasium
+
+            self._envs[task] = gymnasium.make(f"envs:{TASK_IDS[task]}", image_size=self.arena.image_size)
+        return self._envs[task]
+
+    def entrants(self, task: str) -> Entrants:
+        if task not in self._entrants:
+            self._entrants[task] = Entrants(self.arena.contestant, self.arena.weights, self.env(task))
+        return self._entrants[task]
+
+    def close(self) -> None:
+        for env in self._envs.values():
+            env.close()
+
+
+class Witness:
+    """A planner as seen from outside: notes the truth before each decision, what was decided, and what was decoded."""
+
+    def __init__(self, planner: Planner, env: gymnasium.Env, listener: Listener | None):
+        self._planner, self._env, self._listener = planner, env, listener
+        self.decisions: list[Decision] = []
+        self.plans: list[Record] = []
+        self.plan_s: list[float] = []
+        self.instruction = ""
+        self._truth: Truth | None = None
+
+    def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:
+        self.instruction, self._truth = instruction, self._look()
+        start = time.perf_counter()
+        plan = self._planner.plan(instruction, observation, history)
+        self.plan_s.append(time.perf_counter() - start)
+        self.plans += self._decoded(plan)
+        return plan
+
+    def saw(self, step: Step) -> None:
+        """Notes a step that was just done."""
+        if self._truth is None:
+            return
+        percept, done = step.plan.percept, step.transition
+        seen = tuple(slot.box for slot in percept.slots) if percept is not None and percept.slots else None
+        self.decisions.append(Decision(self._truth, done.call if done else None, done.outcome if done else None, seen,
+                                       done.before if done else None))
+        self._truth = self._look()
+
+    def _look(self) -> Truth:
+        return Truth.of(self._env.unwrapped.blame_view())
+
+    def _decoded(self, plan: Plan) -> list[Record]:
+        """What the model said for this plan, each text read on its own."""
+        if self._listener is None:
+            return []
+        heard, self._listener.heard = self._listener.heard, []
+        objects, bins = _in_scene(plan, self._listener.seeing)
+        return [{"text": h.text, "is_constrained": h.is_constrained,
+                 "parsed": reads(h.text, MAX_OBJECTS, LOCATION_BINS), "grounded": reads(h.text, objects, bins)}
+                for h in heard]
+
+
+def _in_scene(plan: Plan, seeing: str) -> tuple[int, int]:
+    """(objects that the prompt named, location bins)."""
+    slots = plan.percept.slots if plan.percept is not None else ()
+    return (0, LOCATION_BINS) if seeing == "image" else (len(slots), 0)
+
+
+def reads(text: str, objects: int, bins: int) -> bool:
+    """Whether a text is a plan over so many objects."""
+    try:
+        parse(text, objects=object_names(objects), locations=bins)
+    except PlanError:
+        return False
+    return True
+
+
+def describe(steps: Sequence[Step], witness: Witness) -> Record:
+    """The record of a whole episode; its timings are under "timings"."""
+    last = steps[-1]
+    success = bool(last.info.get("is_success", False))
+    fault = None if success else judge(witness.decisions)
+    return {
+        "instruction": witness.instruction, "success": success, "progress": float(last.info.get("progress", 0.0)),
+        "end": last.end, "calls": [_call(s) for s in steps if s.transition is not None], "replans": last.replans,
+        "blame": None if fault is None else {"culprit": fault.culprit, "reason": fault.reason},
+        "plans": witness.plans, "timings": {"plan_s": witness.plan_s},
+    }
+
+
+def _call(step: Step) -> Record:
+    call, outcome = step.transition.call, step.transition.outcome
+    return {"skill": call.skill, "arguments": [getattr(a, "words", a) for a in call.arguments],
+            "status": outcome.status, "reason": outcome.reason, "duration_s": round(outcome.duration_s, 4)}
+
+
+def lost(error: str, arena: Arena, seed: int) -> Record:
+    """The record of an episode that could not be played to its end: it counts as a failure."""
+    reason = error.strip().splitlines()[-1][:200] if error.strip() else "unknown"
+    return {"contestant": arena.contestant, "task": arena.task_of(seed), "seed": seed, "instruction": "",
+            "success": False, "progress": 0.0, "end": f"failed: {reason}", "calls": [], "replans": 0, "plans": [],
+            "blame": {"culprit": "other", "reason": reason}, "timings": {"plan_s": [], "wall_s": 0.0}}
+

@@ -1,0 +1,24 @@
+"""Which episodes a suite plays: tasks, seeds of a split, and the contestants beside the model."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from envs.interface import SEED_RANGES
+
+Contestant = Literal["model", "unconstrained", "blind", "shuffled", "random", "oracle"]
+CONTESTANTS: tuple[Contestant, ...] = ("model", "unconstrained", "blind", "shuffled", "random", "oracle")
+
+BASELINES: tuple[Contestant, ...] = ("blind", "shuffled", "random", "oracle")
+"""Contestants that the report sets beside the model; `oracle` alone sees the truth."""
+
+
+def episode_seeds(split: str, first: int, count: int) -> range:
+    """`count` seeds of a split, from its `first`-th on. Raises ValueError when the split has not so many."""
+    if split not in SEED_RANGES:
+        raise ValueError(f"split: expected one of {', '.join(SEED_RANGES)}, got {split!r}")
+    seeds = SEED_RANGES[split][first:first + count]
+    if count < 1 or len(seeds) < count:
+        raise ValueError(f"episodes: expected 1 to {len(SEED_RANGES[split]) - first} from seed {first} on, got {count}")
+    return seeds
+

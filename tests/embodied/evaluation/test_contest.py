@@ -1,0 +1,108 @@
+"""Episodes are judged from outside, resumed after a kill, and dealt evenly over tasks."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+
+from embodied.data.pool import Result
+from embodied.evaluation.contest import contest
+from embodied.evaluation.ledger import Ledger
+from embodied.evaluation.play import Arena, Player, Witness, describe, reads
+from embodied.evaluation.suites import episode_seeds
+from embodied.planning.closed_loop import run
+from embodied.planning.language import Plan
+from envs.interface import SEED_RANGES, Box, Referent, SkillCall
+from tests.embodied.evaluation.fakes import TASKS, record
+from tests.embodied.planning.scenes import ToyEnv
+
+ARENA = Arena("model", TASKS, 2_000_000, "weights")
+RED, BOWL = Box((0.5, -0.2, 0.02), (0.04, 0.04, 0.04)), Box((0.5, 0.2, 0.02), (0.13, 0.13, 0.04))
+
+
+def test_test_seeds_are_dealt_evenly():
+    seeds = episode_seeds("test", 0, 200)
+    assert set(seeds) <= set(SEED_RANGES["test"]) and len(seeds) == 200
+    assert set(Counter(ARENA.task_of(s) for s in seeds).values()) == {40}
+
+
+@pytest.mark.parametrize(("split", "first", "count"), [("test", 0, 0), ("tset", 0, 5), ("test", 999_999, 5)])
+def test_there_are_no_such_seeds(split, first, count):
+    with pytest.raises(ValueError, match="expected"):
+        episode_seeds(split, first, count)
+
+
+def test_a_contest_goes_on_where_it_stopped(tmp_path):
+    seeds, played = episode_seeds("test", 0, 6), []
+
+    def some(make, arena, todo):
+        played.extend(todo)
+        return [Result(s, value=record(s, success=True)) if s % 2 else Result(s, error="Boom: it broke") for s in todo]
+
+    first = contest(ARENA, seeds[:3], tmp_path / "a.jsonl", map_seeds=some, weights_sha256="x")
+    with (tmp_path / "a.jsonl").open("a") as file:
+        file.write('{"seed": 2000003, "torn')  # a kill in the middle of a line
+    whole = contest(ARENA, seeds, tmp_path / "a.jsonl", map_seeds=some, weights_sha256="x")
+    assert played == list(seeds) and whole[:3] == first
+    assert [r["seed"] for r in whole] == list(seeds)
+    assert whole[0]["success"] is False and whole[0]["blame"] == {"culprit": "other", "reason": "Boom: it broke"}
+
+
+def test_results_of_another_run_are_not_mixed_in(tmp_path):
+    Ledger(tmp_path / "a.jsonl", {"weights_sha256": "x"}).add({"seed": 1})
+    with pytest.raises(ValueError, match="weights_sha256"):
+        Ledger(tmp_path / "a.jsonl", {"weights_sha256": "y"})
+    assert Ledger(tmp_path / "a.jsonl", {"weights_sha256": "x"}).records == [{"seed": 1}]
+
+
+class Watched(ToyEnv):
+    """A toy whose truth can be asked for."""
+
+    def blame_view(self):
+        left = [("pick", "red block"), ("place_in", "blue bowl")][len([c for c in self.calls]):]
+        return {"names": ["red block", "blue bowl"], "boxes": {"red block": RED, "blue bowl": BOWL}, "held": None,
+                "wanted": left}
+
+
+class Fixed:
+    """A planner that always says the same, and is told nothing but observations."""
+
+    def __init__(self, *calls: SkillCall):
+        self.calls, self.heard = calls, []
+
+    def plan(self, instruction, observation, history=()):
+        self.heard.append(observation.entities)
+        return Plan(self.calls if not history else ())
+
+
+def test_a_judged_episode_is_plain_json_and_tells_the_planner_nothing():
+    env, planner = Watched(), Fixed(SkillCall("pick", (Referent("obj_1", box=BOWL),)))
+    witness = Witness(planner, env, None)
+    steps = []
+    for step in run(env, witness, seed=1):
+        witness.saw(step)
+        steps.append(step)
+    found = json.loads(json.dumps(describe(steps, witness), allow_nan=False))
+    assert found["success"] is False and found["blame"]["culprit"] == "planning"
+    assert found["calls"][0]["arguments"] == ["obj_1"] and found["end"] == "done"
+    assert all(not entities for entities in planner.heard)
+
+
+def test_a_won_episode_blames_nobody():
+    env, planner = Watched(), Fixed(SkillCall("pick", (Referent("obj_1", box=RED),)),
+                                    SkillCall("place_in", (Referent("obj_2", box=BOWL),)))
+    witness = Witness(planner, env, None)
+    steps = list(run(env, witness, seed=1))
+    assert describe(steps, witness)["success"] is True and describe(steps, witness)["blame"] is None
+
+
+def test_a_text_is_read_against_what_was_in_the_scene():
+    assert reads("pick(obj_2); done()", 2, 0)
+    assert not reads("pick(obj_3); done()", 2, 0)
+    assert not reads("I would pick the red block", 12, 64)
+
+
+def test_a_player_is_made_from_plain_values():
+    assert Player(ARENA).arena.task_of(2_000_006) == TASKS[1]

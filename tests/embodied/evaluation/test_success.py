@@ -1,0 +1,28 @@
+"""Wilson intervals against published values."""
+
+from __future__ import annotations
+
+import pytest
+
+from embodied.evaluation.success import Rate, rate, wilson
+
+
+@pytest.mark.parametrize(("successes", "trials", "low", "high"), [
+    (81, 263, 0.2553, 0.3662),  # Newcombe 1998, table I, method 3
+    (15, 148, 0.0624, 0.1605),
+    (0, 20, 0.0000, 0.1611),
+    (1, 29, 0.0061, 0.1718),
+    (29, 29, 0.8830, 1.0000),
+])
+def test_wilson_matches_newcombe(successes, trials, low, high):
+    assert wilson(successes, trials) == pytest.approx((low, high), abs=6e-5)  # the table has four digits
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 0), (3, 2), (-1, 2)])
+def test_no_interval_without_episodes(successes, trials):
+    with pytest.raises(ValueError, match="at least one"):
+        wilson(successes, trials)
+
+
+def test_a_rate_counts_records():
+    assert rate([{"success": True}, {"success": False}]) == Rate(1, 2)
