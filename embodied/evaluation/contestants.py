@@ -6,13 +6,12 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embodied.evaluation.suites import Contestant
 from embodied.planning.closed_loop import Planner
-from embodied.prompt import Completion, Prompt, Slot
 from envs.interface import SEED_RANGES, Observation
 
 if TYPE_CHECKING:
@@ -49,20 +48,13 @@ class Listener:
 
     def __init__(self, backend: Backend):
         self._backend, self.seeing, self.heard = backend, backend.seeing, []
+        self.perceive, self.unknown_words, self.known_words = backend.perceive, backend.unknown_words, backend.known_words
 
-    def perceive(self, observation: Observation) -> list[Slot]:
-        return self._backend.perceive(observation)
-
-    def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Completion:
-        completion = self._backend.complete(prompt, grammar, max_new_tokens=max_new_tokens, seed=seed)
+    def complete(self, prompt: Any, grammar: str | None, **settings: Any) -> Any:
+        """The backend's completion."""
+        completion = self._backend.complete(prompt, grammar, **settings)
         self.heard.append(Heard(completion.text, grammar is not None))
         return completion
-
-    def unknown_words(self, text: str) -> list[str]:
-        return self._backend.unknown_words(text)
-
-    def known_words(self) -> frozenset[str]:
-        return self._backend.known_words()
 
 
 class Entrants:

@@ -5,8 +5,9 @@ The planner gets the observation and nothing else. `blame_view` is read before e
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,14 @@ from embodied.evaluation.contestants import Entrants, Listener
 from embodied.evaluation.suites import Contestant
 from embodied.planning.closed_loop import Planner, Step, run
 from embodied.planning.language import LOCATION_BINS, Plan, PlanError, object_names, parse
-from embodied.prompt import MAX_OBJECTS
 from envs.interface import TASK_IDS, Observation, Transition
 
 if TYPE_CHECKING:
     import gymnasium
 
 Record = dict[str, Any]
+
+_NAME = re.compile(r"obj_[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,8 @@ class Witness:
         heard, self._listener.heard = self._listener.heard, []
         objects, bins = _in_scene(plan, self._listener.seeing)
         return [{"text": h.text, "is_constrained": h.is_constrained,
-                 "parsed": reads(h.text, MAX_OBJECTS, LOCATION_BINS), "grounded": reads(h.text, objects, bins)}
+                 "parsed": reads(h.text, set(_NAME.findall(h.text)), LOCATION_BINS),
+                 "grounded": reads(h.text, object_names(objects), bins)}
                 for h in heard]
 
 
@@ -145,10 +148,10 @@ def _in_scene(plan: Plan, seeing: str) -> tuple[int, int]:
     return (0, LOCATION_BINS) if seeing == "image" else (len(slots), 0)
 
 
-def reads(text: str, objects: int, bins: int) -> bool:
-    """Whether a text is a plan over so many objects."""
+def reads(text: str, names: Collection[str], bins: int) -> bool:
+    """Whether a text is a plan that refers to nothing but these names and locations."""
     try:
-        parse(text, objects=object_names(objects), locations=bins)
+        parse(text, objects=names, locations=bins)
     except PlanError:
         return False
     return True

@@ -99,9 +99,9 @@ def test_a_won_episode_blames_nobody():
 
 
 def test_a_text_is_read_against_what_was_in_the_scene():
-    assert reads("pick(obj_2); done()", 2, 0)
-    assert not reads("pick(obj_3); done()", 2, 0)
-    assert not reads("I would pick the red block", 12, 64)
+    assert reads("pick(obj_2); done()", {"obj_1", "obj_2"}, 0)
+    assert not reads("pick(obj_3); done()", {"obj_1", "obj_2"}, 0)
+    assert not reads("I would pick obj_1", {"obj_1"}, 64)
 
 
 def test_a_player_is_made_from_plain_values():
