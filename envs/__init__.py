@@ -1,5 +1,28 @@
 """The world: what can be sensed, what can be done, what counts as done. Has never heard of a neural network.
 
-Importing it registers nothing and loads no heavy library; `import envs.registration` happens through gymnasium's entry
-points when an id is made.
+Importing it registers the gymnasium ids as strings; PyBullet is loaded when one of them is made.
 """
+
+from __future__ import annotations
+
+import gymnasium
+
+from envs.interface import TASK_IDS
+
+MAX_CALLS = 20
+"""Skill calls after which an episode is truncated."""
+MAX_PERIODS = 1200
+"""Control periods after which a joint-level episode is truncated: one minute."""
+
+
+def _register(id: str, task: str | None) -> None:
+    levels = ((id, "envs.skill_env:SkillEnv", MAX_CALLS),
+              (id.replace("-v0", "Joint-v0"), "envs.joint_env:JointEnv", MAX_PERIODS))
+    for full_id, entry_point, limit in levels:
+        if full_id not in gymnasium.registry:
+            gymnasium.register(full_id, entry_point=entry_point, max_episode_steps=limit, kwargs={"task": task})
+
+
+for _task, _id in TASK_IDS.items():
+    _register(_id, _task)
+_register("embodied/Tabletop-v0", None)

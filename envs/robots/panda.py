@@ -99,6 +99,18 @@ class Panda:
         """Whether both fingers feel something and are apart."""
         return self.gripper_width_m > min_width_m and all(self._arm.is_touched(finger) for finger in _FINGERS)
 
+    def held_name(self) -> str | None:
+        """Name of what both fingers touch. PRIVILEGED: the robot itself feels only that there is something."""
+        if not self.is_grasping():
+            return None
+        left, right = (self._arm.touched_bodies(finger) for finger in _FINGERS)
+        return self._world.name_of(left & right)
+
+    def limits(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest joint positions float64[9], rad and m."""
+        c = self.config
+        return np.array([*c.lower_rad, 0.0, 0.0]), np.array([*c.upper_rad, c.finger_max_m, c.finger_max_m])
+
     def limit(self, target: np.ndarray) -> np.ndarray:
         """float64[9]: target kept inside position limits and within one control period's reach of the setpoint.
 
@@ -108,7 +120,7 @@ class Panda:
         if target.shape != (9,) or not np.isfinite(target).all():
             raise NonFiniteTargetError(f"expected 9 finite joint targets, got {target}; the command was refused")
         c = self.config
-        target = np.clip(target, [*c.lower_rad, 0.0, 0.0], [*c.upper_rad, c.finger_max_m, c.finger_max_m])
+        target = np.clip(target, *self.limits())
         reach = np.array([*c.velocity_rad_s, c.finger_speed_m_s, c.finger_speed_m_s]) / c.control_hz
         return np.clip(target, self.setpoint - reach, self.setpoint + reach)
 

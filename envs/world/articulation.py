@@ -10,7 +10,8 @@ import numpy as np
 
 from envs.world.client import Client
 
-_TOUCH_M = 0.0015
+TOUCH_M = 0.0015
+"""Contacts are reported from a margin off; nearer than this is touching."""
 
 
 class Articulation:
@@ -65,9 +66,13 @@ class Articulation:
         return np.array([*state[4], *state[5]])
 
     def is_touched(self, link: str) -> bool:
-        """Whether anything but the robot itself is in contact with the link: a tactile sensor."""
+        """Whether anything but the robot itself presses on the link: a tactile sensor."""
+        return bool(self.touched_bodies(link))
+
+    def touched_bodies(self, link: str) -> set[int]:
+        """Ids of the other bodies that press on the link."""
         contacts = self._client.getContactPoints(bodyA=self.body, linkIndexA=self._links[link])
-        return any(c[2] != self.body and c[8] < _TOUCH_M and c[9] > 0.0 for c in contacts)
+        return {c[2] for c in contacts if c[2] != self.body and c[8] < TOUCH_M and c[9] > 0.0}
 
 
 def _load(client: Client, urdf: str) -> int:

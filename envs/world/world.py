@@ -9,7 +9,7 @@ import numpy as np
 
 from envs.interface import Box
 from envs.world import shapes
-from envs.world.articulation import Articulation
+from envs.world.articulation import TOUCH_M, Articulation
 from envs.world.client import Client
 from envs.world.images import Picture, View, take
 
@@ -19,7 +19,6 @@ TABLE_RGB = (0.62, 0.53, 0.44)
 
 _REST_SPEED_M_S = 0.003
 _REST_STEPS = 12  # this many slow steps in a row count as rest: a thing at the top of its bounce is slow for one only
-_TOUCH_M = 0.0015  # contacts are reported from a margin off; nearer than this is touching
 
 
 class World:
@@ -127,13 +126,13 @@ class World:
     def is_touching(self, a: str, b: str) -> bool:
         """Whether two bodies are in contact; either may be "table"."""
         contacts = self.client.getContactPoints(self._body(a), self._body(b))
-        return any(contact[8] < _TOUCH_M for contact in contacts)
+        return any(contact[8] < TOUCH_M for contact in contacts)
 
     def robot_touches(self, name: str) -> bool:
         """Whether any link of the robot is in contact with the body."""
         if self._robot is None:
             return False
-        return any(c[8] < _TOUCH_M for c in self.client.getContactPoints(self._robot.body, self._body(name)))
+        return any(c[8] < TOUCH_M for c in self.client.getContactPoints(self._robot.body, self._body(name)))
 
     def box(self, name: str) -> Box:
         """The true upright box around a body. ORACLE: for experts, judging and labels, never for skills."""
@@ -150,6 +149,10 @@ class World:
     def body_indices(self) -> dict[int, int]:
         """Body id in a Picture -> index into names(). PRIVILEGED: for labels."""
         return {body: index for index, body in enumerate(self._bodies.values())}
+
+    def name_of(self, bodies: set[int]) -> str | None:
+        """The first name whose body is among the ids. PRIVILEGED."""
+        return next((name for name, body in self._bodies.items() if body in bodies), None)
 
     def step(self, count: int = 1) -> None:
         """Advances physics by count steps."""

@@ -1,0 +1,154 @@
+"""The table as gymnasium environments: what both levels share, and the level whose action is joint targets."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from envs.interface import Observation
+from envs.robots.panda import Panda
+from envs.sensors import cameras
+from envs.sensors.body_sense import observation
+from envs.spaces import ENTITY_NAMES, MAX_INSTRUCTION_CHARACTERS, observation_space
+from envs.tasks import TASKS, Scene, Task, make_task
+from envs.world import World
+
+_OPTIONS = ("instruction", "require")
+_IMAGE_SIZES_PX = (16, 1024)  # far beyond, TinyRenderer takes the whole process down
+
+
+class TabletopEnv(gymnasium.Env):
+    """A robot, a table, one scene of a task a reset. Levels add what an action is."""
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 20}  # noqa: RUF012  gymnasium's own convention
+    renderer = "tiny"
+    """Which renderer makes the observations: pixels of two renderers differ, so datasets record it."""
+
+    def __init__(self, task: str | None = None, *, image_size: int = 192, render_mode: str | None = None,
+                 privileged: bool = False, render_size: tuple[int, int] = (480, 640), min_objects: int = 3,
+                 max_objects: int = 8, has_images: bool = True) -> None:
+        """task: one of `envs.tasks.TASKS`, or None for one drawn at each reset."""
+        _check(image_size, render_mode, render_size)
+        self.render_mode = render_mode
+        self._tasks = [make_task(name) for name in (TASKS if task is None else (task,))]
+        self._counts = {"min_objects": min_objects, "max_objects": max_objects}
+        self._image_size, self._render_size = image_size, tuple(render_size)
+        self._is_privileged = privileged
+        self._cameras = cameras.calibrations(image_size) if has_images else {}
+        self.observation_space = observation_space(tuple(self._cameras), image_size, privileged)
+        self.world = World()
+        self.robot = Panda(self.world)
+        self.scene: Scene | None = None
+        self.instruction = ""
+        self._task: Task = self._tasks[0]
+        self._progress = 0.0
+
+    def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[dict, dict]:
+        """A new scene. options: "require" names entities that must be there, "instruction" replaces the wording; where it
+        is one of the known phrasings over this scene, the goal follows it."""
+        super().reset(seed=seed)
+        require, text = _read_options(options)
+        self.world.reset()
+        self.robot.reset()
+        self._task = self._tasks[int(self.np_random.integers(len(self._tasks)))]
+        self.scene = self._task.arrange(self.world, self.np_random, require=require, **self._counts)
+        self.instruction = self._task.instruction(self.scene, self.np_random)
+        self._seed_of_labels = int(self.np_random.integers(2**62))
+        if text is not None:
+            self.instruction = text
+            self.scene = self._task.retarget(self.scene, text) or self.scene
+        self._progress = self._task.progress(self.world, self.scene)
+        self._begin()
+        return self._observe(), self._info()
+
+    def _begin(self) -> None:
+        """For levels that remember something from step to step."""
+
+    def _observe(self) -> dict[str, Any]:
+        """The Dict observation, and its typed view in `self.seen`."""
+        self.pictures = cameras.look(self.world, self._image_size) if self._cameras else {}
+        self.seen = observation(self.robot, self.pictures, self._cameras, self.world.time_s)
+        seen = _as_dict(self.seen, self.instruction)
+        if self._is_privileged:
+            seen["entities"] = {name: self._pose(name) for name in ENTITY_NAMES}
+        return seen
+
+    def _pose(self, name: str) -> np.ndarray:
+        """float32[10]: position, quaternion, size; zeros for what is not there. PRIVILEGED."""
+        if name not in self.world.names():
+            return np.zeros(10, dtype=np.float32)
+        return np.concatenate([*self.world.pose(name), self.world.size(name)]).astype(np.float32)
+
+    def _info(self) -> dict[str, Any]:
+        return {"is_success": self.is_success, "progress": self._progress, "task": self.scene.task}
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the goal is met and the hand is empty."""
+        return self._progress >= 1.0 and not self.robot.is_grasping()
+
+    def _reward(self) -> float:
+        """Change of progress since it was last asked for; an episode's rewards sum to its progress."""
+        before, self._progress = self._progress, self._task.progress(self.world, self.scene)
+        return self._progress - before
+
+    def render(self) -> np.ndarray | None:
+        """uint8[H, W, 3]: what a person beside the table sees; None without a render mode."""
+        return cameras.onlook(self.world, self._render_size) if self.render_mode == "rgb_array" else None
+
+    def close(self) -> None:
+        self.world.close()
+
+
+class JointEnv(TabletopEnv):
+    """action: float32[9] joint targets (seven angles rad, two finger openings m), one control period each (20 Hz).
+
+    Targets beyond position or velocity limits are cut to them. One that is not finite moves nothing and is reported.
+    """
+
+    def __init__(self, task: str | None = None, **kwargs: Any) -> None:
+        super().__init__(task, **kwargs)
+        low, high = self.robot.limits()
+        self.action_space = gymnasium.spaces.Box(low.astype(np.float32), high.astype(np.float32), dtype=np.float32)
+
+    def step(self, action: np.ndarray) -> tuple[dict, float, bool, bool, dict]:
+        target = np.asarray(action, dtype=np.float64)
+        is_sound = target.shape == (9,) and bool(np.isfinite(target).all())
+        self.robot.follow(target if is_sound else self.robot.setpoint)
+        reward = self._reward()
+        outcome = {"status": "done" if is_sound else "refused", "duration_s": 1.0 / self.robot.config.control_hz,
+                   "reason": "" if is_sound else "the joint target is not 9 finite numbers"}
+        return self._observe(), reward, self.is_success, False, {**self._info(), "outcome": outcome}
+
+
+def _as_dict(seen: Observation, instruction: str) -> dict[str, Any]:
+    calibration = {n: {"intrinsics": c.intrinsics.copy(), "pose": c.pose.copy()} for n, c in seen.cameras.items()}
+    return {"rgb": dict(seen.rgb), "depth": dict(seen.depth), "cameras": calibration, "joint_pos": seen.joint_pos,
+            "tool_pose": seen.tool_pose, "gripper_width_m": np.array([seen.gripper_width_m]),
+            "time_s": np.array([seen.time_s]), "instruction": instruction}
+
+
+def _check(image_size: int, render_mode: str | None, render_size: tuple[int, int]) -> None:
+    low, high = _IMAGE_SIZES_PX
+    if not all(low <= size <= high for size in (image_size, *render_size)):
+        raise ValueError(f"image sizes: expected pixels in [{low}, {high}], got {image_size} and {render_size}")
+    if render_mode not in (None, "rgb_array"):
+        raise ValueError(f"render_mode: expected None or 'rgb_array', got {render_mode!r}")
+
+
+def _read_options(options: Mapping[str, Any] | None) -> tuple[tuple[str, ...], str | None]:
+    """Required entity names and the replacing instruction, checked."""
+    options = dict(options or {})
+    for key in options:
+        if key not in _OPTIONS:
+            near = difflib.get_close_matches(key, _OPTIONS, n=1)
+            raise ValueError(f"options: expected keys of {_OPTIONS}, got {key!r}; did you mean {(near or _OPTIONS)[0]!r}?")
+    text = options.get("instruction")
+    if text is not None and (not isinstance(text, str) or len(text) > MAX_INSTRUCTION_CHARACTERS):
+        raise ValueError(f"instruction: expected text of at most {MAX_INSTRUCTION_CHARACTERS} characters, got "
+                         f"{type(text).__name__} of {len(text) if isinstance(text, str) else '?'}; shorten it")
+    return tuple(options.get("require") or ()), text

@@ -1,0 +1,142 @@
+"""The table as a gymnasium environment whose action is one skill call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from envs.experts import remaining_calls, sample_asks
+from envs.interface import Box, Outcome, Referent, SkillCall
+from envs.joint_env import TabletopEnv
+from envs.sensors import cameras
+from envs.sensors.labels import masks
+from envs.skills.measure import box_at
+from envs.skills.perform import perform
+from envs.skills.signatures import SIGNATURES
+from envs.skills.situation import Hand, Situation
+
+SKILLS = tuple(SIGNATURES)
+CAMERAS = tuple(cameras.VIEWS)
+_SETTLE_S = 0.6
+
+
+def encode_call(call: SkillCall) -> dict[str, Any]:
+    """The action of a call. A box goes before a pixel; words mean nothing to a skill. Raises ValueError."""
+    if call.skill not in SIGNATURES:
+        raise ValueError(f"expected a skill of {list(SKILLS)}, got {call.skill!r}")
+    action = {"skill": np.int64(SKILLS.index(call.skill)), "box": np.zeros(7, np.float32), "camera": np.int64(0),
+              "pixel": np.zeros(2, np.int32)}
+    referent = next((a for a in call.arguments if isinstance(a, Referent)), None)
+    if referent is not None and referent.box is not None:
+        action["box"] = referent.box.as_vector()
+    elif referent is not None and referent.pixel is not None:
+        action["camera"] = np.int64(CAMERAS.index(referent.camera or CAMERAS[0]))
+        action["pixel"] = np.array(referent.pixel, np.int32)
+    return action
+
+
+class SkillEnv(TabletopEnv):
+    """action: {"skill", "box", "camera", "pixel"}. A box that is not all zeros says where the referent was measured; else
+    the pixel of that camera is lifted through the last depth image. Whatever comes is answered by an Outcome."""
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012  one frame a call
+
+    def __init__(self, task: str | None = None, *, labels: int = 0, **kwargs: Any) -> None:
+        """labels: how many asks info["labels"] answers; 0 for none. PRIVILEGED: for training and judging."""
+        super().__init__(task, has_images=True, **kwargs)
+        self._label_count = labels
+        last = self._image_size - 1
+        self.action_space = gymnasium.spaces.Dict({
+            "skill": gymnasium.spaces.Discrete(len(SKILLS)), "box": gymnasium.spaces.Box(-4.0, 4.0, (7,), np.float32),
+            "camera": gymnasium.spaces.Discrete(len(CAMERAS)),
+            "pixel": gymnasium.spaces.Box(0, last, (2,), np.int32)})
+        self.hand = Hand()
+        self._watcher: Callable[[np.ndarray], None] | None = None
+        self._watch_periods, self._watch_size, self._period = 1, (480, 640), 0
+
+    def _begin(self) -> None:
+        self.hand = Hand()
+        self._asks_rng = np.random.default_rng(self._seed_of_labels)
+        self._period = 0
+        self._show()
+
+    def step(self, action: Mapping[str, Any]) -> tuple[dict, float, bool, bool, dict]:
+        self.world.doze()
+        outcome = self._do(action)
+        self.world.settle(_SETTLE_S)
+        reward = self._reward()
+        report = {"status": outcome.status, "reason": outcome.reason, "duration_s": outcome.duration_s}
+        return self._observe(), reward, self.is_success, False, {**self._info(), "outcome": report}
+
+    def _do(self, action: Mapping[str, Any]) -> Outcome:
+        """How the action went; refused before anything moves if it makes no sense."""
+        try:
+            skill = SKILLS[_whole(action["skill"])]
+            vector = np.asarray(action["box"], dtype=np.float64).reshape(7)
+            camera = CAMERAS[_whole(action["camera"])]
+            column, row = (_whole(v) for v in np.asarray(action["pixel"]).reshape(2))
+        except (KeyError, IndexError, TypeError, ValueError, OverflowError):
+            return Outcome("refused", "the action is malformed", 0.0)
+        box: Box | str | None = None
+        if SIGNATURES[skill].parameters:
+            box = Box.from_vector(vector) if vector.any() else box_at(self.seen, camera, (column, row))
+        if isinstance(box, str):
+            return Outcome("refused", box, 0.0)
+        return perform(skill, Situation(self.robot, self.seen, self.hand), box, on_period=self._show)
+
+    def _show(self) -> None:
+        """A frame to the watcher, when one is due."""
+        if self._watcher is not None and self._period % self._watch_periods == 0:
+            self._watcher(cameras.onlook(self.world, self._watch_size))
+        self._period += 1
+
+    def watch(self, callback: Callable[[np.ndarray], None] | None, fps: float = 10,
+              size: tuple[int, int] = (480, 640)) -> None:
+        """Calls back with frames uint8[H, W, 3] at fps of simulated time, at resets and during motions; None stops it."""
+        self._watcher, self._watch_size = callback, tuple(size)
+        self._watch_periods, self._period = max(1, round(self.robot.config.control_hz / fps)), 0
+
+    def encode(self, call: SkillCall) -> dict[str, Any]:
+        """The action of a call."""
+        return encode_call(call)
+
+    def _info(self) -> dict[str, Any]:
+        info = super()._info()
+        return {**info, "labels": self._labels()} if self._label_count else info
+
+    def _labels(self) -> dict[str, Any]:
+        """Truth about the present scene. PRIVILEGED."""
+        held, names = self.held_name, self.world.names()
+        return {"masks": masks(self.pictures, self.world, held), "names": names,
+                "poses": np.stack([self._pose(name) for name in names]), "held": held,
+                "asks": sample_asks(self.world, self.scene, self._asks_rng, self._label_count, held, self.instruction)}
+
+    @property
+    def held_name(self) -> str | None:
+        """Name of what both fingers touch. PRIVILEGED."""
+        return self.robot.held_name()
+
+    def expert_plan(self) -> list[SkillCall]:
+        """The calls that are left to do, with true boxes. ORACLE."""
+        calls = remaining_calls(self.world, self.scene, self.held_name)
+        return [SkillCall(skill, (Referent(name, box=self.world.box(name)),)) for skill, name in calls]
+
+    def blame_view(self) -> dict[str, Any]:
+        """What a judge compares a decision with. PRIVILEGED."""
+        held = self.held_name
+        rng = np.random.default_rng(0)  # the first ask is the scene's own and draws nothing
+        ask = sample_asks(self.world, self.scene, rng, 1, held, self.instruction)[0]
+        names = self.world.names()
+        return {"names": names, "boxes": {name: self.world.box(name) for name in names}, "held": held,
+                "wanted": ask["calls"], "any_order": ask["any_order"]}
+
+
+def _whole(value: Any) -> int:
+    """A whole number >= 0 from a number or array of one. Raises ValueError for anything else."""
+    number = np.asarray(value, dtype=np.float64).item()
+    if not np.isfinite(number) or number < 0 or number != int(number):
+        raise ValueError(f"expected a whole number >= 0, got {value!r}")
+    return int(number)
