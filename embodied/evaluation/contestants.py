@@ -48,7 +48,8 @@ class Listener:
 
     def __init__(self, backend: Backend):
         self._backend, self.seeing, self.heard = backend, backend.seeing, []
-        self.perceive, self.unknown_words, self.known_words = backend.perceive, backend.unknown_words, backend.known_words
+        self.perceive = backend.perceive
+        self.unknown_words, self.known_words = backend.unknown_words, backend.known_words
 
     def complete(self, prompt: Any, grammar: str | None, **settings: Any) -> Any:
         """The backend's completion."""

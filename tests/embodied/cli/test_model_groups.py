@@ -1,0 +1,37 @@
+"""Every model, language and vision option builds at size=tiny and answers; the recipe is one that training accepts."""
+
+from __future__ import annotations
+
+import pytest
+
+from embodied.cli import configs, overrides, train
+from embodied.cli.typed import read
+
+FAMILIES = [(), ("language=gpt2",), ("language=qwen2", "vision=siglip"), ("vision=convnext",), ("model=image",),
+            ("model=image", "language=gpt2", "vision=siglip")]
+
+
+def settings_of(*choices: str) -> train.Settings:
+    [values] = overrides.check(configs.config_dir(), "train", choices, is_multirun=False)
+    return read(train.Settings, values)
+
+
+@pytest.mark.parametrize("choices", [*FAMILIES, ("language.name=HuggingFaceTB/SmolLM-135M",), ("size=base",)], ids=str)
+def test_training_accepts_the_recipe(choices):
+    from embodied.training.settings import read_settings
+
+    found = read_settings(train.recipe(settings_of(*choices)))
+    assert found.planner.steps > 0 and found.model.seeing in ("slots", "image")
+    assert found.model.language == "HuggingFaceTB/SmolLM-135M" or found.model.language["model_type"]
+
+
+@pytest.mark.parametrize("choices", FAMILIES, ids=str)
+def test_every_family_builds_small(choices):
+    from embodied.models.building import build
+
+    values = train.recipe(settings_of(*choices))["model"]
+    sizes, segmenter = values["sizes"], values["segmenter"] if values["seeing"] == "slots" else None
+    model, processor = build(values["language"], values["vision"], corpus=["put the red block in the blue bowl"],
+                             vocab_size=values["vocab_size"], segmenter=segmenter, seeing=values["seeing"], **sizes)
+    assert processor.seeing == values["seeing"] and model.config.text_config.model_type
+    assert sum(p.numel() for p in model.parameters()) < 4e6, "tiny is small enough for two cores"
