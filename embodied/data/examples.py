@@ -26,6 +26,7 @@ class Example:
     prompt: Prompt
     answer: str
     task: str
+    names: tuple[str | None, ...] = ()  # true names of the prompt's objects, reading order; None = unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Item:
     sight: Sight
     held: Slot | None
     last: tuple[SkillCall, Outcome] | None
+    held_name: str | None = None
 
     @property
     def id(self) -> str:
@@ -81,7 +83,7 @@ class Examples:
             last = _failure(episode.acts[place - 1]) if place else None
             for ask in view.asks:
                 if is_teachable(ask, view, sight, held):
-                    self.items.append(Item(file, episode.seed, place, ask, sight, held, last))
+                    self.items.append(Item(file, episode.seed, place, ask, sight, held, last, view.held))
                 else:
                     self.left_out += 1
 
@@ -111,7 +113,9 @@ class Examples:
         percept = Percept(item.sight.slots, image=self._image(item))
         prompt = write_prompt(item.ask.instruction, percept, held=item.held, last_failure=item.last, seeing=self.seeing)
         pointing = self._pointing(item) if self.seeing == "image" else None
-        return Example(prompt, " " + answer(item.ask, item.sight, pointing), item.ask.task)
+        names = (*item.sight.names, *([item.held_name] if item.held else []))
+        return Example(prompt, " " + answer(item.ask, item.sight, pointing), item.ask.task,
+                       names if self.seeing == "slots" else (None,))
 
     def _image(self, item: Item) -> Image | None:
         if self.seeing == "slots":

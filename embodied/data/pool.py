@@ -22,6 +22,9 @@ Make = Callable[..., Episode]
 """Importable by name; `make(**kwargs)` builds, once in each worker, the function that is called with each seed."""
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+START_S = 180.0
+"""How long a worker may take to be built: imports and, for some, loading a model on a busy machine."""
+
 MAX_FALSE_STARTS = 3
 """Workers that may die in a row before they are ready; after that the fault is in `make`, not in a seed."""
 
@@ -85,7 +88,7 @@ def _attempt(episode: Episode, seed: int) -> tuple[str, Any]:
 class _Worker:
     """One process, what it is doing and until when."""
 
-    def __init__(self, make: Make, kwargs: Mapping[str, Any], deadline_s: float):
+    def __init__(self, make: Make, kwargs: Mapping[str, Any]):
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=worker_main, args=(theirs, make, kwargs), daemon=True)
@@ -94,7 +97,7 @@ class _Worker:
         theirs.close()
         self.is_ready = False
         self.task: tuple[int, int] | None = None  # seed, which try
-        self.until = time.monotonic() + deadline_s
+        self.until = time.monotonic() + START_S
 
     def give(self, seed: int, attempt: int, deadline_s: float) -> None:
         self.task, self.until = (seed, attempt), time.monotonic() + deadline_s
@@ -147,7 +150,7 @@ class _Pool:
     def _hire(self) -> None:
         busy = sum(w.task is not None for w in self.workers)
         while len(self.workers) < min(self.width, busy + len(self.todo)):
-            self.workers.append(_Worker(self.make, self.kwargs, self.deadline_s))
+            self.workers.append(_Worker(self.make, self.kwargs))
         for worker in self.workers:
             if worker.is_ready and worker.task is None and self.todo:
                 worker.give(*self.todo.popleft(), self.deadline_s)

@@ -72,7 +72,8 @@ def train_worker(loop_config: Mapping[str, Any]) -> None:
     settings, run_dir = read_settings(loop_config["values"]), Path(loop_config["run_dir"])
     job = prepare(settings, loop_config["stage"], run_dir, rank=rank, world_size=world_size)
     _resume(job, world_size)
-    model = ray.train.torch.prepare_model(job.model)
+    # A share of a batch may hold no picture (nothing in sight, to be refused): the eyes then get no gradient.
+    model = ray.train.torch.prepare_model(job.model, parallel_strategy_kwargs={"find_unused_parameters": True})
     hooks = [*validation(job), _Fault(rank, **(loop_config["fault"] or {})), _Report(job, rank, world_size)]
     if rank == 0:
         hooks = [hooks[0], *_logs(job, run_dir / loop_config["stage"], settings.log_every, world_size), *hooks[1:]]

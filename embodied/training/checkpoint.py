@@ -183,7 +183,8 @@ def load_weights(model: nn.Module, path: Path) -> None:
     try:
         load_model(model, str(file), strict=True)
     except RuntimeError as error:
-        raise CheckpointError(f"{file} belongs to another model: {error}; train into a new folder or restore the "
+        said = " ".join(str(error).split())
+        raise CheckpointError(f"{file} belongs to another model: {said}; train into a new folder or restore the "
                               "configuration that made it") from error
 
 

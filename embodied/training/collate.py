@@ -31,7 +31,7 @@ def view_places(dataset: Dataset) -> list[tuple[int, int]]:
 
 def collate_views(dataset: Dataset, places: Sequence[tuple[int, int]], *, seed: int,
                   is_jittered: bool = True) -> Collate:
-    """Collates V views of C cameras: images float[CV, 7, H, W], foreground float[CV, H, W], votes float[CV, 4, H, W]."""
+    """Collates views, N images of all cameras: images float[N, 7, H, W], foreground float[N, H, W], votes float[N, 4, H, W]."""
 
     def collate(chosen: np.ndarray, step: int) -> tuple[list[str], dict[str, Tensor]]:
         parts, ids = [], []
@@ -72,6 +72,7 @@ def collate_examples(examples: Examples, places: Sequence[int], processor: PalmE
         batch = [examples.jittered(p, np.random.default_rng([seed, step, p])) if is_jittered else examples[p]
                  for p in picked]
         inputs = processor([e.prompt for e in batch], [e.answer for e in batch])
-        return [examples.items[p].id for p in picked], dict(inputs)
+        names = processor.name_ids([name for e in batch for name in e.names])
+        return [examples.items[p].id for p in picked], {**inputs, "name_ids": names}
 
     return collate

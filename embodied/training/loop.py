@@ -92,8 +92,8 @@ def _take_step(state: TrainState[B], batch: B, objective: Objective[B], clip_nor
         state.optimizer.step()
     state.step += 1
     state.skipped += not is_good
-    state.loss, state.grad_norm, state.lr = float(loss), float(norm), state.optimizer.param_groups[0]["lr"]
-    state.metrics = {name: float(value) for name, value in metrics.items()}
+    state.loss, state.grad_norm, state.lr = float(loss.detach()), float(norm), state.optimizer.param_groups[0]["lr"]
+    state.metrics = {name: float(value.detach()) for name, value in metrics.items()}
     state.step_s = time.perf_counter() - began
     return is_good
 

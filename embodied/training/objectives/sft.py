@@ -13,7 +13,10 @@ IGNORED = -100
 def sft(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     """(loss, metrics): token_accuracy, and exact = share of answers whose every token is the likeliest one."""
     out = model(**batch.inputs)
-    return out.loss, graded(out.graded_logits.detach(), batch.inputs["labels"])
+    metrics = graded(out.graded_logits.detach(), batch.inputs["labels"])
+    if out.naming_loss is not None:
+        metrics["naming_loss"] = out.naming_loss.detach()
+    return out.loss, metrics
 
 
 def graded(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:

@@ -18,7 +18,6 @@ FOCAL_PX, HEIGHT_M, TABLE_M, BLOCK_M = 48 / 0.9, 1.0, 1.0, 0.08
 class FakeTable(gymnasium.Env):
     """Two blocks and two bowls; the wish is always to put the first block in the first bowl."""
 
-    metadata = {"render_modes": []}  # noqa: RUF012
     action_space = gymnasium.spaces.Dict({})
     observation_space = gymnasium.spaces.Dict({})
     renderer = "painted"
@@ -45,8 +44,9 @@ class FakeTable(gymnasium.Env):
         name = action.arguments[0].words
         self.calls += 1
         is_done = self._apply(action.skill, name)
-        status = {"status": "done" if is_done else "failed", "reason": "" if is_done else "the gripper closed on nothing"}
-        info = self._info() | {"outcome": status | {"duration_s": 1.0}}
+        outcome = {"status": "done" if is_done else "failed", "duration_s": 1.0,
+                   "reason": "" if is_done else "the gripper closed on nothing"}
+        info = self._info() | {"outcome": outcome}
         return self._observe(), 0.0, self._is_solved(), self.calls >= 20, info
 
     def _apply(self, skill: str, name: str) -> bool:
@@ -76,10 +76,12 @@ class FakeTable(gymnasium.Env):
             return []
         if self.held is None:
             return [["pick", block], ["place_in", bowl]]
-        return [["place_in", bowl]] if self.held == block else [["put_down_beside", bowl], ["pick", block], ["place_in", bowl]]
+        placing = ["place_in", bowl]
+        return [placing] if self.held == block else [["put_down_beside", bowl], ["pick", block], placing]
 
     def _info(self) -> dict[str, Any]:
-        info: dict[str, Any] = {"is_success": self._is_solved(), "progress": float(self._is_solved()), "task": "put_in_bowl"}
+        is_solved = self._is_solved()
+        info: dict[str, Any] = {"is_success": is_solved, "progress": float(is_solved), "task": "put_in_bowl"}
         if self.labels:
             info["labels"] = {"masks": {c: self._paint()[2] for c in ("front", "top")}, "names": list(self.names),
                               "poses": np.array([self._pose(n) for n in self.names], np.float32), "held": self.held,
@@ -124,10 +126,11 @@ class FakeTable(gymnasium.Env):
         rgb, depth, _ = self._paint()
         camera = {"intrinsics": self._camera().intrinsics, "pose": self._camera().pose}
         names = ("front", "top")
-        return {"rgb": {c: rgb for c in names}, "depth": {c: depth for c in names}, "cameras": {c: camera for c in names},
+        return {"rgb": {c: rgb for c in names}, "depth": {c: depth for c in names},
+                "cameras": {c: camera for c in names},
                 "joint_pos": np.zeros(9), "tool_pose": np.array([0.3, 0, 0.6, 1, 0, 0, 0]),
-                "gripper_width_m": np.array([0.08 if self.held is None else 0.04]), "time_s": np.array([float(self.calls)]),
-                "instruction": f"put the {self.names[0]} in the {self.names[2]}"}
+                "gripper_width_m": np.array([0.08 if self.held is None else 0.04]),
+                "time_s": np.array([float(self.calls)]), "instruction": f"put the {self.names[0]} in the {self.names[2]}"}
 
 
 assert set(SIGNATURES) >= {"pick", "place_in", "place_on", "put_down_beside"}

@@ -61,7 +61,7 @@ def test_a_quarter_turn_swaps_the_sides_of_a_box():
 
 def test_hung_and_crashing_seeds_are_quarantined_with_their_reason(tmp_path):
     spec = CollectSpec(env_id=ID, env_kwargs={"hang_on": 2, "crash_on": 3})
-    report = collect(spec, tmp_path, episodes=6, workers=2, deadline_s=6.0)
+    report = collect(spec, tmp_path, episodes=6, workers=2, deadline_s=1.5)
     assert report.quarantined == (2, 3) and Dataset(tmp_path).seeds == (0, 1, 4, 5)
     lines = {e["seed"]: e for e in map(json.loads, (tmp_path / "quarantine.jsonl").read_text().splitlines())}
     assert "no answer within" in lines[2]["reason"] and "the table broke" in lines[3]["reason"]
@@ -69,8 +69,9 @@ def test_hung_and_crashing_seeds_are_quarantined_with_their_reason(tmp_path):
     assert collect(spec, tmp_path, episodes=6, workers=2).made == 0
 
 
-@pytest.mark.parametrize(("arguments", "said"), [({"episodes": 0}, "at least 1"), ({"episodes": 2_000_000}, "training seeds"),
-                                                 ({"episodes": 1, "executed_fraction": 1.5}, "share")])
+@pytest.mark.parametrize(("arguments", "said"), [
+    ({"episodes": 0}, "at least 1"), ({"episodes": 2_000_000}, "training seeds"),
+    ({"episodes": 1, "executed_fraction": 1.5}, "share")])
 def test_bad_requests_are_refused(tmp_path, arguments, said):
     with pytest.raises(ValueError, match=said):
         collect(SPEC, tmp_path, workers=0, **arguments)
@@ -93,14 +94,15 @@ def make_suicide(marker: str):
 
 
 def test_a_killed_worker_loses_only_its_episode(tmp_path):
-    results = sorted(map_seeds(make_suicide, {"marker": str(tmp_path / "m")}, range(5), workers=2), key=lambda r: r.seed)
+    found = map_seeds(make_suicide, {"marker": str(tmp_path / "m")}, range(5), workers=2)
+    results = sorted(found, key=lambda result: result.seed)
     assert [r.value for r in results if r.error is None][-2:] == [30, 40]
     assert results[1].tries == 2 and "exit code -9" in results[1].error
 
 
 def test_collection_survives_being_killed_at_any_moment(tmp_path):
-    code = (f"from embodied.data.collect import *; collect(CollectSpec(env_id={ID!r}), {str(tmp_path)!r}, episodes=400, "
-            "workers=0, executed_fraction=0.5)")
+    code = (f"from embodied.data.collect import *; collect(CollectSpec(env_id={ID!r}), {str(tmp_path)!r}, "
+            "episodes=400, workers=0, executed_fraction=0.5)")
     rng = np.random.default_rng(1)
     for _ in range(8):
         process = subprocess.Popen([sys.executable, "-c", code], cwd=os.getcwd(), stdout=subprocess.DEVNULL)

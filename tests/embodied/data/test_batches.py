@@ -1,0 +1,68 @@
+"""Batches: every example once an epoch, like lengths together, shares of workers that add up, exact positions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from embodied.data.batches import BUCKET, Batches, Sampler
+
+LENGTHS = np.random.default_rng(0).integers(10, 100, 1037)
+
+
+def collate(places, step):
+    return [f"{step}:{p}" for p in places], {"places": np.array(places)}
+
+
+def take(batches, count):
+    stream = iter(batches)
+    return [next(stream) for _ in range(count)]
+
+
+def test_an_epoch_shows_each_example_once_and_the_next_in_another_order():
+    sampler = Sampler(LENGTHS, batch_size=8, seed=0)
+    epochs = [np.concatenate([sampler.batch_at(e * sampler.per_epoch + s) for s in range(sampler.per_epoch)])
+              for e in range(2)]
+    assert all(len(set(e.tolist())) == len(e) == 1037 // 8 * 8 for e in epochs)
+    assert not np.array_equal(*epochs)
+
+
+def test_batches_hold_like_lengths():
+    sampler = Sampler(LENGTHS, batch_size=8, seed=0)
+    batches = [LENGTHS[sampler.batch_at(s)] for s in range(sampler.per_epoch)]
+    fill = sum(b.sum() for b in batches) / sum(b.max() * len(b) for b in batches)
+    assert fill > 0.93 and BUCKET > 1
+
+
+def test_shares_of_workers_add_up_to_the_batch_of_one():
+    sampler = Sampler(LENGTHS, batch_size=8, seed=5)
+    alone = take(Batches(sampler, collate), 5)
+    shares = [take(Batches(sampler, collate, rank=r, world_size=2), 5) for r in range(2)]
+    for one, *parts in zip(alone, *shares, strict=True):
+        assert sorted(one.ids) == sorted(i for part in parts for i in part.ids)
+    with pytest.raises(ValueError, match="divisible by the 3 workers"):
+        Batches(sampler, collate, world_size=3)
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 3])
+def test_a_position_is_exact_however_much_is_made_ahead(ahead):
+    sampler = Sampler(LENGTHS, batch_size=8, seed=5)
+    whole = [b.ids for b in take(Batches(sampler, collate), 6)]
+    first = Batches(sampler, collate, ahead=ahead)
+    take(first, 2)
+    second = Batches(sampler, collate, ahead=ahead)
+    second.load_state_dict(first.state_dict())
+    assert [b.ids for b in take(second, 4)] == whole[2:]
+
+
+def test_an_error_in_a_batch_reaches_the_loop():
+    def broken(places, step):
+        raise ValueError("episode 7 is damaged")
+
+    with pytest.raises(ValueError, match="episode 7"):
+        take(Batches(Sampler(LENGTHS, batch_size=8, seed=0), broken), 1)
+
+
+def test_fewer_examples_than_a_batch_are_refused():
+    with pytest.raises(ValueError, match="at least 8 examples"):
+        Sampler(LENGTHS[:5], batch_size=8, seed=0)

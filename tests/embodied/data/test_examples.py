@@ -1,0 +1,111 @@
+"""Examples say what the expert would, in the words of what was seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from embodied.data.collect import CollectSpec, collect
+from embodied.data.dataset import Dataset
+from embodied.data.examples import Examples, Jitter, by_slot
+from embodied.data.sights import Sight, see_dataset
+from embodied.planning.language import parse
+from embodied.prompt import Entity, Slot, Text
+from envs.interface import Box
+from tests.embodied.data.fake_env import ID
+
+MISSED = "green bowl"
+
+
+def make_see(missed: str | None = None):
+    """Eyes that see every entity but one; the crop is as bright as the entity's place in the list."""
+    def see(view):
+        seen = [i for i, name in enumerate(view.names) if name not in (view.held, missed)]
+        slots = [Slot(np.full((4, 4, 3), 10 * i + 10, np.uint8), Box(tuple(map(float, view.poses[i, :3])), (0.04,) * 3),
+                      "front", (i, i), 50) for i in seen]
+        return Sight(tuple(slots), tuple(view.names[i] for i in seen))
+
+    return see
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("episodes")
+    collect(CollectSpec(env_id=ID, disturbance=0.4), folder, episodes=30, executed_fraction=0.5, workers=0)
+    return Dataset(folder)
+
+
+@pytest.fixture(scope="module")
+def examples(dataset):
+    return Examples(dataset, see_dataset(dataset, "perfect", make_see, {}, workers=0))
+
+
+def texts(example):
+    return "".join(s.text if isinstance(s, Text) else f"<{s.index}>" for s in example.prompt.segments)
+
+
+def test_every_answer_parses_and_names_what_the_expert_means(examples):
+    for place, item in enumerate(examples.items):
+        example = examples[place]
+        plan = parse(example.answer[1:], objects=len(item.sight.slots))
+        assert example.answer.startswith(" ") and plan.refusal == item.ask.refusal
+        named = [item.sight.names[int(c.arguments[0].words[4:]) - 1] for c in plan.calls]
+        assert sorted(named) == sorted(name for _, name in item.ask.calls)
+
+
+def test_the_hand_and_the_last_failure_are_in_the_sentence(examples):
+    full = [i for i, item in enumerate(examples.items) if item.held is not None]
+    failed = [i for i, item in enumerate(examples.items) if item.last is not None]
+    assert full and failed
+    assert "In hand: <" in texts(examples[full[0]]) and "Last: pick failed" in texts(examples[failed[0]])
+    entities = [s for s in examples[full[0]].prompt.segments if isinstance(s, Entity)]
+    assert len(entities) == len(examples.items[full[0]].sight.slots) + 1
+
+
+def test_pairs_in_any_order_are_said_in_the_order_of_slots():
+    calls = [("place_on", "a"), ("pick", "c"), ("place_in", "x"), ("pick", "b"), ("place_in", "y")]
+    said = by_slot(calls, {"a": 0, "b": 1, "c": 2, "x": 3, "y": 4})
+    assert said == [("place_on", "a"), ("pick", "b"), ("place_in", "y"), ("pick", "c"), ("place_in", "x")]
+
+
+def test_asks_about_what_was_not_seen_are_left_out(dataset, examples):
+    fewer = Examples(dataset, see_dataset(dataset, "blind", make_see, {"missed": MISSED}, workers=0))
+    assert 0 < len(fewer) < len(examples) and fewer.left_out > 0
+    assert not any(MISSED in {name for _, name in item.ask.calls} for item in fewer.items)
+
+
+def test_jitter_is_seeded_small_and_never_drops_what_is_needed(examples):
+    place = next(i for i, item in enumerate(examples.items) if len(item.ask.calls) == 2)
+    examples.jitter = Jitter(drop=1.0)
+    one, same, other = (examples.jittered(place, np.random.default_rng(s)) for s in (0, 0, 1))
+    entities = [[s.slot for s in e.prompt.segments if isinstance(s, Entity)] for e in (one, same, other)]
+    assert [s.box for s in entities[0]] == [s.box for s in entities[1]] != [s.box for s in entities[2]]
+    item = examples.items[place]
+    assert len(entities[0]) == len(item.sight.slots) - 1
+    plan = parse(one.answer[1:], objects=len(entities[0]))
+    for call, (_, name) in zip(plan.calls, item.ask.calls, strict=True):
+        seen = entities[0][int(call.arguments[0].words[4:]) - 1].box.center
+        true = item.sight.slots[item.sight.names.index(name)].box.center
+        assert np.abs(np.subtract(seen, true)).max() < 0.012
+
+
+def test_image_seeing_examples_point_at_pixels(dataset, examples):
+    pointing = Examples(dataset, see_dataset(dataset, "perfect", make_see, {}, workers=0), seeing="image")
+    place = next(i for i, item in enumerate(pointing.items) if item.ask.calls)
+    example, (column, row) = pointing[place], pointing.items[place].sight.slots[0].pixel
+    assert example.prompt.segments[1].pixels.shape == (48, 48, 3)
+    assert parse(example.answer[1:], objects=0, locations=64).calls
+    names = pointing.items[place].sight.names
+    if names[0] == pointing.items[place].ask.calls[0][1]:
+        assert f"<loc_{column * 64 // 48}><loc_{row * 64 // 48}>" in example.answer
+
+
+def test_sights_are_kept_and_damaged_ones_made_again(dataset):
+    first = see_dataset(dataset, "kept", make_see, {}, workers=0)
+    again = see_dataset(dataset, "kept", make_see, {"missed": MISSED}, workers=0)  # read, not looked at
+    assert [s.names for s in first.values()] == [s.names for s in again.values()]
+    assert all(np.array_equal(a.crop, b.crop) and a.camera == b.camera and a.pixel == b.pixel
+               for key in first for a, b in zip(first[key].slots, again[key].slots, strict=True))
+    path = dataset.path / "perceived" / "kept.npz"
+    path.write_bytes(path.read_bytes()[:1000])
+    assert see_dataset(dataset, "kept", make_see, {}, workers=0).keys() == first.keys()

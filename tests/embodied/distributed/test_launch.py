@@ -1,0 +1,58 @@
+"""A stage as a Ray Train job: the loss of the local run, and a killed worker costs no more than one interval."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from embodied.data.collect import CollectSpec, collect
+from embodied.distributed.cluster import disconnect
+from embodied.distributed.launch import launch, refuse_odd_split
+from embodied.training.recipe import finish_stage, run_stage, start_stage
+from embodied.training.settings import read_settings
+from tests.embodied.data.fake_env import ID
+from tests.embodied.training.conftest import tiny
+
+
+@pytest.fixture
+def values(tmp_path):
+    torch.set_num_threads(1)
+    collect(CollectSpec(env_id=ID), tmp_path / "data", episodes=24, executed_fraction=0.25, workers=0)
+    return tiny(tmp_path / "data")
+
+
+def losses(path):
+    lines = [json.loads(text) for text in path.read_text().splitlines()]
+    return [e["loss"] for e in lines if "loss" in e], [e for e in lines if "world_size" in e]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_two_workers_learn_what_one_does_even_when_one_is_killed(tmp_path, values):
+    local, job = tmp_path / "local", tmp_path / "job"
+    alone = run_stage(values, "segmenter", local)
+    fault = {"rank": 1, "step": 3, "marker": str(tmp_path / "killed")}
+    try:
+        together = launch(values, "segmenter", job, num_workers=2, fault=fault)
+        assert (tmp_path / "killed").exists()
+        settings = read_settings(values)
+        finish_stage(settings, "segmenter", job, together)
+        start_stage(settings, "planner", job)
+        finish_stage(settings, "planner", job, launch(values, "planner", job, num_workers=2))
+    finally:
+        disconnect()
+    one, two = (load_file(path / "model.safetensors") for path in (alone, together))
+    # Sharing a batch changes the order of sums and (vote loss averages over pixels) the weights of images, no more.
+    assert max(float((one[name] - two[name]).abs().max()) for name in one) < 0.02
+    seen, starts = losses(job / "segmenter" / "log.jsonl")
+    assert len(seen) == 4 and np.isfinite(seen).all() and [e["step"] for e in starts] == [0, 2]
+    assert (job / "model" / "model.safetensors").exists()
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused():
+    with pytest.raises(ValueError, match="multiple of the 2 workers, got 5"):
+        refuse_odd_split(5, 2)

@@ -1,0 +1,98 @@
+"""The whole recipe on painted scenes: stages, resumption, and what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from embodied.data.dataset import Dataset
+from embodied.models.loading import load
+from embodied.training import checkpoint
+from embodied.training.recipe import StoppedError, finish_stage, prepare, run_stage, split, start_stage, train_all
+from embodied.training.settings import read_settings
+from tests.embodied.training.conftest import tiny
+
+
+@pytest.fixture(scope="module")
+def run_dir(dataset, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    torch.set_num_threads(1)
+    train_all(tiny(dataset), folder)
+    return folder
+
+
+def test_the_result_loads_with_its_eyes_and_facts(run_dir):
+    model, processor = load(run_dir / "model")
+    assert model.segmenter is not None and processor.grammar_fingerprint
+    assert not processor.unknown_words("put the red block away") and processor.unknown_words("fetch my slippers")
+    trained, _ = load(run_dir / "start")
+    assert not torch.equal(model.get_input_embeddings().weight, trained.get_input_embeddings().weight)
+    eyes = zip(model.segmenter.parameters(), trained.segmenter.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in eyes)
+
+
+def test_the_logs_say_what_happened(run_dir):
+    for stage in ("segmenter", "planner"):
+        lines = [json.loads(text) for text in (run_dir / stage / "log.jsonl").read_text().splitlines()]
+        assert lines[0]["threads"] == 1 and [e["step"] for e in lines if "loss" in e] == [1, 2, 3, 4]
+        assert "validation/loss" in lines[-2] and list((run_dir / stage / "tensorboard").iterdir())
+
+
+def test_training_again_does_nothing_more(run_dir, dataset):
+    before = (run_dir / "model" / "model.safetensors").stat().st_mtime_ns
+    assert train_all(tiny(dataset), run_dir) == run_dir / "model"
+    assert (run_dir / "model" / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_another_recipe_is_refused_in_the_same_folder(run_dir, dataset):
+    with pytest.raises(ValueError, match=r"another seed; choose a new run folder"):
+        train_all(tiny(dataset, seed=1), run_dir)
+    assert train_all(tiny(dataset, threads=None, workers=1), run_dir)
+
+
+@pytest.mark.parametrize("stage", ["segmenter", "planner"])
+def test_stopped_after_two_steps_and_resumed_equals_four(run_dir, dataset, tmp_path, stage):
+    for part in ("segmenter", "start") if stage == "planner" else ():
+        (tmp_path / part).symlink_to(run_dir / part)
+
+    class Stop:
+        def step(self, state):
+            state.stop = "the test" if state.step == 2 else None
+
+        def end(self, state):
+            pass
+
+    with pytest.raises(StoppedError, match="step 2 of 4"):
+        run_stage(tiny(dataset), stage, tmp_path, hooks=[Stop()])
+    saved = run_stage(tiny(dataset), stage, tmp_path)
+    names = ("model.safetensors", "optimizer.safetensors")
+    whole = run_dir / stage / "checkpoints" / "step_00000004"
+    assert all(checkpoint.sha256(saved / n) == checkpoint.sha256(whole / n) for n in names)
+
+
+def test_held_out_episodes_are_learned_from_by_neither_stage(dataset):
+    settings = read_settings(tiny(dataset, validation_fraction=0.25))
+    learned, held_out = split(len(Dataset(dataset)), settings)
+    assert len(held_out) == 6 and not set(learned) & set(held_out) and len(learned) + len(held_out) == 24
+    job = prepare(settings, "segmenter", dataset)
+    seeds = {int(i.split("/")[0]) for s in range(job.batches.sampler.per_epoch) for i in job.batches.batch_at(s).ids}
+    assert not seeds & set(held_out.tolist())
+
+
+def test_unknown_settings_suggest_the_nearest(dataset):
+    with pytest.raises(ValueError, match=r"planner\.stepps.*planner\.steps"):
+        read_settings({"dataset": "x", "planner": {"stepps": 3}})
+    with pytest.raises(ValueError, match=r"sed; did you mean seed"):
+        read_settings({"dataset": "x", "sed": 3})
+
+
+def test_an_image_seeing_planner_trains_too(dataset, tmp_path):
+    values = tiny(dataset)
+    values["model"] |= {"seeing": "image", "sizes": {"soft_tokens": 4}}
+    settings = read_settings(values)
+    start_stage(settings, "planner", tmp_path)
+    finish_stage(settings, "planner", tmp_path, run_stage(values, "planner", tmp_path))
+    model, processor = load(tmp_path / "model")
+    assert model.segmenter is None and processor.seeing == "image"
