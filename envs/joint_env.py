@@ -48,8 +48,8 @@ class TabletopEnv(gymnasium.Env):
         self._progress = 0.0
 
     def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[dict, dict]:
-        """A new scene. options: "require" names entities that must be there, "instruction" replaces the wording; where it
-        is one of the known phrasings over this scene, the goal follows it."""
+        """A new scene. options: "require" names entities that must be there, "instruction" replaces the wording; where
+        it is one of the known phrasings over this scene, the goal follows it."""
         super().reset(seed=seed)
         require, text = _read_options(options)
         self.world.reset()
@@ -145,8 +145,8 @@ def _read_options(options: Mapping[str, Any] | None) -> tuple[tuple[str, ...], s
     options = dict(options or {})
     for key in options:
         if key not in _OPTIONS:
-            near = difflib.get_close_matches(key, _OPTIONS, n=1)
-            raise ValueError(f"options: expected keys of {_OPTIONS}, got {key!r}; did you mean {(near or _OPTIONS)[0]!r}?")
+            near = (difflib.get_close_matches(key, _OPTIONS, n=1) or _OPTIONS)[0]
+            raise ValueError(f"options: expected keys of {_OPTIONS}, got {key!r}; did you mean {near!r}?")
     text = options.get("instruction")
     if text is not None and (not isinstance(text, str) or len(text) > MAX_INSTRUCTION_CHARACTERS):
         raise ValueError(f"instruction: expected text of at most {MAX_INSTRUCTION_CHARACTERS} characters, got "

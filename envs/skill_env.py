@@ -39,8 +39,8 @@ def encode_call(call: SkillCall) -> dict[str, Any]:
 
 
 class SkillEnv(TabletopEnv):
-    """action: {"skill", "box", "camera", "pixel"}. A box that is not all zeros says where the referent was measured; else
-    the pixel of that camera is lifted through the last depth image. Whatever comes is answered by an Outcome."""
+    """action: {"skill", "box", "camera", "pixel"}. A box that is not all zeros says where the referent was measured;
+    else the pixel of that camera is lifted through the last depth image. Whatever comes is answered by an Outcome."""
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012  one frame a call
 
@@ -48,11 +48,10 @@ class SkillEnv(TabletopEnv):
         """labels: how many asks info["labels"] answers; 0 for none. PRIVILEGED: for training and judging."""
         super().__init__(task, has_images=True, **kwargs)
         self._label_count = labels
-        last = self._image_size - 1
         self.action_space = gymnasium.spaces.Dict({
-            "skill": gymnasium.spaces.Discrete(len(SKILLS)), "box": gymnasium.spaces.Box(-4.0, 4.0, (7,), np.float32),
+            "skill": gymnasium.spaces.Discrete(len(SKILLS)), "box": gymnasium.spaces.Box(-1.0, 1.0, (7,), np.float32),
             "camera": gymnasium.spaces.Discrete(len(CAMERAS)),
-            "pixel": gymnasium.spaces.Box(0, last, (2,), np.int32)})
+            "pixel": gymnasium.spaces.MultiDiscrete([self._image_size] * 2)})
         self.hand = Hand()
         self._watcher: Callable[[np.ndarray], None] | None = None
         self._watch_periods, self._watch_size, self._period = 1, (480, 640), 0
@@ -95,7 +94,7 @@ class SkillEnv(TabletopEnv):
 
     def watch(self, callback: Callable[[np.ndarray], None] | None, fps: float = 10,
               size: tuple[int, int] = (480, 640)) -> None:
-        """Calls back with frames uint8[H, W, 3] at fps of simulated time, at resets and during motions; None stops it."""
+        """Calls back with frames uint8[H, W, 3] at fps of simulated time, from resets and motions; None stops it."""
         self._watcher, self._watch_size = callback, tuple(size)
         self._watch_periods, self._period = max(1, round(self.robot.config.control_hz / fps)), 0
 

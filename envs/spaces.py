@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector.utils.shared_memory import read_from_shared_memory, write_to_shared_memory
 
 from envs.tasks.scene import COLORS, KINDS
 
@@ -24,8 +26,37 @@ class AnyText(spaces.Text):
     def contains(self, x: Any) -> bool:
         return isinstance(x, str) and len(x) <= self.max_length
 
-    def character_index(self, char: str) -> np.int32:
-        return super().character_index(char if char in self.character_set else "?")
+
+class _LiveTexts(Sequence):
+    """The texts that now lie in shared memory. AsyncVectorEnv reads a space once and copies what it got at each step,
+    which for gymnasium's own Text is the text of before the first reset, for ever."""
+
+    def __init__(self, memory: np.ndarray) -> None:
+        self._memory = memory  # int32[N, characters], code points, ended by 0
+
+    def __len__(self) -> int:
+        return len(self._memory)
+
+    def __getitem__(self, index: int) -> str:
+        codes = self._memory[index]
+        length = int(np.argmax(codes == 0)) if (codes == 0).any() else len(codes)
+        return "".join(map(chr, codes[:length]))
+
+    def __deepcopy__(self, memo: dict) -> tuple[str, ...]:
+        return tuple(self)
+
+
+@read_from_shared_memory.register(AnyText)
+def _read(space: AnyText, shared_memory: Any, n: int = 1) -> _LiveTexts:
+    return _LiveTexts(np.frombuffer(shared_memory.get_obj(), dtype=np.int32).reshape(n, space.max_length))
+
+
+@write_to_shared_memory.register(AnyText)
+def _write(space: AnyText, index: int, values: str, shared_memory: Any) -> None:
+    memory = np.frombuffer(shared_memory.get_obj(), dtype=np.int32).reshape(-1, space.max_length)
+    codes = [ord(character) for character in values][: space.max_length]
+    memory[index, : len(codes)] = codes
+    memory[index, len(codes):][:1] = 0
 
 
 def observation_space(camera_names: tuple[str, ...], image_size: int, is_privileged: bool) -> spaces.Dict:

@@ -149,7 +149,7 @@ class Panda:
 
     def _is_inside(self, angles: np.ndarray) -> bool:
         lower, upper = np.array(self.config.lower_rad), np.array(self.config.upper_rad)
-        return bool(np.all(angles >= lower + self.config.margin_rad) and np.all(angles <= upper - self.config.margin_rad))
+        return bool((np.minimum(angles - lower, upper - angles) >= self.config.margin_rad).all())
 
 
 def _wrist_first(position_m: tuple[float, float, float], jaw_yaw_rad: float) -> list[float]:

@@ -30,8 +30,9 @@ def put_down_beside(situation: Situation, box: Box) -> Motion:
 
 def _free_spot(situation: Situation, box: Box, half_diagonal_m: float) -> np.ndarray | None:
     """float64[2]: the nearest free place with the most room around it that can be had, m."""
+    near = np.array(box.center[:2])
     for room_m in _ROOM_M:
-        spot = situation.surface.free_place(np.array(box.center[:2]), half_diagonal_m + room_m, _LOW_M, _HIGH_M, _REACH_M)
+        spot = situation.surface.free_place(near, half_diagonal_m + room_m, _LOW_M, _HIGH_M, _REACH_M)
         if spot is not None:
             return spot
     return None

@@ -10,7 +10,7 @@ from typing import Any
 _HOMES = {"World": "world", "BOWL_OUTER_RADIUS_M": "shapes", "BOWL_INNER_RADIUS_M": "shapes", "BOWL_HEIGHT_M": "shapes",
           "BOWL_FLOOR_M": "shapes"}
 
-__all__ = ["BOWL_FLOOR_M", "BOWL_HEIGHT_M", "BOWL_INNER_RADIUS_M", "BOWL_OUTER_RADIUS_M", "World"]  # noqa: F822
+__all__ = ["BOWL_FLOOR_M", "BOWL_HEIGHT_M", "BOWL_INNER_RADIUS_M", "BOWL_OUTER_RADIUS_M", "World"]
 
 
 def __getattr__(name: str) -> Any:

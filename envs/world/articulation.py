@@ -38,8 +38,8 @@ class Articulation:
     def couple(self, first: str, second: str, max_force_n: float) -> None:
         """Makes two finger links move as mirror images: without it an object drifts between equal forces."""
         gear = self._client.createConstraint(
-            self.body, self._links[first], self.body, self._links[second], self._client.JOINT_GEAR, [1, 0, 0], [0, 0, 0],
-            [0, 0, 0])
+            self.body, self._links[first], self.body, self._links[second], self._client.JOINT_GEAR,
+            [1, 0, 0], [0, 0, 0], [0, 0, 0])
         self._client.changeConstraint(gear, gearRatio=-1, erp=0.1, maxForce=max_force_n)
 
     def set_friction(self, link: str, lateral: float) -> None:

@@ -47,8 +47,8 @@ def _lighten(link: ElementTree.Element) -> None:
         ElementTree.SubElement(material, "color", rgba=_COLOURS.get(name, _WHITE))
     for contact in link.findall("contact"):
         for row in [row for row in contact if row.tag != "friction_anchor"]:
-            contact.remove(row)  # soft contact and spinning friction halve the speed of physics and help nothing; without
-            # the anchor a carried block creeps 3 mm along the pads
+            contact.remove(row)  # soft contact and spinning friction halve the speed of physics and help nothing;
+            # without the anchor a carried block creeps 3 mm along the pads
     if "finger" in name:
         for collision in link.findall("collision"):
             link.remove(collision)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from envs.world.client import Client
@@ -14,7 +16,7 @@ BOWL_HEIGHT_M = 0.040
 BOWL_FLOOR_M = 0.006
 """Height of the inner floor above the table."""
 BOWL_FOOT_RADIUS_M = 0.046
-"""Outer radius at the table; the inner floor is one wall narrower, wide enough for a 50 mm cube (half diagonal 35 mm)."""
+"""Outer radius at the table; the inner floor is one wall narrower, wide enough for a 50 mm cube."""
 
 BLOCK_DENSITY_KG_M3 = 700.0
 BOWL_MASS_KG = 0.35
@@ -55,8 +57,9 @@ def create_bowl(client: Client, rgb: tuple[float, float, float], position: np.nd
 def _bowl_boxes() -> tuple[list, list, list]:
     """Half extents, places and quaternions of the floor and of the ring of slanted walls, in the bowl's frame."""
     bottom = -BOWL_HEIGHT_M / 2
-    foot = BOWL_FOOT_RADIUS_M * np.sqrt(0.5)  # one square box stands on four contacts; a rounder floor would cost more
-    halves, places, turns = [[foot, foot, BOWL_FLOOR_M / 2]], [[0.0, 0.0, bottom + BOWL_FLOOR_M / 2]], [[0.0, 0.0, 0.0, 1.0]]
+    foot = BOWL_FOOT_RADIUS_M * np.sqrt(0.5)  # one square stands on four contacts; a rounder floor would cost more
+    halves, places = [[foot, foot, BOWL_FLOOR_M / 2]], [[0.0, 0.0, bottom + BOWL_FLOOR_M / 2]]
+    turns = [[0.0, 0.0, 0.0, 1.0]]
     lean = np.arctan2(BOWL_OUTER_RADIUS_M - BOWL_FOOT_RADIUS_M, BOWL_HEIGHT_M)
     middle = (BOWL_OUTER_RADIUS_M + BOWL_FOOT_RADIUS_M) / 2 - _WALL_M / 2
     length = BOWL_HEIGHT_M / np.cos(lean) - _WALL_M * np.tan(lean)
@@ -80,7 +83,7 @@ def bowl_mesh() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     angles = 2 * np.pi * np.arange(_SIDES + 1) / _SIDES
     around = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
     vertices, normals, triangles = [], [], []
-    for (r0, z0), (r1, z1) in zip(profile[:-1], profile[1:], strict=True):
+    for (r0, z0), (r1, z1) in pairwise(profile):
         out, up = z1 - z0, -(r1 - r0)  # outward normal of a profile walked from the foot up, over the rim and down
         out, up = out / np.hypot(out, up), up / np.hypot(out, up)
         start = len(vertices)

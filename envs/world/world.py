@@ -59,7 +59,7 @@ class World:
         self.steps = 0
 
     def add_robot(self, urdf: str, joints: Sequence[str], start: np.ndarray) -> Articulation:
-        """The one robot of this world, loaded from URDF text; it outlives resets. joints: names that positions follow."""
+        """The one robot of this world, loaded from URDF text; it outlives resets. joints: what positions follow."""
         if self._robot is not None:
             raise ValueError("expected a world without robot, got one that has one; make another World")
         self._robot = Articulation(self.client, urdf, joints, start)
@@ -168,22 +168,23 @@ class World:
     def doze(self) -> None:
         """Puts what rests untouched by the robot to sleep: it costs nothing until something wakes it by contact."""
         for name, body in self._bodies.items():
-            if name not in self._kept_awake or not self.robot_touches(name):
-                if self.speed(name) < _REST_SPEED_M_S:
-                    self.client.changeDynamics(body, -1, activationState=self.client.ACTIVATION_STATE_SLEEP)
-                    self._kept_awake.discard(name)
+            is_handled = name in self._kept_awake and self.robot_touches(name)
+            if not is_handled and self.speed(name) < _REST_SPEED_M_S:
+                self.client.changeDynamics(body, -1, activationState=self.client.ACTIVATION_STATE_SLEEP)
+                self._kept_awake.discard(name)
 
     def keep_touched_awake(self) -> None:
         """Bars from sleep what the robot touches and all that leans on it: Bullet would put a slowly carried thing to
         sleep two seconds after its last haste, in mid-air."""
         if self._robot is None or not self.client.getContactPoints(self._robot.body):
             return
-        fresh = [name for name in self._bodies if name not in self._kept_awake and self.robot_touches(name)]
+        awake, state = self._kept_awake, self.client.ACTIVATION_STATE_DISABLE_SLEEPING
+        fresh = [name for name in self._bodies if name not in awake and self.robot_touches(name)]
         while fresh:
             name = fresh.pop()
-            self.client.changeDynamics(self._bodies[name], -1, activationState=self.client.ACTIVATION_STATE_DISABLE_SLEEPING)
-            self._kept_awake.add(name)
-            fresh += [other for other in self._bodies if other not in self._kept_awake and self.is_touching(name, other)]
+            self.client.changeDynamics(self._bodies[name], -1, activationState=state)
+            awake.add(name)
+            fresh += [other for other in self._bodies if other not in awake and self.is_touching(name, other)]
 
     def settle(self, max_s: float = 1.0) -> bool:
         """Steps until everything has come to rest; whether it did within max_s of simulated time."""
