@@ -126,10 +126,12 @@ class JointEnv(TabletopEnv):
 
 
 def _as_dict(seen: Observation, instruction: str) -> dict[str, Any]:
+    body = {"joint_pos": seen.joint_pos, "tool_pose": seen.tool_pose, "time_s": np.array([seen.time_s]),
+            "gripper_width_m": np.array([seen.gripper_width_m]), "instruction": instruction}
+    if not seen.cameras:
+        return body
     calibration = {n: {"intrinsics": c.intrinsics.copy(), "pose": c.pose.copy()} for n, c in seen.cameras.items()}
-    return {"rgb": dict(seen.rgb), "depth": dict(seen.depth), "cameras": calibration, "joint_pos": seen.joint_pos,
-            "tool_pose": seen.tool_pose, "gripper_width_m": np.array([seen.gripper_width_m]),
-            "time_s": np.array([seen.time_s]), "instruction": instruction}
+    return {"rgb": dict(seen.rgb), "depth": dict(seen.depth), "cameras": calibration, **body}
 
 
 def _check(image_size: int, render_mode: str | None, render_size: tuple[int, int]) -> None:

@@ -13,6 +13,8 @@ from envs.world.world import World
 ARM_JOINTS = tuple(f"panda_joint{i}" for i in range(1, 8))
 FINGER_JOINTS = ("panda_finger_joint1", "panda_finger_joint2")
 _FINGERS = ("panda_leftfinger", "panda_rightfinger")
+_SPEED_MARGIN = 1.2  # of the joint speed limits, for what physics may do beyond what is commanded
+_SQUEEZE_M = 0.001  # commanded width below the measured one
 _TOOL_JOINTS = ("panda_joint8", "panda_hand_joint", "panda_grasptarget_hand")
 
 _ELBOW_OFFSET_M = 0.0825
@@ -65,6 +67,7 @@ class Panda:
         self._arm = world.add_robot(panda_urdf(), (*ARM_JOINTS, *FINGER_JOINTS), self.home)
         for finger in _FINGERS:
             self._arm.set_friction(finger, config.finger_friction)
+        self._arm.cap_speed(_SPEED_MARGIN * max(config.velocity_rad_s))
         self._arm.couple(*_FINGERS, max_force_n=50.0)
         self._forces = [*config.effort_nm, config.finger_force_n, config.finger_force_n]
         self.reset()
@@ -132,7 +135,17 @@ class Panda:
             self._arm.drive(start + (goal - start) * (i / substeps), self._forces, self.config.position_gain)
             self._world.step()
         self.setpoint = goal
+        self._stick()
         self._world.keep_touched_awake()
+
+    def _stick(self) -> None:
+        """Static friction of the pads: holds what both squeeze, until the fingers are told to open."""
+        both = self._arm.touched_bodies(_FINGERS[0]) & self._arm.touched_bodies(_FINGERS[1])
+        is_squeezing = self.setpoint[7:].sum() < self.gripper_width_m - _SQUEEZE_M
+        if is_squeezing and both:
+            self._arm.grip("panda_hand", min(both), self.config.finger_friction * self.config.finger_force_n)
+        else:
+            self._arm.ungrip()
 
     def solve_down(self, position_m: tuple[float, float, float], jaw_yaw_rad: float) -> np.ndarray:
         """float64[7]: arm angles that point the tool straight down at position_m, the jaws closing along jaw_yaw_rad.

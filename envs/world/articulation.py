@@ -28,12 +28,18 @@ class Articulation:
         self._links = {client.getJointInfo(self.body, i)[12].decode(): i for i in table.values()}
         self._joints = [table[name] for name in joints]
         self._start = np.array(start, dtype=np.float64)
+        self._grip: tuple[int, int] | None = None  # constraint, body
         self.rewind()
 
     def rewind(self) -> None:
-        """Puts every joint to where it was at the start, at rest."""
+        """Puts every joint to where it was at the start, at rest, and lets go of what is gripped."""
+        self.ungrip()
         for joint, position in zip(self._joints, self._start, strict=True):
             self._client.resetJointState(self.body, joint, float(position), 0.0)
+
+    def cap_speed(self, most_rad_s: float) -> None:
+        """Bounds every joint's speed whatever happens to it: a hand pressed into the table reached 5.7 rad/s."""
+        self._client.changeDynamics(self.body, -1, maxJointVelocity=most_rad_s)
 
     def couple(self, first: str, second: str, max_force_n: float) -> None:
         """Makes two finger links move as mirror images: without it an object drifts between equal forces."""
@@ -41,6 +47,28 @@ class Articulation:
             self.body, self._links[first], self.body, self._links[second], self._client.JOINT_GEAR,
             [1, 0, 0], [0, 0, 0], [0, 0, 0])
         self._client.changeConstraint(gear, gearRatio=-1, erp=0.1, maxForce=max_force_n)
+
+    def grip(self, link: str, body: int, max_force_n: float) -> None:
+        """Makes static friction hold a body where it now is in the link's frame, up to a force.
+
+        Bullet's friction stops velocities, not drift: an arc of the arm leaves a block 3 mm behind in the fingers. Its
+        remedy, friction anchors, keeps contact normals of before a turn of the wrist and glues blocks to fingers.
+        """
+        if self._grip is not None and self._grip[1] == body:
+            return
+        self.ungrip()
+        c, index = self._client, self._links[link]
+        place, turn = c.getLinkState(self.body, index)[:2]
+        frame = c.multiplyTransforms(*c.invertTransform(place, turn), *c.getBasePositionAndOrientation(body))
+        grip = c.createConstraint(self.body, index, body, -1, c.JOINT_FIXED, [0, 0, 0], frame[0], [0, 0, 0], frame[1])
+        c.changeConstraint(grip, maxForce=max_force_n)
+        self._grip = grip, body
+
+    def ungrip(self) -> None:
+        """Ends what `grip` began; harmless when nothing is gripped."""
+        if self._grip is not None:
+            self._client.removeConstraint(self._grip[0])
+            self._grip = None
 
     def set_friction(self, link: str, lateral: float) -> None:
         self._client.changeDynamics(self.body, self._links[link], lateralFriction=lateral)

@@ -45,10 +45,8 @@ def _lighten(link: ElementTree.Element) -> None:
             visual.remove(material)
         material = ElementTree.SubElement(visual, "material", name=f"colour_of_{name}")
         ElementTree.SubElement(material, "color", rgba=_COLOURS.get(name, _WHITE))
-    for contact in link.findall("contact"):
-        for row in [row for row in contact if row.tag != "friction_anchor"]:
-            contact.remove(row)  # soft contact and spinning friction halve the speed of physics and help nothing;
-            # without the anchor a carried block creeps 3 mm along the pads
+    for contact in link.findall("contact"):  # soft, anchored, spinning friction: half the speed of physics; see `grip`
+        link.remove(contact)
     if "finger" in name:
         for collision in link.findall("collision"):
             link.remove(collision)

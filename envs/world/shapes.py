@@ -21,6 +21,8 @@ BOWL_FOOT_RADIUS_M = 0.046
 BLOCK_DENSITY_KG_M3 = 700.0
 BOWL_MASS_KG = 0.35
 FRICTION = 0.8
+_RIGID = {"useMaximalCoordinates": 1}
+"""A plain rigid body, not a multibody without joints, which is Bullet's default and four times as slow."""
 
 _WALL_M = BOWL_OUTER_RADIUS_M - BOWL_INNER_RADIUS_M
 _WALL_LIFT_M = 0.001  # off the table, so that only the floor touches it
@@ -35,7 +37,8 @@ def create_block(client: Client, side_m: float, rgb: tuple[float, float, float],
     shape = client.createCollisionShape(client.GEOM_BOX, halfExtents=half)
     visual = client.createVisualShape(client.GEOM_BOX, halfExtents=half, rgbaColor=[*rgb, 1.0],
                                       specularColor=[0.1, 0.1, 0.1])
-    body = client.createMultiBody(BLOCK_DENSITY_KG_M3 * side_m**3, shape, visual, list(position), list(quaternion))
+    body = client.createMultiBody(BLOCK_DENSITY_KG_M3 * side_m**3, shape, visual, list(position), list(quaternion),
+                                  **_RIGID)
     client.changeDynamics(body, -1, lateralFriction=FRICTION)
     return body
 
@@ -49,7 +52,8 @@ def create_bowl(client: Client, rgb: tuple[float, float, float], position: np.nd
     shape = client.createCollisionShapeArray(
         shapeTypes=[client.GEOM_BOX] * len(halves), halfExtents=halves, collisionFramePositions=places,
         collisionFrameOrientations=turns)
-    body = client.createMultiBody(BOWL_MASS_KG, shape, visual, list(position), list(quaternion))
+    body = client.createMultiBody(BOWL_MASS_KG, shape, visual, list(position), list(quaternion),
+                                  **_RIGID)
     client.changeDynamics(body, -1, lateralFriction=FRICTION)
     return body
 

@@ -1,0 +1,224 @@
+"""The skill-level environment as gymnasium, planners, trainers and judges meet it."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
+
+import envs
+from envs.interface import TASK_IDS, Observation, Referent, SkillCall
+
+IDS = [*TASK_IDS.values(), "embodied/Tabletop-v0"]
+SMALL = {"image_size": 64, "render_size": (48, 64)}
+
+
+def digest(value: Any) -> str:
+    """A hash of every bit of a nested observation or info."""
+    if isinstance(value, dict):
+        value = repr([(key, digest(value[key])) for key in sorted(value)]).encode()
+    elif isinstance(value, np.ndarray):
+        value = value.tobytes()
+    else:
+        value = repr(value).encode()
+    return hashlib.sha256(value).hexdigest()
+
+
+def play(env: gymnasium.Env, seed: int, calls: int = 2) -> list[str]:
+    """Hashes of everything that the first calls of the expert give."""
+    found = [digest(list(map(digest, env.reset(seed=seed))))]
+    for _ in range(calls):
+        step = env.step(env.unwrapped.encode(env.unwrapped.expert_plan()[0]))
+        found.append(digest(list(map(digest, step))))
+    return found
+
+
+@pytest.fixture(scope="module")
+def env():
+    env = gymnasium.make("embodied/Unblock-v0", labels=3, **SMALL)
+    yield env
+    env.close()
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_gymnasium_finds_nothing_to_complain_about(env_id):
+    env = gymnasium.make(env_id, render_mode="rgb_array", **SMALL)
+    check_env(env.unwrapped, skip_render_check=False)
+
+
+def test_the_privileged_space_holds_what_is_observed():
+    env = gymnasium.make(IDS[0], privileged=True, **SMALL)
+    observation, _ = env.reset(seed=0)
+    assert env.observation_space.contains(observation)
+    entities = Observation.from_dict(observation).entities
+    assert sum(e[7:].any() for e in entities.values()) == len(env.unwrapped.world.names())
+    env.close()
+
+
+def test_same_seed_same_everything_after_any_history(env):
+    first = play(env, 5)
+    play(env, 8, calls=1)
+    env.reset(seed=9)
+    assert play(env, 5) == first
+    other = gymnasium.make("embodied/Unblock-v0", labels=3, **SMALL)
+    assert play(other, 5) == first
+    other.close()
+
+
+def test_same_seed_same_everything_in_another_process(env):
+    code = ("import gymnasium, envs; from tests.envs.test_skill_env import SMALL, play;"
+            "print(play(gymnasium.make('embodied/Unblock-v0', labels=3, **SMALL), 6))")
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-1] == repr(play(env, 6))
+
+
+def garbage(env: gymnasium.Env) -> list[dict[str, Any]]:
+    sound = env.unwrapped.encode(SkillCall("pick", (Referent("x", camera="top", pixel=(1, 1)),)))
+    nan, huge = np.full(7, np.nan, np.float32), np.full(7, 1e30, np.float32)
+    return [{**sound, "box": nan}, {**sound, "box": huge}, {**sound, "skill": 99}, {**sound, "skill": -1},
+            {**sound, "skill": np.nan}, {**sound, "camera": 7}, {**sound, "pixel": np.array([9999, 0])},
+            {**sound, "pixel": np.array([-3, 0])}, {**sound, "pixel": "here"}, {**sound, "box": np.zeros(3)}, {}, sound]
+
+
+def test_any_garbage_is_refused_and_moves_nothing(env):
+    env.reset(seed=1)
+    before = env.unwrapped.robot.setpoint.copy()
+    for action in garbage(env):
+        observation, reward, terminated, _, info = env.unwrapped.step(action)
+        assert info["outcome"]["status"] == "refused" and info["outcome"]["reason"], action
+        assert reward == 0 and not terminated and np.isfinite(observation["joint_pos"]).all()
+    assert np.array_equal(env.unwrapped.robot.setpoint, before)
+
+
+def test_the_expert_reaches_the_goal_and_rewards_sum_to_progress(env):
+    _, info = env.reset(seed=3)
+    total, terminated, calls = info["progress"], False, 0
+    while not terminated and calls < 12:
+        assert not info["is_success"]
+        _, reward, terminated, _, info = env.step(env.unwrapped.encode(env.unwrapped.expert_plan()[0]))
+        total, calls = total + reward, calls + 1
+        assert info["outcome"]["status"] == "done"
+    assert terminated and info["is_success"] and total == info["progress"] == 1.0
+    assert env.unwrapped.expert_plan() == []
+
+
+def test_labels_tell_the_truth(env):
+    _, info = env.reset(seed=3)
+    labels, unwrapped = info["labels"], env.unwrapped
+    assert labels["names"] == unwrapped.world.names() and labels["held"] is None
+    assert labels["poses"].shape == (len(labels["names"]), 10) and labels["poses"].dtype == np.float32
+    assert set(np.unique(labels["masks"]["top"])) <= set(range(-1, len(labels["names"])))
+    assert len(labels["asks"]) == 3 and labels["asks"][0]["instruction"] == unwrapped.instruction
+    plan = unwrapped.expert_plan()
+    assert [[c.skill, c.arguments[0].words] for c in plan] == labels["asks"][0]["calls"]
+    _, *_, info = env.step(unwrapped.encode(plan[0]))
+    assert info["labels"]["held"] == plan[0].arguments[0].words
+    held = labels["names"].index(info["labels"]["held"])
+    assert not any((mask == held).any() for mask in info["labels"]["masks"].values())
+    view = unwrapped.blame_view()
+    assert view["held"] == info["labels"]["held"] and set(view["boxes"]) == set(labels["names"])
+
+
+def test_labels_change_nothing_else():
+    bare = gymnasium.make("embodied/Unblock-v0", **SMALL)
+    observation, info = bare.reset(seed=5)
+    labelled = gymnasium.make("embodied/Unblock-v0", labels=2, **SMALL)
+    assert digest(labelled.reset(seed=5)[0]) == digest(observation) and "labels" not in info
+    bare.close()
+    labelled.close()
+
+
+def test_an_instruction_of_the_callers_sets_the_goal():
+    env = gymnasium.make("embodied/PutInBowl-v0", **SMALL)
+    wish = "put the green block in the white bowl"
+    options = {"require": ["green block", "white bowl"], "instruction": wish}
+    observation, _ = env.reset(seed=0, options=options)
+    assert observation["instruction"] == wish
+    last = env.unwrapped.expert_plan()[-1]
+    assert (last.skill, last.arguments[0].words) == ("place_in", "white bowl")
+    env.close()
+
+
+@pytest.mark.parametrize("text", ["", "把红色方块放进碗里", "x" * 10_000, "sing a song \u0000 \U0001f600"])
+def test_any_text_is_an_instruction(env, text):
+    observation, info = env.reset(seed=1, options={"instruction": text})
+    assert observation["instruction"] == text and env.observation_space.contains(observation)
+    assert not info["is_success"]
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"instuction": "x"}, "did you mean 'instruction'"), ({"instruction": 3}, "expected text"),
+    ({"require": ["red bowll"]}, "red bowl"), ({"instruction": "x" * 30_000}, "at most")])
+def test_wrong_options_are_explained(env, options, message):
+    with pytest.raises(ValueError, match=message):
+        env.reset(seed=0, options=options)
+
+
+@pytest.mark.parametrize(("kwargs", "message"), [
+    ({"image_size": 100_000}, "image sizes"), ({"image_size": -1}, "image"), ({"task": "put_in_bowel"}, "put_in_bowl")])
+def test_wrong_arguments_are_explained(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        gymnasium.make(IDS[0], **kwargs)
+
+
+def test_a_watcher_sees_the_motion(env):
+    frames: list[np.ndarray] = []
+    env.unwrapped.watch(frames.append, fps=5, size=(48, 64))
+    env.reset(seed=3)
+    _, *_, info = env.step(env.unwrapped.encode(env.unwrapped.expert_plan()[0]))
+    env.unwrapped.watch(None)
+    assert abs(len(frames) - 5 * info["outcome"]["duration_s"]) < 2
+    assert frames[0].shape == (48, 64, 3) and np.ptp(frames[0] - frames[len(frames) // 2]) > 0
+
+
+def test_a_pixel_acts_like_a_box(env):
+    observation, _ = env.reset(seed=3)
+    call = env.unwrapped.expert_plan()[0]
+    seen = Observation.from_dict(observation)
+    box = call.arguments[0].box
+    column, row = seen.cameras["top"].project(np.array([*box.center[:2], box.top_z_m])).astype(int)
+    pointed = SkillCall(call.skill, (Referent("it", camera="top", pixel=(int(column), int(row))),))
+    _, *_, info = env.step(env.unwrapped.encode(pointed))
+    assert info["outcome"]["status"] == "done" and info["labels"]["held"] == call.arguments[0].words
+
+
+@pytest.mark.parametrize("vector", [SyncVectorEnv, AsyncVectorEnv])
+def test_worlds_stand_side_by_side(vector):
+    many = vector([lambda: gymnasium.make("embodied/Stack-v0", **SMALL)] * 2)
+    observations, _ = many.reset(seed=[1, 2])
+    single = gymnasium.make("embodied/Stack-v0", **SMALL)
+    for i, seed in enumerate((1, 2)):
+        observation, _ = single.reset(seed=seed)
+        assert observations["instruction"][i] == observation["instruction"]
+        assert np.array_equal(observations["rgb"]["front"][i], observation["rgb"]["front"])
+    _, rewards, *_ = many.step(many.action_space.sample())
+    assert rewards.shape == (2,)
+    many.close()
+    single.close()
+
+
+def test_an_episode_is_cut_after_its_calls(env):
+    env.reset(seed=2)
+    ends = [env.step(env.unwrapped.encode(SkillCall("home")))[2:4] for _ in range(envs.MAX_CALLS)]
+    assert ends[-1] == (False, True) and not any(truncated for _, truncated in ends[:-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("env_id", IDS[:-1])
+def test_the_expert_solves_twenty_seeds(env_id):
+    env = gymnasium.make(env_id, image_size=192)
+    for seed in range(2_000_000, 2_000_020):
+        _, info = env.reset(seed=seed)
+        while not info["is_success"] and (plan := env.unwrapped.expert_plan()):
+            *_, truncated, info = env.step(env.unwrapped.encode(plan[0]))
+            if truncated:
+                break
+        assert info["is_success"], seed
+    env.close()

@@ -1,0 +1,79 @@
+"""Bodies on the table: where they rest, what touches what, and that a reset forgets everything."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from envs.world import BOWL_FLOOR_M, BOWL_INNER_RADIUS_M, World
+
+
+@pytest.fixture(scope="module")
+def world():
+    world = World()
+    yield world
+    world.close()
+
+
+def test_a_block_rests_where_it_was_put(world):
+    world.reset()
+    world.spawn_block("red block", side_m=0.04, rgb=(1, 0, 0), xy=(0.5, 0.1), yaw_rad=0.4)
+    assert world.settle()
+    assert np.allclose(world.pose("red block")[0], (0.5, 0.1, 0.02), atol=1e-3)
+    box = world.box("red block")
+    assert abs(box.yaw - 0.4) < 1e-3 and abs(box.bottom_z_m) < 1e-3
+    assert world.is_touching("red block", "table") and not world.robot_touches("red block")
+
+
+def test_a_dropped_block_stays_in_the_bowl(world):
+    world.reset()
+    world.spawn_bowl("blue bowl", rgb=(0, 0, 1), xy=(0.5, 0.0))
+    world.spawn_block("red block", side_m=0.05, rgb=(1, 0, 0), xy=(0.505, 0.003), bottom_z_m=0.03, yaw_rad=0.6)
+    world.settle()
+    block, bowl = world.pose("red block")[0], world.pose("blue bowl")[0]
+    assert np.hypot(*(block - bowl)[:2]) < BOWL_INNER_RADIUS_M / 2
+    assert abs(block[2] - 0.025 - BOWL_FLOOR_M) < 0.004, "it lies on the floor of the bowl"
+    assert world.is_touching("red block", "blue bowl") and not world.is_touching("red block", "table")
+
+
+def test_a_reset_forgets_what_was_there(world):
+    def story() -> np.ndarray:
+        world.reset()
+        world.spawn_block("a", side_m=0.045, rgb=(1, 0, 0), xy=(0.5, 0.0), bottom_z_m=0.02, yaw_rad=0.3)
+        world.spawn_block("b", side_m=0.04, rgb=(1, 0, 0), xy=(0.51, 0.01), bottom_z_m=0.07)
+        world.step(100)
+        return np.concatenate([*world.pose("a"), *world.pose("b")])
+
+    first = story()
+    world.reset()
+    for i in range(5):
+        world.spawn_block(f"other {i}", side_m=0.04, rgb=(0, 1, 0), xy=(0.5, 0.0), bottom_z_m=0.05 * i)
+    world.step(57)
+    world.doze()
+    assert np.array_equal(story(), first)
+
+
+def test_sleepers_wake_when_something_falls_on_them(world):
+    world.reset()
+    world.spawn_block("low", side_m=0.04, rgb=(1, 0, 0), xy=(0.5, 0.0))
+    world.settle()
+    world.doze()
+    world.spawn_block("high", side_m=0.05, rgb=(1, 0, 0), xy=(0.53, 0.0), bottom_z_m=0.06)
+    world.settle()
+    assert world.pose("high")[0][2] < 0.06, "it slid off"
+
+
+@pytest.mark.parametrize("call", ["pose", "size", "speed", "box"])
+def test_an_unknown_name_gets_the_nearest(world, call):
+    world.reset()
+    world.spawn_block("red block", side_m=0.04, rgb=(1, 0, 0), xy=(0.5, 0.0))
+    with pytest.raises(ValueError, match="did you mean 'red block'"):
+        getattr(world, call)("red blok")
+
+
+def test_a_name_is_given_once(world):
+    world.reset()
+    world.spawn_block("red block", side_m=0.04, rgb=(1, 0, 0), xy=(0.5, 0.0))
+    with pytest.raises(ValueError, match="expected a new name"):
+        world.spawn_bowl("red block", rgb=(1, 0, 0), xy=(0.6, 0.2))
+    assert world.names() == ["red block"]
