@@ -49,7 +49,7 @@ def act(settings: Settings, run: Run) -> float:
     env = gymnasium.make(f"envs:{TASK_IDS[task]}", image_size=settings.env.image_size)
     try:
         narrator = Narrator(settings.instruction, settings.film.fps)
-        planner, _ = Entrants(settings.contestant, settings.weights, env).planner(settings.seed)
+        planner, _ = Entrants(settings.contestant, settings.weights, lambda: env).planner(settings.seed, env)
         narrator.watch(env.unwrapped, (settings.film.height, settings.film.width))
         options: dict[str, Any] = {"instruction": settings.instruction, **({"require": required} if required else {})}
         for step in closed_loop(env, narrator.around(planner), seed=settings.seed, options=options,

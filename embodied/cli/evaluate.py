@@ -39,23 +39,31 @@ def act(settings: Settings, run: Run) -> float:
         raise Complaint("suite.contestants: expected the model among them; for one baseline: embodied rollout")
     folder, sha256 = checked(settings.weights)
     map_seeds = partial(map_episodes, workers=settings.workers, backend=settings.backend)
-    records = {c: _contest(settings, run, c, str(folder), sha256, map_seeds) for c in settings.suite.contestants}
+    records = _play(settings, run, str(folder), sha256, map_seeds)
     result = summarise(records, _context(settings, sha256))
     _leave(settings, run, result, records["model"], str(folder), map_seeds)
     return result["success_rate"]
 
 
-def _contest(settings: Settings, run: Run, contestant: str, folder: str, sha256: str, map_seeds: Any) -> list[dict]:
+def _play(settings: Settings, run: Run, folder: str, sha256: str, map_seeds: Any) -> dict[str, list[dict]]:
+    """Contestant -> its records."""
     from embodied.data.collect import progress
     from embodied.evaluation.contest import contest
+
+    heats = [_heat(settings, run, contestant, folder) for contestant in settings.suite.contestants]
+    with progress("episodes", sum(len(heat.seeds) for heat in heats)) as played:
+        records = contest(heats, map_seeds=map_seeds, weights_sha256=sha256, played=played)
+    return dict(zip(settings.suite.contestants, records, strict=True))
+
+
+def _heat(settings: Settings, run: Run, contestant: str, folder: str) -> Any:
+    from embodied.evaluation.contest import Heat
     from embodied.evaluation.suites import episode_seeds
 
     suite = settings.suite
     count = settings.episodes if contestant == "model" else min(settings.episodes, suite.baseline_episodes)
     seeds = episode_seeds(suite.split, suite.first, count)
-    arena, path = _arena(settings, contestant, folder, seeds[0]), run.folder / "episodes" / f"{contestant}.jsonl"
-    with progress(contestant, count) as advance:
-        return contest(arena, seeds, path, map_seeds=map_seeds, weights_sha256=sha256, played=lambda _: advance())
+    return Heat(_arena(settings, contestant, folder, seeds[0]), seeds, run.folder / "episodes" / f"{contestant}.jsonl")
 
 
 def _arena(settings: Settings, contestant: str, folder: str, first_seed: int) -> Any:

@@ -36,7 +36,7 @@ def act(settings: Settings, run: Run) -> float:
     from embodied.data.collect import progress
     from embodied.data.files import write_json
     from embodied.distributed.rollouts import map_episodes
-    from embodied.evaluation.contest import contest
+    from embodied.evaluation.contest import Heat, contest
     from embodied.evaluation.suites import episode_seeds
     from embodied.evaluation.summary import block
 
@@ -44,9 +44,9 @@ def act(settings: Settings, run: Run) -> float:
     seeds = episode_seeds(settings.split, settings.first, settings.episodes)
     arena = _arena(settings, folder, seeds[0])
     map_seeds = partial(map_episodes, workers=settings.worlds, backend=settings.backend)
-    with progress("rollout", len(seeds)) as advance:
-        records = contest(arena, seeds, run.folder / "episodes.jsonl", map_seeds=map_seeds, weights_sha256=sha256,
-                          played=lambda _: advance())
+    with progress("rollout", len(seeds)) as played:
+        [records] = contest([Heat(arena, seeds, run.folder / "episodes.jsonl")], map_seeds=map_seeds,
+                            weights_sha256=sha256, played=played)
     summary = {"contestant": settings.contestant, **block(records)}
     write_json(run.folder / "summary.json", summary)
     if settings.film_every:

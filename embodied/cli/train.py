@@ -99,7 +99,7 @@ def _validate(settings: Settings, run: Run, model: Path) -> float:
     from embodied.data.collect import progress
     from embodied.data.files import write_json
     from embodied.distributed.rollouts import map_episodes
-    from embodied.evaluation.contest import contest
+    from embodied.evaluation.contest import Heat, contest
     from embodied.evaluation.play import Arena
     from embodied.evaluation.suites import episode_seeds
     from embodied.evaluation.summary import block
@@ -108,10 +108,10 @@ def _validate(settings: Settings, run: Run, model: Path) -> float:
     seeds = episode_seeds("validation", 0, settings.validation_episodes)
     folder, sha256 = checked(str(model))
     arena = Arena("model", tuple(TASK_IDS), seeds[0], str(folder), settings.env.image_size)
-    with progress("validation", len(seeds)) as advance:
-        records = contest(arena, seeds, run.folder / f"validation-{sha256[:8]}.jsonl", weights_sha256=sha256,
-                          map_seeds=partial(map_episodes, workers=settings.workers, backend=settings.distributed.name),
-                          played=lambda _: advance())
+    map_seeds = partial(map_episodes, workers=settings.workers, backend=settings.distributed.name)
+    with progress("validation", len(seeds)) as played:
+        [records] = contest([Heat(arena, seeds, run.folder / f"validation-{sha256[:8]}.jsonl")], map_seeds=map_seeds,
+                            weights_sha256=sha256, played=played)
     result = block(records)
     write_json(run.folder / "validation.json", result)
     print(f"validation: {result['success_rate']:.1%} of {result['episodes']} episodes")

@@ -1,37 +1,67 @@
-"""Plays all episodes of a contestant, over whatever processes there are, and picks up where an earlier try stopped."""
+"""Plays all episodes of some contestants, over whatever processes there are; goes on where an earlier try stopped."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from embodied.data.pool import Result
 from embodied.evaluation.ledger import Ledger
-from embodied.evaluation.play import Arena, Record, lost, make_player
+from embodied.evaluation.play import Arena, Envs, Player, Record, lost, one_thread
 
 MapSeeds = Callable[..., Iterable[Result]]
 """map_seeds(make, kwargs, seeds) -> Result of each, as they finish: processes on this machine, or Ray actors."""
 
+STRIDE = 100_000_000
+"""A ticket is `heat * STRIDE + seed`: one pool of processes, which load the model once, plays every heat."""
 
-def contest(arena: Arena, seeds: Sequence[int], path: Path, *, map_seeds: MapSeeds, weights_sha256: str,
-            played: Callable[[Record], None] = lambda _: None) -> list[Record]:
-    """The records of these seeds, in their order; those already in the ledger at `path` are not played again."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(path, {**_identity(arena), "weights_sha256": weights_sha256})
-    known = {record["seed"] for record in ledger.records}
-    for record in ledger.records:
-        if record["seed"] in seeds:
-            played(record)
-    for result in map_seeds(make_player, asdict(arena), [s for s in seeds if s not in known]):
-        record = result.value if result.error is None else lost(result.error, arena, result.seed)
-        ledger.add(record)
-        played(record)
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """The episodes of one contestant, and the ledger that their records go to."""
+
+    arena: Arena
+    seeds: Sequence[int]
+    path: Path
+
+
+def contest(heats: Sequence[Heat], *, map_seeds: MapSeeds, weights_sha256: str,
+            played: Callable[[], None] = lambda: None) -> list[list[Record]]:
+    """For each heat the records of its seeds, in their order; those already in its ledger are not played again."""
+    ledgers = [_ledger(heat, weights_sha256) for heat in heats]
+    known = [{record["seed"] for record in ledger.records} for ledger in ledgers]
+    tickets = [i * STRIDE + s for i, heat in enumerate(heats) for s in heat.seeds if s not in known[i]]
+    for _ in range(sum(len(heat.seeds) for heat in heats) - len(tickets)):
+        played()
+    for result in map_seeds(make_players, {"arenas": [asdict(heat.arena) for heat in heats]}, tickets):
+        place, seed = divmod(result.seed, STRIDE)
+        ledgers[place].add(result.value if result.error is None else lost(result.error, heats[place].arena, seed))
+        played()
+    return [_in_order(heat, ledger) for heat, ledger in zip(heats, ledgers, strict=True)]
+
+
+def make_players(arenas: Sequence[Mapping[str, Any]]) -> Callable[[int], Record]:
+    """A function from ticket to record, for a worker process; the model is loaded there, once."""
+    one_thread()
+    shared: Envs = {}
+    players = [Player(arena_of(values), shared) for values in arenas]
+    return lambda ticket: players[ticket // STRIDE].play(ticket % STRIDE)
+
+
+def arena_of(values: Mapping[str, Any]) -> Arena:
+    """An arena from the plain values that travelled to another process."""
+    return Arena(**{**values, "tasks": tuple(values["tasks"])})
+
+
+def _ledger(heat: Heat, weights_sha256: str) -> Ledger:
+    """Where the weights lie does not matter to a result; what they hold does."""
+    heat.path.parent.mkdir(parents=True, exist_ok=True)
+    identity = {key: value for key, value in asdict(heat.arena).items() if key != "weights"}
+    return Ledger(heat.path, {**identity, "weights_sha256": weights_sha256})
+
+
+def _in_order(heat: Heat, ledger: Ledger) -> list[Record]:
     by_seed = {record["seed"]: record for record in ledger.records}
-    return [by_seed[seed] for seed in seeds]
-
-
-def _identity(arena: Arena) -> Mapping[str, Any]:
-    """What makes two episodes of one seed the same; where the weights lie does not, what they hold does."""
-    return {k: v for k, v in asdict(arena).items() if k != "weights"}
+    return [by_seed[seed] for seed in heat.seeds]

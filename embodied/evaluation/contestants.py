@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,20 +62,24 @@ class Listener:
 class Entrants:
     """Builds a fresh planner for each episode from one loaded model, so that no episode depends on another."""
 
-    def __init__(self, contestant: Contestant, weights: str, env: gymnasium.Env):
-        self._contestant, self._env = contestant, env
-        self._backend = None if contestant == "oracle" else _backend(weights)
+    def __init__(self, contestant: Contestant, weights: str, gallery: Callable[[], gymnasium.Env]):
+        """gallery: makes the environment whose scenes the shuffled contestant is shown."""
+        self._contestant = contestant
+        self._backend = None if contestant == "oracle" else model_backend(weights)
         if contestant == "blind":
             self._backend = _blind(self._backend)
         if contestant == "shuffled":
-            self._backend = _shuffled(self._backend, env)
+            self._backend = _shuffled(self._backend, gallery())
 
-    def planner(self, seed: int) -> tuple[Planner, Listener | None]:
-        """The planner of one episode, and what listens to its model (None where no model speaks)."""
+    def planner(self, seed: int, env: gymnasium.Env) -> tuple[Planner, Listener | None]:
+        """The planner of one episode, and what listens to its model (None where no model speaks).
+
+        env: where it is played; only the oracle is given it.
+        """
         if self._contestant == "oracle":
             from embodied.agents.oracle import OraclePlanner
 
-            return OraclePlanner(self._env), None
+            return OraclePlanner(env), None
         if self._contestant == "random":
             from embodied.agents.baselines import RandomPlanner
 
@@ -85,7 +90,9 @@ class Entrants:
         return LanguageAgent(listener, constrained=self._contestant != "unconstrained"), listener
 
 
-def _backend(weights: str) -> Backend:
+@cache
+def model_backend(weights: str) -> Backend:
+    """The model of some weights, loaded once a process."""
     from embodied.agents.shipped import load_agent
 
     return load_agent(weights_folder(weights)).backend
@@ -100,9 +107,4 @@ def _blind(backend: Backend) -> Backend:
 def _shuffled(backend: Backend, env: gymnasium.Env) -> Backend:
     from embodied.agents.baselines import ShuffledBackend
 
-    return ShuffledBackend(backend, others(env, OTHER_SEEDS))
-
-
-def others(env: gymnasium.Env, seeds: Sequence[int]) -> list[Observation]:
-    """First observations of other scenes."""
-    return [Observation.from_dict(env.reset(seed=seed)[0]) for seed in seeds]
+    return ShuffledBackend(backend, [Observation.from_dict(env.reset(seed=seed)[0]) for seed in OTHER_SEEDS])

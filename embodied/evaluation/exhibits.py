@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from embodied.evaluation.contest import arena_of
 from embodied.evaluation.film import Film, encode, jpeg, strip
-from embodied.evaluation.play import Arena, Player, Record, one_thread
+from embodied.evaluation.play import Player, Record, one_thread
 from embodied.evaluation.report import Exhibit
 from embodied.planning.closed_loop import Step
 
@@ -25,7 +26,7 @@ def choose(records: Sequence[Record], wins: int, losses: int) -> list[Record]:
 def make_filmer(**arena: Any) -> Callable[[int], dict[str, bytes]]:
     """A function from seed to {"film": mp4, "strip": jpeg}, for a worker process."""
     one_thread()
-    player = Player(Arena(**{**arena, "tasks": tuple(arena["tasks"])}))
+    player = Player(arena_of(arena))
 
     def film(seed: int) -> dict[str, bytes]:
         shot = shoot(player, seed, FPS, SIZE)

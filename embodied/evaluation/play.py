@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from embodied.evaluation.blame import Decision, Truth, judge
@@ -42,13 +43,6 @@ class Arena:
         return self.tasks[(seed - self.first_seed) % len(self.tasks)]
 
 
-def make_player(**arena: Any) -> Callable[[int], Record]:
-    """A function from seed to record, for a worker process; the model is loaded here, once."""
-    one_thread()
-    player = Player(Arena(**{**arena, "tasks": tuple(arena["tasks"])}))
-    return player.play
-
-
 def one_thread() -> None:
     """Several processes with several threads each only fight over the cores."""
     import torch
@@ -56,46 +50,44 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+Envs = dict[tuple[str, int], "gymnasium.Env"]
+"""(task, image size) -> environment: players of one process share them, for a reset leaves nothing behind."""
+
+
 class Player:
     """Plays the episodes of one contestant, in one environment a task."""
 
-    def __init__(self, arena: Arena):
-        self.arena = arena
-        self._envs: dict[str, gymnasium.Env] = {}
-        self._entrants: dict[str, Entrants] = {}
+    def __init__(self, arena: Arena, envs: Envs | None = None):
+        self.arena, self._envs = arena, {} if envs is None else envs
 
     def play(self, seed: int, watch: Callable[[Step], None] | None = None) -> Record:
         """The record of one episode. watch: called with each step as it is done."""
-        start, task = time.perf_counter(), self.arena.task_of(seed)
-        planner, listener = self.entrants(task).planner(seed)
-        witness = Witness(planner, self.env(task), listener)
-        steps = []
-        for step in run(self.env(task), witness, seed=seed, max_calls=self.arena.max_calls):
+        start, env = time.perf_counter(), self.env(self.arena.task_of(seed))
+        planner, listener = self._entrants.planner(seed, env)
+        witness, steps = Witness(planner, env, listener), []
+        for step in run(env, witness, seed=seed, max_calls=self.arena.max_calls):
             witness.saw(step)
             steps.append(step)
             if watch is not None:
                 watch(step)
         record = describe(steps, witness)
-        record |= {"contestant": self.arena.contestant, "task": task, "seed": seed}
+        record |= {"contestant": self.arena.contestant, "task": self.arena.task_of(seed), "seed": seed}
         record["timings"]["wall_s"] = time.perf_counter() - start
         return record
 
     def env(self, task: str) -> gymnasium.Env:
         """The environment of a task, made when first asked for; nothing privileged is in its observations."""
-        if task not in self._envs:
+        key = task, self.arena.image_size
+        if key not in self._envs:
             import gymnasium
 
-            self._envs[task] = gymnasium.make(f"envs:{TASK_IDS[task]}", image_size=self.arena.image_size)
-        return self._envs[task]
+            self._envs[key] = gymnasium.make(f"envs:{TASK_IDS[task]}", image_size=self.arena.image_size)
+        return self._envs[key]
 
-    def entrants(self, task: str) -> Entrants:
-        if task not in self._entrants:
-            self._entrants[task] = Entrants(self.arena.contestant, self.arena.weights, self.env(task))
-        return self._entrants[task]
-
-    def close(self) -> None:
-        for env in self._envs.values():
-            env.close()
+    @cached_property
+    def _entrants(self) -> Entrants:
+        """The gallery is one and the same environment, whichever task this process played first."""
+        return Entrants(self.arena.contestant, self.arena.weights, lambda: self.env(self.arena.tasks[0]))
 
 
 class Witness:

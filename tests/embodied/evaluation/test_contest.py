@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from embodied.data.pool import Result
-from embodied.evaluation.contest import contest
+from embodied.evaluation.contest import STRIDE, Heat, contest
 from embodied.evaluation.ledger import Ledger
 from embodied.evaluation.play import Arena, Player, Witness, describe, reads
 from embodied.evaluation.suites import episode_seeds
@@ -37,17 +38,33 @@ def test_there_are_no_such_seeds(split, first, count):
 def test_a_contest_goes_on_where_it_stopped(tmp_path):
     seeds, played = episode_seeds("test", 0, 6), []
 
-    def some(make, arena, todo):
-        played.extend(todo)
-        return [Result(s, value=record(s, success=True)) if s % 2 else Result(s, error="Boom: it broke") for s in todo]
+    def some(make, kwargs, todo):
+        played.extend(t % STRIDE for t in todo)
+        return [Result(t, value=record(t % STRIDE, success=True)) if t % 2 else Result(t, error="Boom: it broke")
+                for t in todo]
 
-    first = contest(ARENA, seeds[:3], tmp_path / "a.jsonl", map_seeds=some, weights_sha256="x")
+    def heat(count):
+        return [Heat(ARENA, seeds[:count], tmp_path / "a.jsonl")]
+
+    [first] = contest(heat(3), map_seeds=some, weights_sha256="x")
     with (tmp_path / "a.jsonl").open("a") as file:
         file.write('{"seed": 2000003, "torn')  # a kill in the middle of a line
-    whole = contest(ARENA, seeds, tmp_path / "a.jsonl", map_seeds=some, weights_sha256="x")
+    [whole] = contest(heat(6), map_seeds=some, weights_sha256="x")
     assert played == list(seeds) and whole[:3] == first
     assert [r["seed"] for r in whole] == list(seeds)
     assert whole[0]["success"] is False and whole[0]["blame"] == {"culprit": "other", "reason": "Boom: it broke"}
+
+
+def test_heats_keep_their_records_apart(tmp_path):
+    def some(make, kwargs, tickets):
+        names = [a["contestant"] for a in kwargs["arenas"]]
+        return [Result(t, value=record(t % STRIDE, success=True, contestant=names[t // STRIDE])) for t in tickets[::-1]]
+
+    arenas = [replace(ARENA, contestant=c) for c in ("model", "blind")]
+    heats = [Heat(a, range(2_000_000, 2_000_003), tmp_path / a.contestant) for a in arenas]
+    model, blind = contest(heats, map_seeds=some, weights_sha256="x")
+    assert {r["contestant"] for r in model} == {"model"} and {r["contestant"] for r in blind} == {"blind"}
+    assert [r["seed"] for r in blind] == [2_000_000, 2_000_001, 2_000_002]
 
 
 def test_results_of_another_run_are_not_mixed_in(tmp_path):
