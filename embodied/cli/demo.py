@@ -46,14 +46,14 @@ def act(settings: Settings, run: Run) -> float:
     from envs.interface import TASK_IDS
 
     task, required = scene_for(settings.instruction)
+    narrator = Narrator(settings.instruction, settings.film.fps)
+    entrants = Entrants(settings.contestant, settings.weights, gallery=lambda: env)
     env = gymnasium.make(f"envs:{TASK_IDS[task]}", image_size=settings.env.image_size)
     try:
-        narrator = Narrator(settings.instruction, settings.film.fps)
-        planner, _ = Entrants(settings.contestant, settings.weights, lambda: env).planner(settings.seed, env)
         narrator.watch(env.unwrapped, (settings.film.height, settings.film.width))
+        planner = narrator.around(entrants.planner(settings.seed, env)[0])
         options: dict[str, Any] = {"instruction": settings.instruction, **({"require": required} if required else {})}
-        for step in closed_loop(env, narrator.around(planner), seed=settings.seed, options=options,
-                                max_calls=settings.max_calls):
+        for step in closed_loop(env, planner, seed=settings.seed, options=options, max_calls=settings.max_calls):
             narrator.tell(step)
     finally:
         env.close()

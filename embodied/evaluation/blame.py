@@ -36,7 +36,7 @@ class Truth:
 
     @classmethod
     def of(cls, view: Mapping[str, Any]) -> Truth:
-        wanted = tuple((str(skill), str(name)) for skill, name in view["wanted"])
+        wanted = tuple((str(call[0]), str(call[1]) if len(call) > 1 else "") for call in view["wanted"])
         return cls(dict(view["boxes"]), view["held"], wanted, bool(view.get("any_order", False)))
 
     def acceptable(self) -> set[tuple[str, str]]:
@@ -59,6 +59,7 @@ class Decision:
     outcome: Outcome | None
     seen: tuple[Box, ...] | None  # None: the planner does not see objects (it points at pixels)
     observation: Observation | None = None
+    why: str = ""  # its reason for stopping
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def fault_of(decision: Decision, after: Truth | None = None) -> Fault | None:
 def _fault_of_stopping(decision: Decision) -> Fault | None:
     if not decision.truth.wanted:
         return None
-    return _fault_of_choice(decision, "stopping")
+    return _fault_of_choice(decision, f"to stop ({decision.why})" if decision.why else "to stop")
 
 
 def _fault_of_choice(decision: Decision, chosen: str) -> Fault:

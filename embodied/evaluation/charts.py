@@ -54,8 +54,12 @@ def _columns(counts: Sequence[int]) -> str:
 def _axis(low: float, high: float, unit: str) -> str:
     places = ((20, low, "start"), (320, (low + high) / 2, "middle"), (620, high, "end"))
     return '<line class="tick" x1="20" x2="620" y1="151" y2="151"/>' + "".join(
-        f'<text class="small" x="{x}" y="172" text-anchor="{anchor}">{value:.3g} {escape(unit)}</text>'
+        f'<text class="small" x="{x}" y="172" text-anchor="{anchor}">{_short(value)} {escape(unit)}</text>'
         for x, value, anchor in places)
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _svg(width: float, height: float, body: str, title: str) -> str:

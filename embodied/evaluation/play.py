@@ -116,7 +116,7 @@ class Witness:
         percept, done = step.plan.percept, step.transition
         seen = tuple(slot.box for slot in percept.slots) if percept is not None and percept.slots else None
         self.decisions.append(Decision(self._truth, done.call if done else None, done.outcome if done else None, seen,
-                                       done.before if done else None))
+                                       done.before if done else None, step.end or ""))
         self._truth = self._look()
 
     def _look(self) -> Truth:

@@ -21,7 +21,9 @@ def summarise(records: Mapping[str, Sequence[Record]], context: Mapping[str, Any
     model = records["model"]
     baselines = {name: block(records[name]) for name in BASELINES if records.get(name)}
     unconstrained = records.get("unconstrained") or []
-    plans = {**plan_quality(model), **({"unconstrained": plan_quality(unconstrained)} if unconstrained else {})}
+    plans = plan_quality(model)
+    if unconstrained:
+        plans["unconstrained"] = plan_quality(unconstrained, is_constrained=False)
     result = {**block(model), "baselines": baselines, "plans": plans, "failures": failure_split(model),
               "latency_s": latency(model), **context, "timing_keys": list(TIMING_KEYS),
               "timings": {name: timing(episodes) for name, episodes in records.items() if episodes}}
@@ -37,9 +39,9 @@ def block(records: Sequence[Record]) -> dict[str, Any]:
     return {**rate(records).as_json(), "per_task": per_task}
 
 
-def plan_quality(records: Iterable[Record]) -> dict[str, Any]:
-    """How many texts the model decoded, and which share parsed and named only things in the scene."""
-    plans = [plan for record in records for plan in record["plans"]]
+def plan_quality(records: Iterable[Record], *, is_constrained: bool = True) -> dict[str, Any]:
+    """How many texts the model decoded with or without the grammar; the shares that parsed and that were grounded."""
+    plans = [plan for record in records for plan in record["plans"] if plan["is_constrained"] == is_constrained]
     decoded = len(plans)
     share = {key: round(sum(p[key] for p in plans) / decoded, 6) if decoded else None for key in ("parsed", "grounded")}
     return {"decoded": decoded, "parsed_fraction": share["parsed"], "grounded_fraction": share["grounded"]}

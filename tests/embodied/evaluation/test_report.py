@@ -25,7 +25,9 @@ def test_eval_json_has_the_agreed_keys():
     for block in (*found["per_task"].values(), *found["baselines"].values()):
         assert {"success_rate", "ci95", "episodes"} <= set(block)
     assert {"median", "p95"} <= set(found["latency_s"])
-    assert found["plans"]["parsed_fraction"] == found["plans"]["unconstrained"]["grounded_fraction"] == 1.0
+    assert found["plans"]["parsed_fraction"] == found["plans"]["grounded_fraction"] == 1.0
+    assert found["plans"]["unconstrained"]["decoded"] == 20
+    assert found["plans"]["unconstrained"]["parsed_fraction"] == 0.5
     assert found["failures"]["skill"] == found["failures"]["count"] == 2
     assert found["timing_keys"] == list(TIMING_KEYS) and found["seeds"]["count"] == 20
 

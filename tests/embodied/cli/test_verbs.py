@@ -1,0 +1,86 @@
+"""Verbs on the real table, with the oracle where no trained weights are needed."""
+
+from __future__ import annotations
+
+import json
+
+import av
+import pytest
+
+from embodied.cli.demo import scene_for
+from embodied.cli.main import main
+
+SMALL = ("film.width=160", "film.height=120", "film.fps=2", "env.image_size=64")
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_demo_does_what_is_said_and_leaves_a_film(tmp_path, capsys):
+    argv = ["demo", "put the purple cube in the cyan dish", "contestant=oracle", "hydra.run.dir=here", *SMALL]
+    assert main(argv) == 0
+    shown = capsys.readouterr().out
+    assert "pick" in shown and "place_in" in shown and "success" in shown
+    with av.open(str(tmp_path / "here" / "demo.mp4")) as film:
+        assert film.streams.video[0].codec_context.name == "h264" and film.streams.video[0].frames > 5
+    assert (tmp_path / "here" / "demo.png").stat().st_size > 1000
+
+
+def test_a_rollout_is_recorded_and_goes_on_where_it_stopped(tmp_path, capsys):
+    argv = ["rollout", "contestant=oracle", "task=stack", "worlds=0", "hydra.run.dir=here", "env.image_size=64"]
+    assert main([*argv, "episodes=1"]) == 0
+    first = (tmp_path / "here" / "episodes.jsonl").read_text()
+    assert main([*argv, "episodes=2", "film_every=2"]) == 0
+    assert (tmp_path / "here" / "episodes.jsonl").read_text().startswith(first)
+    summary = json.loads((tmp_path / "here" / "summary.json").read_text())
+    assert summary["success_rate"] == 1.0 and summary["episodes"] == 2 and set(summary["per_task"]) == {"stack"}
+    assert len(list((tmp_path / "here" / "films").glob("*.mp4"))) == 1
+    assert main([*argv, "episodes=2", "max_calls=3"]) == 1
+    assert "another run (different: max_calls)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["demo", "rollout", "evaluate"])
+def test_missing_weights_are_named(verb, capsys):
+    assert main([verb, "weights=./nowhere"]) == 1
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_truncated_weights_are_refused(tmp_path, capsys):
+    (tmp_path / "model").mkdir()
+    for name in ("config.json", "processor_config.json", "tokenizer.json"):
+        (tmp_path / "model" / name).write_text("{}")
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"\x10\x00")
+    assert main(["demo", "weights=./model"]) == 1
+    shown = capsys.readouterr().err
+    assert "model.safetensors" in shown and "Traceback" not in shown
+
+
+@pytest.mark.parametrize(("text", "task", "named"), [
+    ("put the red block in the blue bowl", "put_in_bowl", ["red block", "blue bowl"]),
+    ("Stack the red cube on the green one.", "stack", ["red block", "green block"]),
+    ("make me a red block sandwich", "put_in_bowl", ["red block"]),
+    ("put the magenta banana in the blue bowl", "put_in_bowl", ["blue bowl"]),
+    ("", "put_in_bowl", []),
+    ("把红色的方块放进蓝色的碗里", "put_in_bowl", []),
+])
+def test_the_scene_suits_the_sentence(text, task, named):
+    assert scene_for(text) == (task, named)
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize(("text", "reason"), [
+    ("put the magenta block in the blue bowl", "magenta"),
+    ("put the red banana in the blue bowl", "banana"),
+    ("", "empty"),
+    ("put the red block in the blue bowl " * 300, "limit"),
+    ("把红色的方块放进蓝色的碗里", "know"),
+])
+def test_what_cannot_be_done_is_refused_in_words(text, reason, capsys):
+    from embodied.agents.shipped import shipped_names
+
+    if not shipped_names():
+        pytest.skip("this copy ships no weights")
+    assert main(["demo", text, "hydra.run.dir=here", *SMALL]) == 0
+    assert reason in capsys.readouterr().out
