@@ -102,6 +102,7 @@ class PalmEConfig(PreTrainedConfig):
     soft_tokens: int = 1  # a picture
     geometry_size: int = 11
     projector_width: int = 128
+    naming_weight: float = 0.5  # of the loss that pulls soft tokens towards the words of their object's name
     placeholder_first_id: int = 0  # ids in [first, last] mark soft tokens
     placeholder_last_id: int = 0
     language_is_frozen: bool = False

@@ -5,6 +5,8 @@ P graded positions. After PaLM-E (arXiv 2303.03378, section 3); departures:
 1. A soft token is *added* to the embedding of its placeholder (`<obj_j>`, `<image>`) instead of replacing it, and
    `<obj_j>` starts with the embedding of the name `obj_j`, so that saying an object's name is attending to its slot.
 2. Geometry measured from depth accompanies each object (see projector).
+3. A second loss (`naming_weight`) pulls an object's soft token towards the embeddings of the words of its name, which
+   the paper gets from a vision encoder pre-trained on classification and a language model pre-trained on text.
 """
 
 from __future__ import annotations
@@ -27,12 +29,16 @@ from embodied.models.vision import build_vision, restore_buffers
 IGNORED = -100
 """The label of a position that is not graded."""
 
+NAMING_SHARPNESS = 16.0
+"""Factor on the cosine between a soft token and a word: two words of one name can then both be likely."""
+
 
 @dataclass
 class PalmEOutput(ModelOutput):
     """With labels, loss and graded_logits float[P, V] (row p predicts graded label p); else logits float[B, T, V]."""
 
     loss: Tensor | None = None
+    naming_loss: Tensor | None = None
     logits: Tensor | None = None
     graded_logits: Tensor | None = None
     past_key_values: Any = None
@@ -65,13 +71,14 @@ class PalmEForConditionalGeneration(PreTrainedModel, GenerationMixin):
         input_ids: int64[B, T]. pixel_values: float[N, 3, S, S], normalised. geometry: float[N, G], None for zeros.
         Raises ValueError when the placeholders are not Q for each picture.
         """
+        self._check_places(self.placeholders(input_ids), len(pixel_values))
+        return self._interleave(input_ids, self.see(pixel_values, geometry))
+
+    def _interleave(self, input_ids: Tensor, soft: Tensor) -> Tensor:
+        """float[B, T, D] from soft tokens float[N, Q, D], reading order."""
         words = self.get_input_embeddings()(input_ids)
-        places = self.placeholders(input_ids)
-        self._check_places(places, len(pixel_values))
-        if len(pixel_values) == 0:
-            return words
-        soft = self.see(pixel_values, geometry).flatten(0, 1).to(words.dtype)
-        return words.index_put(torch.where(places), soft, accumulate=True)
+        places = torch.where(self.placeholders(input_ids))
+        return words.index_put(places, soft.flatten(0, 1).to(words.dtype), accumulate=True)
 
     def see(self, pixel_values: Tensor, geometry: Tensor | None = None) -> Tensor:
         """Soft tokens float[N, Q, D] of pictures."""
@@ -92,12 +99,16 @@ class PalmEForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
     def forward(self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None,
                 pixel_values: Tensor | None = None, geometry: Tensor | None = None, labels: Tensor | None = None,
-                position_ids: Tensor | None = None, past_key_values: Any = None, inputs_embeds: Tensor | None = None,
-                use_cache: bool | None = None, logits_to_keep: int | Tensor = 0, **kwargs: Any) -> PalmEOutput:
+                name_ids: Tensor | None = None, position_ids: Tensor | None = None, past_key_values: Any = None,
+                inputs_embeds: Tensor | None = None, use_cache: bool | None = None, logits_to_keep: int | Tensor = 0,
+                **kwargs: Any) -> PalmEOutput:
         """Logits of each position, or, with labels, the loss over the graded ones (the only ones the head computes).
 
-        labels: int64[B, T] aligned with input_ids, IGNORED where not graded. Everything else as in transformers.
+        labels: int64[B, T] aligned with input_ids, IGNORED where not graded. name_ids: int64[N, K], the words of each
+        picture's name, IGNORED where there are fewer; graded with labels only. Everything else as in transformers.
         """
+        if labels is not None and name_ids is not None:
+            return self._grade_names_too(input_ids, attention_mask, pixel_values, geometry, labels, name_ids)
         if inputs_embeds is None:
             inputs_embeds = self._embeddings(input_ids, pixel_values, geometry, past_key_values)
         if position_ids is None and _is_empty(past_key_values):
@@ -126,6 +137,18 @@ class PalmEForConditionalGeneration(PreTrainedModel, GenerationMixin):
             raise ValueError("labels: expected at least one graded token, got none; pass answers to the processor")
         logits = self.language(**inputs, use_cache=False, logits_to_keep=is_graded).logits
         return PalmEOutput(loss=F.cross_entropy(logits.float(), targets[is_graded]), graded_logits=logits)
+
+    def _grade_names_too(self, input_ids: Tensor, attention_mask: Tensor | None, pixel_values: Tensor,
+                         geometry: Tensor | None, labels: Tensor, name_ids: Tensor) -> PalmEOutput:
+        """The loss over answers plus `naming_weight` times the loss over names."""
+        self._check_places(self.placeholders(input_ids), len(pixel_values))
+        soft = self.see(pixel_values, geometry)
+        inputs = {"inputs_embeds": self._interleave(input_ids, soft), "attention_mask": attention_mask,
+                  "position_ids": _positions(attention_mask)}
+        out = self._grade(inputs, labels)
+        out.naming_loss = naming_loss(soft, self.get_input_embeddings().weight, name_ids)
+        out.loss = out.loss + self.config.naming_weight * out.naming_loss
+        return out
 
     def prepare_inputs_for_generation(self, input_ids: Tensor, pixel_values: Tensor | None = None,
                                       geometry: Tensor | None = None, is_first_iteration: bool | None = False,
@@ -178,6 +201,17 @@ class PalmEForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def _init_weights(self, module: torch.nn.Module) -> None:
         """Parts initialise themselves; only what a timm layer keeps out of its state_dict has to be computed again."""
         restore_buffers(module)
+
+
+def naming_loss(soft: Tensor, words: Tensor, name_ids: Tensor) -> Tensor:
+    """Cross-entropy of the words of each picture's name under its soft tokens' likeness to all words; 0 if unnamed.
+
+    soft: float[N, Q, D]. words: float[V, D], the input embeddings. name_ids: int64[N, K], IGNORED where none.
+    """
+    likeness = F.normalize(soft.float().mean(dim=1), dim=-1) @ F.normalize(words.float(), dim=-1).mT
+    scores = (NAMING_SHARPNESS * likeness).log_softmax(dim=-1)
+    is_named = name_ids != IGNORED
+    return -(scores.gather(1, name_ids.clamp(min=0)) * is_named).sum() / is_named.sum().clamp(min=1)
 
 
 def _build_projector(config: PalmEConfig, vision_width: int) -> SlotProjector | GridProjector:

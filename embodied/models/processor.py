@@ -125,6 +125,15 @@ class PalmEProcessor:
         scaled = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255.0
         return (scaled - torch.tensor(self.mean)[:, None, None]) / torch.tensor(self.std)[:, None, None]
 
+    def name_ids(self, names: Sequence[str | None]) -> torch.Tensor:
+        """int64[N, K]: the words of each picture's name as they stand in a sentence, IGNORED where there is none."""
+        ids = [[] if name is None else self.tokenizer(f" {name}", add_special_tokens=False)["input_ids"]
+               for name in names]
+        rows = np.full((len(ids), max(map(len, ids), default=0)), IGNORED, dtype=np.int64)
+        for row, words in zip(rows, ids, strict=True):
+            row[:len(words)] = words
+        return torch.from_numpy(rows)
+
     def decode(self, token_ids: Sequence[int] | torch.Tensor) -> str:
         """Text of generated tokens without padding and marks."""
         return self.tokenizer.decode(token_ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)

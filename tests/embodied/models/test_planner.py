@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
 from embodied.models.building import Facts, build
 from embodied.models.configuration import PalmEConfig
-from embodied.models.planner import IGNORED, PalmEForConditionalGeneration
+from embodied.models.planner import IGNORED, NAMING_SHARPNESS, PalmEForConditionalGeneration, naming_loss
 from embodied.models.processor import PalmEProcessor
 from embodied.prompt import Entity, Image, Prompt, Slot, Text
 from envs.interface import Box
@@ -78,6 +78,18 @@ def test_loss_reaches_every_part_that_sees(tiny):
     for part in (model.vision, model.projector, model.language):
         assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in part.parameters()), part
     model.zero_grad()
+
+
+def test_naming_loss_by_hand(tiny):
+    words = torch.eye(3)
+    soft = torch.tensor([[[2.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]]])  # lengths do not count
+    got = naming_loss(soft, words, torch.tensor([[0], [IGNORED]]))
+    assert got == pytest.approx(float(-torch.tensor([NAMING_SHARPNESS, 0.0, 0.0]).log_softmax(0)[0]), abs=1e-6)
+    model, processor = tiny
+    batch = processor([prompt((1, 2))], [ANSWER])
+    out = model(**batch, name_ids=processor.name_ids(["red block", None]))
+    plain = model(**batch).loss
+    torch.testing.assert_close(out.loss, plain + model.config.naming_weight * out.naming_loss)
 
 
 def test_pictures_change_the_answer(tiny):
