@@ -136,14 +136,14 @@ class Panda:
             self._world.step()
         self.setpoint = goal
         self._stick()
-        self._world.keep_touched_awake()
+        self._world.tend()
 
     def _stick(self) -> None:
         """Static friction of the pads: holds what both squeeze, until the fingers are told to open."""
         both = self._arm.touched_bodies(_FINGERS[0]) & self._arm.touched_bodies(_FINGERS[1])
         is_squeezing = self.setpoint[7:].sum() < self.gripper_width_m - _SQUEEZE_M
         if is_squeezing and both:
-            self._arm.grip("panda_hand", min(both), self.config.finger_friction * self.config.finger_force_n)
+            self._arm.grip("panda_hand", min(both))
         else:
             self._arm.ungrip()
 

@@ -14,6 +14,12 @@ TOUCH_M = 0.0015
 """Contacts are reported from a margin off; nearer than this is touching."""
 
 
+_DRIFT_M, _DRIFT_RAD = 0.0006, 0.02
+
+Frame = tuple[Sequence[float], Sequence[float]]
+"""Position m and quaternion."""
+
+
 class Articulation:
     """One fixed-base robot. joints: the names that positions are ordered by."""
 
@@ -28,7 +34,7 @@ class Articulation:
         self._links = {client.getJointInfo(self.body, i)[12].decode(): i for i in table.values()}
         self._joints = [table[name] for name in joints]
         self._start = np.array(start, dtype=np.float64)
-        self._grip: tuple[int, int] | None = None  # constraint, body
+        self._grip: tuple[int, Frame] | None = None  # body, and where it shall stay in the hand
         self.rewind()
 
     def rewind(self) -> None:
@@ -48,27 +54,28 @@ class Articulation:
             [1, 0, 0], [0, 0, 0], [0, 0, 0])
         self._client.changeConstraint(gear, gearRatio=-1, erp=0.1, maxForce=max_force_n)
 
-    def grip(self, link: str, body: int, max_force_n: float) -> None:
-        """Makes static friction hold a body where it now is in the link's frame, up to a force.
+    def grip(self, link: str, body: int) -> None:
+        """Makes static friction keep a body where it is in the link's frame, free along the link's y, the jaws' axis.
 
-        Bullet's friction stops velocities, not drift: an arc of the arm leaves a block 3 mm behind in the fingers. Its
-        remedy, friction anchors, keeps contact normals of before a turn of the wrist and glues blocks to fingers.
+        Call it once a control period. Bullet's friction stops velocities, not drift, so an arc of the arm leaves a block
+        3 mm behind in the fingers. Its remedy, friction anchors, keeps contact normals of before a turn of the wrist and
+        glues blocks to fingers; a fixed constraint fights the pads. So drift is taken back, while it is drift: more than
+        friction could hide is a slip, and the grip begins anew where the body has slipped to.
         """
-        if self._grip is not None and self._grip[1] == body:
+        c = self._client
+        hand = c.getLinkState(self.body, self._links[link], computeForwardKinematics=1)[:2]  # else one step old
+        now = c.multiplyTransforms(*c.invertTransform(*hand), *c.getBasePositionAndOrientation(body))
+        if self._grip is None or self._grip[0] != body or _is_slip(self._grip[1], now):
+            self._grip = body, now
             return
-        self.ungrip()
-        c, index = self._client, self._links[link]
-        place, turn = c.getLinkState(self.body, index)[:2]
-        frame = c.multiplyTransforms(*c.invertTransform(place, turn), *c.getBasePositionAndOrientation(body))
-        grip = c.createConstraint(self.body, index, body, -1, c.JOINT_FIXED, [0, 0, 0], frame[0], [0, 0, 0], frame[1])
-        c.changeConstraint(grip, maxForce=max_force_n)
-        self._grip = grip, body
+        (x, _, z), turn = self._grip[1]
+        velocity = c.getBaseVelocity(body)
+        c.resetBasePositionAndOrientation(body, *c.multiplyTransforms(*hand, (x, now[0][1], z), turn))
+        c.resetBaseVelocity(body, *velocity)
 
     def ungrip(self) -> None:
         """Ends what `grip` began; harmless when nothing is gripped."""
-        if self._grip is not None:
-            self._client.removeConstraint(self._grip[0])
-            self._grip = None
+        self._grip = None
 
     def set_friction(self, link: str, lateral: float) -> None:
         self._client.changeDynamics(self.body, self._links[link], lateralFriction=lateral)
@@ -101,6 +108,13 @@ class Articulation:
         """Ids of the other bodies that press on the link."""
         contacts = self._client.getContactPoints(bodyA=self.body, linkIndexA=self._links[link])
         return {c[2] for c in contacts if c[2] != self.body and c[8] < TOUCH_M and c[9] > 0.0}
+
+
+def _is_slip(kept: Frame, now: Frame) -> bool:
+    """Whether a body moved further along the pads, or turned further, than drift does in a control period."""
+    shift = np.hypot(now[0][0] - kept[0][0], now[0][2] - kept[0][2])
+    turn_rad = 2 * np.arccos(min(1.0, abs(float(np.dot(kept[1], now[1])))))
+    return bool(shift > _DRIFT_M or turn_rad > _DRIFT_RAD)
 
 
 def _load(client: Client, urdf: str) -> int:

@@ -17,7 +17,8 @@ TABLE_SIZE_M = (1.3, 1.5, 0.05)
 TABLE_CENTER_M = (0.35, 0.0, -0.025)
 TABLE_RGB = (0.62, 0.53, 0.44)
 
-_REST_SPEED_M_S = 0.003
+_REST_SPEED_M_S = 0.004
+_LEFT_PERIODS = 3  # untouched for so long and slow: it was let go and has come to rest
 _REST_STEPS = 12  # this many slow steps in a row count as rest: a thing at the top of its bounce is slow for one only
 
 
@@ -30,7 +31,7 @@ class World:
         self.client = Client()
         self._bodies: dict[str, int] = {}
         self._sizes: dict[str, np.ndarray] = {}
-        self._kept_awake: set[str] = set()
+        self._awake: dict[str, int] = {}  # what must not sleep -> control periods since the robot touched it
         self._robot: Articulation | None = None
         self._build()
 
@@ -54,7 +55,7 @@ class World:
             self.client.removeBody(body)
         self._bodies.clear()
         self._sizes.clear()
-        self._kept_awake.clear()
+        self._awake.clear()
         self.client.restoreState(self._empty_state)
         self.steps = 0
 
@@ -167,25 +168,39 @@ class World:
 
     def doze(self) -> None:
         """Puts what rests untouched by the robot to sleep: it costs nothing, and stacks do not creep (friction that is
-        solved to a residual lets them slide 0.7 mm a second), until something wakes it by contact."""
-        for name, body in self._bodies.items():
-            is_handled = name in self._kept_awake and self.robot_touches(name)
-            if not is_handled and self.speed(name) < _REST_SPEED_M_S:
-                self.client.changeDynamics(body, -1, activationState=self.client.ACTIVATION_STATE_SLEEP)
-                self._kept_awake.discard(name)
+        solved to a residual lets them slide 1 mm a second), until something wakes it by contact."""
+        for name in self._bodies:
+            if not self.robot_touches(name) and self._is_at_rest(name):
+                self._put_to_sleep(name)
 
-    def keep_touched_awake(self) -> None:
-        """Bars from sleep what the robot touches and all that leans on it: Bullet would put a slowly carried thing to
-        sleep two seconds after its last haste, in mid-air."""
-        if self._robot is None or not self.client.getContactPoints(self._robot.body):
+    def tend(self) -> None:
+        """Once a control period: bars from sleep what the robot touches and all that leans on it, because Bullet puts a
+        slowly carried thing to sleep two seconds after its last haste, in mid-air; lets sleep what it left at rest."""
+        for name in [n for n in self._bodies if n not in self._awake and self.robot_touches(n)]:
+            self._keep_awake(name)
+        for name in list(self._awake):
+            self._awake[name] = 0 if self.robot_touches(name) else self._awake[name] + 1
+            if self._awake[name] >= _LEFT_PERIODS and self._is_at_rest(name):
+                self._put_to_sleep(name)
+
+    def _keep_awake(self, name: str) -> None:
+        """Bars a body and all that touches it from sleep."""
+        if name in self._awake:
             return
-        awake, state = self._kept_awake, self.client.ACTIVATION_STATE_DISABLE_SLEEPING
-        fresh = [name for name in self._bodies if name not in awake and self.robot_touches(name)]
-        while fresh:
-            name = fresh.pop()
-            self.client.changeDynamics(self._bodies[name], -1, activationState=state)
-            awake.add(name)
-            fresh += [other for other in self._bodies if other not in awake and self.is_touching(name, other)]
+        self._awake[name] = 0
+        self.client.changeDynamics(self._bodies[name], -1,
+                                   activationState=self.client.ACTIVATION_STATE_DISABLE_SLEEPING)
+        for other in self._bodies:
+            if self.is_touching(name, other):
+                self._keep_awake(other)
+
+    def _put_to_sleep(self, name: str) -> None:
+        self.client.changeDynamics(self._bodies[name], -1, activationState=self.client.ACTIVATION_STATE_SLEEP)
+        self._awake.pop(name, None)
+
+    def _is_at_rest(self, name: str) -> bool:
+        """Whether a body is slow and lies on something, so not at the top of a bounce."""
+        return self.speed(name) < _REST_SPEED_M_S and bool(self.client.getContactPoints(self._bodies[name]))
 
     def settle(self, max_s: float = 1.0) -> bool:
         """Steps until everything has come to rest; whether it did within max_s of simulated time."""
