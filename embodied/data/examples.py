@@ -92,10 +92,6 @@ class Examples:
         """int64[N]."""
         return np.array([item.length for item in self.items])
 
-    @property
-    def instructions(self) -> list[str]:
-        return [item.ask.instruction for item in self.items]
-
     def __len__(self) -> int:
         return len(self.items)
 

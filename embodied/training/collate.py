@@ -31,7 +31,7 @@ def view_places(dataset: Dataset) -> list[tuple[int, int]]:
 
 def collate_views(dataset: Dataset, places: Sequence[tuple[int, int]], *, seed: int,
                   is_jittered: bool = True) -> Collate:
-    """Collates views, N images of all cameras: images float[N, 7, H, W], foreground float[N, H, W], votes float[N, 4, H, W]."""
+    """Collates views (N images): images float[N, 7, H, W]; foreground float[N, H, W], votes float[N, 4, H, W]."""
 
     def collate(chosen: np.ndarray, step: int) -> tuple[list[str], dict[str, Tensor]]:
         parts, ids = [], []

@@ -44,6 +44,9 @@ from embodied.training.settings import StageName, StageSettings, TrainSettings, 
 
 VALIDATION_BATCHES = 8
 
+UNKNOWN_WORD = "do not know the word"
+"""In the expert's refusal of an instruction with a word that means nothing here."""
+
 
 class StoppedError(RuntimeError):
     """Training was asked to stop; its checkpoint is saved and the same command goes on from it."""
@@ -185,7 +188,7 @@ def look(settings: TrainSettings, dataset: Dataset, run_dir: Path, map_seeds: Ma
 def new_planner(settings: TrainSettings, dataset: Dataset, sights: Sights, run_dir: Path) -> tuple[Any, Any]:
     """(model, processor) before the first step: the trained segmenter inside, everything else from the seed."""
     chosen, examples = settings.model, Examples(dataset, sights, seeing="slots")
-    facts = Facts(lexicon=None if chosen.is_lexicon_open else {w for t in examples.instructions for w in words_of(t)},
+    facts = Facts(lexicon=None if chosen.is_lexicon_open else lexicon_of(examples),
                   grammar_fingerprint=fingerprint(), cameras=dataset.facts["cameras"])
     torch.manual_seed(settings.seed)
     segmenter = dict(chosen.segmenter) if chosen.seeing == "slots" else None
@@ -195,6 +198,12 @@ def new_planner(settings: TrainSettings, dataset: Dataset, sights: Sights, run_d
     if model.segmenter is not None:
         model.segmenter.load_state_dict(load_segmenter(run_dir / "segmenter").state_dict())
     return model, processor
+
+
+def lexicon_of(examples: Examples) -> set[str]:
+    """Words of the instructions, but for those that the expert did not understand."""
+    understood = (item.ask for item in examples.items if UNKNOWN_WORD not in (item.ask.refusal or ""))
+    return {word for ask in understood for word in words_of(ask.instruction)}
 
 
 def corpus_of(examples: Examples) -> list[str]:

@@ -130,7 +130,8 @@ class FakeTable(gymnasium.Env):
                 "cameras": {c: camera for c in names},
                 "joint_pos": np.zeros(9), "tool_pose": np.array([0.3, 0, 0.6, 1, 0, 0, 0]),
                 "gripper_width_m": np.array([0.08 if self.held is None else 0.04]),
-                "time_s": np.array([float(self.calls)]), "instruction": f"put the {self.names[0]} in the {self.names[2]}"}
+                "time_s": np.array([float(self.calls)]),
+                "instruction": f"put the {self.names[0]} in the {self.names[2]}"}
 
 
 assert set(SIGNATURES) >= {"pick", "place_in", "place_on", "put_down_beside"}

@@ -39,6 +39,7 @@ def test_two_workers_learn_what_one_does_even_when_one_is_killed(tmp_path, value
     try:
         together = launch(values, "segmenter", job, num_workers=2, fault=fault)
         assert (tmp_path / "killed").exists()
+        assert launch(values, "segmenter", job, num_workers=2) == together, "a finished job has nothing more to do"
         settings = read_settings(values)
         finish_stage(settings, "segmenter", job, together)
         start_stage(settings, "planner", job)
@@ -49,7 +50,7 @@ def test_two_workers_learn_what_one_does_even_when_one_is_killed(tmp_path, value
     # Sharing a batch changes the order of sums and (vote loss averages over pixels) the weights of images, no more.
     assert max(float((one[name] - two[name]).abs().max()) for name in one) < 0.02
     seen, starts = losses(job / "segmenter" / "log.jsonl")
-    assert len(seen) == 4 and np.isfinite(seen).all() and [e["step"] for e in starts] == [0, 2]
+    assert len(seen) == 4 and np.isfinite(seen).all() and [e["step"] for e in starts][:2] == [0, 2]
     assert (job / "model" / "model.safetensors").exists()
 
 

@@ -42,7 +42,8 @@ def go(made, folder, steps, start=0, every=2):
 
 def resume(made, folder, **options):
     model, optimizer, batches = made
-    return checkpoint.load(checkpoint.newest_valid(folder), model=model, optimizer=optimizer, sampler=batches, **options)
+    newest = checkpoint.newest_valid(folder)
+    return checkpoint.load(newest, model=model, optimizer=optimizer, sampler=batches, **options)
 
 
 def test_two_steps_and_two_more_are_four(tmp_path):
