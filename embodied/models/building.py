@@ -18,10 +18,14 @@ from embodied.models.tokens import (
     PLACEHOLDERS,
     SLOT_TOKENS,
     add_plan_tokens,
+    first_name_id,
     placeholder_range,
     train_tokenizer,
 )
 from embodied.models.vision import build_vision, published_statistics
+
+LOUDNESS = 6.0
+"""Factor on the first word embeddings and soft tokens of a language model that starts from nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,24 @@ def build(language: Mapping[str, Any] | str, vision: Mapping[str, Any], *, corpu
     first, last = placeholder_range(tokenizer)
     config = PalmEConfig(text_config=text, vision_config=_vision_config(vision, pretrained_vision),
                          segmenter_config=None if segmenter is None else dict(segmenter),
-                         placeholder_first_id=first, placeholder_last_id=last, **sizes)
+                         placeholder_first_id=first, placeholder_last_id=last, name_first_id=first_name_id(tokenizer), **sizes)
     model = PalmEForConditionalGeneration(config)
+    if published is None:
+        speak_up(model)
     _take_published(model, published, pretrained_vision)
     share_names(model, tokenizer)
     _set_generation(model, tokenizer)
     return model.eval(), _processor(model, tokenizer, facts or Facts())
+
+
+def speak_up(model: PalmEForConditionalGeneration) -> None:
+    """Makes a new language model's words and soft tokens loud beside what its layers add to them.
+
+    At the usual scale (0.02) the first layers of a narrow model drown the words that later layers are to compare.
+    """
+    with torch.no_grad():
+        model.get_input_embeddings().weight.mul_(LOUDNESS)
+        model.projector.out.weight.mul_(LOUDNESS)
 
 
 def share_names(model: PalmEForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> None:

