@@ -13,6 +13,7 @@ from envs.skills.surface import HeightMap
 _PALM_HALF_M = (0.105, 0.034)  # along and across the jaws
 _PALM_ABOVE_TOOL_M = 0.036
 _FINGER_HALF_WIDTH_M = 0.013
+_STEPS = 6
 _SQUARE_M = 0.006  # sides that differ by less count as equal: a pixel is 4 mm
 
 
@@ -24,8 +25,12 @@ def across(box: Box) -> list[float]:
     return yaws[:1] if box.size[0] < box.size[1] else yaws[1:]
 
 
-def natural_yaw(xy: Sequence[float]) -> float:
-    """The jaw yaw at which the wrist is in the middle of its range."""
+def all_round(xy: Sequence[float]) -> list[float]:
+    """Jaw yaws in even steps from the one at which the wrist is in the middle of its range."""
+    return [_natural_yaw(xy) + np.pi * i / _STEPS for i in range(_STEPS)]
+
+
+def _natural_yaw(xy: Sequence[float]) -> float:
     return float(np.arctan2(xy[1], xy[0]) - np.pi / 2)
 
 
@@ -37,7 +42,7 @@ def best(robot: Panda, surface: HeightMap, yaws: Sequence[float], tool_m: Sequen
     opening_m: from the middle to each pad.
     """
     def cost(yaw: float) -> tuple[int, float]:
-        turn = (yaw - natural_yaw(tool_m) + np.pi / 2) % np.pi - np.pi / 2
+        turn = (yaw - _natural_yaw(tool_m) + np.pi / 2) % np.pi - np.pi / 2
         return _obstructed(robot, surface, yaw, tool_m, inner_m, opening_m), abs(turn)
     return min(yaws, key=cost)
 

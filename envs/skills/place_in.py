@@ -24,4 +24,6 @@ def place_in(situation: Situation, box: Box) -> Motion:
     xy = box.center[:2]
     bottom_m = max(situation.surface.within(xy, _INNER_M) + _CLEARANCE_M, box.top_z_m - _BELOW_RIM_M)
     tool = (*xy, bottom_m + held.drop_m)
-    return (yield from set_down(situation, tool, jaws.natural_yaw(xy), "let go inside the container"))
+    rim, half = max(box.size[:2]) / 2, held.width_m / 2
+    yaw = jaws.best(situation.robot, situation.surface, jaws.all_round(xy), tool, rim, half)
+    return (yield from set_down(situation, tool, yaw, "let go inside the container"))

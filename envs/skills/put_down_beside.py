@@ -25,7 +25,9 @@ def put_down_beside(situation: Situation, box: Box) -> Motion:
     if spot is None:
         return ended("refused", "there is no free place on the table")
     tool = (float(spot[0]), float(spot[1]), held.drop_m + _CLEARANCE_M)
-    return (yield from set_down(situation, tool, jaws.natural_yaw(spot), "put the object down beside the neighbour"))
+    half = held.width_m / 2
+    yaw = jaws.best(situation.robot, situation.surface, jaws.all_round(spot), tool, half, half + 0.01)
+    return (yield from set_down(situation, tool, yaw, "put the object down beside the neighbour"))
 
 
 def _free_spot(situation: Situation, box: Box, half_diagonal_m: float) -> np.ndarray | None:

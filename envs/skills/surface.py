@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from scipy import ndimage
 
@@ -64,6 +66,7 @@ class HeightMap:
         return centers[:, *np.unravel_index(int(np.argmin(distance)), distance.shape)]
 
 
+@lru_cache(maxsize=1)
 def _centers() -> np.ndarray:
     """float64[2, X, Y]: world x and y of the cells' centres, m."""
     return (np.indices(_CELLS, dtype=np.float64) + 0.5) * CELL_M + _LOW_M[:, None, None]

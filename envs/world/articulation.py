@@ -57,10 +57,10 @@ class Articulation:
     def grip(self, link: str, body: int) -> None:
         """Makes static friction keep a body where it is in the link's frame, free along the link's y, the jaws' axis.
 
-        Call it once a control period. Bullet's friction stops velocities, not drift, so an arc of the arm leaves a block
-        3 mm behind in the fingers. Its remedy, friction anchors, keeps contact normals of before a turn of the wrist and
-        glues blocks to fingers; a fixed constraint fights the pads. So drift is taken back, while it is drift: more than
-        friction could hide is a slip, and the grip begins anew where the body has slipped to.
+        Call it once a control period. Bullet's friction stops velocities, not drift, so an arc of the arm leaves a
+        block 3 mm behind in the fingers. Its remedy, friction anchors, keeps contact normals of before a turn of the
+        wrist and glues blocks to fingers; a fixed constraint fights the pads. So drift is taken back, while it is
+        drift: more than friction could hide is a slip, and the grip begins anew where the body has slipped to.
         """
         c = self._client
         hand = c.getLinkState(self.body, self._links[link], computeForwardKinematics=1)[:2]  # else one step old
