@@ -42,7 +42,7 @@ class Narrator:
 
     def decided(self, plan: Plan, seen: Observation) -> None:
         self._last_seen, self._todo = seen, list(plan.calls)
-        self._say(f"plan ({plan.thinking_s:.2f} s): [cyan]{escape(plan.text or 'refuse')}[/]")
+        self._say(f"plan ({plan.thinking_s:.2f} s): [cyan]{escape(plan.text or f'refuse({plan.refusal})')}[/]")
         self._say(escape("\n".join("   " + line for line in describe(plan).splitlines())))
         self._begin_next()
 

@@ -67,7 +67,7 @@ def _weights(settings: Settings) -> tuple[str, str]:
 def _arena(settings: Settings, folder: str, first_seed: int) -> Any:
     from embodied.evaluation.play import Arena
 
-    return Arena(settings.contestant, settings.task.tasks, first_seed, folder, settings.env.image_size,
+    return Arena(settings.contestant, settings.task.tasks, first_seed, folder, asdict(settings.env),
                  settings.max_calls)
 
 

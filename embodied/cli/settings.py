@@ -15,7 +15,11 @@ Backend = Literal["local", "ray"]
 
 @dataclass(frozen=True, slots=True)
 class EnvSettings:
+    """Arguments of `gymnasium.make`."""
+
     image_size: int = between(48, 1024)
+    min_objects: int = between(1, 12)
+    max_objects: int = between(1, 12)
 
 
 @dataclass(frozen=True, slots=True)

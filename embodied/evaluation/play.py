@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ class Arena:
     tasks: tuple[str, ...]
     first_seed: int
     weights: str
-    image_size: int = 192
+    env: Mapping[str, Any] = field(default_factory=dict)  # arguments of `gymnasium.make`
     max_calls: int = 20
 
     def task_of(self, seed: int) -> str:
@@ -50,8 +50,8 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-Envs = dict[tuple[str, int], "gymnasium.Env"]
-"""(task, image size) -> environment: players of one process share them, for a reset leaves nothing behind."""
+Envs = dict[tuple, "gymnasium.Env"]
+"""(task, arguments) -> environment: players of one process share them, for a reset leaves nothing behind."""
 
 
 class Player:
@@ -77,11 +77,11 @@ class Player:
 
     def env(self, task: str) -> gymnasium.Env:
         """The environment of a task, made when first asked for; nothing privileged is in its observations."""
-        key = task, self.arena.image_size
+        key = task, *sorted(self.arena.env.items())
         if key not in self._envs:
             import gymnasium
 
-            self._envs[key] = gymnasium.make(f"envs:{TASK_IDS[task]}", image_size=self.arena.image_size)
+            self._envs[key] = gymnasium.make(f"envs:{TASK_IDS[task]}", **self.arena.env)
         return self._envs[key]
 
     @cached_property
