@@ -146,7 +146,7 @@ def is_teachable(ask: Ask, view: View, sight: Sight, held: Slot | None) -> bool:
     needed = {name for _, name in ask.calls if name is not None}
     seen = [name for name in sight.names if name is not None]
     is_clear = all(seen.count(name) == 1 for name in needed)  # seen twice = split in two: ambiguous
-    return is_clear and len(sight.slots) <= MAX_OBJECTS and (view.held is None) == (held is None)
+    return is_clear and len(sight.slots) + (held is not None) <= MAX_OBJECTS and (view.held is None) == (held is None)
 
 
 def answer(ask: Ask, sight: Sight, pointing: tuple[Camera, int, int] | None = None) -> str:

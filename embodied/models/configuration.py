@@ -66,9 +66,10 @@ class SegmenterConfig(PreTrainedConfig):
     widths: list[int] | None = None  # channels at 1/2, 1/4, 1/8 and 1/16 of the image
     workspace_low_m: list[float] | None = None
     workspace_high_m: list[float] | None = None
+    clearance_m: float = 0.003  # what lies lower is the table
     margin_m: float = 0.05  # an object is kept this far outside the workspace
     cluster_radius_m: float = 0.022  # in the 4-D space of votes
-    min_pixels: int = 16  # of both cameras together
+    min_pixels: int = 24  # of both cameras together
     crop_size: int = 32
 
     def __post_init__(self, **kwargs):

@@ -61,6 +61,7 @@ def see_pixels(segmenter: ObjectSegmenter, observation: Observation) -> Pixels:
     with torch.inference_mode():
         output = segmenter(torch.from_numpy(stacked).to(segmenter.head.weight))
     is_object = (output.logits > 0).cpu().numpy() & (stacked[:, 6] > 0)
+    is_object &= stacked[:, 5] > segmenter.config.clearance_m  # outlines spill onto the table and would vote as rings
     return gather_pixels(observation, stacked[:, 3:6], is_object, output.votes.float().cpu().numpy())
 
 
