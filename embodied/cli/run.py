@@ -14,6 +14,7 @@ from typing import Any
 from embodied.cli import overrides as checks
 from embodied.cli.complaint import NOT_DONE, Complaint
 from embodied.cli.typed import read
+from embodied.data.pool import WorkerStartError
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def _one_job(request: Request, config: Any) -> float | None:
         if HydraConfig.get().output_subdir is not None:
             save_config(run)
         return request.verb.act(settings, run)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, WorkerStartError) as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
         raise _Stop(Complaint(f"{_one_line(error)} (HYDRA_FULL_ERROR=1 shows where)", NOT_DONE)) from error
@@ -109,7 +110,9 @@ def _with_text(values: Mapping[str, Any], text: str | None) -> dict[str, Any]:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    """The message; of a worker's traceback its last line."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return " ".join((lines[-1] if "Traceback" in str(error) else " ".join(lines)).split())
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from embodied.cli.typed import between
@@ -63,6 +63,7 @@ class StageSettings:
     save_every: int = between(1)
     validate_every: int = between(1)
     keep: int = between(1)
+    lr_scale: dict[str, float] = field(default_factory=dict)  # name prefix of parameters -> factor of lr
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class ModelSettings:
     soft_tokens: int = between(1, 1024)
     image_size: int = between(8, 1024)
     patch_size: int = between(1, 256)
+    naming_weight: float = between(0, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class SizeSettings:
     vision: dict[str, Any]
     segmenter: dict[str, Any]
     vocab_size: int = between(300, 1_000_000)
+    projector_width: int = between(1, 65_536)
 
 
 @dataclass(frozen=True, slots=True)

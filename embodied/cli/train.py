@@ -58,7 +58,7 @@ def act(settings: Settings, run: Run) -> float | None:
     from embodied.training.recipe import StoppedError, train_all
 
     where = settings.distributed
-    gather(settings.data, settings.env, workers=settings.workers, backend=where.name)
+    gather(settings.data, settings.env, workers=settings.workers, backend="local")
     try:
         model = train_all(recipe(settings), run.folder, **_workers(where))
     except StoppedError as stopped:
@@ -80,7 +80,9 @@ def recipe(settings: Settings) -> dict[str, Any]:
         "model": {"language": language.name or language.config, "vision": vision.fields(),
                   "pretrained_vision": vision.pretrained, "segmenter": settings.size.segmenter, "seeing": model.seeing,
                   "vocab_size": settings.size.vocab_size, "is_lexicon_open": settings.is_lexicon_open,
-                  "sizes": {"soft_tokens": model.soft_tokens, "language_is_frozen": settings.language_is_frozen}}}
+                  "sizes": {"soft_tokens": model.soft_tokens, "naming_weight": model.naming_weight,
+                            "projector_width": settings.size.projector_width,
+                            "language_is_frozen": settings.language_is_frozen}}}
 
 
 def _workers(where: DistributedSettings) -> dict[str, Any]:
