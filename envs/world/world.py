@@ -15,6 +15,8 @@ from envs.world.images import Picture, View, take
 
 TABLE_SIZE_M = (1.3, 1.5, 0.05)
 TABLE_CENTER_M = (0.35, 0.0, -0.025)
+FLOOR_BELOW_M = 0.75
+"""From the table top down to the floor."""
 TABLE_RGB = (0.62, 0.53, 0.44)
 
 _REST_SPEED_M_S = 0.004
@@ -45,6 +47,9 @@ class World:
         visual = c.createVisualShape(c.GEOM_BOX, halfExtents=half, rgbaColor=[*TABLE_RGB, 1.0], specularColor=[0.0] * 3)
         self._table = c.createMultiBody(0.0, shape, visual, list(TABLE_CENTER_M))
         c.changeDynamics(self._table, -1, lateralFriction=shapes.FRICTION)
+        floor = c.createCollisionShape(c.GEOM_BOX, halfExtents=[20.0, 20.0, 0.1])  # unseen: ends the fall of what falls
+        speck = c.createVisualShape(c.GEOM_SPHERE, radius=1e-4)  # without a visual shape, the collision shape is drawn
+        c.createMultiBody(0.0, floor, speck, [0.0, 0.0, -FLOOR_BELOW_M - 0.1])
         self._empty_state = c.saveState()
 
     def reset(self) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from envs.world import BOWL_FLOOR_M, BOWL_INNER_RADIUS_M, World
+from envs.world.world import FLOOR_BELOW_M
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,13 @@ def test_sleepers_wake_when_something_falls_on_them(world):
     world.spawn_block("high", side_m=0.05, rgb=(1, 0, 0), xy=(0.53, 0.0), bottom_z_m=0.06)
     world.settle()
     assert world.pose("high")[0][2] < 0.06, "it slid off"
+
+
+def test_what_falls_off_the_table_ends_on_the_floor(world):
+    world.reset()
+    world.spawn_block("red block", side_m=0.04, rgb=(1, 0, 0), xy=(1.2, 0.0), bottom_z_m=0.01)
+    assert world.settle(2.0)
+    assert abs(world.pose("red block")[0][2] + FLOOR_BELOW_M - 0.02) < 0.002
 
 
 @pytest.mark.parametrize("call", ["pose", "size", "speed", "box"])
