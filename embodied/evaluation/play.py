@@ -114,7 +114,8 @@ class Witness:
         if self._truth is None:
             return
         percept, done = step.plan.percept, step.transition
-        seen = tuple(slot.box for slot in percept.slots) if percept is not None and percept.slots else None
+        sees_objects = percept is not None and (percept.slots or getattr(self._listener, "seeing", "") == "slots")
+        seen = tuple(slot.box for slot in percept.slots) if sees_objects else None
         self.decisions.append(Decision(self._truth, done.call if done else None, done.outcome if done else None, seen,
                                        done.before if done else None, step.end or ""))
         self._truth = self._look()
