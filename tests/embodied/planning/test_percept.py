@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,10 +15,11 @@ from embodied.planning.percept import (
     held_since,
     last_failure,
     nearest_slot,
+    supports,
     write_prompt,
 )
-from embodied.prompt import Entity, Image, Prompt, Text, order_slots
-from envs.interface import Outcome, SkillCall
+from embodied.prompt import Entity, Image, Prompt, Slot, Text, order_slots
+from envs.interface import Box, Outcome, SkillCall
 from tests.embodied.planning.scenes import FULL_HAND_M, observation, slot, transition
 
 
@@ -105,3 +108,18 @@ def test_the_nearest_slot_is_found():
     slots = [slot(0.4), slot(0.6)]
     assert nearest_slot(slots, slot(0.57).box) is slots[1]
     assert nearest_slot([], slot().box) is None
+
+
+def block(x: float, z: float, width: float = 0.04) -> Slot:
+    return replace(slot(), box=Box((x, 0.0, z), (width, width, 0.04)))
+
+
+def test_what_rests_on_something_says_so():
+    tower = [block(0.5, 0.1), block(0.505, 0.06), block(0.5, 0.02), block(0.6, 0.02)]
+    assert supports(tower) == [1, 2, None, None]
+    assert "<obj_1> on obj_2 <obj_2> on obj_3 <obj_3><obj_4>." in spelled(write_prompt("go", Percept(tuple(tower))))
+
+
+def test_a_block_inside_a_bowl_rests_on_it_and_not_the_other_way_round():
+    assert supports([block(0.51, 0.026), block(0.5, 0.02, width=0.13)]) == [1, None]
+    assert supports([block(0.6, 0.02), block(0.5, 0.02, width=0.13)]) == [None, None]
