@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 
 QUIET = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_TRAIN_ENABLE_STATE_TRACKING": "0",
-         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "1"}
-"""Defaults that a person's own environment overrides. The cluster listens on 127.0.0.1 only: set RAY_AUTH_MODE=token
-where other people have accounts on the machine."""
+         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "1", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Defaults that a person's own environment overrides. Set RAY_AUTH_MODE=token where others have accounts here.
+
+The last one is what makes Ray listen on 127.0.0.1 alone, on Linux too: given `_node_ip_address="127.0.0.1"` it looks up
+the machine's outward address and listens there. It is read when Ray is imported."""
 
 OBJECT_STORE_BYTES = 256 * 2**20
 
@@ -15,7 +17,8 @@ OBJECT_STORE_BYTES = 256 * 2**20
 def connect(workers: int) -> None:
     """Nothing. Starts or joins a Ray cluster with a processor for each of `workers`.
 
-    Raises ValueError, at once, where there are fewer: Ray would wait for them forever.
+    Raises ValueError, at once, where there are fewer: Ray would wait for them forever. RuntimeError when the new
+    cluster could be reached from other machines.
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
@@ -23,9 +26,9 @@ def connect(workers: int) -> None:
 
     if not ray.is_initialized():
         refuse_shortage(workers, os.cpu_count() or 1)
-        ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", configure_logging=False,
-                 log_to_driver=True, object_store_memory=OBJECT_STORE_BYTES,
-                 runtime_env={"env_vars": worker_environment()})
+        ray.init(address="local", include_dashboard=False, configure_logging=False, log_to_driver=True,
+                 object_store_memory=OBJECT_STORE_BYTES, runtime_env={"env_vars": worker_environment()})
+        refuse_open_door(ray.util.get_node_ip_address())
     refuse_shortage(workers, int(ray.cluster_resources().get("CPU", 0)))
 
 
@@ -36,6 +39,14 @@ def refuse_shortage(workers: int, processors: int) -> None:
     if workers > processors:
         raise ValueError(f"num_workers: expected at most the {processors} processors of this cluster, got {workers}; "
                          "Ray would wait for the missing ones forever")
+
+
+def refuse_open_door(address: str) -> None:
+    """Nothing. Ends the cluster, with a RuntimeError, unless it listens on the loopback address only."""
+    if address != "127.0.0.1" and os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0":
+        disconnect()
+        raise RuntimeError(f"ray: expected to listen on 127.0.0.1, got {address}; connect before anything else imports "
+                           "ray, or set RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=1 to allow it")
 
 
 def worker_environment() -> dict[str, str]:

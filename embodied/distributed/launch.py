@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import tempfile
+import time
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,8 +29,8 @@ def launch(values: Mapping[str, Any], stage: StageName, run_dir: str | Path, *, 
     """The last checkpoint of a stage, trained by `num_workers` processes.
 
     A worker that dies costs what came after the last checkpoint; after `max_failures` of them the job fails. A job of
-    the same stage in the same `run_dir` goes on where it stood. fault, for tests: {"rank", "step", "marker"}, kill that
-    worker after that step unless the marker file exists.
+    the same stage in the same `run_dir` goes on where it stood. fault, for tests: {"rank", "step", "marker", "wait_s"},
+    kill that worker `wait_s` after that step unless the marker file exists.
     Raises ValueError for more workers than processors, RuntimeError when the job fails.
     """
     connect(num_workers)
@@ -129,12 +130,13 @@ class _Report:
 class _Fault:
     """Kills its own process once, after a given step, to show that the job survives it."""
 
-    def __init__(self, my_rank: int, rank: int = -1, step: int = 0, marker: str = ""):
-        self.is_armed, self.at, self.marker = my_rank == rank, step, Path(marker)
+    def __init__(self, my_rank: int, rank: int = -1, step: int = 0, marker: str = "", wait_s: float = 0.0):
+        self.is_armed, self.at, self.marker, self.wait_s = my_rank == rank, step, Path(marker), wait_s
 
     def step(self, state: TrainState[Any]) -> None:
         if self.is_armed and state.step == self.at and not self.marker.exists():
             self.marker.touch()
+            time.sleep(self.wait_s)
             os.kill(os.getpid(), signal.SIGKILL)
 
     def end(self, state: TrainState[Any]) -> None:

@@ -35,7 +35,8 @@ def losses(path):
 def test_two_workers_learn_what_one_does_even_when_one_is_killed(tmp_path, values):
     local, job = tmp_path / "local", tmp_path / "job"
     alone = run_stage(values, "segmenter", local)
-    fault = {"rank": 1, "step": 3, "marker": str(tmp_path / "killed")}
+    fault = {"rank": 1, "step": 3, "marker": str(tmp_path / "killed"),
+             "wait_s": 8.0}  # the job's controller hears of a checkpoint within seconds, not at once
     try:
         together = launch(values, "segmenter", job, num_workers=2, fault=fault)
         assert (tmp_path / "killed").exists()

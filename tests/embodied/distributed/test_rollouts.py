@@ -69,6 +69,15 @@ def test_ray_actors_record_what_local_processes_do(tmp_path, cluster):
                for s in range(4))
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_the_cluster_cannot_be_reached_from_outside(cluster):
+    import ray
+
+    assert ray.util.get_node_ip_address() == "127.0.0.1"
+    assert os.environ["RAY_AUTH_MODE"]
+
+
 def test_what_cannot_be_had_is_refused_at_once():
     with pytest.raises(ValueError, match=r"at most the 2 processors.*got 5"):
         refuse_shortage(5, 2)
