@@ -27,7 +27,7 @@ _FLAGS = {"-m": "multirun", "--multirun": "multirun", "-h": "help", "--help": "h
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code: 0 done, 1 could not be done, 2 the request itself is wrong, 130 interrupted."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _dispatch(argv)
     except Complaint as complaint:
@@ -38,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
