@@ -19,9 +19,10 @@ TASK_IDS = {
     "tower": "embodied/Tower-v0",
     "unblock": "embodied/Unblock-v0",
 }
-"""Task name -> gymnasium id of its skill-level environment (the joint-level id reads ``embodied/PutInBowlJoint-v0``)."""
+"""Task name -> gymnasium id of its skill-level environment (the joint-level one is ``embodied/PutInBowlJoint-v0``)."""
 
-SEED_RANGES = {"train": range(0, 1_000_000), "validation": range(1_000_000, 2_000_000), "test": range(2_000_000, 3_000_000)}
+SEED_RANGES = {"train": range(0, 1_000_000), "validation": range(1_000_000, 2_000_000),
+               "test": range(2_000_000, 3_000_000)}
 """Disjoint seeds of each split: the one place where they are declared."""
 
 YAW_STEP_RAD = np.pi / 90.0

@@ -108,4 +108,6 @@ def refuse_word(word: str, known: frozenset[str]) -> Plan:
     near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.7)
     meant = f"Did you mean {near[0]!r}? " if near else ""
     hint = f"{meant}I know: {', '.join(sorted(known))}." if known else ""
-    return Plan((), refusal=clause(f"I do not know the word '{word[:40]}'"), hint=hint)
+    spelled = clause(word[:40]) if word.isascii() else None  # a plan's text holds plain letters only
+    reason = f"I do not know the word '{spelled}'" if spelled else "I only know plain English words"
+    return Plan((), refusal=clause(reason), hint=hint)

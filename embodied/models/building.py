@@ -57,7 +57,8 @@ def build(language: Mapping[str, Any] | str, vision: Mapping[str, Any], *, corpu
     first, last = placeholder_range(tokenizer)
     config = PalmEConfig(text_config=text, vision_config=_vision_config(vision, pretrained_vision),
                          segmenter_config=None if segmenter is None else dict(segmenter),
-                         placeholder_first_id=first, placeholder_last_id=last, name_first_id=first_name_id(tokenizer), **sizes)
+                         placeholder_first_id=first, placeholder_last_id=last,
+                         name_first_id=first_name_id(tokenizer), **sizes)
     model = PalmEForConditionalGeneration(config)
     if published is None:
         speak_up(model)

@@ -32,7 +32,8 @@ SIGNATURES = MappingProxyType({s.name: s for s in (
     Signature("pick", (_OBJECT,), "grasp the object from above and lift it"),
     Signature("place_in", (_CONTAINER,), "let go of the held object inside the container"),
     Signature("place_on", (_BASE,), "set the held object down on top of the base"),
-    Signature("put_down_beside", (_NEIGHBOUR,), "set the held object down on a free place of the table near the neighbour"),
+    Signature("put_down_beside", (_NEIGHBOUR,),
+              "set the held object down on a free place of the table near the neighbour"),
     Signature("home", (), "move the arm out of the cameras' view"),
 )})
 """Skill name -> signature, in the order of the skill-level action space."""

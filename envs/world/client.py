@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from functools import partial
+import os
+from functools import cache, partial
+from types import ModuleType
 from typing import Any
+
+
+@cache
+def quiet_pybullet() -> ModuleType:
+    """The module, imported without the build time that its C code prints to standard error."""
+    saved, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    try:
+        import pybullet
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(silence)
+    return pybullet
 
 
 class Client:
     """Attribute access gives the PyBullet function of that name, bound to this private DIRECT client."""
 
     def __init__(self) -> None:
-        import pybullet
-
-        self._module = pybullet
-        self._id = pybullet.connect(pybullet.DIRECT)
+        self._module = quiet_pybullet()
+        self._id = self._module.connect(self._module.DIRECT)
         if self._id < 0:
             raise RuntimeError("PyBullet gave no client: expected an id >= 0; close worlds that are no longer used")
 

@@ -20,13 +20,14 @@ MAY_IMPORT: dict[str, list[str]] = {
     "embodied.planning": ["embodied.prompt", "envs.interface", "envs.skills.signatures"],
     "embodied.data": ["embodied.planning", "embodied.prompt", "envs.interface"],
     "embodied.agents": ["embodied.models", "embodied.planning", "embodied.prompt", "envs.interface"],
-    "embodied.training": ["embodied.agents", "embodied.data", "embodied.models", "embodied.planning", "embodied.prompt"],
+    "embodied.training": ["embodied.agents", "embodied.data", "embodied.models", "embodied.planning",
+                          "embodied.prompt"],
     "embodied.evaluation": ["embodied.agents", "embodied.data", "embodied.planning", "envs.interface"],
     "embodied.distributed": ["embodied.training", "embodied.evaluation", "embodied.agents", "embodied.data",
                              "embodied.planning", "embodied.models", "embodied.prompt", "envs.interface"],
     "embodied.cli": ["*"],
 }
-"""Room -> the rooms it may import, beside itself. `envs.skills.signatures` and `envs.interface` import nothing of ours."""
+"""Room -> the rooms it may import, beside itself."""
 
 HOME: dict[str, list[str]] = {
     "pybullet": ["envs.world"],

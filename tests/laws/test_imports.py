@@ -62,7 +62,8 @@ def test_libraries_stay_at_home(path: Path):
     module = module_name(path)
     for name in imports(path):
         homes = HOME.get(name.split(".")[0])
-        assert homes is None or any(is_within(module, home) for home in homes), f"{module} imports {name}; home: {homes}"
+        is_at_home = homes is None or any(is_within(module, home) for home in homes)
+        assert is_at_home, f"{module} imports {name}; home: {homes}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_name)
