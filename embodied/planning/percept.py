@@ -97,7 +97,7 @@ def _slot_sentences(slots: Sequence[Slot]) -> list[Segment]:
     """The objects side by side, each with the name of what it was measured to rest on.
 
     "Obj 1 is <obj_1>." around each, the paper's wording, says what the placeholder already says (its embedding is the
-    name's) and makes sentences twice as long: 0.9 s instead of 0.35 s a training step.
+    name's) and makes the part about objects five times as long.
     """
     if not slots:
         return [Text("In sight: nothing. ")]
