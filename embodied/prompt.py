@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,20 +65,6 @@ class Completion:
     token_ids: tuple[int, ...]
     log_probs: tuple[float, ...]  # of each token, after the mask
     is_constrained: bool
-
-
-HEIGHT_TIE_M = 0.01
-"""Tops within the same centimetre count as level when slots are ordered."""
-
-
-def order_slots(slots: Iterable[Slot]) -> tuple[Slot, ...]:
-    """The slots, highest top first so that what lies on top is named first; level ones from the robot's left."""
-    return tuple(sorted(slots, key=_place_in_order))
-
-
-def _place_in_order(slot: Slot) -> tuple[int, float, float]:
-    x, y, _ = slot.box.center
-    return -round(slot.box.top_z_m / HEIGHT_TIE_M), -y, x
 
 
 class PromptTooLongError(ValueError):

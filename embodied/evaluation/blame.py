@@ -120,12 +120,22 @@ def _fault_of_motion(decision: Decision, after: Truth | None) -> Fault | None:
 
 def true_name(referent: Referent, decision: Decision) -> str | None:
     """The true object that a referent was measured at, None where no object is."""
+    if referent.box is not None:
+        return match(referent.box, decision.truth.boxes)
     center = measured_center(referent, decision.observation)
-    if center is None:
-        return None
-    distances = {name: _distance(center, box) for name, box in decision.truth.boxes.items()}
-    near = {name: d for name, d in distances.items() if d <= _tolerance_m(decision.truth.boxes[name])}
-    return min(near, key=near.get) if near else None
+    return None if center is None else _nearest(center, 0.0, decision.truth.boxes, width_weight=0.0)
+
+
+def match(box: Box, truth: Mapping[str, Box]) -> str | None:
+    """The true object that a measured box fits best in place and width: a bowl is not the block inside it."""
+    return _nearest(np.asarray(box.center), max(box.size[:2]), truth, width_weight=1.0)
+
+
+def _nearest(center: np.ndarray, width_m: float, truth: Mapping[str, Box], width_weight: float) -> str | None:
+    """The object with the least distance plus weighted difference in width, of those near enough."""
+    misfit = {name: _distance(center, box) + width_weight * abs(width_m - max(box.size[:2]))
+              for name, box in truth.items() if _distance(center, box) <= _tolerance_m(box)}
+    return min(misfit, key=misfit.get, default=None)
 
 
 def measured_center(referent: Referent, observation: Observation | None) -> np.ndarray | None:
@@ -143,8 +153,7 @@ def was_seen(name: str, decision: Decision) -> bool:
     """Whether the named object was among what the planner saw; always so for planners without object slots."""
     if decision.seen is None or name not in decision.truth.boxes or name == decision.truth.held:
         return True
-    truth = decision.truth.boxes[name]
-    return any(_distance(np.asarray(box.center), truth) <= _tolerance_m(truth) for box in decision.seen)
+    return any(match(box, decision.truth.boxes) == name for box in decision.seen)
 
 
 def _distance(center: np.ndarray, box: Box) -> float:

@@ -24,6 +24,7 @@ VOTE_SIZE = 4
 VOTE_UNIT_M = 0.1
 CM_PER_M = 100.0
 FINEST = 16  # H and W are halved four times
+FEW_PIXELS = 40  # an object that shows fewer in a camera counts less
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +94,30 @@ def segmenter_input(rgb: np.ndarray, depth: np.ndarray, camera: Camera) -> np.nd
 
 
 def targets_from_masks(masks: np.ndarray, poses: np.ndarray) -> dict[str, np.ndarray]:
-    """{"foreground": float32[H, W], "votes": float32[4, H, W]}: what each pixel should say; no votes off the objects.
+    """{"foreground": float32[H, W], "votes": float32[4, H, W], "weights": float32[H, W]}: what each pixel should say.
 
+    Votes and their weights are 0 off the objects. An object's weights add up to 1 (less when few pixels show it): by
+    the pixel, a block inside a bowl hardly counts, and the segmenter takes it for a piece of the bowl.
     masks: int16[H, W], index into poses, -1 = no object. poses: float[M, 10], centre m, quaternion, size m.
     """
     is_object = masks >= 0
     table = np.concatenate([poses[:, :3], poses[:, 7:9].max(axis=1, keepdims=True) / 2], axis=1).astype(np.float32)
     votes = np.zeros((*masks.shape, VOTE_SIZE), dtype=np.float32)
     votes[is_object] = table[masks[is_object]]
-    return {"foreground": is_object.astype(np.float32), "votes": np.ascontiguousarray(votes.transpose(2, 0, 1))}
+    weights = np.zeros(masks.shape, dtype=np.float32)
+    area = np.bincount(masks[is_object], minlength=len(poses)).clip(FEW_PIXELS)
+    weights[is_object] = 1.0 / area[masks[is_object]]
+    return {"foreground": is_object.astype(np.float32), "votes": np.ascontiguousarray(votes.transpose(2, 0, 1)),
+            "weights": weights}
 
 
 def segmenter_loss(output: SegmenterOutput, targets: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-    """Scalar loss and its parts: cross-entropy of the foreground, and smooth L1 of the votes in cm on the foreground.
+    """Scalar loss and its parts: cross-entropy of the foreground, and weighted mean smooth L1 of the votes in cm.
 
-    targets: "foreground" float[B, H, W], "votes" float[B, 4, H, W], metres.
+    targets: as `targets_from_masks` makes them, with B images stacked.
     """
     foreground = targets["foreground"]
     cut = F.binary_cross_entropy_with_logits(output.logits, foreground)
     miss = F.smooth_l1_loss(output.votes * CM_PER_M, targets["votes"] * CM_PER_M, reduction="none").sum(dim=1)
-    vote = (miss * foreground).sum() / foreground.sum().clamp(min=1)
+    vote = (miss * targets["weights"]).sum() / targets["weights"].sum().clamp(min=1e-6)
     return 10 * cut + vote, {"foreground_loss": cut.detach(), "vote_loss": vote.detach()}

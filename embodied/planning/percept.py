@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from embodied.prompt import MAX_OBJECTS, Entity, Image, Prompt, Segment, Slot, Text, order_slots
+from embodied.prompt import MAX_OBJECTS, Entity, Image, Prompt, Segment, Slot, Text
 from envs.interface import Box, Observation, Outcome, SkillCall, Transition
 
 Seeing = Literal["slots", "image"]
@@ -111,6 +111,31 @@ def supports(slots: Sequence[Slot]) -> list[int | None]:
     """For each slot, the place of the one that it rests on or in, by measured boxes alone; None = the table."""
     return [max((j for j in range(len(slots)) if j != i and _carries(slots[j].box, slots[i].box)),
                 key=lambda j: slots[j].box.center[2], default=None) for i in range(len(slots))]
+
+
+def order_slots(slots: Iterable[Slot]) -> tuple[Slot, ...]:
+    """The slots, each after what carries it, wide ones (that may hold others) first; level ones from the robot's left.
+
+    A model that reads from left to right then knows the bowl of a block's color, or the base under it, when it comes
+    to the block.
+    """
+    slots = tuple(slots)
+    bases = supports(slots)
+    order = sorted(range(len(slots)), key=lambda i: (_level(i, bases), *_place_in_row(slots[i])))
+    return tuple(slots[i] for i in order)
+
+
+def _level(place: int, bases: Sequence[int | None]) -> int:
+    """How many slots lie under one, by the supports of all."""
+    level, base = 0, bases[place]
+    while base is not None and level < len(bases):  # measured boxes may carry each other in a circle
+        level, base = level + 1, bases[base]
+    return level
+
+
+def _place_in_row(slot: Slot) -> tuple[bool, float, float]:
+    x, y, _ = slot.box.center
+    return max(slot.box.size[:2]) <= WIDE_M, -y, x
 
 
 def _carries(base: Box, top: Box) -> bool:

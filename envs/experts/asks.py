@@ -22,6 +22,7 @@ BOWL_MOVE_SHARE = 0.2  # of the refusals
 HOPELESS_SORT_SHARE = 0.35  # of the refusals where no block has a bowl of its color
 DONE_SHARE = 0.1  # of the other wishes, where something holds already that can be asked for
 HELD_SHARE = 0.6  # of the wishes made while something is held: they are about it
+BEGUN_SHARE = 0.5  # of the towers asked for where something stands on a block: that pair is the lower half
 
 Roles = dict[str, str]
 Wish = tuple[str, Roles]
@@ -112,6 +113,10 @@ def _draw_tower(state: State, rng: np.random.Generator) -> Wish | None:
     if len(blocks) < 3:
         return None
     trio = [blocks[i] for i in rng.permutation(3)]
+    stacked = [[b, base] for b in blocks if (base := state.under.get(b)) in blocks]
+    if stacked and rng.random() < BEGUN_SHARE:
+        pair = stacked[rng.integers(len(stacked))]
+        trio = [next(b for b in blocks if b not in pair), *pair]
     return "tower", dict(zip(_ROLES["tower"], trio, strict=True))
 
 

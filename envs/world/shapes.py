@@ -43,17 +43,23 @@ def create_block(client: Client, side_m: float, rgb: tuple[float, float, float],
     return body
 
 
-def create_bowl(client: Client, rgb: tuple[float, float, float], position: np.ndarray, quaternion: np.ndarray) -> int:
-    """Body id of a new bowl, its frame at the middle of its height."""
+def create_bowl_shapes(client: Client) -> tuple[int, int]:
+    """Collision and visual shape that all bowls of a client share: PyBullet keeps a shape for as long as it lives."""
     vertices, triangles, normals = bowl_mesh()
     visual = client.createVisualShape(client.GEOM_MESH, vertices=vertices.tolist(), indices=triangles.ravel().tolist(),
-                                      normals=normals.tolist(), rgbaColor=[*rgb, 1.0], specularColor=[0.1, 0.1, 0.1])
+                                      normals=normals.tolist(), specularColor=[0.1, 0.1, 0.1])
     halves, places, turns = _bowl_boxes()
-    shape = client.createCollisionShapeArray(
+    collision = client.createCollisionShapeArray(
         shapeTypes=[client.GEOM_BOX] * len(halves), halfExtents=halves, collisionFramePositions=places,
         collisionFrameOrientations=turns)
-    body = client.createMultiBody(BOWL_MASS_KG, shape, visual, list(position), list(quaternion),
-                                  **_RIGID)
+    return collision, visual
+
+
+def create_bowl(client: Client, bowl_shapes: tuple[int, int], rgb: tuple[float, float, float], position: np.ndarray,
+                quaternion: np.ndarray) -> int:
+    """Body id of a new bowl, its frame at the middle of its height. bowl_shapes: from `create_bowl_shapes`."""
+    body = client.createMultiBody(BOWL_MASS_KG, *bowl_shapes, list(position), list(quaternion), **_RIGID)
+    client.changeVisualShape(body, -1, rgbaColor=[*rgb, 1.0])
     client.changeDynamics(body, -1, lateralFriction=FRICTION)
     return body
 

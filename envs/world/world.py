@@ -50,6 +50,7 @@ class World:
         floor = c.createCollisionShape(c.GEOM_BOX, halfExtents=[20.0, 20.0, 0.1])  # unseen: ends the fall of what falls
         speck = c.createVisualShape(c.GEOM_SPHERE, radius=1e-4)  # without a visual shape, the collision shape is drawn
         c.createMultiBody(0.0, floor, speck, [0.0, 0.0, -FLOOR_BELOW_M - 0.1])
+        self._bowl_shapes = shapes.create_bowl_shapes(c)
         self._empty_state = c.saveState()
 
     def reset(self) -> None:
@@ -91,7 +92,7 @@ class World:
                    yaw_rad: float = 0.0) -> None:
         """Adds a bowl that stands on the table."""
         position, quaternion = _upright(xy, shapes.BOWL_HEIGHT_M / 2, yaw_rad)
-        body = shapes.create_bowl(self.client, rgb, position, quaternion)
+        body = shapes.create_bowl(self.client, self._bowl_shapes, rgb, position, quaternion)
         width = 2 * shapes.BOWL_OUTER_RADIUS_M
         self._register(name, body, (width, width, shapes.BOWL_HEIGHT_M))
 

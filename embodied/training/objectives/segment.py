@@ -11,4 +11,4 @@ from embodied.models.segmenter import segmenter_loss
 def segment(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     """(loss, metrics) of `segmenter_loss` over the images of a batch."""
     inputs = batch.inputs
-    return segmenter_loss(model(inputs["images"]), {name: inputs[name] for name in ("foreground", "votes")})
+    return segmenter_loss(model(inputs["images"]), {name: inputs[name] for name in ("foreground", "votes", "weights")})

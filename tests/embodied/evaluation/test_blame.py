@@ -41,6 +41,13 @@ def test_the_culprit_of_one_decision(made, culprit):
     assert fault_of(made).culprit == culprit
 
 
+def test_a_bowl_taken_for_the_block_inside_it_is_a_fault_of_sight():
+    rim = Box(BOWL.center, (0.13, 0.13, 0.04))
+    truth = Truth({"red block": Box(BOWL.center, (0.04, 0.04, 0.04)), "blue bowl": rim}, None, (PICK, PLACE))
+    made = Decision(truth, call("pick", rim), FAILED, seen=(rim,))
+    assert (fault_of(made).culprit, fault_of(made).reason) == ("perception", "the red block was not seen")
+
+
 def test_stopping_with_nothing_left_is_right():
     assert fault_of(decision(None, None, wanted=())) is None
 

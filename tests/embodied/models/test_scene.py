@@ -124,12 +124,21 @@ def test_segmenter_learns_a_scene():
     assert losses[-1] < 0.5 * losses[0]
 
 
+def test_each_object_counts_the_same_however_many_pixels_show_it():
+    masks = np.full((40, 40), -1, np.int16)
+    masks[:, :30], masks[:10, 30:38], masks[20, 30:34] = 0, 1, 2
+    weights = targets_from_masks(masks, np.ones((3, 10)))["weights"]
+    assert [float(weights[masks == i].sum()) for i in range(3)] == pytest.approx([1.0, 1.0, 0.1])
+    assert not weights[masks < 0].any()
+
+
 def test_loss_by_hand():
     from embodied.models.segmenter import SegmenterOutput
 
     votes = torch.tensor([0.03, 0.0, 0.0, 0.0]).view(1, 4, 1, 1).repeat(1, 1, 1, 2)
     output = SegmenterOutput(torch.zeros(1, 1, 2), votes)
-    targets = {"foreground": torch.tensor([[[1.0, 0.0]]]), "votes": torch.zeros(1, 4, 1, 2)}
+    targets = {"foreground": torch.tensor([[[1.0, 0.0]]]), "votes": torch.zeros(1, 4, 1, 2),
+               "weights": torch.tensor([[[1.0, 0.0]]])}
     loss, parts = segmenter_loss(output, targets)
     assert parts["foreground_loss"] == pytest.approx(np.log(2))
     assert parts["vote_loss"] == pytest.approx(3 - 0.5)  # smooth L1 of 3 cm on the one foreground pixel

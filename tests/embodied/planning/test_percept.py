@@ -15,10 +15,11 @@ from embodied.planning.percept import (
     held_since,
     last_failure,
     nearest_slot,
+    order_slots,
     supports,
     write_prompt,
 )
-from embodied.prompt import Entity, Image, Prompt, Slot, Text, order_slots
+from embodied.prompt import Entity, Image, Prompt, Slot, Text
 from envs.interface import Box, Outcome, SkillCall
 from tests.embodied.planning.scenes import FULL_HAND_M, observation, slot, transition
 
@@ -72,9 +73,11 @@ def test_instructions_that_no_prompt_can_carry_are_refused(text: str, complaint:
         clean_instruction(text)
 
 
-def test_slots_come_highest_first_then_left_to_right():
-    low_right, low_left, high = slot(0.5, -0.1, 0.041), slot(0.5, 0.1, 0.039), slot(0.7, 0.0, 0.09)
-    assert order_slots([low_right, low_left, high]) == (high, low_left, low_right)
+def test_bowls_come_first_then_blocks_from_the_table_up_each_row_from_the_left():
+    right, left, upper = slot(0.5, -0.1, 0.041), slot(0.5, 0.1, 0.039), slot(0.5, 0.1, 0.08)
+    bowl = replace(slot(), box=Box((0.3, -0.3, 0.03), (0.13, 0.13, 0.05)))
+    inside = slot(0.3, -0.3, 0.03)
+    assert order_slots([upper, inside, right, left, bowl]) == (bowl, left, right, upper, inside)
 
 
 def test_a_percept_keeps_the_largest_slots():
@@ -115,9 +118,10 @@ def block(x: float, z: float, width: float = 0.04) -> Slot:
 
 
 def test_what_rests_on_something_says_so():
-    tower = [block(0.5, 0.1), block(0.505, 0.06), block(0.5, 0.02), block(0.6, 0.02)]
-    assert supports(tower) == [1, 2, None, None]
-    assert "<obj_1> on obj_2 <obj_2> on obj_3 <obj_3><obj_4>." in spelled(write_prompt("go", Percept(tuple(tower))))
+    tower = [block(0.5, 0.02), block(0.6, 0.02), block(0.505, 0.06), block(0.5, 0.1)]
+    assert supports(tower) == [None, None, 0, 2]
+    assert order_slots(reversed(tower)) == tuple(tower)
+    assert "<obj_1><obj_2><obj_3> on obj_1 <obj_4> on obj_3 ." in spelled(write_prompt("go", Percept(tuple(tower))))
 
 
 def test_a_block_inside_a_bowl_rests_on_it_and_not_the_other_way_round():

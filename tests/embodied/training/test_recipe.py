@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -50,6 +51,17 @@ def test_another_recipe_is_refused_in_the_same_folder(run_dir, dataset):
     with pytest.raises(ValueError, match=r"another seed; choose a new run folder"):
         train_all(tiny(dataset, seed=1), run_dir)
     assert train_all(tiny(dataset, threads=None, workers=1), run_dir)
+
+
+def test_a_dataset_of_another_plan_grammar_is_refused(dataset, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(dataset, other)
+    facts = json.loads((other / "dataset.json").read_text())
+    (other / "dataset.json").write_text(json.dumps(facts | {"grammar": "0123456789abcdef"}))
+    said = r"made with another plan grammar: .*got \"0123456789abcdef\".*collect it again"
+    with pytest.raises(ValueError, match=said):
+        train_all(tiny(other), tmp_path / "run")
+    assert not (tmp_path / "run" / "segmenter").exists()
 
 
 @pytest.mark.parametrize("stage", ["segmenter", "planner"])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -52,6 +55,20 @@ def test_a_reset_forgets_what_was_there(world):
     world.step(57)
     world.doze()
     assert np.array_equal(story(), first)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory in use is read from /proc")
+def test_scene_after_scene_takes_no_more_memory(world):
+    def spawn_and_clear(times: int) -> int:
+        for _ in range(times):
+            world.reset()
+            for place in range(4):
+                world.spawn_bowl(f"bowl {place}", rgb=(1, 0, 0), xy=(0.5, 0.15 * place))
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    before = spawn_and_clear(10)
+    grown_b = spawn_and_clear(50) - before
+    assert grown_b < 50 * 4 * 50_000, f"{grown_b / 200:.0f} bytes a bowl; 300,000 when each brings its own shapes"
 
 
 def test_sleepers_wake_when_something_falls_on_them(world):
