@@ -18,7 +18,7 @@ def connect(workers: int) -> None:
     """Nothing. Starts or joins a Ray cluster with a processor for each of `workers`.
 
     Raises ValueError, at once, where there are fewer: Ray would wait for them forever. RuntimeError when the new
-    cluster could be reached from other machines.
+    cluster does not start, or could be reached from other machines.
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
@@ -26,10 +26,22 @@ def connect(workers: int) -> None:
 
     if not ray.is_initialized():
         refuse_shortage(workers, os.cpu_count() or 1)
-        ray.init(address="local", include_dashboard=False, configure_logging=False, log_to_driver=True,
-                 object_store_memory=OBJECT_STORE_BYTES, runtime_env={"env_vars": worker_environment()})
+        _start()
         refuse_open_door(ray.util.get_node_ip_address())
     refuse_shortage(workers, int(ray.cluster_resources().get("CPU", 0)))
+
+
+def _start() -> None:
+    """Nothing. Starts a cluster of this process alone."""
+    import ray
+
+    try:
+        ray.init(address="local", include_dashboard=False, configure_logging=False, log_to_driver=True,
+                 object_store_memory=OBJECT_STORE_BYTES, runtime_env={"env_vars": worker_environment()})
+    except Exception as error:  # a start-up that takes too long is a plain Exception of Ray's
+        disconnect()
+        raise RuntimeError(f"ray: expected a cluster to start on this machine, got: {error}; try again when it is less "
+                           "busy, or use distributed=local") from error
 
 
 def refuse_shortage(workers: int, processors: int) -> None:
