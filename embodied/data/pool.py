@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import multiprocessing
 import os
 import signal
@@ -39,6 +40,10 @@ class Result:
     tries: int = 1
 
 
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""Faults of the machine: the next seed would meet them too, so none is given up for them."""
+
+
 class WorkerStartError(RuntimeError):
     """Workers cannot be built: the message holds the worker's own words."""
 
@@ -48,6 +53,7 @@ def map_seeds(make: Make, kwargs: Mapping[str, Any], seeds: Iterable[int], *, wo
     """A Result for every seed, as they finish. workers=0 runs in this process, without a deadline.
 
     A seed that raises, outlives `deadline_s` or kills its worker is tried `tries` times in all, each on a fresh worker.
+    Raises OSError as soon as an episode meets a full or broken disk: no seed is to blame for it.
     """
     if workers < 0:
         raise ValueError(f"workers: expected 0 or more, got {workers}; 0 runs in this process")
@@ -58,10 +64,9 @@ def map_seeds(make: Make, kwargs: Mapping[str, Any], seeds: Iterable[int], *, wo
 
 def _inline(episode: Episode, seeds: Iterable[int]) -> Iterator[Result]:
     for seed in seeds:
-        try:
-            yield Result(seed, episode(seed))
-        except Exception:
-            yield Result(seed, error=traceback.format_exc(limit=8))
+        kind, content = attempt(episode, seed)
+        refuse_disk_fault(kind, content)
+        yield Result(seed, content) if kind == "value" else Result(seed, error=content)
 
 
 def worker_main(connection: Connection, make: Make, kwargs: Mapping[str, Any]) -> None:
@@ -75,14 +80,24 @@ def worker_main(connection: Connection, make: Make, kwargs: Mapping[str, Any]) -
     connection.send(("ready", None))
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
-            connection.send(_attempt(episode, connection.recv()))
+            connection.send(attempt(episode, connection.recv()))
 
 
-def _attempt(episode: Episode, seed: int) -> tuple[str, Any]:
+def attempt(episode: Episode, seed: int) -> tuple[str, Any]:
+    """("value", what the episode returned), ("error", its traceback) or ("disk", number and text of an OSError)."""
     try:
         return "value", episode(seed)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in DISK_FAULTS:
+            return "disk", (error.errno, f"{error.strerror} ({error.filename})")
         return "error", traceback.format_exc(limit=8)
+
+
+def refuse_disk_fault(kind: str, content: Any) -> None:
+    """Nothing. OSError when that is what an attempt came to."""
+    if kind == "disk":
+        raise OSError(content[0], f"{content[1]}; what was finished is whole on the disk. Make room, then run the same "
+                                  "command again: it goes on from there")
 
 
 class _Worker:
@@ -174,6 +189,7 @@ class _Pool:
         if kind == "value":
             yield Result(task[0], content, tries=task[1])
             return
+        refuse_disk_fault(kind, content)
         worker.end()
         self.workers.remove(worker)
         if task is None:

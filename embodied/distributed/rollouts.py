@@ -7,12 +7,11 @@ An actor that dies or outlives its deadline is killed and replaced; its episode 
 from __future__ import annotations
 
 import time
-import traceback
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-from embodied.data.pool import Make, Result, map_seeds
+from embodied.data.pool import Make, Result, attempt, map_seeds, refuse_disk_fault
 
 Backend = Literal["local", "ray"]
 BACKENDS: tuple[Backend, ...] = ("local", "ray")
@@ -41,10 +40,7 @@ class EpisodeWorker:
         self.episode = make(**kwargs)
 
     def run(self, seed: int) -> tuple[str, Any]:
-        try:
-            return "value", self.episode(seed)
-        except Exception:
-            return "error", traceback.format_exc(limit=8)
+        return attempt(self.episode, seed)
 
 
 class _Actors:
@@ -72,8 +68,8 @@ class _Actors:
     def _give(self) -> None:
         while self.todo and len(self.running) < self.width:
             actor = self.idle.pop() if self.idle else self.kind.remote(*self.arguments)
-            seed, attempt = self.todo.popleft()
-            self.running[actor.run.remote(seed)] = (actor, seed, attempt, time.monotonic() + self.deadline_s)
+            seed, tried = self.todo.popleft()
+            self.running[actor.run.remote(seed)] = (actor, seed, tried, time.monotonic() + self.deadline_s)
 
     def _take(self) -> Iterator[Result]:
         """Results of the calls that ended, died or ran out of time."""
@@ -92,13 +88,14 @@ class _Actors:
             return "died", f"the actor died: {str(error)[:400]}"
 
     def _settle(self, call: Any, kind: str, content: Any) -> Iterator[Result]:
-        actor, seed, attempt, _ = self.running.pop(call)
+        actor, seed, tried, _ = self.running.pop(call)
         if kind == "value":
             self.idle.append(actor)
-            yield Result(seed, content, tries=attempt)
+            yield Result(seed, content, tries=tried)
             return
         self.ray.kill(actor, no_restart=True)
-        if attempt < self.tries:
-            self.todo.append((seed, attempt + 1))
+        refuse_disk_fault(kind, content)
+        if tried < self.tries:
+            self.todo.append((seed, tried + 1))
         else:
-            yield Result(seed, error=content, tries=attempt)
+            yield Result(seed, error=content, tries=tried)

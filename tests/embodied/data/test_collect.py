@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -42,6 +43,35 @@ def test_disturbances_lead_to_failures_and_the_expert_recovers():
     acts = [act for e in episodes for act in e.acts]
     assert any(a.status == "failed" and a.chooser == "disturbance" for a in acts)
     assert np.mean([not e.views[-1].asks[0].calls for e in episodes]) > 0.9
+
+
+def full_disk():
+    """Episodes for which there is no room from the third on."""
+    def episode(seed: int) -> int:
+        if seed >= 2:
+            raise OSError(errno.ENOSPC, "No space left on device", f"{seed}.npz")
+        return seed
+    return episode
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_full_disk_stops_the_work_and_blames_no_seed(workers):
+    seen = []
+    with pytest.raises(OSError, match=r"No space left on device \(2.npz\); .*run the same command again"):
+        for result in map_seeds(full_disk, {}, range(5), workers=workers):
+            seen.append(result.value)
+    assert seen == [0, 1]
+
+
+def test_what_a_full_disk_kept_out_is_collected_when_there_is_room(tmp_path, monkeypatch):
+    def no_room(path, episode):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("embodied.data.collect.write_episode", no_room)
+        with pytest.raises(OSError, match="No space left"):
+            collect(SPEC, tmp_path, episodes=2, workers=0)
+    assert not (tmp_path / "quarantine.jsonl").exists() and collect(SPEC, tmp_path, episodes=2, workers=0).made == 2
 
 
 def test_random_calls_never_name_what_is_held():
