@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 
 QUIET = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_TRAIN_ENABLE_STATE_TRACKING": "0",
-         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "1", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "1", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+         "RAY_TRAIN_ENABLE_PRINT_PATCH": "0", "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+         "RAY_DEDUP_LOGS_SKIP_REGEX": "Failed to query Ray Train Controller actor state"}
 """Defaults that a person's own environment overrides. Set RAY_AUTH_MODE=token where others have accounts here.
 
-The last one is what makes Ray listen on 127.0.0.1 alone, on Linux too: given `_node_ip_address="127.0.0.1"` it looks up
-the machine's outward address and listens there. It is read when Ray is imported."""
+RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER is what makes Ray listen on 127.0.0.1 alone, on Linux too: given
+`_node_ip_address="127.0.0.1"` it looks up the machine's outward address and listens there. It is read when Ray is
+imported. The last three silence what Ray says twice, or every second for want of a dashboard."""
 
 OBJECT_STORE_BYTES = 256 * 2**20
 
