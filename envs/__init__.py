@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gymnasium
 
-from envs.interface import TASK_IDS
+from envs.interface import DOMAINS
 
 MAX_CALLS = 20
 """Skill calls after which an episode is truncated."""
@@ -15,14 +15,16 @@ MAX_PERIODS = 1200
 """Control periods after which a joint-level episode is truncated: one minute."""
 
 
-def _register(id: str, task: str | None) -> None:
+def _register(id: str, domain: str, task: str | None) -> None:
     levels = ((id, "envs.skill_env:SkillEnv", MAX_CALLS),
               (id.replace("-v0", "Joint-v0"), "envs.joint_env:JointEnv", MAX_PERIODS))
     for full_id, entry_point, limit in levels:
         if full_id not in gymnasium.registry:
-            gymnasium.register(full_id, entry_point=entry_point, max_episode_steps=limit, kwargs={"task": task})
+            gymnasium.register(full_id, entry_point=entry_point, max_episode_steps=limit,
+                               kwargs={"domain": domain, "task": task})
 
 
-for _task, _id in TASK_IDS.items():
-    _register(_id, _task)
-_register("embodied/Tabletop-v0", None)
+for _domain, _ids in DOMAINS.items():
+    for _task, _id in _ids.items():
+        _register(_id, _domain, _task)
+    _register(f"embodied/{_domain.capitalize()}-v0", _domain, None)

@@ -21,6 +21,10 @@ TASK_IDS = {
 }
 """Task name -> gymnasium id of its skill-level environment (the joint-level one is ``embodied/PutInBowlJoint-v0``)."""
 
+DOMAINS = {"tabletop": TASK_IDS}
+"""Domain -> its task names and their ids. A domain is the file of its name in `envs/domains`; the id of all its tasks
+in turn is ``embodied/Tabletop-v0``."""
+
 SEED_RANGES = {"train": range(0, 1_000_000), "validation": range(1_000_000, 2_000_000),
                "test": range(2_000_000, 3_000_000)}
 """Disjoint seeds of each split: the one place where they are declared."""

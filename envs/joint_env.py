@@ -1,48 +1,60 @@
-"""The table as gymnasium environments: what both levels share, and the level whose action is joint targets."""
+"""A domain as gymnasium environments: what both levels share, and the level whose action is joint targets."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
 import numpy as np
 
+from envs.domains import domain as domain_of
+from envs.domains.domain import Task
 from envs.interface import Observation
-from envs.robots.panda import Panda
 from envs.sensors import cameras
 from envs.sensors.body_sense import observation
-from envs.spaces import ENTITY_NAMES, MAX_INSTRUCTION_CHARACTERS, observation_space
-from envs.tasks import TASKS, Scene, Task, make_task
-from envs.world import World
+from envs.spaces import MAX_INSTRUCTION_CHARACTERS, observation_space
+from envs.world.world import WorldState
 
 _OPTIONS = ("instruction", "require")
 _IMAGE_SIZES_PX = (16, 1024)  # far beyond, TinyRenderer takes the whole process down
 
 
-class TabletopEnv(gymnasium.Env):
-    """A robot, a table, one scene of a task a reset. Levels add what an action is."""
+@dataclass(frozen=True)
+class Snapshot:
+    """A moment of an episode."""
+
+    world: WorldState
+    remembered: Mapping[str, Any]
+
+
+class WorldEnv(gymnasium.Env):
+    """A robot in the world of a domain, one scene of a task a reset. Levels add what an action is."""
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 20}  # noqa: RUF012  gymnasium's own convention
     renderer = "tiny"
     """Which renderer makes the observations: pixels of two renderers differ, so datasets record it."""
 
-    def __init__(self, task: str | None = None, *, image_size: int = 192, render_mode: str | None = None,
-                 privileged: bool = False, render_size: tuple[int, int] = (480, 640), min_objects: int = 3,
-                 max_objects: int = 8, has_images: bool = True) -> None:
-        """task: one of `envs.tasks.TASKS`, or None for one drawn at each reset."""
+    def __init__(self, domain: str = "tabletop", task: str | None = None, *, image_size: int = 192,
+                 render_mode: str | None = None, privileged: bool = False, render_size: tuple[int, int] = (480, 640),
+                 min_objects: int = 3, max_objects: int = 8, has_images: bool = True) -> None:
+        """domain: a name of `envs.interface.DOMAINS`. task: one of its tasks, or None for one drawn at each reset."""
         _check(image_size, render_mode, render_size)
         self.render_mode = render_mode
-        self._tasks = [make_task(name) for name in (TASKS if task is None else (task,))]
+        self.domain = domain_of(domain)
+        self._tasks = _tasks_of(self.domain.tasks, task)
         self._counts = {"min_objects": min_objects, "max_objects": max_objects}
         self._image_size, self._render_size = image_size, tuple(render_size)
         self._is_privileged = privileged
-        self._cameras = cameras.calibrations(image_size) if has_images else {}
-        self.observation_space = observation_space(tuple(self._cameras), image_size, privileged)
-        self.world = World()
-        self.robot = Panda(self.world)
-        self.scene: Scene | None = None
+        self.world = self.domain.make_world()
+        self.robot = self.domain.make_robot(self.world)
+        self._has_images = has_images
+        names = tuple(self.domain.views(self.robot)) if has_images else ()
+        self.observation_space = observation_space(names, image_size, len(self.robot.joint_pos),
+                                                   self.domain.entity_names if privileged else ())
+        self.scene: Any = None
         self.instruction = ""
         self._task: Task = self._tasks[0]
         self._progress = 0.0
@@ -70,11 +82,13 @@ class TabletopEnv(gymnasium.Env):
 
     def _observe(self) -> dict[str, Any]:
         """The Dict observation, and its typed view in `self.seen`."""
-        self.pictures = cameras.look(self.world, self._image_size) if self._cameras else {}
-        self.seen = observation(self.robot, self.pictures, self._cameras, self.world.time_s)
+        views = self.domain.views(self.robot) if self._has_images else {}
+        self.pictures = cameras.look(self.world, views, self._image_size)
+        calibrations = cameras.calibrations(views, self._image_size)
+        self.seen = observation(self.robot, self.pictures, calibrations, self.world.time_s)
         seen = _as_dict(self.seen, self.instruction)
         if self._is_privileged:
-            seen["entities"] = {name: self._pose(name) for name in ENTITY_NAMES}
+            seen["entities"] = {name: self._pose(name) for name in self.domain.entity_names}
         return seen
 
     def _pose(self, name: str) -> np.ndarray:
@@ -97,32 +111,66 @@ class TabletopEnv(gymnasium.Env):
         return self._progress - before
 
     def render(self) -> np.ndarray | None:
-        """uint8[H, W, 3]: what a person beside the table sees; None without a render mode."""
-        return cameras.onlook(self.world, self._render_size) if self.render_mode == "rgb_array" else None
+        """uint8[H, W, 3]: what a person beside the robot sees; None without a render mode."""
+        return self._onlook(self._render_size) if self.render_mode == "rgb_array" else None
+
+    def _onlook(self, size_px: tuple[int, int]) -> np.ndarray:
+        """uint8[H, W, 3], shadows included."""
+        return self.world.picture(self.domain.onlooker, *size_px).rgb
+
+    def snapshot(self) -> Snapshot:
+        """The present moment of the episode, to fork it from; valid until the next reset. Wrappers keep their own."""
+        return Snapshot(self.world.snapshot(), self._remembered())
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Goes back to a snapshot of this environment and scene: what follows is bit-identical to what followed it."""
+        self.world.restore(snapshot.world)
+        self._remember(snapshot.remembered)
+
+    def _remembered(self) -> dict[str, Any]:
+        """What the episode keeps beside robot and world; levels add theirs."""
+        return {"setpoint": self.robot.setpoint.copy(), "progress": self._progress, "seen": self.seen,
+                "pictures": self.pictures, "rng": self.np_random.bit_generator.state}
+
+    def _remember(self, kept: Mapping[str, Any]) -> None:
+        self.robot.setpoint = kept["setpoint"].copy()
+        self._progress, self.seen, self.pictures = kept["progress"], kept["seen"], kept["pictures"]
+        self.np_random.bit_generator.state = kept["rng"]
 
     def close(self) -> None:
         self.world.close()
 
 
-class JointEnv(TabletopEnv):
-    """action: float32[9] joint targets (seven angles rad, two finger openings m), one control period each (20 Hz).
+class JointEnv(WorldEnv):
+    """action: float32[J] joint targets (angles rad, finger openings m), one control period each.
 
     Targets beyond position or velocity limits are cut to them. One that is not finite moves nothing and is reported.
     """
 
-    def __init__(self, task: str | None = None, **kwargs: Any) -> None:
-        super().__init__(task, **kwargs)
+    def __init__(self, domain: str = "tabletop", task: str | None = None, **kwargs: Any) -> None:
+        super().__init__(domain, task, **kwargs)
         low, high = self.robot.limits()
         self.action_space = gymnasium.spaces.Box(low.astype(np.float32), high.astype(np.float32), dtype=np.float32)
 
     def step(self, action: np.ndarray) -> tuple[dict, float, bool, bool, dict]:
         target = np.asarray(action, dtype=np.float64)
-        is_sound = target.shape == (9,) and bool(np.isfinite(target).all())
+        is_sound = target.shape == self.action_space.shape and bool(np.isfinite(target).all())
         self.robot.follow(target if is_sound else self.robot.setpoint)
         reward = self._reward()
         outcome = {"status": "done" if is_sound else "refused", "duration_s": 1.0 / self.robot.config.control_hz,
-                   "reason": "" if is_sound else "the joint target is not 9 finite numbers"}
+                   "reason": "" if is_sound else f"the joint target is not {self.action_space.shape[0]} finite numbers"}
         return self._observe(), reward, self.is_success, False, {**self._info(), "outcome": outcome}
+
+
+def _tasks_of(tasks: Mapping[str, Task], name: str | None) -> list[Task]:
+    """All tasks of a domain, or the named one. Raises ValueError for an unknown name."""
+    if name is None:
+        return list(tasks.values())
+    if name not in tasks:
+        near = difflib.get_close_matches(name, tasks, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"task: expected one of {list(tasks)}, got {name!r}{hint}")
+    return [tasks[name]]
 
 
 def _as_dict(seen: Observation, instruction: str) -> dict[str, Any]:

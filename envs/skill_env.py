@@ -1,60 +1,67 @@
-"""The table as a gymnasium environment whose action is one skill call."""
+"""A domain as a gymnasium environment whose action is one skill call."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
 import numpy as np
 
-from envs.experts import remaining_calls, sample_asks
 from envs.interface import Box, Outcome, Referent, SkillCall
-from envs.joint_env import TabletopEnv
-from envs.sensors import cameras
+from envs.joint_env import WorldEnv
 from envs.sensors.labels import masks
 from envs.skills.measure import box_at
 from envs.skills.perform import perform
-from envs.skills.signatures import SIGNATURES
 from envs.skills.situation import Hand, Situation
+from envs.spaces import AnyText
 
-SKILLS = tuple(SIGNATURES)
-CAMERAS = tuple(cameras.VIEWS)
 _SETTLE_S = 0.6
 
 
-def encode_call(call: SkillCall) -> dict[str, Any]:
-    """The action of a call. A box goes before a pixel; words mean nothing to a skill. Raises ValueError."""
-    if call.skill not in SIGNATURES:
-        raise ValueError(f"expected a skill of {list(SKILLS)}, got {call.skill!r}")
-    action = {"skill": np.int64(SKILLS.index(call.skill)), "box": np.zeros(7, np.float32), "camera": np.int64(0),
-              "pixel": np.zeros(2, np.int32)}
-    referent = next((a for a in call.arguments if isinstance(a, Referent)), None)
-    if referent is not None and referent.box is not None:
-        action["box"] = referent.box.as_vector()
-    elif referent is not None and referent.pixel is not None:
-        action["camera"] = np.int64(CAMERAS.index(referent.camera or CAMERAS[0]))
-        action["pixel"] = np.array(referent.pixel, np.int32)
-    return action
-
-
-class SkillEnv(TabletopEnv):
+class SkillEnv(WorldEnv):
     """action: {"skill", "box", "camera", "pixel"}. A box that is not all zeros says where the referent was measured;
-    else the pixel of that camera is lifted through the last depth image. Whatever comes is answered by an Outcome."""
+    else the pixel of that camera is lifted through the last depth image. Where skills of the domain take text, "text"
+    holds it. Whatever comes is answered by an Outcome."""
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012  one frame a call
 
-    def __init__(self, task: str | None = None, *, labels: int = 0, **kwargs: Any) -> None:
+    def __init__(self, domain: str = "tabletop", task: str | None = None, *, labels: int = 0, **kwargs: Any) -> None:
         """labels: how many asks info["labels"] answers; 0 for none. PRIVILEGED: for training and judging."""
-        super().__init__(task, has_images=True, **kwargs)
+        super().__init__(domain, task, has_images=True, **kwargs)
         self._label_count = labels
-        self.action_space = gymnasium.spaces.Dict({
-            "skill": gymnasium.spaces.Discrete(len(SKILLS)), "box": gymnasium.spaces.Box(-1.0, 1.0, (7,), np.float32),
-            "camera": gymnasium.spaces.Discrete(len(CAMERAS)),
-            "pixel": gymnasium.spaces.MultiDiscrete([self._image_size] * 2)})
+        self._skills = tuple(self.domain.signatures)
+        self._camera_names = tuple(self.domain.views(self.robot))
+        self.action_space = gymnasium.spaces.Dict(self._action_parts())
         self.hand = Hand()
         self._watcher: Callable[[np.ndarray], None] | None = None
         self._watch_periods, self._watch_size, self._period = 1, (480, 640), 0
+
+    def _action_parts(self) -> dict[str, gymnasium.Space]:
+        parts = {"skill": gymnasium.spaces.Discrete(len(self._skills)),
+                 "box": gymnasium.spaces.Box(-1.0, 1.0, (7,), np.float32),
+                 "camera": gymnasium.spaces.Discrete(len(self._camera_names)),
+                 "pixel": gymnasium.spaces.MultiDiscrete([self._image_size] * 2)}
+        kinds = {p.kind for s in self.domain.signatures.values() for p in s.parameters}
+        return {**parts, "text": AnyText()} if "text" in kinds else parts
+
+    def encode(self, call: SkillCall) -> dict[str, Any]:
+        """The action of a call. A box goes before a pixel; words mean nothing to a skill that takes an object. Raises
+        ValueError for a skill that the domain has not."""
+        if call.skill not in self._skills:
+            raise ValueError(f"expected a skill of {list(self._skills)}, got {call.skill!r}")
+        action = {"skill": np.int64(self._skills.index(call.skill)), "box": np.zeros(7, np.float32),
+                  "camera": np.int64(0), "pixel": np.zeros(2, np.int32)}
+        if "text" in self.action_space.spaces:
+            action["text"] = next((a for a in call.arguments if isinstance(a, str)), "")
+        referent = next((a for a in call.arguments if isinstance(a, Referent)), None)
+        if referent is not None and referent.box is not None:
+            action["box"] = referent.box.as_vector()
+        elif referent is not None and referent.pixel is not None:
+            action["camera"] = np.int64(self._camera_names.index(referent.camera or self._camera_names[0]))
+            action["pixel"] = np.array(referent.pixel, np.int32)
+        return action
 
     def _begin(self) -> None:
         self.hand = Hand()
@@ -73,23 +80,37 @@ class SkillEnv(TabletopEnv):
     def _do(self, action: Mapping[str, Any]) -> Outcome:
         """How the action went; refused before anything moves if it makes no sense."""
         try:
-            skill = SKILLS[_whole(action["skill"])]
-            vector = np.asarray(action["box"], dtype=np.float64).reshape(7)
-            camera = CAMERAS[_whole(action["camera"])]
-            column, row = (_whole(v) for v in np.asarray(action["pixel"]).reshape(2))
+            skill = self._skills[_whole(action["skill"])]
+            argument = self._argument(self._kind(skill), action)
         except (KeyError, IndexError, TypeError, ValueError, OverflowError):
             return Outcome("refused", "the action is malformed", 0.0)
-        box: Box | str | None = None
-        if SIGNATURES[skill].parameters:
-            box = Box.from_vector(vector) if vector.any() else box_at(self.seen, camera, (column, row))
-        if isinstance(box, str):
-            return Outcome("refused", box, 0.0)
-        return perform(skill, Situation(self.robot, self.seen, self.hand), box, on_period=self._show)
+        if isinstance(argument, Complaint):
+            return Outcome("refused", argument.reason, 0.0)
+        return perform(skill, Situation(self.robot, self.seen, self.hand), argument, on_period=self._show)
+
+    def _kind(self, skill: str) -> str | None:
+        """Kind of a skill's parameter, None without one."""
+        parameters = self.domain.signatures[skill].parameters
+        return parameters[0].kind if parameters else None
+
+    def _argument(self, kind: str | None, action: Mapping[str, Any]) -> Box | str | Complaint | None:
+        """What the skill acts on. Raises an error of Python's for a malformed action."""
+        vector = np.asarray(action["box"], dtype=np.float64).reshape(7)
+        camera = self._camera_names[_whole(action["camera"])]
+        column, row = (_whole(v) for v in np.asarray(action["pixel"]).reshape(2))
+        if kind == "text":
+            return str(action["text"])
+        if kind is None:
+            return None
+        if vector.any():
+            return Box.from_vector(vector)
+        found = box_at(self.seen, camera, (column, row))
+        return Complaint(found) if isinstance(found, str) else found
 
     def _show(self) -> None:
         """A frame to the watcher, when one is due."""
         if self._watcher is not None and self._period % self._watch_periods == 0:
-            self._watcher(cameras.onlook(self.world, self._watch_size))
+            self._watcher(self._onlook(self._watch_size))
         self._period += 1
 
     def watch(self, callback: Callable[[np.ndarray], None] | None, fps: float = 10,
@@ -98,9 +119,12 @@ class SkillEnv(TabletopEnv):
         self._watcher, self._watch_size = callback, tuple(size)
         self._watch_periods, self._period = max(1, round(self.robot.config.control_hz / fps)), 0
 
-    def encode(self, call: SkillCall) -> dict[str, Any]:
-        """The action of a call."""
-        return encode_call(call)
+    def _remembered(self) -> dict[str, Any]:
+        return {**super()._remembered(), "held": self.hand.held, "asks_rng": self._asks_rng.bit_generator.state}
+
+    def _remember(self, kept: Mapping[str, Any]) -> None:
+        super()._remember(kept)
+        self.hand.held, self._asks_rng.bit_generator.state = kept["held"], kept["asks_rng"]
 
     def _info(self) -> dict[str, Any]:
         info = super()._info()
@@ -111,7 +135,8 @@ class SkillEnv(TabletopEnv):
         held, names = self.held_name, self.world.names()
         return {"masks": masks(self.pictures, self.world, held), "names": names,
                 "poses": np.stack([self._pose(name) for name in names]), "held": held,
-                "asks": sample_asks(self.world, self.scene, self._asks_rng, self._label_count, held, self.instruction)}
+                "asks": self.domain.sample_asks(self.world, self.scene, self._asks_rng, self._label_count, held,
+                                                self.instruction)}
 
     @property
     def held_name(self) -> str | None:
@@ -120,17 +145,30 @@ class SkillEnv(TabletopEnv):
 
     def expert_plan(self) -> list[SkillCall]:
         """The calls that are left to do, with true boxes. ORACLE."""
-        calls = remaining_calls(self.world, self.scene, self.held_name)
-        return [SkillCall(skill, (Referent(name, box=self.world.box(name)),)) for skill, name in calls]
+        calls = self.domain.remaining_calls(self.world, self.scene, self.held_name)
+        return [SkillCall(skill, self._expert_arguments(skill, argument)) for skill, argument in calls]
+
+    def _expert_arguments(self, skill: str, argument: str) -> tuple[Referent | str, ...]:
+        kind = self._kind(skill)
+        if kind is None:
+            return ()
+        return (argument,) if kind == "text" else (Referent(argument, box=self.world.box(argument)),)
 
     def blame_view(self) -> dict[str, Any]:
         """What a judge compares a decision with. PRIVILEGED."""
         held = self.held_name
         rng = np.random.default_rng(0)  # the first ask is the scene's own and draws nothing
-        ask = sample_asks(self.world, self.scene, rng, 1, held, self.instruction)[0]
+        ask = self.domain.sample_asks(self.world, self.scene, rng, 1, held, self.instruction)[0]
         names = self.world.names()
         return {"names": names, "boxes": {name: self.world.box(name) for name in names}, "held": held,
                 "wanted": ask["calls"], "any_order": ask["any_order"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """Why an action has no argument to act on, as a clause."""
+
+    reason: str
 
 
 def _whole(value: Any) -> int:

@@ -10,10 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector.utils.shared_memory import read_from_shared_memory, write_to_shared_memory
 
-from envs.tasks.scene import COLORS, KINDS
-
 MAX_INSTRUCTION_CHARACTERS = 20_000
-ENTITY_NAMES = tuple(f"{color} {kind}" for kind in KINDS for color in COLORS)
 _FAR_M = 10.0
 
 
@@ -59,19 +56,23 @@ def _write(space: AnyText, index: int, values: str, shared_memory: Any) -> None:
     memory[index, len(codes):][:1] = 0
 
 
-def observation_space(camera_names: tuple[str, ...], image_size: int, is_privileged: bool) -> spaces.Dict:
-    """The Dict space that `Observation.from_dict` reads; without camera names, proprioception and instruction only."""
+def observation_space(camera_names: tuple[str, ...], image_size: int, joints: int,
+                      entity_names: tuple[str, ...] = ()) -> spaces.Dict:
+    """The Dict space that `Observation.from_dict` reads; without camera names, proprioception and instruction only.
+
+    joints: how many the robot has. entity_names: of the privileged sensor; none leaves it out.
+    """
     shape = (image_size, image_size)
     calibration = spaces.Dict({"intrinsics": _box(0.0, 1e5, (3, 3)), "pose": _box(-_FAR_M, _FAR_M, (4, 4))})
     parts: dict[str, spaces.Space] = {
-        "joint_pos": _box(-4.0, 4.0, (9,)), "tool_pose": _box(-2.0, 2.0, (7,)),
+        "joint_pos": _box(-_FAR_M, _FAR_M, (joints,)), "tool_pose": _box(-_FAR_M, _FAR_M, (7,)),
         "gripper_width_m": _box(-0.01, 0.1, (1,)), "time_s": _box(0.0, 1e6, (1,)), "instruction": AnyText()}
     if camera_names:
         parts["rgb"] = spaces.Dict({name: spaces.Box(0, 255, (*shape, 3), np.uint8) for name in camera_names})
         parts["depth"] = spaces.Dict({name: _box(0.0, _FAR_M, shape, np.float32) for name in camera_names})
         parts["cameras"] = spaces.Dict({name: calibration for name in camera_names})
-    if is_privileged:
-        parts["entities"] = spaces.Dict({n: _box(-1e3, 1e3, (10,), np.float32) for n in ENTITY_NAMES})
+    if entity_names:
+        parts["entities"] = spaces.Dict({n: _box(-1e3, 1e3, (10,), np.float32) for n in entity_names})
     return spaces.Dict(parts)
 
 

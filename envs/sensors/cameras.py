@@ -1,7 +1,8 @@
-"""The two calibrated RGB-D cameras that look at the table, and the onlooker's view for people."""
+"""Calibrated RGB-D cameras; the two that look at the table, and the onlooker's view of it for people."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -40,16 +41,11 @@ def calibration(view: View, height_px: int, width_px: int) -> Camera:
     return Camera(intrinsics, pose)
 
 
-def calibrations(size_px: int) -> dict[str, Camera]:
+def calibrations(views: Mapping[str, View], size_px: int) -> dict[str, Camera]:
     """Camera name -> calibration, for square images."""
-    return {name: calibration(view, size_px, size_px) for name, view in VIEWS.items()}
+    return {name: calibration(view, size_px, size_px) for name, view in views.items()}
 
 
-def look(world: World, size_px: int) -> dict[str, Picture]:
+def look(world: World, views: Mapping[str, View], size_px: int) -> dict[str, Picture]:
     """Camera name -> what it sees now."""
-    return {name: world.picture(view, size_px, size_px) for name, view in VIEWS.items()}
-
-
-def onlook(world: World, size_px: tuple[int, int]) -> np.ndarray:
-    """uint8[H, W, 3]: the scene as a person beside the table sees it, shadows included."""
-    return world.picture(ONLOOKER, *size_px).rgb
+    return {name: world.picture(view, size_px, size_px) for name, view in views.items()}

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import MappingProxyType
+from functools import cache
+from importlib import import_module
+from typing import Any
 
-from envs.interface import Box, Outcome
+from envs.interface import Outcome
 from envs.robots.panda import Panda, UnreachableError
-from envs.skills.go_home import go_home
-from envs.skills.pick import pick
-from envs.skills.place_in import place_in
-from envs.skills.place_on import place_on
-from envs.skills.put_down_beside import put_down_beside
-from envs.skills.signatures import SIGNATURES
 from envs.skills.situation import Motion, Situation, Skill, ended
-
-CONTROLLERS: MappingProxyType[str, Skill] = MappingProxyType({
-    "pick": pick, "place_in": place_in, "place_on": place_on, "put_down_beside": put_down_beside, "home": go_home})
-assert list(CONTROLLERS) == list(SIGNATURES), (list(CONTROLLERS), list(SIGNATURES))
 
 TIMEOUT_S = 12.0
 """Simulated; the longest sound motion takes about 6 s."""
 
 
-def perform(skill: str, situation: Situation, box: Box | None, timeout_s: float = TIMEOUT_S,
+@cache
+def controller(skill: str) -> Skill:
+    """The function of a declared skill: it stands in the file of its name."""
+    return getattr(import_module(f"envs.skills.{skill}"), skill)
+
+
+def perform(skill: str, situation: Situation, argument: Any, timeout_s: float = TIMEOUT_S,
             on_period: Callable[[], None] = lambda: None) -> Outcome:
-    """How the skill went. on_period is called after each control period, for films."""
+    """How the skill went. argument: the Box or text of its parameter, None without one. on_period is called after each
+    control period, for films."""
     robot = situation.robot
-    motion, periods = CONTROLLERS[skill](situation, box), 0
+    motion, periods = controller(skill)(situation, argument), 0
     outcome = None
     while outcome is None:
         outcome = _advance(motion, robot)

@@ -1,16 +1,19 @@
 """Every skill, declared once: the grammar, the decoding mask, the prompt and the action space are made from this table.
 
-Imports nothing of the project.
+A skill is a declaration here and a function of its name in a file of its name, `envs/skills/<name>.py`. Imports nothing
+of the project.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-ParameterKind = Literal["object"]
-"""What a parameter may be: "object" is anything in sight that the plan refers to."""
+ParameterKind = Literal["object", "text"]
+"""What a parameter may be: "object" is anything in sight that the plan refers to, "text" is words for a low-level
+policy that understands them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,17 @@ class Signature:
 
 _OBJECT, _CONTAINER, _BASE, _NEIGHBOUR = (Parameter(n, "object") for n in ("object", "container", "base", "neighbour"))
 
-SIGNATURES = MappingProxyType({s.name: s for s in (
+def _table(*signatures: Signature) -> Mapping[str, Signature]:
+    return MappingProxyType({s.name: s for s in signatures})
+
+
+SIGNATURES = _table(
     Signature("pick", (_OBJECT,), "grasp the object from above and lift it"),
     Signature("place_in", (_CONTAINER,), "let go of the held object inside the container"),
     Signature("place_on", (_BASE,), "set the held object down on top of the base"),
     Signature("put_down_beside", (_NEIGHBOUR,),
               "set the held object down on a free place of the table near the neighbour"),
     Signature("home", (), "move the arm out of the cameras' view"),
-)})
-"""Skill name -> signature, in the order of the skill-level action space."""
+)
+"""Skill name -> signature, in the order of the skill-level action space: what an arm at a table can do. A domain with
+other skills has a table of its own beside this one; a change of a table makes datasets and weights of it unusable."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -60,7 +60,8 @@ class Situation:
         return float(np.clip(self.surface.top_m + below_tool_m + _TRAVEL_CLEARANCE_M, 0.13, 0.45))
 
 
-Skill = Callable[[Situation, Box | None], Motion]
+Skill = Callable[[Situation, Any], Motion]
+"""The argument is the Box that an "object" parameter was measured as, the words of a "text" one, or None."""
 
 
 def ended(status: str, reason: str) -> Outcome:

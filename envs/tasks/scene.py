@@ -19,6 +19,8 @@ COLORS = MappingProxyType({
 """Color word -> RGB in [0, 1]: the one table of colors, at least 0.35 apart from each other."""
 
 KINDS = ("block", "bowl")
+ENTITY_NAMES = tuple(f"{color} {kind}" for kind in KINDS for color in COLORS)
+"""Every name that a thing on the table can have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,15 @@ _DRIFT_M, _DRIFT_RAD = 0.0006, 0.02
 
 Frame = tuple[Sequence[float], Sequence[float]]
 """Position m and quaternion."""
+
+
+class ArticulationState(NamedTuple):
+    """A moment of a robot: joints (rad or m, and a second), what the motors pull to, what is gripped."""
+
+    positions: tuple[float, ...]
+    velocities: tuple[float, ...]
+    driven: tuple[np.ndarray, Sequence[float], float] | None
+    grip: tuple[int, Frame] | None
 
 
 class Articulation:
@@ -35,6 +45,7 @@ class Articulation:
         self._joints = [table[name] for name in joints]
         self._start = np.array(start, dtype=np.float64)
         self._grip: tuple[int, Frame] | None = None  # body, and where it shall stay in the hand
+        self._driven: tuple[np.ndarray, Sequence[float], float] | None = None  # what `drive` was last told
         self.rewind()
 
     def rewind(self) -> None:
@@ -73,6 +84,18 @@ class Articulation:
         c.resetBasePositionAndOrientation(body, *c.multiplyTransforms(*hand, (x, now[0][1], z), turn))
         c.resetBaseVelocity(body, *velocity)
 
+    def snapshot(self) -> ArticulationState:
+        """The present moment of the robot alone."""
+        return ArticulationState(tuple(self.positions()), tuple(self.velocities()), self._driven, self._grip)
+
+    def restore(self, state: ArticulationState, gripped: int | None) -> None:
+        """Goes back to a snapshot. gripped: the body that was gripped then, by its present id."""
+        for joint, position, velocity in zip(self._joints, state.positions, state.velocities, strict=True):
+            self._client.resetJointState(self.body, joint, float(position), float(velocity))
+        self._grip = None if state.grip is None or gripped is None else (gripped, state.grip[1])
+        if state.driven is not None:
+            self.drive(*state.driven)
+
     def ungrip(self) -> None:
         """Ends what `grip` began; harmless when nothing is gripped."""
         self._grip = None
@@ -90,6 +113,7 @@ class Articulation:
 
     def drive(self, targets: np.ndarray, forces: Sequence[float], gain: float) -> None:
         """Sets where the motors pull to. targets: float64[J]; forces: most N or Nm each motor may use."""
+        self._driven = targets, forces, gain
         count = len(self._joints)
         self._client.setJointMotorControlArray(
             self.body, self._joints, self._client.POSITION_CONTROL, targetPositions=targets.tolist(), forces=forces,

@@ -30,7 +30,7 @@ class View:
 class Picture:
     rgb: np.ndarray  # uint8[H, W, 3]
     depth: np.ndarray  # float32[H, W], metres along the optical axis, 0 = no return
-    bodies: np.ndarray  # int32[H, W], body id, NO_BODY = background
+    bodies: np.ndarray  # int32[H, W], body id, NO_BODY = background; ids end with the scene, and with `World.restore`
 
 
 def take(client: Client, view: View, height_px: int, width_px: int) -> Picture:

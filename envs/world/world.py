@@ -3,36 +3,63 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from envs.interface import Box
 from envs.world import shapes
-from envs.world.articulation import TOUCH_M, Articulation
+from envs.world.articulation import TOUCH_M, Articulation, ArticulationState
 from envs.world.client import Client
 from envs.world.images import Picture, View, take
-
-TABLE_SIZE_M = (1.3, 1.5, 0.05)
-TABLE_CENTER_M = (0.35, 0.0, -0.025)
-FLOOR_BELOW_M = 0.75
-"""From the table top down to the floor."""
-TABLE_RGB = (0.62, 0.53, 0.44)
+from envs.world.table import table
 
 _REST_SPEED_M_S = 0.004
 _LEFT_PERIODS = 3  # untouched for so long and slow: it was let go and has come to rest
 _REST_STEPS = 12  # this many slow steps in a row count as rest: a thing at the top of its bounce is slow for one only
 
 
-class World:
-    """Bodies by name on a table whose top is z = 0. Not safe to share between threads."""
+Scenery = Callable[[Client], int]
+"""Builds what never moves in a new client, and returns the body id of what things stand on, named "table"."""
 
-    def __init__(self, physics_hz: int = 240) -> None:
+
+Maker = Callable[[Client, np.ndarray, np.ndarray], int]
+"""(client, position m, quaternion): id of a new body there."""
+
+
+class BodyState(NamedTuple):
+    """A moment of one body."""
+
+    name: str
+    pose: tuple[tuple[float, ...], tuple[float, ...]]  # position m, quaternion
+    velocity: tuple[tuple[float, ...], tuple[float, ...]]  # m/s, rad/s
+    activation: int  # Bullet's
+
+
+@dataclass(frozen=True, slots=True)
+class WorldState:
+    """What `World.restore` goes back to."""
+
+    bodies: tuple[BodyState, ...]
+    awake: tuple[tuple[str, int], ...]
+    steps: int
+    robot: ArticulationState | None
+    gripped: str | None
+
+
+class World:
+    """Bodies by name on a ground whose top is z = 0. Not safe to share between threads."""
+
+    def __init__(self, physics_hz: int = 240, scenery: Scenery = table) -> None:
         self.physics_hz = physics_hz
+        self._scenery = scenery
         self.steps = 0
         self.client = Client()
         self._bodies: dict[str, int] = {}
         self._sizes: dict[str, np.ndarray] = {}
+        self._makers: dict[str, Maker] = {}
         self._awake: dict[str, int] = {}  # what must not sleep -> control periods since the robot touched it
         self._robot: Articulation | None = None
         self._build()
@@ -42,14 +69,7 @@ class World:
         c.setTimeStep(1.0 / self.physics_hz)
         c.setPhysicsEngineParameter(deterministicOverlappingPairs=1, solverResidualThreshold=1e-5)
         c.setGravity(0.0, 0.0, -9.81)
-        half = [v / 2 for v in TABLE_SIZE_M]
-        shape = c.createCollisionShape(c.GEOM_BOX, halfExtents=half)
-        visual = c.createVisualShape(c.GEOM_BOX, halfExtents=half, rgbaColor=[*TABLE_RGB, 1.0], specularColor=[0.0] * 3)
-        self._table = c.createMultiBody(0.0, shape, visual, list(TABLE_CENTER_M))
-        c.changeDynamics(self._table, -1, lateralFriction=shapes.FRICTION)
-        floor = c.createCollisionShape(c.GEOM_BOX, halfExtents=[20.0, 20.0, 0.1])  # unseen: ends the fall of what falls
-        speck = c.createVisualShape(c.GEOM_SPHERE, radius=1e-4)  # without a visual shape, the collision shape is drawn
-        c.createMultiBody(0.0, floor, speck, [0.0, 0.0, -FLOOR_BELOW_M - 0.1])
+        self._table = self._scenery(c)
         self._bowl_shapes = shapes.create_bowl_shapes(c)
         self._empty_state = c.saveState()
 
@@ -61,6 +81,7 @@ class World:
             self.client.removeBody(body)
         self._bodies.clear()
         self._sizes.clear()
+        self._makers.clear()
         self._awake.clear()
         self.client.restoreState(self._empty_state)
         self.steps = 0
@@ -85,23 +106,25 @@ class World:
                     bottom_z_m: float = 0.0, yaw_rad: float = 0.0) -> None:
         """Adds a cube whose lower face is at bottom_z_m."""
         position, quaternion = _upright(xy, bottom_z_m + side_m / 2, yaw_rad)
-        body = shapes.create_block(self.client, side_m, rgb, position, quaternion)
-        self._register(name, body, (side_m, side_m, side_m))
+        self.spawn(name, lambda client, *pose: shapes.create_block(client, side_m, rgb, *pose), size=(side_m,) * 3,
+                   position=position, quaternion=quaternion)
 
     def spawn_bowl(self, name: str, *, rgb: tuple[float, float, float], xy: tuple[float, float],
                    yaw_rad: float = 0.0) -> None:
         """Adds a bowl that stands on the table."""
         position, quaternion = _upright(xy, shapes.BOWL_HEIGHT_M / 2, yaw_rad)
-        body = shapes.create_bowl(self.client, self._bowl_shapes, rgb, position, quaternion)
         width = 2 * shapes.BOWL_OUTER_RADIUS_M
-        self._register(name, body, (width, width, shapes.BOWL_HEIGHT_M))
+        self.spawn(name, lambda client, *pose: shapes.create_bowl(client, self._bowl_shapes, rgb, *pose),
+                   size=(width, width, shapes.BOWL_HEIGHT_M), position=position, quaternion=quaternion)
 
-    def _register(self, name: str, body: int, size: tuple[float, float, float]) -> None:
+    def spawn(self, name: str, make: Maker, *, size: tuple[float, float, float], position: np.ndarray,
+              quaternion: np.ndarray) -> None:
+        """Adds a thing of any kind. size: full extents in the body's frame, m."""
         if name in self._bodies or name in ("table", "robot"):
-            self.client.removeBody(body)
             raise ValueError(f"expected a new name, got {name!r} which the world has already; call reset() first")
-        self._bodies[name] = body
+        self._bodies[name] = make(self.client, np.asarray(position), np.asarray(quaternion))
         self._sizes[name] = np.array(size)
+        self._makers[name] = make
 
     def _body(self, name: str) -> int:
         if name == "table":
@@ -207,6 +230,47 @@ class World:
     def _is_at_rest(self, name: str) -> bool:
         """Whether a body is slow and lies on something, so not at the top of a bounce."""
         return self.speed(name) < _REST_SPEED_M_S and bool(self.client.getContactPoints(self._bodies[name]))
+
+    def snapshot(self) -> WorldState:
+        """The present moment, to go back to. What follows, in this very world too, is bit-identical to what follows
+        `restore`: both begin with new bodies, since Bullet saves neither its broadphase nor who sleeps nor turned
+        inertias, and a state that it restored goes another way than the original (0.1 mm off within 50 ms)."""
+        robot = self._robot.snapshot() if self._robot else None
+        gripped = self.name_of({robot.grip[0]}) if robot and robot.grip else None
+        bodies = tuple(self._body_state(name, body) for name, body in self._bodies.items())
+        state = WorldState(bodies, tuple(self._awake.items()), self.steps, robot, gripped)
+        self.restore(state)
+        return state
+
+    def _body_state(self, name: str, body: int) -> BodyState:
+        c = self.client
+        asleep = c.ACTIVATION_STATE_SLEEP if self._is_at_rest(name) else c.ACTIVATION_STATE_WAKE_UP
+        activation = c.ACTIVATION_STATE_DISABLE_SLEEPING if name in self._awake else asleep
+        return BodyState(name, c.getBasePositionAndOrientation(body), c.getBaseVelocity(body), activation)
+
+    def restore(self, state: WorldState) -> None:
+        """Goes back to a snapshot. Raises ValueError when its things are not those of the present scene."""
+        if [body.name for body in state.bodies] != self.names():
+            raise ValueError("restore: expected the things of the snapshot, got others; take a snapshot after reset()")
+        for body in self._bodies.values():
+            self.client.removeBody(body)
+        self.client.restoreState(self._empty_state)
+        for name, pose, _, _ in state.bodies:
+            self._bodies[name] = self._makers[name](self.client, *pose)
+        self._put_back(state)
+        self.client.stepSimulation()  # finds the contacts, which sensors and judges read
+        self._put_back(state)
+        self.steps, self._awake = state.steps, dict(state.awake)
+
+    def _put_back(self, state: WorldState) -> None:
+        """Poses, speeds and wakefulness of everything."""
+        c = self.client
+        for name, pose, velocity, activation in state.bodies:
+            c.resetBasePositionAndOrientation(self._bodies[name], *pose)
+            c.resetBaseVelocity(self._bodies[name], *velocity)
+            c.changeDynamics(self._bodies[name], -1, activationState=activation)
+        if self._robot is not None and state.robot is not None:
+            self._robot.restore(state.robot, self._bodies.get(state.gripped))
 
     def settle(self, max_s: float = 1.0) -> bool:
         """Steps until everything has come to rest; whether it did within max_s of simulated time."""

@@ -27,7 +27,8 @@ def world():
 
 @pytest.mark.parametrize("name", list(cameras.VIEWS))
 def test_lifted_table_is_flat_and_at_zero(world, name):
-    picture, camera = cameras.look(world, SIZE_PX)[name], cameras.calibrations(SIZE_PX)[name]
+    picture = cameras.look(world, cameras.VIEWS, SIZE_PX)[name]
+    camera = cameras.calibrations(cameras.VIEWS, SIZE_PX)[name]
     points = camera.lift(picture.depth)
     low, high = (0.36, -0.34), (0.74, 0.34)
     inside = ((points[..., :2] > low) & (points[..., :2] < high)).all(axis=-1)
@@ -38,7 +39,8 @@ def test_lifted_table_is_flat_and_at_zero(world, name):
 
 @pytest.mark.parametrize("name", list(cameras.VIEWS))
 def test_projected_tops_fall_on_their_pixels(world, name):
-    picture, camera = cameras.look(world, SIZE_PX)[name], cameras.calibrations(SIZE_PX)[name]
+    picture = cameras.look(world, cameras.VIEWS, SIZE_PX)[name]
+    camera = cameras.calibrations(cameras.VIEWS, SIZE_PX)[name]
     points, mask = camera.lift(picture.depth), masks({name: picture}, world, None)[name]
     for index, block in enumerate(world.names()):
         is_top = (mask == index) & (points[..., 2] > 0.043)
@@ -50,7 +52,8 @@ def test_projected_tops_fall_on_their_pixels(world, name):
 
 @pytest.mark.parametrize("name", list(cameras.VIEWS))
 def test_the_arm_at_home_hides_nothing_of_the_workspace(world, name):
-    picture, camera = cameras.look(world, SIZE_PX)[name], cameras.calibrations(SIZE_PX)[name]
+    picture = cameras.look(world, cameras.VIEWS, SIZE_PX)[name]
+    camera = cameras.calibrations(cameras.VIEWS, SIZE_PX)[name]
     x, y, z = np.meshgrid(np.linspace(0.35, 0.75, 9), np.linspace(-0.35, 0.35, 9), [0.0, 0.1], indexing="ij")
     pixels = camera.project(np.stack([x, y, z], axis=-1).reshape(-1, 3)).astype(int)
     assert (pixels >= 0).all() and (pixels < SIZE_PX).all(), "the whole workspace is in view"
@@ -58,7 +61,7 @@ def test_the_arm_at_home_hides_nothing_of_the_workspace(world, name):
 
 
 def test_the_held_object_is_background_in_masks(world):
-    pictures = cameras.look(world, 64)
+    pictures = cameras.look(world, cameras.VIEWS, 64)
     both = masks(pictures, world, None), masks(pictures, world, "block 2")
     assert (both[0]["top"] == 2).any() and not (both[1]["top"] == 2).any()
     assert both[0]["top"].dtype == np.int16

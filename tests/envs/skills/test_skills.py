@@ -16,7 +16,7 @@ from envs.skills.perform import perform
 from envs.skills.situation import Hand, Situation
 from envs.world import World
 
-CALIBRATIONS = cameras.calibrations(192)
+CALIBRATIONS = cameras.calibrations(cameras.VIEWS, 192)
 
 
 class Bench:
@@ -35,7 +35,7 @@ class Bench:
         self.world.settle()
 
     def see(self):
-        return observation(self.robot, cameras.look(self.world, 192), CALIBRATIONS, self.world.time_s)
+        return observation(self.robot, cameras.look(self.world, cameras.VIEWS, 192), CALIBRATIONS, self.world.time_s)
 
     def do(self, skill: str, target: str | Box | None = None, **kwargs):
         self.world.doze()

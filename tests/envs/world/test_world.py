@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from envs.world import BOWL_FLOOR_M, BOWL_INNER_RADIUS_M, World
-from envs.world.world import FLOOR_BELOW_M
+from envs.world.table import FLOOR_BELOW_M
 
 
 @pytest.fixture(scope="module")

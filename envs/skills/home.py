@@ -7,7 +7,7 @@ from envs.skills.motions import fingers, straight, through, wait
 from envs.skills.situation import Motion, Situation, ended
 
 
-def go_home(situation: Situation, box: Box | None = None) -> Motion:
+def home(situation: Situation, box: Box | None = None) -> Motion:
     """Outcome "done" when the arm is back; an empty gripper is opened."""
     robot = situation.robot
     x, y, z, *_ = robot.tool_pose

@@ -1,0 +1,26 @@
+"""Whole worlds put together: scenery, robot, cameras, tasks, skills and expert of one domain, a file each.
+
+May import every other room of envs but the environments, which read everything about a domain from its `Domain`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from envs.interface import DOMAINS
+
+if TYPE_CHECKING:
+    from envs.domains.domain import Domain
+
+
+@cache
+def domain(name: str) -> Domain:
+    """The domain of that name: `DOMAIN` in the file of its name. Raises ValueError for an unknown one."""
+    if name not in DOMAINS:
+        near = difflib.get_close_matches(name, DOMAINS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"domain: expected one of {list(DOMAINS)}, got {name!r}{hint}")
+    return import_module(f"envs.domains.{name}").DOMAIN
