@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from envs.robots.panda import Panda
+from envs.robots.robot import Robot
 from envs.skills.signatures import Signature
 from envs.world.images import View
 from envs.world.world import World
@@ -45,8 +45,8 @@ class Domain:
     entity_names: tuple[str, ...]
     """Every name that a thing can have here."""
     make_world: Callable[[], World]
-    make_robot: Callable[[World], Panda]
-    views: Callable[[Panda], Mapping[str, View]]
+    make_robot: Callable[[World], Robot]
+    views: Callable[[Robot], Mapping[str, View]]
     """Camera name -> where it stands now; the names never change."""
     onlooker: View
     """For pictures and films; no observation comes from here."""

@@ -1,0 +1,43 @@
+"""What environments and skills need of a robot, whatever it is made of."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+
+class Robot(Protocol):
+    """One robot in a world; J joints, in an order of its own that never changes."""
+
+    config: Any
+    """At least `control_hz`, a divisor of the world's physics_hz."""
+    setpoint: np.ndarray
+    """float64[J], rad or m: where the motors pull to."""
+
+    def reset(self) -> None:
+        """Home, at rest, empty-handed."""
+
+    @property
+    def joint_pos(self) -> np.ndarray:
+        """float64[J], rad or m."""
+
+    @property
+    def tool_pose(self) -> np.ndarray:
+        """float64[7]: position m and quaternion of the point that acts."""
+
+    @property
+    def gripper_width_m(self) -> float:
+        """Between the fingers; 0 for a robot without any."""
+
+    def is_grasping(self) -> bool:
+        """Whether it feels something between its fingers."""
+
+    def held_name(self) -> str | None:
+        """Name of what it holds. PRIVILEGED."""
+
+    def limits(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest joint positions float64[J]."""
+
+    def follow(self, target: np.ndarray) -> None:
+        """One control period towards target float64[J], kept inside all limits."""
