@@ -10,7 +10,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from envs.domains import domain as domain_of
+from envs.domains import find_domain
 from envs.domains.domain import Task
 from envs.interface import Observation
 from envs.sensors import cameras
@@ -43,7 +43,7 @@ class WorldEnv(gymnasium.Env):
         """domain: a name of `envs.interface.DOMAINS`. task: one of its tasks, or None for one drawn at each reset."""
         _check(image_size, render_mode, render_size)
         self.render_mode = render_mode
-        self.domain = domain_of(domain)
+        self.domain = find_domain(domain)
         self._tasks = _tasks_of(self.domain.tasks, task)
         self._counts = {"min_objects": min_objects, "max_objects": max_objects}
         self._image_size, self._render_size = image_size, tuple(render_size)

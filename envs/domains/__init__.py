@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @cache
-def domain(name: str) -> Domain:
+def find_domain(name: str) -> Domain:
     """The domain of that name: `DOMAIN` in the file of its name. Raises ValueError for an unknown one."""
     if name not in DOMAINS:
         near = difflib.get_close_matches(name, DOMAINS, n=1)

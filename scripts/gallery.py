@@ -1,0 +1,103 @@
+"""Every world, task and robot in pictures: writes docs/gallery.md and docs/images/gallery/.
+
+    python scripts/gallery.py            # all worlds; --domain NAME draws one of them anew
+
+Each task shows its instruction, other ways to say it, and the scripted expert at work on a training seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from embodied.evaluation.film import jpeg, strip
+from envs.domains import find_domain
+from envs.interface import DOMAINS, SkillCall
+
+DOCS = Path(__file__).parent.parent / "docs"
+PICTURES = DOCS / "images" / "gallery"
+SIZE_PX = (240, 320)
+FRAMES = 5
+WORDINGS = 4
+MOST_CALLS = 25
+
+
+def main() -> None:
+    """Nothing. Draws what was asked for and writes the page from all there is."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--domain", choices=list(DOMAINS), help="draw this one only; the page still shows all")
+    parser.add_argument("--seed", type=int, default=4, help="of the scenes (a training seed)")
+    arguments = parser.parse_args()
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    parts = [__doc__.splitlines()[0].split(":")[0].join(["# ", "\n"])]
+    for name in DOMAINS:
+        parts.append(section(name, arguments.seed, draws=arguments.domain in (None, name)))
+    (DOCS / "gallery.md").write_text("\n".join(parts), encoding="utf-8")
+    print(f"wrote {DOCS / 'gallery.md'}")
+
+
+def section(name: str, seed: int, *, draws: bool) -> str:
+    """Markdown of one domain."""
+    words = [f"## {name.capitalize()}\n", f"{import_doc(name)}\n"]
+    for task, env_id in DOMAINS[name].items():
+        print(f"{name}: {task}", flush=True)
+        words.append(entry(name, task, env_id, seed, draws))
+    return "\n".join(words)
+
+
+def import_doc(name: str) -> str:
+    """First line of the module that puts the domain together."""
+    import importlib
+
+    return importlib.import_module(f"envs.domains.{name}").__doc__.splitlines()[0]
+
+
+def entry(name: str, task: str, env_id: str, seed: int, draws: bool) -> str:
+    """Markdown of one task: its id, its wordings, and the picture that `draws` makes anew."""
+    env = gymnasium.make(env_id, image_size=64, render_mode="rgb_array", render_size=SIZE_PX)
+    env.reset(seed=seed)
+    said = wordings(env, find_domain(name).tasks[task])
+    path = PICTURES / f"{name}-{task}.jpg"
+    if draws:
+        frames, calls = demonstrate(env)
+        path.write_bytes(jpeg(strip(frames, FRAMES), quality=82))
+        path.with_suffix(".txt").write_text("; ".join(calls), encoding="utf-8")
+    env.close()
+    others = "; ".join(f"“{text}”" for text in said[1:])
+    plan = path.with_suffix(".txt").read_text("utf-8") if path.with_suffix(".txt").exists() else ""
+    return (f"### {task.replace('_', ' ')} (`{env_id}`)\n\n**“{said[0]}”**\n\nAlso said: {others}\n\n"
+            f"![{task}](images/gallery/{path.name})\n\nThe expert: `{plan}`\n")
+
+
+def wordings(env: gymnasium.Env, task: Any) -> list[str]:
+    """The scene's instruction, then other ways to say it."""
+    unwrapped = env.unwrapped
+    rngs = [np.random.default_rng(i) for i in range(40)]
+    others = dict.fromkeys(task.instruction(unwrapped.scene, rng) for rng in rngs)
+    return [unwrapped.instruction, *(text for text in others if text != unwrapped.instruction)][: WORDINGS + 1]
+
+
+def demonstrate(env: gymnasium.Env) -> tuple[list[np.ndarray], list[str]]:
+    """Frames uint8[H, W, 3] of the expert's whole episode, and what it called."""
+    unwrapped, frames, calls = env.unwrapped, [], []
+    unwrapped.watch(frames.append, fps=4, size=SIZE_PX)
+    info = unwrapped._info()
+    while not info["is_success"] and len(calls) < MOST_CALLS and (plan := unwrapped.expert_plan()):
+        *_, info = unwrapped.step(unwrapped.encode(plan[0]))
+        calls.append(words_of(plan[0]))
+    frames.append(env.render())
+    unwrapped.watch(None)
+    return frames, calls
+
+
+def words_of(call: SkillCall) -> str:
+    """pick(red block): a call with names in place of boxes."""
+    return f"{call.skill}({', '.join(a if isinstance(a, str) else a.words for a in call.arguments)})"
+
+
+if __name__ == "__main__":
+    main()
