@@ -16,6 +16,7 @@ from envs.interface import Observation
 from envs.sensors import cameras
 from envs.sensors.body_sense import observation
 from envs.spaces import MAX_INSTRUCTION_CHARACTERS, observation_space
+from envs.world.images import Picture
 from envs.world.world import WorldState
 
 _OPTIONS = ("instruction", "require")
@@ -83,13 +84,18 @@ class WorldEnv(gymnasium.Env):
     def _observe(self) -> dict[str, Any]:
         """The Dict observation, and its typed view in `self.seen`."""
         views = self.domain.views(self.robot) if self._has_images else {}
-        self.pictures = cameras.look(self.world, views, self._image_size)
+        self.pictures = self._look()
         calibrations = cameras.calibrations(views, self._image_size)
         self.seen = observation(self.robot, self.pictures, calibrations, self.world.time_s)
         seen = _as_dict(self.seen, self.instruction)
         if self._is_privileged:
             seen["entities"] = {name: self._pose(name) for name in self.domain.entity_names}
         return seen
+
+    def _look(self) -> dict[str, Picture]:
+        """Camera name -> what it sees now."""
+        views = self.domain.views(self.robot) if self._has_images else {}
+        return cameras.look(self.world, views, self._image_size)
 
     def _pose(self, name: str) -> np.ndarray:
         """float32[10]: position, quaternion, size; zeros for what is not there. PRIVILEGED."""

@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from envs.domains.domain import Disturber, Domain
 from envs.interface import Box, Outcome, Referent, SkillCall
 from envs.joint_env import WorldEnv
 from envs.sensors.labels import masks
@@ -16,8 +17,10 @@ from envs.skills.measure import box_at
 from envs.skills.perform import perform
 from envs.skills.situation import Hand, Situation
 from envs.spaces import AnyText
+from envs.world.images import Picture
 
 _SETTLE_S = 0.6
+DISTURBANCE_STREAM = 0x6C  # keeps these draws apart from those of the labels
 
 
 class SkillEnv(WorldEnv):
@@ -27,10 +30,15 @@ class SkillEnv(WorldEnv):
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012  one frame a call
 
-    def __init__(self, domain: str = "tabletop", task: str | None = None, *, labels: int = 0, **kwargs: Any) -> None:
-        """labels: how many asks info["labels"] answers; 0 for none. PRIVILEGED: for training and judging."""
+    def __init__(self, domain: str = "tabletop", task: str | None = None, *, labels: int = 0,
+                 disturbances: float = 0.0, **kwargs: Any) -> None:
+        """labels: how many asks info["labels"] answers; 0 for none. PRIVILEGED: for training and judging. disturbances:
+        share of the calls in which something goes wrong, of the domain's kinds."""
         super().__init__(domain, task, has_images=True, **kwargs)
         self._label_count = labels
+        self._disturbances = _share(disturbances, self.domain)
+        self._disturber: Disturber | None = None
+        self._last: tuple[str, str, str | None] | None = None
         self._skills = tuple(self.domain.signatures)
         self._camera_names = tuple(self.domain.views(self.robot))
         self.action_space = gymnasium.spaces.Dict(self._action_parts())
@@ -66,27 +74,37 @@ class SkillEnv(WorldEnv):
     def _begin(self) -> None:
         self.hand = Hand()
         self._asks_rng = np.random.default_rng(self._seed_of_labels)
-        self._period = 0
+        self._last, self._period = None, 0
+        if self._disturbances:
+            self._disturber = self.domain.make_disturber(self._disturbances, np.random.default_rng(
+                [self._seed_of_labels, DISTURBANCE_STREAM]))
         self._show()
 
     def step(self, action: Mapping[str, Any]) -> tuple[dict, float, bool, bool, dict]:
+        call = self._parse(action)
+        before = self._before(call)
+        if self._disturber:
+            self._disturber.before(self.world, self.held_name)
         self.world.doze()
-        outcome = self._do(action)
+        outcome = call if isinstance(call, Outcome) else perform(
+            call[0], Situation(self.robot, self.seen, self.hand), call[1], on_period=self._after_period)
         self.world.settle(_SETTLE_S)
+        if self._disturber:
+            self._disturber.after(self.world, self.held_name)
+            self.world.settle(_SETTLE_S)
+        self._last = self._judged(before)
         reward = self._reward()
         report = {"status": outcome.status, "reason": outcome.reason, "duration_s": outcome.duration_s}
         return self._observe(), reward, self.is_success, False, {**self._info(), "outcome": report}
 
-    def _do(self, action: Mapping[str, Any]) -> Outcome:
-        """How the action went; refused before anything moves if it makes no sense."""
+    def _parse(self, action: Mapping[str, Any]) -> tuple[str, Box | str | None] | Outcome:
+        """Skill and argument of an action, or how it is refused when it makes no sense."""
         try:
             skill = self._skills[_whole(action["skill"])]
             argument = self._argument(self._kind(skill), action)
         except (KeyError, IndexError, TypeError, ValueError, OverflowError):
             return Outcome("refused", "the action is malformed", 0.0)
-        if isinstance(argument, Complaint):
-            return Outcome("refused", argument.reason, 0.0)
-        return perform(skill, Situation(self.robot, self.seen, self.hand), argument, on_period=self._show)
+        return Outcome("refused", argument.reason, 0.0) if isinstance(argument, Complaint) else (skill, argument)
 
     def _kind(self, skill: str) -> str | None:
         """Kind of a skill's parameter, None without one."""
@@ -106,6 +124,37 @@ class SkillEnv(WorldEnv):
             return Box.from_vector(vector)
         found = box_at(self.seen, camera, (column, row))
         return Complaint(found) if isinstance(found, str) else found
+
+    def _look(self) -> dict[str, Picture]:
+        pictures = super()._look()
+        return self._disturber.cover(pictures) if self._disturber else pictures
+
+    def _after_period(self, period: int) -> None:
+        if self._disturber:
+            self._disturber.during(self.world, period, self.held_name)
+        self._show()
+
+    def _view(self) -> Any:
+        """What the judge needs of this moment. PRIVILEGED."""
+        return self.domain.judge.view(self.world, self.scene, self.held_name)
+
+    def _before(self, call: tuple[str, Box | str | None] | Outcome) -> tuple[Any, str, str] | None:
+        """What judging a call will need: the moment before, skill, argument; None where nobody asks. PRIVILEGED."""
+        if isinstance(call, Outcome) or not self._label_count or self.domain.judge is None:
+            return None
+        skill, argument = call
+        return self._view(), skill, self._nearest(argument) if isinstance(argument, Box) else argument or ""
+
+    def _judged(self, before: tuple[Any, str, str] | None) -> tuple[str, str, str | None] | None:
+        """Skill, argument and shortfall of the call just made. PRIVILEGED."""
+        if before is None:
+            return None
+        view, skill, argument = before
+        return skill, argument, self.domain.judge.shortfall(view, skill, argument, self._view())
+
+    def _nearest(self, box: Box) -> str:
+        """The entity whose place a box means. PRIVILEGED."""
+        return min(self.world.names(), key=lambda name: float(np.linalg.norm(self.world.pose(name)[0] - box.center)))
 
     def _show(self) -> None:
         """A frame to the watcher, when one is due."""
@@ -130,10 +179,17 @@ class SkillEnv(WorldEnv):
         info = super()._info()
         return {**info, "labels": self._labels()} if self._label_count else info
 
+    def why_not(self, call: SkillCall) -> str | None:
+        """Why a call is not possible now, a clause, None when it is: its affordance. PRIVILEGED."""
+        argument = next((a if isinstance(a, str) else a.words for a in call.arguments), "")
+        return self.domain.judge.why_not(self._view(), call.skill, argument)
+
     def _labels(self) -> dict[str, Any]:
-        """Truth about the present scene. PRIVILEGED."""
+        """Truth about the present scene, and about the last skill: (name, argument, why it fell short or None).
+        PRIVILEGED."""
         held, names = self.held_name, self.world.names()
-        return {"masks": masks(self.pictures, self.world, held), "names": names,
+        return {"last": self._last, "disturbance": self._disturber.happened if self._disturber else None,
+                "masks": masks(self.pictures, self.world, held), "names": names,
                 "poses": np.stack([self._pose(name) for name in names]), "held": held,
                 "asks": self.domain.sample_asks(self.world, self.scene, self._asks_rng, self._label_count, held,
                                                 self.instruction)}
@@ -169,6 +225,15 @@ class Complaint:
     """Why an action has no argument to act on, as a clause."""
 
     reason: str
+
+
+def _share(share: float, domain: Domain) -> float:
+    """A share of disturbed calls that the domain can serve. Raises ValueError."""
+    if not 0.0 <= share <= 1.0:
+        raise ValueError(f"disturbances: expected a share in [0, 1], got {share}")
+    if share and domain.make_disturber is None:
+        raise ValueError(f"disturbances: expected 0 in {domain.name!r}, which has none, got {share}")
+    return share
 
 
 def _whole(value: Any) -> int:

@@ -8,10 +8,29 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from envs.experts.judge import SkillJudge
 from envs.robots.robot import Robot
 from envs.skills.signatures import Signature
-from envs.world.images import View
+from envs.world.images import Picture, View
 from envs.world.world import World
+
+
+class Disturber(Protocol):
+    """Draws what goes wrong in each call; `happened` names it afterwards, None when nothing did."""
+
+    happened: str | None
+
+    def before(self, world: World, held: str | None) -> None:
+        """At the start of a call, behind the planner's back."""
+
+    def during(self, world: World, period: int, held: str | None) -> None:
+        """After each control period of it."""
+
+    def after(self, world: World, held: str | None) -> None:
+        """Between the call and the next look."""
+
+    def cover(self, pictures: Mapping[str, Picture]) -> dict[str, Picture]:
+        """What the cameras see of it."""
 
 
 class Task(Protocol):
@@ -36,7 +55,7 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class Domain:
-    """Everything that makes a world of its own. PRIVILEGED are the last two: they read true state."""
+    """Everything that makes a world of its own. What reads true state is PRIVILEGED: expert, labels, judge."""
 
     name: str
     tasks: Mapping[str, Task]
@@ -55,3 +74,7 @@ class Domain:
     argument is the name of an entity, or the words of a "text" parameter."""
     sample_asks: Callable[..., list[dict[str, Any]]]
     """Labels (world, scene, rng, count, held, instruction): see `envs.experts.asks`."""
+    judge: SkillJudge | None = None
+    """Labels about single skills; None where the domain has none."""
+    make_disturber: Callable[[float, np.random.Generator], Disturber] | None = None
+    """(share of disturbed calls, generator): what may go wrong here; None where nothing is made to."""

@@ -6,14 +6,17 @@ from types import MappingProxyType
 
 from envs.domains.domain import Domain
 from envs.experts import remaining_calls, sample_asks
+from envs.experts.judge import TABLE_JUDGE
 from envs.robots.panda import Panda
 from envs.sensors import cameras
 from envs.skills.signatures import SIGNATURES
 from envs.tasks import TASKS, make_task
+from envs.tasks.disturbances import Disturber
 from envs.tasks.scene import ENTITY_NAMES
 from envs.world import World
 
 DOMAIN = Domain(
     name="tabletop", tasks=MappingProxyType({name: make_task(name) for name in TASKS}), signatures=SIGNATURES,
     entity_names=ENTITY_NAMES, make_world=World, make_robot=Panda, views=lambda robot: cameras.VIEWS,
-    onlooker=cameras.ONLOOKER, remaining_calls=remaining_calls, sample_asks=sample_asks)
+    onlooker=cameras.ONLOOKER, remaining_calls=remaining_calls, sample_asks=sample_asks,
+    judge=TABLE_JUDGE, make_disturber=Disturber)

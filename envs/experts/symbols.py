@@ -54,42 +54,81 @@ def state(under: dict[str, str], bowls: Iterable[str], held: str | None = None, 
     return State(MappingProxyType(dict(under)), frozenset(bowls), held, frozenset(askew))
 
 
+def why_not(s: State, skill: str, name: str) -> str | None:
+    """Why a skill is not possible now, as a clause; None when it is: the affordance of a call."""
+    if skill not in _EFFECTS:
+        return None
+    if skill == "pick":
+        return _why_not_pick(s, name)
+    if s.held is None:
+        return "the gripper holds nothing"
+    if name == s.held or not s.is_present(name):
+        return f"the {name} is in the gripper" if name == s.held else f"there is no {name}"
+    if skill == "place_in" and name not in s.bowls:
+        return f"the {name} is no container"
+    if skill == "place_on" and (name in s.bowls or s.above(name)):
+        return f"the {name} is no base" if name in s.bowls else f"the {s.above(name)[0]} is on the {name}"
+    return None
+
+
+def _why_not_pick(s: State, name: str) -> str | None:
+    if s.held:
+        return f"the gripper holds the {s.held}"
+    if name in s.bowls:
+        return "only blocks can be picked"
+    if not s.is_present(name):
+        return f"there is no {name}"
+    return f"the {s.above(name)[0]} is on the {name}" if s.above(name) else None
+
+
+def shortfall(before: State, skill: str, name: str, after: State) -> str | None:
+    """Why a skill did not do what it means, as a clause; None when it did, whatever it reported."""
+    if reason := why_not(before, skill, name):
+        return reason
+    if skill == "pick":
+        other = f"the gripper holds the {after.held}" if after.held else "the gripper holds nothing"
+        return None if after.held == name else other
+    if skill not in _EFFECTS:
+        return None
+    if after.held == before.held:
+        return f"the gripper still holds the {before.held}"
+    return _misplaced(skill, name, before.held, after)
+
+
+def _misplaced(skill: str, name: str, block: str, after: State) -> str | None:
+    """Why a block that was let go is not where it should be."""
+    carrier = after.under.get(block, GONE)
+    if carrier == GONE:
+        return f"the {block} fell off the table"
+    wanted = TABLE if skill == "put_down_beside" else name
+    found = after.bowl_of(block) if skill == "place_in" else carrier
+    return None if found == wanted else f"the {block} is on the {carrier}, not {_where(skill)} the {wanted}"
+
+
+def _where(skill: str) -> str:
+    return "in" if skill == "place_in" else "on"
+
+
 def simulate(before: State, calls: Iterable[Call]) -> State:
     """The state after the calls. Raises ValueError when one of them cannot be done."""
     for skill, name in calls:
+        if reason := why_not(before, skill, name):
+            raise ValueError(f"{skill}({name}): expected a call that can be done, but {reason}; the state is {before}")
         before = _EFFECTS[skill](before, name)
     return before
 
 
 def _pick(s: State, name: str) -> State:
-    if s.held or name not in s.under or s.under[name] == GONE or s.above(name):
-        raise ValueError(f"pick({name}): expected a free hand and a block with nothing on it, got {s}; clear it first")
     under = {block: carrier for block, carrier in s.under.items() if block != name}
     return replace(s, under=MappingProxyType(under), held=name, askew=s.askew - {name})
 
 
 def _put(s: State, carrier: str) -> State:
-    if s.held is None:
-        raise ValueError(f"expected something in hand to put on {carrier!r}, got {s}; pick first")
     return replace(s, under=MappingProxyType({**s.under, s.held: carrier}), held=None)
 
 
-def _place_in(s: State, name: str) -> State:
-    if name not in s.bowls:
-        raise ValueError(f"place_in({name}): expected one of {sorted(s.bowls)}; name a bowl")
-    return _put(s, name)
-
-
-def _place_on(s: State, name: str) -> State:
-    if s.under.get(name, GONE) == GONE or s.above(name):
-        raise ValueError(f"place_on({name}): expected a block with nothing on it, got {s}; clear it first")
-    return _put(s, name)
-
-
-def _put_down_beside(s: State, name: str) -> State:
-    if not s.is_present(name) or name == s.held:
-        raise ValueError(f"put_down_beside({name}): expected something else on the table, got {s}; name a neighbour")
+def _put_down(s: State, name: str) -> State:
     return _put(s, TABLE)
 
 
-_EFFECTS = {"pick": _pick, "place_in": _place_in, "place_on": _place_on, "put_down_beside": _put_down_beside}
+_EFFECTS = {"pick": _pick, "place_in": _put, "place_on": _put, "put_down_beside": _put_down}

@@ -22,9 +22,9 @@ def controller(skill: str) -> Skill:
 
 
 def perform(skill: str, situation: Situation, argument: Any, timeout_s: float = TIMEOUT_S,
-            on_period: Callable[[], None] = lambda: None) -> Outcome:
+            on_period: Callable[[int], None] = lambda period: None) -> Outcome:
     """How the skill went. argument: the Box or text of its parameter, None without one. on_period is called after each
-    control period, for films."""
+    control period with their number so far, for films and disturbances."""
     robot = situation.robot
     motion, periods = controller(skill)(situation, argument), 0
     outcome = None
@@ -32,7 +32,7 @@ def perform(skill: str, situation: Situation, argument: Any, timeout_s: float = 
         outcome = _advance(motion, robot)
         if outcome is None:
             periods += 1
-            on_period()
+            on_period(periods)
             if periods >= timeout_s * robot.config.control_hz:
                 outcome = ended("timeout", "the motion took too long")
     return Outcome(outcome.status, outcome.reason, periods / robot.config.control_hz)

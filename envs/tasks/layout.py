@@ -42,6 +42,13 @@ def place(rng: np.random.Generator, footprints: Sequence[Footprint]) -> list[tup
     return None
 
 
+def is_inside(xy: np.ndarray) -> bool:
+    """Whether a block centred at world x, y in metres lies where the arm serves."""
+    low, high = (np.array([axis[side] for axis in WORKSPACE_M]) for side in (0, 1))
+    margin = EDGE_M + 0.025
+    return bool((xy >= low + margin).all() and (xy <= high - margin).all() and np.hypot(*xy) < REACH_M)
+
+
 def _free_spot(rng: np.random.Generator, footprint: Footprint,
                taken: list[tuple[Footprint, np.ndarray]]) -> np.ndarray | None:
     margin = footprint.radius_m + EDGE_M

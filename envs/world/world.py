@@ -153,6 +153,20 @@ class World:
         """Of the body's centre, m/s."""
         return float(np.linalg.norm(self.client.getBaseVelocity(self._body(name))[0]))
 
+    def move(self, name: str, position: np.ndarray, quaternion: np.ndarray) -> None:
+        """Puts a body elsewhere at rest, awake, from one moment to the next: for disturbances and tests."""
+        c, body = self.client, self._body(name)
+        c.resetBasePositionAndOrientation(body, list(position), list(quaternion))
+        c.resetBaseVelocity(body, [0.0] * 3, [0.0] * 3)
+        for other in (name, *(o for o in self._bodies if o != name and self.is_touching(name, o))):
+            if other not in self._awake:
+                c.changeDynamics(self._bodies[other], -1, activationState=c.ACTIVATION_STATE_WAKE_UP)
+
+    def set_friction(self, name: str, lateral: float | None) -> None:
+        """Makes a body slippery, or with None as it was made. A snapshot does not keep it."""
+        value = shapes.FRICTION if lateral is None else lateral
+        self.client.changeDynamics(self._body(name), -1, lateralFriction=value)
+
     def is_touching(self, a: str, b: str) -> bool:
         """Whether two bodies are in contact; either may be "table"."""
         contacts = self.client.getContactPoints(self._body(a), self._body(b))

@@ -251,3 +251,45 @@ def test_forks_of_an_episode_are_bit_identical_even_with_a_full_hand(seed):
     env.reset(seed=seed + 1)
     with pytest.raises(ValueError, match="take a snapshot after reset"):
         env.unwrapped.restore(moment)
+
+
+def disturbed_episode(seed):
+    """Labels and outcomes of an episode in which every other call goes wrong, the expert replanning."""
+    env = gymnasium.make("embodied/Tabletop-v0", image_size=64, labels=1, disturbances=0.5)
+    _, info = env.reset(seed=seed)
+    seen = []
+    while not info["is_success"] and (plan := env.unwrapped.expert_plan()) and len(seen) < 20:
+        possible = env.unwrapped.why_not(plan[0])
+        *_, info = env.unwrapped.step(env.unwrapped.encode(plan[0]))
+        seen.append((info["labels"]["disturbance"], info["labels"]["last"], info["outcome"], possible))
+    env.close()
+    return info["is_success"], seen
+
+
+def test_disturbances_repeat_by_seed_and_make_honest_negatives():
+    episodes = [disturbed_episode(seed) for seed in range(8)]
+    assert disturbed_episode(0) == episodes[0]
+    calls = [call for _, seen in episodes for call in seen]
+    assert sum(success for success, _ in episodes) >= 6, "the expert recovers, unless something leaves the table"
+    assert all(possible is None for *_, possible in calls), "the expert asks for what is possible only"
+    failed = [(kind, last, outcome) for kind, last, outcome, _ in calls if last[2]]
+    assert failed and all(kind or outcome["status"] != "done" for kind, _, outcome in failed)
+    lies = [kind for kind, _, outcome in failed if outcome["status"] == "done"]
+    assert lies and set(lies) <= {"push_back", "swap", "block", "slip", "drop"}, "the robot thought that it succeeded"
+    assert len({kind for kind, *_ in calls}) >= 5
+
+
+def test_what_is_possible_is_said_with_a_reason(env):
+    env.reset(seed=2_000_004)
+    names = env.unwrapped.world.names()
+    bowl = next(name for name in names if name.endswith("bowl"))
+    why_not = env.unwrapped.why_not
+    assert why_not(SkillCall("pick", (Referent(bowl),))) == "only blocks can be picked"
+    assert why_not(SkillCall("place_in", (Referent(bowl),))) == "the gripper holds nothing"
+    assert why_not(SkillCall("pick", (Referent("pink block"),))) == "there is no pink block"
+    assert why_not(SkillCall("home")) is None
+
+
+def test_a_share_of_disturbances_is_a_share():
+    with pytest.raises(ValueError, match=r"share in \[0, 1\], got 2"):
+        gymnasium.make("embodied/Tabletop-v0", disturbances=2)
