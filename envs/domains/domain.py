@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -36,7 +36,7 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class Domain:
-    """Everything that makes a world of its own. PRIVILEGED are the last two: they read true state."""
+    """Everything that makes a world of its own. PRIVILEGED are the expert's and the labels': they read true state."""
 
     name: str
     tasks: Mapping[str, Task]
@@ -55,3 +55,5 @@ class Domain:
     argument is the name of an entity, or the words of a "text" parameter."""
     sample_asks: Callable[..., list[dict[str, Any]]]
     """Labels (world, scene, rng, count, held, instruction): see `envs.experts.asks`."""
+    robots: Mapping[str, Callable[[World], Robot]] = field(default_factory=dict)
+    """Name -> what makes a robot that may be chosen in place of the domain's own."""

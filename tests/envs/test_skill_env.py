@@ -251,3 +251,22 @@ def test_forks_of_an_episode_are_bit_identical_even_with_a_full_hand(seed):
     env.reset(seed=seed + 1)
     with pytest.raises(ValueError, match="take a snapshot after reset"):
         env.unwrapped.restore(moment)
+
+
+@pytest.mark.parametrize("robot", ["iiwa", "xarm6"])
+def test_the_same_skills_run_on_every_arm(robot):
+    env = gymnasium.make(TASK_IDS["stack"], image_size=192, robot=robot)
+    env.reset(seed=2_000_000)
+    plan = env.unwrapped.expert_plan()
+    track(env, plan[:1])
+    moment = env.unwrapped.snapshot()
+    first = track(env, plan[1:])
+    assert env.unwrapped.is_success
+    env.unwrapped.restore(moment)
+    assert all(np.array_equal(a, b) for a, b in zip(first, track(env, plan[1:]), strict=True))
+    env.close()
+
+
+def test_an_unknown_robot_is_answered_with_the_nearest_name():
+    with pytest.raises(ValueError, match=r"robot: expected one of .* got 'xarm'; did you mean 'xarm6'"):
+        gymnasium.make(TASK_IDS["stack"], robot="xarm")
