@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,14 @@ import gymnasium
 import numpy as np
 
 from envs.domains import find_domain
-from envs.domains.domain import Task
+from envs.domains.domain import Domain, Task
 from envs.interface import Observation
+from envs.robots.robot import Robot
 from envs.sensors import cameras
 from envs.sensors.body_sense import observation
 from envs.spaces import MAX_INSTRUCTION_CHARACTERS, observation_space
 from envs.world.images import Picture
-from envs.world.world import WorldState
+from envs.world.world import World, WorldState
 
 _OPTIONS = ("instruction", "require")
 _IMAGE_SIZES_PX = (16, 1024)  # far beyond, TinyRenderer takes the whole process down
@@ -40,8 +41,10 @@ class WorldEnv(gymnasium.Env):
 
     def __init__(self, domain: str = "tabletop", task: str | None = None, *, image_size: int = 192,
                  render_mode: str | None = None, privileged: bool = False, render_size: tuple[int, int] = (480, 640),
-                 min_objects: int = 3, max_objects: int = 8, has_images: bool = True) -> None:
-        """domain: a name of `envs.interface.DOMAINS`. task: one of its tasks, or None for one drawn at each reset."""
+                 min_objects: int = 3, max_objects: int = 8, has_images: bool = True,
+                 robot: str | None = None) -> None:
+        """domain: a name of `envs.interface.DOMAINS`. task: one of its tasks, or None for one drawn at each reset.
+        robot: one of the domain's `robots`, or None for its own."""
         _check(image_size, render_mode, render_size)
         self.render_mode = render_mode
         self.domain = find_domain(domain)
@@ -50,7 +53,7 @@ class WorldEnv(gymnasium.Env):
         self._image_size, self._render_size = image_size, tuple(render_size)
         self._is_privileged = privileged
         self.world = self.domain.make_world()
-        self.robot = self.domain.make_robot(self.world)
+        self.robot = _maker_of(self.domain, robot)(self.world)
         self._has_images = has_images
         names = tuple(self.domain.views(self.robot)) if has_images else ()
         self.observation_space = observation_space(names, image_size, len(self.robot.joint_pos),
@@ -177,6 +180,17 @@ def _tasks_of(tasks: Mapping[str, Task], name: str | None) -> list[Task]:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"task: expected one of {list(tasks)}, got {name!r}{hint}")
     return [tasks[name]]
+
+
+def _maker_of(domain: Domain, robot: str | None) -> Callable[[World], Robot]:
+    """What makes the named robot, or the domain's own. Raises ValueError for an unknown name."""
+    if robot is None:
+        return domain.make_robot
+    if robot not in domain.robots:
+        near = difflib.get_close_matches(robot, domain.robots, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "; leave it out for the one that belongs here"
+        raise ValueError(f"robot: expected one of {list(domain.robots)}, got {robot!r}{hint}")
+    return domain.robots[robot]
 
 
 def _as_dict(seen: Observation, instruction: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -78,3 +78,5 @@ class Domain:
     """Labels about single skills; None where the domain has none."""
     make_disturber: Callable[[float, np.random.Generator], Disturber] | None = None
     """(share of disturbed calls, generator): what may go wrong here; None where nothing is made to."""
+    robots: Mapping[str, Callable[[World], Robot]] = field(default_factory=dict)
+    """Name -> what makes a robot that may be chosen in place of the domain's own."""

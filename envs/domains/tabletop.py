@@ -1,4 +1,4 @@
-"""Blocks and bowls on a table before a Franka Panda, two fixed cameras, five families of tasks."""
+"""Blocks and bowls on a table before an arm (the Panda if none is named), two fixed cameras, five families of tasks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import MappingProxyType
 from envs.domains.domain import Domain
 from envs.experts import remaining_calls, sample_asks
 from envs.experts.judge import TABLE_JUDGE
-from envs.robots.panda import Panda
+from envs.robots.arms import ARMS
 from envs.sensors import cameras
 from envs.skills.signatures import SIGNATURES
 from envs.tasks import TASKS, make_task
@@ -17,6 +17,6 @@ from envs.world import World
 
 DOMAIN = Domain(
     name="tabletop", tasks=MappingProxyType({name: make_task(name) for name in TASKS}), signatures=SIGNATURES,
-    entity_names=ENTITY_NAMES, make_world=World, make_robot=Panda, views=lambda robot: cameras.VIEWS,
+    entity_names=ENTITY_NAMES, make_world=World, make_robot=ARMS["panda"], views=lambda robot: cameras.VIEWS,
     onlooker=cameras.ONLOOKER, remaining_calls=remaining_calls, sample_asks=sample_asks,
-    judge=TABLE_JUDGE, make_disturber=Disturber)
+    judge=TABLE_JUDGE, make_disturber=Disturber, robots=ARMS)

@@ -28,14 +28,20 @@ class Chain:
         self.tool = tool
 
     @classmethod
-    def from_urdf(cls, urdf: str, joints: Sequence[str], tool_joints: Sequence[str]) -> Chain:
-        """The chain through named revolute joints, then named fixed ones to the tool."""
+    def from_urdf(cls, urdf: str, joints: Sequence[str], tool: str) -> Chain:
+        """The chain through named revolute joints to the link `tool`, fixed joints between them included. Raises
+        ValueError for a joint that is not on the way or does not turn about its own z."""
         root = ElementTree.fromstring(urdf)
-        frames = {joint.attrib["name"]: _origin(joint) for joint in root.findall("joint")}
-        tool = np.eye(4)
-        for name in tool_joints:
-            tool = tool @ frames[name]
-        return cls(np.stack([frames[name] for name in joints]), tool)
+        origins, frame = [], np.eye(4)
+        for joint in _way_to(root, tool):
+            frame = frame @ _origin(joint)
+            if joint.attrib["name"] in joints:
+                _check_axis(joint)
+                origins.append(frame)
+                frame = np.eye(4)
+        if len(origins) != len(joints):
+            raise ValueError(f"expected joints on the way to {tool!r}, got {list(joints)}; {len(origins)} of them are")
+        return cls(np.stack(origins), frame)
 
     def frames(self, angles: np.ndarray) -> np.ndarray:
         """float64[J + 1, 4, 4]: every joint's frame, then the tool's, in the base frame."""
@@ -85,9 +91,29 @@ def _difference(goal: np.ndarray, pose: np.ndarray) -> np.ndarray:
     return np.concatenate([goal[:3, 3] - pose[:3, 3], rotation])
 
 
+def _way_to(root: ElementTree.Element, link: str) -> list[ElementTree.Element]:
+    """The joints from the root link to a link, in this order."""
+    above = {joint.find("child").attrib["link"]: joint for joint in root.findall("joint")}
+    way = []
+    while link in above:
+        joint = above.pop(link)  # popped: a description that bites its tail ends too
+        way.insert(0, joint)
+        link = joint.find("parent").attrib["link"]
+    return way
+
+
+def _check_axis(joint: ElementTree.Element) -> None:
+    axis = joint.find("axis")
+    turns = [1.0, 0.0, 0.0] if axis is None else [float(v) for v in axis.attrib["xyz"].split()]  # URDF's default is x
+    if turns != [0.0, 0.0, 1.0]:
+        raise ValueError(f"joint {joint.attrib['name']!r}: expected axis 0 0 1, got {turns}; turn its frame's origin")
+
+
 def _origin(joint: ElementTree.Element) -> np.ndarray:
     """float64[4, 4] of a URDF joint's <origin>."""
     origin = joint.find("origin")
+    if origin is None:
+        return np.eye(4)
     roll, pitch, yaw = (float(v) for v in origin.attrib.get("rpy", "0 0 0").split())
     frame = np.eye(4)
     frame[:3, :3] = _about(2, yaw) @ _about(1, pitch) @ _about(0, roll)

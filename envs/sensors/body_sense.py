@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from envs.interface import Camera, Observation
-from envs.robots.panda import Panda
+from envs.robots.arm import Arm
 from envs.world.images import Picture
 
 
-def observation(robot: Panda, pictures: Mapping[str, Picture], cameras: Mapping[str, Camera], time_s: float
+def observation(robot: Arm, pictures: Mapping[str, Picture], cameras: Mapping[str, Camera], time_s: float
                 ) -> Observation:
     """What the robot senses, no privileged state."""
     return Observation(

@@ -14,8 +14,8 @@ def home(situation: Situation, box: Box | None = None) -> Motion:
     if z < situation.travel_z_m(0.03):
         yaw = robot.jaw_yaw_rad
         rise = straight(robot, (x, y, z), (x, y, situation.travel_z_m(0.03)), yaw)
-        yield from through(robot, rise, robot.setpoint[7])
-    yield from through(robot, [robot.home[:7]], robot.setpoint[7])
+        yield from through(robot, rise, robot.finger_setpoint_m)
+    yield from through(robot, [robot.arm_home], robot.finger_setpoint_m)
     if not situation.is_holding:
         situation.hand.held = None
         yield from fingers(robot, robot.config.finger_max_m, 0.2)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from envs.interface import Box
-from envs.robots.panda import Panda
+from envs.robots.arm import Arm
 from envs.skills.surface import HeightMap
 
 _PALM_HALF_M = (0.105, 0.034)  # along and across the jaws
@@ -34,7 +34,7 @@ def _natural_yaw(xy: Sequence[float]) -> float:
     return float(np.arctan2(xy[1], xy[0]) - np.pi / 2)
 
 
-def best(robot: Panda, surface: HeightMap, yaws: Sequence[float], tool_m: Sequence[float], inner_m: float,
+def best(robot: Arm, surface: HeightMap, yaws: Sequence[float], tool_m: Sequence[float], inner_m: float,
          opening_m: float) -> float:
     """The yaw with fewest obstructed cells under palm and fingers; among equals, the least turn of the wrist.
 
@@ -47,7 +47,7 @@ def best(robot: Panda, surface: HeightMap, yaws: Sequence[float], tool_m: Sequen
     return min(yaws, key=cost)
 
 
-def _obstructed(robot: Panda, surface: HeightMap, yaw: float, tool_m: Sequence[float], inner_m: float,
+def _obstructed(robot: Arm, surface: HeightMap, yaw: float, tool_m: Sequence[float], inner_m: float,
                 opening_m: float) -> int:
     """How many seen cells stand in the way of the palm or of the open fingers."""
     xy, tip_z_m = np.array(tool_m[:2]), tool_m[2] - robot.config.tip_below_tool_m

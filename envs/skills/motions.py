@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 
 import numpy as np
 
-from envs.robots.panda import Panda
+from envs.robots.arm import Arm
 
 _SPEED_SHARE = 0.9  # of the joint velocity limits: the tracker's own clamp is then never hit
 _RAMP_S = 0.2  # from rest to full speed
@@ -15,21 +15,20 @@ _STRAIGHT_STEP_M = 0.04  # between inverse-kinematics points of a straight way; 
 Targets = Generator[np.ndarray, None, None]
 
 
-def straight(robot: Panda, start: Sequence[float], end: Sequence[float], yaw_rad: float) -> list[np.ndarray]:
-    """Arm angles float64[7] along a straight line from start (left out) to end. Raises UnreachableError."""
+def straight(robot: Arm, start: Sequence[float], end: Sequence[float], yaw_rad: float) -> list[np.ndarray]:
+    """Arm angles float64[N] along a straight line from start (left out) to end. Raises UnreachableError."""
     start, end = np.array(start, dtype=np.float64), np.array(end, dtype=np.float64)
     count = max(1, int(np.ceil(np.linalg.norm(end - start) / _STRAIGHT_STEP_M)))
     return [robot.solve_down(tuple(start + (end - start) * i / count), yaw_rad) for i in range(1, count + 1)]
 
 
-def through(robot: Panda, waypoints: Sequence[np.ndarray], finger_m: float, speed: float = 1.0) -> Targets:
-    """Targets from the present setpoint through the waypoints float64[7], at rest at both ends; fingers as told."""
-    path = np.stack([robot.setpoint[:7], *waypoints])
+def through(robot: Arm, waypoints: Sequence[np.ndarray], finger_m: float, speed: float = 1.0) -> Targets:
+    """Targets from the present setpoint through the waypoints float64[N], at rest at both ends; fingers as told."""
+    path = np.stack([robot.arm_setpoint, *waypoints])
     limit = np.array(robot.config.velocity_rad_s) * _SPEED_SHARE * speed
     ends_s = np.concatenate([[0.0], np.cumsum((np.abs(np.diff(path, axis=0)) / limit).max(axis=1))])
     for moment_s in _eased(ends_s[-1], 1.0 / robot.config.control_hz):
-        arm = [np.interp(moment_s, ends_s, path[:, joint]) for joint in range(7)]
-        yield np.array([*arm, finger_m, finger_m])
+        yield robot.target([np.interp(moment_s, ends_s, angles) for angles in path.T], finger_m)
 
 
 def _eased(duration_s: float, period_s: float) -> np.ndarray:
@@ -46,22 +45,21 @@ def _eased(duration_s: float, period_s: float) -> np.ndarray:
     return np.where(t < ramp, rising, np.where(t <= total - ramp, level, falling))
 
 
-def fingers(robot: Panda, opening_m: float, speed_m_s: float) -> Targets:
+def fingers(robot: Arm, opening_m: float, speed_m_s: float) -> Targets:
     """Targets that move both fingers to opening_m each while the arm stays."""
-    start = robot.setpoint.copy()
-    count = max(1, int(np.ceil(abs(opening_m - start[7]) / speed_m_s * robot.config.control_hz)))
+    arm, start_m = robot.arm_setpoint.copy(), robot.finger_setpoint_m
+    count = max(1, int(np.ceil(abs(opening_m - start_m) / speed_m_s * robot.config.control_hz)))
     for i in range(1, count + 1):
-        opening = start[7] + (opening_m - start[7]) * i / count
-        yield np.array([*start[:7], opening, opening])
+        yield robot.target(arm, start_m + (opening_m - start_m) * i / count)
 
 
-def wait(robot: Panda, periods: int) -> Targets:
+def wait(robot: Arm, periods: int) -> Targets:
     """The present setpoint, repeated."""
     for _ in range(periods):
         yield robot.setpoint.copy()
 
 
-def retreat(robot: Panda, tool_m: Sequence[float], yaw_rad: float, top_z_m: float) -> list[np.ndarray]:
+def retreat(robot: Arm, tool_m: Sequence[float], yaw_rad: float, top_z_m: float) -> list[np.ndarray]:
     """Waypoints straight up from tool_m to top_z_m, then home. Raises UnreachableError."""
     x, y, z = tool_m
-    return [*straight(robot, tool_m, (x, y, max(z, top_z_m)), yaw_rad), robot.home[:7]]
+    return [*straight(robot, tool_m, (x, y, max(z, top_z_m)), yaw_rad), robot.arm_home]

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from envs.interface import Outcome
-from envs.robots.panda import Panda, UnreachableError
+from envs.robots.arm import Arm, UnreachableError
 from envs.skills.situation import Motion, Situation, Skill, ended
 
 TIMEOUT_S = 12.0
@@ -38,7 +38,7 @@ def perform(skill: str, situation: Situation, argument: Any, timeout_s: float = 
     return Outcome(outcome.status, outcome.reason, periods / robot.config.control_hz)
 
 
-def _advance(motion: Motion, robot: Panda) -> Outcome | None:
+def _advance(motion: Motion, robot: Arm) -> Outcome | None:
     """One control period of a motion; its Outcome when it has ended."""
     try:
         target = next(motion)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from envs.interface import Box
-from envs.robots.panda import Panda
+from envs.robots.arm import Arm
 from envs.skills import jaws
 from envs.skills.motions import fingers, straight, through, wait
 from envs.skills.situation import Held, Motion, Situation, complaint, ended
@@ -34,7 +34,7 @@ def pick(situation: Situation, box: Box) -> Motion:
     if not robot.is_grasping(_LEAST_WIDTH_M):
         return (yield from _give_up(robot, down, opening))
     held = Held(float(robot.tool_pose[2]) - max(box.bottom_z_m, 0.0), robot.gripper_width_m, box.size)
-    yield from through(robot, [*down[-2::-1], robot.home[:7]], 0.0)
+    yield from through(robot, [*down[-2::-1], robot.arm_home], 0.0)
     yield from wait(robot, 1)
     if not robot.is_grasping(_LEAST_WIDTH_M):
         yield from fingers(robot, robot.config.finger_max_m, 0.2)
@@ -64,7 +64,7 @@ def _grasp(situation: Situation, box: Box) -> tuple[tuple[float, float, float], 
     return tool, jaws.best(robot, situation.surface, jaws.across(box), tool, half, opening), opening
 
 
-def _give_up(robot: Panda, down: list[np.ndarray], opening_m: float) -> Motion:
+def _give_up(robot: Arm, down: list[np.ndarray], opening_m: float) -> Motion:
     yield from fingers(robot, opening_m, 0.2)
-    yield from through(robot, [*down[-2::-1], robot.home[:7]], opening_m)
+    yield from through(robot, [*down[-2::-1], robot.arm_home], opening_m)
     return ended("failed", "the gripper closed on nothing")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from envs.interface import Box, Observation, Outcome
-from envs.robots.panda import Panda
+from envs.robots.arm import Arm
 from envs.skills.surface import HeightMap
 
 WORKSPACE_LOW_M = (0.32, -0.38)
@@ -23,7 +23,7 @@ _LEAST_SIZE_M, _GREATEST_SIZE_M = 0.008, 0.30
 _TRAVEL_CLEARANCE_M = 0.05
 
 Motion = Generator[np.ndarray, None, Outcome]
-"""Yields one joint target float64[9] a control period, returns how it went."""
+"""Yields one joint target float64[J] a control period, returns how it went."""
 
 
 class Held(NamedTuple):
@@ -43,7 +43,7 @@ class Hand:
 
 @dataclass(frozen=True)
 class Situation:
-    robot: Panda
+    robot: Arm
     seen: Observation
     hand: Hand
 

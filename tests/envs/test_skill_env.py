@@ -293,3 +293,22 @@ def test_what_is_possible_is_said_with_a_reason(env):
 def test_a_share_of_disturbances_is_a_share():
     with pytest.raises(ValueError, match=r"share in \[0, 1\], got 2"):
         gymnasium.make("embodied/Tabletop-v0", disturbances=2)
+
+
+@pytest.mark.parametrize("robot", ["iiwa", "xarm6"])
+def test_the_same_skills_run_on_every_arm(robot):
+    env = gymnasium.make(TASK_IDS["stack"], image_size=192, robot=robot)
+    env.reset(seed=2_000_000)
+    plan = env.unwrapped.expert_plan()
+    track(env, plan[:1])
+    moment = env.unwrapped.snapshot()
+    first = track(env, plan[1:])
+    assert env.unwrapped.is_success
+    env.unwrapped.restore(moment)
+    assert all(np.array_equal(a, b) for a, b in zip(first, track(env, plan[1:]), strict=True))
+    env.close()
+
+
+def test_an_unknown_robot_is_answered_with_the_nearest_name():
+    with pytest.raises(ValueError, match=r"robot: expected one of .* got 'xarm'; did you mean 'xarm6'"):
+        gymnasium.make(TASK_IDS["stack"], robot="xarm")

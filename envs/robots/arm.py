@@ -1,0 +1,225 @@
+"""An arm with the Panda's two-finger hand: what any of them does, from the values that tell them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from envs.robots.kinematics import Chain
+from envs.world.assets import FINGER_JOINTS, FINGERS, HAND, TOOL
+from envs.world.world import World
+
+_SPEED_MARGIN = 1.2  # of the joint speed limits, for what physics may do beyond what is commanded
+_SQUEEZE_M = 0.001  # commanded width below the measured one
+
+Guess = Callable[[tuple[float, float, float], float], np.ndarray]
+"""(tool position m, jaw yaw rad): arm angles float64[N] that point the tool about there, straight down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmConfig:
+    """Every number of an arm, in one place. Limits are the maker's; margin keeps commands off the hard stops."""
+
+    urdf: Callable[[], str]
+    """Text of its description, the hand at its flange."""
+    joints: tuple[str, ...]
+    """Names of its N revolute joints, from the base on."""
+    lower_rad: tuple[float, ...]
+    upper_rad: tuple[float, ...]
+    velocity_rad_s: tuple[float, ...]
+    effort_nm: tuple[float, ...]
+    home_tool_m: tuple[float, float, float] = (0.30, 0.0, 0.48)
+    guess: Guess | None = None
+    """Where inverse kinematics starts; without it, at the postures."""
+    postures_rad: tuple[tuple[float, ...], ...] = ()
+    """Elbow up, tool straight down before the base (y = 0), jaws closing along y."""
+    margin_rad: float = 0.02
+    finger_max_m: float = 0.04
+    finger_speed_m_s: float = 0.2
+    finger_force_n: float = 20.0
+    finger_friction: float = 1.2
+    tip_below_tool_m: float = 0.0073  # how far the finger tips reach beyond the tool point
+    finger_thickness_m: float = 0.0143  # of a finger's tip, outward from its pad
+    position_gain: float = 0.4
+    control_hz: int = 20
+
+
+class UnreachableError(ValueError):
+    """No joint angles inside the limits put the tool there."""
+
+
+class NonFiniteTargetError(ValueError):
+    """A commanded joint target holds NaN or infinity."""
+
+
+class Arm:
+    """An arm in a world: reads its own joints and finger contacts, follows joint targets float64[J].
+
+    J joints: the N of the arm (rad), then the openings of both fingers (m).
+    """
+
+    def __init__(self, world: World, config: ArmConfig) -> None:
+        if world.physics_hz % config.control_hz:
+            raise ValueError(f"expected physics_hz to be a multiple of control_hz {config.control_hz}, got "
+                             f"{world.physics_hz}; choose rates that divide")
+        self.config = config
+        self.chain = Chain.from_urdf(config.urdf(), config.joints, TOOL)
+        self._count = len(config.joints)
+        self._world = world
+        self.home = self.target(self.solve_down(config.home_tool_m, np.pi / 2), config.finger_max_m)
+        self._arm = world.add_robot(config.urdf(), (*config.joints, *FINGER_JOINTS), self.home)
+        for finger in FINGERS:
+            self._arm.set_friction(finger, config.finger_friction)
+        self._arm.cap_speed(_SPEED_MARGIN * max(config.velocity_rad_s))
+        self._arm.couple(*FINGERS, max_force_n=50.0)
+        self._forces = [*config.effort_nm, config.finger_force_n, config.finger_force_n]
+        self.reset()
+        world.keep_as_empty()
+
+    def reset(self) -> None:
+        """Sets the motors to hold home; the world puts the joints there."""
+        self.setpoint = self.home.copy()
+        self._arm.rewind()
+        self._arm.drive(self.setpoint, self._forces, self.config.position_gain)
+
+    @property
+    def joint_pos(self) -> np.ndarray:
+        """float64[J]: arm angles rad, two finger openings m."""
+        return self._arm.positions()
+
+    @property
+    def arm_home(self) -> np.ndarray:
+        """float64[N]: the arm's share of home, rad."""
+        return self.home[:self._count]
+
+    @property
+    def arm_setpoint(self) -> np.ndarray:
+        """float64[N]: where the arm's motors pull to, rad."""
+        return self.setpoint[:self._count]
+
+    @property
+    def finger_setpoint_m(self) -> float:
+        """Opening of each finger that its motor pulls to."""
+        return self.setpoint[self._count]
+
+    def target(self, arm: Sequence[float], finger_m: float) -> np.ndarray:
+        """float64[J]: the joint target of arm angles float64[N] and the opening of each finger."""
+        return np.array([*arm, finger_m, finger_m])
+
+    @property
+    def gripper_width_m(self) -> float:
+        return float(self.joint_pos[self._count:].sum())
+
+    @property
+    def tool_pose(self) -> np.ndarray:
+        """float64[7]: position m and quaternion of the point between the finger tips."""
+        return self._arm.link_pose(TOOL)
+
+    @property
+    def jaw_yaw_rad(self) -> float:
+        """Heading of the jaws' axis, as the joints stand."""
+        return float(np.arctan2(*self.chain.pose(self.joint_pos[:self._count])[[1, 0], 1]))
+
+    def is_grasping(self, min_width_m: float = 0.008) -> bool:
+        """Whether both fingers feel something and are apart."""
+        return self.gripper_width_m > min_width_m and all(self._arm.is_touched(finger) for finger in FINGERS)
+
+    def held_name(self) -> str | None:
+        """Name of what both fingers touch. PRIVILEGED: the robot itself feels only that there is something."""
+        if not self.is_grasping():
+            return None
+        left, right = (self._arm.touched_bodies(finger) for finger in FINGERS)
+        return self._world.name_of(left & right)
+
+    def limits(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest joint positions float64[J], rad and m."""
+        c = self.config
+        return np.array([*c.lower_rad, 0.0, 0.0]), np.array([*c.upper_rad, c.finger_max_m, c.finger_max_m])
+
+    def limit(self, target: np.ndarray) -> np.ndarray:
+        """float64[J]: target kept inside position limits and within one control period's reach of the setpoint.
+
+        Raises NonFiniteTargetError before anything moves: clamping lets NaN pass, and one NaN ruins the arm for ever.
+        """
+        target = np.asarray(target, dtype=np.float64)
+        if target.shape != self.setpoint.shape or not np.isfinite(target).all():
+            raise NonFiniteTargetError(f"expected {self.setpoint.size} finite joint targets, got {target}; the command "
+                                       f"was refused")
+        c = self.config
+        target = np.clip(target, *self.limits())
+        reach = np.array([*c.velocity_rad_s, c.finger_speed_m_s, c.finger_speed_m_s]) / c.control_hz
+        return np.clip(target, self.setpoint - reach, self.setpoint + reach)
+
+    def follow(self, target: np.ndarray) -> None:
+        """One control period towards target float64[J], limited; the motors' setpoints move evenly within it."""
+        goal, start = self.limit(target), self.setpoint
+        substeps = self._world.physics_hz // self.config.control_hz
+        for i in range(1, substeps + 1):
+            self._arm.drive(start + (goal - start) * (i / substeps), self._forces, self.config.position_gain)
+            self._world.step()
+        self.setpoint = goal
+        self._stick()
+        self._world.tend()
+
+    def _stick(self) -> None:
+        """Static friction of the pads: holds what both squeeze, until the fingers are told to open."""
+        both = self._arm.touched_bodies(FINGERS[0]) & self._arm.touched_bodies(FINGERS[1])
+        is_squeezing = self.setpoint[self._count:].sum() < self.gripper_width_m - _SQUEEZE_M
+        if is_squeezing and both:
+            self._arm.grip(HAND, min(both))
+        else:
+            self._arm.ungrip()
+
+    def solve_down(self, position_m: tuple[float, float, float], jaw_yaw_rad: float) -> np.ndarray:
+        """float64[N]: arm angles that point the tool straight down at position_m, the jaws closing along jaw_yaw_rad.
+
+        Jaws are symmetric, so the yaw counts modulo pi. Raises UnreachableError: no solution inside the limits.
+        """
+        if not np.isfinite([*position_m, jaw_yaw_rad]).all():
+            raise UnreachableError(f"expected finite coordinates, got {position_m}, yaw {jaw_yaw_rad}")
+        for yaw in self._wrist_first(position_m, jaw_yaw_rad):
+            for seed in self._seeds(position_m, yaw):
+                angles = self.chain.solve(_pointing_down(position_m, yaw), seed)
+                if angles is not None and self._is_inside(angles):
+                    return angles
+        raise UnreachableError(f"out of reach: {tuple(round(float(v), 3) for v in position_m)}")
+
+    def _is_inside(self, angles: np.ndarray) -> bool:
+        lower, upper = np.array(self.config.lower_rad), np.array(self.config.upper_rad)
+        return bool((np.minimum(angles - lower, upper - angles) >= self.config.margin_rad).all())
+
+    def _wrist_first(self, position_m: tuple[float, float, float], jaw_yaw_rad: float) -> list[float]:
+        """Both equivalent jaw yaws, the one that turns the wrist least first."""
+        natural = self._heading_rad(position_m) - np.pi / 2
+        away = (jaw_yaw_rad - natural + np.pi / 2) % np.pi - np.pi / 2
+        return [float(natural + away), float(natural + away + (np.pi if away < 0 else -np.pi))]
+
+    def _seeds(self, position_m: tuple[float, float, float], jaw_yaw_rad: float) -> Iterator[np.ndarray]:
+        """Where inverse kinematics starts, float64[N]. An arm whose middle is in one vertical plane stays in it on its
+        way from there, so neighbouring points get neighbouring angles, even of an arm with a joint to spare."""
+        if self.config.guess is not None:
+            yield self.config.guess(position_m, jaw_yaw_rad)
+        heading = self._heading_rad(position_m)
+        for posture in self.config.postures_rad:
+            seed = np.array(posture)
+            seed[0] += heading
+            seed[-1] += heading - np.pi / 2 - jaw_yaw_rad  # the last joint's axis points down
+            yield seed
+
+    def _heading_rad(self, position_m: tuple[float, float, float]) -> float:
+        """Direction of a place from the axis of the first joint."""
+        base = self.chain.origins[0, :3, 3]
+        return np.arctan2(position_m[1] - base[1], position_m[0] - base[0])
+
+
+def _pointing_down(position_m: tuple[float, float, float], jaw_yaw_rad: float) -> np.ndarray:
+    """float64[4, 4]: tool frame with z down and y (the jaws' axis) along jaw_yaw_rad."""
+    c, s = np.cos(jaw_yaw_rad), np.sin(jaw_yaw_rad)
+    frame = np.eye(4)
+    frame[:3, 1] = [c, s, 0.0]
+    frame[:3, 2] = [0.0, 0.0, -1.0]
+    frame[:3, 0] = np.cross(frame[:3, 1], frame[:3, 2])
+    frame[:3, 3] = position_m
+    return frame
