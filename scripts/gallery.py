@@ -42,11 +42,28 @@ def main() -> None:
 
 def section(name: str, seed: int, *, draws: bool) -> str:
     """Markdown of one domain."""
-    words = [f"## {name.capitalize()}\n", f"{import_doc(name)}\n"]
+    words = [f"## {name.capitalize()}\n", f"{import_doc(name)}\n", *robots_of(name, seed, draws)]
     for task, env_id in DOMAINS[name].items():
         print(f"{name}: {task}", flush=True)
         words.append(entry(name, task, env_id, seed, draws))
     return "\n".join(words)
+
+
+def robots_of(name: str, seed: int, draws: bool) -> list[str]:
+    """Markdown of the robots that a domain lets one choose from, each in the middle of its first skill."""
+    words = []
+    for robot in find_domain(name).robots:
+        print(f"{name}: {robot}", flush=True)
+        path = PICTURES / f"{name}-robot-{robot}.jpg"
+        if draws:
+            env_id = next(iter(DOMAINS[name].values()))
+            env = gymnasium.make(env_id, image_size=128, render_mode="rgb_array", render_size=SIZE_PX, robot=robot)
+            env.reset(seed=seed)
+            frames, _ = demonstrate(env, most_calls=1)
+            path.write_bytes(jpeg(frames[len(frames) // 2], quality=82))
+            env.close()
+        words.append(f"`robot={robot}` ![{robot}](images/gallery/{path.name})\n")
+    return words
 
 
 def import_doc(name: str) -> str:
@@ -81,12 +98,12 @@ def wordings(env: gymnasium.Env, task: Any) -> list[str]:
     return [unwrapped.instruction, *(text for text in others if text != unwrapped.instruction)][: WORDINGS + 1]
 
 
-def demonstrate(env: gymnasium.Env) -> tuple[list[np.ndarray], list[str]]:
+def demonstrate(env: gymnasium.Env, most_calls: int = MOST_CALLS) -> tuple[list[np.ndarray], list[str]]:
     """Frames uint8[H, W, 3] of the expert's whole episode, and what it called."""
     unwrapped, frames, calls = env.unwrapped, [], []
     unwrapped.watch(frames.append, fps=4, size=SIZE_PX)
     info = unwrapped._info()
-    while not info["is_success"] and len(calls) < MOST_CALLS and (plan := unwrapped.expert_plan()):
+    while not info["is_success"] and len(calls) < most_calls and (plan := unwrapped.expert_plan()):
         *_, info = unwrapped.step(unwrapped.encode(plan[0]))
         calls.append(words_of(plan[0]))
     frames.append(env.render())
