@@ -1,0 +1,134 @@
+"""Whether every task can be solved and none solves itself: expert, nobody and chance on test seeds.
+
+    python scripts/experts.py --episodes 200              # all tasks of all worlds; --domain NAME, --task NAME for less
+    python scripts/experts.py --contestants nobody random
+
+One JSON line a task and contestant, with the seeds that the expert failed. expert: the scripted one (ORACLE). nobody:
+does nothing. random: as many calls as the expert needs in a scene, each a possible skill on a thing drawn from the
+scene, or words that the expert said in another scene.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from embodied.data.pool import map_seeds
+from embodied.evaluation.success import wilson
+from envs.interface import DOMAINS, SEED_RANGES, Referent, SkillCall
+
+CONTESTANTS = ("expert", "nobody", "random")
+LEARNT_FROM = 12  # training seeds whose expert's words chance may repeat
+MOST_CALLS = 60
+
+
+def main() -> None:
+    """Nothing. Prints a JSON line for every task and contestant asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--domain", choices=list(DOMAINS))
+    parser.add_argument("--task")
+    parser.add_argument("--episodes", type=int, default=200)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
+    parser.add_argument("--image-size", type=int, default=96)
+    asked = parser.parse_args()
+    for domain, task, env_id in tasks(asked.domain, asked.task):
+        for contestant in asked.contestants:
+            kwargs = {"env_id": env_id, "contestant": contestant, "image_size": asked.image_size}
+            results = list(map_seeds(make_player, kwargs, SEED_RANGES["test"][:asked.episodes], workers=asked.workers))
+            print(json.dumps(line(domain, task, contestant, results)), flush=True)
+
+
+def tasks(domain: str | None, task: str | None) -> Iterator[tuple[str, str, str]]:
+    """Domain, task and id of everything that was asked for."""
+    for name in DOMAINS if domain is None else (domain,):
+        for each, env_id in DOMAINS[name].items():
+            if task in (None, each):
+                yield name, each, env_id
+
+
+def line(domain: str, task: str, contestant: str, results: list[Any]) -> dict[str, Any]:
+    """What is printed of a task: success, its interval, and which seeds the expert failed and why."""
+    wins = sum(r.error is None and r.value["is_success"] for r in results)
+    found = {"domain": domain, "task": task, "contestant": contestant, "episodes": len(results),
+             "success_rate": wins / len(results), "ci95": [round(v, 4) for v in wilson(wins, len(results))]}
+    if contestant != "expert":
+        return found
+    lost = {r.seed: (r.error or r.value["last"])[-160:] for r in results if r.error or not r.value["is_success"]}
+    calls = [r.value["calls"] for r in results if not r.error]
+    return {**found, "calls": round(float(np.mean(calls or [0])), 2), "failed": lost}
+
+
+def make_player(env_id: str, contestant: str, image_size: int) -> Callable[[int], dict[str, Any]]:
+    """The function that plays the episode of a seed and says how it went."""
+    env = gymnasium.make(env_id, image_size=image_size, max_episode_steps=MOST_CALLS)
+    phrases = sayings(env) if contestant == "random" else {}
+
+    def play(seed: int) -> dict[str, Any]:
+        _, info = env.reset(seed=seed)
+        if contestant == "nobody":
+            return {"is_success": bool(info["is_success"]), "calls": 0, "last": ""}
+        return expert_plays(env, info) if contestant == "expert" else chance_plays(env, info, phrases, seed)
+
+    return play
+
+
+def expert_plays(env: gymnasium.Env, info: dict[str, Any]) -> dict[str, Any]:
+    """How the expert did, asked anew after every call."""
+    unwrapped, calls, last = env.unwrapped, 0, "the expert had no plan"
+    while not info["is_success"] and calls < MOST_CALLS and (plan := unwrapped.expert_plan()):
+        *_, terminated, truncated, info = env.step(unwrapped.encode(plan[0]))
+        calls, last = calls + 1, f"{plan[0].skill}: {info['outcome']['reason']}"
+        if terminated or truncated:
+            break
+    return {"is_success": bool(info["is_success"]), "calls": calls, "last": last}
+
+
+def chance_plays(env: gymnasium.Env, info: dict[str, Any], phrases: dict[str, list[str]], seed: int) -> dict[str, Any]:
+    """How as many random calls did as the expert had planned."""
+    unwrapped, rng = env.unwrapped, np.random.default_rng([seed, 1])
+    most = max(2, len(unwrapped.expert_plan()))
+    for _ in range(most):
+        *_, terminated, truncated, info = env.step(unwrapped.encode(random_call(unwrapped, phrases, rng)))
+        if terminated or truncated:
+            break
+    return {"is_success": bool(info["is_success"]), "calls": most, "last": ""}
+
+
+def random_call(unwrapped: Any, phrases: dict[str, list[str]], rng: np.random.Generator) -> SkillCall:
+    """A skill of the domain on something of the scene; a possible one where the domain can tell."""
+    for _ in range(50):
+        skill = str(rng.choice([s for s in unwrapped.domain.signatures if s != "home"]))
+        parameters = unwrapped.domain.signatures[skill].parameters
+        call = SkillCall(skill, tuple(argument(p.kind, skill, unwrapped, phrases, rng) for p in parameters))
+        if unwrapped.domain.judge is None or unwrapped.why_not(call) is None:
+            break
+    return call
+
+
+def argument(kind: str, skill: str, unwrapped: Any, phrases: dict[str, list[str]], rng: np.random.Generator
+             ) -> Referent | str:
+    """A thing of the scene with its true box, or words that were said with this skill."""
+    if kind == "text":
+        return str(rng.choice(phrases.get(skill) or [""]))
+    name = str(rng.choice(unwrapped.world.names()))
+    return Referent(name, box=unwrapped.world.box(name))
+
+
+def sayings(env: gymnasium.Env) -> dict[str, list[str]]:
+    """Skill -> what the expert says with it in some training scenes."""
+    said: dict[str, list[str]] = {}
+    for seed in SEED_RANGES["train"][:LEARNT_FROM]:
+        env.reset(seed=seed)
+        for call in env.unwrapped.expert_plan():
+            said.setdefault(call.skill, []).extend(a for a in call.arguments if isinstance(a, str))
+    return said
+
+
+if __name__ == "__main__":
+    main()
