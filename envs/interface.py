@@ -49,10 +49,9 @@ class Camera:
         depth: float32[H, W], metres along the optical axis, 0 = no return (its point is then the camera's own place).
         Returns float64[H, W, 3], metres.
         """
-        rows, columns = np.indices(depth.shape, dtype=np.float64)
-        x = (columns + 0.5 - self.intrinsics[0, 2]) / self.intrinsics[0, 0]
-        y = (rows + 0.5 - self.intrinsics[1, 2]) / self.intrinsics[1, 1]
-        rays = np.stack([x, y, np.ones_like(x)], axis=-1)
+        rays = np.ones((*depth.shape, 3))
+        rays[..., 0] = (np.arange(depth.shape[1]) + 0.5 - self.intrinsics[0, 2]) / self.intrinsics[0, 0]
+        rays[..., 1] = ((np.arange(depth.shape[0]) + 0.5 - self.intrinsics[1, 2]) / self.intrinsics[1, 1])[:, None]
         return (rays * depth[..., None].astype(np.float64)) @ self.pose[:3, :3].T + self.pose[:3, 3]
 
     def project(self, points: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -82,7 +83,7 @@ class Arm:
         """Sets the motors to hold home; the world puts the joints there."""
         self.setpoint = self.home.copy()
         self._arm.rewind()
-        self._arm.drive(self.setpoint, self._forces, self.config.position_gain)
+        self._arm.drive(self.setpoint.tolist(), self._forces, self.config.position_gain)
 
     @property
     def joint_pos(self) -> np.ndarray:
@@ -156,8 +157,8 @@ class Arm:
         """One control period towards target float64[J], limited; the motors' setpoints move evenly within it."""
         goal, start = self.limit(target), self.setpoint
         substeps = self._world.physics_hz // self.config.control_hz
-        for i in range(1, substeps + 1):
-            self._arm.drive(start + (goal - start) * (i / substeps), self._forces, self.config.position_gain)
+        for target in (start + (goal - start) * _shares(substeps)).tolist():
+            self._arm.drive(target, self._forces, self.config.position_gain)
             self._world.step()
         self.setpoint = goal
         self._stick()
@@ -212,6 +213,12 @@ class Arm:
         """Direction of a place from the axis of the first joint."""
         base = self.chain.origins[0, :3, 3]
         return np.arctan2(position_m[1] - base[1], position_m[0] - base[0])
+
+
+@cache
+def _shares(substeps: int) -> np.ndarray:
+    """float64[substeps, 1]: how much of a control period has passed at each of its physics steps."""
+    return np.array([[i / substeps] for i in range(1, substeps + 1)])
 
 
 def _pointing_down(position_m: tuple[float, float, float], jaw_yaw_rad: float) -> np.ndarray:

@@ -28,10 +28,11 @@ class HeightMap:
         heights = np.full(_CELLS, -np.inf)
         for name, camera in observation.cameras.items():
             depth = observation.depth[name]
-            points = camera.lift(depth)[np.isfinite(depth) & (depth > 0)]
-            cells = np.floor((points[:, :2] - _LOW_M) / CELL_M).astype(np.int64)
-            keep = (cells >= 0).all(axis=1) & (cells < _CELLS).all(axis=1) & (points[:, 2] < _CEILING_M)
-            np.maximum.at(heights, tuple(cells[keep].T), points[keep, 2])
+            x, y, z = camera.lift(depth)[np.isfinite(depth) & (depth > 0)].T
+            rows, columns = (np.floor((v - low) / CELL_M) for v, low in zip((x, y), _LOW_M, strict=True))
+            keep = (rows >= 0) & (rows < _CELLS[0]) & (columns >= 0) & (columns < _CELLS[1]) & (z < _CEILING_M)
+            cells = (rows[keep] * _CELLS[1] + columns[keep]).astype(np.int64)
+            np.maximum.at(heights.reshape(-1), cells, z[keep])
         around = ndimage.maximum_filter(heights, size=3)  # a pixel is nearly as wide as a cell: some cells get none
         filled = np.where(np.isfinite(heights), heights, around)
         return cls(np.where(np.isfinite(filled), filled, np.inf))

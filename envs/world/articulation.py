@@ -26,7 +26,7 @@ class ArticulationState(NamedTuple):
 
     positions: tuple[float, ...]
     velocities: tuple[float, ...]
-    driven: tuple[np.ndarray, Sequence[float], float] | None
+    driven: tuple[Sequence[float], Sequence[float], float] | None
     grip: tuple[int, Frame] | None
 
 
@@ -45,7 +45,7 @@ class Articulation:
         self._joints = [table[name] for name in joints]
         self._start = np.array(start, dtype=np.float64)
         self._grip: tuple[int, Frame] | None = None  # body, and where it shall stay in the hand
-        self._driven: tuple[np.ndarray, Sequence[float], float] | None = None  # what `drive` was last told
+        self._driven: tuple[Sequence[float], Sequence[float], float] | None = None  # what `drive` was last told
         self.rewind()
 
     def rewind(self) -> None:
@@ -111,12 +111,12 @@ class Articulation:
         """float64[J], rad/s or m/s."""
         return np.array([state[1] for state in self._client.getJointStates(self.body, self._joints)])
 
-    def drive(self, targets: np.ndarray, forces: Sequence[float], gain: float) -> None:
-        """Sets where the motors pull to. targets: float64[J]; forces: most N or Nm each motor may use."""
+    def drive(self, targets: Sequence[float], forces: Sequence[float], gain: float) -> None:
+        """Sets where the motors pull to: J plain numbers. forces: most N or Nm each motor may use."""
         self._driven = targets, forces, gain
         count = len(self._joints)
         self._client.setJointMotorControlArray(
-            self.body, self._joints, self._client.POSITION_CONTROL, targetPositions=targets.tolist(), forces=forces,
+            self.body, self._joints, self._client.POSITION_CONTROL, targetPositions=targets, forces=forces,
             positionGains=[gain] * count, velocityGains=[1.0] * count)
 
     def link_pose(self, link: str) -> np.ndarray:

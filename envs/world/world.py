@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -151,7 +152,7 @@ class World:
 
     def speed(self, name: str) -> float:
         """Of the body's centre, m/s."""
-        return float(np.linalg.norm(self.client.getBaseVelocity(self._body(name))[0]))
+        return math.hypot(*self.client.getBaseVelocity(self._body(name))[0])
 
     def move(self, name: str, position: np.ndarray, quaternion: np.ndarray) -> None:
         """Puts a body elsewhere at rest, awake, from one moment to the next: for disturbances and tests."""
