@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,13 +52,17 @@ def is_inside(xy: np.ndarray) -> bool:
 
 def _free_spot(rng: np.random.Generator, footprint: Footprint,
                taken: list[tuple[Footprint, np.ndarray]]) -> np.ndarray | None:
+    """A place for a footprint among those taken; None when none was found. Plain numbers: half of a reset was here."""
     margin = footprint.radius_m + EDGE_M
     low, high = (np.array([axis[side] for axis in WORKSPACE_M]) for side in (0, 1))
+    low, span = low + margin, (high - margin) - (low + margin)
+    rivals = [(*spot.tolist(), _distance_m(footprint, other)) for other, spot in taken]
     for _ in range(_TRIES_PER_THING):
-        spot = rng.uniform(low + margin, high - margin)
-        if np.linalg.norm(spot) > REACH_M:
+        spot = low + span * rng.random(2)
+        x, y = spot.tolist()
+        if math.sqrt(x * x + y * y) > REACH_M:
             continue
-        if all(np.linalg.norm(spot - other_spot) >= _distance_m(footprint, other) for other, other_spot in taken):
+        if all(math.sqrt((x - a) * (x - a) + (y - b) * (y - b)) >= apart for a, b, apart in rivals):
             return spot
     return None
 
