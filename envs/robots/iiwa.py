@@ -1,7 +1,7 @@
 """The KUKA LBR iiwa 7 R800 with the Panda's hand. Limits: the maker's data sheet.
 
-It stands 5 cm behind where the Panda does, for its elbow bends no further than 120 degrees and what is near would be too
-near; and on a low pedestal, to lift what is far.
+It stands 5 cm behind where the Panda does, for its elbow bends no further than 120 degrees and what is near would be
+too near; and on a low pedestal, to lift what is far.
 """
 
 from __future__ import annotations
