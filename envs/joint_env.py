@@ -16,12 +16,15 @@ from envs.interface import Observation
 from envs.robots.robot import Robot
 from envs.sensors import cameras
 from envs.sensors.body_sense import observation
+from envs.sensors.realism import Realism, Reality, look
 from envs.spaces import MAX_INSTRUCTION_CHARACTERS, observation_space
 from envs.world.images import Picture
 from envs.world.world import World, WorldState
 
 _OPTIONS = ("instruction", "require")
 _IMAGE_SIZES_PX = (16, 1024)  # far beyond, TinyRenderer takes the whole process down
+
+_LONGEST_HOLD_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,9 @@ class WorldEnv(gymnasium.Env):
     def __init__(self, domain: str = "tabletop", task: str | None = None, *, image_size: int = 192,
                  render_mode: str | None = None, privileged: bool = False, render_size: tuple[int, int] = (480, 640),
                  min_objects: int = 3, max_objects: int = 8, has_images: bool = True,
-                 robot: str | None = None) -> None:
+                 robot: str | None = None, realism: Realism | Mapping[str, float] | None = None) -> None:
         """domain: a name of `envs.interface.DOMAINS`. task: one of its tasks, or None for one drawn at each reset.
-        robot: one of the domain's `robots`, or None for its own."""
+        robot: one of the domain's `robots`, or None for its own. realism: dials, all off by default."""
         _check(image_size, render_mode, render_size)
         self.render_mode = render_mode
         self.domain = find_domain(domain)
@@ -55,6 +58,8 @@ class WorldEnv(gymnasium.Env):
         self.world = self.domain.make_world()
         self.robot = _maker_of(self.domain, robot)(self.world)
         self._has_images = has_images
+        self._realism = Realism.of(realism)
+        self._reality: Reality | None = None
         names = tuple(self.domain.views(self.robot)) if has_images else ()
         self.observation_space = observation_space(names, image_size, len(self.robot.joint_pos),
                                                    self.domain.entity_names if privileged else ())
@@ -74,6 +79,9 @@ class WorldEnv(gymnasium.Env):
         self.scene = self._task.arrange(self.world, self.np_random, require=require, **self._counts)
         self.instruction = self._task.instruction(self.scene, self.np_random)
         self._seed_of_labels = int(self.np_random.integers(2**62))
+        if not self._realism.is_off:
+            self._reality = Reality(self._realism, int(self.np_random.integers(2**62)))
+            self.robot.shake(self._realism.joint_noise_rad, self._reality.rng)
         if text is not None:
             self.instruction = text
             self.scene = self._task.retarget(self.scene, text) or self.scene
@@ -98,7 +106,7 @@ class WorldEnv(gymnasium.Env):
     def _look(self) -> dict[str, Picture]:
         """Camera name -> what it sees now."""
         views = self.domain.views(self.robot) if self._has_images else {}
-        return cameras.look(self.world, views, self._image_size)
+        return look(self.world, views, self._image_size, self._reality)
 
     def _pose(self, name: str) -> np.ndarray:
         """float32[10]: position, quaternion, size; zeros for what is not there. PRIVILEGED."""
@@ -127,6 +135,17 @@ class WorldEnv(gymnasium.Env):
         """uint8[H, W, 3], shadows included."""
         return self.world.picture(self.domain.onlooker, *size_px).rgb
 
+    def hold(self, seconds: float) -> None:
+        """Keeps the robot where it is for so much simulated time, to whole control periods: the planner thinks, the
+        world goes on. Nothing is looked at: a plan is about what was seen before it. Raises ValueError for a time that
+        is not in [0, 600] s."""
+        if not 0.0 <= seconds <= _LONGEST_HOLD_S:
+            raise ValueError(f"hold: expected seconds in [0, {_LONGEST_HOLD_S}], got {seconds}; a planner that takes "
+                             f"longer needs a deadline of its own")
+        self.world.doze()
+        for _ in range(round(seconds * self.robot.config.control_hz)):
+            self.robot.follow(self.robot.setpoint)
+
     def snapshot(self) -> Snapshot:
         """The present moment of the episode, to fork it from; valid until the next reset. Wrappers keep their own."""
         return Snapshot(self.world.snapshot(), self._remembered())
@@ -138,13 +157,16 @@ class WorldEnv(gymnasium.Env):
 
     def _remembered(self) -> dict[str, Any]:
         """What the episode keeps beside robot and world; levels add theirs."""
+        noise = self._reality.rng.bit_generator.state if self._reality else None
         return {"setpoint": self.robot.setpoint.copy(), "progress": self._progress, "seen": self.seen,
-                "pictures": self.pictures, "rng": self.np_random.bit_generator.state}
+                "pictures": self.pictures, "rng": self.np_random.bit_generator.state, "noise": noise}
 
     def _remember(self, kept: Mapping[str, Any]) -> None:
         self.robot.setpoint = kept["setpoint"].copy()
         self._progress, self.seen, self.pictures = kept["progress"], kept["seen"], kept["pictures"]
         self.np_random.bit_generator.state = kept["rng"]
+        if self._reality is not None:
+            self._reality.rng.bit_generator.state = kept["noise"]
 
     def close(self) -> None:
         self.world.close()

@@ -5,7 +5,7 @@ Episodes go to data.folder, one file each, whole or absent: a run that was stopp
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def gather(data: DataSettings, env: EnvSettings, *, workers: int, backend: Backe
     from embodied.data.collect import CollectSpec
     from embodied.distributed.generate import collect
 
-    spec = CollectSpec(env_kwargs=asdict(env), labels=data.labels, disturbance=data.disturbance,
+    spec = CollectSpec(env_kwargs=env.arguments(), labels=data.labels, disturbance=data.disturbance,
                        first_seed=data.first_seed)
     return collect(spec, data.folder, episodes=data.episodes, executed_fraction=data.executed_fraction, workers=workers,
                    backend=backend, deadline_s=deadline_s)

@@ -7,7 +7,7 @@ sentence names are put on the table when they are of a known kind and color; any
 from __future__ import annotations
 
 import itertools
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from embodied.cli.run import Run
@@ -48,7 +48,7 @@ def act(settings: Settings, run: Run) -> float:
     task, required = scene_for(settings.instruction)
     narrator = Narrator(settings.instruction, settings.film.fps)
     entrants = Entrants(settings.contestant, settings.weights, gallery=lambda: env)
-    env = gymnasium.make(f"envs:{TASK_IDS[task]}", **asdict(settings.env))
+    env = gymnasium.make(f"envs:{TASK_IDS[task]}", **settings.env.arguments())
     try:
         narrator.watch(env.unwrapped, (settings.film.height, settings.film.width))
         planner = narrator.around(entrants.planner(settings.seed, env)[0])

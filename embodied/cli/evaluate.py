@@ -69,7 +69,8 @@ def _heat(settings: Settings, run: Run, contestant: str, folder: str) -> Any:
 def _arena(settings: Settings, contestant: str, folder: str, first_seed: int) -> Any:
     from embodied.evaluation.play import Arena
 
-    return Arena(contestant, settings.task.tasks, first_seed, folder, asdict(settings.env), settings.suite.max_calls)
+    return Arena(contestant, settings.task.tasks, first_seed, folder, settings.env.arguments(),
+                 settings.suite.max_calls)
 
 
 def _context(settings: Settings, sha256: str) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def _context(settings: Settings, sha256: str) -> dict[str, Any]:
     seeds = episode_seeds(suite.split, suite.first, settings.episodes)
     return {"suite": suite.name, "seeds": {"split": suite.split, "first": seeds[0], "count": len(seeds)},
             "weights": {"name": Path(settings.weights).name, "sha256": sha256}, "max_calls": suite.max_calls,
-            "env": asdict(settings.env), "versions": versions()}
+            "env": settings.env.arguments(), "versions": versions()}
 
 
 def _leave(settings: Settings, run: Run, result: Mapping[str, Any], records: Sequence[dict], folder: str,

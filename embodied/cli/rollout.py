@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from embodied.cli.run import Run
-from embodied.cli.settings import Backend, EnvSettings, Split, TaskSettings
+from embodied.cli.settings import Backend, EnvSettings, Latency, Split, TaskSettings
 from embodied.cli.typed import between
 from embodied.evaluation.suites import Contestant
 
@@ -24,6 +24,7 @@ class Settings:
     weights: str
     backend: Backend
     split: Split
+    latency: Latency
     episodes: int = between(1, 100_000)
     worlds: int = between(0, 256)
     first: int = between(0)
@@ -67,8 +68,8 @@ def _weights(settings: Settings) -> tuple[str, str]:
 def _arena(settings: Settings, folder: str, first_seed: int) -> Any:
     from embodied.evaluation.play import Arena
 
-    return Arena(settings.contestant, settings.task.tasks, first_seed, folder, asdict(settings.env),
-                 settings.max_calls)
+    return Arena(settings.contestant, settings.task.tasks, first_seed, folder, settings.env.arguments(),
+                 settings.max_calls, settings.latency)
 
 
 def _film(settings: Settings, run: Run, arena: Any, seeds: Any, map_seeds: Any) -> None:

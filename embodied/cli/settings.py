@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from embodied.cli.typed import between
@@ -11,15 +11,23 @@ from embodied.evaluation.suites import Contestant
 Task = Literal["put_in_bowl", "stack", "sort", "tower", "unblock"]
 Split = Literal["train", "validation", "test"]
 Backend = Literal["local", "ray"]
+Robot = Literal["panda", "iiwa", "xarm6"]
+Latency = Literal["free", "charged"]
 
 
 @dataclass(frozen=True, slots=True)
 class EnvSettings:
-    """Arguments of `gymnasium.make`."""
+    """Arguments of `gymnasium.make`. robot, realism: of the groups of their names; None is as the world was made."""
 
     image_size: int = between(48, 1024)
     min_objects: int = between(1, 12)
     max_objects: int = between(1, 12)
+    robot: Robot | None = None
+    realism: dict[str, float] | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """What was chosen; what was not is left out, so that it is the same world as before there was a choice."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

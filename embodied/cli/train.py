@@ -109,7 +109,7 @@ def _validate(settings: Settings, run: Run, model: Path) -> float:
 
     seeds = episode_seeds("validation", 0, settings.validation_episodes)
     folder, sha256 = checked(str(model))
-    arena = Arena("model", tuple(TASK_IDS), seeds[0], str(folder), asdict(settings.env))
+    arena = Arena("model", tuple(TASK_IDS), seeds[0], str(folder), settings.env.arguments())
     map_seeds = partial(map_episodes, workers=settings.workers, backend=settings.distributed.name)
     with progress("validation", len(seeds)) as played:
         [records] = contest([Heat(arena, seeds, run.folder / f"validation-{sha256[:8]}.jsonl")], map_seeds=map_seeds,

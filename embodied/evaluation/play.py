@@ -5,6 +5,7 @@ The planner gets the observation and nothing else. `blame_view` is read before e
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from embodied.evaluation.blame import Decision, Truth, judge
 from embodied.evaluation.contestants import Entrants, Listener
 from embodied.evaluation.suites import Contestant
-from embodied.planning.closed_loop import Planner, Step, run
+from embodied.planning.closed_loop import Latency, Planner, Step, run
 from embodied.planning.language import LOCATION_BINS, Plan, PlanError, object_names, parse
 from envs.interface import TASK_IDS, Observation, Transition
 
@@ -37,6 +38,7 @@ class Arena:
     weights: str
     env: Mapping[str, Any] = field(default_factory=dict)  # arguments of `gymnasium.make`
     max_calls: int = 20
+    latency: Latency = "free"
 
     def task_of(self, seed: int) -> str:
         """The task dealt to a seed: in turn, from the first one on."""
@@ -65,7 +67,7 @@ class Player:
         start, env = time.perf_counter(), self.env(self.arena.task_of(seed))
         planner, listener = self._entrants.planner(seed, env)
         witness, steps = Witness(planner, env, listener), []
-        for step in run(env, witness, seed=seed, max_calls=self.arena.max_calls):
+        for step in run(env, witness, seed=seed, max_calls=self.arena.max_calls, latency=self.arena.latency):
             witness.saw(step)
             steps.append(step)
             if watch is not None:
@@ -77,7 +79,7 @@ class Player:
 
     def env(self, task: str) -> gymnasium.Env:
         """The environment of a task, made when first asked for; nothing privileged is in its observations."""
-        key = task, *sorted(self.arena.env.items())
+        key = task, json.dumps(dict(self.arena.env), sort_keys=True)
         if key not in self._envs:
             import gymnasium
 

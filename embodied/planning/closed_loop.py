@@ -19,6 +19,10 @@ Replan = Literal["placing", "failure", "step"]
 REPLANS: tuple[Replan, ...] = ("placing", "failure", "step")
 """When to look again before a plan is over: after each placing and failure, only after a failure, or every call."""
 
+Latency = Literal["free", "charged"]
+LATENCIES: tuple[Latency, ...] = ("free", "charged")
+"""Whether thinking takes none of the world's time, or as much as it takes."""
+
 
 class Planner(Protocol):
     """Whoever decides: a language agent, an oracle, a baseline."""
@@ -60,18 +64,22 @@ class EpisodeSummary:
 
 
 def run(env: gymnasium.Env, planner: Planner, *, seed: int, options: Mapping[str, Any] | None = None,
-        latency: Literal["free"] = "free", max_calls: int = 20, max_failures: int = 8,
+        latency: Latency = "free", max_calls: int = 20, max_failures: int = 8,
         replan: Replan = "placing") -> Iterator[Step]:
     """The steps of one episode, the last one with `end` set; closing the generator stops it between two calls.
 
     env: a skill-level environment of the caller's. options: of `env.reset`. latency: "free" lets the world wait while
-    the planner thinks. max_calls, max_failures: skill calls, and failed ones, after which it gives up.
+    the planner thinks; "charged" lets it go on for each plan's thinking_s of simulated time, by the environment's
+    `hold(seconds)`. max_calls, max_failures: skill calls, and failed ones, after which it gives up.
     """
-    if latency != "free":
-        raise ValueError(f'run: expected latency "free", got {latency!r}; the world waits while the planner thinks')
+    if latency not in LATENCIES:
+        raise ValueError(f"run: expected latency one of {LATENCIES}, got {latency!r}")
+    if latency == "charged" and not hasattr(env.unwrapped, "hold"):
+        raise ValueError(f'run: expected an environment with hold(seconds) for latency "charged", got {env}; '
+                         f'choose "free"')
     if replan not in REPLANS:
         raise ValueError(f"run: expected replan one of {REPLANS}, got {replan!r}")
-    return _Episode(env, planner, max_calls, max_failures, replan).steps(seed, options)
+    return _Episode(env, planner, max_calls, max_failures, replan, latency).steps(seed, options)
 
 
 def play(env: gymnasium.Env, planner: Planner, *, seed: int, **settings: Any) -> EpisodeSummary:
@@ -101,6 +109,7 @@ class _Episode:
     max_calls: int
     max_failures: int
     replan: Replan
+    latency: Latency
     plan: Plan = field(default_factory=lambda: Plan(()))
     todo: list[SkillCall] = field(default_factory=list)
     history: list[Transition] = field(default_factory=list)
@@ -129,6 +138,8 @@ class _Episode:
             return False
         self.plan = self.planner.plan(self.instruction, observation, tuple(self.history))
         self.todo, self.plans = list(self.plan.calls), self.plans + 1
+        if self.latency == "charged":
+            self.env.unwrapped.hold(self.plan.thinking_s)
         return True
 
     def _act(self, before: Observation) -> Step:

@@ -75,6 +75,7 @@ class Arm:
             self._arm.set_friction(finger, config.finger_friction)
         self._arm.cap_speed(_SPEED_MARGIN * max(config.velocity_rad_s))
         self._arm.couple(*FINGERS, max_force_n=50.0)
+        self._shaking: tuple[float, np.random.Generator] | None = None
         self._forces = [*config.effort_nm, config.finger_force_n, config.finger_force_n]
         self.reset()
         world.keep_as_empty()
@@ -156,13 +157,25 @@ class Arm:
     def follow(self, target: np.ndarray) -> None:
         """One control period towards target float64[J], limited; the motors' setpoints move evenly within it."""
         goal, start = self.limit(target), self.setpoint
+        reached = self._missed(goal)
         substeps = self._world.physics_hz // self.config.control_hz
-        for target in (start + (goal - start) * _shares(substeps)).tolist():
+        for target in (start + (reached - start) * _shares(substeps)).tolist():
             self._arm.drive(target, self._forces, self.config.position_gain)
             self._world.step()
         self.setpoint = goal
         self._stick()
         self._world.tend()
+
+    def shake(self, std_rad: float, rng: np.random.Generator) -> None:
+        """Makes the arm's motors miss each period's goal by normal noise from now on; 0 ends it."""
+        self._shaking = (std_rad, rng) if std_rad > 0 else None
+
+    def _missed(self, goal: np.ndarray) -> np.ndarray:
+        """float64[J]: where the motors go when told to go to goal; the setpoint stays true, so misses never add up."""
+        if self._shaking is None:
+            return goal
+        std_rad, rng = self._shaking
+        return goal + np.array([*(std_rad * rng.standard_normal(self._count)), 0.0, 0.0])
 
     def _stick(self) -> None:
         """Static friction of the pads: holds what both squeeze, until the fingers are told to open."""

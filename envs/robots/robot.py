@@ -41,3 +41,6 @@ class Robot(Protocol):
 
     def follow(self, target: np.ndarray) -> None:
         """One control period towards target float64[J], kept inside all limits."""
+
+    def shake(self, std_rad: float, rng: np.random.Generator) -> None:
+        """Makes its motors miss each period's goal by normal noise from now on; 0 ends it."""

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+from envs.world.urdf import read_robot
+
 FINGERS = ("panda_leftfinger", "panda_rightfinger")
 FINGER_JOINTS = ("panda_finger_joint1", "panda_finger_joint2")
 HAND, TOOL = "panda_hand", "panda_grasptarget"
@@ -65,13 +67,10 @@ def _light(file: str, colour: str = _WHITE) -> Element:
     """
     import pybullet_data
 
-    path = Path(pybullet_data.getDataPath()) / file
-    root = ElementTree.parse(path).getroot()
+    root = read_robot(Path(pybullet_data.getDataPath()) / file)
     for link in root.iter("link"):
         for visual, collision in zip(link.findall("visual"), link.findall("collision"), strict=True):
             _mesh(visual).attrib["filename"] = _mesh(collision).attrib["filename"]
-        for mesh in link.iter("mesh"):
-            mesh.attrib["filename"] = str(path.parent / mesh.attrib["filename"].removeprefix("package://"))
         _lighten(link, colour)
     return root
 

@@ -195,6 +195,12 @@ class World:
         """Body id in a Picture -> index into names(). PRIVILEGED: for labels."""
         return {body: index for index, body in enumerate(self._bodies.values())}
 
+    def fixed_bodies(self) -> list[int]:
+        """Ids of what is neither a named thing nor the robot: the scenery, in the order it was built."""
+        others = {*self._bodies.values(), self._robot.body if self._robot else -1}
+        every = (self.client.getBodyUniqueId(i) for i in range(self.client.getNumBodies()))
+        return sorted(body for body in every if body not in others)
+
     def name_of(self, bodies: set[int]) -> str | None:
         """The first name whose body is among the ids. PRIVILEGED."""
         return next((name for name, body in self._bodies.items() if body in bodies), None)

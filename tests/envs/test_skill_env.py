@@ -312,3 +312,17 @@ def test_the_same_skills_run_on_every_arm(robot):
 def test_an_unknown_robot_is_answered_with_the_nearest_name():
     with pytest.raises(ValueError, match=r"robot: expected one of .* got 'xarm'; did you mean 'xarm6'"):
         gymnasium.make(TASK_IDS["stack"], robot="xarm")
+
+
+def test_the_world_goes_on_while_the_robot_is_held_still():
+    env = gymnasium.make(TASK_IDS["stack"], image_size=64).unwrapped
+    env.reset(seed=3)
+    env.step(env.encode(env.expert_plan()[0]))
+    before, held = env.world.time_s, env.held_name
+    env.hold(1.52)
+    assert abs(env.world.time_s - before - 1.5) < 1e-9, "whole control periods"
+    assert env.held_name == held is not None and env.seen.time_s == before, "it holds on, and looks at nothing"
+    for seconds in (-1.0, float("nan"), 1e9):
+        with pytest.raises(ValueError, match="expected seconds in"):
+            env.hold(seconds)
+    env.close()

@@ -84,3 +84,15 @@ def test_what_cannot_be_done_is_refused_in_words(text, reason, capsys):
         pytest.skip("this copy ships no weights")
     assert main(["demo", text, "hydra.run.dir=here", *SMALL]) == 0
     assert reason in capsys.readouterr().out
+
+
+def test_another_robot_in_a_less_perfect_world_is_a_choice_of_groups(tmp_path, capsys):
+    argv = ["rollout", "contestant=oracle", "task=stack", "worlds=0", "episodes=1", "hydra.run.dir=here",
+            "env.image_size=128", "robot=xarm6", "realism=mild", "env.realism.depth_hole_share=0.001",
+            "latency=charged"]
+    assert main(argv) == 0
+    assert json.loads((tmp_path / "here" / "summary.json").read_text())["success_rate"] == 1.0
+    config = (tmp_path / "here" / "config.yaml").read_text()
+    assert "robot: xarm6" in config and "depth_hole_share: 0.001" in config
+    assert main([*argv[:-4], "robot=xarm"]) == 2
+    assert "did you mean 'xarm6'" in capsys.readouterr().err

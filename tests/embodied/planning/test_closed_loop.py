@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -108,7 +110,30 @@ def test_half_an_episode_has_no_summary():
         summarize([next(steps)])
 
 
-@pytest.mark.parametrize("settings", [{"latency": "charged"}, {"replan": "never"}])
+class HeldEnv(ToyEnv):
+    """Notes for how long it was held."""
+
+    held_s = 0.0
+
+    def hold(self, seconds: float) -> None:
+        self.held_s += seconds
+
+
+class Slow(Scripted):
+    """Thinks for 1.5 s, it says."""
+
+    def plan(self, *asked) -> Plan:
+        return replace(super().plan(*asked), thinking_s=1.5)
+
+
+@pytest.mark.parametrize(("latency", "held_s"), [("free", 0.0), ("charged", 3.0)])
+def test_thinking_is_charged_to_the_world_where_asked(latency: str, held_s: float):
+    env = HeldEnv(goal=9)
+    summary = play(env, Slow(PLACE + "done()", "done()"), seed=0, latency=latency)
+    assert (summary.replans, summary.thinking_s, env.held_s) == (1, 3.0, held_s)
+
+
+@pytest.mark.parametrize("settings", [{"latency": "charged"}, {"latency": "never"}, {"replan": "never"}])
 def test_unknown_settings_are_refused_at_once(settings: dict):
     with pytest.raises(ValueError, match="expected"):
         run(ToyEnv(), Scripted("done()"), seed=0, **settings)

@@ -1,0 +1,157 @@
+"""Dials that make the senses and motors of a world as imperfect as real ones: light, colours, grain, knocked cameras,
+noisy depth with holes, joints that miss.
+
+All are off by default and come from the episode's seed. The calibration that is reported stays the nominal one: a robot
+knows where its cameras stood when they were last calibrated, not how they have been knocked since. Colour and grain are
+laid on the rendered image, each in the frame of its own body: PyBullet offers textures for boxes and files only.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from scipy import ndimage
+
+from envs.interface import Camera
+from envs.sensors import cameras
+from envs.world.images import NO_BODY, Picture, View
+from envs.world.world import World
+
+_WAVES = 7  # of one body's grain: few enough to be cheap, enough not to look like stripes
+_GRAIN_M = (0.012, 0.08)  # shortest and longest wave: a pixel is 4 mm
+_EDGE_M = 0.015  # a jump of depth between neighbouring pixels that costs real cameras their return
+_NAMED, _FIXED = 1, 2  # streams of draws: things of the scene, and what stands there always
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Realism:
+    """The dials; all at zero is the world as it is. Shares are in [0, 1]. Raises ValueError for numbers beyond."""
+
+    light_turn_rad: float = 0.0  # standard deviation of the light's direction, about each axis, an episode
+    light_share: float = 0.0  # standard deviation of its brightness, an episode
+    colour_share: float = 0.0  # standard deviation of each colour channel of each thing, an episode
+    grain_share: float = 0.0  # contrast of the grain on table and things
+    rgb_noise_levels: float = 0.0  # standard deviation of each value of a pixel, of 255, an image
+    camera_shift_m: float = 0.0  # standard deviation of each camera's place, about each axis, an episode
+    camera_turn_rad: float = 0.0  # the same of its direction
+    depth_noise_m: float = 0.0  # standard deviation at 1 m; grows with the square of the distance, an image
+    depth_hole_share: float = 0.0  # of pixels without return, an image
+    depth_edge_hole_share: float = 0.0  # of pixels without return where depth jumps
+    joint_noise_rad: float = 0.0  # standard deviation of where an arm's joints are driven, a control period
+
+    def __post_init__(self) -> None:
+        for dial in fields(self):
+            value, most = getattr(self, dial.name), 1.0 if dial.name.endswith("_share") else np.inf
+            if not (np.isfinite(value) and 0.0 <= value <= most):
+                raise ValueError(f"realism: expected {dial.name} in [0, {most}], got {value}; 0 turns it off")
+
+    @property
+    def is_off(self) -> bool:
+        return self == Realism()
+
+    @classmethod
+    def of(cls, values: Realism | Mapping[str, float] | None) -> Realism:
+        """The dials as given, or from their names and values. Raises ValueError with the nearest name."""
+        if isinstance(values, cls):
+            return values
+        names = [dial.name for dial in fields(cls)]
+        for name in values or ():
+            if name not in names:
+                near = (difflib.get_close_matches(name, names, n=1) or [f"one of {names}"])[0]
+                raise ValueError(f"realism: expected names of dials, got {name!r}; did you mean {near!r}?")
+        return cls(**{name: float(value) for name, value in (values or {}).items()})
+
+
+class Reality:
+    """What one episode makes of the dials. rng: of the noise that differs from image to image and period to period."""
+
+    def __init__(self, dials: Realism, seed: int) -> None:
+        self.dials, self._seed = dials, seed
+        self.rng = np.random.default_rng(seed)
+        self._light_gain = max(0.0, 1.0 + dials.light_share * self.rng.standard_normal())
+        self._light_turn = _rotation(dials.light_turn_rad * self.rng.standard_normal(3))
+
+    def look(self, world: World, views: Mapping[str, View], size_px: int) -> dict[str, Picture]:
+        """Camera name -> what it sees now, imperfectly."""
+        knocked = {name: self._knocked(view, index) for index, (name, view) in enumerate(views.items())}
+        true = cameras.look(world, knocked, size_px)
+        places = cameras.calibrations(knocked, size_px)
+        return {name: self._spoilt(world, picture, places[name]) for name, picture in true.items()}
+
+    def _knocked(self, view: View, index: int) -> View:
+        """A view from where the camera really stands, in the light of this episode."""
+        rng, d = np.random.default_rng([self._seed, index]), self.dials
+        eye = np.array(view.eye) + d.camera_shift_m * rng.standard_normal(3)
+        turn = _rotation(d.camera_turn_rad * rng.standard_normal(3))
+        target = eye + turn @ (np.array(view.target) - view.eye)
+        return replace(view, eye=tuple(eye.tolist()), target=tuple(target.tolist()),
+                       up=tuple((turn @ view.up).tolist()), light=tuple((self._light_turn @ view.light).tolist()))
+
+    def _spoilt(self, world: World, picture: Picture, camera: Camera) -> Picture:
+        rgb = picture.rgb * self._shades(world, picture, camera.lift(picture.depth))
+        rgb += self.dials.rgb_noise_levels * self.rng.standard_normal(rgb.shape)
+        return replace(picture, rgb=np.clip(np.rint(rgb), 0, 255).astype(np.uint8), depth=self._measured(picture.depth))
+
+    def _shades(self, world: World, picture: Picture, points: np.ndarray) -> np.ndarray:
+        """float64[H, W, 3]: factor of each value: light, and colour and grain of the body that is seen there."""
+        gains = np.where(picture.bodies == NO_BODY, 1.0, self._light_gain)[..., None].repeat(3, axis=-1)
+        for body, (key, position, turn) in _frames(world).items():
+            is_seen = picture.bodies == body
+            if is_seen.any():
+                rng = np.random.default_rng([self._seed, *key])
+                gains[is_seen] *= 1.0 + self.dials.colour_share * rng.standard_normal(3)
+                if self.dials.grain_share > 0:
+                    grain = _grain((points[is_seen] - position) @ turn, rng)
+                    gains[is_seen] *= 1.0 + self.dials.grain_share * grain[:, None]
+        return np.maximum(gains, 0.0)
+
+    def _measured(self, depth: np.ndarray) -> np.ndarray:
+        """float32[H, W]: depth as a camera measures it, 0 = no return."""
+        d, rng = self.dials, self.rng
+        noisy = depth + d.depth_noise_m * depth.astype(np.float64) ** 2 * rng.standard_normal(depth.shape)
+        jump_m = ndimage.maximum_filter(depth, size=3) - ndimage.minimum_filter(depth, size=3)
+        lost_share = np.where(jump_m > _EDGE_M, max(d.depth_edge_hole_share, d.depth_hole_share), d.depth_hole_share)
+        is_lost = (rng.random(depth.shape) < lost_share) | (depth == 0)
+        return np.where(is_lost, 0.0, np.maximum(noisy, 0.0)).astype(np.float32)
+
+
+def _frames(world: World) -> dict[int, tuple[tuple[int, int], np.ndarray, np.ndarray]]:
+    """Body id in a Picture -> a key that outlives the body, position float64[3], rotation float64[3, 3]. Not the robot:
+    grain in the frame of its base would swim over its moving links."""
+    named, fixed = world.body_indices(), world.fixed_bodies()
+    found = {body: ((_FIXED, index), np.zeros(3), np.eye(3)) for index, body in enumerate(fixed)}
+    for (body, index), name in zip(named.items(), world.names(), strict=True):
+        position, quaternion = world.pose(name)
+        found[body] = ((_NAMED, index), position, _from_quaternion(quaternion))
+    return found
+
+
+def _grain(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """float64[P] in [-2, 2]: a smooth pattern in space, of unit deviation, at points float64[P, 3], m."""
+    lengths_m = np.exp(rng.uniform(*np.log(_GRAIN_M), _WAVES))
+    directions = rng.standard_normal((_WAVES, 3))
+    directions *= 2 * np.pi / lengths_m[:, None] / np.linalg.norm(directions, axis=1, keepdims=True)
+    phases = points @ directions.T + rng.uniform(0, 2 * np.pi, _WAVES)
+    return np.clip(np.sin(phases).sum(axis=1) / np.sqrt(_WAVES / 2), -2.0, 2.0)
+
+
+def _rotation(vector: np.ndarray) -> np.ndarray:
+    """float64[3, 3]: turn about a rotation vector float64[3], rad."""
+    angle = float(np.linalg.norm(vector))
+    return _from_quaternion(np.array([*(vector * (0.5 * np.sinc(angle / (2 * np.pi)))), np.cos(angle / 2)]))
+
+
+def _from_quaternion(q: np.ndarray) -> np.ndarray:
+    """float64[3, 3] of a unit quaternion x y z w."""
+    x, y, z, w = q
+    return np.array([[1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+                     [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+                     [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)]])
+
+
+def look(world: World, views: Mapping[str, View], size_px: int, reality: Reality | None) -> dict[str, Picture]:
+    """Camera name -> what it sees now: truly without a reality."""
+    return cameras.look(world, views, size_px) if reality is None else reality.look(world, views, size_px)
