@@ -9,8 +9,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from envs.interface import Box, Outcome, Referent, SkillCall
+from envs.interface import Box, Observation, Outcome, Referent, SkillCall
 from envs.joint_env import WorldEnv
+from envs.sensors import cameras
+from envs.sensors.body_sense import observation
 from envs.sensors.labels import masks
 from envs.skills.measure import box_at
 from envs.skills.perform import perform
@@ -86,7 +88,13 @@ class SkillEnv(WorldEnv):
             return Outcome("refused", "the action is malformed", 0.0)
         if isinstance(argument, Complaint):
             return Outcome("refused", argument.reason, 0.0)
-        return perform(skill, Situation(self.robot, self.seen, self.hand), argument, on_period=self._show)
+        return perform(skill, Situation(self.robot, self.seen, self.hand, self._look), argument, on_period=self._show)
+
+    def _look(self, camera: str, size_px: int) -> Observation:
+        """What one camera sees now, for a skill that is under way; the episode's observation stays what it was."""
+        views = {camera: self.domain.views(self.robot)[camera]}
+        return observation(self.robot, cameras.look(self.world, views, size_px),
+                           cameras.calibrations(views, size_px), self.world.time_s)
 
     def _kind(self, skill: str) -> str | None:
         """Kind of a skill's parameter, None without one."""

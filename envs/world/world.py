@@ -164,6 +164,11 @@ class World:
             return False
         return any(c[8] < TOUCH_M for c in self.client.getContactPoints(self._robot.body, self._body(name)))
 
+    def robot_gap_m(self, name: str, most_m: float) -> float:
+        """Between the surfaces of the robot and of a body; most_m when they are farther apart. PRIVILEGED."""
+        points = self.client.getClosestPoints(self._robot.body, self._body(name), most_m) if self._robot else ()
+        return min((float(p[8]) for p in points), default=most_m)
+
     def box(self, name: str) -> Box:
         """The true upright box around a body. ORACLE: for experts, judging and labels, never for skills."""
         position, quaternion = self.pose(name)
