@@ -15,6 +15,7 @@ from envs.tasks.board_goals import (
     Apart,
     At,
     Beside,
+    Distance,
     Goal,
     NextTo,
     Places,
@@ -137,7 +138,7 @@ def _ask(world: World, rng: np.random.Generator) -> dict[str, Any]:
         goal = goal_of(task, roles, at)
         if goal is None:
             continue
-        if hasattr(goal, "block") and task != "closest_corner" and rng.random() < REFUSAL_SHARE:
+        if isinstance(goal, Distance) and task != "closest_corner" and rng.random() < REFUSAL_SHARE:
             absent = [name for name in TOY_NAMES if name not in at]
             roles["block"] = absent[rng.integers(len(absent))]
             return _answer(task, say(task, roles, rng), [], f"I see no {roles['block']}")

@@ -123,5 +123,6 @@ def _urdf(c: PusherConfig) -> str:
             ("x", "rail", "slide", 0, "1 0 0"),
             ("y", "slide", "peg", c.peg_clearance_m + c.peg_height_m / 2, "0 1 0"))))
     return (f'<robot name="pusher"><link name="rail">{inertial}</link><link name="slide">{inertial}</link>'
-            f'<link name="peg">{inertial}<visual>{shape}<material name="steel"><color rgba="0.16 0.16 0.18 1"/></material></visual>'
+            f'<link name="peg">{inertial}<visual>{shape}'
+            f'<material name="steel"><color rgba="0.16 0.16 0.18 1"/></material></visual>'
             f'<collision>{shape}</collision></link>{joints}</robot>')

@@ -55,9 +55,11 @@ _WAYS = MappingProxyType({
     (1, 0): "up", (-1, 0): "down", (0, 1): "to the left", (0, -1): "to the right", (1, 1): "up and to the left",
     (1, -1): "up and to the right", (-1, 1): "down and to the left", (-1, -1): "down and to the right"})
 _VERTICAL, _HORIZONTAL = {1: "top", -1: "bottom", 0: ""}, {1: "left", -1: "right", 0: ""}
-_SLOTS = MappingProxyType({"block": f"(?P<block>{'|'.join(TOY_NAMES)})", "other": f"(?P<other>{'|'.join(TOY_NAMES)})",
-                           "place": r"(?P<where>[\w ]+?)", "way": r"(?P<where>[\w ]+?)", "side": r"(?P<where>[\w ]+?)",
-                           "corner": r"(?P<where>[\w ]+?)", "half": "(?P<where>left|right)", "far": r"(?:left|right)"})
+_SLOTS = MappingProxyType({
+    "block": f"(?P<block>{'|'.join(TOY_NAMES)})", "other": f"(?P<other>{'|'.join(TOY_NAMES)})",
+    "place": r"(?P<where>center|[\w ]+? (?:corner|side))", "corner": r"(?P<where>[\w ]+? corner)",
+    "way": r"(?P<where>[\w ]+?)", "side": r"(?P<where>[\w ]+?)", "half": "(?P<where>left|right)",
+    "far": "(?:left|right)"})
 
 Roles = dict[str, str | Compass]
 """"block", "other": names; "where": a Compass."""
@@ -109,7 +111,7 @@ def _roles(task: str, said: dict[str, str]) -> tuple[str, Roles] | None:
     where = said.pop("where", None)
     if where is None:
         return task, said
-    found = (0, 0) if where in ("center", "middle") else compass(where)
+    found = (0, 0) if where == "center" else compass(where)
     if found is None or (task == "closest_corner" and not all(found)):
         return None
     return task, {**said, "where": found}
