@@ -21,7 +21,20 @@ TASK_IDS = {
 }
 """Task name -> gymnasium id of its skill-level environment (the joint-level one is ``embodied/PutInBowlJoint-v0``)."""
 
-DOMAINS = {"tabletop": TASK_IDS}
+BOARD_IDS = {
+    "block_to_block": "embodied/BoardBlockToBlock-v0",
+    "block_to_location": "embodied/BoardBlockToLocation-v0",
+    "block_to_relative": "embodied/BoardBlockToRelative-v0",
+    "block_to_block_relative": "embodied/BoardBlockToBlockRelative-v0",
+    "point_to_block": "embodied/BoardPointToBlock-v0",
+    "separate": "embodied/BoardSeparate-v0",
+    "closest_corner": "embodied/BoardClosestCorner-v0",
+    "sort_corners": "embodied/BoardSortCorners-v0",
+    "push_side": "embodied/BoardPushSide-v0",
+}
+"""The same of the pushing board; the last three are PaLM-E's long-horizon tasks LT 1-3."""
+
+DOMAINS = {"tabletop": TASK_IDS, "board": BOARD_IDS}
 """Domain -> its task names and their ids. A domain is the file of its name in `envs/domains`; the id of all its tasks
 in turn is ``embodied/Tabletop-v0``."""
 

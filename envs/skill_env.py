@@ -10,9 +10,12 @@ import gymnasium
 import numpy as np
 
 from envs.domains.domain import Disturber, Domain
-from envs.interface import Box, Outcome, Referent, SkillCall
+from envs.interface import Box, Observation, Outcome, Referent, SkillCall
 from envs.joint_env import WorldEnv
+from envs.sensors import cameras
+from envs.sensors.body_sense import observation
 from envs.sensors.labels import masks
+from envs.sensors.realism import look
 from envs.skills.measure import box_at
 from envs.skills.perform import perform
 from envs.skills.situation import Hand, Situation
@@ -87,7 +90,7 @@ class SkillEnv(WorldEnv):
             self._disturber.before(self.world, self.held_name)
         self.world.doze()
         outcome = call if isinstance(call, Outcome) else perform(
-            call[0], Situation(self.robot, self.seen, self.hand), call[1], on_period=self._after_period)
+            call[0], Situation(self.robot, self.seen, self.hand, self._glance), call[1], on_period=self._after_period)
         self.world.settle(_SETTLE_S)
         if self._disturber:
             self._disturber.after(self.world, self.held_name)
@@ -105,6 +108,12 @@ class SkillEnv(WorldEnv):
         except (KeyError, IndexError, TypeError, ValueError, OverflowError):
             return Outcome("refused", "the action is malformed", 0.0)
         return Outcome("refused", argument.reason, 0.0) if isinstance(argument, Complaint) else (skill, argument)
+
+    def _glance(self, camera: str, size_px: int) -> Observation:
+        """What one camera sees now, for a skill that is under way; the episode's observation stays what it was."""
+        views = {camera: self.domain.views(self.robot)[camera]}
+        return observation(self.robot, look(self.world, views, size_px, self._reality),
+                           cameras.calibrations(views, size_px), self.world.time_s)
 
     def _kind(self, skill: str) -> str | None:
         """Kind of a skill's parameter, None without one."""

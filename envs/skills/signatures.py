@@ -45,3 +45,9 @@ SIGNATURES = _table(
 )
 """Skill name -> signature, in the order of the skill-level action space: what an arm at a table can do. A domain with
 other skills has a table of its own beside this one; a change of a table makes datasets and weights of it unusable."""
+
+BOARD = _table(
+    Signature("push", (Parameter("instruction", "text"),),
+              "push a block over the board as the words say, for at most four seconds"),
+)
+"""What a peg on a pushing board can do: one policy that understands words."""

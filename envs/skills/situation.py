@@ -46,6 +46,8 @@ class Situation:
     robot: Arm
     seen: Observation
     hand: Hand
+    look: Callable[[str, int], Observation] | None = None
+    """Looks again through one camera (name, pixels of the square image), as a low-level policy does while it moves."""
 
     @cached_property
     def surface(self) -> HeightMap:

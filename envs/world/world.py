@@ -53,9 +53,11 @@ class WorldState:
 class World:
     """Bodies by name on a ground whose top is z = 0. Not safe to share between threads."""
 
-    def __init__(self, physics_hz: int = 240, scenery: Scenery = table) -> None:
+    def __init__(self, physics_hz: int = 240, scenery: Scenery = table, is_memoryless: bool = False) -> None:
+        """is_memoryless: pairs of near bodies are found by comparing all with all. Bullet's tree of them, made for
+        crowds, is tended a little a step, so that what it finds, and who wakes whom, depends on scenes long gone."""
         self.physics_hz = physics_hz
-        self._scenery = scenery
+        self._scenery, self._is_memoryless = scenery, is_memoryless
         self.steps = 0
         self.client = Client()
         self._bodies: dict[str, int] = {}
@@ -67,6 +69,8 @@ class World:
 
     def _build(self) -> None:
         c = self.client
+        if self._is_memoryless:
+            c.resetSimulation(c.RESET_USE_SIMPLE_BROADPHASE)
         c.setTimeStep(1.0 / self.physics_hz)
         c.setPhysicsEngineParameter(deterministicOverlappingPairs=1, solverResidualThreshold=1e-5)
         c.setGravity(0.0, 0.0, -9.81)
@@ -78,8 +82,7 @@ class World:
         """Empties the table and puts the robot, if one was added, back to where it was when it was added."""
         if self._robot is not None:
             self._robot.rewind()
-        for body in self._bodies.values():
-            self.client.removeBody(body)
+        self._remove_bodies()
         self._bodies.clear()
         self._sizes.clear()
         self._makers.clear()
@@ -126,6 +129,11 @@ class World:
         self._bodies[name] = make(self.client, np.asarray(position), np.asarray(quaternion))
         self._sizes[name] = np.array(size)
         self._makers[name] = make
+
+    def _remove_bodies(self) -> None:
+        bodies = list(self._bodies.values())
+        for body in bodies[::-1] if self._is_memoryless else bodies:  # last in, first out: the next get the same slots
+            self.client.removeBody(body)
 
     def _body(self, name: str) -> int:
         if name == "table":
@@ -178,6 +186,11 @@ class World:
         if self._robot is None:
             return False
         return any(c[8] < TOUCH_M for c in self.client.getContactPoints(self._robot.body, self._body(name)))
+
+    def robot_gap_m(self, name: str, most_m: float) -> float:
+        """Between the surfaces of the robot and of a body; most_m when they are farther apart. PRIVILEGED."""
+        points = self.client.getClosestPoints(self._robot.body, self._body(name), most_m) if self._robot else ()
+        return min((float(p[8]) for p in points), default=most_m)
 
     def box(self, name: str) -> Box:
         """The true upright box around a body. ORACLE: for experts, judging and labels, never for skills."""
@@ -281,8 +294,7 @@ class World:
         """Goes back to a snapshot. Raises ValueError when its things are not those of the present scene."""
         if [body.name for body in state.bodies] != self.names():
             raise ValueError("restore: expected the things of the snapshot, got others; take a snapshot after reset()")
-        for body in self._bodies.values():
-            self.client.removeBody(body)
+        self._remove_bodies()
         self.client.restoreState(self._empty_state)
         for name, pose, _, _ in state.bodies:
             self._bodies[name] = self._makers[name](self.client, *pose)

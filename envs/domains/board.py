@@ -1,0 +1,29 @@
+"""Coloured blocks on a board before a pushing peg (Language-Table's kind), a top and an oblique camera, nine tasks."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from envs.domains.domain import Domain
+from envs.experts.board import remaining_calls, sample_asks
+from envs.robots.pusher import Pusher
+from envs.skills.signatures import BOARD
+from envs.tasks.board_families import BOARD_TASKS, make_board_task
+from envs.world import World
+from envs.world.board import board
+from envs.world.images import View
+from envs.world.toys import TOY_NAMES
+
+VIEWS = MappingProxyType({
+    "front": View(eye=(-0.42, 0.0, 0.70), target=(0.36, 0.0, 0.0), up=(0.0, 0.0, 1.0), fov_rad=0.78),
+    "top": View(eye=(0.40, 0.0, 1.40), target=(0.40, 0.0, 0.0), up=(1.0, 0.0, 0.0), fov_rad=0.63),
+})
+"""Camera name -> where it stands. Both have the top of the board upwards and its left to the left."""
+
+ONLOOKER = View(eye=(-0.42, -0.55, 0.66), target=(0.36, -0.03, 0.0), up=(0.0, 0.0, 1.0), fov_rad=0.80, has_shadow=True,
+                light=(-0.5, -0.7, 2.0))
+
+DOMAIN = Domain(
+    name="board", tasks=MappingProxyType({name: make_board_task(name) for name in BOARD_TASKS}), signatures=BOARD,
+    entity_names=TOY_NAMES, make_world=lambda: World(scenery=board, is_memoryless=True), make_robot=Pusher,
+    views=lambda robot: VIEWS, onlooker=ONLOOKER, remaining_calls=remaining_calls, sample_asks=sample_asks)

@@ -1,0 +1,153 @@
+"""The expert of the board: reads true places and says what to push where next. ORACLE.
+
+What it says is carried out by a policy that sees for itself; the expert only chooses the words.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from envs.tasks.board_families import BOARD_TASKS, BoardScene, BoardTask, goal_of, places
+from envs.tasks.board_goals import (
+    BESIDE_M,
+    Apart,
+    At,
+    Beside,
+    Distance,
+    Goal,
+    NextTo,
+    Places,
+    PointedAt,
+    Shifted,
+    Sorted,
+    Together,
+    group,
+    is_in_corner,
+)
+from envs.tasks.board_words import place_words, say, side_words, way_words
+from envs.world import World
+from envs.world.board import BOARD_CENTER_M, BOARD_HIGH_M, BOARD_LOW_M, COMPASS, place_m, unit
+from envs.world.toys import TOY_NAMES
+
+REFUSAL_SHARE = 0.15
+"""Of the asks beyond the first: they name a block that is not there."""
+_INSET_M = 0.035  # of the places that the policy pushes to, from the edge of the board
+_SPARE_M = 0.03
+_AWAY_CM = 10  # a block that came over to the wrong side is pushed back at least so far
+
+
+def remaining_calls(world: World, scene: BoardScene, held: str | None) -> list[tuple[str, str]]:
+    """Skill and words of every call that is still needed as things stand, [] when the goal holds."""
+    return _calls(scene.goal, world, BoardTask(scene.task).progress(world, scene) >= 1.0)
+
+
+def _calls(goal: Goal, world: World, is_done: bool) -> list[tuple[str, str]]:
+    return [] if is_done else [("push", text) for text in _texts(goal, places(world))]
+
+
+def _texts(goal: Goal, at: Places) -> list[str]:
+    """What to say, in order."""
+    match goal:
+        case NextTo(block, other):
+            return [f"push the {block} to the {other}"]
+        case At(block, where):
+            return [f"push the {block} to the {place_words(where)}"]
+        case Shifted(block, _, _):
+            return [_shift(block, goal.target_m - at[block])]
+        case Beside(block, where, other):
+            text = f"push the {block} to the {side_words(where)} of the {other}"
+            return [*_make_room(goal, at), text]
+        case PointedAt(block):
+            return [f"move to the {block}"]
+        case Apart(block, other):
+            return [f"push the {block} away from the {other}"]
+        case Sorted():
+            return _sorting(goal, at)
+        case Together():
+            return _gathering(goal, at)
+
+
+def _make_room(goal: Beside, at: Places) -> list[str]:
+    """Where the other block has come so near to the edge that nothing fits beside it: back with it."""
+    target = at[goal.other] + BESIDE_M * unit(goal.where)
+    beyond = target - np.clip(target, BOARD_LOW_M + _INSET_M, BOARD_HIGH_M - _INSET_M)
+    if not beyond.any():
+        return []
+    return [_shift(goal.other, -beyond - _SPARE_M * np.sign(beyond))]
+
+
+def _shift(block: str, by_m: np.ndarray) -> str:
+    """The nearest of eight directions, and how far."""
+    ways = {c: np.array(c) / np.hypot(*c) for c in COMPASS if c != (0, 0)}
+    where = max(ways, key=lambda c: float(ways[c] @ by_m))
+    return f"push the {block} {max(1, round(100 * float(ways[where] @ by_m)))} cm {way_words(where)}"
+
+
+def _sorting(goal: Sorted, at: Places) -> list[str]:
+    """Those that have the shortest way first: they clear the middle."""
+    corner_of = goal.corners(at)
+    out = [(n, c) for n in goal.blocks if not is_in_corner(at[n], c := corner_of[n.split(" ")[0]])]
+    out.sort(key=lambda pair: float(np.linalg.norm(at[pair[0]] - place_m(pair[1]))))
+    return [f"push the {name} to the {place_words(corner)}" for name, corner in out]
+
+
+def _gathering(goal: Together, at: Places) -> list[str]:
+    """First sends back who came over; then each block to the nearest of the group, the nearest first."""
+    texts = [f"push the {name} {_AWAY_CM + round(100 * abs(at[name][1] - BOARD_CENTER_M[1]))} cm "
+             f"{way_words((0, -goal.side))}" for name in goal.intruders(at)]
+    joined = group(goal.blocks, at)
+    if len(joined) == 1:
+        joined = [min(goal.blocks, key=lambda n: sum(float(np.linalg.norm(at[n] - at[o])) for o in goal.blocks))]
+    loose = [name for name in goal.blocks if name not in joined]
+    while loose:
+        pairs = [(float(np.linalg.norm(at[a] - at[b])), a, b) for a in loose for b in joined]
+        _, block, other = min(pairs)
+        texts.append(f"push the {block} to the {other}")
+        loose.remove(block)
+        joined.append(block)
+    return texts
+
+
+def sample_asks(world: World, scene: BoardScene, rng: np.random.Generator, count: int, held: str | None,
+                instruction: str) -> list[dict[str, Any]]:
+    """`count` wishes: the scene's own, then others over the same board, some of which must be declined.
+
+    Each is {"task", "instruction", "calls": [["push", words], ...], "any_order", "refusal": None | reason}.
+    """
+    asks = [_answer(scene.task, instruction, remaining_calls(world, scene, held))]
+    while len(asks) < count:
+        asks.append(_ask(world, rng))
+    return asks[:count]
+
+
+def _answer(task: str, instruction: str, calls: list[tuple[str, str]], refusal: str | None = None) -> dict[str, Any]:
+    return {"task": task, "instruction": instruction, "calls": [list(call) for call in calls], "any_order": False,
+            "refusal": refusal}
+
+
+def _ask(world: World, rng: np.random.Generator) -> dict[str, Any]:
+    """A wish of any family over the board as it stands."""
+    at = places(world)
+    there = [str(name) for name in rng.permutation(list(at))]
+    while True:
+        task = BOARD_TASKS[rng.integers(len(BOARD_TASKS))]
+        where = COMPASS[rng.integers(len(COMPASS))]
+        roles = {"block": there[0], "other": there[1], "where": where}
+        goal = goal_of(task, roles, at)
+        if goal is None:
+            continue
+        if isinstance(goal, Distance) and task != "closest_corner" and rng.random() < REFUSAL_SHARE:
+            absent = [name for name in TOY_NAMES if name not in at]
+            roles["block"] = absent[rng.integers(len(absent))]
+            return _answer(task, say(task, roles, rng), [], f"I see no {roles['block']}")
+        is_done = _holds(goal, at, world)
+        return _answer(task, say(task, roles, rng), _calls(goal, world, is_done))
+
+
+def _holds(goal: Goal, at: Places, world: World) -> bool:
+    if isinstance(goal, Sorted | Together):
+        return goal.share(at) >= 1.0
+    gap_m = world.robot_gap_m(goal.block, 1.0) if isinstance(goal, PointedAt) else 0.0
+    return goal.excess_m(at, gap_m) <= 0

@@ -1,0 +1,164 @@
+"""Where which toy lies, measured in one top view: colour from the picture, shape from the outline of the top face.
+
+The top faces of all toys lie in one plane, where pixels of a camera that looks straight down are a square grid. A
+patch of one colour is explained by outlines laid over it: position and turn by correlation, shape by what fits best.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from scipy import fft, ndimage
+
+from envs.interface import Observation
+from envs.world.toys import TOY_COLORS, TOY_HEIGHT_M, TOY_SHAPES, covers
+
+_PLANE_M = 0.006  # how far from the height of a toy its top face may seem to be
+_CHROMA_STEP = 0.30
+_LEAST_AREA_M2 = 3e-4  # a patch this small is a scrap of something hidden
+TOY_AREA_M2 = 1.33e-3
+_MOST_IN_PATCH = 2
+_TURN_STEP_DEG = 6
+_SYMMETRY = {"moon": 1, "star": 5, "cube": 4, "pentagon": 5, "heart": 1}
+_RADIUS_M = 0.042  # of the square that every outline fits in
+_GRID_STEP = 16  # cells: few sizes of the correlation's grid, whose outlines are kept
+_ROUNDS = 2  # in which two outlines make room for each other
+
+
+class Toy(NamedTuple):
+    """name: "red star". xy: float64[2], m."""
+
+    name: str
+    xy: np.ndarray
+
+
+def paint(seen: Observation, camera: str) -> dict[str, np.ndarray]:
+    """Color word -> points float64[P, 2] of top faces of toys of that color, m."""
+    depth, rgb = seen.depth[camera], seen.rgb[camera].astype(np.float64) + 4.0
+    points = seen.cameras[camera].lift(np.nan_to_num(depth))
+    is_top = (np.abs(points[..., 2] - TOY_HEIGHT_M) < _PLANE_M) & (depth > 0)
+    points, chroma = points[is_top][:, :2], rgb[is_top] / rgb[is_top].sum(axis=-1, keepdims=True)
+    known = np.array(list(TOY_COLORS.values()))
+    away = np.abs(chroma[:, None] - known / known.sum(axis=1, keepdims=True)).sum(axis=-1)
+    nearest = np.where(away.min(axis=1, initial=9.0) < _CHROMA_STEP, away.argmin(axis=1), -1)
+    return {color: points[nearest == index] for index, color in enumerate(TOY_COLORS)}
+
+
+def pitch_m(seen: Observation, camera: str) -> float:
+    """Width of a pixel in the plane of the top faces."""
+    view = seen.cameras[camera]
+    return float((view.pose[2, 3] - TOY_HEIGHT_M) / view.intrinsics[0, 0])
+
+
+def find(seen: Observation, camera: str, colors: frozenset[str]) -> list[Toy]:
+    """The toys of some colors, each with the shape that its outline fits best."""
+    pitch, paints = pitch_m(seen, camera), paint(seen, camera)
+    return [Toy(f"{color} {shape}", xy) for color in TOY_COLORS if color in colors
+            for shape, xy in _shapes(paints[color], pitch)]
+
+
+def follow(toys: list[Toy], paints: dict[str, np.ndarray]) -> list[Toy]:
+    """The toys where they are now, a short way from where they were; what is out of sight stays where it was."""
+    centers = {toy.name: toy.xy for toy in toys}
+    for color in {toy.name.split(" ")[0] for toy in toys}:
+        names = [name for name in centers if name.startswith(color)]
+        for _ in range(2):
+            places = np.stack([centers[name] for name in names])
+            points = paints[color]
+            owner = np.linalg.norm(points[:, None] - places, axis=-1).argmin(axis=1)
+            centers |= {name: points[owner == i].mean(axis=0) for i, name in enumerate(names) if (owner == i).any()}
+    return [Toy(name, xy) for name, xy in centers.items()]
+
+
+def _shapes(points: np.ndarray, pitch: float) -> list[tuple[str, np.ndarray]]:
+    """Shape and place of every toy of one color."""
+    if len(points) == 0:
+        return []
+    low = points.min(axis=0)
+    cells = np.rint((points - low) / pitch).astype(np.int64)
+    mask = np.zeros(cells.max(axis=0) + 1, dtype=bool)
+    mask[tuple(cells.T)] = True
+    patches, count = ndimage.label(mask, structure=np.ones((3, 3)))
+    found = []
+    for patch in range(1, count + 1):
+        inside = np.argwhere(patches == patch)
+        if len(inside) * pitch**2 > _LEAST_AREA_M2:
+            corner = inside.min(axis=0)
+            crop = (patches == patch)[tuple(slice(a, b + 1) for a, b in zip(corner, inside.max(axis=0), strict=True))]
+            found += [(shape, low + (corner + place) * pitch) for shape, place in _explain(crop, pitch)]
+    return found
+
+
+def _explain(crop: np.ndarray, pitch: float) -> list[tuple[str, np.ndarray]]:
+    """Shape and place (cells) of the toys that a patch bool[H, W] is made of."""
+    count = int(np.clip(round(crop.sum() * pitch**2 / TOY_AREA_M2), 1, _MOST_IN_PATCH))
+    pad = int(np.ceil(_RADIUS_M / pitch))
+    stock = _stock(pitch, -(-(max(crop.shape) + 2 * pad) // _GRID_STEP) * _GRID_STEP)
+    mask = np.zeros((stock.grid,) * 2, dtype=bool)
+    mask[pad:pad + crop.shape[0], pad:pad + crop.shape[1]] = crop
+    fits = [_fit(mask, stock)] if count == 1 else _fit_two(mask, stock)
+    return [(fit.shape, np.array(fit.place) - pad) for fit in fits]
+
+
+class _Stock(NamedTuple):
+    """All outlines in all turns. outlines: bool[K, 2r+1, 2r+1]; spectra: their transforms on a grid bool[G, G]."""
+
+    shapes: tuple[str, ...]
+    outlines: np.ndarray
+    spectra: np.ndarray
+    areas: np.ndarray
+    radius: int
+    grid: int
+
+
+class _Fit(NamedTuple):
+    shape: str
+    place: tuple[int, int]
+    overlap: float  # intersection over union
+    area: np.ndarray  # bool[G, G]
+
+
+@lru_cache(maxsize=8)
+def _stock(pitch: float, grid: int) -> _Stock:
+    radius = int(np.ceil(_RADIUS_M / pitch))
+    cells = np.stack(np.meshgrid(*[np.arange(-radius, radius + 1)] * 2, indexing="ij"), axis=-1) * pitch
+    shapes, outlines = [], []
+    for shape in TOY_SHAPES:
+        for degrees in np.arange(0, 360 / _SYMMETRY[shape], _TURN_STEP_DEG):
+            c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+            shapes.append(shape)
+            outlines.append(covers(shape, cells @ np.array([[c, -s], [s, c]])))
+    outlines = np.stack(outlines)
+    spectra = np.conj(fft.rfft2(outlines.astype(np.float32), s=(grid, grid)))
+    return _Stock(tuple(shapes), outlines, spectra, outlines.sum(axis=(1, 2)), radius, grid)
+
+
+def _fit(mask: np.ndarray, stock: _Stock, only: str | None = None) -> _Fit:
+    """The outline, its turn and place that overlap a mask bool[G, G] best."""
+    chosen = [k for k, shape in enumerate(stock.shapes) if only in (None, shape)]
+    shared = fft.irfft2(fft.rfft2(mask.astype(np.float32)) * stock.spectra[chosen], s=(stock.grid,) * 2)
+    overlap = shared / (mask.sum() + stock.areas[chosen, None, None] - shared)
+    overlap[:, -2 * stock.radius:] = overlap[:, :, -2 * stock.radius:] = 0.0  # outlines that leave the grid
+    best, row, column = np.unravel_index(int(np.argmax(overlap)), overlap.shape)
+    k, size = chosen[best], 2 * stock.radius + 1
+    area = np.zeros_like(mask)
+    area[row:row + size, column:column + size] = stock.outlines[k]
+    place = int(row) + stock.radius, int(column) + stock.radius
+    return _Fit(stock.shapes[k], place, float(overlap[best, row, column]), area)
+
+
+def _fit_two(mask: np.ndarray, stock: _Stock) -> list[_Fit]:
+    """The two outlines that explain a mask best together."""
+    best, most = [], -1.0
+    for shape in TOY_SHAPES:
+        first = _fit(mask, stock, shape)
+        for _ in range(_ROUNDS):
+            second = _fit(mask & ~first.area, stock)
+            first = _fit(mask & ~second.area, stock)
+        both = first.area | second.area
+        overlap = (both & mask).sum() / (both | mask).sum()
+        if overlap > most:
+            best, most = [first, second], overlap
+    return best

@@ -1,0 +1,81 @@
+"""A board to push toys about on, in a tray with a lip, and the words for places and directions on it.
+
+Seen from where people and cameras stand, up on the board is +x, left is +y.
+"""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+
+import numpy as np
+
+from envs.world.client import Client
+
+BOARD_LOW_M, BOARD_HIGH_M = np.array([0.10, -0.38]), np.array([0.70, 0.38])
+"""Corners of the board, x and y."""
+BOARD_CENTER_M = (BOARD_LOW_M + BOARD_HIGH_M) / 2
+BORDER_M = 0.045
+"""From the board to the lip: a peg fits behind a toy at the edge."""
+PLACE_INSET_M = 0.085
+"""From the edge of the board to the point that a corner or side is named for."""
+
+_LIP_WIDTH_M, _LIP_HEIGHT_M, _THICK_M = 0.015, 0.018, 0.02
+_FRICTION = 0.5
+_BOARD_RGB, _TRAY_RGB, _LIP_RGB = (0.80, 0.78, 0.74), (0.58, 0.57, 0.56), (0.33, 0.30, 0.28)
+_UPWARD = MappingProxyType({"top": 1, "up": 1, "upper": 1, "upwards": 1, "above": 1,
+                            "bottom": -1, "down": -1, "lower": -1, "downwards": -1, "below": -1})
+_LEFTWARD = MappingProxyType({"left": 1, "right": -1})
+
+Compass = tuple[int, int]
+"""(up, left), each -1, 0 or 1; as a direction not both 0, as a place (0, 0) is the center."""
+
+COMPASS: tuple[Compass, ...] = tuple((up, left) for up in (1, 0, -1) for left in (1, 0, -1))
+COMPASS_WORDS = frozenset((*_UPWARD, *_LEFTWARD))
+CORNERS: tuple[Compass, ...] = tuple(c for c in COMPASS if c[0] and c[1])
+
+
+def compass(text: str) -> Compass | None:
+    """What "up and to the left" or "bottom right corner" says; None when it says nothing or contradicts itself."""
+    words = re.findall(r"[a-z]+", text.lower())
+    up, left = {_UPWARD[w] for w in words if w in _UPWARD}, {_LEFTWARD[w] for w in words if w in _LEFTWARD}
+    if len(up) > 1 or len(left) > 1 or not (up or left):
+        return None
+    return (up or {0}).pop(), (left or {0}).pop()
+
+
+def place_m(where: Compass) -> np.ndarray:
+    """float64[2]: the point that a corner, a side or the center is named for."""
+    return BOARD_CENTER_M + np.array(where) * ((BOARD_HIGH_M - BOARD_LOW_M) / 2 - PLACE_INSET_M)
+
+
+def unit(where: Compass) -> np.ndarray:
+    """float64[2] of length 1 in a direction."""
+    return np.array(where, dtype=np.float64) / np.hypot(*where)
+
+
+def board(client: Client) -> int:
+    """Body id of the tray whose top is z = 0, with the board drawn on it and a lip around it."""
+    half = (BOARD_HIGH_M - BOARD_LOW_M) / 2 + BORDER_M
+    tray = _box(client, (*half, _THICK_M / 2), (*BOARD_CENTER_M, -_THICK_M / 2), _TRAY_RGB)
+    flat = client.createVisualShape(client.GEOM_BOX, halfExtents=[*(half - BORDER_M), 0.0005],
+                                    rgbaColor=[*_BOARD_RGB, 1.0], specularColor=[0.0] * 3)
+    client.createMultiBody(0.0, -1, flat, [*BOARD_CENTER_M, 0.0])
+    for axis in (0, 1):
+        for side in (-1.0, 1.0):
+            extent, middle = half + _LIP_WIDTH_M, BOARD_CENTER_M.copy()
+            middle[axis] += side * (half[axis] + _LIP_WIDTH_M / 2)
+            extent[axis] = _LIP_WIDTH_M / 2
+            _box(client, (*extent, _LIP_HEIGHT_M / 2), (*middle, _LIP_HEIGHT_M / 2), _LIP_RGB)
+    return tray
+
+
+def _box(client: Client, half_m: tuple, center_m: tuple, rgb: tuple) -> int:
+    """Body id of a box that never moves."""
+    half = [float(v) for v in half_m]
+    shape = client.createCollisionShape(client.GEOM_BOX, halfExtents=half)
+    visual = client.createVisualShape(client.GEOM_BOX, halfExtents=half, rgbaColor=[*rgb, 1.0],
+                                      specularColor=[0.0] * 3)
+    body = client.createMultiBody(0.0, shape, visual, [float(v) for v in center_m])
+    client.changeDynamics(body, -1, lateralFriction=_FRICTION)
+    return body
