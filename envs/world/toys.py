@@ -1,14 +1,14 @@
 """Flat coloured toys to push about: moon, star, cube, pentagon and heart, prisms over outlines of about one area.
 
-A toy collides as a compound of convex prisms, so a peg enters the hollow of a moon and the notch of a heart.
+A toy collides as boxes that cover its outline to within 3 mm, so a peg enters the hollow of a moon. Boxes, since
+convex hulls on a board did not repeat themselves: the first scene of a process and its replay differed by a millimetre.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -28,6 +28,8 @@ _FRICTION = 0.6
 _RIGID = {"useMaximalCoordinates": 1}  # a plain rigid body: a multibody without joints is four times as slow
 _MOON_SLICES = 6
 _LOBE_POINTS = 8
+_ARM_SHARES = (0.35, 0.8)  # of the way from notch to tip, where the boxes of an arm end
+_LOBE_ANGLES = np.radians([25.0, 52.0, 75.0])
 
 _shapes_of: WeakKeyDictionary[Client, dict[str, tuple[int, int]]] = WeakKeyDictionary()
 """Collision and visual shapes of a client: PyBullet keeps a shape for as long as it lives, so toys share theirs."""
@@ -121,17 +123,94 @@ def _prism(part: Part) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _collision(client: Client, shape: str) -> int:
-    """Collision shape: of a file with several objects, PyBullet makes the convex hull of each."""
-    lines, first = [], 1
-    for index, part in enumerate(TOY_SHAPES[shape]):
-        vertices, triangles = _prism(part)
-        lines += [f"o part{index}", *("v {:.9f} {:.9f} {:.9f}".format(*v) for v in vertices)]
-        lines += ["f {} {} {}".format(*t) for t in triangles + first]
-        first += len(vertices)
-    with tempfile.TemporaryDirectory(prefix="embodied-") as folder:
-        path = Path(folder) / f"{shape}.obj"
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return client.createCollisionShape(client.GEOM_MESH, fileName=str(path))
+    boxes = _boxes(shape)
+    return client.createCollisionShapeArray(
+        shapeTypes=[client.GEOM_BOX] * len(boxes), halfExtents=[[*b.half_m, TOY_HEIGHT_M / 2] for b in boxes],
+        collisionFramePositions=[[*b.center_m, 0.0] for b in boxes],
+        collisionFrameOrientations=[[0.0, 0.0, float(np.sin(b.yaw / 2)), float(np.cos(b.yaw / 2))] for b in boxes])
+
+
+class _Rectangle(NamedTuple):
+    center_m: tuple[float, float]
+    half_m: tuple[float, float]
+    yaw: float
+
+
+def _rectangle(start: np.ndarray, end: np.ndarray, half_width_m: float) -> _Rectangle:
+    """From the middle of one side to the middle of the opposite one."""
+    along = end - start
+    length, yaw = float(np.hypot(*along)), float(np.arctan2(along[1], along[0]))
+    return _Rectangle(tuple(((start + end) / 2).tolist()), (length / 2, half_width_m), yaw)
+
+
+def _boxes(shape: str) -> list[_Rectangle]:
+    """Rectangles that cover the outline to within 3 mm."""
+    parts = TOY_SHAPES[shape]
+    if shape == "moon":
+        return [_across_slice(part) for part in parts]
+    if shape == "star":
+        return [box for kite in parts for box in _along_arm(kite)]
+    if shape == "heart":
+        return _heart_boxes(parts)
+    corners, count = parts[0], len(parts[0])
+    sides = range(count if count % 2 else 1)  # each side of a pentagon with what lies behind it; a cube is one box
+    return [_behind_side(corners[i], corners[(i + 1) % count], corners) for i in sides]
+
+
+def _across_slice(part: Part) -> _Rectangle:
+    """Of a slice of a moon; the slices at its tips are triangles."""
+    outer, inner = part[[0, 1]], part[[-1, -2]] if len(part) == 4 else _inner_side(part)
+    width_m = np.mean([np.linalg.norm(np.diff(side, axis=0)) for side in (outer, inner)])
+    return _rectangle(inner.mean(axis=0), outer.mean(axis=0), float(width_m) / 2)
+
+
+def _inner_side(part: Part) -> np.ndarray:
+    """float64[2, 2]: of the triangle at a moon's tip, the side on the hollow."""
+    is_first = part[0, 1] > 0  # the tip comes first in the upper one, second in the lower one
+    return part[[0, 2]] if is_first else part[[2, 1]]
+
+
+def _along_arm(kite: Part) -> list[_Rectangle]:
+    """A wide and a narrow rectangle of a star's arm."""
+    middle, notch, tip, _ = kite
+    axis = (tip - middle) / np.linalg.norm(tip - middle)
+    reach_m, base_m = float(np.linalg.norm(tip - middle)), float((notch - middle) @ axis)
+    base_half_m = float(np.linalg.norm(notch - middle - base_m * axis))
+    boxes, start_m = [], 0.0
+    for share in _ARM_SHARES:
+        end_m = base_m + share * (reach_m - base_m)
+        boxes.append(_rectangle(middle + start_m * axis, middle + end_m * axis, base_half_m * (1 - share) + 5e-4))
+        start_m = end_m
+    return boxes
+
+
+def _heart_boxes(parts: tuple[Part, ...]) -> list[_Rectangle]:
+    """The square on its corner, and three strips of either half disc on it."""
+    boxes = []
+    for part, first in ((parts[0], 1), (parts[1], 0)):
+        lobe = part[first:first + _LOBE_POINTS]
+        middle, radius_m = (lobe[0] + lobe[-1]) / 2, float(np.linalg.norm(lobe[0] - lobe[-1]) / 2)
+        side = (lobe[0] - lobe[-1]) / (2 * radius_m)
+        out = np.array([side[1], -side[0]])
+        out = out if out[1] > 0 else -out
+        if not boxes:
+            boxes.append(_rectangle(middle - 2 * radius_m * out, middle, radius_m))
+        boxes += [_rectangle(middle, middle + radius_m * np.sin(a) * out, radius_m * np.cos(a)) for a in _LOBE_ANGLES]
+    return boxes
+
+
+def _behind_side(a: np.ndarray, b: np.ndarray, corners: np.ndarray) -> _Rectangle:
+    """The deepest rectangle inside a convex outline on its side from a to b."""
+    along = (b - a) / np.linalg.norm(b - a)
+    inward = np.array([-along[1], along[0]])
+    after = np.roll(corners, -1, axis=0)
+    normal = np.stack([corners[:, 1] - after[:, 1], after[:, 0] - corners[:, 0]], axis=-1)
+    rate = normal @ inward
+    closing = rate < -1e-9
+    depth_m = min(float((((a_or_b - corners) * normal).sum(axis=1)[closing] / -rate[closing]).min())
+                  for a_or_b in (a, b))
+    middle = (a + b) / 2
+    return _rectangle(middle, middle + depth_m * inward, float(np.linalg.norm(b - a)) / 2)
 
 
 def _visual(client: Client, shape: str) -> int:
