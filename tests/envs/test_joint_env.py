@@ -21,6 +21,13 @@ def test_gymnasium_finds_nothing_to_complain_about(env_id):
     check_env(env.unwrapped, skip_render_check=False)
 
 
+@pytest.mark.filterwarnings("ignore:.*symmetric and normalized space.*")
+def test_another_arm_in_a_less_perfect_world_is_as_proper():
+    env = gymnasium.make("embodied/StackJoint-v0", robot="xarm6", realism={"depth_noise_m": 0.01}, **SMALL)
+    assert env.action_space.shape == (8,)
+    check_env(env.unwrapped, skip_render_check=True)
+
+
 @pytest.fixture(scope="module")
 def env():
     env = gymnasium.make("embodied/StackJoint-v0", **SMALL)

@@ -211,9 +211,10 @@ def test_an_episode_is_cut_after_its_calls(env):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("robot", [None, "iiwa", "xarm6"])
 @pytest.mark.parametrize("env_id", IDS[:-1])
-def test_the_expert_solves_twenty_seeds(env_id):
-    env = gymnasium.make(env_id, image_size=192)
+def test_the_expert_solves_twenty_seeds(env_id, robot):
+    env = gymnasium.make(env_id, image_size=192, robot=robot)
     for seed in range(2_000_000, 2_000_020):
         _, info = env.reset(seed=seed)
         while not info["is_success"] and (plan := env.unwrapped.expert_plan()):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from embodied.cli import configs, overrides, train
@@ -9,6 +11,13 @@ from embodied.cli.typed import read
 
 FAMILIES = [(), ("language=gpt2",), ("language=qwen2", "vision=siglip"), ("vision=convnext",), ("model=image",),
             ("model=image", "language=gpt2", "vision=siglip")]
+
+
+def test_the_robots_of_the_command_line_are_those_of_the_world():
+    from embodied.cli.settings import Robot
+    from envs.robots.arms import ARMS
+
+    assert set(get_args(Robot)) == set(ARMS) == set(configs.group_options(configs.config_dir())["robot"])
 
 
 def settings_of(*choices: str) -> train.Settings:
