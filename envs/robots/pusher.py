@@ -93,6 +93,9 @@ class Pusher:
         reach = self.config.speed_m_s / self.config.control_hz
         return self.setpoint + step * min(1.0, reach / max(float(np.hypot(*step)), 1e-12))
 
+    def shake(self, std_rad: float, rng: np.random.Generator) -> None:
+        """Nothing happens: the peg's joints slide, and the dial is about joints that turn."""
+
     def follow(self, target: np.ndarray) -> None:
         """One control period towards target float64[2], limited; the motors' setpoints move evenly within it."""
         goal, start = self.limit(target), self.setpoint
