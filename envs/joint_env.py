@@ -19,6 +19,7 @@ from envs.spaces import MAX_INSTRUCTION_CHARACTERS, observation_space
 from envs.world.world import WorldState
 
 _OPTIONS = ("instruction", "require")
+_GLANCE_PX = 224
 _IMAGE_SIZES_PX = (16, 1024)  # far beyond, TinyRenderer takes the whole process down
 
 
@@ -90,6 +91,12 @@ class WorldEnv(gymnasium.Env):
         if self._is_privileged:
             seen["entities"] = {name: self._pose(name) for name in self.domain.entity_names}
         return seen
+
+    def glance(self, *names: str) -> Observation:
+        """What the named cameras see now, in the midst of a skill, whatever size the images for a planner have."""
+        views = {name: view for name, view in self.domain.views(self.robot).items() if name in names}
+        pictures = cameras.look(self.world, views, _GLANCE_PX)
+        return observation(self.robot, pictures, cameras.calibrations(views, _GLANCE_PX), self.world.time_s)
 
     def _pose(self, name: str) -> np.ndarray:
         """float32[10]: position, quaternion, size; zeros for what is not there. PRIVILEGED."""

@@ -86,7 +86,9 @@ class SkillEnv(WorldEnv):
             return Outcome("refused", "the action is malformed", 0.0)
         if isinstance(argument, Complaint):
             return Outcome("refused", argument.reason, 0.0)
-        return perform(skill, Situation(self.robot, self.seen, self.hand), argument, on_period=self._show)
+        signature = self.domain.signatures[skill]
+        situation = Situation(self.robot, self.seen, self.hand, self.glance)
+        return perform(signature.controller or skill, situation, argument, signature.timeout_s, on_period=self._show)
 
     def _kind(self, skill: str) -> str | None:
         """Kind of a skill's parameter, None without one."""

@@ -46,6 +46,8 @@ class Situation:
     robot: Panda
     seen: Observation
     hand: Hand
+    look: Callable[..., Observation] | None = None
+    """(camera names): what they see at this moment of the motion, at the cameras' own resolution."""
 
     @cached_property
     def surface(self) -> HeightMap:

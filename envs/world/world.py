@@ -47,6 +47,7 @@ class WorldState:
     steps: int
     robot: ArticulationState | None
     gripped: str | None
+    fixtures: tuple[ArticulationState, ...] = ()
 
 
 class World:
@@ -62,6 +63,7 @@ class World:
         self._makers: dict[str, Maker] = {}
         self._awake: dict[str, int] = {}  # what must not sleep -> control periods since the robot touched it
         self._robot: Articulation | None = None
+        self._fixtures: dict[str, Articulation] = {}  # jointed things that stay where they are: drawers, doors
         self._build()
 
     def _build(self) -> None:
@@ -75,8 +77,8 @@ class World:
 
     def reset(self) -> None:
         """Empties the table and puts the robot, if one was added, back to where it was when it was added."""
-        if self._robot is not None:
-            self._robot.rewind()
+        for jointed in self._jointed():
+            jointed.rewind()
         for body in self._bodies.values():
             self.client.removeBody(body)
         self._bodies.clear()
@@ -92,6 +94,49 @@ class World:
             raise ValueError("expected a world without robot, got one that has one; make another World")
         self._robot = Articulation(self.client, urdf, joints, start)
         return self._robot
+
+    def add_fixture(self, name: str, urdf: str, joints: Sequence[str], friction_n: float) -> Articulation:
+        """Furniture with joints of its own, loaded from URDF text; it outlives resets. friction_n: what its joints, at 0
+        in an empty world, resist being moved with."""
+        if name in self._fixtures:
+            raise ValueError(f"expected a new fixture, got {name!r} which the world has already; choose another name")
+        self._fixtures[name] = Articulation(self.client, urdf, joints, np.zeros(len(joints)))
+        self._fixtures[name].brake(friction_n)
+        self.keep_as_empty()
+        return self._fixtures[name]
+
+    def _jointed(self) -> list[Articulation]:
+        return [*([self._robot] if self._robot is not None else []), *self._fixtures.values()]
+
+    def fixture_pos(self, name: str) -> np.ndarray:
+        """float64[J]: joints of a fixture, rad or m. PRIVILEGED: for experts, judging and labels."""
+        return self._fixture(name).positions()
+
+    def set_fixture(self, name: str, positions: np.ndarray) -> None:
+        """Puts a fixture's joints, at rest, to positions float64[J]: for arranging scenes and for disturbances."""
+        self._fixture(name).place(positions)
+
+    def _fixture(self, name: str) -> Articulation:
+        if name not in self._fixtures:
+            raise ValueError(f"expected a fixture of {list(self._fixtures)}, got {name!r}; add_fixture() makes one")
+        return self._fixtures[name]
+
+    def robot_link_pose(self, link: str) -> np.ndarray:
+        """float64[7]: position m and quaternion of a link of the robot. Raises ValueError without a robot."""
+        if self._robot is None:
+            raise ValueError("expected a world with a robot, got none; add_robot() first")
+        return self._robot.link_pose(link)
+
+    def gripped_name(self) -> str | None:
+        """Name of what the robot squeezes between its pads. PRIVILEGED."""
+        return self.name_of({self._robot.gripped} - {None}) if self._robot else None
+
+    def move(self, name: str, position: np.ndarray, quaternion: np.ndarray) -> None:
+        """Puts a thing, at rest and awake, somewhere else: for arranging scenes and for disturbances."""
+        body = self._body(name)
+        self.client.resetBasePositionAndOrientation(body, list(position), list(quaternion))
+        self.client.resetBaseVelocity(body, [0.0] * 3, [0.0] * 3)
+        self.client.changeDynamics(body, -1, activationState=self.client.ACTIVATION_STATE_WAKE_UP)
 
     def keep_as_empty(self) -> None:
         """Makes the present state the one that reset() returns to; call it when the robot is complete."""
@@ -238,7 +283,8 @@ class World:
         robot = self._robot.snapshot() if self._robot else None
         gripped = self.name_of({robot.grip[0]}) if robot and robot.grip else None
         bodies = tuple(self._body_state(name, body) for name, body in self._bodies.items())
-        state = WorldState(bodies, tuple(self._awake.items()), self.steps, robot, gripped)
+        fixtures = tuple(fixture.snapshot() for fixture in self._fixtures.values())
+        state = WorldState(bodies, tuple(self._awake.items()), self.steps, robot, gripped, fixtures)
         self.restore(state)
         return state
 
@@ -271,6 +317,8 @@ class World:
             c.changeDynamics(self._bodies[name], -1, activationState=activation)
         if self._robot is not None and state.robot is not None:
             self._robot.restore(state.robot, self._bodies.get(state.gripped))
+        for fixture, kept in zip(self._fixtures.values(), state.fixtures, strict=True):
+            fixture.restore(kept, None)
 
     def settle(self, max_s: float = 1.0) -> bool:
         """Steps until everything has come to rest; whether it did within max_s of simulated time."""
