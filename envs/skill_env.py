@@ -27,10 +27,13 @@ class SkillEnv(WorldEnv):
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012  one frame a call
 
-    def __init__(self, domain: str = "tabletop", task: str | None = None, *, labels: int = 0, **kwargs: Any) -> None:
-        """labels: how many asks info["labels"] answers; 0 for none. PRIVILEGED: for training and judging."""
+    def __init__(self, domain: str = "tabletop", task: str | None = None, *, labels: int = 0, disturbances: float = 0.0,
+                 **kwargs: Any) -> None:
+        """labels: how many asks info["labels"] answers; 0 for none. PRIVILEGED: for training and judging.
+        disturbances: chance that, after a call, somebody else changes the scene; info["disturbance"] says how."""
         super().__init__(domain, task, has_images=True, **kwargs)
         self._label_count = labels
+        self._disturbances, self._disturbed = _share(disturbances), None
         self._skills = tuple(self.domain.signatures)
         self._camera_names = tuple(self.domain.views(self.robot))
         self.action_space = gymnasium.spaces.Dict(self._action_parts())
@@ -66,12 +69,15 @@ class SkillEnv(WorldEnv):
     def _begin(self) -> None:
         self.hand = Hand()
         self._asks_rng = np.random.default_rng(self._seed_of_labels)
+        self._events_rng = np.random.default_rng([self._seed_of_labels, 1])
+        self._disturbed = None
         self._period = 0
         self._show()
 
     def step(self, action: Mapping[str, Any]) -> tuple[dict, float, bool, bool, dict]:
         self.world.doze()
         outcome = self._do(action)
+        self._disturbed = self._disturb()
         self.world.settle(_SETTLE_S)
         reward = self._reward()
         report = {"status": outcome.status, "reason": outcome.reason, "duration_s": outcome.duration_s}
@@ -89,6 +95,12 @@ class SkillEnv(WorldEnv):
         signature = self.domain.signatures[skill]
         situation = Situation(self.robot, self.seen, self.hand, self.glance)
         return perform(signature.controller or skill, situation, argument, signature.timeout_s, on_period=self._show)
+
+    def _disturb(self) -> str | None:
+        """What somebody else did to the scene just now."""
+        if self.domain.disturb is None or self._events_rng.random() >= self._disturbances:
+            return None
+        return self.domain.disturb(self.world, self.scene, self._events_rng)
 
     def _kind(self, skill: str) -> str | None:
         """Kind of a skill's parameter, None without one."""
@@ -122,14 +134,16 @@ class SkillEnv(WorldEnv):
         self._watch_periods, self._period = max(1, round(self.robot.config.control_hz / fps)), 0
 
     def _remembered(self) -> dict[str, Any]:
-        return {**super()._remembered(), "held": self.hand.held, "asks_rng": self._asks_rng.bit_generator.state}
+        return {**super()._remembered(), "held": self.hand.held, "asks_rng": self._asks_rng.bit_generator.state,
+                "events_rng": self._events_rng.bit_generator.state}
 
     def _remember(self, kept: Mapping[str, Any]) -> None:
         super()._remember(kept)
         self.hand.held, self._asks_rng.bit_generator.state = kept["held"], kept["asks_rng"]
+        self._events_rng.bit_generator.state = kept["events_rng"]
 
     def _info(self) -> dict[str, Any]:
-        info = super()._info()
+        info = {**super()._info(), **({"disturbance": self._disturbed} if self._disturbances else {})}
         return {**info, "labels": self._labels()} if self._label_count else info
 
     def _labels(self) -> dict[str, Any]:
@@ -171,6 +185,13 @@ class Complaint:
     """Why an action has no argument to act on, as a clause."""
 
     reason: str
+
+
+def _share(value: float) -> float:
+    """The value. Raises ValueError outside [0, 1]."""
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"disturbances: expected a chance in [0, 1], got {value}")
+    return float(value)
 
 
 def _whole(value: Any) -> int:

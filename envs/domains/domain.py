@@ -34,9 +34,14 @@ class Task(Protocol):
         """The scene with the goal that the instruction asks for; None when it is not understood."""
 
 
+def is_met_with_an_empty_hand(progress: float, robot: Robot) -> bool:
+    """Whether the goal is met and nothing is held."""
+    return progress >= 1.0 and not robot.is_grasping()
+
+
 @dataclass(frozen=True)
 class Domain:
-    """Everything that makes a world of its own. PRIVILEGED are the last two: they read true state."""
+    """Everything that makes a world of its own. PRIVILEGED are the expert's and all after it: they read true state."""
 
     name: str
     tasks: Mapping[str, Task]
@@ -55,3 +60,8 @@ class Domain:
     argument is the name of an entity, or the words of a "text" parameter."""
     sample_asks: Callable[..., list[dict[str, Any]]]
     """Labels (world, scene, rng, count, held, instruction): see `envs.experts.asks`."""
+    is_success: Callable[[float, Robot], bool] = is_met_with_an_empty_hand
+    """(progress, robot): whether the episode has reached its end."""
+    disturb: Callable[[World, Any, np.random.Generator], str | None] | None = None
+    """(world, scene, rng): does to the world what people do who are in it too, and says what; None when nothing was to
+    be done."""

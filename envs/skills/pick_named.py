@@ -18,6 +18,7 @@ from envs.world.goods import GOODS
 
 _HOVER_M = 0.17  # of the tool above the thing while the wrist camera looks
 _NEAR_M = 0.12
+_FINGERS_M = 0.02
 
 
 def pick_named(situation: Situation, thing: str) -> Motion:
@@ -37,7 +38,7 @@ def pick_named(situation: Situation, thing: str) -> Motion:
     seen = situation.look("head")
     yield from with_arm(robot, _hover(situation, place, box))
     measured = _close_look(situation, place, box, thing)
-    motion = pick(over(situation, place.top_z_m, seen), to_foot(robot, measured, place.top_z_m))
+    motion = pick(over(situation, place.top_z_m, seen, measured.size[2]), to_foot(robot, measured, place.top_z_m))
     outcome = yield from with_arm(robot, motion)
     if outcome.status == "refused":  # nothing was tried; the hand still hovers
         yield from with_arm(robot, _fold(situation, place))
@@ -63,7 +64,8 @@ def _fold(situation: Situation, place: Place) -> Motion:
 def _close_look(situation: Situation, place: Place, box: Box, thing: str) -> Box:
     """The box as the wrist camera measures it, from above; the one from afar when it sees nothing there. What is too
     thin to grasp at the top is left out."""
-    points = points_around(situation.look("wrist"), "wrist", place, np.array(box.center), _NEAR_M)
+    below_m = situation.robot.tool_pose[2] - _FINGERS_M  # what is higher is the hand itself
+    points = points_around(situation.look("wrist"), "wrist", place, np.array(box.center), _NEAR_M, below_m)
     seen = Box.from_points(points) if len(points) else box
     top = seen.top_z_m - GOODS[thing].neck_m
     return Box((*seen.center[:2], (top + place.top_z_m) / 2), (*seen.size[:2], top - place.top_z_m), seen.yaw)

@@ -48,10 +48,12 @@ def find_named(seen: Observation, camera: str, place: Place, name: str) -> Box |
     return next((s.box for s in sightings(seen, camera, place) if s.name == name), None)
 
 
-def points_around(seen: Observation, camera: str, place: Place, center: np.ndarray, radius_m: float) -> np.ndarray:
-    """float64[P, 3]: points of the one thing nearest to a world x, y, from a camera above it; P is 0 without any."""
+def points_around(seen: Observation, camera: str, place: Place, center: np.ndarray, radius_m: float,
+                  below_m: float) -> np.ndarray:
+    """float64[P, 3]: points, lower than below_m, of the one thing nearest to a world x, y, from a camera above it; P is
+    0 without any."""
     points, colours = _above(seen, camera, place)
-    near = np.linalg.norm(points[:, :2] - center[:2], axis=1) < radius_m
+    near = (np.linalg.norm(points[:, :2] - center[:2], axis=1) < radius_m) & (points[:, 2] < below_m)
     groups = [group for group, _ in _groups(points[near], colours[near])]
     if not groups:
         return np.zeros((0, 3))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,12 +40,23 @@ def served(robot: MobilePanda) -> Place | None:
     return place_at(robot.base_pose, within_m=0.12)
 
 
-def over(situation: Situation, face_z_m: float, seen: Observation) -> Situation:
+@dataclass(frozen=True)
+class LocalSituation(Situation):
+    """What an arm at a table knows; lift_m: how much higher it travels for the sake of what will hang from the hand."""
+
+    lift_m: float = 0.0
+
+    def travel_z_m(self, below_tool_m: float) -> float:
+        return super().travel_z_m(below_tool_m + self.lift_m)
+
+
+def over(situation: Situation, face_z_m: float, seen: Observation, lift_m: float = 0.0) -> LocalSituation:
     """The situation of the arm alone, as a skill for a table knows it: everything in the frame of the arm's foot, z = 0
     at the face that it works over. It shares the memory of the hand."""
     frame = np.linalg.inv(situation.robot.foot_frame(face_z_m))
     moved = {name: Camera(camera.intrinsics, frame @ camera.pose) for name, camera in seen.cameras.items()}
-    return Situation(ArmOver(situation.robot.arm, face_z_m), replace(seen, cameras=moved), situation.hand)
+    return LocalSituation(ArmOver(situation.robot.arm, face_z_m), replace(seen, cameras=moved), situation.hand,
+                          lift_m=lift_m)
 
 
 def to_foot(robot: MobilePanda, box: Box, face_z_m: float) -> Box:

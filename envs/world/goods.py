@@ -23,7 +23,7 @@ PALETTE = MappingProxyType({
     "red": (0.86, 0.07, 0.07), "orange": (0.98, 0.48, 0.03), "yellow": (0.98, 0.86, 0.10), "green": (0.10, 0.55, 0.14),
     "lime": (0.52, 0.82, 0.12), "teal": (0.05, 0.62, 0.60), "sky": (0.45, 0.74, 0.96), "blue": (0.10, 0.18, 0.72),
     "purple": (0.52, 0.12, 0.64), "brown": (0.42, 0.22, 0.10), "white": (0.95, 0.95, 0.95),
-    "silver": (0.66, 0.67, 0.70), "black": (0.08, 0.08, 0.09), "pink": (0.96, 0.55, 0.70)})
+    "magenta": (0.85, 0.10, 0.50), "silver": (0.66, 0.67, 0.70), "black": (0.08, 0.08, 0.09), "pink": (0.96, 0.55, 0.70)})
 """Colour word -> RGB in [0, 1]."""
 FRICTION = 0.9
 _RIGID = {"useMaximalCoordinates": 1}
@@ -122,8 +122,8 @@ def _bowl() -> Mesh:
                    ("white", [(0.030, 0.024), (0.025, -0.006), (0.001, -0.018)])])
 
 
-def _rice() -> Mesh:
-    return joined(box("orange", (0.090, 0.050, 0.10)), box("white", (0.060, 0.051, 0.05), (0, 0, 0.01)))
+def _tea() -> Mesh:
+    return joined(box("magenta", (0.090, 0.050, 0.10)), box("white", (0.060, 0.051, 0.05), (0, 0, 0.01)))
 
 
 GOODS = MappingProxyType({good.name: good for good in (
@@ -140,7 +140,7 @@ GOODS = MappingProxyType({good.name: good for good in (
     Good("energy bar", (0.108, 0.040, 0.024), 0.05, False, _energy_bar),
     Good("pepper shaker", (0.048, 0.048, 0.100), 0.10, True, _pepper),
     Good("bowl", (0.066, 0.066, 0.048), 0.15, True, _bowl),
-    Good("rice box", (0.090, 0.050, 0.100), 0.20, False, _rice),
+    Good("tea box", (0.090, 0.050, 0.100), 0.10, False, _tea),
 )})
 """Name -> kind; one of each kind at most is in a kitchen."""
 

@@ -10,8 +10,9 @@ BASE_JOINTS = ("base_x", "base_y", "base_yaw")
 """Prismatic, prismatic, revolute: where the base stands in the world."""
 ARM_MOUNT_M = (0.10, 0.0, 0.62)
 """Of the arm's foot in the base's frame."""
-HEAD_M = (0.04, 0.20, 1.62)
-"""Of the head camera in the base's frame: left of the arm, which folds to the right."""
+HEAD_M = (0.20, 0.22, 1.68)
+"""Of the head camera in the base's frame: before and left of the arm's shoulder, which hid what lay near."""
+_MAST_M = (0.02, 0.20)
 BASE_LINK, HEAD_LINK = "base", "head"
 
 _DARK, _GREY, _BLUE = "0.20 0.22 0.26 1", "0.72 0.74 0.77 1", "0.20 0.42 0.62 1"
@@ -19,7 +20,8 @@ _BODY = (  # geometry, place, colour
     (f'<cylinder radius="{BASE_RADIUS_M - 0.01}" length="0.20"/>', "0 0 0.13", _DARK),
     (f'<cylinder radius="{BASE_RADIUS_M - 0.03}" length="0.06"/>', "0 0 0.26", _BLUE),
     ('<box size="0.24 0.26 0.34"/>', "0.06 0 0.45", _GREY),
-    ('<cylinder radius="0.025" length="1.30"/>', f"{HEAD_M[0]} {HEAD_M[1]} 0.93", _GREY),
+    ('<cylinder radius="0.025" length="1.44"/>', f"{_MAST_M[0]} {_MAST_M[1]} 1.0", _GREY),
+    ('<box size="0.14 0.03 0.03"/>', f"{_MAST_M[0] + 0.06} {_MAST_M[1] + 0.01} {HEAD_M[2] + 0.02}", _GREY),
 )
 _HEAD = (('<box size="0.08 0.16 0.09"/>', "-0.05 0 0.02", _GREY), ('<box size="0.01 0.12 0.045"/>', "-0.008 0 0.02", _DARK))
 

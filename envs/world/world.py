@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -62,6 +62,7 @@ class World:
         self._sizes: dict[str, np.ndarray] = {}
         self._makers: dict[str, Maker] = {}
         self._awake: dict[str, int] = {}  # what must not sleep -> control periods since the robot touched it
+        self._keepsakes: dict[str, Any] = {}
         self._robot: Articulation | None = None
         self._fixtures: dict[str, Articulation] = {}  # jointed things that stay where they are: drawers, doors
         self._build()
@@ -104,6 +105,12 @@ class World:
         self._fixtures[name].brake(friction_n)
         self.keep_as_empty()
         return self._fixtures[name]
+
+    def keepsake(self, name: str, make: Callable[[], Any]) -> Any:
+        """What was made under that name for this world's client, made now if it was not: shapes outlive resets."""
+        if name not in self._keepsakes:
+            self._keepsakes[name] = make()
+        return self._keepsakes[name]
 
     def _jointed(self) -> list[Articulation]:
         return [*([self._robot] if self._robot is not None else []), *self._fixtures.values()]
