@@ -29,7 +29,8 @@ class State:
     held: str | None
     is_open: bool
     robot: str | None
-    sighted: str | None = None
+    sighted: frozenset[str] = frozenset()
+    """What the robot stands about straight before."""
 
     def holds(self, relation: Relation) -> bool:
         """Whether a relation of a goal holds."""
@@ -41,7 +42,7 @@ class State:
             return self.is_open == relation.is_open
         if isinstance(relation, Near):
             return self.robot == relation.place
-        return self.sighted == relation.thing
+        return relation.thing in self.sighted
 
     def why_not(self, skill: str, word: str) -> str | None:
         """Why a skill is not possible now, as a clause; None when it is."""
@@ -85,9 +86,9 @@ class State:
     def apply(self, skill: str, word: str) -> None:
         """Does what a skill does when all goes well."""
         if skill == "go_to":
-            self.robot, self.sighted = word, None
+            self.robot, self.sighted = word, frozenset()
         elif skill == "find":
-            self.robot, self.sighted = self.at[word], word
+            self.robot, self.sighted = self.at[word], frozenset([word])
         elif skill == "pick":
             self.held = word
             self.at.pop(word)
@@ -100,10 +101,7 @@ class State:
 def read_state(world: World, scene: Scene, held: str | None) -> State:
     """The symbols of the kitchen now."""
     at = {name: predicates.where(world, name) for name in scene.names if name != held}
-    sighted = next((n for n in at if predicates.holds(world, Sighted(n))), None)
-    wanted = next((r.thing for r in scene.goal if isinstance(r, Sighted)), None)
-    if wanted is not None:
-        sighted = wanted if predicates.holds(world, Sighted(wanted)) else None
+    sighted = frozenset(name for name in at if predicates.holds(world, Sighted(name)))
     return State(at, held, predicates.drawer_m(world) > predicates.OPEN_M, predicates.served(world), sighted)
 
 
@@ -172,7 +170,7 @@ def _take(state: State, name: str, do: Any) -> None:
         return
     if state.at[name] == DRAWER:
         _move_drawer(state, True, do)
-    if state.sighted != name:
+    if name not in state.sighted:
         do("find", name)
     do("pick", name)
 

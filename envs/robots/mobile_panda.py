@@ -189,7 +189,7 @@ def views(robot: MobilePanda) -> dict[str, View]:
     turn, wrist = _matrix(head[3:]), _matrix(hand[3:])
     eye = hand[:3] + wrist @ np.array([0.065, 0.0, 0.01])
     return {
-        "head": View(tuple(head[:3]), tuple(head[:3] + turn @ np.array([1.0, -0.15, -1.2])), (0.0, 0.0, 1.0), 1.15,
+        "head": View(tuple(head[:3]), tuple(head[:3] + turn @ np.array([1.0, -0.24, -1.15])), (0.0, 0.0, 1.0), 1.36,
                      near_m=0.15, far_m=6.0),
         "wrist": View(tuple(eye), tuple(eye + wrist @ np.array([-0.12, 0.0, 1.0])), tuple(wrist[:, 0]), 1.10,
                       near_m=0.04, far_m=3.0)}

@@ -15,6 +15,7 @@ from envs.world.floorplan import DRAWER_INNER_M, PLACES, Place
 
 _CLEARANCE_M = 0.004
 _OVER_RIM_M = 0.02
+_LIFT_M = 0.10  # above what is seen: the hand swings back low and wide
 _ROOM_M = (0.055, 0.035, 0.012, 0.002)
 _REACH_M = 0.72
 _DRAWER_SPAN_M = (0.06, 0.20, 0.10)  # nearest and farthest behind the drawer's front, and to each side
@@ -38,7 +39,7 @@ def put_down(situation: Situation, place: str) -> Motion:
 
 def _lower(situation: Situation, place: Place, seen: Observation) -> Motion:
     """The arm's part, in the frame of its foot."""
-    local = over(situation, place.top_z_m, seen)
+    local = over(situation, place.top_z_m, seen, _LIFT_M)
     held, frame = situation.hand.held, situation.robot.foot_frame(place.top_z_m)
     if place.name == "bin":
         middle = (np.linalg.inv(frame) @ np.array([*place.middle, place.top_z_m, 1.0]))[:2]

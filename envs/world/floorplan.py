@@ -65,7 +65,7 @@ _NORTH, _SOUTH, _EAST, _WEST = np.pi / 2, -np.pi / 2, 0.0, np.pi
 
 PLACES = MappingProxyType({place.name: place for place in (
     Place("near counter", (1.90, 0.10), _WEST, 0.60, 1.10, 0.80, 0.33),
-    Place("far counter", (0.0, 1.50), _SOUTH, 0.60, 1.30, 0.80, 0.33),
+    Place("far counter", (0.0, 1.50), _SOUTH, 0.60, 1.20, 0.80, 0.33),
     Place("table", (-1.50, 0.0), _EAST, 0.70, 1.10, 0.70, 0.33),
     Place("bin", (-0.80, -1.62), _NORTH, 0.38, 0.38, 0.46, 0.33),
     Place("drawer", (0.75, -1.60), _NORTH, UNIT_SIZE_M[0], UNIT_SIZE_M[1], DRAWER_FLOOR_Z_M, 0.66),

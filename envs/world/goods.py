@@ -161,7 +161,7 @@ class Pantry:
         body = client.createMultiBody(GOODS[name].mass_kg, *self._shapes[name], list(position), list(quaternion),
                                       **_RIGID)
         client.changeVisualShape(body, -1, textureUniqueId=self._texture)
-        client.changeDynamics(body, -1, lateralFriction=FRICTION, rollingFriction=1e-4, spinningFriction=1e-3)
+        client.changeDynamics(body, -1, lateralFriction=FRICTION, rollingFriction=2e-3, spinningFriction=2e-3)
         return body
 
 

@@ -14,7 +14,7 @@ from envs.world.goods import GOODS, Pantry
 GAP_M = 0.085
 """Between outlines: an open finger and its play, and what a thing hides behind it."""
 _DEEP_M = (0.11, 0.38)  # behind the front edge
-_SIDE_M = 0.12  # from an end of a surface
+_SIDE_M = 0.15  # from an end of a surface
 _IN_DRAWER_M = (0.12, 0.06)  # behind the drawer's front, and at most to a side
 _TRIES = 80
 
