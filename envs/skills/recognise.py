@@ -21,10 +21,11 @@ OPEN_M = 0.20
 _ABOVE_M, _HIGHEST_M = 0.008, 0.27
 _GRID_M = 0.015
 _FEWEST_PIXELS = 6
-_WORST_SCORE = 0.62
+_WORST_SCORE = 0.80  # the second best kind fits worse than 1 as a rule
 _SHADES = np.linspace(0.55, 1.05, 6)
 _WORDS = tuple(PALETTE)
-_MERGED = {"silver": "white", "pink": "white"}  # shading makes one of the other
+_MERGED = {"silver": "white"}  # shading makes one of the other
+_COLOUR_WEIGHT = 2.0
 _RIM_M = 0.02
 
 
@@ -131,7 +132,8 @@ def _merge(shares: dict[str, float]) -> dict[str, float]:
 def _misfit(name: str, box: Box, points: np.ndarray, shares: dict[str, float]) -> float:
     """0 for a perfect fit of colours and sizes."""
     known, good = _merge(dict(colour_shares(name))), GOODS[name]
-    colour = sum(abs(known[word] - shares[word]) for word in _WORDS) / 2
-    height = abs(box.top_z_m - box.bottom_z_m - good.size[2]) / 0.12  # its foot is seen, seldom all of it
+    alike = sum(float(np.sqrt(known[word] * shares[word])) for word in _WORDS)  # a little red tells a can from a cup
+    colour = _COLOUR_WEIGHT * (1.0 - alike)
+    height = min(abs(box.size[2] - tall) for tall in (good.size[2], min(good.size[:2]))) / 0.12  # or it has toppled
     wide = abs(max(box.size[:2]) - max(good.size[:2])) / 0.25
     return colour + min(height, 0.5) + min(wide, 0.4)

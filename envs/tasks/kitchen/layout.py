@@ -15,7 +15,7 @@ GAP_M = 0.085
 """Between outlines: an open finger and its play, and what a thing hides behind it."""
 _DEEP_M = (0.11, 0.38)  # behind the front edge
 _SIDE_M = 0.15  # from an end of a surface
-_IN_DRAWER_M = (0.12, 0.06)  # behind the drawer's front, and at most to a side
+_IN_DRAWER_M = (0.12, 0.07, 0.10)  # behind the drawer's front; to a side, so that there is room for more
 _TRIES = 80
 
 Spots = dict[str, tuple[float, float]]
@@ -40,7 +40,7 @@ def free_spot(rng: np.random.Generator, name: str, place: str, others: Sequence[
     front."""
     for _ in range(_TRIES):
         if place == DRAWER:
-            x, y = -_IN_DRAWER_M[0], rng.uniform(-1, 1) * _IN_DRAWER_M[1]
+            x, y = -_IN_DRAWER_M[0], rng.choice([-1.0, 1.0]) * rng.uniform(*_IN_DRAWER_M[1:])
         else:
             half = PLACES[place].width_m / 2 - _SIDE_M
             x, y = -rng.uniform(*_DEEP_M), rng.uniform(-half, half)
