@@ -79,7 +79,7 @@ def _bottle() -> Mesh:
     r = 0.031
     return turned([
         ("sky", [(0.001, -0.08), (r, -0.078), (r, -0.03)]), ("white", [(r, -0.03), (r, 0.005)]),
-        ("sky", [(r, 0.005), (r, 0.040), (0.016, 0.056)]), ("blue", [(0.017, 0.056), (0.017, 0.08), (0.001, 0.08)])])
+        ("sky", [(r, 0.005), (r, 0.054), (0.016, 0.066)]), ("blue", [(0.017, 0.066), (0.017, 0.08), (0.001, 0.08)])])
 
 
 def _cup() -> Mesh:
@@ -132,7 +132,7 @@ GOODS = MappingProxyType({good.name: good for good in (
     Good("banana", (0.156, 0.046, 0.035), 0.12, False, _banana),
     Good("coke can", (0.062, 0.062, 0.110), 0.20, True, lambda: _can("red", "white")),
     Good("lime soda", (0.062, 0.062, 0.110), 0.20, True, lambda: _can("lime", "white")),
-    Good("water bottle", (0.062, 0.062, 0.160), 0.25, True, _bottle, neck_m=0.036),
+    Good("water bottle", (0.062, 0.062, 0.160), 0.25, True, _bottle, neck_m=0.012),
     Good("cup", (0.066, 0.066, 0.090), 0.06, True, _cup),
     Good("mug", (0.064, 0.064, 0.090), 0.20, True, _mug),
     Good("sponge", (0.100, 0.062, 0.038), 0.03, False, _sponge),

@@ -23,7 +23,8 @@ _BODY = (  # geometry, place, colour
     ('<cylinder radius="0.025" length="1.44"/>', f"{_MAST_M[0]} {_MAST_M[1]} 1.0", _GREY),
     ('<box size="0.14 0.03 0.03"/>', f"{_MAST_M[0] + 0.06} {_MAST_M[1] + 0.01} {HEAD_M[2] + 0.02}", _GREY),
 )
-_HEAD = (('<box size="0.08 0.16 0.09"/>', "-0.05 0 0.02", _GREY), ('<box size="0.01 0.12 0.045"/>', "-0.008 0 0.02", _DARK))
+_HEAD = (('<box size="0.08 0.16 0.09"/>', "-0.05 0 0.02", _GREY),
+         ('<box size="0.01 0.12 0.045"/>', "-0.008 0 0.02", _DARK))
 
 
 def on_wheels(arm_urdf: str, arm_root: str) -> str:

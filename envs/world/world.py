@@ -97,8 +97,8 @@ class World:
         return self._robot
 
     def add_fixture(self, name: str, urdf: str, joints: Sequence[str], friction_n: float) -> Articulation:
-        """Furniture with joints of its own, loaded from URDF text; it outlives resets. friction_n: what its joints, at 0
-        in an empty world, resist being moved with."""
+        """Furniture with joints of its own, loaded from URDF text; it outlives resets. friction_n: what its joints
+        (at 0 in an empty world) resist being moved with."""
         if name in self._fixtures:
             raise ValueError(f"expected a new fixture, got {name!r} which the world has already; choose another name")
         self._fixtures[name] = Articulation(self.client, urdf, joints, np.zeros(len(joints)))
