@@ -12,7 +12,7 @@ from envs.interface import DOMAINS
 MAX_CALLS = 20
 """Skill calls after which an episode is truncated."""
 MAX_CALLS_OF = {"kitchen": 60}
-"""The same, of domains whose wishes take more: five things to fetch in a kitchen take twenty calls without a mistake."""
+"""The same, of domains whose wishes take more: four things to fetch take sixteen calls without a mistake."""
 MAX_PERIODS = 1200
 """Control periods after which a joint-level episode is truncated: one minute."""
 

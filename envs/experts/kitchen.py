@@ -1,4 +1,4 @@
-"""The expert of the kitchen: reads true state into symbols, plans what is left to do, and says what could be done. ORACLE."""
+"""The expert of the kitchen: reads true state into symbols, plans what is left to do, says what is possible. ORACLE."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ _STEPS = {
 def why_failed(before: State, after: State, skill: str, word: str) -> str | None:
     """Why the last skill did not do what it is for, as a clause; None when it did. Judged by state alone."""
     reason = before.why_not(skill, word)
-    if reason is not None and not (skill == "go_to"):
+    if reason is not None and skill != "go_to":
         return reason
     if skill in ("go_to", "find"):
         target = word if skill == "go_to" else after.at.get(word)

@@ -1,4 +1,4 @@
-"""The Panda on a holonomic base. The arm is a `Panda` that knows nothing of its wheels: it lives in its foot's frame."""
+"""The Panda on a holonomic base. The arm is a `Panda` that knows nothing of wheels: it lives in its foot's frame."""
 
 from __future__ import annotations
 

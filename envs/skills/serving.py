@@ -1,4 +1,4 @@
-"""What the skills of a robot on wheels share: which place it serves, and an arm's situation in the frame of its foot."""
+"""What the skills of a robot on wheels share: which place it serves, an arm's situation in its foot's frame."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def to_foot(robot: MobilePanda, box: Box, face_z_m: float) -> Box:
 def face(robot: MobilePanda, place: Place, aside_m: float) -> Motion:
     """Moves over, along the place's front, until a point so far aside of its middle is straight ahead of the arm; stays
     where that is nearly so."""
-    out, now = place.to_own(robot.base_pose[:2])
+    now = place.to_own(robot.base_pose[:2])[1]
     if abs(now - aside_m) < _ASIDE_M:
         return None
     limit = place.width_m / 2 - 0.02

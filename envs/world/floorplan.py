@@ -1,4 +1,4 @@
-"""The static map of the kitchen: where furniture stands. Data only; the robot knows it, as one that lives there does."""
+"""The static map of the kitchen: where furniture stands. Data only; the robot knows it, as residents do."""
 
 from __future__ import annotations
 

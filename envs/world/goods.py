@@ -1,4 +1,4 @@
-"""What lies about in the kitchen: a dozen things that one knows at sight. Solid as one box or cylinder each, drawn finer.
+"""What lies about in the kitchen: a dozen things known at sight. Solid as one box or cylinder each, drawn finer.
 
 The catalogue (colours and sizes) is what a robot may know of them.
 """
@@ -23,7 +23,8 @@ PALETTE = MappingProxyType({
     "red": (0.86, 0.07, 0.07), "orange": (0.98, 0.48, 0.03), "yellow": (0.98, 0.86, 0.10), "green": (0.10, 0.55, 0.14),
     "lime": (0.52, 0.82, 0.12), "teal": (0.05, 0.62, 0.60), "sky": (0.45, 0.74, 0.96), "blue": (0.10, 0.18, 0.72),
     "purple": (0.52, 0.12, 0.64), "brown": (0.42, 0.22, 0.10), "white": (0.95, 0.95, 0.95),
-    "magenta": (0.85, 0.10, 0.50), "silver": (0.66, 0.67, 0.70), "black": (0.08, 0.08, 0.09), "pink": (0.96, 0.55, 0.70)})
+    "magenta": (0.85, 0.10, 0.50), "silver": (0.66, 0.67, 0.70), "black": (0.08, 0.08, 0.09),
+    "pink": (0.96, 0.55, 0.70)})
 """Colour word -> RGB in [0, 1]."""
 FRICTION = 0.9
 _RIGID = {"useMaximalCoordinates": 1}
@@ -98,7 +99,8 @@ def _mug() -> Mesh:
 
 
 def _sponge() -> Mesh:
-    return joined(box("yellow", (0.10, 0.062, 0.026), (0, 0, -0.006)), box("green", (0.10, 0.062, 0.012), (0, 0, 0.013)))
+    pad = box("green", (0.10, 0.062, 0.012), (0, 0, 0.013))
+    return joined(box("yellow", (0.10, 0.062, 0.026), (0, 0, -0.006)), pad)
 
 
 def _chips() -> Mesh:

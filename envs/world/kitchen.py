@@ -100,7 +100,8 @@ def _drawer_boxes() -> list[tuple[tuple, tuple]]:
     return [((inner, width, _BOARD_M), (-0.02 - inner / 2, 0, -_BOARD_M / 2)),
             ((0.02, width + 0.05, 0.125), (-0.01, 0, 0.05)),
             ((_BOARD_M, width, height), (back, 0, height / 2)),
-            *(((inner, _BOARD_M, height), (-0.02 - inner / 2, s * (width + _BOARD_M) / 2, height / 2)) for s in (-1, 1)),
+            *(((inner, _BOARD_M, height), (-0.02 - inner / 2, side * (width + _BOARD_M) / 2, height / 2))
+              for side in (-1, 1)),
             ((0.05, 0.014, 0.014), (0.025, 0, knob_z)), ((0.022, 0.034, 0.034), (floorplan.KNOB_OUT_M, 0, knob_z))]
 
 

@@ -94,7 +94,7 @@ def cushion(bands: Sequence[tuple[str, float, float]], width_m: float, depth_m: 
     the height)."""
     meshes = []
     for colour, low, high in bands:
-        levels = np.linspace(low, high, max(2, int(round((high - low) * 8)) + 1))
+        levels = np.linspace(low, high, max(2, round((high - low) * 8) + 1))
         thick = depth_m / 2 * np.maximum(np.sin(np.pi * np.clip(levels, 0.0, 1.0)) ** 0.5, 0.06)
         outline = np.stack([thick, (levels - 0.5) * height_m], axis=1)
         meshes.append(_flattened(colour, outline, width_m))

@@ -1,4 +1,4 @@
-"""Where things lie in the kitchen at the start: apart enough to be grasped and to be told apart, near enough to reach."""
+"""Where things lie in the kitchen at the start: apart enough to be grasped and to be told apart, in reach."""
 
 from __future__ import annotations
 

@@ -74,14 +74,14 @@ TEMPLATES = MappingProxyType({
                                   "please make the {thing} vanish into the drawer and shut it"),
     ("kitchen_long_horizon", "three"): ("put the {thing}, the {thing2} and the {thing3} on the {place}",
                                         "bring the {thing}, the {thing2} and the {thing3} to the {place}"),
-    ("kitchen_long_horizon", "waste"): ("throw away the {thing} and the {thing2}, then bring the {thing3} to the {place}",
+    ("kitchen_long_horizon", "waste"): ("throw away the {thing} and the {thing2}, then take the {thing3} to the {place}",
                                         "bin the {thing} and the {thing2}, and take the {thing3} to the {place}"),
     ("kitchen_long_horizon", "clear"): ("clear the {place} and put everything on the {place2}",
                                         "move everything from the {place} to the {place2}"),
-    ("kitchen_long_horizon", "put_away"): ("put the {thing} away in the drawer, close it, and bring the {thing2} and the "
-                                           "{thing3} to the {place}",
-                                           "stow the {thing} in the drawer, shut the drawer, then move the {thing2} and "
-                                           "the {thing3} to the {place}"),
+    ("kitchen_long_horizon", "put_away"): ("put the {thing} away in the drawer, close it, and bring the {thing2} and "
+                                           "the {thing3} to the {place}",
+                                           "stow the {thing} in the drawer, shut the drawer, then move the {thing2} "
+                                           "and the {thing3} to the {place}"),
     ("kitchen_long_horizon", "all_of"): ("bring everything that counts as {kind} to the {place}",
                                          "gather every {kind} at the {place}"),
 })

@@ -74,8 +74,8 @@ def _is_inside(world: World, place: Place, position: np.ndarray) -> bool:
 
 
 def _is_left(world: World, name: str, place: str) -> bool:
-    is_free = not world.robot_touches(name) and world.speed(name) < REST_SPEED_M_S
-    return is_free and where(world, name) == place
+    is_still = place == BIN or world.speed(name) < REST_SPEED_M_S  # what rolls about in the bin is in it for good
+    return is_still and not world.robot_touches(name) and where(world, name) == place
 
 
 def _is_before(world: World, relation: Sighted) -> bool:
