@@ -16,7 +16,6 @@ _SPARE_M = 0.03
 _SHARE = 0.95  # of the base's speeds, at the fastest moment of a way
 _HALF_CELLS = tuple(int(half / _CELL_M) for half in ROOM_HALF_M)
 _NEIGHBOURS = tuple((dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1) if dx or dy)
-_DRAWER_RANGE_M = DRAWER_TRAVEL_M
 
 
 @cache
@@ -28,7 +27,7 @@ def free_cells() -> np.ndarray:
     free = (np.abs(points) < np.array(ROOM_HALF_M) - margin).all(axis=-1)
     for place in PLACES.values():
         out, aside = np.moveaxis(place.to_own(points), -1, 0)
-        ahead = _DRAWER_RANGE_M if place.name == "drawer" else 0.0
+        ahead = DRAWER_TRAVEL_M if place.name == "drawer" else 0.0
         beyond = np.maximum(np.maximum(out - ahead, -place.depth_m - out), 0.0)
         beside = np.maximum(np.abs(aside) - place.width_m / 2, 0.0)
         free &= np.hypot(beyond, beside) > margin

@@ -74,7 +74,7 @@ TEMPLATES = MappingProxyType({
                                   "please make the {thing} vanish into the drawer and shut it"),
     ("kitchen_long_horizon", "three"): ("put the {thing}, the {thing2} and the {thing3} on the {place}",
                                         "bring the {thing}, the {thing2} and the {thing3} to the {place}"),
-    ("kitchen_long_horizon", "waste"): ("throw away the {thing} and the {thing2}, then take the {thing3} to the {place}",
+    ("kitchen_long_horizon", "waste"): ("throw away the {thing} and the {thing2}, take the {thing3} to the {place}",
                                         "bin the {thing} and the {thing2}, and take the {thing3} to the {place}"),
     ("kitchen_long_horizon", "clear"): ("clear the {place} and put everything on the {place2}",
                                         "move everything from the {place} to the {place2}"),
