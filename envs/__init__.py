@@ -11,14 +11,16 @@ from envs.interface import DOMAINS
 
 MAX_CALLS = 20
 """Skill calls after which an episode is truncated."""
-_MAX_CALLS_OF = {"embodied/BoardSortCorners-v0": 60, "embodied/BoardPushSide-v0": 40, "embodied/Board-v0": 60}
-"""The same where that is too few."""
+_MAX_CALLS_OF = {"embodied/BoardSortCorners-v0": 60, "embodied/BoardPushSide-v0": 40, "embodied/Board-v0": 60,
+                 "kitchen": 60}
+"""The same of an id, or of a whole domain, where that is too few: four things to fetch take sixteen calls."""
 MAX_PERIODS = 1200
 """Control periods after which a joint-level episode is truncated: one minute."""
 
 
 def _register(id: str, domain: str, task: str | None) -> None:
-    levels = ((id, "envs.skill_env:SkillEnv", _MAX_CALLS_OF.get(id, MAX_CALLS)),
+    limit = _MAX_CALLS_OF.get(id, _MAX_CALLS_OF.get(domain, MAX_CALLS))
+    levels = ((id, "envs.skill_env:SkillEnv", limit),
               (id.replace("-v0", "Joint-v0"), "envs.joint_env:JointEnv", MAX_PERIODS))
     for full_id, entry_point, limit in levels:
         if full_id not in gymnasium.registry:

@@ -34,7 +34,18 @@ BOARD_IDS = {
 }
 """The same of the pushing board; the last three are PaLM-E's long-horizon tasks LT 1-3."""
 
-DOMAINS = {"tabletop": TASK_IDS, "board": BOARD_IDS}
+KITCHEN_IDS = {
+    "kitchen_primitive": "embodied/KitchenPrimitive-v0",
+    "kitchen_noun": "embodied/KitchenNoun-v0",
+    "kitchen_verb": "embodied/KitchenVerb-v0",
+    "kitchen_structured": "embodied/KitchenStructured-v0",
+    "kitchen_embodied": "embodied/KitchenEmbodied-v0",
+    "kitchen_crowd": "embodied/KitchenCrowd-v0",
+    "kitchen_long_horizon": "embodied/KitchenLongHorizon-v0",
+}
+"""The kitchen's families of instructions and their ids."""
+
+DOMAINS = {"tabletop": TASK_IDS, "board": BOARD_IDS, "kitchen": KITCHEN_IDS}
 """Domain -> its task names and their ids. A domain is the file of its name in `envs/domains`; the id of all its tasks
 in turn is ``embodied/Tabletop-v0``."""
 

@@ -23,6 +23,7 @@ from envs.spaces import AnyText
 from envs.world.images import Picture
 
 _SETTLE_S = 0.6
+_GLANCE_PX = 224
 DISTURBANCE_STREAM = 0x6C  # keeps these draws apart from those of the labels
 
 
@@ -80,7 +81,7 @@ class SkillEnv(WorldEnv):
         self._last, self._period = None, 0
         if self._disturbances:
             self._disturber = self.domain.make_disturber(self._disturbances, np.random.default_rng(
-                [self._seed_of_labels, DISTURBANCE_STREAM]))
+                [self._seed_of_labels, DISTURBANCE_STREAM]), self.scene)
         self._show()
 
     def step(self, action: Mapping[str, Any]) -> tuple[dict, float, bool, bool, dict]:
@@ -89,8 +90,7 @@ class SkillEnv(WorldEnv):
         if self._disturber:
             self._disturber.before(self.world, self.held_name)
         self.world.doze()
-        outcome = call if isinstance(call, Outcome) else perform(
-            call[0], Situation(self.robot, self.seen, self.hand, self._glance), call[1], on_period=self._after_period)
+        outcome = call if isinstance(call, Outcome) else self._do(*call)
         self.world.settle(_SETTLE_S)
         if self._disturber:
             self._disturber.after(self.world, self.held_name)
@@ -109,9 +109,16 @@ class SkillEnv(WorldEnv):
             return Outcome("refused", "the action is malformed", 0.0)
         return Outcome("refused", argument.reason, 0.0) if isinstance(argument, Complaint) else (skill, argument)
 
-    def _glance(self, camera: str, size_px: int) -> Observation:
-        """What one camera sees now, for a skill that is under way; the episode's observation stays what it was."""
-        views = {camera: self.domain.views(self.robot)[camera]}
+    def _do(self, skill: str, argument: Box | str | None) -> Outcome:
+        """How a skill went."""
+        signature = self.domain.signatures[skill]
+        situation = Situation(self.robot, self.seen, self.hand, self.glance)
+        return perform(signature.controller or skill, situation, argument, signature.timeout_s,
+                       on_period=self._after_period)
+
+    def glance(self, *names: str, size_px: int = _GLANCE_PX) -> Observation:
+        """What the named cameras see now, for a skill that is under way; the episode's observation stays as it was."""
+        views = {name: view for name, view in self.domain.views(self.robot).items() if name in names}
         return observation(self.robot, look(self.world, views, size_px, self._reality),
                            cameras.calibrations(views, size_px), self.world.time_s)
 
@@ -178,11 +185,15 @@ class SkillEnv(WorldEnv):
         self._watch_periods, self._period = max(1, round(self.robot.config.control_hz / fps)), 0
 
     def _remembered(self) -> dict[str, Any]:
-        return {**super()._remembered(), "held": self.hand.held, "asks_rng": self._asks_rng.bit_generator.state}
+        disturber = self._disturber.rng.bit_generator.state if self._disturber else None
+        return {**super()._remembered(), "held": self.hand.held, "asks_rng": self._asks_rng.bit_generator.state,
+                "disturber_rng": disturber}
 
     def _remember(self, kept: Mapping[str, Any]) -> None:
         super()._remember(kept)
         self.hand.held, self._asks_rng.bit_generator.state = kept["held"], kept["asks_rng"]
+        if self._disturber:
+            self._disturber.rng.bit_generator.state = kept["disturber_rng"]
 
     def _info(self) -> dict[str, Any]:
         info = super()._info()

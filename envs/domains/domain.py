@@ -19,6 +19,7 @@ class Disturber(Protocol):
     """Draws what goes wrong in each call; `happened` names it afterwards, None when nothing did."""
 
     happened: str | None
+    rng: np.random.Generator
 
     def before(self, world: World, held: str | None) -> None:
         """At the start of a call, behind the planner's back."""
@@ -53,6 +54,11 @@ class Task(Protocol):
         """The scene with the goal that the instruction asks for; None when it is not understood."""
 
 
+def is_met_with_an_empty_hand(progress: float, robot: Robot) -> bool:
+    """Whether the goal is met and nothing is held."""
+    return progress >= 1.0 and not robot.is_grasping()
+
+
 @dataclass(frozen=True)
 class Domain:
     """Everything that makes a world of its own. What reads true state is PRIVILEGED: expert, labels, judge."""
@@ -76,7 +82,9 @@ class Domain:
     """Labels (world, scene, rng, count, held, instruction): see `envs.experts.asks`."""
     judge: SkillJudge | None = None
     """Labels about single skills; None where the domain has none."""
-    make_disturber: Callable[[float, np.random.Generator], Disturber] | None = None
-    """(share of disturbed calls, generator): what may go wrong here; None where nothing is made to."""
+    make_disturber: Callable[[float, np.random.Generator, Any], Disturber] | None = None
+    """(share of disturbed calls, generator, scene): what may go wrong here; None where nothing is made to."""
     robots: Mapping[str, Callable[[World], Robot]] = field(default_factory=dict)
     """Name -> what makes a robot that may be chosen in place of the domain's own."""
+    is_success: Callable[[float, Robot], bool] = is_met_with_an_empty_hand
+    """(progress, robot): whether the episode has reached its end."""

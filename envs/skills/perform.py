@@ -17,7 +17,7 @@ TIMEOUT_S = 12.0
 
 @cache
 def controller(skill: str) -> Skill:
-    """The function of a declared skill: it stands in the file of its name."""
+    """The function of a declared skill, by its controller's name: it stands in the file of its name."""
     return getattr(import_module(f"envs.skills.{skill}"), skill)
 
 

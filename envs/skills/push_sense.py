@@ -28,7 +28,7 @@ class Watch:
         self._situation = situation
         self.peg_radius_m: float = situation.robot.config.peg_radius_m
         self.reach_m = situation.robot.limits()
-        seen = situation.look(CAMERA, NAMING_PX)
+        seen = situation.look(CAMERA, size_px=NAMING_PX)
         self._toys = toy_sight.find(seen, CAMERA, frozenset(name.split(" ")[0] for name in names))
         found = [_meant(name, self._toys) for name in names]
         self.missing = next((f"I see {len(f) or 'no'} {name}{'s' * (len(f) > 1)}"
@@ -39,7 +39,7 @@ class Watch:
 
     def look(self) -> None:
         """Brings everything up to date."""
-        seen = self._situation.look(CAMERA, FOLLOWING_PX)
+        seen = self._situation.look(CAMERA, size_px=FOLLOWING_PX)
         self._paints = toy_sight.paint(seen, CAMERA)
         self._toys = toy_sight.follow(self._toys, self._paints)
         least = _LOST_POINTS_SHARE * toy_sight.TOY_AREA_M2 / toy_sight.pitch_m(seen, CAMERA) ** 2

@@ -27,6 +27,8 @@ class Signature:
     name: str
     parameters: tuple[Parameter, ...]
     meaning: str  # one clause for people and language models
+    controller: str = ""  # function and file of it, where another table's skill has taken the name
+    timeout_s: float = 12.0  # simulated
 
 
 _OBJECT, _CONTAINER, _BASE, _NEIGHBOUR = (Parameter(n, "object") for n in ("object", "container", "base", "neighbour"))
@@ -51,3 +53,16 @@ BOARD = _table(
               "push a block over the board as the words say, for at most four seconds"),
 )
 """What a peg on a pushing board can do: one policy that understands words."""
+_PLACE, _THING = Parameter("place", "text"), Parameter("object", "text")
+
+KITCHEN = _table(
+    Signature("go_to", (_PLACE,), "drive to a place of the kitchen", timeout_s=30.0),
+    Signature("find", (_THING,), "look around, and drive from place to place, until the object is in sight",
+              timeout_s=90.0),
+    Signature("pick", (_THING,), "grasp the object that is in sight and lift it", "pick_named", 30.0),
+    Signature("put_down", (_PLACE,), "put the held object down at the place where the robot stands", timeout_s=30.0),
+    Signature("open_drawer", (), "pull the drawer open by its knob", timeout_s=40.0),
+    Signature("close_drawer", (), "push the drawer shut by its knob", timeout_s=40.0),
+    Signature("done", (), "say that nothing is left to do"),
+)
+"""What a robot on wheels in a kitchen can do."""

@@ -46,8 +46,8 @@ class Situation:
     robot: Arm
     seen: Observation
     hand: Hand
-    look: Callable[[str, int], Observation] | None = None
-    """Looks again through one camera (name, pixels of the square image), as a low-level policy does while it moves."""
+    look: Callable[..., Observation] | None = None
+    """(camera names, size_px: side of the square images): what they see at this moment of the motion."""
 
     @cached_property
     def surface(self) -> HeightMap:

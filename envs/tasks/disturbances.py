@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -31,8 +32,8 @@ _HAND_RGB = (196, 148, 120)
 class Disturber:
     """Draws at most one disturbance a call; remembers what it did for `happened`."""
 
-    def __init__(self, share: float, rng: np.random.Generator) -> None:
-        """share: of the calls that are disturbed, in [0, 1]."""
+    def __init__(self, share: float, rng: np.random.Generator, scene: Any = None) -> None:
+        """share: of the calls that are disturbed, in [0, 1]. scene: of no account here."""
         self.share, self.rng = share, rng
         self.happened: str | None = None
         self._kind: str | None = None

@@ -31,7 +31,7 @@ class ArticulationState(NamedTuple):
 
 
 class Articulation:
-    """One fixed-base robot. joints: the names that positions are ordered by."""
+    """One fixed-base robot, or a piece of furniture with joints. joints: the names that positions are ordered by."""
 
     def __init__(self, client: Client, urdf: str, joints: Sequence[str], start: np.ndarray) -> None:
         self._client = client
@@ -51,8 +51,7 @@ class Articulation:
     def rewind(self) -> None:
         """Puts every joint to where it was at the start, at rest, and lets go of what is gripped."""
         self.ungrip()
-        for joint, position in zip(self._joints, self._start, strict=True):
-            self._client.resetJointState(self.body, joint, float(position), 0.0)
+        self.place(self._start)
 
     def cap_speed(self, most_rad_s: float) -> None:
         """Bounds every joint's speed whatever happens to it: a hand pressed into the table reached 5.7 rad/s."""
@@ -74,6 +73,8 @@ class Articulation:
         drift: more than friction could hide is a slip, and the grip begins anew where the body has slipped to.
         """
         c = self._client
+        if c.getDynamicsInfo(body, -1)[0] == 0.0:  # a knob of fixed furniture stays where it is by itself
+            return
         hand = c.getLinkState(self.body, self._links[link], computeForwardKinematics=1)[:2]  # else one step old
         now = c.multiplyTransforms(*c.invertTransform(*hand), *c.getBasePositionAndOrientation(body))
         if self._grip is None or self._grip[0] != body or _is_slip(self._grip[1], now):
@@ -83,6 +84,22 @@ class Articulation:
         velocity = c.getBaseVelocity(body)
         c.resetBasePositionAndOrientation(body, *c.multiplyTransforms(*hand, (x, now[0][1], z), turn))
         c.resetBaseVelocity(body, *velocity)
+
+    @property
+    def gripped(self) -> int | None:
+        """Id of the body that `grip` keeps."""
+        return self._grip[0] if self._grip else None
+
+    def brake(self, friction: float) -> None:
+        """Makes every joint resist motion with so many N or Nm, as drawers do; nothing drives them."""
+        for joint in self._joints:
+            self._client.setJointMotorControl2(self.body, joint, self._client.VELOCITY_CONTROL, targetVelocity=0.0,
+                                               force=friction)
+
+    def place(self, positions: np.ndarray) -> None:
+        """Puts every joint, at rest, to positions float64[J]."""
+        for joint, position in zip(self._joints, positions, strict=True):
+            self._client.resetJointState(self.body, joint, float(position), 0.0)
 
     def snapshot(self) -> ArticulationState:
         """The present moment of the robot alone."""

@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,6 +48,7 @@ class WorldState:
     steps: int
     robot: ArticulationState | None
     gripped: str | None
+    fixtures: tuple[ArticulationState, ...] = ()
 
 
 class World:
@@ -64,7 +65,9 @@ class World:
         self._sizes: dict[str, np.ndarray] = {}
         self._makers: dict[str, Maker] = {}
         self._awake: dict[str, int] = {}  # what must not sleep -> control periods since the robot touched it
+        self._keepsakes: dict[str, Any] = {}
         self._robot: Articulation | None = None
+        self._fixtures: dict[str, Articulation] = {}  # jointed things that stay where they are: drawers, doors
         self._build()
 
     def _build(self) -> None:
@@ -80,8 +83,8 @@ class World:
 
     def reset(self) -> None:
         """Empties the table and puts the robot, if one was added, back to where it was when it was added."""
-        if self._robot is not None:
-            self._robot.rewind()
+        for jointed in self._jointed():
+            jointed.rewind()
         self._remove_bodies()
         self._bodies.clear()
         self._sizes.clear()
@@ -96,6 +99,48 @@ class World:
             raise ValueError("expected a world without robot, got one that has one; make another World")
         self._robot = Articulation(self.client, urdf, joints, start)
         return self._robot
+
+    def add_fixture(self, name: str, urdf: str, joints: Sequence[str], friction_n: float) -> Articulation:
+        """Furniture with joints of its own, loaded from URDF text; it outlives resets. friction_n: what its joints
+        (at 0 in an empty world) resist being moved with."""
+        if name in self._fixtures:
+            raise ValueError(f"expected a new fixture, got {name!r} which the world has already; choose another name")
+        self._fixtures[name] = Articulation(self.client, urdf, joints, np.zeros(len(joints)))
+        self._fixtures[name].brake(friction_n)
+        self.keep_as_empty()
+        return self._fixtures[name]
+
+    def keepsake(self, name: str, make: Callable[[], Any]) -> Any:
+        """What was made under that name for this world's client, made now if it was not: shapes outlive resets."""
+        if name not in self._keepsakes:
+            self._keepsakes[name] = make()
+        return self._keepsakes[name]
+
+    def _jointed(self) -> list[Articulation]:
+        return [*([self._robot] if self._robot is not None else []), *self._fixtures.values()]
+
+    def fixture_pos(self, name: str) -> np.ndarray:
+        """float64[J]: joints of a fixture, rad or m. PRIVILEGED: for experts, judging and labels."""
+        return self._fixture(name).positions()
+
+    def set_fixture(self, name: str, positions: np.ndarray) -> None:
+        """Puts a fixture's joints, at rest, to positions float64[J]: for arranging scenes and for disturbances."""
+        self._fixture(name).place(positions)
+
+    def _fixture(self, name: str) -> Articulation:
+        if name not in self._fixtures:
+            raise ValueError(f"expected a fixture of {list(self._fixtures)}, got {name!r}; add_fixture() makes one")
+        return self._fixtures[name]
+
+    def robot_link_pose(self, link: str) -> np.ndarray:
+        """float64[7]: position m and quaternion of a link of the robot. Raises ValueError without a robot."""
+        if self._robot is None:
+            raise ValueError("expected a world with a robot, got none; add_robot() first")
+        return self._robot.link_pose(link)
+
+    def gripped_name(self) -> str | None:
+        """Name of what the robot squeezes between its pads. PRIVILEGED."""
+        return self.name_of({self._robot.gripped} - {None}) if self._robot else None
 
     def keep_as_empty(self) -> None:
         """Makes the present state the one that reset() returns to; call it when the robot is complete."""
@@ -280,7 +325,8 @@ class World:
         robot = self._robot.snapshot() if self._robot else None
         gripped = self.name_of({robot.grip[0]}) if robot and robot.grip else None
         bodies = tuple(self._body_state(name, body) for name, body in self._bodies.items())
-        state = WorldState(bodies, tuple(self._awake.items()), self.steps, robot, gripped)
+        fixtures = tuple(fixture.snapshot() for fixture in self._fixtures.values())
+        state = WorldState(bodies, tuple(self._awake.items()), self.steps, robot, gripped, fixtures)
         self.restore(state)
         return state
 
@@ -312,6 +358,8 @@ class World:
             c.changeDynamics(self._bodies[name], -1, activationState=activation)
         if self._robot is not None and state.robot is not None:
             self._robot.restore(state.robot, self._bodies.get(state.gripped))
+        for fixture, kept in zip(self._fixtures.values(), state.fixtures, strict=True):
+            fixture.restore(kept, None)
 
     def settle(self, max_s: float = 1.0) -> bool:
         """Steps until everything has come to rest; whether it did within max_s of simulated time."""

@@ -105,18 +105,18 @@ def test_a_block_that_vanishes_is_missed(env):
     env.reset(seed=3)
     world = env.unwrapped.world
     name = world.names()[0]
-    make = env.unwrapped._glance
+    make = env.unwrapped.glance
     looks = []
 
-    def look(camera, size_px):
+    def look(camera, *, size_px):
         looks.append(size_px)
         if len(looks) == 3:
             world.client.resetBasePositionAndOrientation(world._bodies[name], [5.0, 5.0, 1.0], [0, 0, 0, 1])
-        return make(camera, size_px)
+        return make(camera, size_px=size_px)
 
-    env.unwrapped._glance = look
+    env.unwrapped.glance = look
     outcome = push(env, f"push the {name} 20 cm up")
-    del env.unwrapped._glance
+    del env.unwrapped.glance
     assert outcome["status"] == "failed" and "lost sight" in outcome["reason"]
 
 

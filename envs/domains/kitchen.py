@@ -1,0 +1,35 @@
+"""A kitchen with a Panda on wheels: furniture, a drawer, a dozen goods, seven families of instructions."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from envs.domains.domain import Domain
+from envs.experts.kitchen import remaining_calls, sample_asks
+from envs.robots.mobile_panda import MobilePanda, views
+from envs.skills.signatures import KITCHEN
+from envs.tasks.kitchen.disturbances import KitchenDisturber
+from envs.tasks.kitchen.families import FAMILIES, KitchenTask
+from envs.tasks.kitchen.scene import DRAWER, THINGS
+from envs.world.images import View
+from envs.world.kitchen import DRAWER_FRICTION_N, DRAWER_JOINT, drawer_urdf, kitchen
+from envs.world.world import World
+
+ONLOOKER = View(eye=(-2.3, -3.0, 2.9), target=(0.2, 0.0, 0.45), up=(0.0, 0.0, 1.0), fov_rad=0.90, has_shadow=True,
+                light=(0.5, -0.7, 2.0), far_m=9.0)
+"""For pictures and films; no observation comes from here."""
+
+
+def make_world() -> World:
+    """The empty kitchen."""
+    world = World(scenery=kitchen)
+    world.add_fixture(DRAWER, drawer_urdf(), [DRAWER_JOINT], DRAWER_FRICTION_N)
+    return world
+
+
+DOMAIN = Domain(
+    name="kitchen", tasks=MappingProxyType({name: KitchenTask(name) for name in FAMILIES}), signatures=KITCHEN,
+    entity_names=THINGS, make_world=make_world, make_robot=MobilePanda, views=views, onlooker=ONLOOKER,
+    remaining_calls=remaining_calls, sample_asks=sample_asks,
+    is_success=lambda progress, robot: progress >= 1.0,  # some wishes are to hold a thing
+    make_disturber=KitchenDisturber)

@@ -1,0 +1,232 @@
+"""The expert of the kitchen: reads true state into symbols, plans what is left to do, says what is possible. ORACLE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from envs.tasks.kitchen import phrasings, predicates, wishes
+from envs.tasks.kitchen.families import FAMILIES
+from envs.tasks.kitchen.scene import BIN, DRAWER, STOWABLE, At, Drawer, Held, Near, Relation, Scene, Sighted
+from envs.tasks.kitchen.wishes import Present
+from envs.world import World
+from envs.world.floorplan import PLACES
+
+Call = tuple[str, str]
+"""Skill and its word, "" for a skill without."""
+
+_ASIDE = "near counter"  # where what is held by mistake is put
+_DRAWS = 60
+
+
+@dataclass
+class State:
+    """The kitchen as symbols; skills change it."""
+
+    at: dict[str, str]
+    held: str | None
+    is_open: bool
+    robot: str | None
+    sighted: frozenset[str] = frozenset()
+    """What the robot stands about straight before."""
+
+    def holds(self, relation: Relation) -> bool:
+        """Whether a relation of a goal holds."""
+        if isinstance(relation, At):
+            return any(self.at.get(name) == relation.place and name != self.held for name in relation.things)
+        if isinstance(relation, Held):
+            return self.held == relation.thing
+        if isinstance(relation, Drawer):
+            return self.is_open == relation.is_open
+        if isinstance(relation, Near):
+            return self.robot == relation.place
+        return relation.thing in self.sighted
+
+    def why_not(self, skill: str, word: str) -> str | None:
+        """Why a skill is not possible now, as a clause; None when it is."""
+        if skill == "go_to":
+            return None if word in PLACES else f"there is no place called {word!r}"
+        if skill == "find":
+            return None if self._is_findable(word) else f"the {word} is nowhere to be seen"
+        if skill == "pick":
+            return self._why_no_pick(word)
+        if skill == "put_down":
+            return self._why_no_put(word)
+        if skill in ("open_drawer", "close_drawer"):
+            return self._why_no_slide(skill == "open_drawer")
+        return None
+
+    def _is_findable(self, name: str) -> bool:
+        place = self.at.get(name)
+        return name != self.held and place not in (None, predicates.FLOOR, BIN) and (place != DRAWER or self.is_open)
+
+    def _why_no_pick(self, name: str) -> str | None:
+        if self.held:
+            return "the gripper is not empty"
+        if not self._is_findable(name) or self.at[name] != self.robot:
+            return f"there is no {name} where the robot stands"
+        return None
+
+    def _why_no_put(self, place: str) -> str | None:
+        if self.held is None:
+            return "the gripper holds nothing"
+        if self.robot != place:
+            return f"the robot is not at the {place}"
+        return "the drawer is closed" if place == DRAWER and not self.is_open else None
+
+    def _why_no_slide(self, is_opening: bool) -> str | None:
+        if self.robot != DRAWER:
+            return "the robot is not at the drawer"
+        if self.held:
+            return "the gripper is not empty"
+        return f"the drawer is already {'open' if is_opening else 'closed'}" if self.is_open == is_opening else None
+
+    def apply(self, skill: str, word: str) -> None:
+        """Does what a skill does when all goes well."""
+        if skill == "go_to":
+            self.robot, self.sighted = word, frozenset()
+        elif skill == "find":
+            self.robot, self.sighted = self.at[word], frozenset([word])
+        elif skill == "pick":
+            self.held = word
+            self.at.pop(word)
+        elif skill == "put_down":
+            self.at[self.held], self.held = word, None
+        elif skill in ("open_drawer", "close_drawer"):
+            self.is_open = skill == "open_drawer"
+
+
+def read_state(world: World, scene: Scene, held: str | None) -> State:
+    """The symbols of the kitchen now."""
+    at = {name: predicates.where(world, name) for name in scene.names if name != held}
+    sighted = frozenset(name for name in at if predicates.holds(world, Sighted(name)))
+    return State(at, held, predicates.drawer_m(world) > predicates.OPEN_M, predicates.served(world), sighted)
+
+
+def remaining_calls(world: World, scene: Scene, held: str | None) -> list[Call]:
+    """Skill and word of every call still needed from the current state, [] when the goal holds."""
+    return plan(read_state(world, scene, held), scene.goal)
+
+
+def plan(state: State, goal: tuple[Relation, ...]) -> list[Call]:
+    """Every call that is still needed, [] when the goal holds; what cannot be had is given up. The drawer is seen to
+    last, so that nothing has to be opened twice."""
+    calls: list[Call] = []
+
+    def do(skill: str, word: str = "") -> None:
+        calls.append((skill, word))
+        state.apply(skill, word)
+
+    ordered = sorted(goal, key=lambda r: not isinstance(r, At))
+    if state.held and not _is_wanted(state, ordered):
+        _reach(state, _ASIDE, do)
+        do("put_down", _ASIDE)
+    for relation in ordered:
+        if not state.holds(relation):
+            _STEPS[type(relation)](state, relation, do)
+    return calls
+
+
+def _is_wanted(state: State, goal: list[Relation]) -> bool:
+    """Whether what is held can stay in the hand: it is delivered next, or to be held."""
+    for relation in goal:
+        if isinstance(relation, At) and not state.holds(relation):
+            return state.held in relation.things and (relation.place != DRAWER or state.is_open)
+        if isinstance(relation, Held):
+            return relation.thing == state.held
+        if isinstance(relation, Drawer) and not state.holds(relation):
+            return False
+    return all(isinstance(r, Near | Sighted) for r in goal)
+
+
+def _reach(state: State, place: str, do: Any) -> None:
+    if state.robot != place:
+        do("go_to", place)
+
+
+def _move_drawer(state: State, is_open: bool, do: Any) -> None:
+    if state.is_open != is_open:
+        _reach(state, DRAWER, do)
+        do("open_drawer" if is_open else "close_drawer")
+
+
+def _deliver(state: State, relation: At, do: Any) -> None:
+    if relation.place == DRAWER:
+        _move_drawer(state, True, do) if state.held is None else None
+    if state.held not in relation.things:
+        able = [n for n in relation.things if state.at.get(n) not in (predicates.FLOOR, BIN, None)]
+        able = [n for n in able if relation.place != DRAWER or n in STOWABLE]
+        if not able:
+            return
+        _take(state, min(able, key=lambda n: state.at[n] == DRAWER and not state.is_open), do)
+    _reach(state, relation.place, do)
+    do("put_down", relation.place)
+
+
+def _take(state: State, name: str, do: Any) -> None:
+    if state.at.get(name) in (predicates.FLOOR, BIN, None):
+        return
+    if state.at[name] == DRAWER:
+        _move_drawer(state, True, do)
+    if name not in state.sighted:
+        do("find", name)
+    do("pick", name)
+
+
+def _sight(state: State, relation: Sighted, do: Any) -> None:
+    if state.at.get(relation.thing) == DRAWER:
+        _move_drawer(state, True, do)
+    if state.at.get(relation.thing) not in (predicates.FLOOR, BIN, None):
+        do("find", relation.thing)
+
+
+_STEPS = {
+    At: _deliver, Sighted: _sight, Held: lambda state, r, do: _take(state, r.thing, do),
+    Near: lambda state, r, do: do("go_to", r.place),
+    Drawer: lambda state, r, do: _move_drawer(state, r.is_open, do)}
+
+
+def why_failed(before: State, after: State, skill: str, word: str) -> str | None:
+    """Why the last skill did not do what it is for, as a clause; None when it did. Judged by state alone."""
+    reason = before.why_not(skill, word)
+    if reason is not None and skill != "go_to":
+        return reason
+    if skill in ("go_to", "find"):
+        target = word if skill == "go_to" else after.at.get(word)
+        return None if after.robot == target else f"the robot is not at the {target}"
+    if skill == "pick":
+        return None if after.held == word else f"the robot does not hold the {word}"
+    if skill == "put_down":
+        put = before.held
+        return None if after.at.get(put) == word and after.held is None else f"the {put} is not at the {word}"
+    if skill in ("open_drawer", "close_drawer"):
+        is_right = after.is_open == (skill == "open_drawer")
+        return None if is_right else f"the drawer is {'open' if after.is_open else 'closed'}"
+    return None
+
+
+def sample_asks(world: World, scene: Scene, rng: np.random.Generator, count: int, held: str | None,
+                instruction: str) -> list[dict[str, Any]]:
+    """`count` wishes over the present kitchen, the scene's own first; see `envs.experts.asks`."""
+    asks = [_answer(world, scene, held, scene.task, instruction, scene.goal)]
+    present = Present({n: predicates.where(world, n) for n in scene.names if n != held},
+                      predicates.drawer_m(world) > predicates.OPEN_M)
+    for _ in range(_DRAWS * count):
+        if len(asks) >= count:
+            break
+        family = FAMILIES[rng.integers(len(FAMILIES))]
+        form = wishes.forms(family)[rng.integers(len(wishes.forms(family)))]
+        roles = wishes.draw_roles(form, family, present, rng)
+        if wishes.is_sound(form, family, roles, present):
+            text = phrasings.say(family, form, roles, rng)
+            asks.append(_answer(world, scene, held, family, text, wishes.goal_of(form, roles, present)))
+    return asks[:count]
+
+
+def _answer(world: World, scene: Scene, held: str | None, task: str, instruction: str, goal: tuple[Relation, ...]
+            ) -> dict[str, Any]:
+    calls = plan(read_state(world, scene, held), goal)
+    return {"task": task, "instruction": instruction, "calls": [list(call) for call in calls], "any_order": False,
+            "refusal": None}

@@ -1,0 +1,122 @@
+"""The seven families of the kitchen's instructions: a task arranges the kitchen, words a wish, measures progress."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from envs.interface import KITCHEN_IDS
+from envs.tasks.kitchen import layout, phrasings, predicates, wishes
+from envs.tasks.kitchen.scene import DRAWER, STOWABLE, THINGS, Relation, Scene
+from envs.tasks.kitchen.wishes import Present
+from envs.world import World
+from envs.world.floorplan import DRAWER_TRAVEL_M, SURFACES
+from envs.world.goods import Pantry
+
+FAMILIES: tuple[str, ...] = tuple(KITCHEN_IDS)
+OPEN_DRAWER_M = DRAWER_TRAVEL_M - 0.015
+MOST_OBJECTS = 10
+
+_FEWEST = {"kitchen_long_horizon": 5, "kitchen_structured": 3}
+_IN_DRAWER_SHARE = 0.4
+_OPEN_SHARE = 0.5
+_DRAFTS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class KitchenScene(Scene):
+    """A scene that knows the form of its wish."""
+
+    form: str = ""
+    roles: tuple[tuple[str, str], ...] = ()
+
+
+class KitchenTask:
+    """One family; holds no state of any scene, only shapes of its worlds' goods."""
+
+    def __init__(self, name: str) -> None:
+        if name not in FAMILIES:
+            near = difflib.get_close_matches(name, FAMILIES, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"expected one of {list(FAMILIES)}, got {name!r}{hint}")
+        self.name = name
+
+    def arrange(self, world: World, rng: np.random.Generator, *, min_objects: int = 3, max_objects: int = 8,
+                require: tuple[str, ...] = ()) -> KitchenScene:
+        """A new scene in the empty kitchen, at rest. require: names of things that must be there."""
+        require = tuple(require)
+        _check(self.name, min_objects, max_objects, require)
+        scene, spots = _draft(rng, self.name, (min_objects, max_objects), require)
+        opening = OPEN_DRAWER_M if scene.is_drawer_open else 0.0
+        layout.furnish(world, rng, world.keepsake("pantry", Pantry), dict(scene.starts), spots, opening)
+        return scene
+
+    def instruction(self, scene: KitchenScene, rng: np.random.Generator) -> str:
+        """One of many wordings of what the scene's goal asks for."""
+        return phrasings.say(scene.task, scene.form, dict(scene.roles), rng)
+
+    def progress(self, world: World, scene: Scene) -> float:
+        """Share of the goal's relations that hold, in [0, 1]; 1 is success."""
+        return predicates.progress(world, scene.goal)
+
+    def retarget(self, scene: KitchenScene, instruction: str) -> KitchenScene | None:
+        """The scene with the goal that the instruction asks for; None when it is worded unlike any known phrasing or
+        asks for what is not there."""
+        understood = phrasings.understand(instruction)
+        if understood is None:
+            return None
+        family, form, roles = understood
+        goal = wishes.goal_of(form, roles, Present(dict(scene.starts), scene.is_drawer_open))
+        return goal and replace(scene, goal=goal, task=family, form=form, roles=tuple(roles.items()))
+
+
+def goal_of_text(scene: Scene, instruction: str) -> tuple[Relation, ...] | None:
+    """The goal that a known wording asks for in a scene; None for any other text."""
+    understood = phrasings.understand(instruction)
+    return understood and wishes.goal_of(*understood[1:], Present(dict(scene.starts), scene.is_drawer_open))
+
+
+def _check(task: str, min_objects: int, max_objects: int, require: tuple[str, ...]) -> None:
+    for name in require:
+        if name not in THINGS:
+            near = difflib.get_close_matches(name, THINGS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"things are {list(THINGS)}"
+            raise ValueError(f"require: expected things of the kitchen, got {name!r}; {hint}")
+    least = max(_FEWEST.get(task, 2), len(require))
+    if not (1 <= min_objects <= max_objects and least <= max_objects <= MOST_OBJECTS):
+        raise ValueError(f"{task}: expected min_objects <= max_objects with max_objects in [{least}, {MOST_OBJECTS}], "
+                         f"got {min_objects} and {max_objects}; require holds {len(require)}")
+
+
+def _draft(rng: np.random.Generator, family: str, counts: tuple[int, int], require: tuple[str, ...]
+           ) -> tuple[KitchenScene, layout.Spots]:
+    """A scene with a sound wish, and a spot for everything in it."""
+    form = wishes.forms(family)[rng.integers(len(wishes.forms(family)))]
+    for _ in range(_DRAFTS):
+        present = _present(rng, family, form, counts, require)
+        roles = wishes.draw_roles(form, family, present, rng)
+        if not wishes.is_sound(form, family, roles, present):
+            continue
+        spots = layout.draw(rng, list(present.starts.items()))
+        if spots is not None:
+            goal = wishes.goal_of(form, roles, present)
+            return KitchenScene(tuple(present.starts.items()), present.is_drawer_open, goal, family, form,
+                                tuple(roles.items())), spots
+    raise ValueError(f"{family}: found no scene with {require} in {_DRAFTS} tries; require fewer things")
+
+
+def _present(rng: np.random.Generator, family: str, form: str, counts: tuple[int, int], require: tuple[str, ...]
+             ) -> Present:
+    """Things drawn to be there, and where."""
+    low, high = max(counts[0], min(_FEWEST.get(family, 2), counts[1])), counts[1]
+    forced = list(dict.fromkeys([*require, *([wishes.NEEDED[form]] if form in wishes.NEEDED else [])]))
+    count = max(int(rng.integers(low, high + 1)), len(forced))
+    others = [name for name in (THINGS[i] for i in rng.permutation(len(THINGS))) if name not in forced]
+    names = [*forced, *others[:count - len(forced)]]
+    starts = {names[i]: SURFACES[rng.integers(len(SURFACES))] for i in rng.permutation(len(names))}
+    stowable = [name for name in starts if name in STOWABLE]
+    if stowable and (form in wishes.FROM_DRAWER or rng.random() < _IN_DRAWER_SHARE):
+        starts[stowable[rng.integers(len(stowable))]] = DRAWER
+    return Present(starts, bool(rng.random() < _OPEN_SHARE))
