@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from envs.domains.domain import Domain
-from envs.experts.kitchen import remaining_calls, sample_asks
+from envs.experts.judge import SkillJudge
+from envs.experts.kitchen import State, read_state, remaining_calls, sample_asks, why_failed
 from envs.robots.mobile_panda import MobilePanda, views
 from envs.skills.signatures import KITCHEN
 from envs.tasks.kitchen.disturbances import KitchenDisturber
@@ -32,4 +33,6 @@ DOMAIN = Domain(
     entity_names=THINGS, make_world=make_world, make_robot=MobilePanda, views=views, onlooker=ONLOOKER,
     remaining_calls=remaining_calls, sample_asks=sample_asks,
     is_success=lambda progress, robot: progress >= 1.0,  # some wishes are to hold a thing
+    judge=SkillJudge(read_state, State.why_not,
+                     lambda before, skill, word, after: why_failed(before, after, skill, word)),
     make_disturber=KitchenDisturber)
