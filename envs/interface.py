@@ -45,7 +45,17 @@ KITCHEN_IDS = {
 }
 """The kitchen's families of instructions and their ids."""
 
-DOMAINS = {"tabletop": TASK_IDS, "board": BOARD_IDS, "kitchen": KITCHEN_IDS}
+TAMP_IDS = {
+    "color": "embodied/TampColor-v0",
+    "where": "embodied/TampWhere-v0",
+    "below": "embodied/TampBelow-v0",
+    "possible": "embodied/TampPossible-v0",
+    "grasp": "embodied/TampGrasp-v0",
+    "build": "embodied/TampBuild-v0",
+}
+"""The same of PaLM-E's task-and-motion-planning table: its q1, q2, q3, q4, p1 and p2."""
+
+DOMAINS = {"tabletop": TASK_IDS, "tamp": TAMP_IDS, "board": BOARD_IDS, "kitchen": KITCHEN_IDS}
 """Domain -> its task names and their ids. A domain is the file of its name in `envs/domains`; the id of all its tasks
 in turn is ``embodied/Tabletop-v0``."""
 

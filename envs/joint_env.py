@@ -44,7 +44,7 @@ class WorldEnv(gymnasium.Env):
 
     def __init__(self, domain: str = "tabletop", task: str | None = None, *, image_size: int = 192,
                  render_mode: str | None = None, privileged: bool = False, render_size: tuple[int, int] = (480, 640),
-                 min_objects: int = 3, max_objects: int = 8, has_images: bool = True,
+                 min_objects: int | None = None, max_objects: int | None = None, has_images: bool = True,
                  robot: str | None = None, realism: Realism | Mapping[str, float] | None = None) -> None:
         """domain: a name of `envs.interface.DOMAINS`. task: one of its tasks, or None for one drawn at each reset.
         robot: one of the domain's `robots`, or None for its own. realism: dials, all off by default."""
@@ -52,7 +52,9 @@ class WorldEnv(gymnasium.Env):
         self.render_mode = render_mode
         self.domain = find_domain(domain)
         self._tasks = _tasks_of(self.domain.tasks, task)
-        self._counts = {"min_objects": min_objects, "max_objects": max_objects}
+        fewest, most = self.domain.objects
+        self._counts = {"min_objects": fewest if min_objects is None else min_objects,
+                        "max_objects": most if max_objects is None else max_objects}
         self._image_size, self._render_size = image_size, tuple(render_size)
         self._is_privileged = privileged
         self.world = self.domain.make_world()
@@ -124,8 +126,12 @@ class WorldEnv(gymnasium.Env):
 
     def _reward(self) -> float:
         """Change of progress since it was last asked for; an episode's rewards sum to its progress."""
-        before, self._progress = self._progress, self._task.progress(self.world, self.scene)
+        before, self._progress = self._progress, self._measure()
         return self._progress - before
+
+    def _measure(self) -> float:
+        """Progress of the task now, in [0, 1]."""
+        return self._task.progress(self.world, self.scene)
 
     def render(self) -> np.ndarray | None:
         """uint8[H, W, 3]: what a person beside the robot sees; None without a render mode."""

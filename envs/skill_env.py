@@ -98,7 +98,14 @@ class SkillEnv(WorldEnv):
         self._last = self._judged(before)
         reward = self._reward()
         report = {"status": outcome.status, "reason": outcome.reason, "duration_s": outcome.duration_s}
-        return self._observe(), reward, self.is_success, False, {**self._info(), "outcome": report}
+        is_over = self.is_success or self.hand.said is not None  # an answer is given once
+        return self._observe(), reward, is_over, False, {**self._info(), "outcome": report}
+
+    def _measure(self) -> float:
+        """Progress of the task; of a question, once it is answered, whether that was right."""
+        if self.hand.said is None:
+            return super()._measure()
+        return float(self._task.is_right(self.scene, self.hand.said))
 
     def _parse(self, action: Mapping[str, Any]) -> tuple[str, Box | str | None] | Outcome:
         """Skill and argument of an action, or how it is refused when it makes no sense."""
@@ -186,12 +193,14 @@ class SkillEnv(WorldEnv):
 
     def _remembered(self) -> dict[str, Any]:
         disturber = self._disturber.rng.bit_generator.state if self._disturber else None
-        return {**super()._remembered(), "held": self.hand.held, "asks_rng": self._asks_rng.bit_generator.state,
+        return {**super()._remembered(), "held": self.hand.held, "said": self.hand.said,
+                "asks_rng": self._asks_rng.bit_generator.state,
                 "disturber_rng": disturber}
 
     def _remember(self, kept: Mapping[str, Any]) -> None:
         super()._remember(kept)
-        self.hand.held, self._asks_rng.bit_generator.state = kept["held"], kept["asks_rng"]
+        self.hand.held, self.hand.said = kept["held"], kept["said"]
+        self._asks_rng.bit_generator.state = kept["asks_rng"]
         if self._disturber:
             self._disturber.rng.bit_generator.state = kept["disturber_rng"]
 

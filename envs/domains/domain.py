@@ -36,7 +36,8 @@ class Disturber(Protocol):
 
 class Task(Protocol):
     """One family of wishes; holds no state of any scene. A scene is whatever the domain's tasks agree on; it has a
-    `task`, the name of the family that its goal belongs to."""
+    `task`, the name of the family that its goal belongs to. Where the domain has the skill `answer`, a task also has
+    `is_right(scene, text)`."""
 
     name: str
 
@@ -86,5 +87,7 @@ class Domain:
     """(share of disturbed calls, generator, scene): what may go wrong here; None where nothing is made to."""
     robots: Mapping[str, Callable[[World], Robot]] = field(default_factory=dict)
     """Name -> what makes a robot that may be chosen in place of the domain's own."""
+    objects: tuple[int, int] = (3, 8)
+    """Fewest and most things of a scene where the caller does not say."""
     is_success: Callable[[float, Robot], bool] = is_met_with_an_empty_hand
     """(progress, robot): whether the episode has reached its end."""

@@ -66,3 +66,6 @@ KITCHEN = _table(
     Signature("done", (), "say that nothing is left to do"),
 )
 """What a robot on wheels in a kitchen can do."""
+
+TAMP = _table(*SIGNATURES.values(), Signature("answer", (Parameter("words", "text"),), "answer the question in words"))
+"""What an arm at a table can do, and say: questions about the table end with an answer."""

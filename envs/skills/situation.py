@@ -35,10 +35,11 @@ class Held(NamedTuple):
 
 
 class Hand:
-    """The memory of what is held, kept from one skill to the next."""
+    """What is kept from one skill to the next: what is held, and what was said."""
 
     def __init__(self) -> None:
         self.held: Held | None = None
+        self.said: str | None = None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,11 +52,9 @@ class Task:
         _check_counts(self.name, min_objects, max_objects, require)
         fewest = min(max(min_objects, USUAL_FEWEST[self.name]), max_objects)
         count = int(rng.integers(fewest, max_objects + 1))
-        draft, spots = _fit(rng, self.name, count, require)
-        sides_m = _sides(rng, draft)
-        _spawn(world, rng, draft, sides_m, spots)
-        world.settle()
-        return Scene(_entities(rng, draft, sides_m), draft.goal, self.name)
+        draft, entities = stage(world, rng, count, FEWEST[self.name],
+                                lambda fewer: draw(self.name, rng, fewer, require))
+        return Scene(entities, draft.goal, self.name)
 
     def instruction(self, scene: Scene, rng: np.random.Generator) -> str:
         """One of many wordings of what the scene's goal asks for."""
@@ -119,16 +118,29 @@ def _check_counts(task: str, min_objects: int, max_objects: int, require: tuple[
                          f"got {min_objects} and {max_objects}; require holds {len(require)}")
 
 
-def _fit(rng: np.random.Generator, task: str, count: int, require: tuple[str, ...]
+def stage(world: World, rng: np.random.Generator, count: int, fewest: int, draft_of: Callable[[int], Draft]
+          ) -> tuple[Draft, tuple[Entity, ...]]:
+    """A draft of about `count` things that found room, and what now stands in the empty world, at rest.
+
+    draft_of(count) draws one. Raises ValueError when not even `fewest` things find room.
+    """
+    draft, spots = _fit(rng, count, fewest, draft_of)
+    sides_m = _sides(rng, draft)
+    _spawn(world, rng, draft, sides_m, spots)
+    world.settle()
+    return draft, _entities(rng, draft, sides_m)
+
+
+def _fit(rng: np.random.Generator, count: int, fewest: int, draft_of: Callable[[int], Draft]
          ) -> tuple[Draft, list[tuple[float, float]]]:
     """A draft and a place for each thing that stands on the table; fewer things when that many find no room."""
     for fewer in range(count, 0, -1):
         for _ in range(_DRAFTS_PER_COUNT):
-            draft = draw(task, rng, max(fewer, FEWEST[task]), require)
+            draft = draft_of(max(fewer, fewest))
             spots = layout.place(rng, [_footprint(draft, name) for name in _standing(draft)])
             if spots is not None:
                 return draft, spots
-    raise ValueError(f"{task}: expected room for {len(require)} required things, found none; require fewer")
+    raise ValueError(f"expected room for {fewest} things, found none; require fewer")
 
 
 def _standing(draft: Draft) -> list[str]:

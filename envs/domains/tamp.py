@@ -1,0 +1,22 @@
+"""PaLM-E's task-and-motion-planning table: questions about stacked blocks, and wishes that need clearing first."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from envs.domains.domain import Domain
+from envs.experts.judge import TABLE_JUDGE
+from envs.experts.tamp import remaining_calls, sample_asks
+from envs.robots.arms import ARMS
+from envs.sensors import cameras
+from envs.skills.signatures import TAMP
+from envs.tasks.disturbances import Disturber
+from envs.tasks.scene import ENTITY_NAMES
+from envs.tasks.tamp import TAMP_TASKS, TampTask
+from envs.world import World
+
+DOMAIN = Domain(
+    name="tamp", tasks=MappingProxyType({name: TampTask(name) for name in TAMP_TASKS}), signatures=TAMP,
+    entity_names=ENTITY_NAMES, make_world=World, make_robot=ARMS["panda"], views=lambda robot: cameras.VIEWS,
+    onlooker=cameras.ONLOOKER, remaining_calls=remaining_calls, sample_asks=sample_asks, judge=TABLE_JUDGE,
+    make_disturber=Disturber, robots=ARMS, objects=(3, 5), is_success=lambda progress, robot: progress >= 1.0)

@@ -1,0 +1,180 @@
+"""PaLM-E's task-and-motion-planning table: questions about blocks, and wishes that may need clearing first.
+
+Six families, q1-q4 and p1-p2 of the paper: color, where, below, possible, grasp, build. Scenes hold 3 to 5 blocks where
+nobody asks for more, some of them stacked. The answer to a question is settled when the scene is at rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from envs.tasks import predicates, tamp_words
+from envs.tasks.drafts import Draft
+from envs.tasks.families import MOST_OBJECTS, stage
+from envs.tasks.scene import COLORS, Entity, On, split_name
+from envs.world import World
+
+QUESTIONS = ("color", "where", "below", "possible")
+TAMP_TASKS = (*QUESTIONS, "grasp", "build")
+FEWEST_BLOCKS = 3
+CENTER_HALF_WIDTH_M = 0.11
+"""Of the strip that counts as the center of the table; left is +y."""
+
+_STACK_SHARE = 0.7  # of scenes with one stack at least, and of those with a second one
+_BURIED_SHARE = 0.6  # of the wishes whose block has something on it
+_LIFTED_M = 0.03
+_TRIES = 20  # scenes, for one in which the drawn answer is the true one
+
+
+@dataclass(frozen=True, slots=True)
+class TampScene:
+    """What is there and what is asked. roles: of the phrasing. answer: "" for a wish."""
+
+    entities: tuple[Entity, ...]
+    task: str
+    roles: dict[str, str]
+    answer: str = ""
+    goal: tuple[On, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(entity.name for entity in self.entities)
+
+    def named(self, kind: str) -> tuple[str, ...]:
+        """Names of the entities of one kind."""
+        return tuple(entity.name for entity in self.entities if entity.kind == kind)
+
+
+@dataclass(frozen=True, slots=True)
+class TampTask:
+    """One family; holds no state of any scene."""
+
+    name: str
+
+    def arrange(self, world: World, rng: np.random.Generator, *, min_objects: int = 3, max_objects: int = 5,
+                require: tuple[str, ...] = ()) -> TampScene:
+        """A new scene of blocks in the empty world, at rest. Raises ValueError for counts that cannot be had.
+
+        For a question whose answers are few, the answer is drawn first, so that none is the better guess.
+        """
+        _check(min_objects, max_objects, require)
+        wanted = _drawn_answer(self.name, rng)
+        for attempt in range(_TRIES):
+            if attempt:
+                world.reset()
+            count = int(rng.integers(max(min_objects, FEWEST_BLOCKS), max_objects + 1))
+            draft, entities = stage(world, rng, count, FEWEST_BLOCKS, lambda n: _draft(self.name, rng, n, require))
+            scene = _asked(self.name, world, rng, draft, entities, wanted)
+            if scene is not None:
+                return scene
+        raise ValueError(f"{self.name}: expected a scene whose answer is {wanted!r}, found none; require less")
+
+    def instruction(self, scene: TampScene, rng: np.random.Generator) -> str:
+        """One of several wordings, the paper's among them."""
+        return tamp_words.say(scene.task, scene.roles, int(rng.integers(len(tamp_words.PHRASINGS[scene.task]))))
+
+    def progress(self, world: World, scene: TampScene) -> float:
+        """1.0 once the wish is granted; a question waits for its answer."""
+        if scene.task == "grasp":
+            return float(is_lifted(world, scene.roles["a"]))
+        return predicates.progress(world, scene.goal) if scene.goal else 0.0
+
+    def is_right(self, scene: TampScene, text: str) -> bool:
+        """Whether a text answers the question of the scene; nothing answers a wish."""
+        return bool(scene.answer) and tamp_words.understood(scene.task, text) == scene.answer
+
+    def retarget(self, scene: TampScene, instruction: str) -> TampScene | None:
+        """The scene, if the instruction is one of the wordings of what it asks; None otherwise."""
+        wordings = [tamp_words.say(scene.task, scene.roles, i) for i in range(len(tamp_words.PHRASINGS[scene.task]))]
+        return scene if instruction in wordings else None
+
+
+def is_lifted(world: World, name: str) -> bool:
+    """Whether the robot holds a block clear of the table and of everything else. PRIVILEGED."""
+    others = ("table", *(other for other in world.names() if other != name))
+    clear_m = world.pose(name)[0][2] - world.size(name)[2] / 2
+    return (clear_m > _LIFTED_M and world.robot_touches(name)
+            and not any(world.is_touching(name, other) for other in others))
+
+
+def _check(min_objects: int, max_objects: int, require: tuple[str, ...]) -> None:
+    for name in require:
+        if split_name(name)[1] != "block":
+            raise ValueError(f"require: expected blocks, got {name!r}; there are no bowls here")
+    least = max(FEWEST_BLOCKS, len(require))
+    if not least <= max_objects <= min(MOST_OBJECTS, len(COLORS)) or not 1 <= min_objects <= max_objects:
+        raise ValueError(f"expected min_objects <= max_objects with max_objects in [{least}, {len(COLORS)}], got "
+                         f"{min_objects} and {max_objects}")
+
+
+def _drawn_answer(task: str, rng: np.random.Generator) -> str:
+    """The answer that the scene shall have; "" where any will do."""
+    options = {"where": tamp_words.SIDES, "below": ("yes", "no"), "possible": ("yes", "no")}.get(task, ("",))
+    return options[int(rng.integers(len(options)))]
+
+
+def _draft(task: str, rng: np.random.Generator, count: int, require: tuple[str, ...]) -> Draft:
+    """Blocks and stacks; for wishes the first block is the wanted one, the second its base."""
+    others = [f"{color} block" for color in COLORS if f"{color} block" not in require]
+    blocks = (*require, *(others[i] for i in rng.permutation(len(others))))[:count]
+    goal = (On(blocks[0], blocks[1]),) if task == "build" else ()
+    under: dict[str, str] = {}
+    if task in ("grasp", "build"):
+        if rng.random() < _BURIED_SHARE:
+            under[blocks[2]] = blocks[int(rng.integers(len(goal) + 1))]
+        return Draft(tuple(blocks), (), goal, under)
+    pairs = rng.permutation(count)
+    for upper, lower in zip(pairs[::2], pairs[1::2], strict=False):
+        if rng.random() < _STACK_SHARE or (task == "below" and not under):
+            under[blocks[upper]] = blocks[lower]
+    return Draft(tuple(blocks), (), goal, under)
+
+
+def _asked(task: str, world: World, rng: np.random.Generator, draft: Draft, entities: tuple[Entity, ...], wanted: str
+           ) -> TampScene | None:
+    """The scene with a question whose answer is the wanted one; None when this scene has none."""
+    if task == "grasp":
+        return TampScene(entities, task, {"a": draft.blocks[0]})
+    if task == "build":
+        roles = dict(zip("ab", draft.blocks, strict=False))
+        return TampScene(entities, task, roles, goal=draft.goal)
+    found = [(roles, answer) for roles, answer in questions(task, world, draft.blocks) if wanted in ("", answer)]
+    if not found:
+        return None
+    roles, answer = found[int(rng.integers(len(found)))]
+    return TampScene(entities, task, roles, answer)
+
+
+def questions(task: str, world: World, blocks: tuple[str, ...]) -> list[tuple[dict[str, str], str]]:
+    """Every question of a family that the table can be asked, with its answer. PRIVILEGED."""
+    if task == "color":
+        return [({"extreme": e}, split_name(_extreme(world, blocks, e))[0]) for e in tamp_words.EXTREMES]
+    if task == "where":
+        return [({"a": name}, side_of(world, name)) for name in blocks]
+    under = predicates.supports(world, blocks, (), None)
+    if task == "below":
+        pairs = [(a, b) for a in blocks for b in blocks if a != b]
+        return [({"a": a, "b": b}, "yes" if under[b] == a else "no") for a, b in pairs
+                if under[b] == a or under[a] == b or predicates.TABLE in (under[a], under[b])]
+    triples = [(a, b, c) for a in blocks for b in blocks for c in blocks if a != b and c != a]
+    return [({"a": a, "b": b, "c": c}, "yes" if is_possible(under, a, b, c) else "no") for a, b, c in triples]
+
+
+def is_possible(under: dict[str, str], a: str, b: str, c: str) -> bool:
+    """Whether one can grasp a, place it on b, and then grasp c. under: block -> what carries it."""
+    def on(name: str) -> set[str]:
+        return {upper for upper, lower in under.items() if lower == name}
+    return not on(a) and not on(b) and c != b and on(c) <= {a}
+
+
+def side_of(world: World, name: str) -> str:
+    """"left", "right" or "center": where on the table a block is, as the robot sees it. PRIVILEGED."""
+    y = world.pose(name)[0][1]
+    return "center" if abs(y) < CENTER_HALF_WIDTH_M else "left" if y > 0 else "right"
+
+
+def _extreme(world: World, blocks: tuple[str, ...], extreme: str) -> str:
+    axis, sign = {"leftmost": (1, -1), "rightmost": (1, 1), "nearest": (0, 1), "farthest": (0, -1)}[extreme]
+    return min(blocks, key=lambda name: sign * world.pose(name)[0][axis])

@@ -1,0 +1,81 @@
+"""How the questions of the task-and-motion-planning table are put, and how their answers are read.
+
+The first phrasing of each family is PaLM-E's (Driess et al. 2023, appendix B); color's is ours, for the paper gives
+none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from envs.tasks.scene import COLORS
+
+SIDES = ("left", "right", "center")
+EXTREMES = ("leftmost", "rightmost", "nearest", "farthest")
+
+PHRASINGS: Mapping[str, tuple[str, ...]] = {
+    "color": ("Q: What is the color of the {extreme} object?", "Which color does the {extreme} object have?",
+              "tell me the color of the {extreme} object"),
+    "where": ("Q: Is the {a} left, right, or center of the table?", "On which part of the table is the {a}?",
+              "where is the {a}: left, right or in the center?"),
+    "below": ("Q: Is the {a} below the {b}?", "Does the {b} lie on top of the {a}?", "is the {a} underneath the {b}?"),
+    "possible": ("Q: Is it possible to first grasp the {a}, then place it on the {b}, and then grasp the {c}?",
+                 "Can one grasp the {a}, place it on the {b} and grasp the {c} after that?"),
+    "grasp": ("Q: How to grasp the {a}?", "grasp the {a}", "please pick up the {a} and hold it"),
+    "build": ("Q: How to stack the {a} on top of the {b}?", "stack the {a} on top of the {b}",
+              "put the {a} onto the {b}, please"),
+}
+
+Namer = Callable[[str], str]
+"""Entity name -> how words refer to it."""
+
+
+def by_color(name: str) -> str:
+    """"red object" of "red block": how the paper's questions refer to things."""
+    return f"{name.split()[0]} object"
+
+
+def by_index(names: Sequence[str]) -> Namer:
+    """Refers to things as obj_1, obj_2 ... in the order of names: the paper's referrals."""
+    return lambda name: f"obj_{list(names).index(name) + 1}"
+
+
+def say(task: str, roles: Mapping[str, str], phrasing: int = 0, namer: Namer = by_color) -> str:
+    """A question in one of the phrasings of its family, things referred to as namer does."""
+    words = {role: name if role == "extreme" else namer(name) for role, name in roles.items()}
+    return PHRASINGS[task][phrasing].format(**words)
+
+
+def answer_sentence(task: str, roles: Mapping[str, str], answer: str, namer: Namer = by_color) -> str:
+    """The paper's form of an answer."""
+    words = {role: name if role == "extreme" else namer(name) for role, name in roles.items()}
+    yes = answer == "yes"
+    if task == "color":
+        return f"A: The {words['extreme']} object is {answer}."
+    if task == "where":
+        return f"A: The {words['a']} is in the {answer} of the table."
+    if task == "below":
+        return f"A: {'Yes' if yes else 'No'}, the {words['a']} is {'' if yes else 'not '}below the {words['b']}."
+    return f"A: {'Yes, this is' if yes else 'No, this is not'} possible."
+
+
+def understood(task: str, text: str) -> str | None:
+    """The answer that a text gives: a color, a side, "yes" or "no"; None when it gives none, or two."""
+    words = re.findall(r"[a-z]+", text.lower().replace("centre", "center").replace("middle", "center"))
+    if task == "color":
+        return _only(words, COLORS)
+    if task == "where":
+        return _only(words, SIDES)
+    spoken = _only(words, ("yes", "no"))
+    if spoken is not None or {"yes", "no"} & set(words):
+        return spoken
+    if not {"possible", "impossible", "below", "underneath", "under", "can", "cannot", "is"} & set(words):
+        return None
+    return "no" if {"not", "cannot", "impossible"} & set(words) else "yes"
+
+
+def _only(words: Sequence[str], options: Sequence[str]) -> str | None:
+    """The one option among the words."""
+    found = {word for word in words if word in options}
+    return found.pop() if len(found) == 1 else None

@@ -1,0 +1,164 @@
+"""The task-and-motion-planning table: what it asks, how answers and told plans are judged, whether it can be solved."""
+
+from __future__ import annotations
+
+import collections
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+from envs.experts import tamp as expert
+from envs.experts.oracle import read_state
+from envs.experts.symbols import state
+from envs.interface import TAMP_IDS, Referent, SkillCall
+from envs.tasks import tamp_words
+from envs.tasks.scene import On
+from envs.tasks.tamp import QUESTIONS, TampScene, TampTask
+from envs.world import World
+
+IDS = [*TAMP_IDS.values(), "embodied/Tamp-v0"]
+
+
+@pytest.fixture(scope="module")
+def world():
+    made = World()
+    yield made
+    made.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*symmetric and normalized space.*")
+@pytest.mark.parametrize("env_id", [f for i in IDS for f in (i, i.replace("-v0", "Joint-v0"))])
+def test_check_env(env_id):
+    env = gymnasium.make(env_id, image_size=32)
+    check_env(env.unwrapped, skip_render_check=True)
+    env.close()
+
+
+@pytest.mark.parametrize(("task", "roles", "answer", "text", "told"), [
+    ("where", {"a": "red block"}, "center", "Q: Is the red object left, right, or center of the table?",
+     "A: The red object is in the center of the table."),
+    ("below", {"a": "yellow block", "b": "blue block"}, "no", "Q: Is the yellow object below the blue object?",
+     "A: No, the yellow object is not below the blue object."),
+    ("possible", {"a": "blue block", "b": "yellow block", "c": "yellow block"}, "no",
+     "Q: Is it possible to first grasp the blue object, then place it on the yellow object, and then grasp the yellow "
+     "object?", "A: No, this is not possible."),
+    ("grasp", {"a": "green block"}, "", "Q: How to grasp the green object?", None),
+    ("build", {"a": "white block", "b": "red block"}, "", "Q: How to stack the white object on top of the red object?",
+     None),
+])
+def test_the_papers_words(task, roles, answer, text, told):
+    assert tamp_words.say(task, roles) == text
+    if told:
+        assert tamp_words.answer_sentence(task, roles, answer) == told
+        assert tamp_words.understood(task, told) == answer
+
+
+def test_things_may_be_named_by_number():
+    namer = tamp_words.by_index(["red block", "blue block"])
+    assert tamp_words.say("grasp", {"a": "blue block"}, 0, namer) == "Q: How to grasp the obj_2?"
+    calls = [("pick", "red block"), ("put_down_beside", "blue block"), ("pick", "blue block")]
+    assert expert.plan_text(calls, namer) == "A: First grasp the obj_1 and place it on the table, then grasp the obj_2."
+
+
+@pytest.mark.parametrize(("task", "text", "answer"), [
+    ("color", "I think it is red", "red"), ("color", "red or blue", None), ("color", "把", None),
+    ("where", "on the left", "left"), ("where", "in the middle", "center"), ("where", "left or right", None),
+    ("below", "Yes.", "yes"), ("below", "it is not below it", "no"), ("below", "bananas", None),
+    ("possible", "that is possible", "yes"), ("possible", "impossible!", "no"), ("possible", "yes and no", None),
+    ("possible", "", None)])
+def test_answers_are_read_in_any_words(task, text, answer):
+    assert tamp_words.understood(task, text) == answer
+
+
+STACKED = state(
+    {"green block": "table", "orange block": "green block", "red block": "table", "blue block": "table"}, ())
+GRASP = TampScene((), "grasp", {"a": "green block"})
+BUILD = TampScene((), "build", {"a": "green block", "b": "red block"}, goal=(On("green block", "red block"),))
+
+
+@pytest.mark.parametrize(("scene", "text", "is_valid"), [
+    (GRASP, "A: First grasp the orange object and place it on the table, then grasp the green object.", True),
+    (GRASP, "First grasp the orange object and place it on the red object, then grasp the green object.", True),
+    (GRASP, "First grasp the green object.", False),
+    (GRASP, "First grasp the orange object, then grasp the green object.", False),
+    (GRASP, "First grasp the orange object and place it on the table.", False),
+    (GRASP, "First grasp the pink object.", False),
+    (GRASP, "no idea", False),
+    (BUILD, "First grasp the orange object and place it on the blue object, then grasp the green object and place it "
+            "on the red object.", True),
+    (BUILD, "First grasp the orange object and place it on the red object, then grasp the green object and place it "
+            "on the red object.", False),
+    (BUILD, "First grasp the red object and place it on the green object.", False),
+])
+def test_every_plan_that_works_is_accepted_and_no_other(scene, text, is_valid):
+    assert expert.is_valid_plan(STACKED, scene, text) is is_valid
+
+
+@pytest.mark.parametrize("most", [5, 6, 8])
+@pytest.mark.parametrize("task", TAMP_IDS)
+def test_scenes_have_what_they_ask_about_and_the_told_plan_is_valid(world, task, most):
+    for seed in range(4):
+        world.reset()
+        scene = TampTask(task).arrange(world, np.random.default_rng(seed), min_objects=most, max_objects=most)
+        assert len(scene.names) <= most and TampTask(task).progress(world, scene) == 0.0
+        assert {n for r, n in scene.roles.items() if r != "extreme"} <= set(scene.names)
+        now = read_state(world, scene, None)
+        if scene.answer:
+            told = tamp_words.answer_sentence(task, scene.roles, scene.answer)
+            assert TampTask(task).is_right(scene, told) and not TampTask(task).is_right(scene, "bananas")
+        else:
+            assert expert.is_valid_plan(now, scene, expert.plan_text(expert.plan(now, scene)))
+
+
+@pytest.mark.parametrize("task", QUESTIONS[1:])
+def test_no_answer_is_the_better_guess(world, task):
+    answers = collections.Counter()
+    for seed in range(60):
+        world.reset()
+        answers[TampTask(task).arrange(world, np.random.default_rng(seed)).answer] += 1
+    assert max(answers.values()) < 60 * (0.52 if task == "where" else 0.68), answers
+
+
+def test_an_answer_ends_the_episode_right_or_wrong():
+    env = gymnasium.make(TAMP_IDS["where"], image_size=32)
+    for seed, is_right in ((0, True), (0, False)):
+        env.reset(seed=seed)
+        call = env.unwrapped.expert_plan()[0]
+        wrong = next(s for s in tamp_words.SIDES if s != env.unwrapped.scene.answer)
+        said = call if is_right else SkillCall("answer", (wrong,))
+        _, reward, terminated, _, info = env.step(env.unwrapped.encode(said))
+        assert terminated and info["is_success"] == is_right and reward == float(is_right)
+    env.close()
+
+
+def test_silence_is_no_answer():
+    env = gymnasium.make(TAMP_IDS["where"], image_size=32)
+    env.reset(seed=0)
+    _, _, terminated, _, info = env.step(env.unwrapped.encode(SkillCall("answer", (" ",))))
+    assert not terminated and info["outcome"]["status"] == "refused"
+    env.close()
+
+
+@pytest.mark.parametrize("task", ["grasp", "build"])
+def test_the_expert_grants_wishes_and_episodes_repeat(task):
+    env, ends = gymnasium.make(TAMP_IDS[task], image_size=64), []
+    for seed in (2_000_000, 2_000_001, 2_000_000):
+        _, info = env.reset(seed=seed)
+        while not info["is_success"] and (plan := env.unwrapped.expert_plan()):
+            *_, info = env.step(env.unwrapped.encode(plan[0]))
+        assert info["is_success"]
+        ends.append([np.concatenate(env.unwrapped.world.pose(n)) for n in env.unwrapped.world.names()])
+    assert all(np.array_equal(a, b) for a, b in zip(ends[0], ends[2], strict=True))
+    assert env.unwrapped.why_not(SkillCall("pick", (Referent("pink block"),)))
+    env.close()
+
+
+def test_labels_ask_other_questions_about_the_same_table():
+    env = gymnasium.make(TAMP_IDS["grasp"], image_size=32, labels=6)
+    _, info = env.reset(seed=5)
+    asks = info["labels"]["asks"]
+    assert len(asks) == 6 and asks[0]["instruction"] == env.unwrapped.instruction and asks[0]["calls"]
+    assert all(ask["answer"].startswith("A: ") for ask in asks)
+    env.close()
