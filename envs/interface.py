@@ -83,10 +83,14 @@ class Camera:
         depth: float32[H, W], metres along the optical axis, 0 = no return (its point is then the camera's own place).
         Returns float64[H, W, 3], metres.
         """
-        rays = np.ones((*depth.shape, 3))
-        rays[..., 0] = (np.arange(depth.shape[1]) + 0.5 - self.intrinsics[0, 2]) / self.intrinsics[0, 0]
-        rays[..., 1] = ((np.arange(depth.shape[0]) + 0.5 - self.intrinsics[1, 2]) / self.intrinsics[1, 1])[:, None]
-        return (rays * depth[..., None].astype(np.float64)) @ self.pose[:3, :3].T + self.pose[:3, 3]
+        right = (np.arange(depth.shape[1]) + 0.5 - self.intrinsics[0, 2]) / self.intrinsics[0, 0]
+        down = (np.arange(depth.shape[0]) + 0.5 - self.intrinsics[1, 2]) / self.intrinsics[1, 1]
+        planes = np.empty((3, *depth.shape))  # a ray is a sum of its column's and its row's part: no product of matrices
+        for axis, (along_right, along_down, ahead, origin) in enumerate(self.pose[:3]):
+            np.add.outer(down * along_down + ahead, right * along_right, out=planes[axis])
+            planes[axis] *= depth
+            planes[axis] += origin
+        return np.moveaxis(planes, 0, -1)
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """Pixels (column, row; the centre of the first pixel is 0.5, 0.5) of world points float[..., 3]."""

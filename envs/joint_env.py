@@ -13,7 +13,7 @@ import numpy as np
 from envs.domains import find_domain
 from envs.domains.domain import Domain, Task
 from envs.interface import Observation
-from envs.robots.robot import Robot
+from envs.robots.robot import NonFiniteTargetError, Robot
 from envs.sensors import cameras
 from envs.sensors.body_sense import observation
 from envs.sensors.realism import Realism, Reality, look
@@ -190,9 +190,12 @@ class JointEnv(WorldEnv):
         self.action_space = gymnasium.spaces.Box(low.astype(np.float32), high.astype(np.float32), dtype=np.float32)
 
     def step(self, action: np.ndarray) -> tuple[dict, float, bool, bool, dict]:
-        target = np.asarray(action, dtype=np.float64)
-        is_sound = target.shape == self.action_space.shape and bool(np.isfinite(target).all())
-        self.robot.follow(target if is_sound else self.robot.setpoint)
+        try:
+            self.robot.follow(action)
+            is_sound = True
+        except NonFiniteTargetError:
+            self.robot.follow(self.robot.setpoint)
+            is_sound = False
         reward = self._reward()
         outcome = {"status": "done" if is_sound else "refused", "duration_s": 1.0 / self.robot.config.control_hz,
                    "reason": "" if is_sound else f"the joint target is not {self.action_space.shape[0]} finite numbers"}

@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 
 from envs.robots.kinematics import Chain
+from envs.robots.robot import NonFiniteTargetError
 from envs.world.assets import FINGER_JOINTS, FINGERS, HAND, TOOL
 from envs.world.world import World
 
@@ -51,10 +52,6 @@ class UnreachableError(ValueError):
     """No joint angles inside the limits put the tool there."""
 
 
-class NonFiniteTargetError(ValueError):
-    """A commanded joint target holds NaN or infinity."""
-
-
 class Arm:
     """An arm in a world: reads its own joints and finger contacts, follows joint targets float64[J].
 
@@ -77,6 +74,9 @@ class Arm:
         self._arm.couple(*FINGERS, max_force_n=50.0)
         self._shaking: tuple[float, np.random.Generator] | None = None
         self._forces = [*config.effort_nm, config.finger_force_n, config.finger_force_n]
+        self._lowest, self._highest = self.limits()
+        speeds = [*config.velocity_rad_s, config.finger_speed_m_s, config.finger_speed_m_s]
+        self._reach = np.array(speeds) / config.control_hz  # of a setpoint in one control period
         self.reset()
         world.keep_as_empty()
 
@@ -112,7 +112,8 @@ class Arm:
 
     @property
     def gripper_width_m(self) -> float:
-        return float(self.joint_pos[self._count:].sum())
+        left_m, right_m = self._arm.positions(self._count)
+        return float(left_m + right_m)
 
     @property
     def tool_pose(self) -> np.ndarray:
@@ -132,8 +133,12 @@ class Arm:
         """Name of what both fingers touch. PRIVILEGED: the robot itself feels only that there is something."""
         if not self.is_grasping():
             return None
+        return self._world.name_of(self._touched_by_both())
+
+    def _touched_by_both(self) -> set[int]:
+        """Ids of the bodies that press on both fingers."""
         left, right = (self._arm.touched_bodies(finger) for finger in FINGERS)
-        return self._world.name_of(left & right)
+        return left & right
 
     def limits(self) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest joint positions float64[J], rad and m."""
@@ -149,19 +154,18 @@ class Arm:
         if target.shape != self.setpoint.shape or not np.isfinite(target).all():
             raise NonFiniteTargetError(f"expected {self.setpoint.size} finite joint targets, got {target}; the command "
                                        f"was refused")
-        c = self.config
-        target = np.clip(target, *self.limits())
-        reach = np.array([*c.velocity_rad_s, c.finger_speed_m_s, c.finger_speed_m_s]) / c.control_hz
-        return np.clip(target, self.setpoint - reach, self.setpoint + reach)
+        target = np.minimum(np.maximum(target, self._lowest), self._highest)
+        return np.minimum(np.maximum(target, self.setpoint - self._reach), self.setpoint + self._reach)
 
     def follow(self, target: np.ndarray) -> None:
         """One control period towards target float64[J], limited; the motors' setpoints move evenly within it."""
         goal, start = self.limit(target), self.setpoint
         reached = self._missed(goal)
         substeps = self._world.physics_hz // self.config.control_hz
+        drive, step, forces, gain = self._arm.drive, self._world.step, self._forces, self.config.position_gain
         for target in (start + (reached - start) * _shares(substeps)).tolist():
-            self._arm.drive(target, self._forces, self.config.position_gain)
-            self._world.step()
+            drive(target, forces, gain)
+            step()
         self.setpoint = goal
         self._stick()
         self._world.tend()
@@ -179,9 +183,9 @@ class Arm:
 
     def _stick(self) -> None:
         """Static friction of the pads: holds what both squeeze, until the fingers are told to open."""
-        both = self._arm.touched_bodies(FINGERS[0]) & self._arm.touched_bodies(FINGERS[1])
-        is_squeezing = self.setpoint[self._count:].sum() < self.gripper_width_m - _SQUEEZE_M
-        if is_squeezing and both:
+        is_wide_open = self.finger_setpoint_m >= self.config.finger_max_m  # squeezes nothing: no need to ask Bullet
+        both = set() if is_wide_open else self._touched_by_both()
+        if both and self.setpoint[self._count:].sum() < self.gripper_width_m - _SQUEEZE_M:
             self._arm.grip(HAND, min(both))
         else:
             self._arm.ungrip()

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from envs.robots.arm import NonFiniteTargetError
 from envs.robots.panda import PANDA, Panda
+from envs.robots.robot import NonFiniteTargetError
 from envs.world.articulation import Articulation
 from envs.world.images import View
 from envs.world.mobile import ARM_MOUNT_M, BASE_JOINTS, HEAD_LINK, on_wheels
@@ -52,9 +52,9 @@ class _Foot:
         self._whole.rewind()
         self.base_from = self.base_to = np.array(BASE.start)
 
-    def positions(self) -> np.ndarray:
-        """float64[9]."""
-        return self._whole.positions()[:ARM_COUNT]
+    def positions(self, first: int = 0) -> np.ndarray:
+        """float64[9 - first]."""
+        return self._whole.positions()[first:ARM_COUNT]
 
     def drive(self, targets: Sequence[float], forces: Sequence[float], gain: float) -> None:
         """The arm's motors as told, the base's evenly along their way of this control period."""

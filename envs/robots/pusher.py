@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.robots.arm import NonFiniteTargetError
+from envs.robots.robot import NonFiniteTargetError
 from envs.world.board import BOARD_HIGH_M, BOARD_LOW_M, BORDER_M
 from envs.world.world import World
 

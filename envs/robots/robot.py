@@ -7,6 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 
 
+class NonFiniteTargetError(ValueError):
+    """A commanded joint target is not as many finite numbers as the robot has joints."""
+
+
 class Robot(Protocol):
     """One robot in a world; J joints, in an order of its own that never changes."""
 
@@ -40,7 +44,8 @@ class Robot(Protocol):
         """Lowest and highest joint positions float64[J]."""
 
     def follow(self, target: np.ndarray) -> None:
-        """One control period towards target float64[J], kept inside all limits."""
+        """One control period towards target float64[J], kept inside all limits. Raises NonFiniteTargetError before
+        anything moves."""
 
     def shake(self, std_rad: float, rng: np.random.Generator) -> None:
         """Makes its motors miss each period's goal by normal noise from now on; 0 ends it."""

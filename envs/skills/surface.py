@@ -28,7 +28,8 @@ class HeightMap:
         heights = np.full(_CELLS, -np.inf)
         for name, camera in observation.cameras.items():
             depth = observation.depth[name]
-            x, y, z = camera.lift(depth)[np.isfinite(depth) & (depth > 0)].T
+            is_seen = np.isfinite(depth) & (depth > 0)
+            x, y, z = (plane[is_seen] for plane in np.moveaxis(camera.lift(depth), -1, 0))
             rows, columns = (np.floor((v - low) / CELL_M) for v, low in zip((x, y), _LOW_M, strict=True))
             keep = (rows >= 0) & (rows < _CELLS[0]) & (columns >= 0) & (columns < _CELLS[1]) & (z < _CEILING_M)
             cells = (rows[keep] * _CELLS[1] + columns[keep]).astype(np.int64)

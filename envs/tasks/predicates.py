@@ -20,11 +20,11 @@ _SEAT_TOLERANCE_M = 0.012  # how far a face may seem to sink into what carries i
 
 def holds(world: World, relation: Relation) -> bool:
     """Whether a relation of a goal holds, at rest and with the robot clear of both its things."""
-    if any(world.speed(n) > REST_SPEED_M_S or world.robot_touches(n) for n in (relation.block, relation.destination)):
+    check = is_inside if isinstance(relation, In) else is_upon
+    if not check(world, relation.block, relation.destination):  # first, for it is the cheapest to deny
         return False
-    if isinstance(relation, In):
-        return is_inside(world, relation.block, relation.bowl)
-    return is_upon(world, relation.block, relation.base)
+    pair = (relation.block, relation.destination)
+    return not any(world.speed(n) > REST_SPEED_M_S or world.robot_touches(n) for n in pair)
 
 
 def progress(world: World, goal: tuple[Relation, ...]) -> float:
@@ -39,10 +39,9 @@ def is_gone(world: World, name: str) -> bool:
 
 def is_inside(world: World, block: str, bowl: str) -> bool:
     """Whether the block's centre is over the bowl's opening, and the bowl or a block inside it carries the block."""
-    (place, _), (bowl_place, _) = world.pose(block), world.pose(bowl)
-    if np.linalg.norm(place[:2] - bowl_place[:2]) > BOWL_INNER_RADIUS_M:
+    if world.offset_m(block, bowl) > BOWL_INNER_RADIUS_M:
         return False
-    lowest_z_m = place[2] - _half_height_m(world, block) - bowl_place[2]
+    lowest_z_m = world.pose(block)[0][2] - _half_height_m(world, block) - world.pose(bowl)[0][2]
     if abs(lowest_z_m) < BOWL_HEIGHT_M / 2 + _SEAT_TOLERANCE_M and lowest_z_m < BOWL_HEIGHT_M / 2:
         return True
     return any(_rests_upon(world, block, other) and is_inside(world, other, bowl)
@@ -51,8 +50,7 @@ def is_inside(world: World, block: str, bowl: str) -> bool:
 
 def is_upon(world: World, block: str, base: str) -> bool:
     """Whether the block touches the base, lies above it, and has its centre over it: it stands of its own."""
-    offset = world.pose(block)[0][:2] - world.pose(base)[0][:2]
-    return _rests_upon(world, block, base) and bool(np.linalg.norm(offset) <= 0.5 * world.size(base)[0])
+    return world.offset_m(block, base) <= 0.5 * world.size(base)[0] and _rests_upon(world, block, base)
 
 
 def _rests_upon(world: World, block: str, base: str) -> bool:
@@ -79,6 +77,5 @@ def _support(world: World, block: str, others: list[str], bowls: tuple[str, ...]
         return GONE
     below = [other for other in others if _rests_upon(world, block, other)]
     if below:
-        place = world.pose(block)[0][:2]
-        return min(below, key=lambda other: float(np.linalg.norm(world.pose(other)[0][:2] - place)))
+        return min(below, key=lambda other: world.offset_m(block, other))
     return next((bowl for bowl in bowls if is_inside(world, block, bowl)), TABLE)

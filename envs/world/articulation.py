@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +44,8 @@ class Articulation:
             client.setJointMotorControl2(self.body, index, client.VELOCITY_CONTROL, force=0.0)
         self._links = {client.getJointInfo(self.body, i)[12].decode(): i for i in table.values()}
         self._joints = [table[name] for name in joints]
+        self._command = partial(client.setJointMotorControlArray, self.body, self._joints, client.POSITION_CONTROL,
+                                velocityGains=[1.0] * len(joints))
         self._start = np.array(start, dtype=np.float64)
         self._grip: tuple[int, Frame] | None = None  # body, and where it shall stay in the hand
         self._driven: tuple[Sequence[float], Sequence[float], float] | None = None  # what `drive` was last told
@@ -120,9 +123,9 @@ class Articulation:
     def set_friction(self, link: str, lateral: float) -> None:
         self._client.changeDynamics(self.body, self._links[link], lateralFriction=lateral)
 
-    def positions(self) -> np.ndarray:
-        """float64[J], rad or m."""
-        return np.array([state[0] for state in self._client.getJointStates(self.body, self._joints)])
+    def positions(self, first: int = 0) -> np.ndarray:
+        """float64[J - first]: of the joints from number `first` on, rad or m."""
+        return np.array([state[0] for state in self._client.getJointStates(self.body, self._joints[first:])])
 
     def velocities(self) -> np.ndarray:
         """float64[J], rad/s or m/s."""
@@ -131,10 +134,7 @@ class Articulation:
     def drive(self, targets: Sequence[float], forces: Sequence[float], gain: float) -> None:
         """Sets where the motors pull to: J plain numbers. forces: most N or Nm each motor may use."""
         self._driven = targets, forces, gain
-        count = len(self._joints)
-        self._client.setJointMotorControlArray(
-            self.body, self._joints, self._client.POSITION_CONTROL, targetPositions=targets, forces=forces,
-            positionGains=[gain] * count, velocityGains=[1.0] * count)
+        self._command(targetPositions=targets, forces=forces, positionGains=[gain] * len(self._joints))
 
     def link_pose(self, link: str) -> np.ndarray:
         """float64[7]: position m and quaternion of a link's URDF frame."""

@@ -61,6 +61,7 @@ class World:
         self._scenery, self._is_memoryless = scenery, is_memoryless
         self.steps = 0
         self.client = Client()
+        self._advance = self.client.stepSimulation
         self._bodies: dict[str, int] = {}
         self._sizes: dict[str, np.ndarray] = {}
         self._makers: dict[str, Maker] = {}
@@ -198,6 +199,12 @@ class World:
         position, quaternion = self.client.getBasePositionAndOrientation(self._body(name))
         return np.array(position), np.array(quaternion)
 
+    def offset_m(self, a: str, b: str) -> float:
+        """Between the centres of two bodies, seen from above."""
+        where = self.client.getBasePositionAndOrientation
+        (ax, ay, _), (bx, by, _) = where(self._body(a))[0], where(self._body(b))[0]
+        return math.hypot(ax - bx, ay - by)
+
     def size(self, name: str) -> np.ndarray:
         """float64[3]: full extents in the body's own frame, m."""
         self._body(name)
@@ -266,7 +273,7 @@ class World:
     def step(self, count: int = 1) -> None:
         """Advances physics by count steps."""
         for _ in range(count):
-            self.client.stepSimulation()
+            self._advance()
         self.steps += count
 
     @property

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from envs.robots.arm import NonFiniteTargetError, UnreachableError
+from envs.robots.arm import UnreachableError
 from envs.robots.arms import ARMS
 from envs.robots.kinematics import Chain
+from envs.robots.robot import NonFiniteTargetError
 from envs.sensors import cameras
 from envs.world import World
 

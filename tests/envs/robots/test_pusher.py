@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from envs.robots.arm import NonFiniteTargetError
 from envs.robots.pusher import Pusher
+from envs.robots.robot import NonFiniteTargetError
 from envs.world import World
 from envs.world.board import board
 from envs.world.toys import TOY_HEIGHT_M, TOY_SHAPES, covers, create_toy, toy_size_m
