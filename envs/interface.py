@@ -85,7 +85,7 @@ class Camera:
         """
         right = (np.arange(depth.shape[1]) + 0.5 - self.intrinsics[0, 2]) / self.intrinsics[0, 0]
         down = (np.arange(depth.shape[0]) + 0.5 - self.intrinsics[1, 2]) / self.intrinsics[1, 1]
-        planes = np.empty((3, *depth.shape))  # a ray is a sum of its column's and its row's part: no product of matrices
+        planes = np.empty((3, *depth.shape))  # a ray is a sum of its column's and its row's part
         for axis, (along_right, along_down, ahead, origin) in enumerate(self.pose[:3]):
             np.add.outer(down * along_down + ahead, right * along_right, out=planes[axis])
             planes[axis] *= depth
@@ -174,8 +174,9 @@ class Observation:
     def from_dict(cls, observation: Mapping[str, Any]) -> Observation:
         """The typed view of what `SkillEnv.reset`/`step` return."""
         cameras = {name: Camera(np.asarray(c["intrinsics"]), np.asarray(c["pose"]))
-                   for name, c in observation["cameras"].items()}
-        return cls(rgb=dict(observation["rgb"]), depth=dict(observation["depth"]), cameras=cameras,
+                   for name, c in observation.get("cameras", {}).items()}
+        images = {sense: dict(observation.get(sense, {})) for sense in ("rgb", "depth")}
+        return cls(**images, cameras=cameras,
                    joint_pos=np.asarray(observation["joint_pos"]), tool_pose=np.asarray(observation["tool_pose"]),
                    gripper_width_m=float(observation["gripper_width_m"][0]), time_s=float(observation["time_s"][0]),
                    entities=dict(observation.get("entities", {})))

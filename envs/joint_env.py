@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +14,11 @@ from envs.domains import find_domain
 from envs.domains.domain import Domain, Task
 from envs.interface import Observation
 from envs.robots.robot import NonFiniteTargetError, Robot
-from envs.sensors import cameras
 from envs.sensors.body_sense import observation
+from envs.sensors.cameras import calibrations as calibrations_of
 from envs.sensors.realism import Realism, Reality, look
 from envs.spaces import MAX_INSTRUCTION_CHARACTERS, observation_space
-from envs.world.images import Picture
+from envs.world.images import Picture, View
 from envs.world.world import World, WorldState
 
 _OPTIONS = ("instruction", "require")
@@ -44,10 +44,11 @@ class WorldEnv(gymnasium.Env):
 
     def __init__(self, domain: str = "tabletop", task: str | None = None, *, image_size: int = 192,
                  render_mode: str | None = None, privileged: bool = False, render_size: tuple[int, int] = (480, 640),
-                 min_objects: int | None = None, max_objects: int | None = None, has_images: bool = True,
+                 min_objects: int | None = None, max_objects: int | None = None, cameras: Sequence[str] | None = None,
                  robot: str | None = None, realism: Realism | Mapping[str, float] | None = None) -> None:
         """domain: a name of `envs.interface.DOMAINS`. task: one of its tasks, or None for one drawn at each reset.
-        robot: one of the domain's `robots`, or None for its own. realism: dials, all off by default."""
+        robot: one of the domain's `robots`, or None for its own. realism: dials, all off by default. cameras: those
+        that are observed, None for all of the domain; what nobody observes is not rendered."""
         _check(image_size, render_mode, render_size)
         self.render_mode = render_mode
         self.domain = find_domain(domain)
@@ -59,11 +60,10 @@ class WorldEnv(gymnasium.Env):
         self._is_privileged = privileged
         self.world = self.domain.make_world()
         self.robot = _maker_of(self.domain, robot)(self.world)
-        self._has_images = has_images
         self._realism = Realism.of(realism)
         self._reality: Reality | None = None
-        names = tuple(self.domain.views(self.robot)) if has_images else ()
-        self.observation_space = observation_space(names, image_size, len(self.robot.joint_pos),
+        self._observed = _cameras_of(self.domain.views(self.robot), cameras)
+        self.observation_space = observation_space(self._observed, image_size, len(self.robot.joint_pos),
                                                    self.domain.entity_names if privileged else ())
         self.scene: Any = None
         self.instruction = ""
@@ -96,18 +96,21 @@ class WorldEnv(gymnasium.Env):
 
     def _observe(self) -> dict[str, Any]:
         """The Dict observation, and its typed view in `self.seen`."""
-        views = self.domain.views(self.robot) if self._has_images else {}
-        self.pictures = self._look()
-        calibrations = cameras.calibrations(views, self._image_size)
+        views = self._views(*self._observed)
+        self.pictures = self._look(views)
+        calibrations = calibrations_of(views, self._image_size)
         self.seen = observation(self.robot, self.pictures, calibrations, self.world.time_s)
         seen = _as_dict(self.seen, self.instruction)
         if self._is_privileged:
             seen["entities"] = {name: self._pose(name) for name in self.domain.entity_names}
         return seen
 
-    def _look(self) -> dict[str, Picture]:
+    def _views(self, *names: str) -> dict[str, View]:
+        """Camera name -> where it stands now, of the cameras of these names."""
+        return {name: view for name, view in self.domain.views(self.robot).items() if name in names} if names else {}
+
+    def _look(self, views: Mapping[str, View]) -> dict[str, Picture]:
         """Camera name -> what it sees now."""
-        views = self.domain.views(self.robot) if self._has_images else {}
         return look(self.world, views, self._image_size, self._reality)
 
     def _pose(self, name: str) -> np.ndarray:
@@ -211,6 +214,17 @@ def _tasks_of(tasks: Mapping[str, Task], name: str | None) -> list[Task]:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"task: expected one of {list(tasks)}, got {name!r}{hint}")
     return [tasks[name]]
+
+
+def _cameras_of(known: Iterable[str], names: Sequence[str] | None) -> tuple[str, ...]:
+    """All cameras, or the named ones, in the order they are known by. Raises ValueError for an unknown name."""
+    known = tuple(known)
+    for name in names or ():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"cameras: expected names of {list(known)}, got {name!r}{hint}")
+    return known if names is None else tuple(name for name in known if name in names)
 
 
 def _maker_of(domain: Domain, robot: str | None) -> Callable[[World], Robot]:

@@ -12,15 +12,15 @@ import numpy as np
 from envs.domains.domain import Disturber, Domain
 from envs.interface import Box, Observation, Outcome, Referent, SkillCall
 from envs.joint_env import WorldEnv
-from envs.sensors import cameras
 from envs.sensors.body_sense import observation
+from envs.sensors.cameras import calibrations as calibrations_of
 from envs.sensors.labels import masks
 from envs.sensors.realism import look
 from envs.skills.measure import box_at
 from envs.skills.perform import perform
 from envs.skills.situation import Hand, Situation
 from envs.spaces import AnyText
-from envs.world.images import Picture
+from envs.world.images import Picture, View
 
 _SETTLE_S = 0.6
 _GLANCE_PX = 224
@@ -38,7 +38,7 @@ class SkillEnv(WorldEnv):
                  disturbances: float = 0.0, **kwargs: Any) -> None:
         """labels: how many asks info["labels"] answers; 0 for none. PRIVILEGED: for training and judging. disturbances:
         share of the calls in which something goes wrong, of the domain's kinds."""
-        super().__init__(domain, task, has_images=True, **kwargs)
+        super().__init__(domain, task, **kwargs)
         self._label_count = labels
         self._disturbances = _share(disturbances, self.domain)
         self._disturber: Disturber | None = None
@@ -119,15 +119,16 @@ class SkillEnv(WorldEnv):
     def _do(self, skill: str, argument: Box | str | None) -> Outcome:
         """How a skill went."""
         signature = self.domain.signatures[skill]
-        situation = Situation(self.robot, self.seen, self.hand, self.glance)
+        seen = self.seen if self._observed else self.glance(*self._camera_names, size_px=self._image_size)
+        situation = Situation(self.robot, seen, self.hand, self.glance)
         return perform(signature.controller or skill, situation, argument, signature.timeout_s,
                        on_period=self._after_period)
 
     def glance(self, *names: str, size_px: int = _GLANCE_PX) -> Observation:
         """What the named cameras see now, for a skill that is under way; the episode's observation stays as it was."""
-        views = {name: view for name, view in self.domain.views(self.robot).items() if name in names}
+        views = self._views(*names)
         return observation(self.robot, look(self.world, views, size_px, self._reality),
-                           cameras.calibrations(views, size_px), self.world.time_s)
+                           calibrations_of(views, size_px), self.world.time_s)
 
     def _kind(self, skill: str) -> str | None:
         """Kind of a skill's parameter, None without one."""
@@ -145,12 +146,14 @@ class SkillEnv(WorldEnv):
             return None
         if vector.any():
             return Box.from_vector(vector)
+        if camera not in self._observed:
+            return Complaint(f"nobody looks through the {camera} camera")
         found = box_at(self.seen, camera, (column, row))
         return Complaint(found) if isinstance(found, str) else found
 
-    def _look(self) -> dict[str, Picture]:
-        pictures = super()._look()
-        return self._disturber.cover(pictures) if self._disturber else pictures
+    def _look(self, views: Mapping[str, View]) -> dict[str, Picture]:
+        pictures = super()._look(views)
+        return self._disturber.cover(pictures) if self._disturber and pictures else pictures
 
     def _after_period(self, period: int) -> None:
         if self._disturber:

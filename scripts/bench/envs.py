@@ -74,7 +74,7 @@ def make(**kwargs: Any) -> Any:
 
 def joint_step() -> dict[str, Any]:
     """One control period at joint level without images, against the same motor commands and steps by hand."""
-    env = gymnasium.make(TASK.replace("-v0", "Joint-v0"), has_images=False).unwrapped
+    env = gymnasium.make(TASK.replace("-v0", "Joint-v0"), cameras=()).unwrapped
     env.reset(seed=0)
     target, count = env.robot.home.astype(np.float32), 60
     client, arm = env.world.client, env.robot._arm
@@ -101,7 +101,7 @@ def images() -> dict[str, Any]:
 
     def ours() -> None:
         for _ in range(count):
-            env._look()
+            env._observe()
 
     def by_hand() -> None:
         for _ in range(count):
@@ -144,7 +144,7 @@ def reset() -> dict[str, Any]:
         for _ in range(count):
             env.reset(seed=0)
 
-    found = compare(ours, lambda: [env._look() for _ in range(count)], count)
+    found = compare(ours, lambda: [env._observe() for _ in range(count)], count)
     return {**found, "beyond_renders_ms": round(found["value"] - found["peer"], 3)}
 
 
@@ -178,7 +178,7 @@ def _periods_a_second(processes: int) -> float:
 
 
 def _run_a_while(wall_s: float) -> float:
-    env = gymnasium.make(TASK.replace("-v0", "Joint-v0"), has_images=False).unwrapped
+    env = gymnasium.make(TASK.replace("-v0", "Joint-v0"), cameras=()).unwrapped
     env.reset(seed=0)
     target, start, count = env.robot.home.astype(np.float32), time.perf_counter(), 0
     while time.perf_counter() - start < wall_s:

@@ -8,7 +8,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import envs  # noqa: F401  registers the ids
-from envs.interface import TASK_IDS
+from envs.interface import TASK_IDS, Observation, Referent, SkillCall
 
 SMALL = {"image_size": 32, "render_size": (48, 64)}
 
@@ -70,8 +70,33 @@ def test_a_senseless_target_is_refused_and_forgotten(env, action):
     assert info["outcome"]["status"] == "done"
 
 
-def test_images_can_be_left_out():
-    env = gymnasium.make("embodied/StackJoint-v0", has_images=False)
+@pytest.mark.parametrize(("env_id", "cameras"), [("embodied/StackJoint-v0", ()), ("embodied/Stack-v0", ()),
+                                                 ("embodied/Stack-v0", ("top",)), ("embodied/Board-v0", ("front",))])
+def test_only_what_is_observed_is_rendered(env_id, cameras, monkeypatch):
+    env = gymnasium.make(env_id, cameras=cameras, image_size=64)
+    drawn = []
+    picture = env.unwrapped.world.picture
+    monkeypatch.setattr(env.unwrapped.world, "picture", lambda *a: drawn.append(a) or picture(*a))
     observation, _ = env.reset(seed=0)
-    assert "rgb" not in observation and env.observation_space.contains(observation)
+    assert tuple(observation.get("rgb", ())) == cameras and len(drawn) == len(cameras)
+    assert env.observation_space.contains(observation) and tuple(Observation.from_dict(observation).rgb) == cameras
     env.close()
+
+
+@pytest.mark.parametrize("cameras", [(), ("top",)])
+def test_skills_work_with_fewer_cameras_than_there_are(cameras):
+    env = gymnasium.make("embodied/PutInBowl-v0", cameras=cameras, image_size=96, disturbances=0.01)
+    _, info = env.reset(seed=2_000_000)
+    for call in env.unwrapped.expert_plan():
+        *_, info = env.step(env.unwrapped.encode(call))
+    assert info["is_success"]
+    env.reset(seed=2_000_000)
+    *_, info = env.step(env.unwrapped.encode(SkillCall("pick", (Referent("it", camera="front", pixel=(9, 9)),))))
+    assert info["outcome"] == {"status": "refused", "reason": "nobody looks through the front camera",
+                               "duration_s": 0.0}
+    env.close()
+
+
+def test_an_unknown_camera_is_answered_with_the_nearest_name():
+    with pytest.raises(ValueError, match=r"expected names of \['front', 'top'\], got 'tops'; did you mean 'top'"):
+        gymnasium.make("embodied/Stack-v0", cameras=("tops",))
