@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-import envs  # noqa: F401  registers the ids
+from envs import joint_env
 from envs.interface import TASK_IDS, Observation, Referent, SkillCall
 
 SMALL = {"image_size": 32, "render_size": (48, 64)}
@@ -100,3 +100,20 @@ def test_skills_work_with_fewer_cameras_than_there_are(cameras):
 def test_an_unknown_camera_is_answered_with_the_nearest_name():
     with pytest.raises(ValueError, match=r"expected names of \['front', 'top'\], got 'tops'; did you mean 'top'"):
         gymnasium.make("embodied/Stack-v0", cameras=("tops",))
+
+
+@pytest.mark.parametrize("env_id", ["embodied/StackJoint-v0", "embodied/BoardSeparateJoint-v0"])
+def test_a_worn_out_world_is_renewed_and_nobody_can_tell(env_id, monkeypatch):
+    monkeypatch.setattr(joint_env, "RESETS_PER_WORLD", 2)
+    env = gymnasium.make(env_id, image_size=32)
+    first, worlds = env.reset(seed=3)[0], []
+    for seed in (4, 5, 3):
+        last, _ = env.reset(seed=seed)
+        worlds.append(env.unwrapped.world)
+    assert len(set(map(id, worlds))) == 2, "three resets, a new world before the second"
+    assert np.array_equal(first["rgb"]["front"], last["rgb"]["front"]) and first["instruction"] == last["instruction"]
+    step, again = env.step(env.action_space.low)[0], gymnasium.make(env_id, image_size=32)
+    again.reset(seed=3)
+    assert np.array_equal(step["joint_pos"], again.step(again.action_space.low)[0]["joint_pos"])
+    env.close()
+    again.close()
