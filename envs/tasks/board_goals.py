@@ -115,13 +115,15 @@ class Sorted:
     def corners(self, at: Places) -> dict[str, Compass]:
         """Color -> corner: the assignment that leaves the fewest blocks to move, and those the shortest way."""
         colors = list(dict.fromkeys(name.split(" ")[0] for name in self.blocks))
+        cost = {(color, corner): self._cost(color, corner, at) for color in colors for corner in CORNERS}
+        best = min(permutations(CORNERS, len(colors)),
+                   key=lambda chosen: sum(cost[pair] for pair in zip(colors, chosen, strict=True)))
+        return dict(zip(colors, best, strict=True))
 
-        def cost(chosen: tuple[Compass, ...]) -> float:
-            corner_of = dict(zip(colors, chosen, strict=True))
-            out = [(n, corner_of[n.split(" ")[0]]) for n in self.blocks]
-            return sum(10.0 + float(np.linalg.norm(at[n] - place_m(c))) for n, c in out if not is_in_corner(at[n], c))
-
-        return dict(zip(colors, min(permutations(CORNERS, len(colors)), key=cost), strict=True))
+    def _cost(self, color: str, corner: Compass, at: Places) -> float:
+        """Of bringing the blocks of a color to a corner: for each that is not there a fixed sum and its way, m."""
+        out = [at[n] for n in self.blocks if n.split(" ")[0] == color and not is_in_corner(at[n], corner)]
+        return sum(10.0 + float(np.linalg.norm(place - place_m(corner))) for place in out)
 
     def share(self, at: Places) -> float:
         """Of the blocks that are in the corner of their color."""
