@@ -18,6 +18,7 @@ from envs.sensors.body_sense import observation
 from envs.sensors.cameras import calibrations as calibrations_of
 from envs.sensors.realism import Realism, Reality, look
 from envs.spaces import MAX_INSTRUCTION_CHARACTERS, observation_space
+from envs.world.graphics import Graphics
 from envs.world.images import Picture, View
 from envs.world.world import World, WorldState
 
@@ -41,16 +42,16 @@ class WorldEnv(gymnasium.Env):
     """A robot in the world of a domain, one scene of a task a reset. Levels add what an action is."""
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 20}  # noqa: RUF012  gymnasium's own convention
-    renderer = "tiny"
-    """Which renderer makes the observations: pixels of two renderers differ, so datasets record it."""
 
     def __init__(self, domain: str = "tabletop", task: str | None = None, *, image_size: int = 192,
                  render_mode: str | None = None, privileged: bool = False, render_size: tuple[int, int] = (480, 640),
                  min_objects: int | None = None, max_objects: int | None = None, cameras: Sequence[str] | None = None,
-                 robot: str | None = None, realism: Realism | Mapping[str, float] | None = None) -> None:
+                 robot: str | None = None, realism: Realism | Mapping[str, float] | None = None,
+                 renderer: str = "tiny", looks: str = "light") -> None:
         """domain: a name of `envs.interface.DOMAINS`. task: one of its tasks, or None for one drawn at each reset.
         robot: one of the domain's `robots`, or None for its own. realism: dials, all off by default. cameras: those
-        that are observed, None for all of the domain; what nobody observes is not rendered."""
+        that are observed, None for all of the domain; what nobody observes is not rendered. renderer, looks: see
+        `envs.world.graphics`; pixels of two renderers differ, so datasets record which one made them."""
         _check(image_size, render_mode, render_size)
         self.render_mode = render_mode
         self.domain = find_domain(domain)
@@ -60,6 +61,7 @@ class WorldEnv(gymnasium.Env):
                         "max_objects": most if max_objects is None else max_objects}
         self._image_size, self._render_size = image_size, tuple(render_size)
         self._is_privileged = privileged
+        self._graphics = Graphics(renderer, looks)
         self._make_robot = _maker_of(self.domain, robot)
         self._open()
         self._realism = Realism.of(realism)
@@ -72,9 +74,14 @@ class WorldEnv(gymnasium.Env):
         self._task: Task = self._tasks[0]
         self._progress = 0.0
 
+    @property
+    def renderer(self) -> str:
+        """Which renderer makes the observations."""
+        return self._graphics.renderer
+
     def _open(self) -> None:
         """A new world with its robot. Resets go back to its empty state, and only what stands in it is made anew."""
-        self.world = self.domain.make_world()
+        self.world = self.domain.make_world(self._graphics)
         self.robot = self._make_robot(self.world)
         self._resets_left = RESETS_PER_WORLD
 

@@ -25,5 +25,6 @@ ONLOOKER = View(eye=(-0.42, -0.55, 0.66), target=(0.36, -0.03, 0.0), up=(0.0, 0.
 
 DOMAIN = Domain(
     name="board", tasks=MappingProxyType({name: make_board_task(name) for name in BOARD_TASKS}), signatures=BOARD,
-    entity_names=TOY_NAMES, make_world=lambda: World(scenery=board, is_memoryless=True), make_robot=Pusher,
+    entity_names=TOY_NAMES, make_robot=Pusher,
+    make_world=lambda graphics: World(scenery=board, is_memoryless=True, graphics=graphics),
     views=lambda robot: VIEWS, onlooker=ONLOOKER, remaining_calls=remaining_calls, sample_asks=sample_asks)

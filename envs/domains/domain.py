@@ -11,6 +11,7 @@ import numpy as np
 from envs.experts.judge import SkillJudge
 from envs.robots.robot import Robot
 from envs.skills.signatures import Signature
+from envs.world.graphics import Graphics
 from envs.world.images import Picture, View
 from envs.world.world import World
 
@@ -70,7 +71,7 @@ class Domain:
     """Skill name -> signature, in the order of the skill-level action space."""
     entity_names: tuple[str, ...]
     """Every name that a thing can have here."""
-    make_world: Callable[[], World]
+    make_world: Callable[[Graphics], World]
     make_robot: Callable[[World], Robot]
     views: Callable[[Robot], Mapping[str, View]]
     """Camera name -> where it stands now; the names never change."""

@@ -12,6 +12,7 @@ from envs.skills.signatures import KITCHEN
 from envs.tasks.kitchen.disturbances import KitchenDisturber
 from envs.tasks.kitchen.families import FAMILIES, KitchenTask
 from envs.tasks.kitchen.scene import DRAWER, THINGS
+from envs.world.graphics import Graphics
 from envs.world.images import View
 from envs.world.kitchen import DRAWER_FRICTION_N, DRAWER_JOINT, drawer_urdf, kitchen
 from envs.world.world import World
@@ -21,9 +22,9 @@ ONLOOKER = View(eye=(-2.3, -3.0, 2.9), target=(0.2, 0.0, 0.45), up=(0.0, 0.0, 1.
 """For pictures and films; no observation comes from here."""
 
 
-def make_world() -> World:
+def make_world(graphics: Graphics) -> World:
     """The empty kitchen."""
-    world = World(scenery=kitchen)
+    world = World(scenery=kitchen, graphics=graphics)
     world.add_fixture(DRAWER, drawer_urdf(), [DRAWER_JOINT], DRAWER_FRICTION_N)
     return world
 

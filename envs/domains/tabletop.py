@@ -17,6 +17,7 @@ from envs.world import World
 
 DOMAIN = Domain(
     name="tabletop", tasks=MappingProxyType({name: make_task(name) for name in TASKS}), signatures=SIGNATURES,
-    entity_names=ENTITY_NAMES, make_world=World, make_robot=ARMS["panda"], views=lambda robot: cameras.VIEWS,
+    entity_names=ENTITY_NAMES, make_world=lambda graphics: World(graphics=graphics), make_robot=ARMS["panda"],
+    views=lambda robot: cameras.VIEWS,
     onlooker=cameras.ONLOOKER, remaining_calls=remaining_calls, sample_asks=sample_asks,
     judge=TABLE_JUDGE, make_disturber=Disturber, robots=ARMS)

@@ -17,6 +17,7 @@ from envs.world import World
 
 DOMAIN = Domain(
     name="tamp", tasks=MappingProxyType({name: TampTask(name) for name in TAMP_TASKS}), signatures=TAMP,
-    entity_names=ENTITY_NAMES, make_world=World, make_robot=ARMS["panda"], views=lambda robot: cameras.VIEWS,
+    entity_names=ENTITY_NAMES, make_world=lambda graphics: World(graphics=graphics), make_robot=ARMS["panda"],
+    views=lambda robot: cameras.VIEWS,
     onlooker=cameras.ONLOOKER, remaining_calls=remaining_calls, sample_asks=sample_asks, judge=TABLE_JUDGE,
     make_disturber=Disturber, robots=ARMS, objects=(3, 5), is_success=lambda progress, robot: progress >= 1.0)

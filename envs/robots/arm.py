@@ -24,8 +24,8 @@ Guess = Callable[[tuple[float, float, float], float], np.ndarray]
 class ArmConfig:
     """Every number of an arm, in one place. Limits are the maker's; margin keeps commands off the hard stops."""
 
-    urdf: Callable[[], str]
-    """Text of its description, the hand at its flange."""
+    urdf: Callable[..., str]
+    """(looks: of `envs.world.graphics.LOOKS`): text of its description, the hand at its flange."""
     joints: tuple[str, ...]
     """Names of its N revolute joints, from the base on."""
     lower_rad: tuple[float, ...]
@@ -63,11 +63,12 @@ class Arm:
             raise ValueError(f"expected physics_hz to be a multiple of control_hz {config.control_hz}, got "
                              f"{world.physics_hz}; choose rates that divide")
         self.config = config
-        self.chain = Chain.from_urdf(config.urdf(), config.joints, TOOL)
+        urdf = config.urdf(looks=world.graphics.looks)
+        self.chain = Chain.from_urdf(urdf, config.joints, TOOL)
         self._count = len(config.joints)
         self._world = world
         self.home = self.target(self.solve_down(config.home_tool_m, np.pi / 2), config.finger_max_m)
-        self._arm = world.add_robot(config.urdf(), (*config.joints, *FINGER_JOINTS), self.home)
+        self._arm = world.add_robot(urdf, (*config.joints, *FINGER_JOINTS), self.home)
         for finger in FINGERS:
             self._arm.set_friction(finger, config.finger_friction)
         self._arm.cap_speed(_SPEED_MARGIN * max(config.velocity_rad_s))

@@ -38,20 +38,21 @@ class Flange(NamedTuple):
     turn_rad: float
 
 
-@lru_cache(maxsize=1)
-def panda_urdf() -> str:
-    """The Panda's URDF text, lightened."""
-    return ElementTree.tostring(_light(_PANDA), encoding="unicode")
+@lru_cache(maxsize=2)
+def panda_urdf(looks: str = "light") -> str:
+    """The Panda's URDF text. looks: of `graphics.LOOKS`."""
+    return ElementTree.tostring(_description(_PANDA, looks), encoding="unicode")
 
 
 @lru_cache(maxsize=8)
-def urdf_with_hand(file: str, flange: Flange, stand_m: tuple[float, float, float], rgb: tuple[float, float, float]
-                   ) -> str:
-    """URDF text of an arm of pybullet_data, lightened, the Panda's hand at its flange.
+def urdf_with_hand(file: str, flange: Flange, stand_m: tuple[float, float, float], rgb: tuple[float, float, float],
+                   looks: str = "light") -> str:
+    """URDF text of an arm of pybullet_data, the Panda's hand at its flange.
 
-    stand_m: where its base stands in the world; above the table it gets a pedestal. rgb: its colour, in [0, 1].
+    stand_m: where its base stands in the world; above the table it gets a pedestal. rgb: its colour, in [0, 1], where
+    looks (of `graphics.LOOKS`) are light.
     """
-    arm, hand = _light(file, " ".join(f"{v:g}" for v in (*rgb, 1.0))), _light(_PANDA)
+    arm, hand = _description(file, looks, " ".join(f"{v:g}" for v in (*rgb, 1.0))), _description(_PANDA, looks)
     _add_stand(arm, stand_m)
     _add_joint(arm, "flange", flange.link, HAND, f"0 0 {flange.along_m:g}", f"0 0 {flange.turn_rad:.12g}")
     arm.extend(link for link in hand.findall("link") if link.attrib["name"] in _HAND_LINKS)
@@ -59,20 +60,22 @@ def urdf_with_hand(file: str, flange: Flange, stand_m: tuple[float, float, float
     return ElementTree.tostring(arm, encoding="unicode")
 
 
-def _light(file: str, colour: str = _WHITE) -> Element:
-    """A robot of pybullet_data, its meshes found and its looks cheap.
+def _description(file: str, looks: str, colour: str = _WHITE) -> Element:
+    """A robot of pybullet_data, its meshes found, its contacts made for this world. Light looks: collision meshes drawn
+    in place of the visual ones, which cost the Panda 19 ms a frame at any size."""
+    root = read_robot(data_folder() / file)
+    for link in root.iter("link"):
+        if looks == "light":
+            _lighten(link, colour)
+        _firm(link)
+    return root
 
-    Collision meshes are drawn in place of the visual ones, which cost the Panda 19 ms a frame at any size. The convex
-    hull of a finger has a slanted pad from which blocks slip, so two boxes stand for each finger.
-    """
+
+def data_folder() -> Path:
+    """Where the files of pybullet_data lie."""
     import pybullet_data
 
-    root = read_robot(Path(pybullet_data.getDataPath()) / file)
-    for link in root.iter("link"):
-        for visual, collision in zip(link.findall("visual"), link.findall("collision"), strict=True):
-            _mesh(visual).attrib["filename"] = _mesh(collision).attrib["filename"]
-        _lighten(link, colour)
-    return root
+    return Path(pybullet_data.getDataPath())
 
 
 def _mesh(shape: Element) -> Element:
@@ -104,15 +107,22 @@ def _add_joint(robot: Element, name: str, parent: str, child: str, xyz: str, rpy
 
 
 def _lighten(link: Element, colour: str) -> None:
-    """Changes one link in place: its colour, and the collision shape of a finger."""
+    """Draws one link, in place, as its collision meshes in one colour."""
     name = link.attrib["name"]
-    for visual in link.findall("visual"):
+    for visual, collision in zip(link.findall("visual"), link.findall("collision"), strict=True):
+        _mesh(visual).attrib["filename"] = _mesh(collision).attrib["filename"]
         for material in visual.findall("material"):
             visual.remove(material)
         material = ElementTree.SubElement(visual, "material", name=f"colour_of_{name}")
         ElementTree.SubElement(material, "color", rgba=_COLOURS.get(name, colour))
+
+
+def _firm(link: Element) -> None:
+    """Changes how one link touches, in place. The convex hull of a finger has a slanted pad from which blocks slip, so
+    two boxes stand for each finger."""
     for contact in link.findall("contact"):  # soft, anchored, spinning friction: half the speed of physics; see `grip`
         link.remove(contact)
+    name = link.attrib["name"]
     if "finger" in name:
         for collision in link.findall("collision"):
             link.remove(collision)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
-from functools import cache, partial
+from functools import cache, cached_property, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
+
+from envs.world.graphics import egl_plugin
 
 
 @cache
@@ -25,11 +29,17 @@ def quiet_pybullet() -> ModuleType:
 class Client:
     """Attribute access gives the PyBullet function of that name, bound to this private DIRECT client."""
 
-    def __init__(self) -> None:
+    def __init__(self, renderer: str = "tiny") -> None:
+        """renderer: of `graphics.RENDERERS`. Raises RuntimeError where that one cannot run."""
+        plugin = egl_plugin() if renderer == "egl" else None
+        self.renderer = renderer
         self._module = quiet_pybullet()
         self._id = self._module.connect(self._module.DIRECT)
         if self._id < 0:
             raise RuntimeError("PyBullet gave no client: expected an id >= 0; close worlds that are no longer used")
+
+        if plugin is not None and self._module.loadPlugin(*plugin, physicsClientId=self._id) < 0:  # before any body
+            raise RuntimeError(f"renderer 'egl': PyBullet could not load {plugin[0]}; choose renderer='tiny'")
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._module, name)
@@ -38,7 +48,15 @@ class Client:
         setattr(self, name, value)
         return value
 
+    @cached_property
+    def folder(self) -> Path:
+        """Where files lie that PyBullet reads again for each new body; gone with the client."""
+        self._files = TemporaryDirectory(prefix="embodied-")
+        return Path(self._files.name)
+
     def close(self) -> None:
+        if "folder" in vars(self):
+            self._files.cleanup()
         if self._id >= 0:
             self._module.disconnect(physicsClientId=self._id)
             self._id = -1

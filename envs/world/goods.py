@@ -17,7 +17,7 @@ import numpy as np
 
 from envs.world import meshes
 from envs.world.client import Client
-from envs.world.meshes import Mesh, ball, box, joined, moved, tube, turned
+from envs.world.meshes import Mesh, ball, box, create_visual, joined, moved, tube, turned
 
 PALETTE = MappingProxyType({
     "red": (0.86, 0.07, 0.07), "orange": (0.98, 0.48, 0.03), "yellow": (0.98, 0.86, 0.10), "green": (0.10, 0.55, 0.14),
@@ -176,16 +176,17 @@ def _collision(client: Client, good: Good) -> int:
 def _visual(client: Client, good: Good) -> int:
     mesh, words = good.mesh(), list(PALETTE)
     uvs = [[(words.index(colour) + 0.5) / len(words), 0.5] for colour in mesh.colours]
-    return client.createVisualShape(
-        client.GEOM_MESH, vertices=mesh.vertices.tolist(), indices=mesh.triangles.ravel().tolist(), uvs=uvs,
-        normals=mesh.normals.tolist(), specularColor=[0.1] * 3)
+    return create_visual(client, mesh.vertices, mesh.triangles, mesh.normals, uvs)
+
+
+_BAND_PX = 8  # rows are then whole words and need no padding, which EGL reads as colours
 
 
 def _load_palette(client: Client) -> int:
-    """Texture id of a picture with one column a colour of the palette; PyBullet reads files only."""
-    row = b"".join(bytes(round(255 * v) for v in reversed(rgb)) for rgb in PALETTE.values())
-    rows = (row + b"\0" * (-len(row) % 4)) * 4
-    head = struct.pack("<2sIHHIIiiHHIIiiII", b"BM", 54 + len(rows), 0, 0, 54, 40, len(PALETTE), 4, 1, 24, 0, len(rows),
+    """Texture id of a picture with one band a colour of the palette; PyBullet reads files only."""
+    row = b"".join(bytes(round(255 * v) for v in reversed(rgb)) * _BAND_PX for rgb in PALETTE.values())
+    rows = row * 4
+    head = struct.pack("<2sIHHIIiiHHIIiiII", b"BM", 54 + len(rows), 0, 0, 54, 40, len(PALETTE) * _BAND_PX, 4, 1, 24, 0, len(rows),
                        2835, 2835, 0, 0)
     with tempfile.TemporaryDirectory(prefix="embodied-") as folder:
         path = Path(folder) / "palette.bmp"

@@ -1,4 +1,4 @@
-"""What a pinhole camera sees of a world: colours, metric depth, which body. TinyRenderer, on the CPU."""
+"""What a pinhole camera sees of a world: colours, metric depth, which body."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ def take(client: Client, view: View, height_px: int, width_px: int) -> Picture:
     """The picture of one view."""
     look = client.computeViewMatrix(view.eye, view.target, view.up)
     lens = client.computeProjectionMatrixFOV(np.degrees(view.fov_rad), width_px / height_px, view.near_m, view.far_m)
+    renderer = client.ER_BULLET_HARDWARE_OPENGL if client.renderer == "egl" else client.ER_TINY_RENDERER
     _, _, colour, buffer, bodies = client.getCameraImage(
         width_px, height_px, look, lens, lightDirection=view.light, shadow=int(view.has_shadow),
-        lightAmbientCoeff=0.55, lightDiffuseCoeff=0.5, lightSpecularCoeff=0.05, renderer=client.ER_TINY_RENDERER)
+        lightAmbientCoeff=0.55, lightDiffuseCoeff=0.5, lightSpecularCoeff=0.05, renderer=renderer)
     shape = (height_px, width_px)
     bodies = np.asarray(bodies, dtype=np.int64).reshape(shape)
     bodies = np.where(bodies < 0, NO_BODY, bodies & _BODY_BITS).astype(np.int32)

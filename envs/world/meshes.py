@@ -8,6 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from envs.world.client import Client
+
 _SIDES = 20
 
 
@@ -113,3 +115,26 @@ def _flattened(colour: str, outline: np.ndarray, width_m: float) -> Mesh:
 def moved(mesh: Mesh, shift: Sequence[float]) -> Mesh:
     """The mesh, shifted by m."""
     return Mesh(mesh.vertices + np.array(shift), mesh.normals, mesh.triangles, mesh.colours)
+
+
+def create_visual(client: Client, vertices: np.ndarray, triangles: np.ndarray, normals: np.ndarray,
+                  uvs: Sequence[Sequence[float]] = (), shine: float = 0.1) -> int:
+    """Visual shape of a mesh: vertices float64[V, 3] m, triangles int[T, 3], normals float64[V, 3], uvs [V, 2] or none.
+    EGL draws meshes from files only, and silently leaves out others."""
+    gloss = {"specularColor": [shine] * 3}
+    if client.renderer == "egl":
+        path = client.folder / f"{len(list(client.folder.iterdir()))}.obj"
+        path.write_text(_obj(vertices, triangles, normals, uvs), encoding="ascii")
+        return client.createVisualShape(client.GEOM_MESH, fileName=str(path), **gloss)
+    textured = {"uvs": [list(uv) for uv in uvs]} if len(uvs) else {}
+    return client.createVisualShape(client.GEOM_MESH, vertices=vertices.tolist(), normals=normals.tolist(),
+                                    indices=triangles.ravel().tolist(), **textured, **gloss)
+
+
+def _obj(vertices: np.ndarray, triangles: np.ndarray, normals: np.ndarray, uvs: Sequence[Sequence[float]]) -> str:
+    """The text of a Wavefront OBJ file."""
+    uvs = uvs if len(uvs) else [(0.0, 0.0)] * len(vertices)
+    rows = [f"{kind} {' '.join(f'{v:.9g}' for v in row)}"
+            for kind, table in (("v", vertices), ("vt", uvs), ("vn", normals)) for row in table]
+    faces = [f"f {' '.join(f'{i}/{i}/{i}' for i in corners)}" for corners in np.asarray(triangles) + 1]
+    return "\n".join([*rows, *faces, ""])

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from envs.world.client import Client
+from envs.world.meshes import create_visual
 
 BOWL_OUTER_RADIUS_M = 0.066
 """Of the rim."""
@@ -46,8 +47,7 @@ def create_block(client: Client, side_m: float, rgb: tuple[float, float, float],
 def create_bowl_shapes(client: Client) -> tuple[int, int]:
     """Collision and visual shape that all bowls of a client share: PyBullet keeps a shape for as long as it lives."""
     vertices, triangles, normals = bowl_mesh()
-    visual = client.createVisualShape(client.GEOM_MESH, vertices=vertices.tolist(), indices=triangles.ravel().tolist(),
-                                      normals=normals.tolist(), specularColor=[0.1, 0.1, 0.1])
+    visual = create_visual(client, vertices, triangles, normals)
     halves, places, turns = _bowl_boxes()
     collision = client.createCollisionShapeArray(
         shapeTypes=[client.GEOM_BOX] * len(halves), halfExtents=halves, collisionFramePositions=places,

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from envs.world.client import Client
+from envs.world.meshes import create_visual
 
 TOY_HEIGHT_M = 0.036
 TOY_COLORS = MappingProxyType({"red": (0.85, 0.08, 0.08), "blue": (0.08, 0.20, 0.85), "green": (0.08, 0.60, 0.16),
@@ -223,5 +224,4 @@ def _visual(client: Client, shape: str) -> int:
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals = np.repeat(normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12), 3, axis=0)
     vertices = corners.reshape(-1, 3)
-    return client.createVisualShape(client.GEOM_MESH, vertices=vertices.tolist(), indices=list(range(len(vertices))),
-                                    normals=normals.tolist(), specularColor=[0.05] * 3)
+    return create_visual(client, vertices, np.arange(len(vertices)).reshape(-1, 3), normals, shine=0.05)

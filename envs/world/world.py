@@ -14,8 +14,9 @@ from envs.interface import Box
 from envs.world import shapes
 from envs.world.articulation import TOUCH_M, Articulation, ArticulationState
 from envs.world.client import Client
+from envs.world.graphics import Graphics
 from envs.world.images import Picture, View, take
-from envs.world.table import table
+from envs.world.table import TABLES
 
 _REST_SPEED_M_S = 0.004
 _LEFT_PERIODS = 3  # untouched for so long and slow: it was let go and has come to rest
@@ -54,13 +55,17 @@ class WorldState:
 class World:
     """Bodies by name on a ground whose top is z = 0. Not safe to share between threads."""
 
-    def __init__(self, physics_hz: int = 240, scenery: Scenery = table, is_memoryless: bool = False) -> None:
-        """is_memoryless: pairs of near bodies are found by comparing all with all. Bullet's tree of them, made for
-        crowds, is tended a little a step, so that what it finds, and who wakes whom, depends on scenes long gone."""
+    def __init__(self, physics_hz: int = 240, scenery: Scenery | None = None, is_memoryless: bool = False,
+                 graphics: Graphics | None = None) -> None:
+        """scenery: the table where none is given. is_memoryless: pairs of near bodies are found by comparing all with
+        all. Bullet's tree of them, made for crowds, is tended a little a step, so that what it finds, and who wakes
+        whom, depends on scenes long gone."""
         self.physics_hz = physics_hz
-        self._scenery, self._is_memoryless = scenery, is_memoryless
+        self._is_memoryless = is_memoryless
         self.steps = 0
-        self.client = Client()
+        self.graphics = graphics or Graphics()
+        self._scenery = scenery or TABLES[self.graphics.looks]
+        self.client = Client(self.graphics.renderer)
         self._advance = self.client.stepSimulation
         self._bodies: dict[str, int] = {}
         self._sizes: dict[str, np.ndarray] = {}

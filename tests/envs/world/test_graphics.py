@@ -1,0 +1,73 @@
+"""Renderers and looks: what is drawn changes, what happens does not, and nothing is left out."""
+
+from __future__ import annotations
+
+import ctypes
+
+import gymnasium
+import numpy as np
+import pytest
+
+from envs.world import graphics
+from envs.world.graphics import Graphics
+
+
+def scene(env_id, **kwargs):
+    """The unwrapped environment with a scene, and what was first seen of it."""
+    env = gymnasium.make(f"envs:embodied/{env_id}-v0", image_size=96, **kwargs).unwrapped
+    return env, env.reset(seed=0)[0]
+
+
+def has_egl():
+    try:
+        graphics.egl_plugin()
+    except RuntimeError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("robot", ["panda", "iiwa", "xarm6"])
+def test_looks_change_pictures_and_no_motion(robot):
+    (light, first), (stock, other) = (scene("SortJoint", looks=looks, robot=robot) for looks in graphics.LOOKS)
+    assert np.mean(np.any(first["rgb"]["front"] != other["rgb"]["front"], axis=-1)) > 0.5, "another table, another arm"
+    target = light.robot.home + 0.1
+    moved = [env.step(target)[0]["joint_pos"] for env in (light, stock)]
+    assert np.array_equal(*moved)
+    light.close()
+    stock.close()
+
+
+@pytest.mark.skipif(not has_egl(), reason="EGL cannot run here: no libEGL.so.1")
+@pytest.mark.parametrize("env_id", ["Sort", "BoardSortCorners", "KitchenNoun"])
+def test_egl_draws_what_tiny_draws(env_id):
+    """Bowls, toys and goods have meshes of their own, which EGL leaves out unless they come from files; what a pixel
+    shows, and in which colour, must not depend on the renderer by more than edges and shading."""
+    tiny, seen = scene(env_id)
+    egl, other = scene(env_id, renderer="egl")
+    assert (tiny.renderer, egl.renderer) == ("tiny", "egl")
+    for camera in seen["rgb"]:
+        shown = [env.pictures[camera].bodies for env in (tiny, egl)]
+        assert np.mean(shown[0] == shown[1]) > 0.97
+        for name, body in zip(tiny.world.names(), tiny.world.body_indices(), strict=True):
+            both = (shown[0] == body) & (shown[1] == body)
+            if (shown[0] == body).sum() > 30:
+                assert both.sum() >= 0.6 * (shown[0] == body).sum(), name
+                hues = [picture[camera][both].mean(axis=0) / picture[camera][both].mean() for picture in
+                        (seen["rgb"], other["rgb"])]
+                assert np.abs(hues[0] - hues[1]).max() < 0.35, name
+    tiny.close()
+    egl.close()
+
+
+def test_wrong_names_and_a_missing_library_are_explained(monkeypatch):
+    with pytest.raises(ValueError, match=r"renderer: expected one of \['tiny', 'egl'\], got 'gl'"):
+        Graphics("gl")
+    with pytest.raises(ValueError, match="looks: expected one of"):
+        scene("Sort", looks="shiny")
+
+    def missing(name):
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(ctypes, "CDLL", missing)
+    with pytest.raises(RuntimeError, match=r"install it \(Debian: libegl1"):
+        scene("Sort", renderer="egl")
