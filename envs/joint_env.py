@@ -25,6 +25,8 @@ _OPTIONS = ("instruction", "require")
 _IMAGE_SIZES_PX = (16, 1024)  # far beyond, TinyRenderer takes the whole process down
 
 _LONGEST_HOLD_S = 600.0
+_ROUNDING = 1e-6  # rad or m: targets come in single precision
+_PLAY = 1.01  # a motor at its limit wavers about it
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ class WorldEnv(gymnasium.Env):
                         "max_objects": most if max_objects is None else max_objects}
         self._image_size, self._render_size = image_size, tuple(render_size)
         self._is_privileged = privileged
-        self.world = self.domain.make_world()
-        self.robot = _maker_of(self.domain, robot)(self.world)
+        self._make_robot = _maker_of(self.domain, robot)
+        self._build()
         self._has_images = has_images
         self._realism = Realism.of(realism)
         self._reality: Reality | None = None
@@ -75,8 +77,7 @@ class WorldEnv(gymnasium.Env):
         it is one of the known phrasings over this scene, the goal follows it."""
         super().reset(seed=seed)
         require, text = _read_options(options)
-        self.world.reset()
-        self.robot.reset()
+        self._clear()
         self._task = self._tasks[int(self.np_random.integers(len(self._tasks)))]
         self.scene = self._task.arrange(self.world, self.np_random, require=require, **self._counts)
         self.instruction = self._task.instruction(self.scene, self.np_random)
@@ -90,6 +91,18 @@ class WorldEnv(gymnasium.Env):
         self._progress = self._task.progress(self.world, self.scene)
         self._begin()
         return self._observe(), self._info()
+
+    def _build(self) -> None:
+        self.world = self.domain.make_world()
+        self.robot = self._make_robot(self.world)
+
+    def _clear(self) -> None:
+        """Robot and world to where every scene begins."""
+        if self.domain.is_rebuilt:
+            self.world.close()
+            self._build()
+        self.world.reset()
+        self.robot.reset()
 
     def _begin(self) -> None:
         """For levels that remember something from step to step."""
@@ -181,7 +194,9 @@ class WorldEnv(gymnasium.Env):
 class JointEnv(WorldEnv):
     """action: float32[J] joint targets (angles rad, finger openings m), one control period each.
 
-    Targets beyond position or velocity limits are cut to them. One that is not finite moves nothing and is reported.
+    Targets beyond position or speed limits are cut to them. One that is not finite moves nothing and is refused.
+    info["limited"] counts joints: "targets" that were cut in this period, "speeds" that are measured beyond the joint's
+    own limit at its end, whatever pushed it.
     """
 
     def __init__(self, domain: str = "tabletop", task: str | None = None, **kwargs: Any) -> None:
@@ -193,10 +208,22 @@ class JointEnv(WorldEnv):
         target = np.asarray(action, dtype=np.float64)
         is_sound = target.shape == self.action_space.shape and bool(np.isfinite(target).all())
         self.robot.follow(target if is_sound else self.robot.setpoint)
+        limited = self._limited(target if is_sound else self.robot.setpoint)
         reward = self._reward()
         outcome = {"status": "done" if is_sound else "refused", "duration_s": 1.0 / self.robot.config.control_hz,
-                   "reason": "" if is_sound else f"the joint target is not {self.action_space.shape[0]} finite numbers"}
-        return self._observe(), reward, self.is_success, False, {**self._info(), "outcome": outcome}
+                   "reason": _reason(limited["targets"]) if is_sound else
+                   f"the joint target is not {self.action_space.shape[0]} finite numbers"}
+        info = {**self._info(), "outcome": outcome, "limited": limited}
+        return self._observe(), reward, self.is_success, False, info
+
+    def _limited(self, target: np.ndarray) -> dict[str, int]:
+        """How many joints were not let go where target float64[J] says, and how many are too fast now."""
+        is_fast = np.abs(self.robot.joint_vel) > self.robot.speed_limits() * _PLAY
+        return {"targets": int((np.abs(self.robot.setpoint - target) > _ROUNDING).sum()), "speeds": int(is_fast.sum())}
+
+
+def _reason(cut: int) -> str:
+    return f"{cut} joint target{'s' * (cut > 1)} beyond a limit, cut to it" if cut else ""
 
 
 def _tasks_of(tasks: Mapping[str, Task], name: str | None) -> list[Task]:

@@ -89,5 +89,8 @@ class Domain:
     """Name -> what makes a robot that may be chosen in place of the domain's own."""
     objects: tuple[int, int] = (3, 8)
     """Fewest and most things of a scene where the caller does not say."""
+    is_rebuilt: bool = False
+    """Whether every reset makes world and robot anew: for worlds in which Bullet remembers earlier scenes. Whoever
+    holds on to one of them holds an old one."""
     is_success: Callable[[float, Robot], bool] = is_met_with_an_empty_hand
     """(progress, robot): whether the episode has reached its end."""

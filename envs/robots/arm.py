@@ -9,10 +9,10 @@ from functools import cache
 import numpy as np
 
 from envs.robots.kinematics import Chain
+from envs.robots.robot import SPEED_MARGIN
 from envs.world.assets import FINGER_JOINTS, FINGERS, HAND, TOOL
 from envs.world.world import World
 
-_SPEED_MARGIN = 1.2  # of the joint speed limits, for what physics may do beyond what is commanded
 _SQUEEZE_M = 0.001  # commanded width below the measured one
 
 Guess = Callable[[tuple[float, float, float], float], np.ndarray]
@@ -73,7 +73,7 @@ class Arm:
         self._arm = world.add_robot(config.urdf(), (*config.joints, *FINGER_JOINTS), self.home)
         for finger in FINGERS:
             self._arm.set_friction(finger, config.finger_friction)
-        self._arm.cap_speed(_SPEED_MARGIN * max(config.velocity_rad_s))
+        self._arm.cap_speed(SPEED_MARGIN * max(config.velocity_rad_s))
         self._arm.couple(*FINGERS, max_force_n=50.0)
         self._shaking: tuple[float, np.random.Generator] | None = None
         self._forces = [*config.effort_nm, config.finger_force_n, config.finger_force_n]
@@ -90,6 +90,11 @@ class Arm:
     def joint_pos(self) -> np.ndarray:
         """float64[J]: arm angles rad, two finger openings m."""
         return self._arm.positions()
+
+    @property
+    def joint_vel(self) -> np.ndarray:
+        """float64[J]: rad/s, m/s for the fingers, as measured."""
+        return self._arm.velocities()
 
     @property
     def arm_home(self) -> np.ndarray:
@@ -140,6 +145,10 @@ class Arm:
         c = self.config
         return np.array([*c.lower_rad, 0.0, 0.0]), np.array([*c.upper_rad, c.finger_max_m, c.finger_max_m])
 
+    def speed_limits(self) -> np.ndarray:
+        """float64[J], rad/s, m/s for the fingers: of what is commanded."""
+        return np.array([*self.config.velocity_rad_s, self.config.finger_speed_m_s, self.config.finger_speed_m_s])
+
     def limit(self, target: np.ndarray) -> np.ndarray:
         """float64[J]: target kept inside position limits and within one control period's reach of the setpoint.
 
@@ -149,9 +158,8 @@ class Arm:
         if target.shape != self.setpoint.shape or not np.isfinite(target).all():
             raise NonFiniteTargetError(f"expected {self.setpoint.size} finite joint targets, got {target}; the command "
                                        f"was refused")
-        c = self.config
         target = np.clip(target, *self.limits())
-        reach = np.array([*c.velocity_rad_s, c.finger_speed_m_s, c.finger_speed_m_s]) / c.control_hz
+        reach = self.speed_limits() / self.config.control_hz
         return np.clip(target, self.setpoint - reach, self.setpoint + reach)
 
     def follow(self, target: np.ndarray) -> None:
