@@ -37,7 +37,7 @@ class Step:
     """One turn of the loop: at most one call and its transition. The last step of an episode says why it ended.
 
     end: None while the episode goes on, else "success", "terminated", "truncated", "done" (the plan says so),
-    "refused: <clause>" or "failed: <clause>" (a bad observation, a world that crashed, too many failures, out of calls).
+    "refused: <clause>" or "failed: <clause>" (a bad observation, a crashed world, too many failures, out of calls).
     """
 
     index: int

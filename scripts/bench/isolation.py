@@ -43,8 +43,10 @@ def measure(size_px: int) -> dict[str, Any]:
     moved = sum(array.nbytes for part in ("rgb", "depth") for array in observation.get(part, {}).values())
     here.close()
     there.close()
-    one, other, over = (statistics.median(times) * 1e3 for times in zip(*((a, b, b - a) for a, b in pairs), strict=True))
-    return {"here_ms": round(one, 3), "there_ms": round(other, 3), "over_ms": round(over, 3), "moved_kb": moved // 1024}
+    columns = zip(*((a, b, b - a) for a, b in pairs), strict=True)
+    names = ("here_ms", "there_ms", "over_ms")
+    medians = {name: round(statistics.median(column) * 1e3, 3) for name, column in zip(names, columns, strict=True)}
+    return {**medians, "moved_kb": moved // 1024}
 
 
 def wall_s(env: gymnasium.Env, target: Any) -> float:

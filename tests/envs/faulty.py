@@ -63,11 +63,11 @@ class Faulty(gymnasium.Env):
 
 
 class Glutton(SkillEnv):
-    """Asks the renderer for a picture of that many pixels a side at the third step of every episode."""
+    """Asks the renderer for a picture of an absurd size at the third step of every episode."""
 
-    def __init__(self, size_px: int, **kwargs: Any) -> None:
+    def __init__(self, width_px: int, height_px: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._size_px, self._steps = size_px, 0
+        self._size_px, self._steps = (width_px, height_px), 0
 
     def reset(self, **kwargs: Any) -> tuple[dict, dict]:
         self._steps = 0
@@ -76,7 +76,7 @@ class Glutton(SkillEnv):
     def step(self, action: Any) -> tuple[dict, float, bool, bool, dict]:
         self._steps += 1
         if self._steps == 3:
-            self.world.picture(self.domain.onlooker, self._size_px, self._size_px)
+            self.world.client.getCameraImage(*self._size_px, renderer=self.world.client.ER_TINY_RENDERER)
         return super().step(action)
 
 
