@@ -20,8 +20,8 @@ MAX_PERIODS = 1200
 
 def _register(id: str, domain: str, task: str | None) -> None:
     limit = _MAX_CALLS_OF.get(id, _MAX_CALLS_OF.get(domain, MAX_CALLS))
-    levels = ((id, "envs.skill_env:SkillEnv", limit),
-              (id.replace("-v0", "Joint-v0"), "envs.joint_env:JointEnv", MAX_PERIODS))
+    levels = ((id, "envs.levels:skill_level", limit),
+              (id.replace("-v0", "Joint-v0"), "envs.levels:joint_level", MAX_PERIODS))
     for full_id, entry_point, limit in levels:
         if full_id not in gymnasium.registry:
             gymnasium.register(full_id, entry_point=entry_point, max_episode_steps=limit,

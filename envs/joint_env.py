@@ -26,8 +26,7 @@ _OPTIONS = ("instruction", "require")
 _IMAGE_SIZES_PX = (16, 1024)  # far beyond, TinyRenderer takes the whole process down
 
 _LONGEST_HOLD_S = 600.0
-RESETS_PER_WORLD = 500
-"""PyBullet frees a body's memory with its world only: 36 kB a table's scene. A new world takes 25 ms."""
+_ROUNDING = 1e-6  # rad or m: targets come in single precision
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class WorldEnv(gymnasium.Env):
         self._is_privileged = privileged
         self._graphics = Graphics(renderer, looks)
         self._make_robot = _maker_of(self.domain, robot)
-        self._open()
+        self._build()
         self._realism = Realism.of(realism)
         self._reality: Reality | None = None
         self._observed = _cameras_of(self.domain.views(self.robot), cameras)
@@ -79,23 +78,12 @@ class WorldEnv(gymnasium.Env):
         """Which renderer makes the observations."""
         return self._graphics.renderer
 
-    def _open(self) -> None:
-        """A new world with its robot. Resets go back to its empty state, and only what stands in it is made anew."""
-        self.world = self.domain.make_world(self._graphics)
-        self.robot = self._make_robot(self.world)
-        self._resets_left = RESETS_PER_WORLD
-
     def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[dict, dict]:
         """A new scene. options: "require" names entities that must be there, "instruction" replaces the wording; where
         it is one of the known phrasings over this scene, the goal follows it."""
         super().reset(seed=seed)
         require, text = _read_options(options)
-        if not self._resets_left:
-            self.world.close()
-            self._open()
-        self._resets_left -= 1
-        self.world.reset()
-        self.robot.reset()
+        self._clear()
         self._task = self._tasks[int(self.np_random.integers(len(self._tasks)))]
         self.scene = self._task.arrange(self.world, self.np_random, require=require, **self._counts)
         self.instruction = self._task.instruction(self.scene, self.np_random)
@@ -109,6 +97,21 @@ class WorldEnv(gymnasium.Env):
         self._progress = self._task.progress(self.world, self.scene)
         self._begin()
         return self._observe(), self._info()
+
+    def _build(self) -> None:
+        """A new world with its robot. Resets go back to its empty state, and only what stands in it is made anew."""
+        self.world = self.domain.make_world(self._graphics)
+        self.robot = self._make_robot(self.world)
+        self._resets_left = self.domain.resets_per_world
+
+    def _clear(self) -> None:
+        """Robot and world to where every scene begins."""
+        if not self._resets_left:
+            self.world.close()
+            self._build()
+        self._resets_left -= 1
+        self.world.reset()
+        self.robot.reset()
 
     def _begin(self) -> None:
         """For levels that remember something from step to step."""
@@ -203,7 +206,8 @@ class WorldEnv(gymnasium.Env):
 class JointEnv(WorldEnv):
     """action: float32[J] joint targets (angles rad, finger openings m), one control period each.
 
-    Targets beyond position or velocity limits are cut to them. One that is not finite moves nothing and is reported.
+    Targets beyond position or speed limits are cut to them. One that is not finite moves nothing and is refused.
+    info["limited"] counts the joints whose targets were cut.
     """
 
     def __init__(self, domain: str = "tabletop", task: str | None = None, **kwargs: Any) -> None:
@@ -214,14 +218,21 @@ class JointEnv(WorldEnv):
     def step(self, action: np.ndarray) -> tuple[dict, float, bool, bool, dict]:
         try:
             self.robot.follow(action)
-            is_sound = True
+            limited = int((np.abs(self.robot.setpoint - action) > _ROUNDING).sum())
+            report = {"status": "done", "reason": _reason(limited)}
         except NonFiniteTargetError:
             self.robot.follow(self.robot.setpoint)
-            is_sound = False
+            limited = 0
+            reason = f"the joint target is not {self.robot.setpoint.size} finite numbers"
+            report = {"status": "refused", "reason": reason}
         reward = self._reward()
-        outcome = {"status": "done" if is_sound else "refused", "duration_s": 1.0 / self.robot.config.control_hz,
-                   "reason": "" if is_sound else f"the joint target is not {self.action_space.shape[0]} finite numbers"}
-        return self._observe(), reward, self.is_success, False, {**self._info(), "outcome": outcome}
+        outcome = {**report, "duration_s": 1.0 / self.robot.config.control_hz}
+        info = {**self._info(), "outcome": outcome, "limited": limited}
+        return self._observe(), reward, self.is_success, False, info
+
+
+def _reason(cut: int) -> str:
+    return f"{cut} joint target{'s' * (cut > 1)} beyond a limit, cut to it" if cut else ""
 
 
 def _tasks_of(tasks: Mapping[str, Task], name: str | None) -> list[Task]:

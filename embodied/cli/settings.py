@@ -17,17 +17,21 @@ Latency = Literal["free", "charged"]
 
 @dataclass(frozen=True, slots=True)
 class EnvSettings:
-    """Arguments of `gymnasium.make`. robot, realism: of the groups of their names; None is as the world was made."""
+    """Arguments of `gymnasium.make`. robot, realism: of the groups of their names; None is as the world was made.
+    isolated: physics in a process of its own, of which no call may take longer than deadline_s of wall time."""
 
     image_size: int = between(48, 1024)
     min_objects: int = between(1, 12)
     max_objects: int = between(1, 12)
     robot: Robot | None = None
     realism: dict[str, float] | None = None
+    isolated: bool = False
+    deadline_s: float = between(0.1, 86_400, default=60.0)
 
     def arguments(self) -> dict[str, Any]:
         """What was chosen; what was not is left out, so that it is the same world as before there was a choice."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        unasked = () if self.isolated else ("isolated", "deadline_s")
+        return {name: value for name, value in asdict(self).items() if value is not None and name not in unasked}
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,6 +181,8 @@ def record(env: Any, seed: int, spec: CollectSpec, *, acts: bool) -> Episode:
             break
         call, chooser = chosen
         observation, _, terminated, truncated, info = env.step(env.unwrapped.encode(call))
+        if "crash" in info:
+            raise RuntimeError(info["outcome"]["reason"])
         views.append(view_of(observation, info["labels"]))
         done.append(_act(call, chooser, info["outcome"]))
         is_over = terminated or truncated

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from embodied.evaluation.blame import Decision, Truth, judge
+from embodied.evaluation.blame import Decision, Fault, Truth, judge
 from embodied.evaluation.contestants import Entrants, Listener
 from embodied.evaluation.suites import Contestant
 from embodied.planning.closed_loop import Latency, Planner, Step, run
@@ -113,7 +113,7 @@ class Witness:
 
     def saw(self, step: Step) -> None:
         """Notes a step that was just done."""
-        if self._truth is None:
+        if self._truth is None or "crash" in step.info:  # a world that is gone cannot be asked
             return
         percept, done = step.plan.percept, step.transition
         sees_objects = percept is not None and (percept.slots or getattr(self._listener, "seeing", "") == "slots")
@@ -156,13 +156,18 @@ def describe(steps: Sequence[Step], witness: Witness) -> Record:
     """The record of a whole episode; its timings are under "timings"."""
     last = steps[-1]
     success = bool(last.info.get("is_success", False))
-    fault = None if success else judge(witness.decisions)
+    fault = None if success else _of_physics(last) or judge(witness.decisions)
     return {
         "instruction": witness.instruction, "success": success, "progress": float(last.info.get("progress", 0.0)),
         "end": last.end, "calls": [_call(s) for s in steps if s.transition is not None], "replans": last.replans,
         "blame": None if fault is None else {"culprit": fault.culprit, "reason": fault.reason},
         "plans": witness.plans, "timings": {"plan_s": witness.plan_s},
     }
+
+
+def _of_physics(last: Step) -> Fault | None:
+    """The fault of an episode that ended because its world crashed: nobody's here."""
+    return Fault("other", last.transition.outcome.reason) if "crash" in last.info else None
 
 
 def _call(step: Step) -> Record:

@@ -37,7 +37,7 @@ class Step:
     """One turn of the loop: at most one call and its transition. The last step of an episode says why it ended.
 
     end: None while the episode goes on, else "success", "terminated", "truncated", "done" (the plan says so),
-    "refused: <clause>" or "failed: <clause>" (a bad observation, too many failures, out of calls).
+    "refused: <clause>" or "failed: <clause>" (a bad observation, a crashed world, too many failures, out of calls).
     """
 
     index: int
@@ -166,6 +166,8 @@ class _Episode:
     def _end(self, transition: Transition, info: Mapping[str, Any]) -> str | None:
         if transition.terminated:
             return "success" if info.get("is_success") else "terminated"
+        if "crash" in info:  # of an isolated world
+            return f"failed: {transition.outcome.reason}"
         if transition.truncated:
             return "truncated"
         if self.failures >= self.max_failures:

@@ -90,5 +90,9 @@ class Domain:
     """Name -> what makes a robot that may be chosen in place of the domain's own."""
     objects: tuple[int, int] = (3, 8)
     """Fewest and most things of a scene where the caller does not say."""
+    resets_per_world: int = 500
+    """Resets after which world and robot are made anew (25 ms): PyBullet frees the memory of bodies, 36 kB a scene of
+    the table, with their world only. 1 where Bullet remembers earlier scenes. Whoever holds on to a world
+    may hold an old one."""
     is_success: Callable[[float, Robot], bool] = is_met_with_an_empty_hand
     """(progress, robot): whether the episode has reached its end."""

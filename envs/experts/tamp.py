@@ -42,15 +42,15 @@ def plan(state: State, scene: TampScene) -> list[Call]:
 
 
 def plan_text(calls: Sequence[Call], namer: tamp_words.Namer = tamp_words.by_color) -> str:
-    """A plan in the paper's words: "First grasp the orange object and place it on the table, then grasp ..."."""
-    steps = []
+    """A plan in the paper's words: "First grasp the orange object and place it on the table, then grasp ...". What is
+    held at its beginning, which the paper has not, is "it" as well: "First place it on the table, then ..."."""
+    steps: list[str] = []
     for skill, name in calls:
         if skill == "pick":
             steps.append(f"grasp the {namer(name)}")
-        elif skill == "put_down_beside":
-            steps[-1] += " and place it on the table"
-        else:
-            steps[-1] += f" and place it on the {namer(name)}"
+            continue
+        placing = f"place it on the {'table' if skill == 'put_down_beside' else namer(name)}"
+        steps[-1:] = [f"{steps[-1]} and {placing}"] if steps else [placing]
     return f"A: First {', then '.join(steps)}." if steps else "A: Nothing is left to do."
 
 

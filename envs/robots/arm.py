@@ -9,11 +9,10 @@ from functools import cache
 import numpy as np
 
 from envs.robots.kinematics import Chain
-from envs.robots.robot import NonFiniteTargetError
+from envs.robots.robot import SPEED_MARGIN, NonFiniteTargetError
 from envs.world.assets import FINGER_JOINTS, FINGERS, HAND, TOOL
 from envs.world.world import World
 
-_SPEED_MARGIN = 1.2  # of the joint speed limits, for what physics may do beyond what is commanded
 _SQUEEZE_M = 0.001  # commanded width below the measured one
 
 Guess = Callable[[tuple[float, float, float], float], np.ndarray]
@@ -71,13 +70,12 @@ class Arm:
         self._arm = world.add_robot(urdf, (*config.joints, *FINGER_JOINTS), self.home)
         for finger in FINGERS:
             self._arm.set_friction(finger, config.finger_friction)
-        self._arm.cap_speed(_SPEED_MARGIN * max(config.velocity_rad_s))
+        self._arm.cap_speed(SPEED_MARGIN * max(config.velocity_rad_s))
         self._arm.couple(*FINGERS, max_force_n=50.0)
         self._shaking: tuple[float, np.random.Generator] | None = None
         self._forces = [*config.effort_nm, config.finger_force_n, config.finger_force_n]
         self._lowest, self._highest = self.limits()
-        speeds = [*config.velocity_rad_s, config.finger_speed_m_s, config.finger_speed_m_s]
-        self._reach = np.array(speeds) / config.control_hz  # of a setpoint in one control period
+        self._reach = self.speed_limits() / config.control_hz  # of a setpoint in one control period
         self.reset()
         world.keep_as_empty()
 
@@ -91,6 +89,11 @@ class Arm:
     def joint_pos(self) -> np.ndarray:
         """float64[J]: arm angles rad, two finger openings m."""
         return self._arm.positions()
+
+    @property
+    def joint_vel(self) -> np.ndarray:
+        """float64[J]: rad/s, m/s for the fingers, as measured."""
+        return self._arm.velocities()
 
     @property
     def arm_home(self) -> np.ndarray:
@@ -145,6 +148,10 @@ class Arm:
         """Lowest and highest joint positions float64[J], rad and m."""
         c = self.config
         return np.array([*c.lower_rad, 0.0, 0.0]), np.array([*c.upper_rad, c.finger_max_m, c.finger_max_m])
+
+    def speed_limits(self) -> np.ndarray:
+        """float64[J], rad/s, m/s for the fingers: of what is commanded."""
+        return np.array([*self.config.velocity_rad_s, self.config.finger_speed_m_s, self.config.finger_speed_m_s])
 
     def limit(self, target: np.ndarray) -> np.ndarray:
         """float64[J]: target kept inside position limits and within one control period's reach of the setpoint.

@@ -133,6 +133,11 @@ class MobilePanda:
         return self._whole.positions()
 
     @property
+    def joint_vel(self) -> np.ndarray:
+        """float64[12], as measured."""
+        return self._whole.velocities()
+
+    @property
     def base_pose(self) -> np.ndarray:
         """float64[3]: x m, y m, yaw rad of the base, from its own wheels."""
         return self._whole.positions()[ARM_COUNT:]
@@ -158,6 +163,10 @@ class MobilePanda:
         """Lowest and highest joint positions float64[12], rad and m."""
         low, high = self.arm.limits()
         return np.array([*low, *(-np.array(BASE.reach))]), np.array([*high, *BASE.reach])
+
+    def speed_limits(self) -> np.ndarray:
+        """float64[12]: rad/s or m/s, of what is commanded."""
+        return np.array([*self.arm.speed_limits(), *BASE.speed])
 
     def follow(self, target: np.ndarray) -> None:
         """One control period towards target float64[12], kept inside all limits. Raises NonFiniteTargetError before

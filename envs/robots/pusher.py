@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.robots.robot import NonFiniteTargetError
+from envs.robots.robot import SPEED_MARGIN, NonFiniteTargetError
 from envs.world.board import BOARD_HIGH_M, BOARD_LOW_M, BORDER_M
 from envs.world.world import World
-
-_SPEED_MARGIN = 1.2  # of the speed limit, for what physics may do beyond what is commanded
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Pusher:
         self.home = np.array(config.home_m)
         self._arm = world.add_robot(_urdf(config), ("x", "y"), self.home)
         self._arm.set_friction("peg", config.peg_friction)
-        self._arm.cap_speed(_SPEED_MARGIN * config.speed_m_s)
+        self._arm.cap_speed(SPEED_MARGIN * config.speed_m_s)
         self._forces = [config.force_n] * 2
         self.reset()
         world.keep_as_empty()
@@ -59,6 +57,11 @@ class Pusher:
     def joint_pos(self) -> np.ndarray:
         """float64[2]: x and y of the peg, m."""
         return self._arm.positions()
+
+    @property
+    def joint_vel(self) -> np.ndarray:
+        """float64[2]: of the peg, m/s, as measured."""
+        return self._arm.velocities()
 
     @property
     def gripper_width_m(self) -> float:
@@ -80,6 +83,10 @@ class Pusher:
     def limits(self) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest x and y, float64[2], m."""
         return _reach(self.config)
+
+    def speed_limits(self) -> np.ndarray:
+        """float64[2], m/s: of what is commanded, along each rail and any way between them."""
+        return np.full(2, self.config.speed_m_s)
 
     def limit(self, target: np.ndarray) -> np.ndarray:
         """float64[2]: target kept inside the tray and within one control period's reach of the setpoint.

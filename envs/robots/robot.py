@@ -6,6 +6,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+SPEED_MARGIN = 1.2
+"""Of the speed limits, for what physics may do beyond what is commanded."""
+
 
 class NonFiniteTargetError(ValueError):
     """A commanded joint target is not as many finite numbers as the robot has joints."""
@@ -27,6 +30,10 @@ class Robot(Protocol):
         """float64[J], rad or m."""
 
     @property
+    def joint_vel(self) -> np.ndarray:
+        """float64[J], rad/s or m/s, as measured."""
+
+    @property
     def tool_pose(self) -> np.ndarray:
         """float64[7]: position m and quaternion of the point that acts."""
 
@@ -42,6 +49,10 @@ class Robot(Protocol):
 
     def limits(self) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest joint positions float64[J]."""
+
+    def speed_limits(self) -> np.ndarray:
+        """float64[J], rad/s or m/s: what it is commanded to stay within. What it runs into may push it beyond, to
+        SPEED_MARGIN times the highest of them: Bullet caps the speeds of a body's joints at one value."""
 
     def follow(self, target: np.ndarray) -> None:
         """One control period towards target float64[J], kept inside all limits. Raises NonFiniteTargetError before

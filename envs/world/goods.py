@@ -186,8 +186,8 @@ def _load_palette(client: Client) -> int:
     """Texture id of a picture with one band a colour of the palette; PyBullet reads files only."""
     row = b"".join(bytes(round(255 * v) for v in reversed(rgb)) * _BAND_PX for rgb in PALETTE.values())
     rows = row * 4
-    head = struct.pack("<2sIHHIIiiHHIIiiII", b"BM", 54 + len(rows), 0, 0, 54, 40, len(PALETTE) * _BAND_PX, 4, 1, 24, 0, len(rows),
-                       2835, 2835, 0, 0)
+    head = struct.pack("<2sIHHIIiiHHIIiiII", b"BM", 54 + len(rows), 0, 0, 54, 40, len(PALETTE) * _BAND_PX, 4, 1, 24, 0,
+                       len(rows), 2835, 2835, 0, 0)
     with tempfile.TemporaryDirectory(prefix="embodied-") as folder:
         path = Path(folder) / "palette.bmp"
         path.write_bytes(head + rows)

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 
 from envs.interface import BOARD_IDS, SEED_RANGES, SkillCall
-from tests.envs.test_skill_env import digest, play, track
 
 SMALL = {"image_size": 32, "render_size": (48, 64)}
-IDS = [*BOARD_IDS.values(), "embodied/Board-v0"]
-
-
-@pytest.mark.filterwarnings("ignore:.*symmetric and normalized space.*")
-@pytest.mark.parametrize("env_id", [*IDS, *(i.replace("-v0", "Joint-v0") for i in IDS)])
-def test_gymnasium_finds_nothing_to_complain_about(env_id):
-    env = gymnasium.make(env_id, render_mode="rgb_array", **SMALL)
-    check_env(env.unwrapped, skip_render_check=False)
-    env.close()
 
 
 @pytest.fixture(scope="module")
@@ -35,35 +21,6 @@ def env():
 def push(env, text):
     *_, info = env.unwrapped.step(env.unwrapped.encode(SkillCall("push", (text,))))
     return info["outcome"]
-
-
-def test_same_seed_same_everything_after_any_history(env):
-    first = play(env, 5, calls=1)
-    play(env, 8, calls=1)
-    assert play(env, 5, calls=1) == first
-
-
-def test_same_seed_same_everything_in_another_process(env):
-    code = ("import gymnasium, envs; from tests.envs.test_board_env import SMALL, play;"
-            "print(play(gymnasium.make('embodied/BoardSortCorners-v0', labels=3, **SMALL), 6, calls=1))")
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert out.splitlines()[-1] == repr(play(env, 6, calls=1))
-
-
-def test_forks_of_an_episode_are_bit_identical(env):
-    env.reset(seed=2_000_003)
-    plan = env.unwrapped.expert_plan()
-    track_of_board(env, plan[:1])
-    moment = env.unwrapped.snapshot()
-    first = track_of_board(env, plan[1:2])
-    env.unwrapped.restore(moment)
-    track_of_board(env, plan[:1])
-    env.unwrapped.restore(moment)
-    assert first == track_of_board(env, plan[1:2])
-
-
-def track_of_board(env, calls):
-    return [digest(value) for value in track(env, calls)]
 
 
 @pytest.mark.parametrize(("text", "status", "reason"), [

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 
 import av
 import pytest
 
 from embodied.cli.demo import scene_for
 from embodied.cli.main import main
+from envs.isolation.env import IsolatedEnv
 
 SMALL = ("film.width=160", "film.height=120", "film.fps=2", "env.image_size=64")
 
@@ -96,3 +99,34 @@ def test_another_robot_in_a_less_perfect_world_is_a_choice_of_groups(tmp_path, c
     assert "robot: xarm6" in config and "depth_hole_share: 0.001" in config
     assert main([*argv[:-4], "robot=xarm"]) == 2
     assert "did you mean 'xarm6'" in capsys.readouterr().err
+
+
+ISOLATED = ("rollout", "contestant=oracle", "task=stack", "hydra.run.dir=here", "env.image_size=64",
+            "env.isolated=true", "env.deadline_s=30")
+
+
+def test_a_crash_of_physics_costs_one_episode_of_a_rollout(tmp_path, monkeypatch):
+    """The second call of the second episode finds its world dead."""
+    step, seeds = IsolatedEnv.step, []
+
+    def killing(self, action):
+        seeds.append(self._seed)
+        if seeds[-2:] == [1_000_001] * 2:
+            os.kill(self.pid, signal.SIGKILL)
+        return step(self, action)
+
+    monkeypatch.setattr(IsolatedEnv, "step", killing)
+    assert main([*ISOLATED, "worlds=0", "episodes=3"]) == 0
+    lines = [json.loads(line) for line in (tmp_path / "here" / "episodes.jsonl").read_text().splitlines()]
+    records = {r["seed"]: r for r in lines if "seed" in r}
+    assert [records[s]["success"] for s in (1_000_000, 1_000_001, 1_000_002)] == [True, False, True]
+    lost = records[1_000_001]
+    assert lost["blame"]["culprit"] == "other" and lost["end"] == f"failed: {lost['blame']['reason']}"
+    assert lost["blame"]["reason"].startswith("physics crashed (SIGKILL) at seed 1000001 in step(skill=")
+
+
+@pytest.mark.slow
+def test_processes_of_a_pool_may_have_worlds_in_processes_of_their_own(tmp_path):
+    assert main([*ISOLATED, "worlds=2", "episodes=3", "film_every=3"]) == 0
+    assert json.loads((tmp_path / "here" / "summary.json").read_text())["success_rate"] == 1.0
+    assert len(list((tmp_path / "here" / "films").glob("*.mp4"))) == 1

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 
 import envs  # noqa: F401  registers the ids
 from envs.experts.kitchen import read_state, why_failed
@@ -17,7 +13,7 @@ from envs.skills.recognise import drawer_opening_m, sightings
 from envs.tasks.kitchen import predicates
 from envs.tasks.kitchen.scene import At
 from envs.world.floorplan import PLACES
-from tests.envs.test_skill_env import digest, play
+from tests.digest import digest
 
 SMALL = {"image_size": 32, "render_size": (48, 64)}
 
@@ -43,29 +39,6 @@ def solve(env, seed: int, most_calls: int = 40) -> dict:
             break
         *_, info = env.step(env.unwrapped.encode(plan[0]))
     return info
-
-
-@pytest.mark.filterwarnings("ignore:.*symmetric and normalized")
-@pytest.mark.parametrize("env_id", [KITCHEN_IDS["kitchen_primitive"], "embodied/Kitchen-v0",
-                                    "embodied/KitchenNounJoint-v0"])
-def test_gymnasium_finds_nothing_to_complain_about(env_id):
-    env = gymnasium.make(env_id, render_mode="rgb_array", **SMALL)
-    check_env(env.unwrapped, skip_render_check=False)
-    env.close()
-
-
-def test_same_seed_same_everything_after_any_history(env):
-    first = play(env, 5)
-    play(env, 8, calls=1)
-    assert play(env, 5) == first
-
-
-def test_same_seed_same_everything_in_another_process(env):
-    code = ("import gymnasium, envs; from tests.envs.kitchen.test_kitchen_env import SMALL; "
-            "from tests.envs.test_skill_env import play;"
-            "print(play(gymnasium.make('embodied/KitchenEmbodied-v0', labels=3, **SMALL), 6))")
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert out.splitlines()[-1] == repr(play(env, 6))
 
 
 def track(env, calls) -> list[str]:
