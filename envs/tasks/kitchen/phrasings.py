@@ -118,6 +118,12 @@ def understand(text: str) -> tuple[str, str, Roles] | None:
     return None
 
 
+def things_named(text: str) -> frozenset[str]:
+    """Every thing of the catalogue that a text names, by any of its nouns."""
+    nouns = "|".join(map(re.escape, _words("thing")))
+    return frozenset(_plain("thing", noun) for noun in re.findall(rf"\b(?:{nouns})\b", text))
+
+
 @cache
 def _patterns() -> tuple[tuple[str, str, re.Pattern], ...]:
     return tuple((family, form, _pattern(wording)) for (family, form), wordings in TEMPLATES.items()
