@@ -162,6 +162,12 @@ def test_people_in_the_kitchen_move_things_and_the_expert_copes():
     env.close()
 
 
+def test_what_was_turned_round_in_the_hand_falls_into_the_bin():
+    env = gymnasium.make(KITCHEN_IDS["kitchen_verb"], **SMALL)  # these two stuck to an opening finger and were thrown
+    assert all(solve(env, seed)["is_success"] for seed in (212, 356))
+    env.close()
+
+
 def test_an_instruction_of_the_callers_sets_the_goal(env):
     options = {"require": ["apple"], "instruction": "throw away the apple"}
     env.reset(seed=0, options=options)
