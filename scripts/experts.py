@@ -5,9 +5,9 @@
     python scripts/experts.py --domain tamp --task build --objects 8 --episodes 100 --contestants expert
     python scripts/experts.py --domain kitchen --episodes 143 --contestants expert --check-words    # 1,001 instructions
 
-One JSON line a task and contestant, with the seeds that the expert failed, then one for all tasks of a domain together.
---objects: scenes of exactly so many things, where the task can have them. --check-words (kitchen): counts the
-instructions that parse to the goal of their scene, and that name only what is in it.
+One JSON line a task and contestant, with the seeds that the expert failed; of several tasks, one for all together at
+the end. --objects: scenes of exactly so many things, where the task can have them. --check-words (kitchen): counts
+the instructions that parse to the goal of their scene, and that name only what is in it.
 
 expert: the scripted one (ORACLE). nobody: does nothing. random: as many calls as the expert needs in a scene, each a
 possible skill on a thing drawn from the scene, or words that the expert said in another scene.
@@ -57,7 +57,8 @@ def main() -> None:
             print(json.dumps(line(domain, task, contestant, results)), flush=True)
             played.setdefault((domain, contestant), []).extend(results)
     for (domain, contestant), results in played.items():
-        print(json.dumps(total(domain, contestant, results)), flush=True)
+        if len(results) > asked.episodes:  # of several tasks
+            print(json.dumps(total(domain, contestant, results)), flush=True)
 
 
 def settings(asked: argparse.Namespace, env_id: str, contestant: str) -> dict[str, Any]:
