@@ -46,15 +46,16 @@ class WorldEnv(gymnasium.Env):
                  render_mode: str | None = None, privileged: bool = False, render_size: tuple[int, int] = (480, 640),
                  min_objects: int | None = None, max_objects: int | None = None, cameras: Sequence[str] | None = None,
                  robot: str | None = None, realism: Realism | Mapping[str, float] | None = None,
-                 renderer: str = "tiny", looks: str = "light") -> None:
+                 renderer: str = "tiny", looks: str = "light", **variant: str) -> None:
         """domain: a name of `envs.interface.DOMAINS`. task: one of its tasks, or None for one drawn at each reset.
         robot: one of the domain's `robots`, or None for its own. realism: dials, all off by default. cameras: those
         that are observed, None for all of the domain; what nobody observes is not rendered. renderer, looks: see
-        `envs.world.graphics`; pixels of two renderers differ, so datasets record which one made them."""
+        `envs.world.graphics`; pixels of two renderers differ, so datasets record which one made them. variant: one of
+        the domain's `variants`, such as naming="index" on the tamp table."""
         _check(image_size, render_mode, render_size)
         self.render_mode = render_mode
         self.domain = find_domain(domain)
-        self._tasks = _tasks_of(self.domain.tasks, task)
+        self._tasks = _tasks_of(self.domain.tasks_as(variant), task)
         fewest, most = self.domain.objects
         self._counts = {"min_objects": fewest if min_objects is None else min_objects,
                         "max_objects": most if max_objects is None else max_objects}

@@ -2,10 +2,15 @@
 
     python scripts/experts.py --episodes 200              # all tasks of all worlds; --domain NAME, --task NAME for less
     python scripts/experts.py --contestants nobody random
+    python scripts/experts.py --domain tamp --task build --objects 8 --episodes 100 --contestants expert
+    python scripts/experts.py --domain kitchen --episodes 143 --contestants expert --check-words    # 1,001 instructions
 
-One JSON line a task and contestant, with the seeds that the expert failed. expert: the scripted one (ORACLE). nobody:
-does nothing. random: as many calls as the expert needs in a scene, each a possible skill on a thing drawn from the
-scene, or words that the expert said in another scene.
+One JSON line a task and contestant, with the seeds that the expert failed; of several tasks, one for all together at
+the end. --objects: scenes of exactly so many things, where the task can have them. --check-words (kitchen): counts
+the instructions that parse to the goal of their scene, and that name only what is in it.
+
+expert: the scripted one (ORACLE). nobody: does nothing. random: as many calls as the expert needs in a scene, each a
+possible skill on a thing drawn from the scene, or words that the expert said in another scene.
 """
 
 from __future__ import annotations
@@ -21,6 +26,8 @@ import numpy as np
 from embodied.data.pool import map_seeds
 from embodied.evaluation.success import wilson
 from envs.interface import DOMAINS, SEED_RANGES, Referent, SkillCall
+from envs.tasks.kitchen.families import goal_of_text
+from envs.tasks.kitchen.phrasings import things_named
 
 CONTESTANTS = ("expert", "nobody", "random")
 LEARNT_FROM = 12  # training seeds whose expert's words chance may repeat
@@ -36,12 +43,30 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
     parser.add_argument("--image-size", type=int, default=96)
+    parser.add_argument("--split", choices=list(SEED_RANGES), default="test")
+    parser.add_argument("--objects", type=int)
+    parser.add_argument("--check-words", action="store_true")
     asked = parser.parse_args()
+    if asked.check_words and asked.domain != "kitchen":
+        parser.error("--check-words: expected --domain kitchen; the other worlds' wordings have tests of their own")
+    played: dict[tuple[str, str], list[Any]] = {}
     for domain, task, env_id in tasks(asked.domain, asked.task):
         for contestant in asked.contestants:
-            kwargs = {"env_id": env_id, "contestant": contestant, "image_size": asked.image_size}
-            results = list(map_seeds(make_player, kwargs, SEED_RANGES["test"][:asked.episodes], workers=asked.workers))
+            results = list(map_seeds(make_player, settings(asked, env_id, contestant),
+                                     SEED_RANGES[asked.split][:asked.episodes], workers=asked.workers))
             print(json.dumps(line(domain, task, contestant, results)), flush=True)
+            played.setdefault((domain, contestant), []).extend(results)
+    for (domain, contestant), results in played.items():
+        if len(results) > asked.episodes:  # of several tasks
+            print(json.dumps(total(domain, contestant, results)), flush=True)
+
+
+def settings(asked: argparse.Namespace, env_id: str, contestant: str) -> dict[str, Any]:
+    """What `make_player` is called with."""
+    env_kwargs = {"image_size": asked.image_size}
+    if asked.objects is not None:
+        env_kwargs |= {"min_objects": asked.objects, "max_objects": asked.objects}
+    return {"env_id": env_id, "contestant": contestant, "env_kwargs": env_kwargs, "checks_words": asked.check_words}
 
 
 def tasks(domain: str | None, task: str | None) -> Iterator[tuple[str, str, str]]:
@@ -54,9 +79,7 @@ def tasks(domain: str | None, task: str | None) -> Iterator[tuple[str, str, str]
 
 def line(domain: str, task: str, contestant: str, results: list[Any]) -> dict[str, Any]:
     """What is printed of a task: success, its interval, and which seeds the expert failed and why."""
-    wins = sum(r.error is None and r.value["is_success"] for r in results)
-    found = {"domain": domain, "task": task, "contestant": contestant, "episodes": len(results),
-             "success_rate": wins / len(results), "ci95": [round(v, 4) for v in wilson(wins, len(results))]}
+    found = total(domain, contestant, results, task)
     if contestant != "expert":
         return found
     lost = {r.seed: (r.error or r.value["last"])[-160:] for r in results if r.error or not r.value["is_success"]}
@@ -64,18 +87,45 @@ def line(domain: str, task: str, contestant: str, results: list[Any]) -> dict[st
     return {**found, "calls": round(float(np.mean(calls or [0])), 2), "failed": lost}
 
 
-def make_player(env_id: str, contestant: str, image_size: int) -> Callable[[int], dict[str, Any]]:
+def total(domain: str, contestant: str, results: list[Any], task: str = "all") -> dict[str, Any]:
+    """What is printed of several episodes: success and its interval, how many were worded well where that was asked."""
+    wins = sum(r.error is None and r.value["is_success"] for r in results)
+    found = {"domain": domain, "task": task, "contestant": contestant, "episodes": len(results),
+             "success_rate": wins / len(results), "ci95": [round(v, 4) for v in wilson(wins, len(results))]}
+    words = [r.value["words"] for r in results if r.error is None and "words" in r.value]
+    if not words:
+        return found
+    return {**found, "distinct": len({w["instruction"] for w in words}),
+            **{check: sum(w[check] for w in words) for check in ("parsed", "names_only_what_is_there")}}
+
+
+def make_player(env_id: str, contestant: str, env_kwargs: dict[str, Any], checks_words: bool
+                ) -> Callable[[int], dict[str, Any]]:
     """The function that plays the episode of a seed and says how it went."""
-    env = gymnasium.make(env_id, image_size=image_size, max_episode_steps=MOST_CALLS)
+    env = gymnasium.make(env_id, max_episode_steps=MOST_CALLS, **env_kwargs)
     phrases = sayings(env) if contestant == "random" else {}
 
     def play(seed: int) -> dict[str, Any]:
         _, info = env.reset(seed=seed)
-        if contestant == "nobody":
-            return {"is_success": bool(info["is_success"]), "calls": 0, "last": ""}
-        return expert_plays(env, info) if contestant == "expert" else chance_plays(env, info, phrases, seed)
+        checked = {"words": check_words(env.unwrapped)} if checks_words else {}
+        return {**contend(env, info, contestant, phrases, seed), **checked}
 
     return play
+
+
+def contend(env: gymnasium.Env, info: dict[str, Any], contestant: str, phrases: dict[str, list[str]], seed: int
+            ) -> dict[str, Any]:
+    """How a contestant did in the scene that was just set."""
+    if contestant == "nobody":
+        return {"is_success": bool(info["is_success"]), "calls": 0, "last": ""}
+    return expert_plays(env, info) if contestant == "expert" else chance_plays(env, info, phrases, seed)
+
+
+def check_words(unwrapped: Any) -> dict[str, Any]:
+    """Whether a kitchen's instruction asks for the goal of its scene, and names nothing that is not there."""
+    scene, text = unwrapped.scene, unwrapped.instruction
+    return {"instruction": text, "parsed": goal_of_text(scene, text) == scene.goal,
+            "names_only_what_is_there": things_named(text) <= set(scene.names)}
 
 
 def expert_plays(env: gymnasium.Env, info: dict[str, Any]) -> dict[str, Any]:

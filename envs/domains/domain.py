@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -96,3 +97,25 @@ class Domain:
     may hold an old one."""
     is_success: Callable[[float, Robot], bool] = is_met_with_an_empty_hand
     """(progress, robot): whether the episode has reached its end."""
+    variants: Mapping[str, Mapping[str, Mapping[str, Task]]] = field(default_factory=dict)
+    """Keyword of the environment -> value -> tasks that stand in for `tasks`; one at a time."""
+
+    def tasks_as(self, chosen: Mapping[str, str]) -> Mapping[str, Task]:
+        """The tasks, or those of a chosen variant (keyword -> value). Raises TypeError for a keyword that means nothing
+        here, ValueError for an unknown value or for more than one keyword."""
+        for keyword, value in chosen.items():
+            if keyword not in self.variants:
+                raise TypeError(f"{self.name}: expected a keyword of the environment or of "
+                                f"{list(self.variants)}, got {keyword!r}{_nearest(keyword, self.variants)}")
+            if value not in self.variants[keyword]:
+                raise ValueError(f"{keyword}: expected one of {list(self.variants[keyword])}, got {value!r}"
+                                 f"{_nearest(str(value), self.variants[keyword])}")
+        if len(chosen) > 1:
+            raise ValueError(f"expected one variant at a time, got {dict(chosen)}; leave the others out")
+        return next((self.variants[keyword][value] for keyword, value in chosen.items()), self.tasks)
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """A hint at the known word that is meant, "" where none is near."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

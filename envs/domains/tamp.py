@@ -13,10 +13,13 @@ from envs.skills.signatures import TAMP
 from envs.tasks.disturbances import Disturber
 from envs.tasks.scene import ENTITY_NAMES
 from envs.tasks.tamp import TAMP_TASKS, TampTask
+from envs.tasks.tamp_words import NAMINGS
 from envs.world import World
 
+_TASKS = MappingProxyType({naming: {name: TampTask(name, naming) for name in TAMP_TASKS} for naming in NAMINGS})
+
 DOMAIN = Domain(
-    name="tamp", tasks=MappingProxyType({name: TampTask(name) for name in TAMP_TASKS}), signatures=TAMP,
+    name="tamp", tasks=_TASKS["color"], variants=MappingProxyType({"naming": _TASKS}), signatures=TAMP,
     entity_names=ENTITY_NAMES, make_world=lambda graphics: World(graphics=graphics), make_robot=ARMS["panda"],
     views=lambda robot: cameras.VIEWS,
     onlooker=cameras.ONLOOKER, remaining_calls=remaining_calls, sample_asks=sample_asks, judge=TABLE_JUDGE,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,17 +11,16 @@ from envs.experts import planner
 from envs.experts.oracle import read_state
 from envs.experts.symbols import Call, State, simulate
 from envs.tasks import tamp, tamp_words
+from envs.tasks.predicates import TABLE
 from envs.tasks.scene import COLORS
 from envs.tasks.tamp import TampScene
 from envs.world import World
-
-_STEP = re.compile(r"grasp the (\w+) object(?:,? and place it on the (?:(table)|(\w+) object))?")
 
 
 def remaining_calls(world: World, scene: TampScene, held: str | None) -> list[Call]:
     """Skill and argument of every call that is left to do: the answer, or what moves blocks."""
     if scene.answer:
-        return [("answer", tamp_words.answer_sentence(scene.task, scene.roles, scene.answer))]
+        return [("answer", tamp_words.answer_sentence(scene.task, scene.roles, scene.answer, scene.namer))]
     return plan(read_state(world, scene, held), scene)
 
 
@@ -34,54 +32,68 @@ def plan(state: State, scene: TampScene) -> list[Call]:
     while state.held != target and state.is_present(target):
         above = state.above(target)
         if state.held:
-            calls.append(("put_down_beside", next(n for n in state.under if n != state.held)))
+            calls.append(("put_down_beside", _neighbour(state)))
         else:
             calls.append(("pick", next((n for n in above if not state.above(n)), target)))
         state = simulate(state, calls[-1:])
     return calls
 
 
-def plan_text(calls: Sequence[Call], namer: tamp_words.Namer = tamp_words.by_color) -> str:
-    """A plan in the paper's words: "First grasp the orange object and place it on the table, then grasp ...". What is
-    held at its beginning, which the paper has not, is "it" as well: "First place it on the table, then ..."."""
-    steps: list[str] = []
+def _neighbour(state: State) -> str:
+    """Something on the table beside which what is held can be put down; itself where there is nothing."""
+    return next((name for name in state.under if state.is_present(name)), state.held)
+
+
+def plan_text(calls: Sequence[Call], namer: tamp_words.Namer = tamp_words.by_color, held: str | None = None) -> str:
+    """A plan in the paper's words: "First grasp the orange object and place it on the table, then grasp ...".
+
+    held: what the hand holds before the first call.
+    """
+    steps: list[tuple[str, str | None]] = [(held, None)] if held and calls else []
     for skill, name in calls:
         if skill == "pick":
-            steps.append(f"grasp the {namer(name)}")
-            continue
-        placing = f"place it on the {'table' if skill == 'put_down_beside' else namer(name)}"
-        steps[-1:] = [f"{steps[-1]} and {placing}"] if steps else [placing]
-    return f"A: First {', then '.join(steps)}." if steps else "A: Nothing is left to do."
+            steps.append((name, None))
+        else:
+            steps[-1] = (steps[-1][0], TABLE if skill == "put_down_beside" else name)
+    return tamp_words.plan_sentence(steps, held, namer)
 
 
 def is_valid_plan(state: State, scene: TampScene, text: str) -> bool:
     """Whether a plan told in the paper's words can be done from a state and grants the wish: any plan, not one string.
 
-    Things are named by color ("the red object").
+    Things are named as the scene names them: "the red object", or "the obj_2".
     """
-    for color, _, base in _STEP.findall(text.lower()):
-        if color not in COLORS or (base and base not in COLORS):
-            return False
     try:
-        end = simulate(state, _calls(state, text))
+        end = simulate(state, _calls(state, scene, text))
     except ValueError:
         return False
     return end.held == scene.roles["a"] if scene.task == "grasp" else all(end.holds(r) for r in scene.goal)
 
 
-def _calls(state: State, text: str) -> list[Call]:
-    """The calls that a text tells. Raises ValueError where it tells none."""
-    calls: list[Call] = []
-    for color, table, base in _STEP.findall(text.lower()):
-        block = f"{color} block"
-        calls.append(("pick", block))
-        if table:
-            calls.append(("put_down_beside", next((n for n in state.under if n != block), block)))
-        elif base:
-            calls.append(("place_on", f"{base} block"))
-    if not calls:
+def _calls(state: State, scene: TampScene, text: str) -> list[Call]:
+    """The calls that a text tells. Raises ValueError where it tells none that make sense."""
+    steps, calls, called, held = tamp_words.plan_steps(text), [], _called(scene), state.held
+    if steps is None or not {word for _, *words in steps for word in words} <= {*called, TABLE, ""}:
         raise ValueError(f"expected a plan such as 'First grasp the red object', got {text!r}")
+    for verb, thing, where in steps:
+        if verb == "grasp":
+            calls.append(("pick", called[thing]))
+        elif called[thing] != held:
+            raise ValueError(f"expected to place what is held, {held!r}, got {text!r}")
+        if where:
+            calls.append(_release(simulate(state, calls), called, where))
+        held = called[thing] if not where else None
     return calls
+
+
+def _release(state: State, called: dict[str, str], where: str) -> Call:
+    return ("put_down_beside", _neighbour(state)) if where == TABLE else ("place_on", called[where])
+
+
+def _called(scene: TampScene) -> dict[str, str]:
+    """What words of a scene call a thing -> its name; any color, for a plan may name what is not there."""
+    names = scene.names if scene.naming == "index" else [f"{color} block" for color in COLORS]
+    return {scene.namer(name): name for name in names}
 
 
 def sample_asks(world: World, scene: TampScene, rng: np.random.Generator, count: int, held: str | None,
@@ -98,14 +110,13 @@ def sample_asks(world: World, scene: TampScene, rng: np.random.Generator, count:
 
 def _another(world: World, scene: TampScene, rng: np.random.Generator) -> TampScene:
     """Another question about the same table."""
-    name = str(rng.choice(tamp.QUESTIONS))
-    found = tamp.questions(name, world, scene.names)
-    roles, answer = found[int(rng.integers(len(found)))]
-    return TampScene(scene.entities, name, roles, answer)
+    found = tamp.questions(str(rng.choice(tamp.QUESTIONS)), world, scene)
+    return found[int(rng.integers(len(found)))]
 
 
 def _record(state: State, scene: TampScene, instruction: str) -> dict[str, Any]:
     calls = [] if scene.answer else plan(state, scene)
-    told = tamp_words.answer_sentence(scene.task, scene.roles, scene.answer) if scene.answer else plan_text(calls)
+    told = (tamp_words.answer_sentence(scene.task, scene.roles, scene.answer, scene.namer) if scene.answer
+            else plan_text(calls, scene.namer, state.held))
     return {"task": scene.task, "instruction": instruction, "calls": [list(call) for call in calls],
-            "any_order": False, "refusal": None, "answer": told}
+            "any_order": False, "refusal": None, "answer": told, "referrals": list(scene.names)}

@@ -2,11 +2,15 @@
 
 Six families, q1-q4 and p1-p2 of the paper: color, where, below, possible, grasp, build. Scenes hold 3 to 5 blocks where
 nobody asks for more, some of them stacked. The answer to a question is settled when the scene is at rest.
+
+Words name things by color, or as obj_1, obj_2 ... in the order of the scene: from the robot's left to its right as the
+scene was at the start, each stack from the bottom up. A robot can see that order, and it says nothing of the goal.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import permutations
 
 import numpy as np
 
@@ -30,13 +34,20 @@ _TRIES = 20  # scenes, for one in which the drawn answer is the true one
 
 @dataclass(frozen=True, slots=True)
 class TampScene:
-    """What is there and what is asked. roles: of the phrasing. answer: "" for a wish."""
+    """What is there, in the order that obj_1, obj_2 ... count, and what is asked. roles: of the phrasing. answer: ""
+    for a wish. naming: how words name things, one of `tamp_words.NAMINGS`."""
 
     entities: tuple[Entity, ...]
     task: str
     roles: dict[str, str]
     answer: str = ""
     goal: tuple[On, ...] = ()
+    naming: str = "color"
+
+    @property
+    def namer(self) -> tamp_words.Namer:
+        """What words call a thing of this scene."""
+        return tamp_words.namer_of(self.naming, self.names)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,6 +63,7 @@ class TampTask:
     """One family; holds no state of any scene."""
 
     name: str
+    naming: str = "color"
 
     def arrange(self, world: World, rng: np.random.Generator, *, min_objects: int = 3, max_objects: int = 5,
                 require: tuple[str, ...] = ()) -> TampScene:
@@ -65,15 +77,18 @@ class TampTask:
             if attempt:
                 world.reset()
             count = int(rng.integers(max(min_objects, FEWEST_BLOCKS), max_objects + 1))
-            draft, entities = stage(world, rng, count, FEWEST_BLOCKS, lambda n: _draft(self.name, rng, n, require))
-            scene = _asked(self.name, world, rng, draft, entities, wanted)
+            fewest = max(min_objects, FEWEST_BLOCKS)
+            draft, entities = stage(world, rng, count, fewest, lambda n: _draft(self.name, rng, n, require))
+            empty = TampScene(_from_left_to_right(world, entities), self.name, {}, naming=self.naming)
+            scene = _asked(empty, world, rng, draft, wanted)
             if scene is not None:
                 return scene
         raise ValueError(f"{self.name}: expected a scene whose answer is {wanted!r}, found none; require less")
 
     def instruction(self, scene: TampScene, rng: np.random.Generator) -> str:
         """One of several wordings, the paper's among them."""
-        return tamp_words.say(scene.task, scene.roles, int(rng.integers(len(tamp_words.PHRASINGS[scene.task]))))
+        phrasing = int(rng.integers(len(tamp_words.PHRASINGS[scene.task])))
+        return tamp_words.say(scene.task, scene.roles, phrasing, scene.namer)
 
     def progress(self, world: World, scene: TampScene) -> float:
         """1.0 once the wish is granted; a question waits for its answer."""
@@ -86,9 +101,37 @@ class TampTask:
         return bool(scene.answer) and tamp_words.understood(scene.task, text) == scene.answer
 
     def retarget(self, scene: TampScene, instruction: str) -> TampScene | None:
-        """The scene, if the instruction is one of the wordings of what it asks; None otherwise."""
-        wordings = [tamp_words.say(scene.task, scene.roles, i) for i in range(len(tamp_words.PHRASINGS[scene.task]))]
-        return scene if instruction in wordings else None
+        """The scene with the wish that the instruction words, about any of its things; the scene itself where that is
+        what it asks; None otherwise, so for every other question: what is true of it is not known here."""
+        if instruction in _wordings(scene):
+            return scene
+        return next((wish for wish in _wishes(scene) if instruction in _wordings(wish)), None)
+
+
+def _wordings(scene: TampScene) -> list[str]:
+    """All that a scene's question or wish may be put as."""
+    count = len(tamp_words.PHRASINGS[scene.task])
+    return [tamp_words.say(scene.task, scene.roles, i, scene.namer) for i in range(count)]
+
+
+def _wishes(scene: TampScene) -> list[TampScene]:
+    """The scene with every wish that its things allow."""
+    grasps = [replace(scene, task="grasp", roles={"a": name}, answer="", goal=()) for name in scene.names]
+    return grasps + [replace(scene, task="build", roles={"a": a, "b": b}, answer="", goal=(On(a, b),))
+                     for a, b in permutations(scene.names, 2)]
+
+
+def _from_left_to_right(world: World, entities: tuple[Entity, ...]) -> tuple[Entity, ...]:
+    """The blocks in the order of the scene. PRIVILEGED."""
+    under = predicates.supports(world, [entity.name for entity in entities], (), None)
+
+    def place(entity: Entity) -> tuple[float, int]:
+        foot, level = entity.name, 0
+        while under[foot] in under:
+            foot, level = under[foot], level + 1
+        return -float(world.pose(foot)[0][1]), level
+
+    return tuple(sorted(entities, key=place))
 
 
 def is_lifted(world: World, name: str) -> bool:
@@ -132,23 +175,27 @@ def _draft(task: str, rng: np.random.Generator, count: int, require: tuple[str, 
     return Draft(tuple(blocks), (), goal, under)
 
 
-def _asked(task: str, world: World, rng: np.random.Generator, draft: Draft, entities: tuple[Entity, ...], wanted: str
-           ) -> TampScene | None:
+def _asked(scene: TampScene, world: World, rng: np.random.Generator, draft: Draft, wanted: str) -> TampScene | None:
     """The scene with a question whose answer is the wanted one; None when this scene has none."""
-    if task == "grasp":
-        return TampScene(entities, task, {"a": draft.blocks[0]})
-    if task == "build":
-        roles = dict(zip("ab", draft.blocks, strict=False))
-        return TampScene(entities, task, roles, goal=draft.goal)
-    found = [(roles, answer) for roles, answer in questions(task, world, draft.blocks) if wanted in ("", answer)]
-    if not found:
-        return None
-    roles, answer = found[int(rng.integers(len(found)))]
-    return TampScene(entities, task, roles, answer)
+    if scene.task == "grasp":
+        return replace(scene, roles={"a": draft.blocks[0]})
+    if scene.task == "build":
+        return replace(scene, roles=dict(zip("ab", draft.blocks, strict=False)), goal=draft.goal)
+    found = [asked for asked in questions(scene.task, world, scene) if wanted in ("", asked.answer)]
+    return found[int(rng.integers(len(found)))] if found else None
 
 
-def questions(task: str, world: World, blocks: tuple[str, ...]) -> list[tuple[dict[str, str], str]]:
-    """Every question of a family that the table can be asked, with its answer. PRIVILEGED."""
+def questions(task: str, world: World, scene: TampScene) -> list[TampScene]:
+    """The scene with every question of a family that its table can be asked. PRIVILEGED."""
+    return [replace(scene, task=task, roles=roles, answer=answer, goal=())
+            for roles, answer in _questions(task, world, scene.names, scene.naming)]
+
+
+def _questions(task: str, world: World, blocks: tuple[str, ...], naming: str) -> list[tuple[dict[str, str], str]]:
+    """Roles and answer of each. A thing's color is asked of its number, or of what sets it apart where the color is its
+    name."""
+    if task == "color" and naming == "index":
+        return [({"a": name}, split_name(name)[0]) for name in blocks]
     if task == "color":
         return [({"extreme": e}, split_name(_extreme(world, blocks, e))[0]) for e in tamp_words.EXTREMES]
     if task == "where":

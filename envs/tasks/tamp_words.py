@@ -1,7 +1,7 @@
 """How the questions of the task-and-motion-planning table are put, and how their answers are read.
 
 The first phrasing of each family is PaLM-E's (Driess et al. 2023, appendix B); color's is ours, for the paper gives
-none.
+none. Things are named by their color or by their place in the scene's order, obj_1, obj_2 ...
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from envs.tasks.scene import COLORS
 
 SIDES = ("left", "right", "center")
 EXTREMES = ("leftmost", "rightmost", "nearest", "farthest")
+NAMINGS = ("color", "index")
 
 PHRASINGS: Mapping[str, tuple[str, ...]] = {
-    "color": ("Q: What is the color of the {extreme} object?", "Which color does the {extreme} object have?",
-              "tell me the color of the {extreme} object"),
+    "color": ("Q: What is the color of the {a}?", "Which color does the {a} have?", "tell me the color of the {a}"),
     "where": ("Q: Is the {a} left, right, or center of the table?", "On which part of the table is the {a}?",
               "where is the {a}: left, right or in the center?"),
     "below": ("Q: Is the {a} below the {b}?", "Does the {b} lie on top of the {a}?", "is the {a} underneath the {b}?"),
@@ -30,6 +30,11 @@ PHRASINGS: Mapping[str, tuple[str, ...]] = {
 Namer = Callable[[str], str]
 """Entity name -> how words refer to it."""
 
+_OPENING = re.compile(r"(?:a:)?\s*(?:first,? )?")
+_GRASP = re.compile(r"grasp the (\w+(?: object)?)(?:,? and place it on the (\w+(?: object)?))?")
+_PLACE = re.compile(r"place the (\w+(?: object)?) on the (\w+(?: object)?)")
+_NOTHING = "A: Nothing is left to do."
+
 
 def by_color(name: str) -> str:
     """"red object" of "red block": how the paper's questions refer to things."""
@@ -41,23 +46,64 @@ def by_index(names: Sequence[str]) -> Namer:
     return lambda name: f"obj_{list(names).index(name) + 1}"
 
 
+def namer_of(naming: str, names: Sequence[str]) -> Namer:
+    """What refers to the things of a scene, in its order. naming: one of NAMINGS."""
+    return by_color if naming == "color" else by_index(names)
+
+
 def say(task: str, roles: Mapping[str, str], phrasing: int = 0, namer: Namer = by_color) -> str:
     """A question in one of the phrasings of its family, things referred to as namer does."""
-    words = {role: name if role == "extreme" else namer(name) for role, name in roles.items()}
-    return PHRASINGS[task][phrasing].format(**words)
+    return PHRASINGS[task][phrasing].format(**_spoken(roles, namer))
+
+
+def _spoken(roles: Mapping[str, str], namer: Namer) -> dict[str, str]:
+    """Slot -> words. The role "extreme" fills the slot of the thing that it singles out."""
+    return {"a": f"{roles['extreme']} object"} if "extreme" in roles else {r: namer(n) for r, n in roles.items()}
 
 
 def answer_sentence(task: str, roles: Mapping[str, str], answer: str, namer: Namer = by_color) -> str:
     """The paper's form of an answer."""
-    words = {role: name if role == "extreme" else namer(name) for role, name in roles.items()}
+    words = _spoken(roles, namer)
     yes = answer == "yes"
     if task == "color":
-        return f"A: The {words['extreme']} object is {answer}."
+        return f"A: The {words['a']} is {answer}."
     if task == "where":
         return f"A: The {words['a']} is in the {answer} of the table."
     if task == "below":
         return f"A: {'Yes' if yes else 'No'}, the {words['a']} is {'' if yes else 'not '}below the {words['b']}."
     return f"A: {'Yes, this is' if yes else 'No, this is not'} possible."
+
+
+def plan_sentence(steps: Sequence[tuple[str, str | None]], held: str | None, namer: Namer = by_color) -> str:
+    """The paper's form of a plan: what is grasped, and where it goes ("table" or a thing; None: it stays in the hand).
+
+    held: what the hand holds at first. It is the first step's thing then, and is not grasped again.
+    """
+    told = []
+    for name, goes_to in steps:
+        thing, where = namer(name), "table" if goes_to == "table" else goes_to and namer(goes_to)
+        if held and not told:
+            told.append(f"place the {thing} on the {where}")
+        else:
+            told.append(f"grasp the {thing}" + (f" and place it on the {where}" if where else ""))
+    return f"A: First {', then '.join(told)}." if told else _NOTHING
+
+
+def plan_steps(text: str) -> list[tuple[str, str, str]] | None:
+    """What a told plan does, step by step: ("grasp" or "place", thing, where it goes or ""), things in the words of the
+    text; None where a step is worded unlike `plan_sentence`."""
+    if text.strip() == _NOTHING:
+        return []
+    plain = _OPENING.sub("", " ".join(text.lower().split()).rstrip(". "), count=1)
+    steps = []
+    for told in re.split(r",? (?:and )?then ", plain):
+        if match := _GRASP.fullmatch(told):
+            steps.append(("grasp", match[1], match[2] or ""))
+        elif match := _PLACE.fullmatch(told):
+            steps.append(("place", match[1], match[2]))
+        else:
+            return None
+    return steps
 
 
 def understood(task: str, text: str) -> str | None:

@@ -16,6 +16,7 @@ TOUCH_M = 0.0015
 """Contacts are reported from a margin off; nearer than this is touching."""
 
 
+_DEFAULT_FILTER = (1, -1)  # Bullet's collision group and mask of what moves
 _DRIFT_M, _DRIFT_RAD = 0.0006, 0.02
 
 Frame = tuple[Sequence[float], Sequence[float]]
@@ -53,7 +54,7 @@ class Articulation:
 
     def rewind(self) -> None:
         """Puts every joint to where it was at the start, at rest, and lets go of what is gripped."""
-        self.ungrip()
+        self._grip = None
         self.place(self._start)
 
     def cap_speed(self, most_rad_s: float) -> None:
@@ -117,7 +118,14 @@ class Articulation:
             self.drive(*state.driven)
 
     def ungrip(self) -> None:
-        """Ends what `grip` began; harmless when nothing is gripped."""
+        """Ends what `grip` began; harmless when nothing is gripped.
+
+        Bullet's contacts keep the normals that they were made with. After a robot on wheels has turned round, some bar
+        the fingers from opening: the thing is carried on and thrown off. So its contacts are forgotten, and found anew
+        before the next step.
+        """
+        if self._grip is not None:
+            self._client.setCollisionFilterGroupMask(self._grip[0], -1, *_DEFAULT_FILTER)  # as it was: renews the pairs
         self._grip = None
 
     def set_friction(self, link: str, lateral: float) -> None:

@@ -34,7 +34,7 @@ def main() -> None:
 
 def measure(size_px: int) -> dict[str, Any]:
     """Milliseconds of a step here, there, and what there takes more."""
-    kwargs = {"image_size": size_px} if size_px else {"has_images": False}
+    kwargs = {"image_size": size_px} if size_px else {"cameras": ()}
     here, there = gymnasium.make(TASK, **kwargs), gymnasium.make(TASK, isolated=True, **kwargs)
     observation, _ = here.reset(seed=0)
     there.reset(seed=0)

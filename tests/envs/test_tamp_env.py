@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import re
 
 import gymnasium
 import numpy as np
@@ -13,7 +14,7 @@ from envs.experts.oracle import read_state
 from envs.experts.symbols import state
 from envs.interface import TAMP_IDS, Referent, SkillCall
 from envs.tasks import tamp_words
-from envs.tasks.scene import On
+from envs.tasks.scene import COLORS, On
 from envs.tasks.tamp import QUESTIONS, TampScene, TampTask
 from envs.world import World
 
@@ -49,7 +50,8 @@ def test_things_may_be_named_by_number():
     assert tamp_words.say("grasp", {"a": "blue block"}, 0, namer) == "Q: How to grasp the obj_2?"
     calls = [("pick", "red block"), ("put_down_beside", "blue block"), ("pick", "blue block")]
     assert expert.plan_text(calls, namer) == "A: First grasp the obj_1 and place it on the table, then grasp the obj_2."
-    assert expert.plan_text(calls[1:], namer) == "A: First place it on the table, then grasp the obj_2.", "a full hand"
+    told = expert.plan_text(calls[1:], namer, held="red block")
+    assert told == "A: First place the obj_1 on the table, then grasp the obj_2.", "a full hand"
 
 
 @pytest.mark.parametrize(("task", "text", "answer"), [
@@ -92,7 +94,7 @@ def test_scenes_have_what_they_ask_about_and_the_told_plan_is_valid(world, task,
     for seed in range(4):
         world.reset()
         scene = TampTask(task).arrange(world, np.random.default_rng(seed), min_objects=most, max_objects=most)
-        assert len(scene.names) <= most and TampTask(task).progress(world, scene) == 0.0
+        assert len(scene.names) == most and TampTask(task).progress(world, scene) == 0.0
         assert {n for r, n in scene.roles.items() if r != "extreme"} <= set(scene.names)
         now = read_state(world, scene, None)
         if scene.answer:
@@ -143,6 +145,93 @@ def test_the_expert_grants_wishes_and_episodes_repeat(task):
     assert all(np.array_equal(a, b) for a, b in zip(ends[0], ends[2], strict=True))
     assert env.unwrapped.why_not(SkillCall("pick", (Referent("pink block"),)))
     env.close()
+
+
+@pytest.mark.parametrize("task", TAMP_IDS)
+def test_named_by_number_the_whole_table_speaks_of_numbers(task):
+    env = gymnasium.make(TAMP_IDS[task], image_size=32, naming="index", labels=4)
+    for seed in range(3):
+        _, info = env.reset(seed=seed)
+        unwrapped, scene = env.unwrapped, env.unwrapped.scene
+        asks, spoken = info["labels"]["asks"], re.compile("|".join(rf"\b{color}\b" for color in COLORS))
+        assert all("obj_" in ask["instruction"] and not spoken.search(ask["instruction"]) for ask in asks)
+        assert not any(spoken.search(ask["answer"]) for ask in asks if ask["task"] != "color")
+        assert asks[0]["referrals"] == list(scene.names)
+        assert unwrapped._task.retarget(scene, unwrapped.instruction) == scene
+        if scene.answer:
+            said = SkillCall("answer", (asks[0]["answer"],))
+            assert env.step(unwrapped.encode(said))[-1]["is_success"]
+        else:
+            assert expert.is_valid_plan(read_state(unwrapped.world, scene, None), scene, asks[0]["answer"])
+    env.close()
+
+
+def test_the_order_runs_from_left_to_right_and_up_each_stack(world):
+    for seed in range(6):
+        world.reset()
+        scene = TampTask("below", "index").arrange(world, np.random.default_rng(seed), min_objects=6, max_objects=6)
+        under = read_state(world, scene, None).under
+        feet = [name for name in scene.names if under[name] == "table"]
+        left = [-world.pose(name)[0][1] for name in feet]
+        assert left == sorted(left) and any(lower in under for lower in under.values())
+        for above, name in zip(scene.names[1:], scene.names, strict=False):
+            assert under[above] in ("table", name)
+
+
+@pytest.mark.parametrize(("naming", "grasp", "stack"), [
+    ("color", "grasp the {} object", "stack the {} object on top of the {} object"),
+    ("index", "grasp the {}", "stack the {} on top of the {}")])
+def test_an_instruction_of_the_callers_sets_the_wish(naming, grasp, stack):
+    env = gymnasium.make(TAMP_IDS["build"], image_size=32, naming=naming)
+    env.reset(seed=3)
+    names = env.unwrapped.scene.names
+    words = [f"obj_{i + 1}" if naming == "index" else name.split()[0] for i, name in enumerate(names)]
+    env.reset(seed=3, options={"instruction": grasp.format(words[2])})
+    assert env.unwrapped.scene.task == "grasp" and env.unwrapped.scene.roles == {"a": names[2]}
+    env.reset(seed=3, options={"instruction": stack.format(words[1], words[0])})
+    assert env.unwrapped.scene.goal == (On(names[1], names[0]),)
+    env.reset(seed=3, options={"instruction": grasp.format("obj_9")})
+    assert env.unwrapped.scene.task == "build"
+    env.close()
+
+
+def test_a_naming_that_is_none_is_explained():
+    with pytest.raises(ValueError, match="did you mean 'index'"):
+        gymnasium.make(TAMP_IDS["grasp"], naming="indexes")
+    with pytest.raises(TypeError, match="did you mean 'naming'"):
+        gymnasium.make(TAMP_IDS["grasp"], namings="index")
+    with pytest.raises(TypeError, match="expected a keyword"):
+        gymnasium.make("embodied/Stack-v0", naming="index")
+
+
+def test_labels_tell_a_plan_while_something_is_held():
+    env = gymnasium.make(TAMP_IDS["grasp"], image_size=64, labels=1)
+    seed = next(seed for seed in range(20) if env.reset(seed=seed) and len(env.unwrapped.expert_plan()) > 1)
+    env.reset(seed=seed)
+    *_, info = env.step(env.unwrapped.encode(env.unwrapped.expert_plan()[0]))
+    told, held = info["labels"]["asks"][0]["answer"], info["labels"]["held"]
+    assert told.startswith(f"A: First place the {held.split()[0]} object on the table, then grasp the ")
+    state_now = read_state(env.unwrapped.world, env.unwrapped.scene, held)
+    assert expert.is_valid_plan(state_now, env.unwrapped.scene, told)
+    env.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [6, 8])
+@pytest.mark.parametrize("task", ["grasp", "build"])
+def test_the_expert_grants_wishes_among_more_blocks_than_are_trained_with(task, count):
+    env = gymnasium.make(TAMP_IDS[task], image_size=96, min_objects=count, max_objects=count)
+    failed = []
+    for seed in range(2_000_000, 2_000_020):
+        _, info = env.reset(seed=seed)
+        assert len(env.unwrapped.scene.names) == count
+        while not info["is_success"] and (plan := env.unwrapped.expert_plan()):
+            *_, terminated, truncated, info = env.step(env.unwrapped.encode(plan[0]))
+            if terminated or truncated:
+                break
+        failed += [] if info["is_success"] else [seed]
+    env.close()
+    assert len(failed) <= 1, failed
 
 
 def test_labels_ask_other_questions_about_the_same_table():

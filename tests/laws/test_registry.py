@@ -46,7 +46,7 @@ def is_of_skills(env_id: str) -> bool:
 
 def is_quick(env_id: str) -> bool:
     """Whether an id is under the law in the default tests, whatever else is in its group."""
-    return is_of_skills(env_id) and not find_domain(gymnasium.spec(env_id).kwargs["domain"]).is_rebuilt
+    return is_of_skills(env_id) and find_domain(gymnasium.spec(env_id).kwargs["domain"]).resets_per_world > 1
 
 
 def make(env_id: str, has_labels: bool = True, **kwargs: Any) -> gymnasium.Env:

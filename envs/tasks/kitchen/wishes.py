@@ -13,8 +13,10 @@ from envs.world.floorplan import SURFACES
 
 MOST_FETCHES = 4
 """Things that one wish may ask to be carried."""
-NEEDED = {"spill": "sponge", "season": "pepper shaker"}
+NEEDED = {"spill": "sponge", "spilled": "sponge", "season": "pepper shaker"}
 """Form -> the thing without which it makes no sense."""
+FITTING = {"spilled": CLASSES["drink"], "finished": (*CLASSES["drink"], "chip bag", "tea box", "cup")}
+"""Form -> what people say it of; what they say of anything else is understood all the same."""
 FROM_DRAWER = ("take_out", "empty", "out_shut")
 """Forms about what is in the drawer at the start."""
 
@@ -72,6 +74,7 @@ _GOALS: dict[str, Callable[[Roles, Present], tuple[Relation, ...]]] = {
     "any": lambda r, p: _any_of(r["kind"], r["place"], p),
     "all_of": lambda r, p: _all(CLASSES[r["kind"]], r["place"], p),
     "discard": lambda r, p: _fetch((r["thing"], BIN)), "finished": lambda r, p: _fetch((r["thing"], BIN)),
+    "spilled": lambda r, p: (*_fetch((r["thing"], BIN)), *_any_present(["sponge"], "table", p)),
     "leave": lambda r, p: (*_fetch((r["thing"], DRAWER)), *_OPEN),
     "out_shut": lambda r, p: (*_fetch((r["thing"], r["place"])), *_SHUT),
     "two": lambda r, p: _fetch((r["thing"], r["place"]), (r["thing2"], r["place"])),
@@ -96,7 +99,7 @@ def _any_present(names: list[str], place: str, present: Present) -> tuple[At, ..
 def draw_roles(form: str, family: str, present: Present, rng: np.random.Generator) -> Roles:
     """Roles filled at random from what is there; whether they make a sound wish is for `is_sound` to say."""
     things = [name for name in present.starts if (present.starts[name] == DRAWER) == (form in FROM_DRAWER)]
-    things = [things[i] for i in rng.permutation(len(things))]
+    things = [things[i] for i in rng.permutation(len(things)) if form not in FITTING or things[i] in FITTING[form]]
     places = [(*SURFACES, BIN, DRAWER)[i] for i in rng.permutation(5)] if form in ("go", "each") or (
         form == "move" and family == "kitchen_structured") else [SURFACES[i] for i in rng.permutation(3)]
     words = {"thing": things[:1], "thing2": things[1:2], "thing3": things[2:3], "place": places[:1],

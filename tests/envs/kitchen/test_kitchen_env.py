@@ -135,6 +135,12 @@ def test_people_in_the_kitchen_move_things_and_the_expert_copes():
     env.close()
 
 
+def test_what_was_turned_round_in_the_hand_falls_into_the_bin():
+    env = gymnasium.make(KITCHEN_IDS["kitchen_verb"], **SMALL)  # it stuck to an opening finger and was thrown
+    assert solve(env, 212)["is_success"]
+    env.close()
+
+
 def test_an_instruction_of_the_callers_sets_the_goal(env):
     options = {"require": ["apple"], "instruction": "throw away the apple"}
     env.reset(seed=0, options=options)
