@@ -78,6 +78,7 @@ class ForeignEnv(gymnasium.Env):
         observation, info = self.benchmark.reset(seed=seed)
         self._take(observation, info)
         self._target_m, self.hand.width_m = self._sight.tool_m.copy(), self._sight.width_m
+        self.hold(_SETTLE_S)  # some benchmarks let their things fall
         self._ways_m = self._distances_m()
         self.instruction = instruction(self._sight, "pick" in self.signatures, self.np_random)
         self._progress = self._measure()
@@ -202,7 +203,8 @@ class ForeignEnv(gymnasium.Env):
         camera = self._camera()
         return {"rgb": {name: _resized(self._frame, size)}, "depth": {name: np.zeros((size, size), np.float32)},
                 "cameras": {name: {"intrinsics": camera.intrinsics, "pose": camera.pose}},
-                "joint_pos": width, "gripper_width_m": width.copy(), "time_s": np.array([self._steps / self.foreign.hz]),
+                "joint_pos": width, "gripper_width_m": width.copy(),
+                "time_s": np.array([self._steps / self.foreign.hz]),
                 "tool_pose": np.concatenate([tool, self.foreign.tool_quaternion]).astype(np.float64),
                 "instruction": self.instruction}
 

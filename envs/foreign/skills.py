@@ -27,6 +27,8 @@ _BEHIND_M = 0.035  # free way between a thing and the tool that comes to push it
 _PUSH_Z_M = 0.022
 _PUSHED_M = 0.012  # a push is over when the thing is so near its place
 _LEGS = 8
+_EAGERNESS, _ADVANCE_M = 0.15, (0.003, 0.008)  # of a push in a step: things slide on when they are hit
+_COMING_TO_REST_STEPS = 5
 _STALL_STEPS, _STALL_M = 12, 0.0008
 
 
@@ -134,20 +136,15 @@ def _leg(sight: Sight, name: str, place: Box, axis: int) -> Way:
     side, last, stalled = 1 - axis, np.inf, 0
     while (left := sign * _left_over(sight, name, place)[axis]) > _PUSHED_M / 3 and stalled < _STALL_STEPS:
         target = sight.tool_m.copy()
-        target[axis] += sign * np.clip(left, 0.006, 0.02) * (2.0 if _is_apart(sight, name) else 1.0)
+        target[axis] += sign * float(np.clip(_EAGERNESS * left, *_ADVANCE_M))
         target[side], target[2] = sight.objects[name].center[side], _PUSH_Z_M
         sight = yield Command(target, 0.0)
-        now = sign * (_left_over(sight, name, place)[axis]) - sign * sight.tool_m[axis]
+        now = float(sight.tool_m[axis])
         stalled, last = (stalled + 1 if abs(last - now) < _STALL_M else 0), now
     back = sight.tool_m.copy()
     back[axis] -= sign * _BEHIND_M
-    return (yield from to(sight, back, 0.0))
-
-
-def _is_apart(sight: Sight, name: str) -> bool:
-    """Whether the tool is still on its way to the thing."""
-    thing = sight.objects[name]
-    return float(np.linalg.norm(np.subtract(thing.center, sight.tool_m)[:2])) > max(thing.size[:2]) / 2 + 0.02
+    sight = yield from to(sight, back, 0.0)
+    return (yield from fingers(sight, back, 0.0, _COMING_TO_REST_STEPS))
 
 
 def _left_over(sight: Sight, name: str, place: Box) -> np.ndarray:

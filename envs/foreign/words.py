@@ -13,7 +13,7 @@ _MOVES = ("move the {name} to {spot}", "put the {name} at {spot}", "bring the {n
           "the {name} belongs at {spot}", "move the {name} {shift}")
 _PUSHES = ("push the {name} to {spot}", "slide the {name} to {spot}", "push the {name} over the table to {spot}",
            "the {name} belongs at {spot}, without lifting it", "push the {name} {shift}")
-_LIFTS = ("hold the {name} {height} above the table at {spot}", "lift the {name} to {height} above the table, at {spot}",
+_LIFTS = ("hold the {name} {height} above the table at {spot}", "lift the {name} {height} above the table, at {spot}",
           "bring the {name} to {spot}, {height} up in the air", "keep the {name} {height} over the table at {spot}")
 _STACKS = ("put the {name} on the {base}", "stack the {name} on top of the {base}", "set the {name} down on the {base}")
 _JOINTS = (", then ", " and ")
