@@ -28,6 +28,7 @@ _PUSH_Z_M = 0.022
 _PUSHED_M = 0.012  # a push is over when the thing is so near its place
 _LEGS = 8
 _EAGERNESS, _ADVANCE_M = 0.15, (0.003, 0.008)  # of a push in a step: things slide on when they are hit
+_URGE_M = 0.002  # more for each step without motion: a stretched arm hangs behind
 _COMING_TO_REST_STEPS = 5
 _STALL_STEPS, _STALL_M = 12, 0.0008
 
@@ -136,7 +137,7 @@ def _leg(sight: Sight, name: str, place: Box, axis: int) -> Way:
     side, last, stalled = 1 - axis, np.inf, 0
     while (left := sign * _left_over(sight, name, place)[axis]) > _PUSHED_M / 3 and stalled < _STALL_STEPS:
         target = sight.tool_m.copy()
-        target[axis] += sign * float(np.clip(_EAGERNESS * left, *_ADVANCE_M))
+        target[axis] += sign * (float(np.clip(_EAGERNESS * left, *_ADVANCE_M)) + _URGE_M * stalled)
         target[side], target[2] = sight.objects[name].center[side], _PUSH_Z_M
         sight = yield Command(target, 0.0)
         now = float(sight.tool_m[axis])
