@@ -29,6 +29,7 @@ def call(env, skill, *boxes):
     return env.step(env.encode(SkillCall(skill, tuple(Referent("it", box=box) for box in boxes))))
 
 
+@pytest.mark.filterwarnings("ignore:.*not having a spec")
 def test_gymnasium_finds_nothing_to_complain_about(env):
     check_env(env, skip_render_check=False)
 
