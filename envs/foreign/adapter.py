@@ -58,13 +58,13 @@ class ForeignEnv(gymnasium.Env):
         super().reset(seed=seed)
         text = _read_options(options)
         self._renew()
-        self.hand, self._steps, self._broken, self._is_over = Hand(), 0, None, False
+        self.hand, self._steps, self._broken, self._has_ended, self._is_cut = Hand(), 0, None, False, False
         self._sight, self._frame = None, np.zeros((self._image_size, self._image_size, 3), np.uint8)
         self._is_success, self._progress = False, 0.0
         try:
             self._begin(int(self.np_random.integers(2**31)) if seed is None else seed)
         except BrokenWorldError as broken:
-            self._broken = str(broken)
+            self._broken, self._sight, self._is_success = str(broken), None, False
         self.instruction = text if text is not None else self.instruction
         return self._observe(), self._info()
 
@@ -75,10 +75,9 @@ class ForeignEnv(gymnasium.Env):
         self.benchmark = self.foreign.make(self._image_size)
 
     def _begin(self, seed: int) -> None:
-        observation, info = self.benchmark.reset(seed=seed)
-        self._take(observation, info)
+        self._take(*self.benchmark.reset(seed=seed))
         self._target_m, self.hand.width_m = self._sight.tool_m.copy(), self._sight.width_m
-        self.hold(_SETTLE_S)  # some benchmarks let their things fall
+        self._stay(_SETTLE_S)  # some benchmarks let their things fall
         self._ways_m = self._distances_m()
         self.instruction = instruction(self._sight, "pick" in self.signatures, self.np_random)
         self._progress = self._measure()
@@ -96,15 +95,14 @@ class ForeignEnv(gymnasium.Env):
         before, self._progress = self._progress, self._measure()
         report = {"status": outcome.status, "reason": outcome.reason,
                   "duration_s": (self._steps - first) / self.foreign.hz}
-        is_cut = self._broken is not None or (self._is_over and not self._is_success)
-        return (self._observe(), self._progress - before, self._is_success, is_cut and not self._is_success,
-                {**self._info(), "outcome": report})
+        return (self._observe(), self._progress - before, self._is_success or self._has_ended,
+                self._broken is not None or self._is_cut, {**self._info(), "outcome": report})
 
     def _do(self, skill: str, box: Box, place: Box) -> Outcome:
         """How a skill went; what it leaves comes to rest."""
         motion = SKILLS[skill](self._sight, self.hand, box, place)
         outcome = self._run(motion, round(self.signatures[skill].timeout_s * self.foreign.hz))
-        self.hold(0.0 if self._is_over else _SETTLE_S)
+        self._stay(_SETTLE_S)
         return outcome
 
     def _run(self, motion: Motion, most_steps: int) -> Outcome:
@@ -132,7 +130,7 @@ class ForeignEnv(gymnasium.Env):
         if not np.isfinite(reward):
             raise BrokenWorldError("nonfinite reward")
         self._take(observation, info)
-        self._is_over = truncated or (terminated and not self.foreign.steps_past_success)
+        self._has_ended, self._is_cut = bool(terminated) and not self.foreign.steps_past_success, bool(truncated)
         self._show()
 
     def _take(self, observation: Mapping[str, np.ndarray], info: Mapping[str, Any]) -> None:
@@ -143,11 +141,24 @@ class ForeignEnv(gymnasium.Env):
         self._sight = self.foreign.read(observation)
         self._is_success = bool(info.get("is_success", False))
 
-    def hold(self, seconds: float) -> None:
-        """Keeps tool and fingers as they are for so much simulated time."""
+    @property
+    def _is_over(self) -> bool:
+        """Whether the benchmark takes no more steps."""
+        return self._has_ended or self._is_cut or self._broken is not None
+
+    def _stay(self, seconds: float) -> None:
+        """Keeps tool and fingers as they are. Raises BrokenWorldError."""
         for _ in range(round(seconds * self.foreign.hz)):
-            if not self._is_over and self._broken is None:
+            if not self._is_over:
                 self._advance(Command(self._target_m, self.hand.width_m))
+
+    def hold(self, seconds: float) -> None:
+        """Lets so much simulated time pass: the planner thinks, the world goes on. A world that breaks meanwhile says
+        so at the next step."""
+        try:
+            self._stay(seconds)
+        except BrokenWorldError as broken:
+            self._broken = str(broken)
 
     def encode(self, call: SkillCall) -> dict[str, Any]:
         """The action of a call. Raises ValueError for a skill that the robot has not."""
@@ -160,7 +171,7 @@ class ForeignEnv(gymnasium.Env):
 
     def _parse(self, action: Mapping[str, Any]) -> tuple[str, Box, Box] | Outcome:
         """Skill and arguments of an action, or how it is refused."""
-        if self._broken is not None or self._is_over:
+        if self._is_over:
             return Outcome("failed", self._broken or "the benchmark has ended the episode", 0.0)
         try:
             index = np.asarray(action["skill"], np.float64).item()

@@ -37,7 +37,10 @@ def test_gymnasium_finds_nothing_to_complain_about(env):
 def test_the_loop_runs_it_and_the_goal_is_reached():
     env, wins = ForeignEnv(Plain(), image_size=32), 0
     for seed in range(12):
-        summary = summarize(run(env, OraclePlanner(env), seed=seed))
+        steps = list(run(env, OraclePlanner(env), seed=seed))
+        summary = summarize(steps)
+        outcome = steps[-1].transition.outcome if steps[-1].transition else None
+        assert outcome is None or (outcome.status, outcome.reason) == ("done", "the benchmark ended the episode")
         assert summary.end == "success" and summary.progress == 1.0 and summary.calls in (0, 2), summary
         wins += summary.calls == 2
     assert wins > 6
@@ -122,18 +125,35 @@ def test_a_broken_world_ends_the_episode(env, spoil):
     assert call(env, "pick", AIR)[3], "it stays over"
 
 
-def test_a_world_that_is_broken_from_the_start_meets_no_planner(monkeypatch):
+def late(after):
+    """Spoils what comes after so many observations."""
+    count = iter(range(10_000))
+    return lambda seen: nan_goal(seen) if next(count) >= after else seen
+
+
+@pytest.mark.parametrize("after", [0, 2])
+def test_a_world_that_is_broken_from_the_start_meets_no_planner(monkeypatch, after):
     env = ForeignEnv(Plain(), image_size=16)
     sound_make = Plain.make
 
     def make(self, size_px):
         made = sound_make(self, size_px)
-        made.spoil = nan_goal
+        made.spoil = late(after)
         return made
 
     monkeypatch.setattr(Plain, "make", make)
     steps = list(run(env, OraclePlanner(env), seed=1))
     assert len(steps) == 1 and steps[0].end.startswith("failed: nonfinite observation")
+    assert call(env, "pick", AIR)[-1]["outcome"]["reason"] == "nonfinite observation, desired_goal"
+
+
+def test_the_world_goes_on_while_somebody_thinks(env):
+    before, tool = env.benchmark.steps, env.sight.tool_m
+    env.hold(1.5)
+    assert env.benchmark.steps == before + 15 and np.allclose(env.sight.tool_m, tool)
+    env.benchmark.spoil = nan_goal
+    env.hold(1.0)
+    assert call(env, "pick", AIR)[-1]["outcome"]["reason"] == "nonfinite observation, desired_goal"
 
 
 def test_the_instruction_can_be_replaced_and_nothing_else(env):
