@@ -1,7 +1,7 @@
 """Every skill, declared once: the grammar, the decoding mask, the prompt and the action space are made from this table.
 
-A skill is a declaration here and a function of its name in a file of its name, `envs/skills/<name>.py`. Imports nothing
-of the project.
+A skill is a declaration here and a function of its name in a file of its name, `envs/skills/<name>.py` (those of
+`FOREIGN`: in `envs/foreign/skills.py`). Imports nothing of the project.
 """
 
 from __future__ import annotations
