@@ -59,14 +59,21 @@ def _moves(foreign: Foreign, sight: Sight, name: str, held: str | None, places: 
 def _cleared(foreign: Foreign, sight: Sight, name: str, other: str, places: dict[str, Box]) -> Iterator[SkillCall]:
     """Takes `other` away, or pushes it off where no finger fits between the two."""
     if _is_crowded(places[name], places[other]):
-        box = places[other]
-        away = np.sign(box.center[1] - places[name].center[1]) or 1.0
-        spot = replace(box, center=(box.center[0], box.center[1] + away * _PUSHED_FREE_M, box.center[2]))
+        box, spot = places[other], _sideways(foreign, places[name], places[other])
         yield SkillCall("push_to", (Referent(other, box=box), Referent("free place", box=spot)))
         places[other] = spot
         return
     yield SkillCall("pick", (Referent(other, box=places[other]),))
     yield _aside(foreign, sight, other, places)
+
+
+def _sideways(foreign: Foreign, box: Box, other: Box) -> Box:
+    """Where `other` is pushed along x, past the thing beside it: there is no room for the tool between the two."""
+    low, high = foreign.area_m[0]
+    sign = np.sign(other.center[0] - box.center[0]) or 1.0
+    if not low < other.center[0] + sign * _PUSHED_FREE_M < high:
+        sign = -sign
+    return replace(other, center=(float(other.center[0] + sign * _PUSHED_FREE_M), *other.center[1:]))
 
 
 def _aside(foreign: Foreign, sight: Sight, name: str, places: dict[str, Box]) -> SkillCall:

@@ -26,6 +26,7 @@ _CARRIED_M = 0.012  # a place this close over something counts as lying on it
 _BEHIND_M = 0.035  # free way between a thing and the tool that comes to push it
 _PUSH_Z_M = 0.022
 _PUSHED_M = 0.012  # a push is over when the thing is so near its place
+_FARTHEST_PUSH_M = 0.45
 _LEGS = 8
 _EAGERNESS, _ADVANCE_M = 0.15, (0.003, 0.008)  # of a push in a step: things slide on when they are hit
 _URGE_M = 0.002  # more for each step without motion: a stretched arm hangs behind
@@ -114,13 +115,17 @@ def push_to(sight: Sight, hand: Hand, box: Box, place: Box) -> Motion:
         return ended("refused", "the gripper holds something already")
     if not sight.objects:
         return ended("failed", "nothing is in sight")
+    if np.linalg.norm(np.subtract(place.center, box.center)[:2]) > _FARTHEST_PUSH_M:
+        return ended("refused", "the place is too far away to push anything there")
     name = min(sight.objects, key=lambda n: float(np.linalg.norm(np.subtract(sight.objects[n].center, box.center))))
     for _ in range(_LEGS):
         way = _left_over(sight, name, place)
-        if np.linalg.norm(way) < _PUSHED_M:
+        if np.linalg.norm(way) < _PUSHED_M or _has_fallen(sight, name):
             break
         sight = yield from _leg(sight, name, place, int(np.argmax(np.abs(way))))
     sight = yield from to(sight, raised(sight, travel_z_m(sight)), 0.0)
+    if _has_fallen(sight, name):
+        return ended("failed", "the object fell off the table")
     missing = float(np.linalg.norm(_left_over(sight, name, place)))
     if missing > 2 * _PUSHED_M:
         return ended("failed", f"the object stopped {missing * 100:.0f} cm from the place")
@@ -136,6 +141,8 @@ def _leg(sight: Sight, name: str, place: Box, axis: int) -> Way:
     sight = yield from to(sight, start, 0.0)
     side, last, stalled = 1 - axis, np.inf, 0
     while (left := sign * _left_over(sight, name, place)[axis]) > _PUSHED_M / 3 and stalled < _STALL_STEPS:
+        if _has_fallen(sight, name):
+            break
         target = sight.tool_m.copy()
         target[axis] += sign * (float(np.clip(_EAGERNESS * left, *_ADVANCE_M)) + _URGE_M * stalled)
         target[side], target[2] = sight.objects[name].center[side], _PUSH_Z_M
@@ -146,6 +153,11 @@ def _leg(sight: Sight, name: str, place: Box, axis: int) -> Way:
     back[axis] -= sign * _BEHIND_M
     sight = yield from to(sight, back, 0.0)
     return (yield from fingers(sight, back, 0.0, _COMING_TO_REST_STEPS))
+
+
+def _has_fallen(sight: Sight, name: str) -> bool:
+    """Whether a thing is lower than anything on a table can be."""
+    return sight.objects[name].top_z_m < 0.0
 
 
 def _left_over(sight: Sight, name: str, place: Box) -> np.ndarray:

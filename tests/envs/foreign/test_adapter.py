@@ -49,12 +49,12 @@ def test_the_loop_runs_it_and_the_goal_is_reached():
 def test_rewards_sum_to_progress(env):
     _, info = env.reset(seed=5)
     total, disc, goal = info["progress"], env.sight.objects["disc"], env.sight.goals["disc"]
-    near = Box(tuple(np.array(goal.center) + [0.0, 0.0, 0.04]), goal.size)
+    near = Box(tuple(np.add(goal.center, (0.0, 0.0, 0.04))), goal.size)
     for skill, box in (("pick", disc), ("place_at", near), ("place_at", disc), ("pick", disc), ("place_at", goal)):
         _, reward, terminated, truncated, info = call(env, skill, box)
         total += reward
         assert total == pytest.approx(info["progress"]) and not truncated
-        assert box is not near or 0.5 < info["progress"] < 1 and reward > 0.5
+        assert box is not near or (0.5 < info["progress"] < 1 and reward > 0.5)
     assert terminated and info["progress"] == 1.0 and info["is_success"]
 
 

@@ -49,11 +49,13 @@ def test_the_loop_runs_it_and_the_goal_is_reached(env):
 
 
 def test_same_seed_same_everything_after_any_history_and_elsewhere(env):
-    first = play(env, 5, calls=1)
+    """Two calls where there are two to make: that is when panda-gym's own reset is found to forget too little."""
+    calls = 1 if env.spec.id == FOREIGN_IDS["push"] else 2
+    first = play(env, 2, calls)
     play(env, 8, calls=1)
-    assert play(env, 5, calls=1) == first
+    assert play(env, 2, calls) == first
     code = ("import gymnasium, envs; from tests.envs.foreign.test_panda_gym import SMALL, play;"
-            f"print(play(gymnasium.make({env.spec.id!r}, **SMALL), 5, calls=1))")
+            f"print(play(gymnasium.make({env.spec.id!r}, **SMALL), 2, {calls}))")
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert repr(first) in out
 
