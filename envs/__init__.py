@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gymnasium
 
-from envs.interface import DOMAINS
+from envs.interface import DOMAINS, FOREIGN_IDS
 
 MAX_CALLS = 20
 """Skill calls after which an episode is truncated."""
@@ -32,3 +32,8 @@ for _domain, _ids in DOMAINS.items():
     for _task, _id in _ids.items():
         _register(_id, _domain, _task)
     _register(f"embodied/{_domain.capitalize()}-v0", _domain, None)
+
+for _task, _id in FOREIGN_IDS.items():
+    if _id not in gymnasium.registry:
+        gymnasium.register(_id, entry_point="envs.foreign.panda_gym:make_env", max_episode_steps=MAX_CALLS,
+                           kwargs={"task": _task})

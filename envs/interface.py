@@ -59,6 +59,13 @@ DOMAINS = {"tabletop": TASK_IDS, "tamp": TAMP_IDS, "board": BOARD_IDS, "kitchen"
 """Domain -> its task names and their ids. A domain is the file of its name in `envs/domains`; the id of all its tasks
 in turn is ``embodied/Tabletop-v0``."""
 
+FOREIGN_IDS = {
+    "pick_and_place": "embodied/PandaGymPickAndPlace-v0",
+    "stack": "embodied/PandaGymStack-v0",
+    "push": "embodied/PandaGymPush-v0",
+}
+"""Tasks of panda-gym, somebody else's benchmark, and their ids; skill level only (docs/foreign.md)."""
+
 SEED_RANGES = {"train": range(0, 1_000_000), "validation": range(1_000_000, 2_000_000),
                "test": range(2_000_000, 3_000_000)}
 """Disjoint seeds of each split: the one place where they are declared."""

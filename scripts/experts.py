@@ -4,9 +4,10 @@
     python scripts/experts.py --contestants nobody random
     python scripts/experts.py --domain tamp --task build --objects 8 --episodes 100 --contestants expert
     python scripts/experts.py --domain kitchen --episodes 143 --contestants expert --check-words    # 1,001 instructions
+    python scripts/experts.py --domain foreign            # worlds of others (docs/foreign.md), left out unless named
 
 One JSON line a task and contestant, with the seeds that the expert failed; of several tasks, one for all together at
-the end. --objects: scenes of exactly so many things, where the task can have them. --check-words (kitchen): counts
+the end. --first: number of the first seed within its split. --objects: scenes of exactly so many things, where the task can have them. --check-words (kitchen): counts
 the instructions that parse to the goal of their scene, and that name only what is in it.
 
 expert: the scripted one (ORACLE). nobody: does nothing. random: as many calls as the expert needs in a scene, each a
@@ -25,25 +26,27 @@ import numpy as np
 
 from embodied.data.pool import map_seeds
 from embodied.evaluation.success import wilson
-from envs.interface import DOMAINS, SEED_RANGES, Referent, SkillCall
+from envs.interface import DOMAINS, FOREIGN_IDS, SEED_RANGES, Box, Referent, SkillCall
 from envs.tasks.kitchen.families import goal_of_text
 from envs.tasks.kitchen.phrasings import things_named
 
 CONTESTANTS = ("expert", "nobody", "random")
 LEARNT_FROM = 12  # training seeds whose expert's words chance may repeat
 MOST_CALLS = 60
+OFFERED = {**DOMAINS, "foreign": FOREIGN_IDS}
 
 
 def main() -> None:
     """Nothing. Prints a JSON line for every task and contestant asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--domain", choices=list(DOMAINS))
+    parser.add_argument("--domain", choices=list(OFFERED))
     parser.add_argument("--task")
     parser.add_argument("--episodes", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
     parser.add_argument("--image-size", type=int, default=96)
     parser.add_argument("--split", choices=list(SEED_RANGES), default="test")
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--objects", type=int)
     parser.add_argument("--check-words", action="store_true")
     asked = parser.parse_args()
@@ -53,7 +56,7 @@ def main() -> None:
     for domain, task, env_id in tasks(asked.domain, asked.task):
         for contestant in asked.contestants:
             results = list(map_seeds(make_player, settings(asked, env_id, contestant),
-                                     SEED_RANGES[asked.split][:asked.episodes], workers=asked.workers))
+                                     SEED_RANGES[asked.split][asked.first:asked.first + asked.episodes], workers=asked.workers))
             print(json.dumps(line(domain, task, contestant, results)), flush=True)
             played.setdefault((domain, contestant), []).extend(results)
     for (domain, contestant), results in played.items():
@@ -72,7 +75,7 @@ def settings(asked: argparse.Namespace, env_id: str, contestant: str) -> dict[st
 def tasks(domain: str | None, task: str | None) -> Iterator[tuple[str, str, str]]:
     """Domain, task and id of everything that was asked for."""
     for name in DOMAINS if domain is None else (domain,):
-        for each, env_id in DOMAINS[name].items():
+        for each, env_id in OFFERED[name].items():
             if task in (None, each):
                 yield name, each, env_id
 
@@ -152,11 +155,13 @@ def chance_plays(env: gymnasium.Env, info: dict[str, Any], phrases: dict[str, li
 
 def random_call(unwrapped: Any, phrases: dict[str, list[str]], rng: np.random.Generator) -> SkillCall:
     """A skill of the domain on something of the scene; a possible one where the domain can tell."""
+    is_foreign = not hasattr(unwrapped, "domain")
+    signatures = unwrapped.signatures if is_foreign else unwrapped.domain.signatures
     for _ in range(50):
-        skill = str(rng.choice([s for s in unwrapped.domain.signatures if s != "home"]))
-        parameters = unwrapped.domain.signatures[skill].parameters
-        call = SkillCall(skill, tuple(argument(p.kind, skill, unwrapped, phrases, rng) for p in parameters))
-        if unwrapped.domain.judge is None or unwrapped.why_not(call) is None:
+        skill = str(rng.choice([s for s in signatures if s != "home"]))
+        call = SkillCall(skill, tuple(argument(p.kind, skill, unwrapped, phrases, rng)
+                                      for p in signatures[skill].parameters))
+        if is_foreign or unwrapped.domain.judge is None or unwrapped.why_not(call) is None:
             break
     return call
 
@@ -166,8 +171,17 @@ def argument(kind: str, skill: str, unwrapped: Any, phrases: dict[str, list[str]
     """A thing of the scene with its true box, or words that were said with this skill."""
     if kind == "text":
         return str(rng.choice(phrases.get(skill) or [""]))
-    name = str(rng.choice(unwrapped.world.names()))
-    return Referent(name, box=unwrapped.world.box(name))
+    boxes = boxes_of(unwrapped)
+    name = str(rng.choice(list(boxes)))
+    return Referent(name, box=boxes[name])
+
+
+def boxes_of(unwrapped: Any) -> dict[str, Box]:
+    """Name -> box of what chance may point at; in a world of others, goals too, as its observation shows them."""
+    if hasattr(unwrapped, "world"):
+        return {name: unwrapped.world.box(name) for name in unwrapped.world.names()}
+    goals = {f"goal of {name}": box for name, box in unwrapped.sight.goals.items()}
+    return {**unwrapped.sight.objects, **goals}
 
 
 def sayings(env: gymnasium.Env) -> dict[str, list[str]]:

@@ -1,6 +1,6 @@
 """Every world, task and robot in pictures: writes docs/gallery.md and docs/images/gallery/.
 
-    python scripts/gallery.py            # all worlds; --domain NAME draws one of them anew
+    python scripts/gallery.py            # all worlds; --domain NAME draws one of them anew; "foreign": those of others
 
 Each task shows its instruction, other ways to say it, and the scripted expert at work on a training seed.
 """
@@ -8,19 +8,22 @@ Each task shows its instruction, other ways to say it, and the scripted expert a
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import gymnasium
 import numpy as np
 
 from embodied.evaluation.film import jpeg, strip
 from envs.domains import find_domain
-from envs.interface import DOMAINS, SkillCall
+from envs.foreign.words import instruction
+from envs.interface import DOMAINS, FOREIGN_IDS, SkillCall
 
 DOCS = Path(__file__).parent.parent / "docs"
 PICTURES = DOCS / "images" / "gallery"
 SIZE_PX = (240, 320)
+FOREIGN_PX = 240
 FRAMES = 5
 WORDINGS = 4
 MOST_CALLS = 25
@@ -29,13 +32,14 @@ MOST_CALLS = 25
 def main() -> None:
     """Nothing. Draws what was asked for and writes the page from all there is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--domain", choices=list(DOMAINS), help="draw this one only; the page still shows all")
+    parser.add_argument("--domain", choices=[*DOMAINS, "foreign"], help="draw this one only; the page still shows all")
     parser.add_argument("--seed", type=int, default=4, help="of the scenes (a training seed)")
     arguments = parser.parse_args()
     PICTURES.mkdir(parents=True, exist_ok=True)
     parts = [__doc__.splitlines()[0].split(":")[0].join(["# ", "\n"])]
     for name in DOMAINS:
         parts.append(section(name, arguments.seed, draws=arguments.domain in (None, name)))
+    parts.append(foreign_section(arguments.seed, draws=arguments.domain in (None, "foreign")))
     (DOCS / "gallery.md").write_text("\n".join(parts), encoding="utf-8")
     print(f"wrote {DOCS / 'gallery.md'}")
 
@@ -77,7 +81,27 @@ def entry(name: str, task: str, env_id: str, seed: int, draws: bool) -> str:
     """Markdown of one task: its id, its wordings, and the picture that `draws` makes anew."""
     env = gymnasium.make(env_id, image_size=64, render_mode="rgb_array", render_size=SIZE_PX)
     env.reset(seed=seed)
-    said = wordings(env, find_domain(name).tasks[task])
+    family, scene = find_domain(name).tasks[task], env.unwrapped.scene
+    return shown(name, task, env_id, env, lambda rng: family.instruction(scene, rng), draws)
+
+
+def foreign_section(seed: int, *, draws: bool) -> str:
+    """Markdown of the worlds of others."""
+    words = ["## Worlds of others\n", "panda-gym's tasks, played by skill calls through [an adapter](foreign.md). Its "
+             "picture shows the places where the cubes belong as cubes of the same colours.\n"]
+    for task, env_id in FOREIGN_IDS.items():
+        print(f"foreign: {task}", flush=True)
+        env = gymnasium.make(env_id, image_size=FOREIGN_PX, render_mode="rgb_array")
+        env.reset(seed=seed)
+        say = partial(instruction, env.unwrapped.sight, "pick" in env.unwrapped.signatures)
+        words.append(shown("foreign", task, env_id, env, say, draws))
+    return "\n".join(words)
+
+
+def shown(name: str, task: str, env_id: str, env: gymnasium.Env, say: Callable[[np.random.Generator], str],
+          draws: bool) -> str:
+    """Markdown of the scene that the environment has been reset to; closes it."""
+    said = wordings(env.unwrapped.instruction, say)
     path = PICTURES / f"{name}-{task}.jpg"
     if draws:
         frames, calls = demonstrate(env)
@@ -90,12 +114,10 @@ def entry(name: str, task: str, env_id: str, seed: int, draws: bool) -> str:
             f"![{task}](images/gallery/{path.name})\n\nThe expert: `{plan}`\n")
 
 
-def wordings(env: gymnasium.Env, task: Any) -> list[str]:
+def wordings(first: str, say: Callable[[np.random.Generator], str]) -> list[str]:
     """The scene's instruction, then other ways to say it."""
-    unwrapped = env.unwrapped
-    rngs = [np.random.default_rng(i) for i in range(40)]
-    others = dict.fromkeys(task.instruction(unwrapped.scene, rng) for rng in rngs)
-    return [unwrapped.instruction, *(text for text in others if text != unwrapped.instruction)][: WORDINGS + 1]
+    others = dict.fromkeys(say(np.random.default_rng(i)) for i in range(40))
+    return [first, *(text for text in others if text != first)][: WORDINGS + 1]
 
 
 def demonstrate(env: gymnasium.Env, most_calls: int = MOST_CALLS) -> tuple[list[np.ndarray], list[str]]:

@@ -1,7 +1,7 @@
 """Every skill, declared once: the grammar, the decoding mask, the prompt and the action space are made from this table.
 
-A skill is a declaration here and a function of its name in a file of its name, `envs/skills/<name>.py`. Imports nothing
-of the project.
+A skill is a declaration here and a function of its name in a file of its name, `envs/skills/<name>.py` (those of
+`FOREIGN`: in `envs/foreign/skills.py`). Imports nothing of the project.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ BOARD = _table(
 )
 """What a peg on a pushing board can do: one policy that understands words."""
 _PLACE, _THING = Parameter("place", "text"), Parameter("object", "text")
+_PLACE_BOX = Parameter("place", "object")
 
 KITCHEN = _table(
     Signature("go_to", (_PLACE,), "drive to a place of the kitchen", timeout_s=30.0),
@@ -69,3 +70,12 @@ KITCHEN = _table(
 
 TAMP = _table(*SIGNATURES.values(), Signature("answer", (Parameter("words", "text"),), "answer the question in words"))
 """What an arm at a table can do, and say: questions about the table end with an answer."""
+
+FOREIGN = _table(
+    SIGNATURES["pick"],
+    Signature("place_at", (_PLACE_BOX,),
+              "bring the held object to the place; let go of it where something carries it, else hold it there"),
+    SIGNATURES["place_on"],
+    Signature("push_to", (_OBJECT, _PLACE_BOX), "push the object over the table to the place", timeout_s=40.0),
+)
+"""What a hand can do in worlds of others; the functions stand together in `envs/foreign/skills.py`."""

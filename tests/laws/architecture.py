@@ -13,6 +13,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "envs.domains": ["envs.experts", "envs.robots", "envs.sensors", "envs.skills", "envs.tasks", "envs.world",
                      "envs.interface"],
     "envs.spaces": [],
+    "envs.foreign": ["envs.spaces", "envs.skills.signatures", "envs.interface"],
     "envs.joint_env": ["envs.domains", "envs.spaces", "envs.robots", "envs.sensors", "envs.world", "envs.interface"],
     "envs.skill_env": ["envs.joint_env", "envs.domains", "envs.spaces", "envs.robots", "envs.sensors", "envs.skills",
                        "envs.world", "envs.interface"],
@@ -37,6 +38,7 @@ MAY_IMPORT: dict[str, list[str]] = {
 HOME: dict[str, list[str]] = {
     "pybullet": ["envs.world"],
     "pybullet_data": ["envs.world"],
+    "panda_gym": ["envs.foreign"],
     "timm": ["embodied.models.vision"],
     "ray": ["embodied.distributed", "embodied.cli.doctor"],
     "hydra": ["embodied.cli"],

@@ -1,0 +1,1 @@
+"""Worlds of others: gymnasium environments with a goal and a picture, played by skill calls. See docs/foreign.md."""

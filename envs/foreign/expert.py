@@ -1,0 +1,114 @@
+"""The calls that lead to a goal, planned from what the benchmark's own observation says: objects and their goals.
+
+It reads no simulator, but it is no planner from pixels either: an upper bound, so the planner that uses it is labelled
+ORACLE like the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+
+from envs.foreign.description import Foreign, Sight
+from envs.foreign.skills import is_at_tool
+from envs.foreign.words import base_of, bottom_up
+from envs.interface import Box, Referent, SkillCall
+
+_THERE_M = 0.015
+_CROWDED_M = 0.035  # least free way along y between two things for a finger to fit in
+_PUSHED_FREE_M = 0.10
+_GRID = 9
+
+
+def remaining_calls(foreign: Foreign, sight: Sight, is_holding: bool) -> list[SkillCall]:
+    """What is left to do, [] when everything is where it should be. Things that are in the way go to a free place."""
+    calls, places = [], dict(sight.objects)
+    held = next((n for n, box in places.items() if is_at_tool(sight, box)), None) if is_holding else None
+    for name in bottom_up(sight):
+        if held != name and _is_there(places[name], sight.goals[name]):
+            continue
+        seen = replace(sight, objects=places)
+        calls += list(_moves(foreign, seen, name, held, places))
+        held = None
+    return calls
+
+
+def _moves(foreign: Foreign, sight: Sight, name: str, held: str | None, places: dict[str, Box]) -> Iterator[SkillCall]:
+    """The calls that bring one thing to its goal; `places` follows them."""
+    goal = sight.goals[name]
+    if "pick" not in foreign.skills:
+        yield SkillCall("push_to", (Referent(name, box=places[name]), Referent("goal", box=goal)))
+        places[name] = goal
+        return
+    if held not in (None, name):
+        yield _aside(foreign, sight, held, places)
+        held = None
+    for other in _in_the_way(sight, name, places) if held is None else ():
+        yield from _cleared(foreign, sight, name, other, places)
+    if held is None:
+        yield SkillCall("pick", (Referent(name, box=places[name]),))
+    base = base_of(sight, name)
+    yield (SkillCall("place_at", (Referent("goal", box=goal),)) if base is None
+           else SkillCall("place_on", (Referent(base, box=places[base]),)))
+    places[name] = goal
+
+
+def _cleared(foreign: Foreign, sight: Sight, name: str, other: str, places: dict[str, Box]) -> Iterator[SkillCall]:
+    """Takes `other` away, or pushes it off where no finger fits between the two."""
+    if _is_crowded(places[name], places[other]):
+        box, spot = places[other], _sideways(foreign, places[name], places[other])
+        yield SkillCall("push_to", (Referent(other, box=box), Referent("free place", box=spot)))
+        places[other] = spot
+        return
+    yield SkillCall("pick", (Referent(other, box=places[other]),))
+    yield _aside(foreign, sight, other, places)
+
+
+def _sideways(foreign: Foreign, box: Box, other: Box) -> Box:
+    """Where `other` is pushed along x, past the thing beside it: there is no room for the tool between the two."""
+    low, high = foreign.area_m[0]
+    sign = np.sign(other.center[0] - box.center[0]) or 1.0
+    if not low < other.center[0] + sign * _PUSHED_FREE_M < high:
+        sign = -sign
+    return replace(other, center=(float(other.center[0] + sign * _PUSHED_FREE_M), *other.center[1:]))
+
+
+def _aside(foreign: Foreign, sight: Sight, name: str, places: dict[str, Box]) -> SkillCall:
+    """Puts what is held where nothing is and nothing is to be."""
+    taken = [b.center[:2] for n, b in places.items() if n != name] + [b.center[:2] for b in sight.goals.values()]
+    spots = list(product(*(np.linspace(low, high, _GRID) for low, high in foreign.area_m)))
+    free = max(spots, key=lambda spot: min(float(np.linalg.norm(np.subtract(spot, t))) for t in taken))
+    size = places[name].size
+    places[name] = Box((float(free[0]), float(free[1]), size[2] / 2), size)
+    return SkillCall("place_at", (Referent("free place", box=places[name]),))
+
+
+def _in_the_way(sight: Sight, name: str, places: Mapping[str, Box]) -> list[str]:
+    """What stands on the thing or too close beside it, or where it should go."""
+    box, goal, base = places[name], sight.goals[name], base_of(sight, name)
+    return [other for other, b in places.items() if other != name
+            and (_is_over(b, box) or _is_crowded(box, b) or (other != base and _is_near(b, goal)))]
+
+
+def _is_over(upper: Box, lower: Box) -> bool:
+    gap = np.abs(np.subtract(upper.center, lower.center))
+    return bool((gap[:2] < np.array(lower.size[:2])).all() and upper.center[2] > lower.center[2] + lower.size[2] / 4)
+
+
+def _is_near(box: Box, goal: Box) -> bool:
+    """Whether a thing would be hit by another, or by the fingers around it, that is put at the goal."""
+    gap = np.abs(np.subtract(box.center, goal.center))[:2] - np.array(goal.size[:2])
+    return bool(gap[0] < 0.01 and gap[1] < _CROWDED_M)
+
+
+def _is_crowded(box: Box, other: Box) -> bool:
+    """Whether no finger fits between two things that lie beside each other along y, on one level."""
+    gap = np.abs(np.subtract(box.center, other.center)) - np.array(box.size)
+    return bool(gap[0] < 0.01 and 0 < gap[1] + 0.01 < _CROWDED_M and gap[2] < -box.size[2] / 2)
+
+
+def _is_there(box: Box, goal: Box) -> bool:
+    return float(np.linalg.norm(np.subtract(box.center, goal.center))) < _THERE_M
