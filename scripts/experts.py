@@ -7,8 +7,9 @@
     python scripts/experts.py --domain foreign            # worlds of others (docs/foreign.md), left out unless named
 
 One JSON line a task and contestant, with the seeds that the expert failed; of several tasks, one for all together at
-the end. --first: number of the first seed within its split. --objects: scenes of exactly so many things, where the task can have them. --check-words (kitchen): counts
-the instructions that parse to the goal of their scene, and that name only what is in it.
+the end. --first: number of the first seed within its split. --objects: scenes of exactly so many things, where the task
+can have them. --check-words (kitchen): counts the instructions that parse to the goal of their scene, and that name only
+what is in it.
 
 expert: the scripted one (ORACLE). nobody: does nothing. random: as many calls as the expert needs in a scene, each a
 possible skill on a thing drawn from the scene, or words that the expert said in another scene.
@@ -52,11 +53,11 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.check_words and asked.domain != "kitchen":
         parser.error("--check-words: expected --domain kitchen; the other worlds' wordings have tests of their own")
+    seeds = SEED_RANGES[asked.split][asked.first:asked.first + asked.episodes]
     played: dict[tuple[str, str], list[Any]] = {}
     for domain, task, env_id in tasks(asked.domain, asked.task):
         for contestant in asked.contestants:
-            results = list(map_seeds(make_player, settings(asked, env_id, contestant),
-                                     SEED_RANGES[asked.split][asked.first:asked.first + asked.episodes], workers=asked.workers))
+            results = list(map_seeds(make_player, settings(asked, env_id, contestant), seeds, workers=asked.workers))
             print(json.dumps(line(domain, task, contestant, results)), flush=True)
             played.setdefault((domain, contestant), []).extend(results)
     for (domain, contestant), results in played.items():
