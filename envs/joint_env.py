@@ -219,17 +219,17 @@ class JointEnv(WorldEnv):
     def step(self, action: np.ndarray) -> tuple[dict, float, bool, bool, dict]:
         try:
             self.robot.follow(action)
-            limited = int((np.abs(self.robot.setpoint - action) > _ROUNDING).sum())
+            limited = int(np.count_nonzero(np.abs(self.robot.setpoint - action) > _ROUNDING))
             report = {"status": "done", "reason": _reason(limited)}
         except NonFiniteTargetError:
             self.robot.follow(self.robot.setpoint)
             limited = 0
             reason = f"the joint target is not {self.robot.setpoint.size} finite numbers"
             report = {"status": "refused", "reason": reason}
-        reward = self._reward()
-        outcome = {**report, "duration_s": 1.0 / self.robot.config.control_hz}
-        info = {**self._info(), "outcome": outcome, "limited": limited}
-        return self._observe(), reward, self.is_success, False, info
+        reward, info = self._reward(), self._info()
+        info["outcome"] = {**report, "duration_s": 1.0 / self.robot.config.control_hz}
+        info["limited"] = limited
+        return self._observe(), reward, info["is_success"], False, info
 
 
 def _reason(cut: int) -> str:

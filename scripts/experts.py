@@ -8,7 +8,7 @@
 
 One JSON line a task and contestant, with the seeds that the expert failed; of several tasks, one for all together at
 the end. --first: number of the first seed within its split. --objects: scenes of exactly so many things, where the task
-can have them. --check-words (kitchen): counts the instructions that parse to the goal of their scene, and that name only
+can have them. --check-words (kitchen): counts the instructions that parse to the goal of their scene, and name only
 what is in it.
 
 expert: the scripted one (ORACLE). nobody: does nothing. random: as many calls as the expert needs in a scene, each a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -116,6 +117,7 @@ class Arm:
 
     @property
     def gripper_width_m(self) -> float:
+        """Between the fingers."""
         left_m, right_m = self._arm.positions(self._count)
         return float(left_m + right_m)
 
@@ -159,7 +161,7 @@ class Arm:
         Raises NonFiniteTargetError before anything moves: clamping lets NaN pass, and one NaN ruins the arm for ever.
         """
         target = np.asarray(target, dtype=np.float64)
-        if target.shape != self.setpoint.shape or not np.isfinite(target).all():
+        if target.shape != self.setpoint.shape or not math.isfinite(target.dot(target)):
             raise NonFiniteTargetError(f"expected {self.setpoint.size} finite joint targets, got {target}; the command "
                                        f"was refused")
         target = np.minimum(np.maximum(target, self._lowest), self._highest)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+import weakref
 from functools import cache, cached_property, partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
@@ -51,12 +53,13 @@ class Client:
     @cached_property
     def folder(self) -> Path:
         """Where files lie that PyBullet reads again for each new body; gone with the client."""
-        self._files = TemporaryDirectory(prefix="embodied-")
-        return Path(self._files.name)
+        folder = tempfile.mkdtemp(prefix="embodied-")
+        self._remove_folder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
 
     def close(self) -> None:
         if "folder" in vars(self):
-            self._files.cleanup()
+            self._remove_folder()
         if self._id >= 0:
             self._module.disconnect(physicsClientId=self._id)
             self._id = -1

@@ -157,7 +157,7 @@ def restore() -> dict[str, Any]:
 
 
 def pick_and_place() -> dict[str, Any]:
-    """A whole pick and place_in, an RGB-D image after each of the two calls, as many a CPU second; peer: with the images
+    """A whole pick and place_in, an RGB-D image after each of the two calls, a CPU second; peer: with the images
     of both cameras."""
     one, two = (_pick_and_place_s(cameras) for cameras in (("top",), None))
     return {"value": round(1 / one, 2), "unit": "a CPU second", "peer": round(1 / two, 2), "ratio": round(one / two, 3)}

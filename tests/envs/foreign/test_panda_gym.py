@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import envs.foreign
 from embodied.agents.oracle import OraclePlanner
 from embodied.planning.closed_loop import run, summarize
 from envs.interface import FOREIGN_IDS, Observation, Referent, SkillCall
-from tests.envs.test_skill_env import play
+from tests.digest import digest
 
 IDS = list(FOREIGN_IDS.values())
 SMALL = {"image_size": 32}
@@ -48,16 +47,20 @@ def test_the_loop_runs_it_and_the_goal_is_reached(env):
     assert sum(s.transition.reward for s in steps) > 0.5 and first.tool_pose.shape == (7,)
 
 
-def test_same_seed_same_everything_after_any_history_and_elsewhere(env):
+def play(env, seed, calls):
+    """Digests of all that the first calls of the expert give."""
+    found = [digest(env.reset(seed=seed))]
+    for _ in range(calls):
+        found.append(digest(env.step(env.unwrapped.encode(env.unwrapped.expert_plan()[0]))))
+    return found
+
+
+def test_same_seed_same_everything_after_any_history(env):
     """Two calls where there are two to make: that is when panda-gym's own reset is found to forget too little."""
     calls = 1 if env.spec.id == FOREIGN_IDS["push"] else 2
     first = play(env, 2, calls)
     play(env, 8, calls=1)
     assert play(env, 2, calls) == first
-    code = ("import gymnasium, envs; from tests.envs.foreign.test_panda_gym import SMALL, play;"
-            f"print(play(gymnasium.make({env.spec.id!r}, **SMALL), 2, {calls}))")
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert repr(first) in out
 
 
 def test_the_scene_of_a_seed_is_the_benchmarks_own(env):
