@@ -66,6 +66,9 @@ FOREIGN_IDS = {
 }
 """Tasks of panda-gym, somebody else's benchmark, and their ids; skill level only (docs/foreign.md)."""
 
+ENV_IDS = {task: env_id for ids in DOMAINS.values() for task, env_id in ids.items()}
+"""Task name -> id, of every domain."""
+
 SEED_RANGES = {"train": range(0, 1_000_000), "validation": range(1_000_000, 2_000_000),
                "test": range(2_000_000, 3_000_000)}
 """Disjoint seeds of each split: the one place where they are declared."""

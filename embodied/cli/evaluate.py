@@ -37,6 +37,7 @@ def act(settings: Settings, run: Run) -> float:
 
     if "model" not in settings.suite.contestants:
         raise Complaint("suite.contestants: expected the model among them; for one baseline: embodied rollout")
+    settings.task.check_planned_by("model")
     folder, sha256 = checked(settings.weights)
     map_seeds = partial(map_episodes, workers=settings.workers, backend=settings.backend)
     records = _play(settings, run, str(folder), sha256, map_seeds)

@@ -41,6 +41,7 @@ def act(settings: Settings, run: Run) -> float:
     from embodied.evaluation.suites import episode_seeds
     from embodied.evaluation.summary import block
 
+    settings.task.check_planned_by(settings.contestant)
     folder, sha256 = _weights(settings)
     seeds = episode_seeds(settings.split, settings.first, settings.episodes)
     arena = _arena(settings, folder, seeds[0])

@@ -5,38 +5,62 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from embodied.cli.complaint import Complaint, suggest
 from embodied.cli.typed import between
 from embodied.evaluation.suites import Contestant
+from envs.interface import DOMAINS, ENV_IDS
 
-Task = Literal["put_in_bowl", "stack", "sort", "tower", "unblock"]
 Split = Literal["train", "validation", "test"]
 Backend = Literal["local", "ray"]
 Robot = Literal["panda", "iiwa", "xarm6"]
+Renderer = Literal["tiny", "egl"]
+Looks = Literal["light", "stock"]
 Latency = Literal["free", "charged"]
+
+
+_DRAWN = {"renderer": "tiny", "looks": "light"}
 
 
 @dataclass(frozen=True, slots=True)
 class EnvSettings:
     """Arguments of `gymnasium.make`. robot, realism: of the groups of their names; None is as the world was made.
-    isolated: physics in a process of its own, of which no call may take longer than deadline_s of wall time."""
+    renderer, looks: see `envs.world.graphics`. isolated: physics in a process of its own, of which no call may take
+    longer than deadline_s of wall time."""
 
     image_size: int = between(48, 1024)
     min_objects: int = between(1, 12)
     max_objects: int = between(1, 12)
     robot: Robot | None = None
     realism: dict[str, float] | None = None
+    renderer: Renderer = "tiny"
+    looks: Looks = "light"
     isolated: bool = False
     deadline_s: float = between(0.1, 86_400, default=60.0)
 
     def arguments(self) -> dict[str, Any]:
         """What was chosen; what was not is left out, so that it is the same world as before there was a choice."""
-        unasked = () if self.isolated else ("isolated", "deadline_s")
+        unasked = {name for name in ("renderer", "looks") if getattr(self, name) == _DRAWN[name]}
+        unasked |= set() if self.isolated else {"isolated", "deadline_s"}
         return {name: value for name, value in asdict(self).items() if value is not None and name not in unasked}
 
 
 @dataclass(frozen=True, slots=True)
 class TaskSettings:
-    tasks: tuple[Task, ...]
+    """Raises Complaint for a task that no world has."""
+
+    tasks: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for task in self.tasks:
+            if task not in ENV_IDS:
+                raise Complaint(f"task.tasks={task}: expected a task of some world" + suggest(task, ENV_IDS))
+
+    def check_planned_by(self, contestant: Contestant) -> None:
+        """Nothing. Raises Complaint for worlds that no model plans in yet."""
+        strange = [task for task in self.tasks if task not in DOMAINS["tabletop"]]
+        if strange and contestant != "oracle":
+            raise Complaint(f"contestant={contestant}: expected oracle for {strange[0]}; the shipped weights plan on "
+                            f"the tabletop alone")
 
 
 @dataclass(frozen=True, slots=True)

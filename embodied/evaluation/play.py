@@ -18,7 +18,7 @@ from embodied.evaluation.contestants import Entrants, Listener
 from embodied.evaluation.suites import Contestant
 from embodied.planning.closed_loop import Latency, Planner, Step, run
 from embodied.planning.language import LOCATION_BINS, Plan, PlanError, object_names, parse
-from envs.interface import TASK_IDS, Observation, Transition
+from envs.interface import ENV_IDS, Observation, Transition
 
 if TYPE_CHECKING:
     import gymnasium
@@ -83,7 +83,7 @@ class Player:
         if key not in self._envs:
             import gymnasium
 
-            self._envs[key] = gymnasium.make(f"envs:{TASK_IDS[task]}", **self.arena.env)
+            self._envs[key] = gymnasium.make(f"envs:{ENV_IDS[task]}", **self.arena.env)
         return self._envs[key]
 
     @cached_property

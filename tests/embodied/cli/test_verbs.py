@@ -130,3 +130,13 @@ def test_processes_of_a_pool_may_have_worlds_in_processes_of_their_own(tmp_path)
     assert main([*ISOLATED, "worlds=2", "episodes=3", "film_every=3"]) == 0
     assert json.loads((tmp_path / "here" / "summary.json").read_text())["success_rate"] == 1.0
     assert len(list((tmp_path / "here" / "films").glob("*.mp4"))) == 1
+
+
+def test_the_oracle_plays_other_worlds_and_the_model_is_refused_there(tmp_path, capsys):
+    asked = ["rollout", "task=tamp", "task.tasks=[where,grasp]", "episodes=2", "worlds=0", "env.looks=stock"]
+    assert main([*asked, "contestant=oracle", f"hydra.run.dir={tmp_path}"]) == 0
+    assert json.loads((tmp_path / "summary.json").read_text())["success_rate"] == 1.0
+    assert main([*asked, f"hydra.run.dir={tmp_path / 'model'}"]) == 2
+    assert "expected oracle for where" in capsys.readouterr().err
+    assert main(["rollout", "task.tasks=[sortt]", f"hydra.run.dir={tmp_path / 'typo'}"]) == 2
+    assert "did you mean 'sort'" in capsys.readouterr().err
