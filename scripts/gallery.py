@@ -14,11 +14,13 @@ from pathlib import Path
 
 import gymnasium
 import numpy as np
+from PIL import Image, ImageDraw
 
 from embodied.evaluation.film import jpeg, strip
 from envs.domains import find_domain
 from envs.foreign.words import instruction
 from envs.interface import DOMAINS, FOREIGN_IDS, SkillCall
+from envs.world.images import View
 
 DOCS = Path(__file__).parent.parent / "docs"
 PICTURES = DOCS / "images" / "gallery"
@@ -26,6 +28,10 @@ SIZE_PX = (240, 320)
 FOREIGN_PX = 240
 FRAMES = 5
 WORDINGS = 4
+CAST_COLUMNS, PORTRAIT_PX, CAPTION_PX = 8, (96, 110), 16
+PORTRAIT_FROM = np.array([-0.62, -0.48, 0.62])
+"""Direction from a thing to who looks at it."""
+MOST_SCENES = 60
 MOST_CALLS = 25
 
 
@@ -46,11 +52,46 @@ def main() -> None:
 
 def section(name: str, seed: int, *, draws: bool) -> str:
     """Markdown of one domain."""
-    words = [f"## {name.capitalize()}\n", f"{import_doc(name)}\n", *robots_of(name, seed, draws)]
+    words = [f"## {name.capitalize()}\n", f"{import_doc(name)}\n", cast_of(name, draws), *robots_of(name, seed, draws)]
     for task, env_id in DOMAINS[name].items():
         print(f"{name}: {task}", flush=True)
         words.append(entry(name, task, env_id, seed, draws))
     return "\n".join(words)
+
+
+def cast_of(name: str, draws: bool) -> str:
+    """Markdown of one picture with everything that a domain's scenes can hold, each thing close up under its name."""
+    path = PICTURES / f"{name}-cast.jpg"
+    if draws:
+        print(f"{name}: cast", flush=True)
+        path.write_bytes(jpeg(captioned(portraits(name)), quality=85))
+    return f"What stands about here: ![cast](images/gallery/{path.name})\n"
+
+
+def portraits(name: str) -> dict[str, np.ndarray]:
+    """Thing -> uint8[H, W, 3]: a close view of it, in the first scene that has it."""
+    env, found = gymnasium.make(f"embodied/{name.capitalize()}-v0", cameras=()).unwrapped, {}
+    for seed in range(MOST_SCENES):
+        env.reset(seed=seed)
+        for thing in [n for n in env.world.names() if n not in found]:
+            place, far_m = env.world.pose(thing)[0], 2.2 * float(np.linalg.norm(env.world.size(thing)))
+            eye = place + far_m * PORTRAIT_FROM
+            view = View(tuple(eye), tuple(place), (0.0, 0.0, 1.0), 0.6, near_m=0.02, light=(-0.5, -0.7, 2.0))
+            found[thing] = env.world.picture(view, *PORTRAIT_PX).rgb
+    env.close()
+    return dict(sorted(found.items()))
+
+
+def captioned(pictures: dict[str, np.ndarray]) -> np.ndarray:
+    """uint8[H, W, 3]: pictures in rows, each under its name."""
+    height, width = PORTRAIT_PX
+    rows = -(-len(pictures) // CAST_COLUMNS)
+    sheet = Image.new("RGB", (CAST_COLUMNS * width, rows * (height + CAPTION_PX)), "white")
+    for i, (caption, picture) in enumerate(pictures.items()):
+        corner = i % CAST_COLUMNS * width, i // CAST_COLUMNS * (height + CAPTION_PX)
+        ImageDraw.Draw(sheet).text((corner[0] + 4, corner[1] + 3), caption, fill="black")
+        sheet.paste(Image.fromarray(picture), (corner[0], corner[1] + CAPTION_PX))
+    return np.asarray(sheet)
 
 
 def robots_of(name: str, seed: int, draws: bool) -> list[str]:
