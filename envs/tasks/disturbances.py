@@ -36,7 +36,9 @@ class Disturber(Mishaps):
 
     def during(self, world: World, period: int, held: str | None) -> None:
         self._held = held or self._held
-        if held is not None and period >= self.moment and not self.happened:
+        if held is None:
+            self.dry(world)
+        elif period >= self.moment and not self.happened:
             self.let_go(world, held)
 
     def after(self, world: World, held: str | None) -> None:

@@ -43,9 +43,7 @@ class Mishaps:
 
     def after(self, world: World, held: str | None) -> None:
         """What happens between the call and the next look."""
-        if self._slippery:
-            world.set_friction(self._slippery, None)
-            self._slippery = None
+        self.dry(world)
 
     def cover(self, pictures: Mapping[str, Picture]) -> dict[str, Picture]:
         """The pictures, with a hand before one of the cameras when that is what this call met."""
@@ -60,13 +58,20 @@ class Mishaps:
         self.happened = self.kind if is_done else None
 
     def grease(self, world: World, name: str, friction: float) -> None:
-        """Makes a thing slippery until the call is over."""
+        """Makes a thing slippery until it is dried, at the end of the call at the latest."""
         world.set_friction(name, friction)
         self._slippery = name
         self.note(True)
 
+    def dry(self, world: World) -> None:
+        """Gives what is slippery its own friction back."""
+        if self._slippery:
+            world.set_friction(self._slippery, None)
+            self._slippery = None
+
     def let_go(self, world: World, held: str, face_z_m: float = 0.0) -> None:
-        """What is held over a face drops, or slips from now on, when that is what this call meets."""
+        """What is held over a face drops, or slips from now on, when that is what this call meets. `dry` it once it is
+        out of the hand, else it glides on over the face and off it."""
         if self.kind == "drop":
             (x, y, z), turn = world.pose(held)
             world.move(held, np.array([x, y, max(z - _FALL_M, face_z_m + world.size(held)[2] / 2)]), turn)

@@ -1,6 +1,6 @@
 """What goes wrong in the kitchen: what is held falls or slips, and people who are there too lend a hand. PRIVILEGED.
 
-drop, slip, occlude: as on the table; a thing falls onto a surface only, since what lies on the floor is lost for good.
+drop, slip, occlude: as on the table; a thing falls onto a surface only, in reach, since what is elsewhere is lost.
 knock: a thing is moved to another spot or surface. swap: two change places. shut: the drawer is pushed shut.
 """
 
@@ -36,10 +36,9 @@ class KitchenDisturber(Mishaps):
         self._clear_periods = 0
 
     def during(self, world: World, period: int, held: str | None) -> None:
-        if self.kind not in ("drop", "slip") or self.happened or held is None:
-            return
-        place = predicates.where(world, held)
-        if place in SURFACES and _rise_m(world, held, place) > _CLEAR_M:
+        if held is None:
+            self.dry(world)
+        elif not self.happened and (place := _under(world, held)):
             self._clear_periods += 1
             if self._clear_periods >= self.moment:
                 self.let_go(world, held, PLACES[place].top_z_m)
@@ -50,9 +49,14 @@ class KitchenDisturber(Mishaps):
             self.note(_EVENTS[self.kind](world, self.scene, self.rng))
 
 
-def _rise_m(world: World, name: str, place: str) -> float:
-    """From a surface up to the underside of what is held upright over it."""
-    return float(world.pose(name)[0][2] - world.size(name)[2] / 2 - PLACES[place].top_z_m)
+def _under(world: World, held: str) -> str | None:
+    """The surface that what is held is clear above, where it can be picked up from; None for none."""
+    place, (position, _) = predicates.where(world, held), world.pose(held)
+    if place not in SURFACES:
+        return None
+    rise_m = position[2] - world.size(held)[2] / 2 - PLACES[place].top_z_m
+    low, high = layout.DEEP_M
+    return place if rise_m > _CLEAR_M and low < -PLACES[place].to_own(position[:2])[0] < high else None
 
 
 def _knock(world: World, scene: Scene, rng: np.random.Generator) -> bool:
