@@ -6,8 +6,10 @@ from types import MappingProxyType
 
 from envs.domains.domain import Domain
 from envs.experts.board import remaining_calls, sample_asks
+from envs.experts.board_judge import BOARD_JUDGE
 from envs.robots.pusher import Pusher
 from envs.skills.signatures import BOARD
+from envs.tasks.board_disturbances import BoardDisturber
 from envs.tasks.board_families import BOARD_TASKS, make_board_task
 from envs.world import World
 from envs.world.board import board
@@ -27,4 +29,5 @@ DOMAIN = Domain(
     name="board", tasks=MappingProxyType({name: make_board_task(name) for name in BOARD_TASKS}), signatures=BOARD,
     entity_names=TOY_NAMES, make_robot=Pusher,
     make_world=lambda graphics: World(scenery=board, is_memoryless=True, graphics=graphics),
-    views=lambda robot: VIEWS, onlooker=ONLOOKER, remaining_calls=remaining_calls, sample_asks=sample_asks)
+    views=lambda robot: VIEWS, onlooker=ONLOOKER, remaining_calls=remaining_calls, sample_asks=sample_asks,
+    judge=BOARD_JUDGE, make_disturber=BoardDisturber)

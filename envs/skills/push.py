@@ -12,18 +12,16 @@ import numpy as np
 
 from envs.interface import Outcome
 from envs.skills.push_sense import Watch
-from envs.skills.push_words import Order, understand
+from envs.skills.push_words import BESIDE_M, CLOSE_M, Order, inside, understand
 from envs.skills.routes import ahead
 from envs.skills.situation import Motion, Situation, ended
-from envs.world.board import BOARD_HIGH_M, BOARD_LOW_M, place_m, unit
+from envs.world.board import place_m, unit
 
 MOST_STEPS = 40
 """Control periods of one call: 4 s at 10 Hz."""
 
 _LEAVE_STEPS, _LEAVE_M = 2, 0.05  # the peg backs off, so that it hides nothing
-_NEXT_TO_M, _BESIDE_M, _AWAY_M, _POINT_M = 0.061, 0.10, 0.175, 0.016
-_CLOSE_M = 0.015  # to a place that was asked for
-_INSET_M = 0.03  # from the board's edge: nothing is pushed nearer to it
+_NEXT_TO_M, _AWAY_M, _POINT_M = 0.061, 0.175, 0.016
 _APPROACH_M, _PUSH_M, _CREEP_M = 0.042, 0.020, 0.006  # a step
 _GAP_M = 0.014  # between peg and toy where a push begins
 _PEG_ROOM_M, _TOY_ROOM_M = 0.007, 0.004  # between what moves and what it passes
@@ -76,18 +74,14 @@ def _goal(order: Order, watch: Watch) -> Goal:
     if order.kind == "to_toy":
         return lambda: watch.other_m
     if order.kind == "beside":
-        return lambda: _inside(watch.other_m + _BESIDE_M * unit(order.where))
+        return lambda: inside(watch.other_m + BESIDE_M * unit(order.where))
     if order.kind == "by":
-        spot = _inside(watch.subject_m + order.shift_m * unit(order.where))
+        spot = inside(watch.subject_m + order.shift_m * unit(order.where))
     elif order.kind == "to_place":
         spot = _free_near(watch, place_m(order.where))
     else:
         spot = _spot_away(watch) if order.kind == "away" else watch.subject_m
     return lambda: spot
-
-
-def _inside(place: np.ndarray) -> np.ndarray:
-    return np.clip(place, BOARD_LOW_M + _INSET_M, BOARD_HIGH_M - _INSET_M)
 
 
 def _left_m(order: Order, watch: Watch, goal: Goal) -> float:
@@ -97,7 +91,7 @@ def _left_m(order: Order, watch: Watch, goal: Goal) -> float:
     between_m = float(np.linalg.norm(watch.subject_m - watch.other_m)) if order.other else 0.0
     if order.kind == "to_toy":
         return between_m - _NEXT_TO_M
-    left_m = float(np.linalg.norm(watch.subject_m - goal())) - _CLOSE_M
+    left_m = float(np.linalg.norm(watch.subject_m - goal())) - CLOSE_M
     return min(left_m, _AWAY_M - between_m) if order.kind == "away" else left_m
 
 
@@ -105,7 +99,7 @@ def _free_near(watch: Watch, place: np.ndarray) -> np.ndarray:
     """The place, or the nearest to it that other toys leave room for."""
     angles = np.arange(_SPOTS) * 2 * np.pi / _SPOTS
     around = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-    spots = _inside(np.concatenate([place[None], *(place + r * around for r in (0.02, 0.04, 0.06, 0.08))]))
+    spots = inside(np.concatenate([place[None], *(place + r * around for r in (0.02, 0.04, 0.06, 0.08))]))
     is_free = watch.floor_without_subject.room_m(spots) > watch.subject_radius_m + _TOY_ROOM_M
     return spots[int(np.argmax(is_free))] if is_free.any() else place
 
@@ -114,8 +108,8 @@ def _spot_away(watch: Watch) -> np.ndarray:
     """A free place far enough from the other toy, near the subject, with room for the peg behind it."""
     angles = np.arange(_SPOTS) * 2 * np.pi / _SPOTS
     around = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-    spots = _inside(watch.other_m + (_AWAY_M + 2 * _CLOSE_M) * around)
-    far = np.linalg.norm(spots - watch.other_m, axis=-1) >= _AWAY_M + _CLOSE_M
+    spots = inside(watch.other_m + (_AWAY_M + 2 * CLOSE_M) * around)
+    far = np.linalg.norm(spots - watch.other_m, axis=-1) >= _AWAY_M + CLOSE_M
     free = watch.floor_without_subject.room_m(spots) > watch.subject_radius_m + _TOY_ROOM_M
     along = spots - watch.subject_m
     length_m = np.linalg.norm(along, axis=-1)

@@ -6,12 +6,19 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from envs.world.board import COMPASS_WORDS, Compass, compass
+import numpy as np
+
+from envs.world.board import BOARD_HIGH_M, BOARD_LOW_M, COMPASS_WORDS, Compass, compass
 from envs.world.toys import TOY_COLORS, TOY_SHAPES
 
 DEFAULT_SHIFT_M = 0.15
 """How far "push the red star to the left" means."""
 MOST_SHIFT_M = 0.60
+BESIDE_M = 0.10
+"""How far from the blue cube "to the left of the blue cube" is, between centres."""
+CLOSE_M = 0.015
+"""How near to such a place a block has to come."""
+_INSET_M = 0.03  # from the board's edge: nothing is pushed nearer to it
 _MOST_CHARACTERS = 200
 
 Kind = Literal["to_toy", "beside", "to_place", "by", "away", "reach"]
@@ -65,6 +72,11 @@ def understand(text: str) -> Order | str:
         if match := pattern.fullmatch(plain):
             return _order(kind, dict(zip(groups, match.groups(), strict=True)))
     return 'I do not understand the text; say "push the red star to the blue cube"'
+
+
+def inside(place: np.ndarray) -> np.ndarray:
+    """float64[..., 2]: the nearest places that toys are pushed to."""
+    return np.clip(place, BOARD_LOW_M + _INSET_M, BOARD_HIGH_M - _INSET_M)
 
 
 def _order(kind: Kind, said: dict[str, str | None]) -> Order | str:

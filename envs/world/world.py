@@ -71,6 +71,7 @@ class World:
         self._sizes: dict[str, np.ndarray] = {}
         self._makers: dict[str, Maker] = {}
         self._awake: dict[str, int] = {}  # what must not sleep -> control periods since the robot touched it
+        self._frictions: dict[str, float] = {}  # as made, of what was given another
         self._keepsakes: dict[str, Any] = {}
         self._robot: Articulation | None = None
         self._fixtures: dict[str, Articulation] = {}  # jointed things that stay where they are: drawers, doors
@@ -96,6 +97,7 @@ class World:
         self._sizes.clear()
         self._makers.clear()
         self._awake.clear()
+        self._frictions.clear()
         self.client.restoreState(self._empty_state)
         self.steps = 0
 
@@ -229,9 +231,10 @@ class World:
                 c.changeDynamics(self._bodies[other], -1, activationState=c.ACTIVATION_STATE_WAKE_UP)
 
     def set_friction(self, name: str, lateral: float | None) -> None:
-        """Makes a body slippery, or with None as it was made. A snapshot does not keep it."""
-        value = shapes.FRICTION if lateral is None else lateral
-        self.client.changeDynamics(self._body(name), -1, lateralFriction=value)
+        """Gives a body another lateral friction, or with None the one it was made with. A snapshot does not keep it."""
+        body = self._body(name)
+        made = self._frictions.setdefault(name, self.client.getDynamicsInfo(body, -1)[1])
+        self.client.changeDynamics(body, -1, lateralFriction=made if lateral is None else lateral)
 
     def is_touching(self, a: str, b: str) -> bool:
         """Whether two bodies are in contact; either may be "table"."""

@@ -9,7 +9,8 @@ MAY_IMPORT: dict[str, list[str]] = {
     "envs.sensors": ["envs.world", "envs.robots", "envs.interface"],
     "envs.skills": ["envs.robots", "envs.world", "envs.sensors", "envs.interface"],
     "envs.tasks": ["envs.world", "envs.interface"],
-    "envs.experts": ["envs.tasks", "envs.world", "envs.skills.signatures", "envs.interface"],
+    "envs.experts": ["envs.tasks", "envs.world", "envs.skills.signatures", "envs.interface",
+                     "envs.skills.push_words"],  # what the words of a text parameter mean is part of its signature
     "envs.domains": ["envs.experts", "envs.robots", "envs.sensors", "envs.skills", "envs.tasks", "envs.world",
                      "envs.interface"],
     "envs.spaces": [],

@@ -1,97 +1,107 @@
-"""What people do who are in the kitchen too: they knock a thing away, swap two, push the drawer shut. PRIVILEGED."""
+"""What goes wrong in the kitchen: what is held falls or slips, and people who are there too lend a hand. PRIVILEGED.
+
+drop, slip, occlude: as on the table; a thing falls onto a surface only, in reach, since what is elsewhere is lost.
+knock: a thing is moved to another spot or surface. swap: two change places. shut: the drawer is pushed shut.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from types import MappingProxyType
 
 import numpy as np
 
 from envs.tasks.kitchen import layout, predicates
 from envs.tasks.kitchen.scene import DRAWER, Scene
+from envs.tasks.mishaps import Mishaps
 from envs.world import World
 from envs.world.floorplan import PLACES, SURFACES
-from envs.world.images import Picture
 
-Event = Callable[[World, Scene, np.random.Generator], str | None]
+KINDS = ("drop", "slip", "knock", "swap", "shut", "occlude")
+MOMENTS = (1, 20)
+"""Control periods of being held clear of a surface between which a drop or slip happens."""
+
+_CLEAR_M = 0.05  # between a surface and what is held above it
+
+Event = Callable[[World, Scene, np.random.Generator], bool]
 
 
-class KitchenDisturber:
-    """Draws, after a call, what somebody else does to the scene; `happened` says it."""
+class KitchenDisturber(Mishaps):
+    """Of a kitchen with people in it. What people do, they do after the call, and never to what the robot touches."""
 
-    def __init__(self, share: float, rng: np.random.Generator, scene: Scene) -> None:
-        """share: of the calls after which somebody does something, in [0, 1]."""
-        self.share, self.rng, self.scene = share, rng, scene
-        self.happened: str | None = None
+    kinds, moments = KINDS, MOMENTS
 
     def before(self, world: World, held: str | None) -> None:
-        """A call begins: nothing has happened in it yet."""
-        self.happened = None
+        super().before(world, held)
+        self._clear_periods = 0
 
     def during(self, world: World, period: int, held: str | None) -> None:
-        """Nothing happens while the robot moves."""
+        if held is None:
+            self.dry(world)
+        elif not self.happened and (place := _under(world, held)):
+            self._clear_periods += 1
+            if self._clear_periods >= self.moment:
+                self.let_go(world, held, PLACES[place].top_z_m)
 
     def after(self, world: World, held: str | None) -> None:
-        """Somebody comes by, or not."""
-        if self.rng.random() < self.share:
-            self.happened = disturb(world, self.scene, self.rng)
-
-    def cover(self, pictures: Mapping[str, Picture]) -> dict[str, Picture]:
-        """The pictures as they are."""
-        return dict(pictures)
+        super().after(world, held)
+        if self.kind in _EVENTS:
+            self.note(_EVENTS[self.kind](world, self.scene, self.rng))
 
 
-def disturb(world: World, scene: Scene, rng: np.random.Generator) -> str | None:
-    """What somebody did, as a clause; None when there was nothing to do. Never to what the robot touches."""
-    for index in rng.permutation(len(_EVENTS)):
-        happened = _EVENTS[index](world, scene, rng)
-        if happened is not None:
-            return happened
-    return None
+def _under(world: World, held: str) -> str | None:
+    """The surface that what is held is clear above, where it can be picked up from; None for none."""
+    place, (position, _) = predicates.where(world, held), world.pose(held)
+    if place not in SURFACES:
+        return None
+    rise_m = position[2] - world.size(held)[2] / 2 - PLACES[place].top_z_m
+    low, high = layout.DEEP_M
+    return place if rise_m > _CLEAR_M and low < -PLACES[place].to_own(position[:2])[0] < high else None
 
 
-def _knock(world: World, scene: Scene, rng: np.random.Generator) -> str | None:
-    """A thing is pushed somewhere else on its surface, or to another one."""
+def _knock(world: World, scene: Scene, rng: np.random.Generator) -> bool:
+    """Whether a thing could be moved to a free spot of some surface, and now is."""
     loose = _loose(world, scene)
     if not loose:
-        return None
+        return False
     name = loose[rng.integers(len(loose))]
     place = SURFACES[rng.integers(len(SURFACES))]
     others = [(o, tuple(PLACES[place].to_own(world.pose(o)[0][:2]))) for o in loose
               if o != name and predicates.where(world, o) == place]
     spot = layout.free_spot(rng, name, place, others)
     if spot is None:
-        return None
+        return False
     _put(world, name, np.array([*PLACES[place].to_world(*spot), PLACES[place].top_z_m]))
-    return f"somebody moved the {name} to the {place}"
+    return True
 
 
-def _swap(world: World, scene: Scene, rng: np.random.Generator) -> str | None:
-    """Two things change places."""
+def _swap(world: World, scene: Scene, rng: np.random.Generator) -> bool:
+    """Whether two things could change places, and now have."""
     loose = _loose(world, scene)
     if len(loose) < 2:
-        return None
+        return False
     a, b = (loose[i] for i in rng.permutation(len(loose))[:2])
     spots = {name: _foot(world, name) for name in (a, b)}
     _put(world, a, spots[b])
     _put(world, b, spots[a])
-    return f"somebody swapped the {a} and the {b}"
+    return True
 
 
-def _shut(world: World, scene: Scene, rng: np.random.Generator) -> str | None:
-    """The drawer is pushed shut, what is in it with it."""
+def _shut(world: World, scene: Scene, rng: np.random.Generator) -> bool:
+    """Whether the drawer was open and free of the robot, and now is shut, what is in it with it."""
     opening = predicates.drawer_m(world)
     inside = [name for name in scene.names if predicates.where(world, name) == DRAWER]
     if opening < predicates.OPEN_M or any(world.robot_touches(name) for name in inside):
-        return None
+        return False
     back = PLACES[DRAWER].to_world(-opening, 0.0) - PLACES[DRAWER].to_world(0.0, 0.0)
     for name in inside:
         position, quaternion = world.pose(name)
         world.move(name, position + np.array([*back, 0.0]), quaternion)
     world.set_fixture(DRAWER, np.zeros(1))
-    return "somebody closed the drawer"
+    return True
 
 
-_EVENTS: tuple[Event, ...] = (_knock, _swap, _shut)
+_EVENTS = MappingProxyType[str, Event]({"knock": _knock, "swap": _swap, "shut": _shut})
 
 
 def _loose(world: World, scene: Scene) -> list[str]:

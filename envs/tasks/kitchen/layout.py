@@ -13,7 +13,8 @@ from envs.world.goods import GOODS, Pantry
 
 GAP_M = 0.085
 """Between outlines: an open finger and its play, and what a thing hides behind it."""
-_DEEP_M = (0.11, 0.38)  # behind the front edge
+DEEP_M = (0.11, 0.38)
+"""Behind the front edge of a surface: in reach."""
 _SIDE_M = 0.15  # from an end of a surface
 _IN_DRAWER_M = (0.12, 0.07, 0.10)  # behind the drawer's front; to a side, so that there is room for more
 _TRIES = 80
@@ -43,7 +44,7 @@ def free_spot(rng: np.random.Generator, name: str, place: str, others: Sequence[
             x, y = -_IN_DRAWER_M[0], rng.choice([-1.0, 1.0]) * rng.uniform(*_IN_DRAWER_M[1:])
         else:
             half = PLACES[place].width_m / 2 - _SIDE_M
-            x, y = -rng.uniform(*_DEEP_M), rng.uniform(-half, half)
+            x, y = -rng.uniform(*DEEP_M), rng.uniform(-half, half)
         if all(np.hypot(x - ox, y - oy) > GOODS[name].radius_m + GOODS[other].radius_m + GAP_M
                for other, (ox, oy) in others):
             return float(x), float(y)
