@@ -22,7 +22,7 @@ from envs.world.world import World
 
 _WAVES = 7  # of one body's grain: few enough to be cheap, enough not to look like stripes
 _GRAIN_M = (0.012, 0.08)  # shortest and longest wave: a pixel is 4 mm
-_EDGE_M = 0.015  # a jump of depth between neighbouring pixels that costs real cameras their return
+_EDGE_M = 0.015  # a jump of depth beside a pixel that costs real cameras their return
 _NAMED, _FIXED = 1, 2  # streams of draws: things of the scene, and what stands there always
 
 
@@ -112,10 +112,18 @@ class Reality:
         """float32[H, W]: depth as a camera measures it, 0 = no return."""
         d, rng = self.dials, self.rng
         noisy = depth + d.depth_noise_m * depth.astype(np.float64) ** 2 * rng.standard_normal(depth.shape)
-        jump_m = ndimage.maximum_filter(depth, size=3) - ndimage.minimum_filter(depth, size=3)
-        lost_share = np.where(jump_m > _EDGE_M, max(d.depth_edge_hole_share, d.depth_hole_share), d.depth_hole_share)
+        at_edges = max(d.depth_edge_hole_share, d.depth_hole_share)
+        lost_share = np.where(_jump_m(depth) > _EDGE_M, at_edges, d.depth_hole_share)
         is_lost = (rng.random(depth.shape) < lost_share) | (depth == 0)
         return np.where(is_lost, 0.0, np.maximum(noisy, 0.0)).astype(np.float32)
+
+
+def _jump_m(depth: np.ndarray) -> np.ndarray:
+    """float64[H, W]: how far depth breaks off beside each pixel, 0 along any plane however slanted: over pixels, one
+    over its depth is linear. What sends nothing back is infinitely far."""
+    nearness = np.divide(1.0, depth, out=np.zeros(depth.shape), where=depth > 0)
+    bends = [ndimage.convolve1d(nearness, (1.0, -2.0, 1.0), axis=axis, mode="nearest") for axis in (0, 1)]
+    return np.abs(bends).max(axis=0) * depth.astype(np.float64) ** 2
 
 
 def _frames(world: World) -> dict[int, tuple[tuple[int, int], np.ndarray, np.ndarray]]:

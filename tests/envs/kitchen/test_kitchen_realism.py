@@ -6,7 +6,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from envs.interface import KITCHEN_IDS, Camera, SkillCall
+from envs.interface import KITCHEN_IDS, SkillCall
 from tests.envs.sensors.test_realism import LEVELS
 
 SEED = 2_000_003
@@ -22,9 +22,9 @@ def drive(env, place="table"):
     return env.step(env.encode(SkillCall("go_to", (place,))))[0]
 
 
-def looks(realism):
+def looks(realism, size_px=64):
     """The first observation, and one after a drive."""
-    env = make(realism)
+    env = make(realism, size_px)
     seen = [env.reset(seed=SEED)[0], drive(env)]
     env.close()
     return seen
@@ -45,43 +45,40 @@ def test_every_camera_is_spoilt_wherever_it_goes_and_reports_where_it_should_be(
     assert np.ptp([seen["cameras"]["head"]["pose"][0, 3] for seen in plain]) > 0.5, "it has moved"
 
 
-def test_slanted_floor_is_no_edge_however_far(plain):
-    for spoilt, true in zip(looks({"depth_edge_hole_share": 1.0}), plain, strict=True):
+def test_slanted_floor_is_no_edge_however_far():
+    for spoilt, true in zip(looks({"depth_edge_hole_share": 1.0}, 192), looks(None, 192), strict=True):
         is_seen = true["depth"]["head"] > 0
         lost_share = (spoilt["depth"]["head"][is_seen] == 0).mean()
-        assert 0.01 < lost_share < 0.15, "where depth jumps, and only there"
+        assert 0.01 < lost_share < 0.1, "where depth breaks off, and only there: slants were counted too, 0.84 of a view"
 
 
 def test_grain_stays_on_the_floor_while_the_camera_moves():
-    """Two looks from places apart see the same floor in the same grain."""
-    env, bare = make({"grain_share": 0.2}, 128), make(None, 128)
+    env, bare = make({"grain_share": 0.1}), make(None)
+    floors = []
     for each in (env, bare):
         each.reset(seed=SEED)
-    floor = [grain_of_floor(env, bare)]
-    robot = env.robot.joint_pos
-    moved = robot + np.array([0.12, -0.10, 0.25, *np.zeros(len(robot) - 3)])
-    for each in (env, bare):
-        each.robot.reset()
-        for _ in range(40):
-            each.robot.follow(moved)
-        each._observe()
-    floor.append(grain_of_floor(env, bare))
-    cells = floor[0].keys() & floor[1].keys()
-    first, second = (np.array([seen[cell] for cell in cells]) for seen in floor)
-    assert len(cells) > 200 and np.corrcoef(first, second)[0, 1] > 0.8
+    for shift in ((0.0, 0.0, 0.0), (0.12, -0.10, 0.25)):  # x m, y m, yaw rad of the base
+        target = bare.robot.joint_pos
+        target[-3:] += shift
+        for each in (env, bare):
+            for _ in range(30):
+                each.robot.follow(target)
+        floors.append(grain_of_floor(env, bare))
+    shared = floors[0].keys() & floors[1].keys()
+    first, second = (np.array([floor[cell] for cell in shared]) for floor in floors)
+    assert len(shared) > 500 and np.corrcoef(first, second)[0, 1] > 0.8
     env.close()
     bare.close()
 
 
 def grain_of_floor(env, bare):
-    """Cell of the floor, 2 cm wide -> its brightness against the bare floor's, as the wrist camera sees it."""
-    true, spoilt = bare.seen, env.seen
-    points = Camera(**{"intrinsics": true.cameras["wrist"].intrinsics, "pose": true.cameras["wrist"].pose}).lift(
-        true.depth["wrist"])
+    """Cell of the floor, 4 mm wide -> its brightness against the bare floor's, as the wrist camera sees both."""
+    spoilt, true = (each.glance("wrist", size_px=160) for each in (env, bare))
+    points = true.cameras["wrist"].lift(true.depth["wrist"])
     is_floor = (np.abs(points[..., 2]) < 0.005) & (true.depth["wrist"] > 0)
-    ratio = spoilt.rgb["wrist"][is_floor].mean(axis=-1) / true.rgb["wrist"][is_floor].mean(axis=-1)
-    cells = map(tuple, np.round(points[is_floor][:, :2] / 0.02).astype(int))
-    return dict(zip(cells, ratio.tolist(), strict=True))
+    levels, bare_levels = (seen.rgb["wrist"][is_floor].mean(axis=-1) for seen in (spoilt, true))
+    cells = np.round(points[is_floor][:, :2] / 0.004).astype(int).tolist()
+    return dict(zip(map(tuple, cells), (levels / bare_levels).tolist(), strict=True))
 
 
 def test_same_seed_same_bits_and_forks_agree():
