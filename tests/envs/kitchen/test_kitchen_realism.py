@@ -49,7 +49,7 @@ def test_slanted_floor_is_no_edge_however_far():
     for spoilt, true in zip(looks({"depth_edge_hole_share": 1.0}, 192), looks(None, 192), strict=True):
         is_seen = true["depth"]["head"] > 0
         lost_share = (spoilt["depth"]["head"][is_seen] == 0).mean()
-        assert 0.01 < lost_share < 0.1, "where depth breaks off, and only there: slants were counted too, 0.84 of a view"
+        assert 0.01 < lost_share < 0.1, "where depth breaks off; slants once counted too, 0.84 of a view"
 
 
 def test_grain_stays_on_the_floor_while_the_camera_moves():
