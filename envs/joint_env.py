@@ -219,7 +219,7 @@ class JointEnv(WorldEnv):
     def step(self, action: np.ndarray) -> tuple[dict, float, bool, bool, dict]:
         try:
             self.robot.follow(action)
-            limited = int(np.count_nonzero(np.abs(self.robot.setpoint - action) > _ROUNDING))
+            limited = _cut(self.robot.setpoint - action)
             report = {"status": "done", "reason": _reason(limited)}
         except NonFiniteTargetError:
             self.robot.follow(self.robot.setpoint)
@@ -230,6 +230,11 @@ class JointEnv(WorldEnv):
         info["outcome"] = {**report, "duration_s": 1.0 / self.robot.config.control_hz}
         info["limited"] = limited
         return self._observe(), reward, info["is_success"], False, info
+
+
+def _cut(short: np.ndarray) -> int:
+    """How many joints were told to go further than they may: by short float[J], rad or m."""
+    return int(np.count_nonzero(np.abs(short) > _ROUNDING)) if short.dot(short) > _ROUNDING**2 else 0
 
 
 def _reason(cut: int) -> str:

@@ -193,7 +193,7 @@ class Arm:
 
     def _stick(self) -> None:
         """Static friction of the pads: holds what both squeeze, until the fingers are told to open."""
-        is_wide_open = self.finger_setpoint_m >= self.config.finger_max_m  # squeezes nothing: no need to ask Bullet
+        is_wide_open = self.finger_setpoint_m > self.config.finger_max_m - _SQUEEZE_M  # on nothing: Bullet is not asked
         both = set() if is_wide_open else self._touched_by_both()
         if both and self.setpoint[self._count:].sum() < self.gripper_width_m - _SQUEEZE_M:
             self._arm.grip(HAND, min(both))
