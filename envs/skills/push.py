@@ -91,7 +91,7 @@ def _left_m(order: Order, watch: Watch, goal: Goal) -> float:
     between_m = float(np.linalg.norm(watch.subject_m - watch.other_m)) if order.other else 0.0
     if order.kind == "to_toy":
         return between_m - _NEXT_TO_M
-    left_m = float(np.linalg.norm(watch.subject_m - goal())) - CLOSE_M
+    left_m = float(np.linalg.norm(watch.subject_m - goal())) - order.close_m
     return min(left_m, _AWAY_M - between_m) if order.kind == "away" else left_m
 
 

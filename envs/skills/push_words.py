@@ -17,7 +17,7 @@ MOST_SHIFT_M = 0.60
 BESIDE_M = 0.10
 """How far from the blue cube "to the left of the blue cube" is, between centres."""
 CLOSE_M = 0.015
-"""How near to such a place a block has to come."""
+"""How near to such a place a block has to come, at most."""
 _INSET_M = 0.03  # from the board's edge: nothing is pushed nearer to it
 _MOST_CHARACTERS = 200
 
@@ -60,6 +60,11 @@ class Order:
     def names(self) -> tuple[str, ...]:
         """The toys that it is about."""
         return tuple(name for name in (self.subject, self.other) if name)
+
+    @property
+    def close_m(self) -> float:
+        """How near to the place a block has to come: of a short way, not so near that staying where it is would do."""
+        return min(CLOSE_M, self.shift_m / 2) if self.kind == "by" else CLOSE_M
 
 
 def understand(text: str) -> Order | str:

@@ -118,6 +118,19 @@ def test_a_subgoal_that_is_only_partly_done_is_not_reached_yet(board):
     assert info["labels"]["last"] == ("push", call.arguments[0], None)
 
 
+@pytest.mark.parametrize("way_cm", [1, 2, 3])
+def test_a_short_way_is_a_way(board, way_cm):
+    """A tolerance wider than the way let the peg stay, report success, and be believed."""
+    a, _ = lined_up(board)
+    board._observe()
+    judge, before, (x, *_) = board.domain.judge, board._view(), board.world.pose(a)[0]
+    words = f"push the {a} {way_cm} cm up"
+    assert judge.shortfall(before, "push", words, before), "nothing has happened yet"
+    *_, info = board.step(board.encode(SkillCall("push", (words,))))
+    assert info["outcome"]["status"] == "done" and info["labels"]["last"][2] is None
+    assert abs(board.world.pose(a)[0][0] - x - way_cm / 100) < 0.8 * way_cm / 100
+
+
 @pytest.mark.parametrize(("words", "reason"), [
     ("sing a song", "do not understand"), ("push the {a} to the {a}", "names one block twice"),
     ("push the {absent} to the center", "there is no {absent}"),
