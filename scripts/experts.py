@@ -4,12 +4,14 @@
     python scripts/experts.py --contestants nobody random
     python scripts/experts.py --domain tamp --task build --objects 8 --episodes 100 --contestants expert
     python scripts/experts.py --domain kitchen --episodes 143 --contestants expert --check-words    # 1,001 instructions
+    python scripts/experts.py --domain kitchen --episodes 20 --contestants expert --realism mild --disturbances 0.3
     python scripts/experts.py --domain foreign            # worlds of others (docs/foreign.md), left out unless named
 
 One JSON line a task and contestant, with the seeds that the expert failed; of several tasks, one for all together at
 the end. --first: number of the first seed within its split. --objects: scenes of exactly so many things, where the task
 can have them. --check-words (kitchen): counts the instructions that parse to the goal of their scene, and name only
-what is in it.
+what is in it. --realism: a file of configs/realism. --disturbances: share of the calls in which something goes wrong.
+--out: a folder that keeps every episode, so that the same command goes on where it was stopped.
 
 expert: the scripted one (ORACLE). nobody: does nothing. random: as many calls as the expert needs in a scene, each a
 possible skill on a thing drawn from the scene, or words that the expert said in another scene.
@@ -19,13 +21,18 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
+import yaml
 
-from embodied.data.pool import map_seeds
+from embodied.data.pool import Result, map_seeds
+from embodied.evaluation.ledger import Ledger
 from embodied.evaluation.success import wilson
 from envs.interface import DOMAINS, FOREIGN_IDS, SEED_RANGES, Box, Referent, SkillCall
 from envs.tasks.kitchen.families import goal_of_text
@@ -35,6 +42,7 @@ CONTESTANTS = ("expert", "nobody", "random")
 LEARNT_FROM = 12  # training seeds whose expert's words chance may repeat
 MOST_CALLS = 60
 OFFERED = {**DOMAINS, "foreign": FOREIGN_IDS}
+REALISM = {file.stem: file for file in (Path(__file__).parents[1] / "configs" / "realism").glob("*.yaml")}
 
 
 def main() -> None:
@@ -50,6 +58,9 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--objects", type=int)
     parser.add_argument("--check-words", action="store_true")
+    parser.add_argument("--realism", choices=sorted(REALISM), default="off")
+    parser.add_argument("--disturbances", type=float, default=0.0)
+    parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     if asked.check_words and asked.domain != "kitchen":
         parser.error("--check-words: expected --domain kitchen; the other worlds' wordings have tests of their own")
@@ -57,7 +68,8 @@ def main() -> None:
     played: dict[tuple[str, str], list[Any]] = {}
     for domain, task, env_id in tasks(asked.domain, asked.task):
         for contestant in asked.contestants:
-            results = list(map_seeds(make_player, settings(asked, env_id, contestant), seeds, workers=asked.workers))
+            results = play_all(settings(asked, env_id, contestant), seeds, asked.workers,
+                               asked.out and asked.out / f"{domain}-{task}-{contestant}.jsonl")
             print(json.dumps(line(domain, task, contestant, results)), flush=True)
             played.setdefault((domain, contestant), []).extend(results)
     for (domain, contestant), results in played.items():
@@ -70,7 +82,34 @@ def settings(asked: argparse.Namespace, env_id: str, contestant: str) -> dict[st
     env_kwargs = {"image_size": asked.image_size}
     if asked.objects is not None:
         env_kwargs |= {"min_objects": asked.objects, "max_objects": asked.objects}
+    if asked.realism != "off":
+        env_kwargs["realism"] = yaml.safe_load(REALISM[asked.realism].read_text())["realism"]
+    if asked.disturbances:
+        env_kwargs["disturbances"] = asked.disturbances
     return {"env_id": env_id, "contestant": contestant, "env_kwargs": env_kwargs, "checks_words": asked.check_words}
+
+
+def play_all(kwargs: dict[str, Any], seeds: Sequence[int], workers: int, path: Path | None) -> list[Result]:
+    """A result for every seed. path: of the file that keeps them; what stands in it is not played again."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(path, kwargs) if path is not None else None
+    kept = [Result(**record) for record in ledger.records] if ledger else []
+    results = [result for result in kept if result.seed in seeds]
+    for result in map_seeds(make_player, kwargs, sorted({*seeds} - {r.seed for r in results}), workers=workers):
+        results.append(result)
+        if ledger:
+            ledger.add(asdict(result))
+        show_progress(kwargs, len(results), len(seeds))
+    return results
+
+
+def show_progress(kwargs: dict[str, Any], done: int, count: int) -> None:
+    """Nothing. Draws a bar where a person watches."""
+    if sys.stderr.isatty():
+        bar, end = "#" * (30 * done // count), "\n" if done == count else ""
+        text = f"\r{kwargs['env_id']} {kwargs['contestant']} [{bar:30}] {done}/{count}"
+        print(text, end=end, file=sys.stderr, flush=True)
 
 
 def tasks(domain: str | None, task: str | None) -> Iterator[tuple[str, str, str]]:
