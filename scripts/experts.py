@@ -31,6 +31,7 @@ import gymnasium
 import numpy as np
 import yaml
 
+from embodied.data.collect import progress
 from embodied.data.pool import Result, map_seeds
 from embodied.evaluation.ledger import Ledger
 from embodied.evaluation.success import wilson
@@ -96,20 +97,14 @@ def play_all(kwargs: dict[str, Any], seeds: Sequence[int], workers: int, path: P
     ledger = Ledger(path, kwargs) if path is not None else None
     kept = [Result(**record) for record in ledger.records] if ledger else []
     results = [result for result in kept if result.seed in seeds]
-    for result in map_seeds(make_player, kwargs, sorted({*seeds} - {r.seed for r in results}), workers=workers):
-        results.append(result)
-        if ledger:
-            ledger.add(asdict(result))
-        show_progress(kwargs, len(results), len(seeds))
+    left = sorted({*seeds} - {r.seed for r in results})
+    with progress(f"{kwargs['env_id']} {kwargs['contestant']}", len(left), sys.stderr) as played:
+        for result in map_seeds(make_player, kwargs, left, workers=workers):
+            results.append(result)
+            if ledger:
+                ledger.add(asdict(result))
+            played()
     return results
-
-
-def show_progress(kwargs: dict[str, Any], done: int, count: int) -> None:
-    """Nothing. Draws a bar where a person watches."""
-    if sys.stderr.isatty():
-        bar, end = "#" * (30 * done // count), "\n" if done == count else ""
-        text = f"\r{kwargs['env_id']} {kwargs['contestant']} [{bar:30}] {done}/{count}"
-        print(text, end=end, file=sys.stderr, flush=True)
 
 
 def tasks(domain: str | None, task: str | None) -> Iterator[tuple[str, str, str]]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -110,21 +110,23 @@ def quarantined_seeds(out: Path) -> set[int]:
 
 
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Callable[[], None]]:
-    """A function to call after each of `total` pieces: a bar on a terminal, ten plain lines elsewhere."""
+def progress(title: str, total: int, stream: TextIO | None = None) -> Iterator[Callable[[], None]]:
+    """A function to call after each of `total` pieces: a bar on a terminal, ten plain lines elsewhere. stream: standard
+    output where none is given."""
+    from rich.console import Console
     from rich.progress import Progress
 
-    done = 0
+    done, stream = 0, stream or sys.stdout
 
     def advance() -> None:
         nonlocal done
         done += 1
         bar.advance(task)
         if not is_terminal and (done % max(total // 10, 1) == 0 or done == total):
-            print(f"{title} {done}/{total}", flush=True)
+            print(f"{title} {done}/{total}", file=stream, flush=True)
 
-    is_terminal = sys.stdout.isatty()
-    with Progress(disable=not is_terminal) as bar:
+    is_terminal = stream.isatty()
+    with Progress(console=Console(file=stream), disable=not is_terminal) as bar:
         task = bar.add_task(title, total=total)
         yield advance
 
