@@ -46,12 +46,12 @@ class WorldEnv(gymnasium.Env):
                  render_mode: str | None = None, privileged: bool = False, render_size: tuple[int, int] = (480, 640),
                  min_objects: int | None = None, max_objects: int | None = None, cameras: Sequence[str] | None = None,
                  robot: str | None = None, realism: Realism | Mapping[str, float] | None = None,
-                 renderer: str = "tiny", looks: str = "light", **variant: str) -> None:
+                 renderer: str = "tiny", looks: str = "light", shadows: bool = False, **variant: str) -> None:
         """domain: a name of `envs.interface.DOMAINS`. task: one of its tasks, or None for one drawn at each reset.
         robot: one of the domain's `robots`, or None for its own. realism: dials, all off by default. cameras: those
-        that are observed, None for all of the domain; what nobody observes is not rendered. renderer, looks: see
-        `envs.world.graphics`; pixels of two renderers differ, so datasets record which one made them. variant: one of
-        the domain's `variants`, such as naming="index" on the tamp table."""
+        that are observed, None for all of the domain; what nobody observes is not rendered. renderer, looks, shadows:
+        see `envs.world.graphics`; pixels of two renderers differ, so datasets record which one made them. variant: one
+        of the domain's `variants`, such as naming="index" on the tamp table."""
         _check(image_size, render_mode, render_size)
         self.render_mode = render_mode
         self.domain = find_domain(domain)
@@ -61,7 +61,7 @@ class WorldEnv(gymnasium.Env):
                         "max_objects": most if max_objects is None else max_objects}
         self._image_size, self._render_size = image_size, tuple(render_size)
         self._is_privileged = privileged
-        self._graphics = Graphics(renderer, looks)
+        self._graphics = Graphics(renderer, looks, shadows)
         self._make_robot = _maker_of(self.domain, robot)
         self._build()
         self._realism = Realism.of(realism)

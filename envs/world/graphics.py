@@ -16,10 +16,12 @@ _EGL_PLUGIN, _EGL_ENTRY, _EGL_LIBRARY = "eglRenderer", "_eglRendererPlugin", "li
 
 @dataclass(frozen=True, slots=True)
 class Graphics:
-    """Raises ValueError for a name that is none of `RENDERERS` or `LOOKS`."""
+    """has_shadows: in every picture, at twice the cost; onlookers' pictures have them anyway. Raises ValueError for a
+    name that is none of `RENDERERS` or `LOOKS`."""
 
     renderer: str = "tiny"
     looks: str = "light"
+    has_shadows: bool = False
 
     def __post_init__(self) -> None:
         for what, known in (("renderer", RENDERERS), ("looks", LOOKS)):

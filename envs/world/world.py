@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -262,6 +262,8 @@ class World:
 
     def picture(self, view: View, height_px: int, width_px: int) -> Picture:
         """What a camera sees now."""
+        if self.graphics.has_shadows:
+            view = replace(view, has_shadow=True)
         return take(self.client, view, height_px, width_px)
 
     def body_indices(self) -> dict[int, int]:

@@ -37,6 +37,14 @@ def test_looks_change_pictures_and_no_motion(robot):
     stock.close()
 
 
+def test_shadows_fall_only_where_they_are_asked_for():
+    (bare, first), (shaded, other) = (scene("Sort", shadows=shadows) for shadows in (False, True))
+    darker = other["rgb"]["front"].astype(int).sum(axis=-1) < first["rgb"]["front"].astype(int).sum(axis=-1) - 30
+    assert 0.002 < darker.mean() < 0.4 and np.array_equal(first["depth"]["front"], other["depth"]["front"])
+    bare.close()
+    shaded.close()
+
+
 @pytest.mark.skipif(not has_egl(), reason="EGL cannot run here: no libEGL.so.1")
 @pytest.mark.parametrize("env_id", ["Sort", "BoardSortCorners", "KitchenNoun"])
 def test_egl_draws_what_tiny_draws(env_id):
