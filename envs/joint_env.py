@@ -20,7 +20,8 @@ from envs.sensors.realism import Realism, Reality, look
 from envs.spaces import MAX_INSTRUCTION_CHARACTERS, observation_space
 from envs.world.graphics import Graphics
 from envs.world.images import Picture, View
-from envs.world.world import World, WorldState
+from envs.world.moments import WorldState
+from envs.world.world import World
 
 _OPTIONS = ("instruction", "require")
 _IMAGE_SIZES_PX = (16, 1024)  # far beyond, TinyRenderer takes the whole process down

@@ -93,8 +93,7 @@ class Domain:
     """Fewest and most things of a scene where the caller does not say."""
     resets_per_world: int = 500
     """Resets after which world and robot are made anew (25 ms): PyBullet frees the memory of bodies, 36 kB a scene of
-    the table, with their world only. 1 where Bullet remembers earlier scenes. Whoever holds on to a world
-    may hold an old one."""
+    the table, with their world only. Whoever holds on to a world may hold an old one."""
     is_success: Callable[[float, Robot], bool] = is_met_with_an_empty_hand
     """(progress, robot): whether the episode has reached its end."""
     variants: Mapping[str, Mapping[str, Mapping[str, Task]]] = field(default_factory=dict)

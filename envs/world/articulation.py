@@ -16,7 +16,7 @@ TOUCH_M = 0.0015
 """Contacts are reported from a margin off; nearer than this is touching."""
 
 
-_DEFAULT_FILTER = (1, -1)  # Bullet's collision group and mask of what moves
+_DEFAULT_FILTER, _FIXED_FILTER = (1, -1), (2, ~2)  # Bullet's collision group and mask of what moves, and does not
 _DRIFT_M, _DRIFT_RAD = 0.0006, 0.02
 
 Frame = tuple[Sequence[float], Sequence[float]]
@@ -127,6 +127,13 @@ class Articulation:
         if self._grip is not None:
             self._client.setCollisionFilterGroupMask(self._grip[0], -1, *_DEFAULT_FILTER)  # as it was: renews the pairs
         self._grip = None
+
+    def forget_contacts(self) -> None:
+        """Makes Bullet find anew what its links are near. Pairs and contacts that outlive a scene, such as a drawer's
+        with its unit, keep an order that depends on that scene, and with it the rounding of all that follows."""
+        for link in range(-1, self._client.getNumJoints(self.body)):
+            kind = _DEFAULT_FILTER if link >= 0 else _FIXED_FILTER
+            self._client.setCollisionFilterGroupMask(self.body, link, *kind)
 
     def set_friction(self, link: str, lateral: float) -> None:
         self._client.changeDynamics(self.body, self._links[link], lateralFriction=lateral)

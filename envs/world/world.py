@@ -5,17 +5,18 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from envs.interface import Box
 from envs.world import shapes
-from envs.world.articulation import TOUCH_M, Articulation, ArticulationState
+from envs.world.articulation import TOUCH_M, Articulation
 from envs.world.client import Client
 from envs.world.graphics import Graphics
 from envs.world.images import Picture, View, take
+from envs.world.moments import BodyState, WorldState
 from envs.world.table import TABLES
 
 _REST_SPEED_M_S = 0.004
@@ -29,27 +30,6 @@ Scenery = Callable[[Client], int]
 
 Maker = Callable[[Client, np.ndarray, np.ndarray], int]
 """(client, position m, quaternion): id of a new body there."""
-
-
-class BodyState(NamedTuple):
-    """A moment of one body."""
-
-    name: str
-    pose: tuple[tuple[float, ...], tuple[float, ...]]  # position m, quaternion
-    velocity: tuple[tuple[float, ...], tuple[float, ...]]  # m/s, rad/s
-    activation: int  # Bullet's
-
-
-@dataclass(frozen=True, slots=True)
-class WorldState:
-    """What `World.restore` goes back to."""
-
-    bodies: tuple[BodyState, ...]
-    awake: tuple[tuple[str, int], ...]
-    steps: int
-    robot: ArticulationState | None
-    gripped: str | None
-    fixtures: tuple[ArticulationState, ...] = ()
 
 
 class World:
@@ -98,8 +78,14 @@ class World:
         self._makers.clear()
         self._awake.clear()
         self._frictions.clear()
-        self.client.restoreState(self._empty_state)
+        self._forget()
         self.steps = 0
+
+    def _forget(self) -> None:
+        """The state of the empty world, of which nothing remembers an earlier scene."""
+        self.client.restoreState(self._empty_state)
+        for jointed in self._jointed():
+            jointed.forget_contacts()
 
     def add_robot(self, urdf: str, joints: Sequence[str], start: np.ndarray) -> Articulation:
         """The one robot of this world, loaded from URDF text; it outlives resets. joints: what positions follow."""
@@ -358,7 +344,7 @@ class World:
         if [body.name for body in state.bodies] != self.names():
             raise ValueError("restore: expected the things of the snapshot, got others; take a snapshot after reset()")
         self._remove_bodies()
-        self.client.restoreState(self._empty_state)
+        self._forget()
         for name, pose, _, _ in state.bodies:
             self._bodies[name] = self._makers[name](self.client, *pose)
         self._put_back(state)

@@ -20,7 +20,6 @@ from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 from gymnasium.vector.utils import concatenate, create_empty_array, iterate
 
 import envs  # noqa: F401  registers the ids
-from envs.domains import find_domain
 from tests.digest import digest
 
 IDS = [env_id for env_id in gymnasium.registry if env_id.startswith("embodied/")]
@@ -46,7 +45,7 @@ def is_of_skills(env_id: str) -> bool:
 
 def is_quick(env_id: str) -> bool:
     """Whether an id is under the law in the default tests, whatever else is in its group."""
-    return is_of_skills(env_id) and find_domain(gymnasium.spec(env_id).kwargs["domain"]).resets_per_world > 1
+    return is_of_skills(env_id) and gymnasium.spec(env_id).kwargs["domain"] != "kitchen"
 
 
 def make(env_id: str, has_labels: bool = True, **kwargs: Any) -> gymnasium.Env:
@@ -70,7 +69,7 @@ GROUPS = {group: [i for i in IDS if group_of(i) == group] for group in dict.from
 
 
 SHORT = [i if is_quick(i) or GROUPS[group_of(i)][-1] == i else pytest.param(i, marks=pytest.mark.slow) for i in IDS]
-"""The ids. Of those that take joint targets, or whose resets are slow, the last stands for its group by default."""
+"""The ids. Of those that take joint targets, or whose skills are long, the last stands for its group by default."""
 
 PAIRS = [pytest.param(group, vector, marks=[] if i == is_async else pytest.mark.slow) for i, group in enumerate(GROUPS)
          for is_async, vector in enumerate((SyncVectorEnv, AsyncVectorEnv))]
