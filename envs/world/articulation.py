@@ -35,8 +35,10 @@ class ArticulationState(NamedTuple):
 class Articulation:
     """One fixed-base robot, or a piece of furniture with joints. joints: the names that positions are ordered by."""
 
-    def __init__(self, client: Client, urdf: str, joints: Sequence[str], start: np.ndarray) -> None:
-        self._client = client
+    def __init__(self, client: Client, urdf: str, joints: Sequence[str], start: np.ndarray, is_forgetful: bool = False
+                 ) -> None:
+        """is_forgetful: see `ungrip`; only for memoryless worlds, in others forks then part (a tower fell in one)."""
+        self._client, self._is_forgetful = client, is_forgetful
         self.body = _load(client, urdf)
         table = {}
         for index in range(client.getNumJoints(self.body)):
@@ -121,10 +123,10 @@ class Articulation:
         """Ends what `grip` began; harmless when nothing is gripped.
 
         Bullet's contacts keep the normals that they were made with. After a robot on wheels has turned round, some bar
-        the fingers from opening: the thing is carried on and thrown off. So its contacts are forgotten, and found anew
-        before the next step.
+        the fingers from opening: the thing is carried on and thrown off. So where `is_forgetful`, its contacts are
+        forgotten, and found anew before the next step.
         """
-        if self._grip is not None:
+        if self._grip is not None and self._is_forgetful:
             self._client.setCollisionFilterGroupMask(self._grip[0], -1, *_DEFAULT_FILTER)  # as it was: renews the pairs
         self._grip = None
 

@@ -91,7 +91,7 @@ class World:
         """The one robot of this world, loaded from URDF text; it outlives resets. joints: what positions follow."""
         if self._robot is not None:
             raise ValueError("expected a world without robot, got one that has one; make another World")
-        self._robot = Articulation(self.client, urdf, joints, start)
+        self._robot = Articulation(self.client, urdf, joints, start, is_forgetful=self._is_memoryless)
         return self._robot
 
     def add_fixture(self, name: str, urdf: str, joints: Sequence[str], friction_n: float) -> Articulation:
