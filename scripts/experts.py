@@ -20,6 +20,7 @@ possible skill on a thing drawn from the scene, or words that the expert said in
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -66,6 +67,7 @@ def main() -> None:
     if asked.check_words and asked.domain != "kitchen":
         parser.error("--check-words: expected --domain kitchen; the other worlds' wordings have tests of their own")
     seeds = SEED_RANGES[asked.split][asked.first:asked.first + asked.episodes]
+    refuse_what_makes_no_sense(parser, asked, seeds)
     played: dict[tuple[str, str], list[Any]] = {}
     for domain, task, env_id in tasks(asked.domain, asked.task):
         for contestant in asked.contestants:
@@ -76,6 +78,19 @@ def main() -> None:
     for (domain, contestant), results in played.items():
         if len(results) > asked.episodes:  # of several tasks
             print(json.dumps(total(domain, contestant, results)), flush=True)
+
+
+def refuse_what_makes_no_sense(parser: argparse.ArgumentParser, asked: argparse.Namespace, seeds: Sequence[int]
+                               ) -> None:
+    """Nothing. Ends the program with a readable line where nothing, or nothing of the kind, can be played."""
+    if not list(tasks(asked.domain, asked.task)):
+        known = [task for name in DOMAINS if asked.domain is None for task in OFFERED[name]] or [*OFFERED[asked.domain]]
+        near = difflib.get_close_matches(asked.task, known, n=1) or [", ".join(known)]
+        parser.error(f"--task: expected a task of the world, got {asked.task!r}; did you mean {near[0]}?")
+    if not seeds:
+        parser.error(f"--first, --episodes: expected seeds below {len(SEED_RANGES[asked.split])}, got none of them")
+    if asked.domain == "foreign" and (asked.objects is not None or asked.realism != "off" or asked.disturbances):
+        parser.error("--objects, --realism, --disturbances: expected a world of ours, got foreign; leave them out")
 
 
 def settings(asked: argparse.Namespace, env_id: str, contestant: str) -> dict[str, Any]:
@@ -91,11 +106,12 @@ def settings(asked: argparse.Namespace, env_id: str, contestant: str) -> dict[st
 
 
 def play_all(kwargs: dict[str, Any], seeds: Sequence[int], workers: int, path: Path | None) -> list[Result]:
-    """A result for every seed. path: of the file that keeps them; what stands in it is not played again."""
+    """A result for every seed. path: of the file that keeps them; what stands in it is not played again, unless it
+    ended in an error."""
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(path, kwargs) if path is not None else None
-    kept = [Result(**record) for record in ledger.records] if ledger else []
+    kept = [Result(**record) for record in ledger.records if record["error"] is None] if ledger else []
     results = [result for result in kept if result.seed in seeds]
     left = sorted({*seeds} - {r.seed for r in results})
     with progress(f"{kwargs['env_id']} {kwargs['contestant']}", len(left), sys.stderr) as played:

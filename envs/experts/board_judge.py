@@ -10,7 +10,7 @@ import numpy as np
 
 from envs.experts.judge import SkillJudge
 from envs.skills.push_words import BESIDE_M, CLOSE_M, Order, inside, understand
-from envs.tasks.board_families import BoardScene, places
+from envs.tasks.board_families import BoardScene, present
 from envs.tasks.board_goals import Apart, At, NextTo, Places, PointedAt
 from envs.world import World
 from envs.world.board import unit
@@ -19,7 +19,6 @@ SIGHT_M = 0.010
 """What the policy, which goes by what it sees, may be off beyond the tolerance that it aims at."""
 _MOST_SHARE = 0.8  # of a way that may be missing: a block that stayed where it was has not been pushed
 _NEAR_M = 0.2  # gaps to the peg beyond this are all alike
-_FALLEN_M = -0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class BoardView:
 
 def read_view(world: World, scene: BoardScene, held: str | None) -> BoardView:
     """The board now."""
-    at = {name: xy for name, xy in places(world).items() if world.pose(name)[0][2] > _FALLEN_M}
+    at = present(world)
     return BoardView(MappingProxyType(at), MappingProxyType({n: world.robot_gap_m(n, _NEAR_M) for n in at}))
 
 

@@ -60,7 +60,7 @@ class ForeignEnv(gymnasium.Env):
         self._renew()
         self.hand, self._steps, self._broken, self._has_ended, self._is_cut = Hand(), 0, None, False, False
         self._sight, self._frame = None, np.zeros((self._image_size, self._image_size, 3), np.uint8)
-        self._is_success, self._progress = False, 0.0
+        self._is_success, self._progress, self.instruction = False, 0.0, ""
         try:
             self._begin(int(self.np_random.integers(2**31)) if seed is None else seed)
         except BrokenWorldError as broken:

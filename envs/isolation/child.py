@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -78,8 +78,10 @@ class Host:
     def _show(self, frame: np.ndarray) -> None:
         self._connection.send(("frame", frame))
 
-    def _snapshot(self, number: int) -> None:
-        """A moment stays here: its owner has the number of it."""
+    def _snapshot(self, number: int, dropped: Sequence[int]) -> None:
+        """A moment stays here: its owner has the number of it. dropped: numbers of those that nobody has any more."""
+        for old in dropped:
+            self._moments.pop(old, None)
         self._moments[number] = self._env.unwrapped.snapshot()
 
     def _restore(self, number: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -70,6 +71,7 @@ class IsolatedEnv(gymnasium.Env):
         self._block = Block.make()
         self._process: WorldProcess | None = None
         self._numbers = itertools.count()
+        self._dropped: list[int] = []  # moments that nobody can go back to any more
         self._seed: int | None = None
         self._crashes = 0
         self._crash: dict[str, Any] = {"seed": None, "last_command": "close()", "how": "it was closed"}
@@ -146,7 +148,9 @@ class IsolatedEnv(gymnasium.Env):
 
     def _snapshot(self) -> Moment:
         moment = Moment(next(self._numbers))
-        self._call("snapshot", moment.number)
+        dropped, self._dropped = self._dropped, []
+        self._call("snapshot", moment.number, dropped)
+        weakref.finalize(moment, self._dropped.append, moment.number)
         return moment
 
     def _restore(self, moment: Moment) -> None:

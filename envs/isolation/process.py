@@ -36,6 +36,7 @@ class WorldProcess:
                  block: Block | None) -> None:
         """Nothing is waited for: `hello` comes first. make: importable by name. Raises TypeError where it is not."""
         self._deadline_s, self._block = deadline_s, block
+        self._given_up: str | None = None
         self._connection, theirs = Pipe()
         shared = (block.handle, block.size_bytes) if block else (-1, 0)
         words = [theirs.fileno(), *shared, os.getpid(), "" if deadline_s is None else deadline_s]
@@ -56,13 +57,28 @@ class WorldProcess:
 
     def hello(self) -> Hello:
         """What the new world says of itself. Raises what making it raised, and DiedError."""
-        return self._receive(START_S, None)
+        return self._answer(START_S, None)
 
     def call(self, name: str, *args: Any, on_frame: Callable[[np.ndarray], None] | None = None, **kwargs: Any) -> Any:
-        """What the world answers. Raises what the call raised there, and DiedError when nothing comes of it; the
-        process is then ended. on_frame: called with each frame that is shown on the way."""
+        """What the world answers. Raises what the call raised there, TypeError for what another process cannot be told,
+        and DiedError when nothing comes of it; the process is then ended. So it is by anything else that interrupts the
+        wait, Ctrl-C or an error of on_frame: its answer would be taken for that of the next call. on_frame: called with
+        each frame that is shown on the way."""
         self._send((name, args, kwargs))
-        return self._receive(self._deadline_s, on_frame)
+        return self._answer(self._deadline_s, on_frame)
+
+    def _answer(self, deadline_s: float | None, on_frame: Callable[[np.ndarray], None] | None) -> Any:
+        try:
+            kind, content = self._receive(deadline_s, on_frame)
+        except DiedError:
+            raise
+        except BaseException as error:
+            self._given_up = f"its owner stopped waiting: {type(error).__name__}"
+            self.end()
+            raise
+        if kind == "error":
+            raise rebuilt(*content)
+        return unpack(content, self._block)
 
     def leave(self) -> None:
         """Lets the world close in peace, then ends the process."""
@@ -76,12 +92,12 @@ class WorldProcess:
             self._connection.send(message)
         except OSError:
             raise DiedError(self._ending()) from None
-        except Exception as error:
-            self.end()
+        except Exception as error:  # nothing has been sent: the world waits as before
             raise TypeError(f"expected what another process can be told, got {error}; give functions that stand in a "
                             f"module, and plain values") from error
 
-    def _receive(self, deadline_s: float | None, on_frame: Callable[[np.ndarray], None] | None) -> Any:
+    def _receive(self, deadline_s: float | None, on_frame: Callable[[np.ndarray], None] | None) -> tuple[str, Any]:
+        """The world's answer: "value" or "error", and its content."""
         while True:
             try:
                 if not self._connection.poll(deadline_s):
@@ -90,15 +106,15 @@ class WorldProcess:
                 kind, content = self._connection.recv()
             except (EOFError, OSError):
                 raise DiedError(self._ending()) from None
-            if kind == "error":
-                raise rebuilt(*content)
-            if kind == "value":
-                return unpack(content, self._block)
+            if kind in ("value", "error"):
+                return kind, content
             if on_frame is not None:
                 on_frame(content)
 
     def _ending(self) -> str:
         """How the process ended: "SIGSEGV", "exit code 3"."""
+        if self._given_up is not None:
+            return self._given_up
         try:
             code = self._process.wait(_END_S)
         except subprocess.TimeoutExpired:

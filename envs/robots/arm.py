@@ -161,7 +161,7 @@ class Arm:
         Raises NonFiniteTargetError before anything moves: clamping lets NaN pass, and one NaN ruins the arm for ever.
         """
         target = np.asarray(target, dtype=np.float64)
-        if target.shape != self.setpoint.shape or not math.isfinite(target.dot(target)):
+        if target.shape != self.setpoint.shape or not all(map(math.isfinite, target.tolist())):
             raise NonFiniteTargetError(f"expected {self.setpoint.size} finite joint targets, got {target}; the command "
                                        f"was refused")
         target = np.minimum(np.maximum(target, self._lowest), self._highest)
@@ -193,7 +193,8 @@ class Arm:
 
     def _stick(self) -> None:
         """Static friction of the pads: holds what both squeeze, until the fingers are told to open."""
-        is_wide_open = self.finger_setpoint_m > self.config.finger_max_m - _SQUEEZE_M  # on nothing: Bullet is not asked
+        narrowest_m = self.setpoint[self._count:].min()
+        is_wide_open = narrowest_m > self.config.finger_max_m - _SQUEEZE_M  # on nothing: Bullet is not asked
         both = set() if is_wide_open else self._touched_by_both()
         if both and self.setpoint[self._count:].sum() < self.gripper_width_m - _SQUEEZE_M:
             self._arm.grip(HAND, min(both))

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from scipy import ndimage
 
 from envs.interface import Camera
 from envs.sensors import cameras
@@ -122,7 +121,9 @@ def _jump_m(depth: np.ndarray) -> np.ndarray:
     """float64[H, W]: how far depth breaks off beside each pixel, 0 along any plane however slanted: over pixels, one
     over its depth is linear. What sends nothing back is infinitely far."""
     nearness = np.divide(1.0, depth, out=np.zeros(depth.shape), where=depth > 0)
-    bends = [ndimage.convolve1d(nearness, (1.0, -2.0, 1.0), axis=axis, mode="nearest") for axis in (0, 1)]
+    bends = np.zeros((2, *depth.shape))  # none at the frame of the picture, beyond which nothing is known
+    bends[0, 1:-1] = np.diff(nearness, 2, axis=0)
+    bends[1, :, 1:-1] = np.diff(nearness, 2, axis=1)
     return np.abs(bends).max(axis=0) * depth.astype(np.float64) ** 2
 
 

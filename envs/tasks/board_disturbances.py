@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from envs.tasks.board_families import places
+from envs.tasks.board_families import places, present
 from envs.tasks.mishaps import Mishaps, exchange
 from envs.world.board import BOARD_HIGH_M, BOARD_LOW_M
 from envs.world.world import World
@@ -34,8 +34,8 @@ class BoardDisturber(Mishaps):
 
     def before(self, world: World, held: str | None) -> None:
         super().before(world, held)
-        self._starts, self._pushed = places(world), None
-        if self.kind == "swap":
+        self._starts, self._pushed = present(world), None
+        if self.kind == "swap" and len(self._starts) > 1:
             one, other = self.rng.permutation(list(self._starts))[:2]
             exchange(world, str(one), str(other))
             self.note(True)
@@ -52,7 +52,7 @@ class BoardDisturber(Mishaps):
 
     def after(self, world: World, held: str | None) -> None:
         super().after(world, held)
-        if self.kind == "push_back" and self._pushed:
+        if self.kind == "push_back" and self._pushed in self._starts.keys() & present(world).keys():
             self.note(push_back(world, self._pushed, self._starts[self._pushed], self.rng))
 
 
@@ -67,7 +67,7 @@ def put_before(world: World, pushed: str, rng: np.random.Generator) -> bool:
     """Whether another block could be put where the peg is pushing one to, and now is."""
     ahead = places(world)[pushed] - world.robot_link_pose(_PEG_LINK)[:2]
     ahead /= max(float(np.linalg.norm(ahead)), 1e-9)
-    others = [name for name in world.names() if not world.robot_touches(name)]
+    others = [name for name in present(world) if not world.robot_touches(name)]
     if not others:
         return False
     name = others[rng.integers(len(others))]

@@ -40,6 +40,7 @@ _CLEARER_M = 0.04  # by which the block closest to a corner is closer than the n
 _MIDLINE_M = 0.06  # from the middle of the board, free where sides matter
 _FAR_M = 0.5
 _TRIES = 500
+_FALLEN_M = -0.02
 _REST_M = 0.001  # height at which Bullet lets a toy rest above the board
 _PAIRED = ("closest_corner", "sort_corners")
 _ROLES = MappingProxyType({
@@ -132,6 +133,11 @@ def make_board_task(name: str) -> BoardTask:
 def places(world: World) -> dict[str, np.ndarray]:
     """Toy -> float64[2], m. PRIVILEGED."""
     return {name: world.pose(name)[0][:2] for name in world.names()}
+
+
+def present(world: World) -> dict[str, np.ndarray]:
+    """The same of the toys that have not fallen off the board. PRIVILEGED."""
+    return {name: xy for name, xy in places(world).items() if world.pose(name)[0][2] > _FALLEN_M}
 
 
 def goal_of(task: str, roles: Roles, at: dict[str, np.ndarray]) -> Goal | None:

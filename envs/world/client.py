@@ -41,6 +41,7 @@ class Client:
             raise RuntimeError("PyBullet gave no client: expected an id >= 0; close worlds that are no longer used")
 
         if plugin is not None and self._module.loadPlugin(*plugin, physicsClientId=self._id) < 0:  # before any body
+            self.close()
             raise RuntimeError(f"renderer 'egl': PyBullet could not load {plugin[0]}; choose renderer='tiny'")
 
     def __getattr__(self, name: str) -> Any:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from envs.interface import SkillCall
-from envs.tasks import board_disturbances
+from envs.tasks import board_disturbances, board_families
 from envs.tasks.board_disturbances import push_back, put_before
 from envs.tasks.kitchen import disturbances
 from tests.envs.test_skill_env import digest
@@ -187,3 +187,16 @@ def test_the_kitchen_looks_like_a_good_laboratory_from_moving_cameras():
         assert 0 < np.median(off_m) < 0.02, "a centimetre or two where the motors missed, no more"
     plain.close()
     real.close()
+
+
+def test_a_block_that_fell_off_the_board_is_not_swapped_back_in():
+    env = gymnasium.make("embodied/Board-v0", image_size=32, max_objects=4).unwrapped
+    for seed in range(8):
+        env.reset(seed=seed)
+        fallen = env.world.names()[0]
+        env.world.move(fallen, np.array([3.0, 3.0, -0.5]), np.array([0.0, 0.0, 0.0, 1.0]))
+        disturber = board_disturbances.BoardDisturber(1.0, np.random.default_rng(seed), env.scene)
+        for _ in range(12):
+            disturber.before(env.world, None)
+        assert set(board_families.present(env.world)) == set(env.world.names()) - {fallen}
+    env.close()

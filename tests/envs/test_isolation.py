@@ -90,6 +90,35 @@ def test_forks_and_frames_cross_over(pair):
     assert all(np.array_equal(a, b) for a, b in zip(*frames.values(), strict=True))
 
 
+def test_an_interrupted_call_leaves_no_answer_for_the_next_one():
+    """The reply that nobody fetched once answered the next question, and so on for ever."""
+    env = gymnasium.make("embodied/Stack-v0", isolated=True, image_size=32).unwrapped
+    env.reset(seed=1)
+
+    def shown(frame):
+        raise KeyboardInterrupt
+
+    env.watch(shown, fps=5)
+    with pytest.raises(KeyboardInterrupt):
+        env.step(env.encode(SkillCall("home")))
+    with pytest.raises(PhysicsCrashError, match="its owner stopped waiting: KeyboardInterrupt"):
+        env.watch(None)
+    observation, _ = env.reset(seed=2)
+    assert isinstance(env.instruction, str) and observation["instruction"] == env.instruction
+    env.close()
+
+
+def test_what_cannot_be_told_is_refused_and_the_world_goes_on():
+    env = gymnasium.make("embodied/Stack-v0", isolated=True, image_size=32).unwrapped
+    env.reset(seed=1)
+    pid = env.pid
+    with pytest.raises(TypeError, match="expected what another process can be told"):
+        env.step({"skill": lambda: 0})
+    *_, truncated, info = env.step(env.encode(SkillCall("home")))
+    assert not truncated and info["outcome"]["status"] == "done" and env.pid == pid
+    env.close()
+
+
 def test_a_foreign_environment_is_isolated_with_its_wrappers():
     here, there = gymnasium.make("CartPole-v1", max_episode_steps=5), isolate("CartPole-v1", max_episode_steps=5)
     assert not hasattr(there, "hold") and not hasattr(there, "encode")

@@ -83,7 +83,7 @@ def begin(env: gymnasium.Env, seed: int) -> list[str]:
 
 
 def steps_of(env_id: str, seed: int) -> int:
-    return STEPS[seed, is_of_skills(env_id)]
+    return STEPS[seed, not env_id.endswith("Joint-v0")]
 
 
 def act(env: gymnasium.Env, env_id: str, seed: int) -> Any:

@@ -11,7 +11,8 @@ import yaml
 
 from envs.interface import TASK_IDS, Camera
 from envs.sensors import cameras
-from envs.sensors.realism import Realism, Reality
+from envs.sensors.realism import Realism, Reality, _jump_m
+from envs.world.images import View
 
 SIZE_PX = 64
 LEVELS = {level: yaml.safe_load((Path(__file__).parents[3] / f"configs/realism/{level}.yaml").read_text())["realism"]
@@ -166,3 +167,13 @@ def test_the_expert_works_in_a_good_laboratory(robot):
         env.step(env.encode(call))
     assert env.is_success
     env.close()
+
+
+@pytest.mark.parametrize("pitch_rad", [0.6, 0.8, 1.0])
+def test_a_slanted_plane_has_no_edge_up_to_the_frame(pitch_rad):
+    view = View(eye=(0.0, 0.0, 1.5), target=(1.0, 0.0, 1.5 - np.tan(pitch_rad)), up=(0.0, 0.0, 1.0), fov_rad=0.8)
+    camera = cameras.calibration(view, 96, 96)
+    rays = camera.lift(np.ones((96, 96), np.float32)) - camera.pose[:3, 3]
+    depth = (-1.5 / rays[..., 2]).astype(np.float32)  # of the floor
+    broken = np.where(np.arange(96) < 40, depth, 2 * depth)
+    assert depth.min() > 0 and _jump_m(depth).max() < 0.005 < _jump_m(broken).max()
