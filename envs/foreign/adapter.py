@@ -10,9 +10,10 @@ import numpy as np
 
 from envs.foreign.description import Foreign, Sight
 from envs.foreign.expert import remaining_calls
-from envs.foreign.screen import fault, picture_fault
+from envs.foreign.screen import picture_fault
 from envs.foreign.skills import SKILLS, Command, Hand, Motion
 from envs.foreign.words import instruction
+from envs.guard import fault
 from envs.interface import Box, Camera, Outcome, Referent, SkillCall
 from envs.skills.signatures import FOREIGN, Signature
 from envs.spaces import MAX_INSTRUCTION_CHARACTERS, observation_space
@@ -128,14 +129,14 @@ class ForeignEnv(gymnasium.Env):
             self.foreign.action(self._sight, motion, command.width_m))
         self._steps += 1
         if not np.isfinite(reward):
-            raise BrokenWorldError("nonfinite reward")
+            raise BrokenWorldError("nonfinite: reward")
         self._take(observation, info)
         self._has_ended, self._is_cut = bool(terminated) and not self.foreign.steps_past_success, bool(truncated)
         self._show()
 
     def _take(self, observation: Mapping[str, np.ndarray], info: Mapping[str, Any]) -> None:
         """Reads an observation of the benchmark's. Raises BrokenWorldError."""
-        trouble = fault(observation, self.benchmark.observation_space)
+        trouble = fault(self.benchmark.observation_space, observation)
         if trouble is not None:
             raise BrokenWorldError(trouble)
         self._sight = self.foreign.read(observation)

@@ -14,7 +14,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "envs.domains": ["envs.experts", "envs.robots", "envs.sensors", "envs.skills", "envs.tasks", "envs.world",
                      "envs.interface"],
     "envs.spaces": [],
-    "envs.foreign": ["envs.spaces", "envs.skills.signatures", "envs.interface"],
+    "envs.foreign": ["envs.guard", "envs.spaces", "envs.skills.signatures", "envs.interface"],
     "envs.joint_env": ["envs.domains", "envs.spaces", "envs.robots", "envs.sensors", "envs.world", "envs.interface"],
     "envs.skill_env": ["envs.joint_env", "envs.domains", "envs.spaces", "envs.robots", "envs.sensors", "envs.skills",
                        "envs.world", "envs.interface"],

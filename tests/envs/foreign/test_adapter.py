@@ -121,7 +121,7 @@ def no_goal(seen):
 def test_a_broken_world_ends_the_episode(env, spoil):
     env.benchmark.spoil = spoil
     raw, reward, terminated, truncated, info = call(env, "pick", AIR)
-    assert info["outcome"]["status"] == "failed" and info["outcome"]["reason"].startswith("nonfinite")
+    assert info["outcome"]["status"] == "failed" and info["outcome"]["reason"].startswith(("nonfinite: ", "malformed: "))
     assert truncated and not terminated and np.isfinite(reward) and env.observation_space.contains(raw)
     assert call(env, "pick", AIR)[3], "it stays over"
 
@@ -145,7 +145,7 @@ def test_a_world_that_is_broken_from_the_start_meets_no_planner(monkeypatch, aft
     monkeypatch.setattr(Plain, "make", make)
     steps = list(run(env, OraclePlanner(env), seed=1))
     assert len(steps) == 1 and steps[0].end.startswith("failed: nonfinite observation")
-    assert call(env, "pick", AIR)[-1]["outcome"]["reason"] == "nonfinite observation, desired_goal"
+    assert call(env, "pick", AIR)[-1]["outcome"]["reason"].startswith("nonfinite: desired_goal holds")
 
 
 def test_the_world_goes_on_while_somebody_thinks(env):
@@ -154,7 +154,7 @@ def test_the_world_goes_on_while_somebody_thinks(env):
     assert env.benchmark.steps == before + 15 and np.allclose(env.sight.tool_m, tool)
     env.benchmark.spoil = nan_goal
     env.hold(1.0)
-    assert call(env, "pick", AIR)[-1]["outcome"]["reason"] == "nonfinite observation, desired_goal"
+    assert call(env, "pick", AIR)[-1]["outcome"]["reason"].startswith("nonfinite: desired_goal holds")
 
 
 def test_the_instruction_can_be_replaced_and_nothing_else(env):
