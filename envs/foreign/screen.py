@@ -1,4 +1,4 @@
-"""The check that a picture of a foreign benchmark passes before it is believed; for observations: `envs.guard.fault`."""
+"""The check that a picture of a foreign benchmark passes before it is believed; of observations: `guard.fault`."""
 
 from __future__ import annotations
 
