@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ _OPTIONS = ("instruction", "require")
 _IMAGE_SIZES_PX = (16, 1024)  # far beyond, TinyRenderer takes the whole process down
 
 _LONGEST_HOLD_S = 600.0
+_NO_KEYWORDS = {"self", "args", "kwargs", "variant"}
 _ROUNDING = 1e-6  # rad or m: targets come in single precision
 
 
@@ -56,7 +58,7 @@ class WorldEnv(gymnasium.Env):
         _check(image_size, render_mode, render_size)
         self.render_mode = render_mode
         self.domain = find_domain(domain)
-        self._tasks = _tasks_of(self.domain.tasks_as(variant), task)
+        self._tasks = _tasks_of(self.domain.tasks_as(variant, self.keywords()), task)
         fewest, most = self.domain.objects
         self._counts = {"min_objects": fewest if min_objects is None else min_objects,
                         "max_objects": most if max_objects is None else max_objects}
@@ -74,6 +76,12 @@ class WorldEnv(gymnasium.Env):
         self.instruction = ""
         self._task: Task = self._tasks[0]
         self._progress = 0.0
+
+    @classmethod
+    def keywords(cls) -> set[str]:
+        """Names of all arguments that this level can be made with, variants aside."""
+        levels = [level for level in cls.__mro__ if issubclass(level, WorldEnv)]
+        return {name for level in levels for name in inspect.signature(level.__init__).parameters} - _NO_KEYWORDS
 
     @property
     def renderer(self) -> str:

@@ -99,13 +99,14 @@ class Domain:
     variants: Mapping[str, Mapping[str, Mapping[str, Task]]] = field(default_factory=dict)
     """Keyword of the environment -> value -> tasks that stand in for `tasks`; one at a time."""
 
-    def tasks_as(self, chosen: Mapping[str, str]) -> Mapping[str, Task]:
-        """The tasks, or those of a chosen variant (keyword -> value). Raises TypeError for a keyword that means nothing
-        here, ValueError for an unknown value or for more than one keyword."""
+    def tasks_as(self, chosen: Mapping[str, str], others: Iterable[str] = ()) -> Mapping[str, Task]:
+        """The tasks, or those of a chosen variant (keyword -> value). others: keywords that are no variants, for the
+        hint. Raises TypeError for a keyword that means nothing here, ValueError for an unknown value or for more than
+        one keyword."""
         for keyword, value in chosen.items():
             if keyword not in self.variants:
-                raise TypeError(f"{self.name}: expected a keyword of the environment or of "
-                                f"{list(self.variants)}, got {keyword!r}{_nearest(keyword, self.variants)}")
+                known = sorted({*self.variants, *others})
+                raise TypeError(f"{self.name}: expected keywords of {known}, got {keyword!r}{_nearest(keyword, known)}")
             if value not in self.variants[keyword]:
                 raise ValueError(f"{keyword}: expected one of {list(self.variants[keyword])}, got {value!r}"
                                  f"{_nearest(str(value), self.variants[keyword])}")
