@@ -88,7 +88,8 @@ def test_a_worn_out_world_is_renewed_and_nobody_can_tell(env_id, monkeypatch):
 
 @pytest.mark.parametrize(("env_id", "keyword", "hint"), [
     ("embodied/Stack-v0", "image_sise", "did you mean 'image_size'"), ("embodied/Stack-v0", "camera", "'cameras'"),
-    ("embodied/StackJoint-v0", "labels", "expected keywords of .*'cameras'.* got 'labels'"), ("embodied/TampGrasp-v0", "namin", "'naming'")])
+    ("embodied/StackJoint-v0", "labels", "expected keywords of .*'cameras'.* got 'labels'"),
+    ("embodied/TampGrasp-v0", "namin", "'naming'")])
 def test_an_unknown_keyword_is_answered_with_the_nearest_one(env_id, keyword, hint):
     with pytest.raises(TypeError, match=hint):
         gymnasium.make(env_id, **{keyword: 3})
