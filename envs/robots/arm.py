@@ -121,6 +121,10 @@ class Arm:
         left_m, right_m = self._arm.positions(self._count)
         return float(left_m + right_m)
 
+    def width_at(self, joint_pos: np.ndarray) -> float:
+        """Between the fingers where the joints stand so, float64[J], m."""
+        return float(joint_pos[self._count] + joint_pos[self._count + 1])
+
     @property
     def tool_pose(self) -> np.ndarray:
         """float64[7]: position m and quaternion of the point between the finger tips."""
@@ -193,10 +197,10 @@ class Arm:
 
     def _stick(self) -> None:
         """Static friction of the pads: holds what both squeeze, until the fingers are told to open."""
-        narrowest_m = self.setpoint[self._count:].min()
-        is_wide_open = narrowest_m > self.config.finger_max_m - _SQUEEZE_M  # on nothing: Bullet is not asked
+        left_m, right_m = self.setpoint[self._count:].tolist()
+        is_wide_open = min(left_m, right_m) > self.config.finger_max_m - _SQUEEZE_M  # on nothing: Bullet is not asked
         both = set() if is_wide_open else self._touched_by_both()
-        if both and self.setpoint[self._count:].sum() < self.gripper_width_m - _SQUEEZE_M:
+        if both and left_m + right_m < self.gripper_width_m - _SQUEEZE_M:
             self._arm.grip(HAND, min(both))
         else:
             self._arm.ungrip()

@@ -151,6 +151,10 @@ class MobilePanda:
     def gripper_width_m(self) -> float:
         return self.arm.gripper_width_m
 
+    def width_at(self, joint_pos: np.ndarray) -> float:
+        """Between the fingers where the joints stand so, float64[12], m."""
+        return self.arm.width_at(joint_pos)
+
     def is_grasping(self) -> bool:
         """Whether both fingers feel something and are apart."""
         return self.arm.is_grasping()

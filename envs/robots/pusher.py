@@ -67,6 +67,10 @@ class Pusher:
     def gripper_width_m(self) -> float:
         return 0.0
 
+    def width_at(self, joint_pos: np.ndarray) -> float:
+        """0: a peg has no fingers."""
+        return 0.0
+
     @property
     def tool_pose(self) -> np.ndarray:
         """float64[7]: position m and quaternion of the middle of the peg."""

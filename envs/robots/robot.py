@@ -41,6 +41,9 @@ class Robot(Protocol):
     def gripper_width_m(self) -> float:
         """Between the fingers; 0 for a robot without any."""
 
+    def width_at(self, joint_pos: np.ndarray) -> float:
+        """The same where the joints stand so, float64[J]: who has read them need not ask for the fingers again."""
+
     def is_grasping(self) -> bool:
         """Whether it feels something between its fingers."""
 
