@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 
 from envs.domains import find_domain
-from envs.domains.domain import Domain, Task
+from envs.domains.domain import Domain, Task, nearest
 from envs.interface import Observation
 from envs.robots.robot import NonFiniteTargetError, Robot
 from envs.sensors.body_sense import observation
@@ -255,9 +255,7 @@ def _tasks_of(tasks: Mapping[str, Task], name: str | None) -> list[Task]:
     if name is None:
         return list(tasks.values())
     if name not in tasks:
-        near = difflib.get_close_matches(name, tasks, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"task: expected one of {list(tasks)}, got {name!r}{hint}")
+        raise ValueError(f"task: expected one of {list(tasks)}, got {name!r}{nearest(name, tasks)}")
     return [tasks[name]]
 
 
@@ -266,9 +264,7 @@ def _cameras_of(known: Iterable[str], names: Sequence[str] | None) -> tuple[str,
     known = tuple(known)
     for name in names or ():
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"cameras: expected names of {list(known)}, got {name!r}{hint}")
+            raise ValueError(f"cameras: expected names of {list(known)}, got {name!r}{nearest(name, known)}")
     return known if names is None else tuple(name for name in known if name in names)
 
 
@@ -277,8 +273,7 @@ def _maker_of(domain: Domain, robot: str | None) -> Callable[[World], Robot]:
     if robot is None:
         return domain.make_robot
     if robot not in domain.robots:
-        near = difflib.get_close_matches(robot, domain.robots, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else "; leave it out for the one that belongs here"
+        hint = nearest(robot, domain.robots) or "; leave it out for the one that belongs here"
         raise ValueError(f"robot: expected one of {list(domain.robots)}, got {robot!r}{hint}")
     return domain.robots[robot]
 

@@ -106,16 +106,16 @@ class Domain:
         for keyword, value in chosen.items():
             if keyword not in self.variants:
                 known = sorted({*self.variants, *others})
-                raise TypeError(f"{self.name}: expected keywords of {known}, got {keyword!r}{_nearest(keyword, known)}")
+                raise TypeError(f"{self.name}: expected keywords of {known}, got {keyword!r}{nearest(keyword, known)}")
             if value not in self.variants[keyword]:
                 raise ValueError(f"{keyword}: expected one of {list(self.variants[keyword])}, got {value!r}"
-                                 f"{_nearest(str(value), self.variants[keyword])}")
+                                 f"{nearest(str(value), self.variants[keyword])}")
         if len(chosen) > 1:
             raise ValueError(f"expected one variant at a time, got {dict(chosen)}; leave the others out")
         return next((self.variants[keyword][value] for keyword, value in chosen.items()), self.tasks)
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
     """A hint at the known word that is meant, "" where none is near."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
