@@ -76,6 +76,8 @@ class WorldEnv(gymnasium.Env):
         self.instruction = ""
         self._task: Task = self._tasks[0]
         self._progress = 0.0
+        self.is_judged = True
+        """Whether the goal is what the instruction asks for, as far as the world knows words."""
 
     @classmethod
     def keywords(cls) -> set[str]:
@@ -94,6 +96,7 @@ class WorldEnv(gymnasium.Env):
         super().reset(seed=seed)
         require, text = _read_options(options)
         self._clear()
+        self.is_judged = True
         self._task = self._tasks[int(self.np_random.integers(len(self._tasks)))]
         self.scene = self._task.arrange(self.world, self.np_random, require=require, **self._counts)
         self.instruction = self._task.instruction(self.scene, self.np_random)
@@ -107,6 +110,23 @@ class WorldEnv(gymnasium.Env):
         self._progress = self._task.progress(self.world, self.scene)
         self._begin()
         return self._observe(), self._info()
+
+    def instruct(self, text: str) -> tuple[dict, dict]:
+        """Another wish for the present scene. Where it is one of the known phrasings, the goal follows it; any other is
+        judged by nobody (`is_judged`), and never counts as fulfilled. Returns what `reset` returns, of this moment."""
+        _, text = _read_options({"instruction": text})
+        scene = self._task.retarget(self.scene, text)
+        self.instruction, self.is_judged, self.scene = text, scene is not None, scene or self.scene
+        self._progress = self._measure()
+        return self._observe(), self._info()
+
+    def picture(self, camera: str, size_px: tuple[int, int]) -> np.ndarray:
+        """uint8[H, W, 3]: what the "onlooker", or a camera of the robot's, sees now, for people to look at; no part of
+        the episode. size_px: height, width. Raises ValueError for an unknown camera."""
+        if camera == "onlooker":
+            return self._onlook(size_px)
+        [name] = _cameras_of(self.domain.views(self.robot), [camera])
+        return self.world.picture(self._views(name)[name], *size_px).rgb
 
     def _build(self) -> None:
         """A new world with its robot. Resets go back to its empty state, and only what stands in it is made anew."""
@@ -157,7 +177,7 @@ class WorldEnv(gymnasium.Env):
     @property
     def is_success(self) -> bool:
         """Whether the goal is met, as the domain counts it."""
-        return self.domain.is_success(self._progress, self.robot)
+        return self.is_judged and self.domain.is_success(self._progress, self.robot)
 
     def _reward(self) -> float:
         """Change of progress since it was last asked for; an episode's rewards sum to its progress."""
@@ -200,11 +220,13 @@ class WorldEnv(gymnasium.Env):
         """What the episode keeps beside robot and world; levels add theirs."""
         noise = self._reality.rng.bit_generator.state if self._reality else None
         return {"setpoint": self.robot.setpoint.copy(), "progress": self._progress, "seen": self.seen,
+                "wish": (self.instruction, self.scene, self.is_judged),
                 "pictures": self.pictures, "rng": self.np_random.bit_generator.state, "noise": noise}
 
     def _remember(self, kept: Mapping[str, Any]) -> None:
         self.robot.setpoint = kept["setpoint"].copy()
         self._progress, self.seen, self.pictures = kept["progress"], kept["seen"], kept["pictures"]
+        self.instruction, self.scene, self.is_judged = kept["wish"]
         self.np_random.bit_generator.state = kept["rng"]
         if self._reality is not None:
             self._reality.rng.bit_generator.state = kept["noise"]

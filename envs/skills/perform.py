@@ -25,9 +25,13 @@ def perform(skill: str, situation: Situation, argument: Any, timeout_s: float = 
             on_period: Callable[[int], None] = lambda period: None) -> Outcome:
     """How the skill went. argument: the Box or text of its parameter, None without one. on_period is called after each
     control period with their number so far, for films and disturbances."""
-    robot = situation.robot
-    motion, periods = controller(skill)(situation, argument), 0
-    outcome = None
+    return carry_out(controller(skill)(situation, argument), situation.robot, timeout_s, on_period)
+
+
+def carry_out(motion: Motion, robot: Arm, timeout_s: float,
+              on_period: Callable[[int], None] = lambda period: None) -> Outcome:
+    """How a motion went that is no skill's; the rest as in `perform`."""
+    outcome, periods = None, 0
     while outcome is None:
         outcome = _advance(motion, robot)
         if outcome is None:

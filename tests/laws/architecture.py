@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "embodied.evaluation": ["embodied.agents", "embodied.data", "embodied.planning", "envs.interface"],
     "embodied.distributed": ["embodied.training", "embodied.evaluation", "embodied.agents", "embodied.data",
                              "embodied.planning", "embodied.models", "embodied.prompt", "envs.interface"],
+    "embodied.serving": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt", "envs.interface"],
     "embodied.cli": ["*"],
 }
 """Room -> the rooms it may import, beside itself."""
@@ -41,7 +42,7 @@ HOME: dict[str, list[str]] = {
     "pybullet_data": ["envs.world"],
     "panda_gym": ["envs.foreign"],
     "timm": ["embodied.models.vision"],
-    "ray": ["embodied.distributed", "embodied.cli.doctor"],
+    "ray": ["embodied.distributed", "embodied.serving.app", "embodied.cli.doctor"],
     "hydra": ["embodied.cli"],
 }
 """Library -> the only modules that may import it."""
