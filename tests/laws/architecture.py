@@ -32,7 +32,8 @@ MAY_IMPORT: dict[str, list[str]] = {
     "embodied.evaluation": ["embodied.agents", "embodied.data", "embodied.planning", "envs.interface"],
     "embodied.distributed": ["embodied.training", "embodied.evaluation", "embodied.agents", "embodied.data",
                              "embodied.planning", "embodied.models", "embodied.prompt", "envs.interface"],
-    "embodied.serving": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt", "envs.interface"],
+    "embodied.serving": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt", "envs.interface",
+                         "envs.skills.signatures"],
     "embodied.cli": ["*"],
 }
 """Room -> the rooms it may import, beside itself."""
