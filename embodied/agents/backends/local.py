@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -101,8 +102,9 @@ class LocalBackend:
 
     def _completion(self, ids: list[int], log_probs: list[float], end: int, is_constrained: bool) -> Completion:
         length = ids.index(end) + 1 if end in ids else len(ids)
-        return Completion(self.processor.decode(ids[:length]), tuple(ids[:length]), tuple(log_probs[:length]),
-                          is_constrained)
+        texts = [self.processor.decode(ids[:count]) for count in range(length + 1)]
+        pieces = tuple(text[len(before):] for before, text in itertools.pairwise(texts))
+        return Completion(texts[-1], tuple(ids[:length]), tuple(log_probs[:length]), is_constrained, pieces)
 
     def unknown_words(self, text: str) -> list[str]:
         return self.processor.unknown_words(text)
