@@ -61,7 +61,7 @@ class Leases:
             raise ApiError(403, "no_lease", "expected the header X-Lease, got none; POST .../lease gives one")
         holding = self._holding
         if holding is None or not secrets.compare_digest(holding.lease.encode(), lease.encode("utf-8", "replace")):
-            raise ApiError(409, "leased", "expected the lease that commands this robot, got another one; POST .../lease "
+            raise ApiError(409, "leased", "expected the lease that commands this robot, got another; POST .../lease "
                                           "gives one when the robot is free")
         if not self.is_held:
             self._note_loss()

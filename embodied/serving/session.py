@@ -1,4 +1,4 @@
-"""One robot in one world, as the API commands it: one thing at a time, in a thread of its own; stops go past the thread.
+"""One robot in one world, as the API commands it: one thing at a time, in a thread of its own; stops go past it.
 
 What runs in the thread is named `_in_thread`; everything else belongs to the event loop and never waits for the robot.
 """
@@ -84,7 +84,8 @@ PlannerMaker = Callable[["Session", Run], Planner]
 class Session:
     """See the module. Attributes are for reading."""
 
-    def __init__(self, setup: Setup, folder: Path, make_planner: PlannerMaker, on_event: Callable[[Event], None]) -> None:
+    def __init__(self, setup: Setup, folder: Path, make_planner: PlannerMaker,
+                 on_event: Callable[[Event], None]) -> None:
         self.session_id = f"s_{secrets.token_hex(6)}"
         self.setup, self.folder, self._make_planner = setup, folder, make_planner
         self.created_unix_s, self.touched_s = time.time(), time.monotonic()
@@ -238,7 +239,7 @@ class Session:
         return run, loop.run_in_executor(self._thread, self._in_thread, lambda: self._run_in_thread(run), stops, True)
 
     def correct(self, text: str) -> None:
-        """A person's word in the middle of a run: the planner is asked again with it, once the present skill is over."""
+        """A person's word in the middle of a run: the planner is asked again with it, once this skill is over."""
         if self.run is None or self.run.end is not None:
             raise ApiError(409, "not_running", "expected a run that is going on, there is none; send an instruction")
         self._correction = text
