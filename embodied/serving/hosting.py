@@ -215,10 +215,12 @@ class Hosted(gymnasium.Env):
         self._sampled_s = time_s
         if self._spool is None:
             self._spool = Spool.open(self._spool_path)
+        if self._spool.fault is not None:  # the disk is full: the robot goes on
+            return
+        for camera in self._spool.meta.cameras:
+            self._spool.frame(camera, self._jpeg(camera))
         self._spool.row(time_s=time_s, joint_pos=robot.joint_pos, joint_vel=robot.joint_vel, setpoint=robot.setpoint,
                         gripper_width_m=robot.gripper_width_m, tool_pose=robot.tool_pose)
-        for camera in self._spool.cameras:
-            self._spool.frame(camera, self._jpeg(camera))
 
 
 def jpeg(image: np.ndarray, quality: int = 80) -> bytes:

@@ -43,7 +43,7 @@ class Limits:
     idle_s: float = 1800.0
     session_s: float = 6 * 3600.0
     lease_ttl_s: float = 10.0
-    record_fps: float = 5.0
+    record_fps: int = 5
     recordings: Path | None = None  # where recordings go; None = nothing is kept
 
 
@@ -97,8 +97,8 @@ class Hub:
 
     async def _opened(self, setup: Setup) -> Session:
         session = Session(setup, self.folder, self._planner, lambda event: self._record(session, event))
-        spool = self.recorder.begin(session)
-        make = partial(_make_env, setup, str(session.board.path), spool, dict(self.env))
+        spool = self.recorder.path(session.recording_id)
+        make = partial(_make_env, setup, str(session.board.path), str(spool) if spool else None, dict(self.env))
         try:
             await session.do("opening", lambda: session.open_in_thread(make), moves=False)
         except (ValueError, TypeError) as error:
@@ -107,6 +107,9 @@ class Hub:
         except BaseException:
             await asyncio.to_thread(session.close)
             raise
+        about = {"task": setup.task, "robot": setup.robot or "", "seed": setup.seed, "planner": setup.planner,
+                 "created_unix_s": session.created_unix_s}
+        await asyncio.to_thread(self.recorder.begin, session.recording_id, session.world.facts, about)
         self.sessions[session.session_id] = session
         return session
 
@@ -117,7 +120,7 @@ class Hub:
         """Stops and forgets a session; its recording is finished in the background."""
         session = self.sessions.pop(session_id)
         await asyncio.to_thread(session.close)
-        self.recorder.finish(session.recording_id, [run.as_dict() for run in session.runs])
+        self.recorder.finish(session.recording_id)
 
     def estop_all(self, reason: str) -> int:
         """How many robots were stopped."""

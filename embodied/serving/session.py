@@ -31,6 +31,8 @@ from embodied.serving.overlay import objects_of
 from embodied.serving.running import STOPPED, Conduct, Run, carry_out
 from envs.interface import Observation, Outcome, SkillCall, Transition
 
+OBJECTS_CAMERA = "front"
+"""On whose picture the objects in sight are drawn, where a robot has it."""
 MAX_RUNS = 200
 MAX_SNAPSHOTS = 8
 HANG_S = 60.0
@@ -48,7 +50,7 @@ class Setup:
     speed: float
     robot: str | None = None
     require: tuple[str, ...] = ()
-    record_fps: float = 5.0
+    record_fps: int = 5
     lease_ttl_s: float = 10.0
 
 
@@ -134,7 +136,7 @@ class Session:
         return {"session_id": self.session_id, "task": setup.task, "domain": setup.domain, "robot": setup.robot,
                 "seed": setup.seed, "planner": setup.planner, "mode": self.mode, "instruction": self.instruction,
                 "run_id": self.run.run_id if self.run else None, "speed": setup.speed,
-                "cameras": facts.get("cameras", []), "joint_names": facts.get("joint_names", []),
+                "cameras": facts.get("cameras", []), "objects_camera": OBJECTS_CAMERA, "joint_names": facts.get("joint_names", []),
                 "joint_low": facts.get("joint_low", []), "joint_high": facts.get("joint_high", []), "lease": lease,
                 "time_s": told.time_s if told else 0.0, "counters": counts, "recording_id": self.recording_id,
                 "created_unix_s": round(self.created_unix_s, 3), "control_hz": facts.get("control_hz", 0)}
