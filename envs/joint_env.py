@@ -14,7 +14,7 @@ import numpy as np
 from envs.domains import find_domain
 from envs.domains.domain import Domain, Task, nearest
 from envs.interface import Observation
-from envs.robots.robot import NonFiniteTargetError, Robot
+from envs.robots.robot import Governor, MotionStoppedError, NonFiniteTargetError, Robot
 from envs.sensors.body_sense import observation
 from envs.sensors.cameras import calibrations as calibrations_of
 from envs.sensors.realism import Realism, Reality, look
@@ -49,11 +49,13 @@ class WorldEnv(gymnasium.Env):
                  render_mode: str | None = None, privileged: bool = False, render_size: tuple[int, int] = (480, 640),
                  min_objects: int | None = None, max_objects: int | None = None, cameras: Sequence[str] | None = None,
                  robot: str | None = None, realism: Realism | Mapping[str, float] | None = None,
-                 renderer: str = "tiny", looks: str = "light", shadows: bool = False, **variant: str) -> None:
+                 renderer: str = "tiny", looks: str = "light", shadows: bool = False, smooth: bool = False,
+                 **variant: str) -> None:
         """domain: a name of `envs.interface.DOMAINS`. task: one of its tasks, or None for one drawn at each reset.
         robot: one of the domain's `robots`, or None for its own. realism: dials, all off by default. cameras: those
         that are observed, None for all of the domain; what nobody observes is not rendered. renderer, looks, shadows:
-        see `envs.world.graphics`; pixels of two renderers differ, so datasets record which one made them. variant: one
+        see `envs.world.graphics`; pixels of two renderers differ, so datasets record which one made them. smooth:
+        skills keep what they command inside the robot's acceleration limits too, and take a little longer. variant: one
         of the domain's `variants`, such as naming="index" on the tamp table."""
         _check(image_size, render_mode, render_size)
         self.render_mode = render_mode
@@ -66,6 +68,7 @@ class WorldEnv(gymnasium.Env):
         self._is_privileged = privileged
         self._graphics = Graphics(renderer, looks, shadows)
         self._make_robot = _maker_of(self.domain, robot)
+        self._is_smooth, self._governor = bool(smooth), None
         self._build()
         self._realism = Realism.of(realism)
         self._reality: Reality | None = None
@@ -132,7 +135,12 @@ class WorldEnv(gymnasium.Env):
         """A new world with its robot. Resets go back to its empty state, and only what stands in it is made anew."""
         self.world = self.domain.make_world(self._graphics)
         self.robot = self._make_robot(self.world)
+        self.robot.is_smooth, self.robot.governor = self._is_smooth, self._governor
         self._resets_left = self.domain.resets_per_world
+
+    def govern(self, governor: Governor | None) -> None:
+        """From now on every joint target passes this governor on its way to physics; None takes it away."""
+        self._governor = self.robot.governor = governor
 
     def _clear(self) -> None:
         """Robot and world to where every scene begins."""
@@ -205,7 +213,16 @@ class WorldEnv(gymnasium.Env):
                              f"longer needs a deadline of its own")
         self.world.doze()
         for _ in range(round(seconds * self.robot.config.control_hz)):
+            self._stay()
+
+    def _stay(self) -> None:
+        """One control period in which the robot stays where it is, even where its governor lets no command pass."""
+        try:
             self.robot.follow(self.robot.setpoint)
+        except MotionStoppedError:
+            for _ in range(self.world.physics_hz // self.robot.config.control_hz):
+                self.world.step()
+            self.world.tend()
 
     def snapshot(self) -> Snapshot:
         """The present moment of the episode, to fork it from; valid until the next reset. Wrappers keep their own."""
@@ -238,7 +255,8 @@ class WorldEnv(gymnasium.Env):
 class JointEnv(WorldEnv):
     """action: float32[J] joint targets (angles rad, finger openings m), one control period each.
 
-    Targets beyond position or speed limits are cut to them. One that is not finite moves nothing and is refused.
+    Targets beyond position or speed limits are cut to them. One that is not finite, or that the governor stops, moves
+    nothing and is refused.
     info["limited"] counts the joints whose targets were cut.
     """
 
@@ -252,15 +270,18 @@ class JointEnv(WorldEnv):
             self.robot.follow(action)
             limited = _cut(self.robot.setpoint - action)
             report = {"status": "done", "reason": _reason(limited)}
-        except NonFiniteTargetError:
-            self.robot.follow(self.robot.setpoint)
-            limited = 0
-            reason = f"the joint target is not {self.robot.setpoint.size} finite numbers"
-            report = {"status": "refused", "reason": reason}
+        except (NonFiniteTargetError, MotionStoppedError) as error:
+            self._stay()
+            limited, report = 0, {"status": "refused", "reason": self._why_refused(error)}
         reward, info = self._reward(), self._info()
         info["outcome"] = {**report, "duration_s": 1.0 / self.robot.config.control_hz}
         info["limited"] = limited
         return self._observe(), reward, info["is_success"], False, info
+
+    def _why_refused(self, error: Exception) -> str:
+        if isinstance(error, MotionStoppedError):
+            return str(error)
+        return f"the joint target is not {self.robot.setpoint.size} finite numbers"
 
 
 def _cut(short: np.ndarray) -> int:
