@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,8 +17,9 @@ from typing import Any
 from embodied.agents.language_agent import LanguageAgent
 from embodied.agents.oracle import OraclePlanner
 from embodied.planning.closed_loop import Planner
+from embodied.planning.language import Plan
 from embodied.serving.blackboard import Halt
-from embodied.serving.brain import Brain, Voice
+from embodied.serving.brain import Brain, Heard, Voice
 from embodied.serving.errors import ApiError, overloaded, unknown
 from embodied.serving.events import Event
 from embodied.serving.hosting import make_hosted
@@ -25,7 +27,7 @@ from embodied.serving.recorder import Recorder
 from embodied.serving.running import Run
 from embodied.serving.safety.plans import CheckedPlanner
 from embodied.serving.session import Session, Setup
-from envs.interface import DOMAINS, ENV_IDS
+from envs.interface import DOMAINS, ENV_IDS, Observation
 
 DOMAIN_OF = {task: domain for domain, tasks in DOMAINS.items() for task in tasks}
 PLANNED_BY_MODEL = ("tabletop",)
@@ -43,6 +45,7 @@ class Limits:
     idle_s: float = 1800.0
     session_s: float = 6 * 3600.0
     lease_ttl_s: float = 10.0
+    plans: int = 32  # asked for at once by those who have no session
     record_fps: int = 5
     recordings: Path | None = None  # where recordings go; None = nothing is kept
 
@@ -65,7 +68,8 @@ class Hub:
         self.started_s = time.monotonic()
         self.folder = Path(tempfile.mkdtemp(prefix="embodied-serve-"))
         self.recorder = Recorder(self.limits.recordings, self.limits.record_fps)
-        self._closed, self._opening = threading.Event(), 0
+        self._closed, self._opening, self._asking, self.watchers = threading.Event(), 0, 0, 0
+        self._askers = ThreadPoolExecutor(self.limits.plans, thread_name_prefix="plans")
         threading.Thread(target=self._beat, name="beat", daemon=True).start()
 
     def planners_of(self, domain: str) -> list[str]:
@@ -127,6 +131,17 @@ class Hub:
         for session in self.sessions.values():
             session.halt(Halt.ESTOP, reason)
         return len(self.sessions)
+
+    async def plan(self, instruction: str, seen: Observation, heard: Heard = lambda text, probability: True) -> Plan:
+        """What to do next about a moment that belongs to no session. Raises ApiError 503 when too many ask."""
+        if self._asking >= self.limits.plans:
+            raise overloaded(f"expected fewer than {self.limits.plans} plans at once", self.brain.retry_after_s())
+        self._asking += 1
+        try:
+            agent = LanguageAgent(Voice(self.brain, heard))
+            return await asyncio.get_running_loop().run_in_executor(self._askers, agent.plan, instruction, seen)
+        finally:
+            self._asking -= 1
 
     def _planner(self, session: Session, run: Run) -> Planner:
         """Who plans for a run. Its plans are checked before anything moves, whoever made them."""
