@@ -153,6 +153,10 @@ class Hosted(gymnasium.Env):
     def is_judged(self) -> bool:
         return self._env.is_judged
 
+    def refresh(self) -> None:
+        """Publishes telemetry and pictures of the moment."""
+        self._shown(None)
+
     def close(self) -> None:
         if self._spool is not None:
             self._spool.close()

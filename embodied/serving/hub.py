@@ -34,7 +34,7 @@ PLANNED_BY_MODEL = ("tabletop",)
 """Domains that the shipped weights plan in."""
 
 _BEAT_S = 0.05
-_SERVER_GRACE_S = 1.0  # a world whose server shows no sign of life for so long holds still; a dead one is noticed at once
+_SERVER_GRACE_S = 1.0  # a world whose server shows no sign of life for so long holds still
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ class Walls:
         try:
             body = await self._read(scope, receive)
             await self._app(scope, _replay(body, receive), send)
-        except _Refused as refused:
+        except _RefusedError as refused:
             await _refuse(send, refused.status, refused.code, refused.message, None)
         finally:
             self._in_flight -= not is_vital
@@ -128,12 +128,12 @@ class Walls:
         most = bounds.image_body_bytes if LARGE.match(scope["path"]) else bounds.body_bytes
         claimed = _header(scope, b"content-length")
         if claimed.isdigit() and (len(claimed) > 12 or int(claimed) > most):
-            raise _Refused(413, "too_large", f"expected a body of at most {most} bytes, got {claimed[:12].decode()}")
+            raise _RefusedError(413, "too_large", f"expected a body of at most {most} bytes, got {claimed[:12].decode()}")
         try:
             async with asyncio.timeout(bounds.receive_s):
                 return await _collect(receive, most)
         except TimeoutError:
-            raise _Refused(408, "slow", f"expected the whole body within {bounds.receive_s:.0f} s") from None
+            raise _RefusedError(408, "slow", f"expected the whole body within {bounds.receive_s:.0f} s") from None
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         offered = [p.strip() for p in _header(scope, b"sec-websocket-protocol").decode("latin-1").split(",")]
@@ -151,7 +151,7 @@ class Walls:
         await self._app(scope, receive, send)
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
@@ -162,11 +162,11 @@ async def _collect(receive: Receive, most: int) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _Refused(400, "gone", "expected a whole body, the client left")
+            raise _RefusedError(400, "gone", "expected a whole body, the client left")
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
         if size > most:
-            raise _Refused(413, "too_large", f"expected a body of at most {most} bytes, got more")
+            raise _RefusedError(413, "too_large", f"expected a body of at most {most} bytes, got more")
         if not message.get("more_body"):
             return b"".join(pieces)
 

@@ -1,4 +1,4 @@
-"""Uvicorn with a deadline for request heads and a cap on connections: it has neither, and 200 slow clients are cheap."""
+"""Uvicorn with a deadline for request heads and a cap on connections: it has neither, and slow clients are cheap."""
 
 from __future__ import annotations
 

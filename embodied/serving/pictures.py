@@ -70,7 +70,7 @@ def decode(content: bytes) -> tuple[np.ndarray, Mapping[str, Any]]:
 
 
 def _check_size(width: int, height: int) -> None:
-    if not (LEAST_SIDE <= min(width, height) and max(width, height) <= MAX_SIDE and width * height <= MAX_PIXELS):
+    if not (min(width, height) >= LEAST_SIDE and max(width, height) <= MAX_SIDE and width * height <= MAX_PIXELS):
         raise unfit(f"expected sides of {LEAST_SIDE} to {MAX_SIDE} px and at most {MAX_PIXELS} px in all, got {width} "
                     f"x {height}")
 
@@ -99,7 +99,7 @@ def observation_of(pictures: list[tuple[np.ndarray, Mapping[str, Any]]]) -> Obse
             depth[name] = pixels.astype(np.float32) * np.float32(DEPTH_STEP_M)
         cameras[name] = Camera(_matrix(note, "intrinsics", 3), _matrix(note, "pose", 4))
     if "front" not in rgb or set(rgb) != set(depth) or any(rgb[n].shape[:2] != depth[n].shape for n in rgb):
-        raise unfit("expected of each camera (front at least) a colour PNG and a 16-bit depth PNG of one size, each with "
+        raise unfit("expected of each camera (front at least) a colour and a 16-bit depth PNG of one size, each with "
                     "its camera, intrinsics and pose in the PNG text 'embodied' (embodied.serving.pictures.write)")
     return Observation(rgb, depth, cameras, np.zeros(9), np.array([0, 0, 0, 0, 0, 0, 1.0]), 0.0, 0.0)
 

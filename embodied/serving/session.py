@@ -136,7 +136,8 @@ class Session:
         return {"session_id": self.session_id, "task": setup.task, "domain": setup.domain, "robot": setup.robot,
                 "seed": setup.seed, "planner": setup.planner, "mode": self.mode, "instruction": self.instruction,
                 "run_id": self.run.run_id if self.run else None, "speed": setup.speed,
-                "cameras": facts.get("cameras", []), "objects_camera": OBJECTS_CAMERA, "joint_names": facts.get("joint_names", []),
+                "cameras": facts.get("cameras", []), "objects_camera": OBJECTS_CAMERA,
+                "joint_names": facts.get("joint_names", []),
                 "joint_low": facts.get("joint_low", []), "joint_high": facts.get("joint_high", []), "lease": lease,
                 "time_s": told.time_s if told else 0.0, "counters": counts, "recording_id": self.recording_id,
                 "created_unix_s": round(self.created_unix_s, 3), "control_hz": facts.get("control_hz", 0)}
@@ -189,6 +190,11 @@ class Session:
         wanted = set().union(*self._watchers.values()) if self._watchers else set()
         self.board.write(watched=watched_bits(self.world.facts.get("cameras", []), wanted))
 
+    async def refresh(self) -> None:
+        """New pictures of a robot at rest; one in motion shows them by itself."""
+        if not self.doing and not self.is_crashed and self.world.env is not None:
+            await self.do("look", lambda: self.world.refresh(), moves=False)
+
     # Commands ------------------------------------------------------------------------------------------------------
 
     async def do(self, what: str, job: Callable[[], Any], *, moves: bool = True) -> Any:
@@ -218,7 +224,8 @@ class Session:
         finally:
             self.doing = ""
             self.board.write(is_paused=False)
-            self.tell_mode(halted(self.board) or "" if moves else "")
+            if moves:
+                self.tell_mode(halted(self.board) or "")
 
     def _arm(self, stops: int) -> None:
         """Clears an earlier stop, unless another one came since the command was taken."""

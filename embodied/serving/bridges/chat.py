@@ -83,7 +83,8 @@ async def complete(chat: Chat, hub: HubHere, request: Request, x_lease: LeaseHea
     else:
         raise unknown("model", chat.model, f"{PLANNER}, {ROBOT}<session>")
     if not chat.stream:
-        return Response(json.dumps(_whole(chat.model, [piece async for piece in answer])), media_type="application/json")
+        whole = _whole(chat.model, [piece async for piece in answer])
+        return Response(json.dumps(whole), media_type="application/json")
     first = await anext(answer)  # what is wrong with a request is an error still, not half a stream
     return StreamingResponse(_chunks(chat.model, first, answer), media_type="text/event-stream")
 
