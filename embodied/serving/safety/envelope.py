@@ -1,0 +1,4 @@
+"""stub"""
+class Envelope:
+    @classmethod
+    def of(cls, robot): return cls()
