@@ -32,6 +32,9 @@ MAY_IMPORT: dict[str, list[str]] = {
     "embodied.evaluation": ["embodied.agents", "embodied.data", "embodied.planning", "envs.interface"],
     "embodied.distributed": ["embodied.training", "embodied.evaluation", "embodied.agents", "embodied.data",
                              "embodied.planning", "embodied.models", "embodied.prompt", "envs.interface"],
+    "embodied.serving": [],
+    "embodied.serving.safety": ["embodied.planning", "embodied.prompt", "envs.interface", "envs.robots",
+                                "envs.skills.signatures", "envs.world.floorplan"],
     "embodied.cli": ["*"],
 }
 """Room -> the rooms it may import, beside itself."""
@@ -46,5 +49,5 @@ HOME: dict[str, list[str]] = {
 }
 """Library -> the only modules that may import it."""
 
-TORCH_FREE = ["envs", "embodied.prompt", "embodied.planning"]
+TORCH_FREE = ["envs", "embodied.prompt", "embodied.planning", "embodied.serving.safety"]
 TORCH_ALLOWED = ["embodied.planning.constrain"]

@@ -1,0 +1,1 @@
+"""Serving: robots and minds behind a network interface."""
