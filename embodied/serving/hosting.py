@@ -27,9 +27,10 @@ VIEW_PX = {ONLOOKER: (360, 480)}
 ROBOT_VIEW_PX = (192, 192)
 """Height and width of the pictures that people see."""
 
-REASONS = {Halt.STOP: "it was stopped by the operator", Halt.ESTOP: "the emergency stop is latched"}
-LEASE_LOST = "the heartbeat of the client was lost"
-SERVER_LOST = "the server was lost"
+REASONS = {Halt.STOP: "the operator", Halt.ESTOP: "the emergency stop"}
+LEASE_LOST = "the loss of the client's heartbeat"
+SERVER_LOST = "the loss of the server"
+"""What stops a robot; they follow "stopped by"."""
 
 _NAP_S = 0.004  # between looks at the blackboard while a period waits for its moment
 _LATE_S = 0.25  # behind its beat, a world gives up catching up
@@ -82,7 +83,7 @@ class Conductor:
 
 
 def halted(board: Blackboard) -> str | None:
-    """Why nothing may move now, a clause; None when it may."""
+    """What stops the robot now; None when it may move."""
     if board.halt:
         return REASONS[Halt(board.halt)]
     now_ns = time.monotonic_ns()
@@ -176,7 +177,7 @@ class Hosted(gymnasium.Env):
     # What happens on the side --------------------------------------------------------------------------------------
 
     def _latch(self) -> str | None:
-        """Why nothing may move: the blackboard says so, or the server's process is gone."""
+        """What stops the robot: what the blackboard says, or that the server's process is gone."""
         return SERVER_LOST if os.getppid() != self._owner else halted(self._board)
 
     def _shown(self, answer: Any) -> Any:
@@ -196,7 +197,7 @@ class Hosted(gymnasium.Env):
         self._board.report(time_s=self._env.world.time_s, period_end_ns=time.monotonic_ns(),
                            joint_pos=robot.joint_pos, joint_vel=robot.joint_vel, setpoint=robot.setpoint,
                            tool_pose=robot.tool_pose, gripper_width_m=robot.gripper_width_m,
-                           admitted=counts.admitted, limited=counts.limited, refused=counts.refused)
+                           admitted=counts["admitted"], limited=counts["limited"], refused=counts["refused"])
 
     def _show(self) -> None:
         """Pictures of the watched cameras, where the next ones are due."""

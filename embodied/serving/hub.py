@@ -25,7 +25,6 @@ from embodied.serving.events import Event
 from embodied.serving.hosting import make_hosted
 from embodied.serving.recorder import Recorder
 from embodied.serving.running import Run
-from embodied.serving.safety.plans import CheckedPlanner
 from embodied.serving.session import Session, Setup
 from envs.interface import DOMAINS, ENV_IDS, Observation
 
@@ -151,7 +150,7 @@ class Hub:
             made = self.make_chat(self.brain)
         else:
             made = LanguageAgent(Voice(self.brain, session.heard(run)))
-        return CheckedPlanner(made, session.setup.domain)
+        return made
 
     def _beat(self) -> None:
         """Tells every world that its server lives, and looks for those that hang or were left alone."""

@@ -154,7 +154,7 @@ def _follow(run: Run, wish: str, conduct: Conduct, history: list[Transition]) ->
         for step in steps:
             _note(step, run, conduct, history)
             if (reason := conduct.halted()) is not None:
-                run.end, run.hint = STOPPED, reason
+                run.end, run.hint = STOPPED, f"stopped by {reason}"
                 return None
             if (correction := conduct.corrected()) is not None:
                 run.end = None
@@ -162,7 +162,7 @@ def _follow(run: Run, wish: str, conduct: Conduct, history: list[Transition]) ->
             if step.end is not None:
                 _end(step, run, conduct)
     except CancelledError:
-        run.end, run.hint = STOPPED, conduct.halted() or "whoever asked has gone"
+        run.end, run.hint = STOPPED, f"stopped by {conduct.halted() or 'whoever asked'}"
     except BusyError as error:
         run.end, run.hint = "failed: the planner is overloaded", str(error)
     return None

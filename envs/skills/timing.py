@@ -3,8 +3,8 @@
 The path is straight between waypoints and measured by s, the seconds that it takes at full speed; the motion along it
 is s(t), its rate r = ds/dt in (0, 1]. What the motors get are samples q_k, one a control period T, and what counts is
 their second difference, |q_k+1 - 2 q_k + q_k-1| <= a T^2: a weighted mean of acceleration over two periods. A corner
-adds (jump of dq/ds) * r * w to it, w = T - |time to the corner| at most T, and so do its neighbours within T, which r <= 1
-makes lie within T along s. What corners leave of `a` is for speeding up and braking.
+adds (jump of dq/ds) * r * w to it, w = T - |time to the corner|, and so do its neighbours within T, which lie within T
+along s, for r <= 1. What corners leave of `a` is for speeding up and braking.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _grid(ends_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _crowding(slopes: np.ndarray, ends_s: np.ndarray, grid_s: np.ndarray, period_s: float) -> np.ndarray:
-    """float64[G, N]: jumps of dq/ds at the corners near each moment, the nearer the more, at most that of one corner."""
+    """float64[G, N]: jumps of dq/ds at the corners within a period of each moment, the nearer the more of them."""
     weights = np.maximum(0.0, 1.0 - np.abs(grid_s[:, None] - ends_s[1:-1]) / period_s)
     return weights @ np.abs(np.diff(slopes, axis=0))
 

@@ -34,6 +34,8 @@ MAY_IMPORT: dict[str, list[str]] = {
                              "embodied.planning", "embodied.models", "embodied.prompt", "envs.interface"],
     "embodied.serving": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt", "envs.interface",
                          "envs.skills.signatures"],
+    "embodied.serving.safety": ["embodied.planning", "embodied.prompt", "envs.interface", "envs.robots",
+                                "envs.skills.signatures", "envs.world.floorplan"],
     "embodied.cli": ["*"],
 }
 """Room -> the rooms it may import, beside itself."""
@@ -48,5 +50,5 @@ HOME: dict[str, list[str]] = {
 }
 """Library -> the only modules that may import it."""
 
-TORCH_FREE = ["envs", "embodied.prompt", "embodied.planning"]
+TORCH_FREE = ["envs", "embodied.prompt", "embodied.planning", "embodied.serving.safety"]
 TORCH_ALLOWED = ["embodied.planning.constrain"]
