@@ -49,6 +49,13 @@ class Settings:
             if token is not None and len(token) < _LEAST_TOKEN:
                 raise Complaint(f"{name}: expected at least {_LEAST_TOKEN} characters, got {len(token)}; leave it out "
                                 f"for a random one")
+        counts = self.replicas if isinstance(self.replicas, list) else [self.replicas, self.replicas]
+        if len(counts) != 2 or not all(isinstance(n, int) and 1 <= n <= 64 for n in counts) or counts[0] > counts[1]:
+            raise Complaint(f"replicas={self.replicas}: expected a number, or [fewest,most], from 1 to 64")
+
+    @property
+    def fewest_replicas(self) -> int:
+        return self.replicas[0] if isinstance(self.replicas, list) else self.replicas
 
 
 def act(settings: Settings, run: Run) -> float:
@@ -68,7 +75,10 @@ def act(settings: Settings, run: Run) -> float:
     app = make_app(lambda: _hub(settings, brain), tokens=tokens)
     server = uvicorn.Server(config(app, settings.host, settings.port))
     is_given = settings.token or os.environ.get(TOKEN_VARIABLE)
-    asyncio.run(_serve(server, settings, "" if is_given else token))
+    try:
+        asyncio.run(_serve(server, settings, "" if is_given else token))
+    finally:
+        _shut_down(settings)
     return 1.0
 
 
@@ -96,12 +106,23 @@ def _brain(settings: Settings) -> Brain:
     folder, _ = checked(settings.weights)
     size = {"max_batch": settings.batch, "wait_s": settings.batch_wait_s, "places": settings.queue}
     if settings.backend == "ray":
+        from embodied.distributed.cluster import connect
         from embodied.serving.app import deploy
 
+        connect(settings.fewest_replicas)
         return Brain(deploy(str(folder), settings.replicas, settings.batch, settings.batch_wait_s), **size, askers=4)
     from embodied.agents.shipped import load_agent
 
     return Brain(load_agent(folder).backend, **size)
+
+
+def _shut_down(settings: Settings) -> None:
+    if settings.backend == "ray":
+        from embodied.distributed.cluster import disconnect
+        from embodied.serving.app import shut_down
+
+        shut_down()
+        disconnect()
 
 
 def _hub(settings: Settings, brain: Brain) -> Any:

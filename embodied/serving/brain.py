@@ -58,15 +58,18 @@ class _Job:
 class Brain:
     """A `Backend` that may be asked from any thread."""
 
-    def __init__(self, backend: BatchBackend, *, max_batch: int = 8, wait_s: float = 0.002, places: int = 64) -> None:
+    def __init__(self, backend: BatchBackend, *, max_batch: int = 8, wait_s: float = 0.002, places: int = 64,
+                 askers: int = 1) -> None:
         """max_batch: prompts decoded at once, 1 for one after the other. wait_s: how long the first of a batch waits
-        for others. places: jobs that may wait."""
+        for others. places: jobs that may wait. askers: threads that ask the backend, more than one only for a backend
+        that lives elsewhere."""
         self.backend, self.seeing = backend, backend.seeing
         self._max_batch, self._wait_s = max_batch, wait_s
         self._jobs: queue.Queue[_Job | None] = queue.Queue(places)
         self._job_s = _FIRST_GUESS_S
-        self._thread = threading.Thread(target=self._work, name="brain", daemon=True)
-        self._thread.start()
+        self._threads = [threading.Thread(target=self._work, name=f"brain-{i}", daemon=True) for i in range(askers)]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def waiting(self) -> int:
@@ -94,9 +97,11 @@ class Brain:
         return self.backend.known_words()
 
     def close(self) -> None:
-        """Ends the thread once what waits is done."""
-        self._jobs.put(None)
-        self._thread.join(timeout=10.0)
+        """Ends the threads once what waits is done."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join(timeout=10.0)
 
     def _ask(self, key: tuple, content: Any, heard: Heard) -> Any:
         job = _Job(key, content, heard)
