@@ -37,10 +37,11 @@ export class Api {
   async blob(path) { return (await this.fetch("GET", path, { timeoutMs: 120000 })).blob(); }
 
   async fetch(method, path, options = {}) {
+    if (!this.token) this.setToken(await this.askToken(false));
     const tried = this.token;
     const answer = await this.#send(method, path, options);
     if (answer.status === 401) {
-      if (tried === this.token) this.setToken(await this.askToken(tried !== ""));
+      if (tried === this.token) this.setToken(await this.askToken(true));
       return this.fetch(method, path, options);
     }
     if (!answer.ok) throw await errorOf(answer);
