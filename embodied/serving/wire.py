@@ -224,6 +224,8 @@ class SessionState(BaseModel):
     recording_id: str
     created_unix_s: float
     control_hz: int
+    last_motion_s: float = Field(description="monotonic clock of the server's machine: when a command that moves "
+                                             "something was last let through")
 
 
 class Opened(BaseModel):
