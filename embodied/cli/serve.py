@@ -92,7 +92,7 @@ async def _serve(server: Any, settings: Settings, told_token: str) -> None:
     if server.started:
         port = server.servers[0].sockets[0].getsockname()[1]
         place = f"http://{settings.host}:{port}/"
-        print(f"console: {place}#token={told_token}" if told_token else f"console: {place} (token as given)", flush=True)
+        print(f"console: {place}" + (f"#token={told_token}" if told_token else " (token as given)"), flush=True)
         print(f"API: {place}v1/openapi.json; Ctrl-C stops robots and server", flush=True)
     await serving
     if not server.started:
