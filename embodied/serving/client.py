@@ -231,7 +231,7 @@ class Session:
                     yield event
             except ApiError as error:
                 failures += 1
-                if error.status == 404 and last > after:
+                if error.status == 404:
                     return
                 if error.status not in PASSING or failures >= TRIES:
                     raise
