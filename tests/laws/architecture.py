@@ -36,6 +36,8 @@ MAY_IMPORT: dict[str, list[str]] = {
                          "envs.skills.signatures"],
     "embodied.serving.safety": ["embodied.planning", "embodied.prompt", "envs.interface", "envs.robots",
                                 "envs.skills.signatures", "envs.world.floorplan"],
+    "embodied.serving.client": ["embodied.serving.connections", "embodied.serving.errors"],
+    "embodied.serving.connections": ["embodied.serving.errors"],
     "embodied.cli": ["*"],
 }
 """Room -> the rooms it may import, beside itself."""
@@ -50,5 +52,6 @@ HOME: dict[str, list[str]] = {
 }
 """Library -> the only modules that may import it."""
 
-TORCH_FREE = ["envs", "embodied.prompt", "embodied.planning", "embodied.serving.safety"]
+TORCH_FREE = ["envs", "embodied.prompt", "embodied.planning", "embodied.serving.safety", "embodied.serving.client",
+              "embodied.serving.connections", "embodied.serving.errors"]
 TORCH_ALLOWED = ["embodied.planning.constrain"]
