@@ -37,8 +37,8 @@ class EventLog:
     def append(self, type: str, time_s: float, **content: Any) -> Event:
         """The event, which has happened now. time_s: simulated."""
         with self._lock:
-            event = {"index": self._count, "type": type, "session_id": self._session_id, "time_s": round(time_s, 4),
-                     "unix_s": round(time.time(), 4), **content}
+            event = {**content, "index": self._count, "type": type, "session_id": self._session_id,
+                     "time_s": round(time_s, 4), "unix_s": round(time.time(), 4)}
             self._count += 1
             self._events.append(event)
             self._on_event(event)

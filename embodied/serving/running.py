@@ -112,7 +112,7 @@ class ToldEnv:
         return self._env.instruct(text)
 
     def encode(self, call: SkillCall) -> Mapping[str, Any]:
-        self._tell("step", run_id=self._run.run_id, index=self._calls, skill=call.skill, arguments=words_of(call))
+        self._tell("step", run_id=self._run.run_id, place=self._calls, skill=call.skill, arguments=words_of(call))
         self._calls += 1
         return self._env.encode(call)
 
@@ -176,7 +176,7 @@ def _note(step: Step, run: Run, conduct: Conduct, history: list[Transition]) -> 
     report = {"skill": done.call.skill, "arguments": words_of(done.call), "status": done.outcome.status,
               "reason": done.outcome.reason, "duration_s": round(done.outcome.duration_s, 3)}
     run.steps.append(report)
-    conduct.tell("outcome", run_id=run.run_id, index=len(run.steps) - 1, **report)
+    conduct.tell("outcome", run_id=run.run_id, place=len(run.steps) - 1, **report)
 
 
 def _end(step: Step, run: Run, conduct: Conduct) -> None:

@@ -318,7 +318,7 @@ class Session:
     def skill_in_thread(self, call: SkillCall) -> dict[str, Any]:
         """How one call went."""
         before = self._observation()
-        self.tell("step", run_id=None, index=0, skill=call.skill, arguments=[])
+        self.tell("step", run_id=None, place=0, skill=call.skill, arguments=[])
         raw, reward, terminated, truncated, info = self.world.step(self.world.encode(call))
         self.world.raw = raw
         self.is_crashed = "crash" in info
@@ -328,7 +328,7 @@ class Session:
     def _note(self, before: Observation, call: SkillCall, info: Mapping[str, Any], *rest: Any) -> None:
         outcome = Outcome(**info["outcome"])
         self.history.append(Transition(before, call, outcome, self._observation(), *rest))
-        self.tell("outcome", run_id=None, index=0, skill=call.skill, arguments=[], **info["outcome"])
+        self.tell("outcome", run_id=None, place=0, skill=call.skill, arguments=[], **info["outcome"])
 
     def joints_in_thread(self, targets: np.ndarray) -> dict[str, Any]:
         """How a motion to joint targets float64[J], or along float64[T, J], went."""
