@@ -39,7 +39,7 @@ export class Bar {
     fill(this.pause, icon(isPaused ? "play" : "pause"), h("span", {}, isPaused ? "Resume" : "Pause"), h("kbd", {}, "P"));
     fill(this.stop, icon("stop"), h("span", {}, "Stop"), h("kbd", {}, "S"));
     this.pause.disabled = !robot?.isCommanding || !["running", "paused"].includes(mode);
-    this.stop.disabled = !robot?.isCommanding || ["estopped", "crashed"].includes(mode);
+    this.stop.disabled = !robot || ["estopped", "crashed"].includes(mode);
     const isLatched = mode === "estopped";
     this.estop.classList.toggle("is-latched", isLatched);
     fill(this.estop, icon("estop"), h("span", {}, isLatched ? "E-stopped" : robot ? "E-STOP" : "E-STOP all"), robot && h("kbd", {}, "Esc"));

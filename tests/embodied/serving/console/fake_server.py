@@ -125,14 +125,14 @@ class Fake:
         self.robot.turn(mode)
         return self.robot.as_dict()
 
-    async def _stream(self, socket: WebSocket, after: int = 0) -> None:
+    async def _stream(self, socket: WebSocket, after: int = -1) -> None:
         if f"bearer.{TOKEN}" not in socket.scope["subprotocols"]:
             await socket.close(4401)
             return
         await socket.accept("embodied.v1")
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             watch = json.loads(await socket.receive_text())
-            await self._send(socket, after, watch["watch"])
+            await self._send(socket, after + 1, watch["watch"])
 
     async def _send(self, socket: WebSocket, index: int, cameras: list[str]) -> None:
         while True:
