@@ -48,8 +48,8 @@ class FakeRobot:
         is_hostile = self.runs and "hostile" in self.runs[-1]["instruction"]
         return [outlined("obj_1", (0.62, 0.44)), outlined(HOSTILE if is_hostile else "obj_2", (0.26, 0.4))]
 
-    def tell(self, kind: str, **content: Any) -> None:
-        self.events.append({"index": len(self.events), "type": kind, "session_id": "s_fake", "time_s": self.time_s,
+    def tell(self, type_: str, **content: Any) -> None:
+        self.events.append({"index": len(self.events), "type": type_, "session_id": "s_fake", "time_s": self.time_s,
                             "unix_s": time.time(), **content})
 
     def turn(self, mode: str, reason: str = "") -> None:
