@@ -7,7 +7,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from embodied.agents.backends.chat_api import ChatReply, ToolCall
@@ -35,7 +35,7 @@ class Rules:
 
     names: Sequence[str]
     is_holding: bool = False
-    skills: Mapping[str, Signature] = SIGNATURES
+    skills: Mapping[str, Signature] = field(default_factory=lambda: SIGNATURES)
     most_calls: int = MOST_CALLS
 
 
