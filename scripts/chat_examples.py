@@ -50,7 +50,8 @@ class Narrator:
     def tell(self, instruction: str, observation: Observation, history: Sequence[Transition], plan: Plan) -> Plan:
         """The plan in the words of the scene; the moment is kept as an example."""
         sight = look(lambda seen: without_parts(self.eyes(seen)), observation, history)
-        named = Plan(tuple(SkillCall(c.skill, tuple(_named(a, sight.percept) for a in c.arguments)) for c in plan.calls))
+        named = Plan(tuple(SkillCall(c.skill, tuple(_named(a, sight.percept) for a in c.arguments))
+                           for c in plan.calls))
         calls = [{"skill": s, "arguments": a} for s, a in arguments_by_name(named)]
         self.examples.append({"told": str(Moment(instruction, describe_scene(sight), history, dict(self.looks))),
                               "thought": _thought(plan, named), "calls": calls})

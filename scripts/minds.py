@@ -5,8 +5,8 @@
     python scripts/minds.py --mind chat --base-url http://127.0.0.1:8100/v1 --model NAME --episodes 40
     python scripts/minds.py --mind chat --base-url .. --model NAME --key-variable OPENAI_API_KEY --reply-format tools
 
-One JSON line a mind: success with its Wilson 95 % interval, the same by task, how the failures ended, tokens, and seconds
-of thinking. Tasks are dealt to the seeds in turn; every mind plays the same seeds. oracle reads the true state; all
+One JSON line a mind: success with its Wilson 95 % interval, the same by task, how the failures ended, tokens, and
+seconds of thinking. Tasks are dealt to the seeds in turn; every mind plays the same seeds. oracle reads the true state; all
 others get observations alone. --out: a file that gets a JSON line an episode, from which the same command goes on.
 """
 
@@ -69,6 +69,7 @@ def arguments() -> argparse.Namespace:
     chat.add_argument("--showing", choices=("text", "image", "both"), default="text")
     chat.add_argument("--examples", type=int, default=4)
     chat.add_argument("--retries", type=int, default=2)
+    chat.add_argument("--most-calls", type=int, default=20, help="of one plan; the planner is asked again anyway")
     chat.add_argument("--timeout-s", type=float, default=120.0)
     chat.add_argument("--memory-file")
     asked = parser.parse_args()
@@ -125,7 +126,7 @@ def chat_agent(base_url: str, asked: argparse.Namespace) -> Planner:
 
     return load_chat_agent(base_url, asked.model, key_variable=asked.key_variable, timeout_s=asked.timeout_s,
                            memory_file=asked.memory_file, reply_format=asked.reply_format, showing=asked.showing,
-                           examples=asked.examples, retries=asked.retries)
+                           examples=asked.examples, retries=asked.retries, most_calls=asked.most_calls)
 
 
 def scripted_url() -> str:
@@ -141,7 +142,7 @@ def line(mind: str, asked: argparse.Namespace, records: list[dict[str, Any]]) ->
     failed = Counter(r["end"] for r in records if not r["success"])
     told = {"mind": mind} if mind != "chat" else {
         "mind": mind, "model": asked.model, "reply_format": asked.reply_format, "showing": asked.showing,
-        "examples": asked.examples}
+        "examples": asked.examples, "most_calls": asked.most_calls, "retries": asked.retries}
     plans = sum(r["plans"] for r in records)
     return {**told, "split": asked.split, "first": asked.first, "replan": asked.replan,
             "disturbances": asked.disturbances, **rate(records).as_json(),

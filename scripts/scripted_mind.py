@@ -135,11 +135,10 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         thought, calls = moves(Scene.read(text))
         said = {"thought": thought, "calls": calls}
     except ValueError as odd:
-        said = {"thought": "", "calls": [], "refusal": str(odd)}
+        said = {"thought": "", "calls": [_call("refuse", reason=str(odd))]}
     if "tools" not in request:
         return {"role": "assistant", "content": json.dumps(said)}
-    listed = [(c["skill"], c["arguments"]) for c in said["calls"]]
-    listed = listed or [("refuse", {"reason": said["refusal"]}) if "refusal" in said else ("done", {})]
+    listed = [(c["skill"], c["arguments"]) for c in said["calls"]] or [("done", {})]
     return {"role": "assistant", "content": said["thought"], "tool_calls": [
         {"id": f"call_{i}", "type": "function", "function": {"name": n, "arguments": json.dumps(a)}}
         for i, (n, a) in enumerate(listed)]}

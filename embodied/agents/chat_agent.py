@@ -60,12 +60,13 @@ class ChatAgent:
     """
 
     def __init__(self, endpoint: ChatEndpoint, eyes: Eyes, *, showing: Showing = "text",
-                 reply_format: ReplyFormat = "schema", examples: int = 4, retries: int = 2, max_tokens: int = 600,
+                 reply_format: ReplyFormat = "schema", examples: int = 4, retries: int = 2, max_tokens: int = 800,
                  most_calls: int = MOST_CALLS, temperature: float = 0.0, seed: int = 0, budget: Budget | None = None,
                  memory: Memory | None = None, skills: Mapping[str, Signature] = SIGNATURES,
                  heard: Callable[[str], None] | None = None) -> None:
-        """retries: how often an unreadable answer is asked for again, with what was wrong with it. examples: worked ones
-        of the prompt; pictures have none. max_tokens: of one answer. heard: gets the answer's text as it comes."""
+        """retries: how often an unreadable answer is asked for again, with what was wrong with it. examples: how many
+        worked ones the prompt has; beside a picture none. max_tokens: of one answer. most_calls: of one plan. heard:
+        gets the answer's text as it comes."""
         if showing not in SHOWINGS or reply_format not in REPLY_FORMATS:
             raise ValueError(f"ChatAgent: expected showing one of {SHOWINGS} and reply_format one of {REPLY_FORMATS}, "
                              f"got {showing!r} and {reply_format!r}")
@@ -127,7 +128,8 @@ class ChatAgent:
             episode = self._episode = Episode(Purse(self.budget))
         return episode
 
-    def _plan(self, episode: Episode, instruction: str, observation: Observation, history: Sequence[Transition]) -> Plan:
+    def _plan(self, episode: Episode, instruction: str, observation: Observation,
+              history: Sequence[Transition]) -> Plan:
         with self._lock:
             heard, self._news = self._news, []
         episode.said += [Said("the person", text) for text in heard]
@@ -186,7 +188,7 @@ class ChatAgent:
     def _request(self, moment: Moment, corrections: Sequence[Message], rules: Rules, form: ReplyFormat) -> ChatReply:
         """Raises ChatError or OverBudgetError."""
         messages = [*conversation(moment, reply=form, skills=self.skills, examples=self.examples), *corrections]
-        purse, fields = self._episode.purse, {**self.sampling, **_fields(form, self.skills, rules.names)}
+        purse, fields = self._episode.purse, {**self.sampling, **_fields(form, rules)}
         room = purse.tokens_left() - _estimate(messages)
         if room < 1:
             raise OverBudgetError("the token budget is too small for one more question")
@@ -196,11 +198,12 @@ class ChatAgent:
         return reply
 
 
-def _fields(form: ReplyFormat, skills: Mapping[str, Signature], names: Sequence[str]) -> dict[str, Any]:
+def _fields(form: ReplyFormat, rules: Rules) -> dict[str, Any]:
     """Fields of a request that say how to answer."""
     if form == "tools":
-        return {"tools": tools(skills, names), "tool_choice": "auto"}
-    return {"response_format": response_format(skills, names)} if form == "schema" else {}
+        return {"tools": tools(rules.skills, rules.names), "tool_choice": "auto"}
+    schema = response_format(rules.skills, rules.names, rules.most_calls)
+    return {"response_format": schema} if form == "schema" else {}
 
 
 def _estimate(messages: Sequence[Message]) -> int:

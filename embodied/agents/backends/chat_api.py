@@ -22,7 +22,7 @@ ANSWER_LIMIT_BYTES = 1 << 20
 """Most bytes that are read of one answer: a plan is a hundredth of that."""
 
 CHARACTERS_PER_TOKEN = 3
-"""By which tokens are counted where the endpoint does not count them; low, so that a budget is spent early, not late."""
+"""By which tokens are counted where the endpoint does not count them; low, so that a budget is spent too early."""
 
 BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """Statuses after which the same question may be asked again."""

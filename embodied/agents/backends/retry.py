@@ -14,8 +14,8 @@ LONGEST_WAIT_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """tries: in all. first_s, most_s: the first wait and the longest; each is twice the last, less up to half by chance,
-    so that many clients of one endpoint do not come back together."""
+    """tries: in all. first_s, most_s: the first wait and the longest; each is twice the last, less up to half of it by
+    chance, so that many clients of one endpoint do not come back together."""
 
     tries: int = 4
     first_s: float = 0.5

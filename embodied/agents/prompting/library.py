@@ -20,8 +20,10 @@ SCHEMA_NAME = "plan"
 TEXT_LIMIT = 200
 """Most characters of a text that a skill is given."""
 
-NO_CALLS = ("done", "refuse", "ask")
-"""Tools beside the skills; no skill may be called so where tools are used."""
+WORDS = {"refuse": "reason", "ask": "question"}
+"""Functions beside the skills, and their parameter: to say that it cannot be done, and to ask the person first."""
+DONE = "done"
+"""A tool that says that nothing is left to do: an answer of no tool calls might be mere talk."""
 
 _MANNER = """You plan for a robot arm at a table. It can do only what these functions do:
 {functions}
@@ -38,13 +40,13 @@ Rules:
 _AS_JSON = """
 Reply with one JSON object and nothing else:
 {"thought": "a short reason", "calls": [{"skill": "FUNCTION", "arguments": {"PARAMETER": "obj_1"}}]}
-With "calls": [] you say that nothing is left to do. If it cannot be done, reply
-{"thought": "..", "calls": [], "refusal": "why not"}. If you must know more from the person first, reply
-{"thought": "..", "calls": [], "question": "what you ask"}."""
+"calls": [] says that nothing is left to do."""
 
 _AS_TOOLS = """
-Call the functions in the order in which they are to be done. Call done when nothing is left to do, refuse(reason) if
-it cannot be done, ask(question) if you must know more from the person first."""
+Call the functions in the order in which they are to be done, or done() when nothing is left to do."""
+
+_WORD_MEANINGS = {"refuse": "say that the wish cannot be fulfilled, and why; the only call then",
+                  "ask": "ask the person what you must know before anything is done; the only call then"}
 
 
 def quote(text: str, limit: int = 1000) -> str:
@@ -56,27 +58,25 @@ def quote(text: str, limit: int = 1000) -> str:
 
 def manner(skills: Mapping[str, Signature] = SIGNATURES, reply: ReplyFormat = "schema") -> str:
     """The system message."""
-    functions = "\n".join(f"{s.name}({', '.join(p.name for p in s.parameters)}): {s.meaning}" for s in skills.values())
-    return _MANNER.format(functions=functions, reply=_AS_TOOLS if reply == "tools" else _AS_JSON)
+    listed = [f"{s.name}({', '.join(p.name for p in s.parameters)}): {s.meaning}" for s in skills.values()]
+    listed += [f"{name}({parameter}): {_WORD_MEANINGS[name]}" for name, parameter in WORDS.items()]
+    return _MANNER.format(functions="\n".join(listed), reply=_AS_TOOLS if reply == "tools" else _AS_JSON)
 
 
-def response_format(skills: Mapping[str, Signature], names: Sequence[str]) -> dict[str, Any]:
+def response_format(skills: Mapping[str, Signature], names: Sequence[str], most_calls: int) -> dict[str, Any]:
     """`response_format` of a request: a reply's JSON schema, in which only these objects can be named."""
-    calls = {"type": "array", "items": {"anyOf": [_call_schema(s, names) for s in _callable(skills, names)]}}
-    parts = {"thought": {"type": "string"}, "calls": calls, "refusal": {"type": ["string", "null"]},
-             "question": {"type": ["string", "null"]}}
-    return {"type": "json_schema", "json_schema": {"name": SCHEMA_NAME, "strict": True, "schema": _closed(parts)}}
+    offered = [_call_schema(s.name, _arguments_schema(s, names)) for s in _callable(skills, names)]
+    offered += [_call_schema(name, _closed({word: {"type": "string"}})) for name, word in WORDS.items()]
+    calls = {"type": "array", "items": {"anyOf": offered}, "maxItems": most_calls}
+    schema = _closed({"thought": {"type": "string"}, "calls": calls})
+    return {"type": "json_schema", "json_schema": {"name": SCHEMA_NAME, "strict": True, "schema": schema}}
 
 
 def tools(skills: Mapping[str, Signature], names: Sequence[str]) -> list[dict[str, Any]]:
     """`tools` of a request: a function for each skill, and for what is no skill."""
-    taken = set(NO_CALLS) & set(skills)
-    listed = [_tool(s.name, s.meaning, _arguments_schema(s, names)) for s in _callable(skills, names)
-              if s.name not in taken]
-    word = {"type": "string"}
-    return [*listed, _tool("done", "say that nothing is left to do", _closed({})),
-            _tool("refuse", "say that it cannot be done, and why", _closed({"reason": word})),
-            _tool("ask", "ask the person before anything is done", _closed({"question": word}))]
+    listed = [_tool(s.name, s.meaning, _arguments_schema(s, names)) for s in _callable(skills, names)]
+    listed += [_tool(name, _WORD_MEANINGS[name], _closed({word: {"type": "string"}})) for name, word in WORDS.items()]
+    return listed if DONE in skills else [*listed, _tool(DONE, "say that nothing is left to do", _closed({}))]
 
 
 def _callable(skills: Mapping[str, Signature], names: Sequence[str]) -> list[Signature]:
@@ -84,9 +84,8 @@ def _callable(skills: Mapping[str, Signature], names: Sequence[str]) -> list[Sig
     return [s for s in skills.values() if names or all(p.kind != "object" for p in s.parameters)]
 
 
-def _call_schema(signature: Signature, names: Sequence[str]) -> dict[str, Any]:
-    return _closed({"skill": {"type": "string", "enum": [signature.name]},
-                    "arguments": _arguments_schema(signature, names)})
+def _call_schema(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    return _closed({"skill": {"type": "string", "enum": [name]}, "arguments": arguments})
 
 
 def _arguments_schema(signature: Signature, names: Sequence[str]) -> dict[str, Any]:

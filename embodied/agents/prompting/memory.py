@@ -36,7 +36,7 @@ class Note:
 
 
 class Memory:
-    """The last `limit` episodes, kept in a file where one is given: JSON, whole or the old one. Threads may share it."""
+    """The last `limit` episodes, kept in a file where one is given, which is always whole. Threads may share it."""
 
     def __init__(self, path: str | Path | None = None, *, limit: int = 200) -> None:
         """Raises ValueError for a file that is no memory."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from embodied.agents.backends.chat_api import ChatReply, ToolCall
-from embodied.agents.prompting.library import NO_CALLS, TEXT_LIMIT
+from embodied.agents.prompting.library import DONE, TEXT_LIMIT, WORDS
 from embodied.planning.language import MAX_BYTES, Plan, PlanError, clause
 from embodied.planning.percept import GRASPING, RELEASING
 from envs.interface import Referent, SkillCall
@@ -22,7 +22,7 @@ QUESTION_LIMIT = 300
 MOST_CALLS = 20
 """Most calls of one plan: an episode of ten things takes as many."""
 
-_KEYS = ("thought", "calls", "refusal", "question")
+_KEYS = ("thought", "calls")
 _THINKING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 """How reasoning models set their thoughts before the answer."""
 _FENCE = re.compile(r"\A```(?:json)?[ \t]*\n(.*)\n```\Z", re.DOTALL)
@@ -55,34 +55,19 @@ def read_text(text: str, rules: Rules) -> Plan:
     if not isinstance(said, dict):
         raise PlanError(f"a reply is a JSON object, got {_kind(said)}")
     _known_keys(said, _KEYS, "a reply")
-    _text_of(said, "thought", MAX_BYTES)
-    refusal, question = _text_of(said, "refusal", MAX_BYTES), _text_of(said, "question", MAX_BYTES)
-    if "calls" not in said and not refusal and not question:
-        raise PlanError('a reply has "calls", a list, and this one has none')
-    calls = said.get("calls", [])
-    if not isinstance(calls, list):
-        raise PlanError(f'"calls" is a list, got {_kind(calls)}')
-    if len(calls) > rules.most_calls:
-        raise PlanError(f"a plan has at most {rules.most_calls} calls, got {len(calls)}")
-    return _plan([_call(c, rules) for c in calls], refusal, question, text, rules)
+    if not isinstance(said.get("thought", ""), str):
+        raise PlanError(f'"thought" is a string, got {_kind(said["thought"])}')
+    if not isinstance(said.get("calls"), list):
+        raise PlanError(f'"calls" is a list, got {_kind(said["calls"]) if "calls" in said else "none"}')
+    return _plan(said["calls"], text, rules)
 
 
 def read_tools(called: Sequence[ToolCall], rules: Rules, text: str = "") -> Plan:
-    """The plan that tool calls make up, in their order; done, refuse and ask end it."""
-    if len(called) > rules.most_calls + 1:
-        raise PlanError(f"a plan has at most {rules.most_calls} calls, got {len(called)}")
-    calls, last = [], None
-    for call in called:
-        if last is not None:
-            raise PlanError(f"nothing may follow {last[0]}, got {_short(call.name)}")
-        arguments = load_strictly(call.arguments.strip() or "{}")
-        if call.name in NO_CALLS:
-            last = call.name, _word(call.name, arguments)
-        else:
-            calls.append(_call({"skill": call.name, "arguments": arguments}, rules))
-    ending, word = last or ("done", "")
-    written = text or "; ".join(f"{c.name}({c.arguments})" for c in called)
-    return _plan(calls, word if ending == "refuse" else "", word if ending == "ask" else "", written, rules)
+    """The plan that tool calls make up, in their order; done() may end it."""
+    said = [{"skill": c.name, "arguments": load_strictly(c.arguments.strip() or "{}")} for c in called]
+    if said and said[-1] == {"skill": DONE, "arguments": {}} and DONE not in rules.skills:
+        said.pop()
+    return _plan(said, "; ".join([*([text] if text else []), *(f"{c.name}({c.arguments})" for c in called)]), rules)
 
 
 def load_strictly(text: str) -> Any:
@@ -146,21 +131,44 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _plan(said: Sequence[Any], text: str, rules: Rules) -> Plan:
+    """The plan, when the hand can follow it; a refusal or a question stands alone."""
+    if len(said) > rules.most_calls:
+        raise PlanError(f"a plan has at most {rules.most_calls} calls, got {len(said)}")
+    calls = [_call(c, rules) for c in said]
+    words = next((c for c in calls if c.skill in WORDS and c.skill not in rules.skills), None)
+    if words is None:
+        _check_hand(calls, rules.is_holding)
+        return Plan(tuple(calls), text=text)
+    if len(calls) > 1:
+        raise PlanError(f"{words.skill} is the only call of its plan, got {len(calls)} calls")
+    spelled = str(words.arguments[0])
+    return Plan((), refusal=clause(spelled), text=text) if words.skill == "refuse" else Plan(
+        (), question=spoken(spelled), text=text)
+
+
 def _call(said: Any, rules: Rules) -> SkillCall:
     """One call, its arguments in the order of the signature."""
     if not isinstance(said, dict) or not isinstance(said.get("skill"), str):
         raise PlanError('a call is {"skill": "NAME", "arguments": {..}}, got ' + _kind(said))
     _known_keys(said, ("skill", "arguments"), "a call")
     name, arguments = said["skill"], said.get("arguments", {})
-    if name not in rules.skills:
-        raise PlanError(f"there is no function {_short(name)}{_nearest(name, [*rules.skills])}")
     if not isinstance(arguments, dict):
-        raise PlanError(f'"arguments" of {name} is an object, got {_kind(arguments)}')
-    parameters = rules.skills[name].parameters
+        raise PlanError(f'"arguments" of {_short(name)} is an object, got {_kind(arguments)}')
+    parameters = _parameters(name, rules.skills)
     if set(arguments) != {p.name for p in parameters}:
         raise PlanError(f"{name} takes {{{', '.join(p.name for p in parameters)}}}, got "
                         f"{{{', '.join(_short(k) for k in arguments)}}}")
     return SkillCall(name, tuple(_argument(arguments[p.name], p, name, rules) for p in parameters))
+
+
+def _parameters(name: str, skills: Mapping[str, Signature]) -> tuple[Parameter, ...]:
+    """Parameters of a function."""
+    if name in skills:
+        return skills[name].parameters
+    if name in WORDS:
+        return (Parameter(WORDS[name], "text"),)
+    raise PlanError(f"there is no function {_short(name)}{_nearest(name, [*skills, *WORDS])}")
 
 
 def _argument(value: Any, parameter: Parameter, skill: str, rules: Rules) -> Referent | str:
@@ -170,23 +178,10 @@ def _argument(value: Any, parameter: Parameter, skill: str, rules: Rules) -> Ref
         if value not in rules.names:
             raise PlanError(f"there is no object {_short(value)}, the names are {', '.join(rules.names) or 'none'}")
         return Referent(value)
-    if not value.strip() or len(value) > TEXT_LIMIT or not value.isprintable():
-        raise PlanError(f"{parameter.name} of {skill} is 1 to {TEXT_LIMIT} printable characters, got {_short(value)}")
+    limit = MAX_BYTES if skill in WORDS else TEXT_LIMIT  # what people read is cut; what a skill reads is not
+    if not value.strip() or len(value) > limit or not (value.isprintable() or skill in WORDS):
+        raise PlanError(f"{parameter.name} of {skill} is 1 to {limit} printable characters, got {_short(value)}")
     return value
-
-
-def _plan(calls: list[SkillCall], refusal: str, question: str, text: str, rules: Rules) -> Plan:
-    """The plan, when it says one thing only and the hand can follow it."""
-    if bool(calls) + bool(refusal) + bool(question) > 1:
-        raise PlanError("a reply has calls, or a refusal, or a question, and only one of them")
-    if len(calls) > rules.most_calls:
-        raise PlanError(f"a plan has at most {rules.most_calls} calls, got {len(calls)}")
-    if refusal:
-        return Plan((), refusal=clause(refusal), text=text)
-    if question:
-        return Plan((), question=spoken(question), text=text)
-    _check_hand(calls, rules.is_holding)
-    return Plan(tuple(calls), text=text)
 
 
 def _check_hand(calls: Sequence[SkillCall], is_full: bool) -> None:
@@ -209,25 +204,6 @@ def spoken(text: str) -> str:
     """What people are shown of a model's words: one line, printable, not too long."""
     kept = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text)
     return " ".join(kept.split())[:QUESTION_LIMIT].strip() or "What do you mean?"
-
-
-def _word(tool: str, arguments: Any) -> str:
-    """What refuse(reason) and ask(question) say."""
-    wanted = {"done": set(), "refuse": {"reason"}, "ask": {"question"}}[tool]
-    if not isinstance(arguments, dict) or set(arguments) != wanted:
-        raise PlanError(f"{tool} takes {{{', '.join(wanted)}}}, got {_kind(arguments)}")
-    word = next(iter(arguments.values()), "")
-    if not isinstance(word, str) or (wanted and not word.strip()):
-        raise PlanError(f"{tool} takes words, got {_kind(word)}")
-    return word
-
-
-def _text_of(said: Mapping[str, Any], key: str, limit: int) -> str:
-    """A text of a reply, "" where it is missing or null."""
-    value = said.get(key)
-    if value is not None and not isinstance(value, str):
-        raise PlanError(f'"{key}" is a string, got {_kind(value)}')
-    return (value or "")[:limit].strip()
 
 
 def _known_keys(said: Mapping[str, Any], known: Sequence[str], whose: str) -> None:

@@ -1,4 +1,4 @@
-"""The scene in words or in a marked picture: what a chat model is told of what the cameras measured. No hidden state."""
+"""The scene in words or in a marked picture: what a chat model is told of what the cameras measured."""
 
 from __future__ import annotations
 
@@ -41,9 +41,8 @@ def describe_scene(sight: Sight) -> str:
 
 def mark_scene(sight: Sight) -> str:
     """The scene of who looks at the picture: names alone."""
-    names = object_names(len(sight.percept.slots))
-    return "\n".join([f"Scene: the picture, in which each object's name is written over it: {', '.join(names) or 'none'}.",
-                      hand_sentence(sight)])
+    names = ", ".join(object_names(len(sight.percept.slots))) or "none"
+    return f"Scene: the picture, in which each object's name is written over it: {names}.\n{hand_sentence(sight)}"
 
 
 _AXES = "Scene (metres; x away from the robot, y to its left, z up from the table):"
