@@ -6,8 +6,8 @@
     python scripts/minds.py --mind chat --base-url .. --model NAME --key-variable OPENAI_API_KEY --reply-format tools
 
 One JSON line a mind: success with its Wilson 95 % interval, the same by task, how the failures ended, tokens, and
-seconds of thinking. Tasks are dealt to the seeds in turn; every mind plays the same seeds. oracle reads the true state; all
-others get observations alone. --out: a file that gets a JSON line an episode, from which the same command goes on.
+seconds of thinking. Tasks are dealt to the seeds in turn; every mind plays the same seeds. oracle reads the true state;
+all others get observations alone. --out: a file that gets a JSON line an episode, from which the same command goes on.
 """
 
 from __future__ import annotations
