@@ -70,6 +70,7 @@ def arguments() -> argparse.Namespace:
     chat.add_argument("--examples", type=int, default=4)
     chat.add_argument("--retries", type=int, default=2)
     chat.add_argument("--most-calls", type=int, default=20, help="of one plan; the planner is asked again anyway")
+    chat.add_argument("--max-tokens", type=int, default=800, help="of one answer")
     chat.add_argument("--timeout-s", type=float, default=120.0)
     chat.add_argument("--memory-file")
     asked = parser.parse_args()
@@ -126,7 +127,9 @@ def chat_agent(base_url: str, asked: argparse.Namespace) -> Planner:
 
     return load_chat_agent(base_url, asked.model, key_variable=asked.key_variable, timeout_s=asked.timeout_s,
                            memory_file=asked.memory_file, reply_format=asked.reply_format, showing=asked.showing,
-                           examples=asked.examples, retries=asked.retries, most_calls=asked.most_calls)
+                           examples=asked.examples, retries=asked.retries, most_calls=asked.most_calls,
+                           max_tokens=asked.max_tokens,
+                           budget={"plan_s": 4 * asked.timeout_s, "episode_s": 80 * asked.timeout_s})
 
 
 def scripted_url() -> str:

@@ -189,9 +189,7 @@ class ChatAgent:
         """Raises ChatError or OverBudgetError."""
         messages = [*conversation(moment, reply=form, skills=self.skills, examples=self.examples), *corrections]
         purse, fields = self._episode.purse, {**self.sampling, **_fields(form, rules)}
-        room = purse.tokens_left() - _estimate(messages)
-        if room < 1:
-            raise OverBudgetError("the token budget is too small for one more question")
+        room = purse.room_after(_estimate(messages))
         reply = self.endpoint.complete(messages, max_tokens=min(self.max_tokens, room),
                                        deadline_s=purse.seconds_left(), heard=self.heard, **fields)
         purse.pay(reply.tokens)

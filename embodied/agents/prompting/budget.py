@@ -49,12 +49,12 @@ class Purse:
         self._plan_tokens += tokens
         self.tokens += tokens
 
-    def tokens_left(self) -> int:
-        """Tokens that the next question may cost. Raises OverBudgetError."""
+    def room_after(self, tokens: int) -> int:
+        """Tokens that an answer may cost after a question of so many. Raises OverBudgetError."""
         budget = self.budget
         left = {f"the budget of {budget.plan_tokens} tokens a plan": budget.plan_tokens - self._plan_tokens,
                 f"the budget of {budget.episode_tokens} tokens an episode": budget.episode_tokens - self.tokens}
-        return int(_least(left))
+        return int(_least(left, tokens))
 
     def seconds_left(self) -> float:
         """Wall seconds that the next question may take. Raises OverBudgetError."""
@@ -63,8 +63,9 @@ class Purse:
                        f"the budget of {budget.episode_s:g} s an episode": budget.episode_s - self.spent_s - mine})
 
 
-def _least(left: dict[str, float]) -> float:
+def _least(left: dict[str, float], cost: float = 0) -> float:
+    """What is left of the scarcest after a cost."""
     name = min(left, key=left.get)
-    if left[name] <= 0:
-        raise OverBudgetError(f"{name} is spent")
-    return left[name]
+    if left[name] <= cost:
+        raise OverBudgetError(f"{name} {'is spent' if left[name] <= 0 else 'has no room for one more question'}")
+    return left[name] - cost
