@@ -65,6 +65,7 @@ class Completion:
     token_ids: tuple[int, ...]
     log_probs: tuple[float, ...]  # of each token, after the mask
     is_constrained: bool
+    pieces: tuple[str, ...] = ()  # the text that each token added, "" for the end
 
 
 class PromptTooLongError(ValueError):

@@ -14,7 +14,7 @@ import numpy as np
 from envs.domains import find_domain
 from envs.domains.domain import Domain, Task, nearest
 from envs.interface import Observation
-from envs.robots.robot import NonFiniteTargetError, Robot
+from envs.robots.robot import Governor, MotionStoppedError, NonFiniteTargetError, Robot
 from envs.sensors.body_sense import observation
 from envs.sensors.cameras import calibrations as calibrations_of
 from envs.sensors.realism import Realism, Reality, look
@@ -49,11 +49,13 @@ class WorldEnv(gymnasium.Env):
                  render_mode: str | None = None, privileged: bool = False, render_size: tuple[int, int] = (480, 640),
                  min_objects: int | None = None, max_objects: int | None = None, cameras: Sequence[str] | None = None,
                  robot: str | None = None, realism: Realism | Mapping[str, float] | None = None,
-                 renderer: str = "tiny", looks: str = "light", shadows: bool = False, **variant: str) -> None:
+                 renderer: str = "tiny", looks: str = "light", shadows: bool = False, smooth: bool = False,
+                 **variant: str) -> None:
         """domain: a name of `envs.interface.DOMAINS`. task: one of its tasks, or None for one drawn at each reset.
         robot: one of the domain's `robots`, or None for its own. realism: dials, all off by default. cameras: those
         that are observed, None for all of the domain; what nobody observes is not rendered. renderer, looks, shadows:
-        see `envs.world.graphics`; pixels of two renderers differ, so datasets record which one made them. variant: one
+        see `envs.world.graphics`; pixels of two renderers differ, so datasets record which one made them. smooth:
+        skills keep what they command inside the robot's acceleration limits too, and take a little longer. variant: one
         of the domain's `variants`, such as naming="index" on the tamp table."""
         _check(image_size, render_mode, render_size)
         self.render_mode = render_mode
@@ -66,6 +68,7 @@ class WorldEnv(gymnasium.Env):
         self._is_privileged = privileged
         self._graphics = Graphics(renderer, looks, shadows)
         self._make_robot = _maker_of(self.domain, robot)
+        self._is_smooth, self._governor = bool(smooth), None
         self._build()
         self._realism = Realism.of(realism)
         self._reality: Reality | None = None
@@ -76,6 +79,8 @@ class WorldEnv(gymnasium.Env):
         self.instruction = ""
         self._task: Task = self._tasks[0]
         self._progress = 0.0
+        self.is_judged = True
+        """Whether the goal is what the instruction asks for, as far as the world knows words."""
 
     @classmethod
     def keywords(cls) -> set[str]:
@@ -94,6 +99,7 @@ class WorldEnv(gymnasium.Env):
         super().reset(seed=seed)
         require, text = _read_options(options)
         self._clear()
+        self.is_judged = True
         self._task = self._tasks[int(self.np_random.integers(len(self._tasks)))]
         self.scene = self._task.arrange(self.world, self.np_random, require=require, **self._counts)
         self.instruction = self._task.instruction(self.scene, self.np_random)
@@ -108,11 +114,33 @@ class WorldEnv(gymnasium.Env):
         self._begin()
         return self._observe(), self._info()
 
+    def instruct(self, text: str) -> tuple[dict, dict]:
+        """Another wish for the present scene. Where it is one of the known phrasings, the goal follows it; any other is
+        judged by nobody (`is_judged`), and never counts as fulfilled. Returns what `reset` returns, of this moment."""
+        _, text = _read_options({"instruction": text})
+        scene = self._task.retarget(self.scene, text)
+        self.instruction, self.is_judged, self.scene = text, scene is not None, scene or self.scene
+        self._progress = self._measure()
+        return self._observe(), self._info()
+
+    def picture(self, camera: str, size_px: tuple[int, int]) -> np.ndarray:
+        """uint8[H, W, 3]: what the "onlooker", or a camera of the robot's, sees now, for people to look at; no part of
+        the episode. size_px: height, width. Raises ValueError for an unknown camera."""
+        if camera == "onlooker":
+            return self._onlook(size_px)
+        [name] = _cameras_of(self.domain.views(self.robot), [camera])
+        return self.world.picture(self._views(name)[name], *size_px).rgb
+
     def _build(self) -> None:
         """A new world with its robot. Resets go back to its empty state, and only what stands in it is made anew."""
         self.world = self.domain.make_world(self._graphics)
         self.robot = self._make_robot(self.world)
+        self.robot.is_smooth, self.robot.governor = self._is_smooth, self._governor
         self._resets_left = self.domain.resets_per_world
+
+    def govern(self, governor: Governor | None) -> None:
+        """From now on every joint target passes this governor on its way to physics; None takes it away."""
+        self._governor = self.robot.governor = governor
 
     def _clear(self) -> None:
         """Robot and world to where every scene begins."""
@@ -157,7 +185,7 @@ class WorldEnv(gymnasium.Env):
     @property
     def is_success(self) -> bool:
         """Whether the goal is met, as the domain counts it."""
-        return self.domain.is_success(self._progress, self.robot)
+        return self.is_judged and self.domain.is_success(self._progress, self.robot)
 
     def _reward(self) -> float:
         """Change of progress since it was last asked for; an episode's rewards sum to its progress."""
@@ -185,7 +213,16 @@ class WorldEnv(gymnasium.Env):
                              f"longer needs a deadline of its own")
         self.world.doze()
         for _ in range(round(seconds * self.robot.config.control_hz)):
+            self._stay()
+
+    def _stay(self) -> None:
+        """One control period in which the robot stays where it is, even where its governor lets no command pass."""
+        try:
             self.robot.follow(self.robot.setpoint)
+        except MotionStoppedError:
+            for _ in range(self.world.physics_hz // self.robot.config.control_hz):
+                self.world.step()
+            self.world.tend()
 
     def snapshot(self) -> Snapshot:
         """The present moment of the episode, to fork it from; valid until the next reset. Wrappers keep their own."""
@@ -200,11 +237,13 @@ class WorldEnv(gymnasium.Env):
         """What the episode keeps beside robot and world; levels add theirs."""
         noise = self._reality.rng.bit_generator.state if self._reality else None
         return {"setpoint": self.robot.setpoint.copy(), "progress": self._progress, "seen": self.seen,
+                "wish": (self.instruction, self.scene, self.is_judged),
                 "pictures": self.pictures, "rng": self.np_random.bit_generator.state, "noise": noise}
 
     def _remember(self, kept: Mapping[str, Any]) -> None:
         self.robot.setpoint = kept["setpoint"].copy()
         self._progress, self.seen, self.pictures = kept["progress"], kept["seen"], kept["pictures"]
+        self.instruction, self.scene, self.is_judged = kept["wish"]
         self.np_random.bit_generator.state = kept["rng"]
         if self._reality is not None:
             self._reality.rng.bit_generator.state = kept["noise"]
@@ -216,7 +255,8 @@ class WorldEnv(gymnasium.Env):
 class JointEnv(WorldEnv):
     """action: float32[J] joint targets (angles rad, finger openings m), one control period each.
 
-    Targets beyond position or speed limits are cut to them. One that is not finite moves nothing and is refused.
+    Targets beyond position or speed limits are cut to them. One that is not finite, or that the governor stops, moves
+    nothing and is refused.
     info["limited"] counts the joints whose targets were cut.
     """
 
@@ -230,15 +270,18 @@ class JointEnv(WorldEnv):
             self.robot.follow(action)
             limited = _cut(self.robot.setpoint - action)
             report = {"status": "done", "reason": _reason(limited)}
-        except NonFiniteTargetError:
-            self.robot.follow(self.robot.setpoint)
-            limited = 0
-            reason = f"the joint target is not {self.robot.setpoint.size} finite numbers"
-            report = {"status": "refused", "reason": reason}
+        except (NonFiniteTargetError, MotionStoppedError) as error:
+            self._stay()
+            limited, report = 0, {"status": "refused", "reason": self._why_refused(error)}
         reward, info = self._reward(), self._info()
         info["outcome"] = {**report, "duration_s": 1.0 / self.robot.config.control_hz}
         info["limited"] = limited
         return self._observe(), reward, info["is_success"], False, info
+
+    def _why_refused(self, error: Exception) -> str:
+        if isinstance(error, MotionStoppedError):
+            return str(error)
+        return f"the joint target is not {self.robot.setpoint.size} finite numbers"
 
 
 def _cut(short: np.ndarray) -> int:

@@ -16,14 +16,16 @@ from envs.sensors.body_sense import observation
 from envs.sensors.cameras import calibrations as calibrations_of
 from envs.sensors.labels import masks
 from envs.sensors.realism import look
+from envs.skills import moves
 from envs.skills.measure import box_at
-from envs.skills.perform import perform
+from envs.skills.perform import carry_out, perform
 from envs.skills.situation import Hand, Situation
 from envs.spaces import AnyText
 from envs.world.images import Picture, View
 
 _SETTLE_S = 0.6
 _GLANCE_PX = 224
+_MOVE_S = 20.0  # of a motion that is asked for directly
 DISTURBANCE_STREAM = 0x6C  # keeps these draws apart from those of the labels
 
 
@@ -123,6 +125,28 @@ class SkillEnv(WorldEnv):
         situation = Situation(self.robot, seen, self.hand, self.glance)
         return perform(signature.controller or skill, situation, argument, signature.timeout_s,
                        on_period=self._after_period)
+
+    def move_joints(self, targets: np.ndarray) -> tuple[dict, dict]:
+        """The observation, and the report of an outcome, after joint targets: float64[J] is gone to smoothly,
+        float64[T, J] is followed one a control period."""
+        targets = np.asarray(targets, dtype=np.float64)
+        count = self.robot.setpoint.size
+        if targets.ndim not in (1, 2) or targets.shape[-1] != count or not len(targets) <= moves.MAX_CHUNK:
+            return self._moved(Outcome("refused", f"expected {count} joint targets, or up to {moves.MAX_CHUNK} times "
+                                                  f"{count}, got shape {list(targets.shape)}", 0.0))
+        if not np.isfinite(targets).all():
+            return self._moved(Outcome("refused", "a joint target is not a finite number", 0.0))
+        motion = moves.chunk if targets.ndim == 2 else moves.to_joints
+        return self._moved(carry_out(motion(self.robot, targets), self.robot, _MOVE_S, self._after_period))
+
+    def move_tool(self, position_m: np.ndarray, jaw_yaw_rad: float) -> tuple[dict, dict]:
+        """The same after the tool was told to point down at a place, float64[3] m, world frame."""
+        motion = moves.to_tool(self.robot, np.asarray(position_m, dtype=np.float64).reshape(3), jaw_yaw_rad)
+        return self._moved(carry_out(motion, self.robot, _MOVE_S, self._after_period))
+
+    def _moved(self, outcome: Outcome) -> tuple[dict, dict]:
+        self._progress = self._measure()
+        return self._observe(), {"status": outcome.status, "reason": outcome.reason, "duration_s": outcome.duration_s}
 
     def glance(self, *names: str, size_px: int = _GLANCE_PX) -> Observation:
         """What the named cameras see now, for a skill that is under way; the episode's observation stays as it was."""

@@ -133,7 +133,7 @@ def _rendering() -> Check:
 def _video() -> Check:
     import numpy as np
 
-    from embodied.evaluation.film import encode
+    from embodied.data.video import encode
 
     size = len(encode([np.zeros((64, 64, 3), np.uint8)] * 3, fps=10))
     return Check("video", "ok", f"h264 mp4 can be written ({size} bytes for a test)")

@@ -18,6 +18,7 @@ VERBS = {
     "collect": "let scripted experts make episodes to learn from",
     "train": "train the model, from collection to a checkpoint: experiment=tabletop_tiny",
     "rollout": "run and record episodes with any planner",
+    "serve": "put the robot-control API and its console in front of robots",
     "evaluate": "judge the model on unseen seeds beside its baselines: eval.json and report.html",
 }
 _OVERRIDE = re.compile(r"^(\+{1,2}|~)?[\w./@$\\]+=|^~[\w./@]+$")

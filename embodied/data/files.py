@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +41,41 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A draft folder to fill; leaving it publishes it at `folder` by one rename, leaving it by an error removes it.
+
+    Raises FileExistsError where `folder` exists already: what is published is never written over.
+    """
+    if folder.exists():
+        raise FileExistsError(f"{folder}: expected a folder that does not exist yet; choose another or remove it")
+    draft = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.draft"
+    draft.mkdir(parents=True)
+    try:
+        yield draft
+        sync_tree(draft)
+        os.rename(draft, folder)  # not replace: fails where somebody published it meanwhile
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    sync_folder(folder.parent)
+
+
+def sync_tree(folder: Path) -> None:
+    """Nothing. Flushes every file and folder in `folder`, and itself, to the disk."""
+    for place, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            with open(Path(place) / name, "rb") as file:
+                os.fsync(file.fileno())
+        sync_folder(Path(place))
+
+
 def sweep_drafts(folder: Path) -> int:
-    """How many drafts of killed writers were removed from `folder`."""
+    """How many drafts of killed writers were removed from `folder`: files and folders."""
     drafts = list(folder.glob(".*.draft"))
     for draft in drafts:
-        draft.unlink(missing_ok=True)
+        if draft.is_dir():
+            shutil.rmtree(draft, ignore_errors=True)
+        else:
+            draft.unlink(missing_ok=True)
     return len(drafts)

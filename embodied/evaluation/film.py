@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import io
-import textwrap
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-CAPTION_LINES = 3
-BACKGROUND, INK = (250, 250, 248), (30, 30, 34)
-OUTCOME_INK = {"done": (22, 120, 60), "failed": (176, 40, 30), "timeout": (176, 40, 30), "refused": (160, 90, 0)}
+from embodied.data.captions import caption_height_px, captioned
+from embodied.data.video import encode
 
 
 class Film:
@@ -54,62 +51,6 @@ class Film:
         """Writes a picture of the start, the middle and the end, side by side."""
         save_png(strip(self.frames, count=3), path)
         return path
-
-
-def captioned(frame: np.ndarray, title: str, step: str, status: str = "") -> np.ndarray:
-    """uint8[H + caption, W, 3], both even: the frame over a strip with its instruction, step and outcome."""
-    from PIL import Image, ImageDraw
-
-    height, width = frame.shape[0] // 2 * 2, frame.shape[1] // 2 * 2
-    sheet = Image.new("RGB", (width, height + caption_height_px(width)), BACKGROUND)
-    sheet.paste(Image.fromarray(np.ascontiguousarray(frame[:height, :width])), (0, 0))
-    draw, font, line_px = ImageDraw.Draw(sheet), _font(_font_px(width)), _font_px(width) * 1.3
-    lines = _wrapped(title, width, 2)
-    for i, line in enumerate(lines):
-        draw.text((8, height + 5 + i * line_px), line, fill=INK, font=font)
-    ink = OUTCOME_INK.get(status, (40, 80, 150))
-    draw.text((8, height + 5 + len(lines) * line_px), _wrapped(step, width, 1)[0] if step else "", fill=ink, font=font)
-    return np.asarray(sheet)
-
-
-def caption_height_px(width: int) -> int:
-    return int(10 + CAPTION_LINES * _font_px(width) * 1.3) // 2 * 2
-
-
-def _font_px(width: int) -> int:
-    return max(10, width // 34)
-
-
-@cache
-def _font(size_px: int):
-    from PIL import ImageFont
-
-    return ImageFont.load_default(size_px)
-
-
-def _wrapped(text: str, width: int, lines: int) -> list[str]:
-    """At most `lines` lines; characters that the font lacks become question marks."""
-    plain = " ".join(text.split()).encode("latin-1", "replace").decode("latin-1")
-    columns = int((width - 16) / (0.54 * _font_px(width)))
-    return textwrap.wrap(plain, columns, max_lines=lines, placeholder=" ...") or [""]
-
-
-def encode(frames: Sequence[np.ndarray], fps: int, crf: int = 26) -> bytes:
-    """An h264 mp4 of frames uint8[H, W, 3] of one even size. Raises ValueError without frames."""
-    import av
-
-    if not frames:
-        raise ValueError("film: expected at least one frame, got none; let the camera watch before the episode starts")
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4") as container:
-        options = {"crf": str(crf), "preset": "veryfast", "threads": "1"}
-        stream = container.add_stream("libx264", rate=fps, options=options)
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
-        container.mux(stream.encode(None))
-    return buffer.getvalue()
 
 
 def strip(frames: Sequence[np.ndarray], count: int = 4, height_px: int | None = None) -> np.ndarray:

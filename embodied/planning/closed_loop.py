@@ -74,14 +74,15 @@ class EpisodeSummary:
     acting_s: float  # simulated time of all skills
 
 
-def run(env: gymnasium.Env, planner: Planner, *, seed: int, options: Mapping[str, Any] | None = None,
+def run(env: gymnasium.Env, planner: Planner, *, seed: int | None, options: Mapping[str, Any] | None = None,
         latency: Latency = "free", max_calls: int = 20, max_failures: int = 8,
-        replan: Replan = "placing") -> Iterator[Step]:
+        replan: Replan = "placing", history: Sequence[Transition] = ()) -> Iterator[Step]:
     """The steps of one episode, the last one with `end` set; closing the generator stops it between two calls.
 
-    env: a skill-level environment of the caller's. options: of `env.reset`. latency: "free" lets the world wait while
-    the planner thinks; "charged" lets it go on for each plan's thinking_s of simulated time, by the environment's
-    `hold(seconds)`. max_calls, max_failures: skill calls, and failed ones, after which it gives up.
+    env: a skill-level environment of the caller's. seed: of the scene, None to go on in the present one, with the wish
+    options["instruction"]. options: of `env.reset`. history: what happened in this scene before. latency: "free" lets
+    the world wait while the planner thinks; "charged" lets it go on for each plan's thinking_s of simulated time, by
+    the environment's `hold(seconds)`. max_calls, max_failures: skill calls, and failed ones, after which it gives up.
     """
     if latency not in LATENCIES:
         raise ValueError(f"run: expected latency one of {LATENCIES}, got {latency!r}")
@@ -90,7 +91,7 @@ def run(env: gymnasium.Env, planner: Planner, *, seed: int, options: Mapping[str
                          f'choose "free"')
     if replan not in REPLANS:
         raise ValueError(f"run: expected replan one of {REPLANS}, got {replan!r}")
-    return _Episode(env, planner, max_calls, max_failures, replan, latency).steps(seed, options)
+    return _Episode(env, planner, max_calls, max_failures, replan, latency, history=list(history)).steps(seed, options)
 
 
 def play(env: gymnasium.Env, planner: Planner, *, seed: int, **settings: Any) -> EpisodeSummary:
@@ -128,9 +129,10 @@ class _Episode:
     plans: int = 0
     questions: int = 0
     instruction: str = ""
+    calls: int = 0
 
-    def steps(self, seed: int, options: Mapping[str, Any] | None) -> Iterator[Step]:
-        raw, info = self.env.reset(seed=seed, options=dict(options) if options else None)
+    def steps(self, seed: int | None, options: Mapping[str, Any] | None) -> Iterator[Step]:
+        raw, info = self._begin(seed, dict(options) if options else None)
         trouble = fault(raw)
         if trouble is not None:
             yield Step(0, self.plan, False, None, info, end=f"failed: {trouble}")
@@ -143,6 +145,12 @@ class _Episode:
             yield step
             end, info, index = step.end, step.info, index + 1
             observation = step.transition.after if step.transition else observation
+
+    def _begin(self, seed: int | None, options: dict[str, Any] | None) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """The first observation and its info: of a new scene, or of the present one under a new wish."""
+        if seed is None:
+            return self.env.unwrapped.instruct((options or {})["instruction"])
+        return self.env.reset(seed=seed, options=options)
 
     def _decide(self, observation: Observation) -> bool:
         """Whether the planner was asked: it is when nothing is left to follow, and when it was told something."""
@@ -168,6 +176,7 @@ class _Episode:
     def _remember(self, transition: Transition, instruction: str) -> None:
         """Records a transition, and drops the rest of the plan when it is time to look again."""
         self.history.append(transition)
+        self.calls += 1
         self.instruction = instruction
         is_done = transition.outcome.status == "done"
         self.failures += not is_done
@@ -184,7 +193,7 @@ class _Episode:
             return "truncated"
         if self.failures >= self.max_failures:
             return f"failed: {self.failures} calls failed, the last one because {transition.outcome.reason}"
-        return "failed: out of calls" if len(self.history) >= self.max_calls else None
+        return "failed: out of calls" if self.calls >= self.max_calls else None
 
     def _idle(self) -> str | None:
         """Why the episode ends with a plan that has no calls; None when it is a question, and not one too many."""

@@ -18,9 +18,10 @@ import numpy as np
 
 from envs.isolation.wire import Block, pack
 
-METHODS = ("encode", "expert_plan", "blame_view", "why_not", "hold", "watch", "snapshot", "restore")
+METHODS = ("encode", "expert_plan", "blame_view", "why_not", "hold", "watch", "snapshot", "restore", "instruct",
+           "move_joints", "move_tool", "introduce", "refresh")
 """Of the innermost environment, what its owner may call, where it is there."""
-ATTRIBUTES = ("renderer", "instruction", "is_success", "held_name")
+ATTRIBUTES = ("renderer", "instruction", "is_success", "held_name", "is_judged")
 """The same of what may be read."""
 _GRACE_S = 5.0  # the owner's deadline comes first; this one is for a world whose owner is gone
 _LOOK_S = 0.5

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 
 from envs.robots.kinematics import Chain
-from envs.robots.robot import SPEED_MARGIN, NonFiniteTargetError
+from envs.robots.robot import SPEED_MARGIN, Governor, NonFiniteTargetError
 from envs.world.assets import FINGER_JOINTS, FINGERS, HAND, TOOL
 from envs.world.world import World
 
@@ -31,6 +31,7 @@ class ArmConfig:
     lower_rad: tuple[float, ...]
     upper_rad: tuple[float, ...]
     velocity_rad_s: tuple[float, ...]
+    acceleration_rad_s2: tuple[float, ...]
     effort_nm: tuple[float, ...]
     home_tool_m: tuple[float, float, float] = (0.30, 0.0, 0.48)
     guess: Guess | None = None
@@ -57,6 +58,10 @@ class Arm:
 
     J joints: the N of the arm (rad), then the openings of both fingers (m).
     """
+
+    governor: Governor | None = None
+    is_smooth = False
+    has_one_speed = False
 
     def __init__(self, world: World, config: ArmConfig) -> None:
         if world.physics_hz % config.control_hz:
@@ -159,6 +164,11 @@ class Arm:
         """float64[J], rad/s, m/s for the fingers: of what is commanded."""
         return np.array([*self.config.velocity_rad_s, self.config.finger_speed_m_s, self.config.finger_speed_m_s])
 
+    def acceleration_limits(self) -> np.ndarray:
+        """float64[J], rad/s^2, m/s^2: of what is commanded. Fingers may reach their speed within a control period."""
+        fingers = self.config.finger_speed_m_s * self.config.control_hz
+        return np.array([*self.config.acceleration_rad_s2, fingers, fingers])
+
     def limit(self, target: np.ndarray) -> np.ndarray:
         """float64[J]: target kept inside position limits and within one control period's reach of the setpoint.
 
@@ -173,7 +183,8 @@ class Arm:
 
     def follow(self, target: np.ndarray) -> None:
         """One control period towards target float64[J], limited; the motors' setpoints move evenly within it."""
-        goal, start = self.limit(target), self.setpoint
+        admitted = target if self.governor is None else self.governor.admit(self, target)
+        goal, start = self.limit(admitted), self.setpoint
         reached = self._missed(goal)
         substeps = self._world.physics_hz // self.config.control_hz
         drive, step, forces, gain = self._arm.drive, self._world.step, self._forces, self.config.position_gain

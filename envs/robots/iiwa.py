@@ -20,5 +20,6 @@ IIWA = ArmConfig(
     lower_rad=(-2.967, -2.094, -2.967, -2.094, -2.967, -2.094, -3.054),
     upper_rad=(2.967, 2.094, 2.967, 2.094, 2.967, 2.094, 3.054),
     velocity_rad_s=(1.71, 1.71, 1.74, 2.27, 2.44, 3.14, 3.14),
+    acceleration_rad_s2=(10.0,) * 7,  # the maker names none; the figure that is commonly planned with
     effort_nm=(176.0, 176.0, 110.0, 110.0, 110.0, 40.0, 40.0),
     postures_rad=((0.0, 1.1, 0.0, -1.6, 0.0, 0.45, 0.0),))

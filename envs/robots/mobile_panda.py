@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from envs.robots.panda import PANDA, Panda
-from envs.robots.robot import NonFiniteTargetError
+from envs.robots.robot import Governor, NonFiniteTargetError
 from envs.world.articulation import Articulation
 from envs.world.images import View
 from envs.world.mobile import ARM_MOUNT_M, BASE_JOINTS, HEAD_LINK, on_wheels
@@ -26,6 +26,7 @@ class BaseConfig:
     """Every number of the base."""
 
     speed: tuple[float, float, float] = (1.0, 1.0, 1.8)  # m/s, m/s, rad/s
+    acceleration: tuple[float, float, float] = (1.5, 1.5, 3.0)  # m/s^2, m/s^2, rad/s^2
     reach: tuple[float, float, float] = (2.5, 2.1, 2 * np.pi)  # of x, y and yaw from zero
     force: tuple[float, float, float] = (2500.0, 2500.0, 1500.0)  # N, N, Nm
     start: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -107,6 +108,9 @@ class ArmOver:
 class MobilePanda:
     """The robot in a world: joint targets are float64[12], seven angles rad, two fingers m, base x m, y m, yaw rad."""
 
+    governor: Governor | None = None
+    has_one_speed = False
+
     def __init__(self, world: World) -> None:
         self.config, self.base = FOLDED, BASE
         deck = _Deck(world, FOLDED.control_hz)
@@ -116,6 +120,15 @@ class MobilePanda:
     def reset(self) -> None:
         """Home, at rest, empty-handed; the world puts the joints there."""
         self.arm.reset()
+
+    @property
+    def is_smooth(self) -> bool:
+        """See `Robot.is_smooth`; of arm and base alike."""
+        return self.arm.is_smooth
+
+    @is_smooth.setter
+    def is_smooth(self, is_smooth: bool) -> None:
+        self.arm.is_smooth = is_smooth
 
     @property
     def setpoint(self) -> np.ndarray:
@@ -172,9 +185,14 @@ class MobilePanda:
         """float64[12]: rad/s or m/s, of what is commanded."""
         return np.array([*self.arm.speed_limits(), *BASE.speed])
 
+    def acceleration_limits(self) -> np.ndarray:
+        """float64[12]: rad/s^2 or m/s^2, of what is commanded."""
+        return np.array([*self.arm.acceleration_limits(), *BASE.acceleration])
+
     def follow(self, target: np.ndarray) -> None:
-        """One control period towards target float64[12], kept inside all limits. Raises NonFiniteTargetError before
-        anything moves."""
+        """One control period towards target float64[12], kept inside all limits and what the governor lets pass. Raises
+        NonFiniteTargetError or MotionStoppedError before anything moves."""
+        target = target if self.governor is None else self.governor.admit(self, target)
         target = np.asarray(target, dtype=np.float64)
         if target.shape != (ARM_COUNT + 3,) or not np.isfinite(target).all():
             raise NonFiniteTargetError(f"expected {ARM_COUNT + 3} finite joint targets, got {target}; it was refused")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.robots.robot import SPEED_MARGIN, NonFiniteTargetError
+from envs.robots.robot import SPEED_MARGIN, Governor, NonFiniteTargetError
 from envs.world.board import BOARD_HIGH_M, BOARD_LOW_M, BORDER_M
 from envs.world.world import World
 
@@ -21,6 +21,7 @@ class PusherConfig:
     peg_friction: float = 0.3
     margin_m: float = 0.004  # between peg and lip
     speed_m_s: float = 0.45
+    acceleration_m_s2: float = 9.0  # turns about within a control period, at 7 N: its skill steers by every look
     force_n: float = 25.0
     moving_mass_kg: float = 0.8
     position_gain: float = 0.4
@@ -33,6 +34,10 @@ PUSHER = PusherConfig()
 
 class Pusher:
     """The peg in a world. J = 2 joints, metres: the peg's x and y in the world frame."""
+
+    governor: Governor | None = None
+    is_smooth = False
+    has_one_speed = True
 
     def __init__(self, world: World, config: PusherConfig = PUSHER) -> None:
         if world.physics_hz % config.control_hz:
@@ -92,6 +97,10 @@ class Pusher:
         """float64[2], m/s: of what is commanded, along each rail and any way between them."""
         return np.full(2, self.config.speed_m_s)
 
+    def acceleration_limits(self) -> np.ndarray:
+        """float64[2], m/s^2: along each rail, of what is commanded."""
+        return np.full(2, self.config.acceleration_m_s2)
+
     def limit(self, target: np.ndarray) -> np.ndarray:
         """float64[2]: target kept inside the tray and within one control period's reach of the setpoint.
 
@@ -109,7 +118,8 @@ class Pusher:
 
     def follow(self, target: np.ndarray) -> None:
         """One control period towards target float64[2], limited; the motors' setpoints move evenly within it."""
-        goal, start = self.limit(target), self.setpoint
+        admitted = target if self.governor is None else self.governor.admit(self, target)
+        goal, start = self.limit(admitted), self.setpoint
         substeps = self._world.physics_hz // self.config.control_hz
         for i in range(1, substeps + 1):
             self._arm.drive(start + (goal - start) * (i / substeps), self._forces, self.config.position_gain)

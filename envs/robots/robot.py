@@ -14,6 +14,18 @@ class NonFiniteTargetError(ValueError):
     """A commanded joint target is not as many finite numbers as the robot has joints."""
 
 
+class MotionStoppedError(RuntimeError):
+    """A governor lets no motion pass now; the message is a clause that says why. The robot holds its setpoint."""
+
+
+class Governor(Protocol):
+    """The filter before physics: sees every joint target on its way to the motors."""
+
+    def admit(self, robot: Robot, target: np.ndarray) -> np.ndarray:
+        """float64[J]: the target that may pass in place of target, which may be anything. Raises NonFiniteTargetError
+        or MotionStoppedError when none may; nothing moves then."""
+
+
 class Robot(Protocol):
     """One robot in a world; J joints, in an order of its own that never changes."""
 
@@ -21,6 +33,12 @@ class Robot(Protocol):
     """At least `control_hz`, a divisor of the world's physics_hz."""
     setpoint: np.ndarray
     """float64[J], rad or m: where the motors pull to."""
+    governor: Governor | None
+    """What every target of `follow` passes first; None for nothing."""
+    is_smooth: bool
+    """Whether skills keep what they command inside `acceleration_limits` too."""
+    has_one_speed: bool
+    """Whether its speed limits bound the length of its velocity, and not only each joint's."""
 
     def reset(self) -> None:
         """Home, at rest, empty-handed."""
@@ -57,9 +75,12 @@ class Robot(Protocol):
         """float64[J], rad/s or m/s: what it is commanded to stay within. What it runs into may push it beyond, to
         SPEED_MARGIN times the highest of them: Bullet caps the speeds of a body's joints at one value."""
 
+    def acceleration_limits(self) -> np.ndarray:
+        """float64[J], rad/s^2 or m/s^2: what the commands of a smooth robot and of a governor stay within."""
+
     def follow(self, target: np.ndarray) -> None:
-        """One control period towards target float64[J], kept inside all limits. Raises NonFiniteTargetError before
-        anything moves."""
+        """One control period towards target float64[J], kept inside all limits and what the governor lets pass. Raises
+        NonFiniteTargetError or MotionStoppedError before anything moves."""
 
     def shake(self, std_rad: float, rng: np.random.Generator) -> None:
         """Makes its motors miss each period's goal by normal noise from now on; 0 ends it."""

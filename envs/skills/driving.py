@@ -9,6 +9,7 @@ import numpy as np
 
 from envs.robots.mobile_panda import ARM_COUNT, MobilePanda
 from envs.skills.situation import Motion, ended
+from envs.skills.timing import timed
 from envs.world.floorplan import BASE_RADIUS_M, DRAWER_TRAVEL_M, PLACES, ROOM_HALF_M
 
 _CELL_M = 0.05
@@ -96,6 +97,9 @@ def drive(robot: MobilePanda, pose: np.ndarray, speed: float = 1.0, is_straight:
     turn = (pose[2] - start[-1] + np.pi) % (2 * np.pi) - np.pi
     if abs(start[-1] + turn) > 2 * np.pi:  # the yaw joint ends there: unwind
         turn -= np.sign(turn) * 2 * np.pi
+    if robot.is_smooth:
+        yield from _drive_smoothly(robot, path, lengths, turn, speed)
+        return ended("done", "arrived")
     fastest = _SHARE * speed * np.array(robot.base.speed)[1:]
     duration_s = np.pi / 2 * max(lengths[-1] / fastest[0], abs(turn) / fastest[1], 0.05)
     count = int(np.ceil(duration_s * robot.config.control_hz))
@@ -104,6 +108,16 @@ def drive(robot: MobilePanda, pose: np.ndarray, speed: float = 1.0, is_straight:
         x, y = (np.interp(along, lengths, path[:, axis]) for axis in range(2))
         yield np.concatenate([start[:ARM_COUNT], [x, y, start[-1] + share * turn]])
     return ended("done", "arrived")
+
+
+def _drive_smoothly(robot: MobilePanda, path: np.ndarray, lengths: np.ndarray, turn: float, speed: float) -> Motion:
+    """The same way inside the base's acceleration limits: nearly at rest at sharp corners."""
+    start = robot.setpoint
+    share = lengths / lengths[-1] if lengths[-1] > 0 else np.linspace(0.0, 1.0, len(lengths))
+    way = np.column_stack([path, start[-1] + share * turn])
+    fastest, acceleration = (np.array(v) for v in (robot.base.speed, robot.base.acceleration))
+    for base in timed(way, _SHARE * speed * fastest, acceleration, 1.0 / robot.config.control_hz):
+        yield np.concatenate([start[:ARM_COUNT], base])
 
 
 def with_arm(robot: MobilePanda, motion: Motion) -> Motion:

@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 import numpy as np
 
 from envs.robots.arm import Arm
+from envs.skills.timing import timed
 
 _SPEED_SHARE = 0.9  # of the joint velocity limits: the tracker's own clamp is then never hit
 _RAMP_S = 0.2  # from rest to full speed
@@ -26,9 +27,23 @@ def through(robot: Arm, waypoints: Sequence[np.ndarray], finger_m: float, speed:
     """Targets from the present setpoint through the waypoints float64[N], at rest at both ends; fingers as told."""
     path = np.stack([robot.arm_setpoint, *waypoints])
     limit = np.array(robot.config.velocity_rad_s) * _SPEED_SHARE * speed
+    if robot.is_smooth:
+        yield from _smoothly_through(robot, path, limit, finger_m)
+        return
     ends_s = np.concatenate([[0.0], np.cumsum((np.abs(np.diff(path, axis=0)) / limit).max(axis=1))])
     for moment_s in _eased(ends_s[-1], 1.0 / robot.config.control_hz):
         yield robot.target([np.interp(moment_s, ends_s, angles) for angles in path.T], finger_m)
+
+
+def _smoothly_through(robot: Arm, path: np.ndarray, limit: np.ndarray, finger_m: float) -> Targets:
+    """The same inside the acceleration limits; the fingers take the time that they need."""
+    acceleration = np.array(robot.config.acceleration_rad_s2)
+    arm = timed(path, limit, acceleration, 1.0 / robot.config.control_hz)
+    start_m, step_m = robot.finger_setpoint_m, robot.config.finger_speed_m_s / robot.config.control_hz
+    count = int(np.ceil(abs(finger_m - start_m) / step_m - 1e-9))
+    for i in range(1, max(len(arm), count) + 1):
+        opening_m = finger_m if i >= count else start_m + np.sign(finger_m - start_m) * step_m * i
+        yield robot.target(arm[min(i, len(arm)) - 1], opening_m)
 
 
 def _eased(duration_s: float, period_s: float) -> np.ndarray:

@@ -7,8 +7,11 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from envs.interface import Outcome
 from envs.robots.arm import Arm, UnreachableError
+from envs.robots.robot import MotionStoppedError
 from envs.skills.situation import Motion, Situation, Skill, ended
 
 TIMEOUT_S = 12.0
@@ -25,9 +28,13 @@ def perform(skill: str, situation: Situation, argument: Any, timeout_s: float = 
             on_period: Callable[[int], None] = lambda period: None) -> Outcome:
     """How the skill went. argument: the Box or text of its parameter, None without one. on_period is called after each
     control period with their number so far, for films and disturbances."""
-    robot = situation.robot
-    motion, periods = controller(skill)(situation, argument), 0
-    outcome = None
+    return carry_out(controller(skill)(situation, argument), situation.robot, timeout_s, on_period)
+
+
+def carry_out(motion: Motion, robot: Arm, timeout_s: float,
+              on_period: Callable[[int], None] = lambda period: None) -> Outcome:
+    """How a motion went that is no skill's; the rest as in `perform`."""
+    outcome, periods = None, 0
     while outcome is None:
         outcome = _advance(motion, robot)
         if outcome is None:
@@ -35,6 +42,7 @@ def perform(skill: str, situation: Situation, argument: Any, timeout_s: float = 
             on_period(periods)
             if periods >= timeout_s * robot.config.control_hz:
                 outcome = ended("timeout", "the motion took too long")
+                _come_to_rest(robot)
     return Outcome(outcome.status, outcome.reason, periods / robot.config.control_hz)
 
 
@@ -46,5 +54,19 @@ def _advance(motion: Motion, robot: Arm) -> Outcome | None:
         return end.value
     except UnreachableError:
         return ended("refused", "the place is out of reach")
-    robot.follow(target)
+    try:
+        robot.follow(target)
+    except MotionStoppedError as stop:
+        return ended("failed", str(stop))
     return None
+
+
+def _come_to_rest(robot: Arm) -> None:
+    """Lets a governor brake the motion that was cut off; where there is none, the motors stop at once."""
+    before = None
+    while robot.governor is not None and not np.array_equal(before, robot.setpoint):
+        before = robot.setpoint.copy()
+        try:
+            robot.follow(before)
+        except MotionStoppedError:
+            return

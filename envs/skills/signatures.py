@@ -79,3 +79,7 @@ FOREIGN = _table(
     Signature("push_to", (_OBJECT, _PLACE_BOX), "push the object over the table to the place", timeout_s=40.0),
 )
 """What a hand can do in worlds of others; the functions stand together in `envs/foreign/skills.py`."""
+
+TABLES: Mapping[str, Mapping[str, Signature]] = MappingProxyType(
+    {"tabletop": SIGNATURES, "tamp": TAMP, "board": BOARD, "kitchen": KITCHEN})
+"""Domain -> its table."""

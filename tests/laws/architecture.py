@@ -34,6 +34,10 @@ MAY_IMPORT: dict[str, list[str]] = {
     "embodied.evaluation": ["embodied.agents", "embodied.data", "embodied.planning", "envs.interface"],
     "embodied.distributed": ["embodied.training", "embodied.evaluation", "embodied.agents", "embodied.data",
                              "embodied.planning", "embodied.models", "embodied.prompt", "envs.interface"],
+    "embodied.serving": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt", "envs.interface",
+                         "envs.skills.signatures"],
+    "embodied.serving.safety": ["embodied.planning", "embodied.prompt", "envs.interface", "envs.robots",
+                                "envs.skills.signatures", "envs.world.floorplan"],
     "embodied.cli": ["*"],
 }
 """Room -> the rooms it may import, beside itself."""
@@ -44,10 +48,10 @@ HOME: dict[str, list[str]] = {
     "panda_gym": ["envs.foreign"],
     "httpx": ["embodied.agents.backends.chat_api"],
     "timm": ["embodied.models.vision"],
-    "ray": ["embodied.distributed", "embodied.cli.doctor"],
+    "ray": ["embodied.distributed", "embodied.serving.app", "embodied.cli.doctor"],
     "hydra": ["embodied.cli"],
 }
 """Library -> the only modules that may import it."""
 
-TORCH_FREE = ["envs", "embodied.prompt", "embodied.planning"]
+TORCH_FREE = ["envs", "embodied.prompt", "embodied.planning", "embodied.serving.safety"]
 TORCH_ALLOWED = ["embodied.planning.constrain"]

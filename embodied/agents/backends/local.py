@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from embodied.planning.grammar import fingerprint
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
     from embodied.models.planner import PalmEForConditionalGeneration
     from embodied.models.processor import PalmEProcessor
+
+OnToken = Callable[[int, str, float], bool]
+"""(row, text of the token, its probability after the mask): whether to go on."""
 
 
 class LocalBackend:
@@ -43,8 +47,9 @@ class LocalBackend:
                                    max_new_tokens=max_new_tokens, seed=seed)[0]
 
     def complete_batch(self, prompts: Sequence[Prompt], grammars: Sequence[str] | None, *, max_new_tokens: int,
-                       seed: int) -> list[Completion]:
-        """One completion a prompt, all decoded side by side; grammars: one a prompt, None = anything goes."""
+                       seed: int, on_token: OnToken | None = None) -> list[Completion]:
+        """One completion a prompt, all decoded side by side; grammars: one a prompt, None = anything goes. on_token:
+        told each token as it is chosen; a row whose listener answers False ends there."""
         import torch
 
         batch = self.processor(list(prompts), padding_side="left").to(self.model.device)
@@ -55,7 +60,8 @@ class LocalBackend:
         with torch.random.fork_rng(enabled=self.temperature > 0):
             if self.temperature > 0:
                 torch.manual_seed(seed)
-            out = self.model.generate(**batch, max_new_tokens=room, **self._decoding(grammars))
+            out = self.model.generate(**batch, max_new_tokens=room, **self._decoding(grammars),
+                                      **self._listening(start, on_token))
         return self._read(out.sequences[:, start:], out.scores, is_constrained=grammars is not None)
 
     def log_probabilities(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
@@ -81,6 +87,14 @@ class LocalBackend:
             settings["logits_processor"] = LogitsProcessorList([self._constraint(grammars)])
         return settings
 
+    def _listening(self, start: int, on_token: OnToken | None) -> dict[str, Any]:
+        """Keyword arguments of `generate`, for a listener to the tokens after the first `start`."""
+        if on_token is None:
+            return {}
+        from embodied.agents.backends.listening import TokenListener
+
+        return {"stopping_criteria": [TokenListener(self.processor, start, on_token)]}
+
     def _constraint(self, grammars: Sequence[str]) -> Any:
         from embodied.planning.constrain import PlanConstraint, compile_tokenizer
 
@@ -100,8 +114,9 @@ class LocalBackend:
 
     def _completion(self, ids: list[int], log_probs: list[float], end: int, is_constrained: bool) -> Completion:
         length = ids.index(end) + 1 if end in ids else len(ids)
-        return Completion(self.processor.decode(ids[:length]), tuple(ids[:length]), tuple(log_probs[:length]),
-                          is_constrained)
+        texts = [self.processor.decode(ids[:count]) for count in range(length + 1)]
+        pieces = tuple(text[len(before):] for before, text in itertools.pairwise(texts))
+        return Completion(texts[-1], tuple(ids[:length]), tuple(log_probs[:length]), is_constrained, pieces)
 
     def unknown_words(self, text: str) -> list[str]:
         return self.processor.unknown_words(text)

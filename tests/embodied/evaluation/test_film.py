@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from embodied.evaluation.film import Film, caption_height_px, encode
+from embodied.data.captions import caption_height_px
+from embodied.data.video import encode
+from embodied.evaluation.film import Film
 
 
 @pytest.fixture

@@ -1,0 +1,202 @@
+"""Recordings: published sessions, each a folder that is whole or absent.
+
+    rec_0123456789ab/
+        recording.json   what GET /v1/recordings says of it, and what the session's meta said
+        events.json      every event, with its place in the film
+        telemetry.json   what joints, motors and gripper did; frame i of the film shows row i
+        video.mp4        the film, captioned; absent where no camera saw anything
+        dataset/         the same as a LeRobotDataset v3.0; absent where nothing moved
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embodied.data.files import sweep_drafts, whole_folder, write_json
+from embodied.data.reels import Reel, write_dataset, write_film
+from embodied.data.spool import Spool, SpoolContents, read_spool
+from embodied.data.story import placed, runs_of, takes_of
+
+ID = re.compile(r"rec_[0-9a-f]{12}")
+RECORDING, EVENTS, TELEMETRY, VIDEO, DATASET = "recording.json", "events.json", "telemetry.json", "video.mp4", "dataset"
+LISTED = ("recording_id", "task", "created_unix_s", "duration_s", "instructions", "runs", "frames", "fps", "has_video")
+_CHUNK_BYTES = 1 << 20
+
+
+class NoRecordingError(KeyError):
+    """No recording of that id; the text says what was expected."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A published session. facts: the content of recording.json."""
+
+    folder: Path
+    facts: Mapping[str, Any]
+
+    @classmethod
+    def load(cls, recordings: Path, recording_id: str) -> Recording:
+        """The recording of an id. Raises NoRecordingError for an unknown one, and for what is no id at all."""
+        folder = Path(recordings) / checked_id(recording_id)
+        try:
+            facts = json.loads((folder / RECORDING).read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise NoRecordingError(f"recording: expected one of GET /v1/recordings, got {recording_id}") from error
+        return cls(folder, facts)
+
+    @property
+    def recording_id(self) -> str:
+        return self.folder.name
+
+    def listed(self) -> dict[str, Any]:
+        """What the list of recordings says of it."""
+        return {key: self.facts[key] for key in LISTED}
+
+    def events(self) -> list[dict[str, Any]]:
+        """Every event, with `video_s`, its place in the film."""
+        return json.loads((self.folder / EVENTS).read_text("utf-8"))
+
+    def telemetry(self) -> dict[str, list[Any]]:
+        """Name -> one value for each frame of the film: time_s, joint_pos, joint_vel, setpoint, gripper_width_m and
+        tool_pose."""
+        return json.loads((self.folder / TELEMETRY).read_text("utf-8"))
+
+    @property
+    def video(self) -> Path | None:
+        """The film, where there is one."""
+        return _existing(self.folder / VIDEO)
+
+    @property
+    def dataset(self) -> Path | None:
+        """The LeRobot dataset, where there is one."""
+        return _existing(self.folder / DATASET)
+
+    def dataset_zip(self) -> Iterator[bytes]:
+        """A zip of the dataset, piece by piece: nothing is kept in memory or on disk. NoRecordingError without one."""
+        if self.dataset is None:
+            raise NoRecordingError(f"recording {self.recording_id}: expected a dataset, got a session without motion")
+        return zipped(self.dataset, self.recording_id)
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.exists() else None
+
+
+def checked_id(recording_id: str) -> str:
+    """The id itself. Raises NoRecordingError for anything that is not rec_ and twelve hexadecimal digits."""
+    if not isinstance(recording_id, str) or not ID.fullmatch(recording_id):
+        raise NoRecordingError(f"recording: expected an id like rec_0123456789ab, got {str(recording_id)[:40]!r}")
+    return recording_id
+
+
+def list_recordings(recordings: Path) -> list[Recording]:
+    """Those of a folder, the newest first; drafts and strangers are passed over."""
+    found = []
+    for folder in Path(recordings).glob("rec_*"):
+        try:
+            found.append(Recording.load(Path(recordings), folder.name))
+        except NoRecordingError:
+            continue
+    return sorted(found, key=lambda recording: recording.facts["created_unix_s"], reverse=True)
+
+
+def publish(spool: Spool | Path, recordings: Path, recording_id: str) -> Recording:
+    """The recording made of a spool, published by one rename; the spool stays, for the caller to remove.
+
+    An id that is published already is left alone. Raises NoRecordingError for a bad id, SpoolError for no spool,
+    OSError where the disk is full; earlier recordings stay as they are and the spool can be published later.
+    """
+    folder = Path(recordings) / checked_id(recording_id)
+    if not folder.exists():
+        contents = read_spool(spool.path if isinstance(spool, Spool) else spool)
+        with whole_folder(folder) as draft:
+            _write(contents, draft, recording_id)
+    return Recording.load(Path(recordings), recording_id)
+
+
+def publish_left(spools: Path, recordings: Path) -> list[Recording]:
+    """The recordings made of spools that a killed server left, each named by its id; drafts are swept first.
+
+    To be called before new sessions begin. A spool that cannot be published stays.
+    """
+    recordings.mkdir(parents=True, exist_ok=True)
+    sweep_drafts(recordings)
+    published = []
+    for spool in sorted(Path(spools).glob("rec_*")):
+        try:
+            published.append(publish(spool, recordings, spool.name))
+        except (OSError, ValueError, NoRecordingError):
+            continue
+        shutil.rmtree(spool)
+    return published
+
+
+def _write(contents: SpoolContents, folder: Path, recording_id: str) -> None:
+    """Nothing. Fills the folder of a recording."""
+    runs = runs_of(contents.events)
+    takes = takes_of(contents.rows, runs, contents.meta.fps)
+    shown = np.concatenate([take.rows for take in takes]) if takes else np.zeros(0, int)
+    reel, session = Reel(contents), dict(contents.meta.session)
+    if takes:
+        write_dataset(folder / DATASET, reel, takes)
+    has_video = bool(takes) and write_film(folder / VIDEO, reel, shown)
+    write_json(folder / EVENTS, placed(contents.events, contents.rows["unix_s"][shown], contents.meta.fps))
+    write_json(folder / TELEMETRY, _telemetry(contents.rows[shown]))
+    write_json(folder / RECORDING, {
+        **session, "recording_id": recording_id, "task": str(session.get("task", "")),
+        "created_unix_s": float(session.get("created_unix_s", time.time())), "frames": len(shown),
+        "duration_s": len(shown) / contents.meta.fps, "fps": contents.meta.fps, "has_video": has_video,
+        "instructions": [run.instruction for run in runs], "runs": [run.record() for run in runs],
+        "lost_rows": contents.lost_rows, "damaged_pictures": reel.damaged})
+
+
+def _telemetry(rows: np.ndarray) -> dict[str, list[Any]]:
+    names = ("time_s", "joint_pos", "joint_vel", "setpoint", "gripper_width_m", "tool_pose")
+    return {name: np.round(rows[name].astype(float), 5).tolist() for name in names}
+
+
+def zipped(folder: Path, root: str) -> Iterator[bytes]:
+    """A zip of a folder, stored, with `root` before every name, piece by piece."""
+    sink = _Sink()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            entry = zipfile.ZipInfo.from_file(path, f"{root}/{path.relative_to(folder)}")
+            with open(path, "rb") as source, archive.open(entry, "w") as target:
+                while chunk := source.read(_CHUNK_BYTES):
+                    target.write(chunk)
+                    yield sink.taken()
+    yield sink.taken()
+
+
+class _Sink(io.RawIOBase):
+    """A stream that only goes forward; what was written is taken away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        self._pieces.append(bytes(content))
+        return len(self._pieces[-1])
+
+    def taken(self) -> bytes:
+        content = b"".join(self._pieces)
+        self._pieces.clear()
+        return content

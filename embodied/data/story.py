@@ -1,0 +1,165 @@
+"""The story of a session, told from its rows and events: runs, episodes at an even rate, and what to write under them.
+
+Rows and events of two processes are put in order by the wall clock that both note: simulated time starts anew at
+resets.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Event = Mapping[str, Any]
+
+UNTOLD = "no instruction"
+"""Task of motion that nobody instructed in words: single skills and joint targets."""
+MAX_HOLD_S = 10.0
+"""Simulated time that may pass between two rows of an episode; the robot is taken to have stood still."""
+
+
+@dataclass
+class Run:
+    """One instruction and what came of it, with its place in time (unix seconds; end_unix_s inf while open)."""
+
+    run_id: str
+    instruction: str
+    unix_s: float
+    end_unix_s: float = float("inf")
+    end: str | None = None
+    is_success: bool | None = None
+    hint: str = ""
+    steps: list[dict[str, Any]] = field(default_factory=list)
+
+    def record(self) -> dict[str, Any]:
+        """A RUN of the HTTP contract."""
+        return {"run_id": self.run_id, "instruction": self.instruction, "end": self.end,
+                "is_success": self.is_success, "steps": self.steps, "hint": self.hint}
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Some rows, at an even rate, that make an episode. rows: int64[N], in order, repeated where the world stood."""
+
+    task: str
+    rows: np.ndarray
+    is_success: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """What is written under the pictures from a moment on."""
+
+    unix_s: float
+    title: str
+    step: str
+    status: str
+
+
+def runs_of(events: Sequence[Event]) -> list[Run]:
+    """The runs that the events tell of, in order; events without a time or a run are passed over."""
+    runs: dict[str, Run] = {}
+    for event in events:
+        run_id, unix_s = event.get("run_id"), event.get("unix_s")
+        if not isinstance(run_id, str) or not isinstance(unix_s, int | float):
+            continue
+        if event["type"] == "instruction":
+            for open_run in runs.values():
+                open_run.end_unix_s = min(open_run.end_unix_s, unix_s)
+            runs[run_id] = Run(run_id, str(event.get("instruction", "")), unix_s)
+        elif run_id in runs:
+            _tell(runs[run_id], event)
+    return list(runs.values())
+
+
+def _tell(run: Run, event: Event) -> None:
+    """Nothing. Adds an event to its run."""
+    if event["type"] == "plan":
+        run.hint = str(event.get("hint") or "")
+    elif event["type"] == "outcome":
+        run.steps.append({key: event.get(key) for key in ("skill", "arguments", "status", "reason", "duration_s")})
+    elif event["type"] == "end":
+        run.end, run.is_success = event.get("end"), event.get("is_success")
+        run.end_unix_s = event["unix_s"]
+
+
+def takes_of(rows: np.ndarray, runs: Sequence[Run], fps: int) -> list[Take]:
+    """Episodes: one a run, more where the world was reset within it; rows between the runs make episodes of their own.
+
+    rows: with `time_s` and `unix_s`. A run's success belongs to its last episode.
+    """
+    if not len(rows):
+        return []
+    owner = np.full(len(rows), -1)
+    for index, run in enumerate(runs):
+        owner[(rows["unix_s"] >= run.unix_s) & (rows["unix_s"] <= run.end_unix_s)] = index
+    passed = np.diff(rows["time_s"])
+    cuts = np.flatnonzero((np.diff(owner) != 0) | (passed < 0) | (passed > MAX_HOLD_S)) + 1
+    pieces = np.split(np.arange(len(rows)), cuts)
+    last = {int(owner[piece[0]]): i for i, piece in enumerate(pieces)}
+    return [_take(rows, piece, runs[run] if run >= 0 else None, last[run] == i, fps)
+            for i, piece in enumerate(pieces) for run in (int(owner[piece[0]]),)]
+
+
+def _take(rows: np.ndarray, piece: np.ndarray, run: Run | None, is_last: bool, fps: int) -> Take:
+    task = (run.instruction.strip() if run else "") or UNTOLD
+    even = piece[even_rows(rows["time_s"][piece], fps)]
+    return Take(task, even, bool(run and run.is_success and is_last))
+
+
+def even_rows(time_s: np.ndarray, fps: int) -> np.ndarray:
+    """int64[N]: the row that shows each 1 / fps from the first to the last of float[M], which never decreases.
+
+    A row stands until the next: the identity for rows at an even rate, repeats where they are further apart.
+    """
+    count = int((time_s[-1] - time_s[0]) * fps + 0.5) + 1
+    moments = time_s[0] + (np.arange(count) + 0.5) / fps
+    return np.searchsorted(time_s, moments, side="left") - 1
+
+
+def captions_of(events: Sequence[Event]) -> list[Caption]:
+    """What the films say, in order of time: the instruction, then each step and how it went."""
+    captions, title = [], ""
+    for event in events:
+        unix_s = event.get("unix_s")
+        text = _caption(event) if isinstance(unix_s, int | float) else None
+        if text is not None:
+            title = str(event.get("instruction", "")) if event["type"] == "instruction" else title
+            captions.append(Caption(unix_s, title, *text))
+    return sorted(captions, key=lambda caption: caption.unix_s)
+
+
+def _caption(event: Event) -> tuple[str, str] | None:
+    """The step and its status; None for events that change nothing under the picture."""
+    kind = event["type"]
+    if kind == "instruction":
+        return "", ""
+    if kind in ("step", "outcome"):
+        call = " ".join([str(event.get("skill")), *map(_word, event.get("arguments") or ())])
+        return (call, "") if kind == "step" else (f"{call}: {event.get('status')}", str(event.get("status")))
+    if kind == "end":
+        return f"end: {event.get('end')}", "done" if event.get("is_success") else "failed"
+    if kind == "safety" and event.get("kind") in ("stop", "estop"):
+        return f"{event['kind']}: {event.get('reason', '')}", "failed"
+    return None
+
+
+def _word(argument: Any) -> str:
+    return argument if isinstance(argument, str) else json.dumps(argument)
+
+
+def captions_at(captions: Sequence[Caption], unix_s: Sequence[float]) -> Iterator[Caption]:
+    """The caption that holds at each moment."""
+    for moment in unix_s:
+        index = bisect_right(captions, moment, key=lambda caption: caption.unix_s) - 1
+        yield captions[index] if index >= 0 else Caption(moment, "", "", "")
+
+
+def placed(events: Sequence[Event], unix_s: Sequence[float], fps: int) -> list[dict[str, Any]]:
+    """The events with `video_s`: where the film is when they happen. unix_s: of each frame of the film, in order."""
+    last, moments = max(len(unix_s) - 1, 0), np.maximum.accumulate(unix_s) if len(unix_s) else unix_s
+    return [{**event, "video_s": min(bisect_left(moments, event.get("unix_s", 0.0)), last) / fps} for event in events]

@@ -1,0 +1,123 @@
+"""The planner as a Ray Serve deployment: replicas, request batching, autoscaling. The robots stay with the server.
+
+A robot cannot be shared out, so sessions, leases and stops live in the one FastAPI process; what scales is thinking.
+`deploy` gives a backend whose questions go to the replicas; observations and prompts travel as plain records.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from embodied.planning.percept import Seeing
+from embodied.prompt import Completion, Prompt, Slot
+from envs.interface import Observation
+
+NAME = "embodied-planner"
+_READY_S = 180.0
+
+
+def _deployment(replicas: Any, max_batch: int, wait_s: float) -> Any:
+    """The deployment's class, with as many replicas, or as many as load asks for between two numbers."""
+    from ray import serve
+
+    scale = {"num_replicas": replicas} if isinstance(replicas, int) else {
+        "autoscaling_config": {"min_replicas": replicas[0], "max_replicas": replicas[1], "target_ongoing_requests": 4}}
+
+    @serve.deployment(max_ongoing_requests=64, **scale)
+    class Thinker:
+        """One model in one process, of one thread."""
+
+        def __init__(self, folder: str) -> None:
+            import torch
+
+            from embodied.agents.shipped import load_agent
+
+            torch.set_num_threads(1)
+            self._backend = load_agent(folder).backend
+
+        async def facts(self) -> tuple[str, frozenset[str]]:
+            return self._backend.seeing, self._backend.known_words()
+
+        async def unknown_words(self, text: str) -> list[str]:
+            return self._backend.unknown_words(text)
+
+        async def perceive(self, observation: Observation) -> list[Slot]:
+            return self._backend.perceive(observation)
+
+        @serve.batch(max_batch_size=max_batch, batch_wait_timeout_s=wait_s)
+        async def complete(self, questions: list[tuple[Prompt, str | None, int, int]]) -> list[Completion]:
+            return [answer for same in _alike(questions) for answer in self._answers(same)]
+
+        def _answers(self, questions: Sequence[tuple[Prompt, str | None, int, int]]) -> list[Completion]:
+            _, grammar, most, seed = questions[0]
+            return self._backend.complete_batch([q[0] for q in questions],
+                                                None if grammar is None else [q[1] for q in questions],
+                                                max_new_tokens=most, seed=seed)
+
+    return Thinker
+
+
+def _alike(questions: Sequence[tuple]) -> list[list[tuple]]:
+    """Neighbours that may be answered at once."""
+    groups: list[list[tuple]] = []
+    for question in questions:
+        key = (question[1] is None, *question[2:])
+        if groups and (groups[-1][0][1] is None, *groups[-1][0][2:]) == key:
+            groups[-1].append(question)
+        else:
+            groups.append([question])
+    return groups
+
+
+def deploy(folder: str, replicas: int | Sequence[int], max_batch: int, wait_s: float) -> RayBackend:
+    """The backend of a deployment that has started on the cluster that this process is connected to."""
+    from ray import serve
+
+    serve.start(proxy_location="Disabled")  # nothing of Ray listens for HTTP: the server in front does, with its walls
+    handle = serve.run(_deployment(replicas, max_batch, wait_s).bind(folder), name=NAME, route_prefix=None)
+    return RayBackend(handle)
+
+
+def shut_down() -> None:
+    """Ends the deployment."""
+    from ray import serve
+
+    serve.shutdown()
+
+
+class RayBackend:
+    """A `Backend` whose eyes and language are the deployment's. Tokens are told when the whole answer is there."""
+
+    seeing: Seeing
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+        self.seeing, self._words = handle.facts.remote().result(timeout_s=_READY_S)
+
+    def perceive(self, observation: Observation) -> list[Slot]:
+        return self._handle.perceive.remote(observation).result()
+
+    def complete_batch(self, prompts: Sequence[Prompt], grammars: Sequence[str] | None, *, max_new_tokens: int,
+                       seed: int, on_token: Callable[[int, str, float], bool] | None = None) -> list[Completion]:
+        """One completion a prompt; the deployment batches what comes at once, from here and from others."""
+        masks = [None] * len(prompts) if grammars is None else grammars
+        pending = [self._handle.complete.remote((prompt, mask, max_new_tokens, seed))
+                   for prompt, mask in zip(prompts, masks, strict=True)]
+        answers = [response.result() for response in pending]
+        for row, answer in enumerate(answers if on_token else ()):
+            _tell(row, answer, on_token)
+        return answers
+
+    def unknown_words(self, text: str) -> list[str]:
+        return self._handle.unknown_words.remote(text).result()
+
+    def known_words(self) -> frozenset[str]:
+        return self._words
+
+
+def _tell(row: int, answer: Completion, on_token: Callable[[int, str, float], bool]) -> None:
+    for piece, log_prob in zip(answer.pieces, answer.log_probs, strict=True):
+        if not on_token(row, piece, math.exp(log_prob)):
+            return

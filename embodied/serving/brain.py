@@ -1,0 +1,191 @@
+"""One model for all sessions: a thread that looks and completes for whoever asks, several prompts at once.
+
+The queue is bounded. A caller who finds it full is told when to come back, instead of making everybody wait longer.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from embodied.agents.backends.base import Backend
+from embodied.planning.percept import Seeing
+from embodied.prompt import Completion, Prompt, Slot
+from envs.interface import Observation
+
+Heard = Callable[[str, float], bool]
+"""(text of a token, its probability): whether to go on."""
+
+_FIRST_GUESS_S = 0.2  # of a job, until one was measured
+
+
+class BusyError(RuntimeError):
+    """The queue is full; `retry_after_s` says when it may not be."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(f"expected a free place in the planner's queue, got none; come back in {retry_after_s:.1f} s")
+        self.retry_after_s = retry_after_s
+
+
+class CancelledError(RuntimeError):
+    """Whoever asked has gone."""
+
+
+class BatchBackend(Backend, Protocol):
+    """A backend that completes several prompts side by side."""
+
+    def complete_batch(self, prompts: Sequence[Prompt], grammars: Sequence[str] | None, *, max_new_tokens: int,
+                       seed: int, on_token: Callable[[int, str, float], bool] | None = None) -> list[Completion]:
+        """One completion a prompt."""
+        ...
+
+
+@dataclass(slots=True)
+class _Job:
+    """What one caller waits for. Jobs of the same key may be done at once."""
+
+    key: tuple
+    content: Any
+    heard: Heard
+    answer: Future = field(default_factory=Future)
+
+
+class Brain:
+    """A `Backend` that may be asked from any thread."""
+
+    def __init__(self, backend: BatchBackend, *, max_batch: int = 8, wait_s: float = 0.002, places: int = 64,
+                 askers: int = 1) -> None:
+        """max_batch: prompts decoded at once, 1 for one after the other. wait_s: how long the first of a batch waits
+        for others. places: jobs that may wait. askers: threads that ask the backend, more than one only for a backend
+        that lives elsewhere."""
+        self.backend, self.seeing = backend, backend.seeing
+        self._max_batch, self._wait_s = max_batch, wait_s
+        self._jobs: queue.Queue[_Job | None] = queue.Queue(places)
+        self._job_s = _FIRST_GUESS_S
+        self._threads = [threading.Thread(target=self._work, name=f"brain-{i}", daemon=True) for i in range(askers)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait."""
+        return self._jobs.qsize()
+
+    def retry_after_s(self) -> float:
+        """When a full queue may have a place again."""
+        return max(1.0, self._jobs.qsize() * self._job_s / self._max_batch)
+
+    def perceive(self, observation: Observation) -> list[Slot]:
+        return self._ask(("perceive",), observation, _always)
+
+    def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int,
+                 heard: Heard | None = None) -> Completion:
+        """The completion of a prompt. heard: told each token as it is chosen, from another thread; False cancels.
+        Raises BusyError, CancelledError, and what the backend raises."""
+        key = ("complete", grammar is None, max_new_tokens, seed)
+        return self._ask(key, (prompt, grammar), heard or _always)
+
+    def unknown_words(self, text: str) -> list[str]:
+        return self.backend.unknown_words(text)
+
+    def known_words(self) -> frozenset[str]:
+        return self.backend.known_words()
+
+    def close(self) -> None:
+        """Ends the threads once what waits is done."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join(timeout=10.0)
+
+    def _ask(self, key: tuple, content: Any, heard: Heard) -> Any:
+        job = _Job(key, content, heard)
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            raise BusyError(self.retry_after_s()) from None
+        return job.answer.result()
+
+    def _work(self) -> None:
+        kept: _Job | None = None
+        while True:
+            first = kept or self._jobs.get()
+            if first is None:
+                return
+            batch, kept, is_last = self._gather(first)
+            start = time.perf_counter()
+            _answer(batch, self._do)
+            self._job_s += 0.1 * ((time.perf_counter() - start) / len(batch) - self._job_s)
+            if is_last:
+                return
+
+    def _gather(self, first: _Job) -> tuple[list[_Job], _Job | None, bool]:
+        """Jobs of one kind, the next one of another kind, and whether the thread shall end."""
+        batch, until = [first], time.monotonic() + self._wait_s
+        while first.key[0] == "complete" and len(batch) < self._max_batch:
+            try:
+                job = self._jobs.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                break
+            if job is None or job.key != first.key:
+                return batch, job, job is None
+            batch.append(job)
+        return batch, None, False
+
+    def _do(self, batch: list[_Job]) -> list[Any]:
+        if batch[0].key[0] == "perceive":
+            return [self.backend.perceive(job.content) for job in batch]
+        _, is_free, max_new_tokens, seed = batch[0].key
+        prompts, grammars = zip(*(job.content for job in batch), strict=True)
+        return self.backend.complete_batch(prompts, None if is_free else grammars, max_new_tokens=max_new_tokens,
+                                           seed=seed, on_token=lambda row, text, p: batch[row].heard(text, p))
+
+
+def _answer(batch: list[_Job], do: Callable[[list[_Job]], list[Any]]) -> None:
+    """Gives each job its answer. Where a batch fails, each job is tried alone: one bad prompt must not spoil others."""
+    try:
+        answers = do(batch)
+    except Exception as error:
+        if len(batch) == 1:
+            batch[0].answer.set_exception(error)
+            return
+        for job in batch:
+            _answer([job], do)
+        return
+    for job, answer in zip(batch, answers, strict=True):
+        job.answer.set_result(answer)
+
+
+def _always(text: str, probability: float) -> bool:
+    return True
+
+
+class Voice:
+    """A `Backend` for one session: the brain, with somebody who hears the plan as it forms and may cancel it."""
+
+    def __init__(self, brain: Brain, heard: Heard) -> None:
+        self._brain, self._heard, self.seeing = brain, heard, brain.seeing
+        self.unknown_words, self.known_words = brain.unknown_words, brain.known_words
+        self._is_cancelled = False
+
+    seeing: Seeing
+
+    def perceive(self, observation: Observation) -> list[Slot]:
+        return self._brain.perceive(observation)
+
+    def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Completion:
+        """Raises CancelledError when the listener said no."""
+        self._is_cancelled = False
+        answer = self._brain.complete(prompt, grammar, max_new_tokens=max_new_tokens, seed=seed, heard=self._hear)
+        if self._is_cancelled:
+            raise CancelledError("expected somebody who waits for the plan, got nobody; ask again")
+        return answer
+
+    def _hear(self, text: str, probability: float) -> bool:
+        self._is_cancelled = not self._heard(text, probability)
+        return not self._is_cancelled

@@ -1,0 +1,1 @@
+"""Others' protocols, spoken by the same planner and the same robots."""

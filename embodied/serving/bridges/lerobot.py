@@ -1,0 +1,57 @@
+"""LeRobot's planner contract: a planner is anything with `generate_text(observation, task) -> next subtask`.
+
+A low-level policy of LeRobot's is conditioned on the text that it gets; what our planner decides next is worded for it.
+The route is stateless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from embodied.planning.language import Plan
+from embodied.serving.pictures import decode, from_url, observation_of
+from embodied.serving.routes.access import FAILURES, HubHere
+from embodied.serving.wire import Instruction, Strict
+from envs.interface import SkillCall
+
+router = APIRouter(prefix="/v1/lerobot", tags=["lerobot"], responses=FAILURES)
+
+SUBTASKS = {"pick": "pick up {}", "place_in": "place it in {}", "place_on": "place it on {}",
+            "put_down_beside": "put it down beside {}", "home": "move the arm away"}
+DONE = "done"
+
+
+class Ask(Strict):
+    """A task and the pictures of the moment, as data URLs (`embodied.serving.pictures.write`)."""
+
+    task: Instruction
+    images: Annotated[list[Annotated[str, Field(max_length=20_000_000)]], Field(min_length=2, max_length=8)]
+
+
+class Subtask(Strict):
+    text: str
+    plan: str
+
+
+@router.post("/generate_text", response_model=Subtask)
+async def generate_text(ask: Ask, hub: HubHere) -> dict:
+    """The next subtask, in words."""
+    pictures = await asyncio.to_thread(lambda: [decode(from_url(url)) for url in ask.images])
+    plan = await hub.plan(ask.task, observation_of(pictures))
+    return {"text": subtask(plan), "plan": plan.text.strip()}
+
+
+def subtask(plan: Plan) -> str:
+    """The first call of a plan, worded."""
+    if plan.refusal is not None:
+        return f"cannot: {plan.refusal}"
+    return _worded(plan.calls[0]) if plan.calls else DONE
+
+
+def _worded(call: SkillCall) -> str:
+    words = [str(getattr(a, "words", a)).replace("_", " ") for a in call.arguments]
+    return SUBTASKS[call.skill].format(*(f"the {w}" for w in words))

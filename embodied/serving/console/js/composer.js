@@ -1,0 +1,87 @@
+/** The one field to talk to the robot: an instruction, a correction while it works, or the answer to its question. */
+
+import { fill, h, icon } from "./dom.js";
+import { question } from "./model.js";
+import { app, toast, trying } from "./page.js";
+
+const MAX_TEXT = 500;
+
+const WAYS = {
+  instruct: { label: "What should the robot do?", send: "Run", hint: "" },
+  correct: { label: "Correct it while it works", send: "Correct", hint: "The rest of the plan is dropped; the planner is asked again with your words." },
+  answer: { label: "Your answer", send: "Answer", hint: "" },
+};
+
+export class Composer {
+  constructor(robot, examples) {
+    Object.assign(this, { robot, examples, way: "" });
+    this.field = h("input", { id: "say", class: "say", type: "text", maxlength: MAX_TEXT, autocomplete: "off", enterkeyhint: "send" });
+    this.label = h("label", { for: "say", class: "say-label" });
+    this.send = h("button", { type: "submit", class: "button is-primary say-send" });
+    this.asked = h("p", { class: "asked", role: "alert", hidden: true });
+    this.why = h("p", { class: "say-why" });
+    this.chips = h("div", { class: "chips", role: "group", "aria-label": "Examples" });
+    this.form = h("form", { class: "card composer", "aria-label": "Talk to the robot", on: { submit: (e) => { e.preventDefault(); this.#submit(); } } },
+      this.asked, this.label, h("div", { class: "say-row" }, this.field, this.send), this.why, this.chips);
+    this.element = this.form;
+    this.draw();
+  }
+
+  focus() { this.field.focus(); }
+
+  draw() {
+    const asked = question(this.robot.state);
+    const way = asked ? "answer" : this.robot.isUnderWay ? "correct" : "instruct";
+    if (way !== this.way) this.#turn(way);
+    this.asked.hidden = !asked;
+    if (asked && this.asked.dataset.text !== asked) {
+      this.asked.dataset.text = asked;
+      fill(this.asked, icon("help"), h("span", {}, asked));
+    }
+    const why = this.#whyNot();
+    this.field.disabled = this.send.disabled = why !== "";
+    this.why.textContent = why || WAYS[way].hint;
+    this.#drawChips(way === "instruct" && !why);
+  }
+
+  /** Another kind of word is wanted: what was typed for the former kind stays only when it was an instruction. */
+  #turn(way) {
+    this.way = way;
+    this.label.textContent = WAYS[way].label;
+    fill(this.send, h("span", {}, WAYS[way].send), icon("send"));
+    this.field.placeholder = { instruct: this.examples[0] ?? "", correct: "no, the other one", answer: "" }[way];
+    this.field.value = "";
+    this.form.dataset.way = way;
+  }
+
+  #whyNot() {
+    const { mode, isCommanding, isGone } = this.robot;
+    if (isGone) return "This robot is gone.";
+    if (mode === "crashed") return "The physics crashed. Start a new scene to go on.";
+    if (mode === "estopped") return "The emergency stop is latched. Reset it to go on.";
+    if (!isCommanding) return "You are watching. Take command to talk to the robot.";
+    return "";
+  }
+
+  /** The scene's own wish first, then examples of the world. */
+  #drawChips(isShown) {
+    this.chips.hidden = !isShown;
+    const own = this.robot.session.instruction;
+    const key = `${own}/${isShown}`;
+    if (this.chips.dataset.key === key) return;
+    this.chips.dataset.key = key;
+    const wishes = [...new Set([own, ...this.examples])].filter(Boolean).slice(0, 5);
+    fill(this.chips, wishes.map((text) => h("button", { type: "button", class: "chip", on: { click: () => { this.field.value = text; this.focus(); } } }, text)));
+  }
+
+  async #submit() {
+    const text = this.field.value.trim();
+    if (!text) { this.focus(); return; }
+    const { way } = this;
+    this.send.disabled = true;
+    const sent = await trying(async () => { await (way === "instruct" ? this.robot.instruct(text) : this.robot.correct(text)); return true; });
+    if (sent && this.way === way) this.field.value = "";
+    if (sent && way === "correct") toast("The robot will look again with your words.");
+    if (app.robot === this.robot) this.draw();
+  }
+}

@@ -1,0 +1,131 @@
+/** What a session's events add up to: one fold for the live page and for the player. No page, no network. */
+
+export const MAX_LOG = 300;
+
+export function newState() {
+  return { last: -1, mode: "idle", reason: "", run: null, objects: [], seenAt: null, areObjectsStale: false, log: [], logged: 0 };
+}
+
+/** The same state, after one more event; false when it was known already. */
+export function apply(state, event) {
+  if (event.index <= state.last) return false;
+  state.last = event.index;
+  HANDLERS[event.type]?.(state, event);
+  return true;
+}
+
+/** Names of the objects that the running step is about. */
+export function referred(state) {
+  const step = state.run?.steps.find((it) => it.status === "running");
+  return new Set((step?.arguments ?? []).filter((it) => typeof it === "string"));
+}
+
+/** Whether a run is going on. */
+export const isUnderWay = (state) => state.run !== null && state.run.end === null;
+
+/** What the planner wants to know, null when nothing. */
+export const question = (state) => (isUnderWay(state) || state.run?.isAsking ? state.run.question : null);
+
+const HANDLERS = {
+  instruction(state, event) {
+    state.run = { ...blank(event), instruction: event.instruction, client: event.client ?? "" };
+    note(state, event, "instruction", event.instruction, event.client ? `from ${event.client}` : "");
+  },
+  thinking(state, event) {
+    const run = runOf(state, event);
+    Object.assign(run, { isThinking: true, tokens: [], question: null, isAsking: false });
+  },
+  token(state, event) {
+    runOf(state, event).tokens.push({ text: event.text, probability: event.probability });
+  },
+  plan(state, event) {
+    const run = runOf(state, event);
+    run.steps = run.steps.filter((it) => it.status !== "waiting" && it.status !== "dropped");
+    run.steps.push(...(event.calls ?? []).map((call) => ({ ...call, arguments: call.arguments ?? [], status: "waiting", reason: "", duration_s: null })));
+    Object.assign(run, { isThinking: false, plans: run.plans + 1, text: event.text ?? "", refusal: event.refusal ?? null, hint: event.hint ?? "",
+      probability: event.probability ?? null, thinking_s: event.thinking_s ?? null });
+    [state.objects, state.areObjectsStale, state.seenAt] = [event.objects ?? [], false, event.index];
+    note(state, event, "plan", event.refusal ? `Refused: ${event.refusal}` : `Plan of ${count(event.calls?.length ?? 0, "step")}`, event.text || event.hint || "");
+  },
+  step(state, event) {
+    const run = runOf(state, event);
+    const args = event.arguments ?? [];
+    let step = run.steps.find((it) => it.status === "waiting" && it.skill === event.skill);
+    if (!step) run.steps.push(step = { skill: event.skill, arguments: args, probability: null, reason: "", duration_s: null });
+    Object.assign(step, { status: "running", from_s: event.time_s, arguments: args.length ? args : step.arguments });
+  },
+  outcome(state, event) {
+    const run = runOf(state, event);
+    let step = run.steps.find((it) => it.status === "running");
+    if (!step) run.steps.push(step = { skill: event.skill, arguments: event.arguments ?? [], probability: null });
+    Object.assign(step, { status: event.status, reason: event.reason ?? "", duration_s: event.duration_s });
+    state.areObjectsStale = true;
+    note(state, event, event.status, `${phrase(event.skill, step.arguments)}: ${event.status}`, event.reason ?? "");
+  },
+  question(state, event) {
+    Object.assign(runOf(state, event), { question: event.text, isAsking: true, isThinking: false });
+    note(state, event, "question", event.text, "the planner asks");
+  },
+  correction(state, event) {
+    const run = runOf(state, event);
+    Object.assign(run, { question: null, isAsking: false });
+    run.steps.filter((it) => it.status === "waiting").forEach((it) => { it.status = "dropped"; });
+    note(state, event, "correction", event.text, "said by a person");
+  },
+  end(state, event) {
+    const run = runOf(state, event);
+    Object.assign(run, { end: event.end, is_success: event.is_success, isThinking: false });
+    run.steps.forEach((it) => { if (it.status === "waiting") it.status = "dropped"; else if (it.status === "running") it.status = "stopped"; });
+    const [title, tone] = verdict(run);
+    note(state, event, tone, title, "");
+  },
+  mode(state, event) {
+    const isNew = state.mode !== event.mode;
+    [state.mode, state.reason] = [event.mode, event.reason ?? ""];
+    if (isNew && ["paused", "estopped", "crashed"].includes(event.mode)) note(state, event, `mode-${event.mode}`, MODE_WORDS[event.mode], event.reason ?? "");
+  },
+  safety(state, event) {
+    note(state, event, `safety-${event.kind}`, SAFETY_WORDS[event.kind] ?? event.kind, event.reason ?? "");
+  },
+};
+
+export const MODE_WORDS = { idle: "Ready", running: "Running", paused: "Paused", stopped: "Stopped", estopped: "E-stopped", crashed: "Crashed" };
+const SAFETY_WORDS = { limited: "A motion was limited", refused: "A motion was refused", stop: "Stop", estop: "Emergency stop", heartbeat: "Heartbeat lost", plan: "A plan was refused as unsafe" };
+
+/** How a run ended, in a sentence, and its tone. */
+export function verdict(run) {
+  if (run.is_success) return ["Success", "done"];
+  if (run.end === "success") return ["Success", "done"];
+  if (run.end === "stopped") return ["Stopped", "stopped"];
+  if (run.end === "done") return run.is_success === false ? ["Finished, but the goal is not reached", "failed"] : ["Finished", "done"];
+  const [kind, ...rest] = (run.end ?? "").split(": ");
+  return [rest.length ? `${kind[0].toUpperCase()}${kind.slice(1)}: ${rest.join(": ")}` : kind, kind === "refused" ? "refused" : "failed"];
+}
+
+export const phrase = (skill, args) => [skill.replaceAll("_", " "), ...args].join(" ");
+
+export const count = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
+
+/** The run of an event; one without a name for a skill that was sent by itself. */
+function runOf(state, event) {
+  if (state.run && (state.run.run_id === event.run_id || !event.run_id && state.run.isDirect)) return state.run;
+  state.run = { ...blank(event), isDirect: !event.run_id };
+  return state.run;
+}
+
+function blank(event) {
+  return { run_id: event.run_id ?? null, instruction: "", client: "", end: null, is_success: null, isThinking: false, isAsking: false, tokens: [], text: "", plans: 0,
+    refusal: null, hint: "", probability: null, thinking_s: null, question: null, steps: [], from_s: event.time_s };
+}
+
+function note(state, event, kind, title, detail) {
+  const before = state.log.at(-1);
+  if (before && before.kind === kind && before.title === title && before.detail === detail && kind.startsWith("safety-")) {
+    before.times += 1;
+    before.unix_s = event.unix_s;
+  } else {
+    state.log.push({ key: state.logged, kind, title, detail, times: 1, unix_s: event.unix_s, time_s: event.time_s, index: event.index });
+    state.logged += 1;
+    if (state.log.length > MAX_LOG) state.log.shift();
+  }
+}

@@ -1,0 +1,89 @@
+/** The plan as it forms, its steps as they are carried out, and how it ended. */
+
+import { fill, h, icon, lasting } from "./dom.js";
+import { verdict } from "./model.js";
+
+const STATE_WORDS = { waiting: "waiting", running: "running", done: "done", failed: "failed", timeout: "timed out", refused: "refused", dropped: "dropped", stopped: "stopped" };
+const GLYPHS = { done: "check", failed: "cross", timeout: "cross", refused: "cross", stopped: "stop" };
+const VERDICT_GLYPHS = { done: "check", failed: "cross", refused: "warn", stopped: "stop" };
+
+/** A panel; `draw(state, crops)` shows the run of a state. crops: object name -> small canvas. */
+export class PlanPanel {
+  constructor() {
+    this.body = h("div", { class: "plan-body" });
+    this.element = h("section", { class: "card plan", "aria-labelledby": "plan-title" }, h("h2", { id: "plan-title" }, "Plan"), this.body);
+  }
+
+  draw({ run }, crops = new Map()) {
+    if (run === null || run.isDirect && !run.steps.length) {
+      fill(this.body, h("p", { class: "quiet" }, "Tell the robot what to do; its plan appears here while it thinks."));
+      return;
+    }
+    fill(this.body, run.instruction && h("blockquote", { class: "wish" }, run.instruction), thinking(run), ending(run), steps(run, crops), footnote(run));
+  }
+}
+
+/** The tokens while they are decoded, the less likely ones tinted. */
+function thinking(run) {
+  if (!run.isThinking) return null;
+  return h("div", { class: "thinking" },
+    h("p", { class: "thinking-head" }, h("span", { class: "spinner", "aria-hidden": "true" }), run.plans ? "Looking again" : "Thinking"),
+    run.tokens.length ? h("p", { class: "tokens", "aria-hidden": "true" }, run.tokens.map(token)) : null);
+}
+
+function token({ text, probability }) {
+  const doubt = Math.min(1, (1 - (probability ?? 1)) * 1.6);
+  return h("span", { class: "token", css: { "--doubt": `${Math.round(doubt * 60)}%` }, title: percent(probability) }, text);
+}
+
+function ending(run) {
+  if (run.end === null) return null;
+  const [words, tone] = verdict(run);
+  const judged = run.is_success === null || run.is_success === undefined ? "" : run.is_success ? "The simulator sees the goal reached." : "The simulator does not see the goal reached.";
+  const detail = [run.refusal && run.hint, tone === "failed" && run.hint, tone === "stopped" && run.hint, judged].filter(Boolean).join(" ");
+  return h("div", { class: `verdict is-${tone}` }, icon(VERDICT_GLYPHS[tone]), h("div", {}, h("strong", {}, words), detail ? h("p", {}, detail) : null));
+}
+
+function steps(run, crops) {
+  if (!run.steps.length) return null;
+  return h("ol", { class: "steps" }, run.steps.map((step) => one(step, crops)));
+}
+
+function one(step, crops) {
+  const words = STATE_WORDS[step.status] ?? step.status;
+  return h("li", { class: `step is-${step.status}`, "data-status": step.status },
+    h("span", { class: "step-mark", "aria-hidden": "true" }, GLYPHS[step.status] && icon(GLYPHS[step.status])),
+    h("div", { class: "step-text" },
+      h("p", { class: "step-call" }, h("span", { class: "step-skill" }, step.skill.replaceAll("_", " ")), (step.arguments ?? []).map((it) => argument(String(it), crops))),
+      step.reason ? h("p", { class: "step-reason" }, step.reason) : null),
+    h("div", { class: "step-side" }, h("span", { class: "step-state" }, words, step.duration_s ? ` ${lasting(step.duration_s)}` : ""), bar(step.probability)));
+}
+
+function argument(name, crops) {
+  const crop = crops.get(name);
+  return h("span", { class: "argument" }, crop && copied(crop), name);
+}
+
+function copied(canvas) {
+  const copy = canvas.cloneNode();
+  copy.getContext("2d").drawImage(canvas, 0, 0);
+  return copy;
+}
+
+function bar(probability) {
+  if (probability === null || probability === undefined) return null;
+  return h("span", { class: "chance", title: "how sure the planner was", css: { "--chance": `${Math.round(probability * 100)}%` } },
+    h("span", { class: "chance-bar", "aria-hidden": "true" }), h("span", { class: "num" }, percent(probability)));
+}
+
+function footnote(run) {
+  const words = [run.plans > 1 && `looked ${run.plans} times`, run.thinking_s !== null && `thought ${lasting(run.thinking_s)}`].filter(Boolean).join(", ");
+  const text = run.text.trim();
+  if (!words && !text) return null;
+  return h("p", { class: "footnote" }, text ? h("code", {}, text) : null, words && h("span", {}, words));
+}
+
+export function percent(probability) {
+  if (probability === null || probability === undefined) return "";
+  return probability > 0.995 && probability < 1 ? ">99 %" : `${Math.round(probability * 100)} %`;
+}

@@ -1,0 +1,159 @@
+/** The page of one recording: film, steps beneath it, joints with a cursor, the timeline, the data set. */
+
+import { button, fill, h, icon, stamp, titled, day } from "./dom.js";
+import { Joints } from "./joints.js";
+import { LogPanel } from "./log.js";
+import { phrase } from "./model.js";
+import { app, show, trying } from "./page.js";
+import { PlanPanel } from "./plan.js";
+import { Replay } from "./replay.js";
+
+export class PlayerPage {
+  constructor(id) {
+    Object.assign(this, { id, filmS: 0, isClosed: false });
+    this.content = h("div", { class: "player-page" }, h("p", { class: "quiet" }, "Fetching the recording…"));
+    show(this.content);
+    this.#load();
+  }
+
+  close() {
+    this.isClosed = true;
+    cancelAnimationFrame(this.asked);
+    this.resized?.disconnect();
+    if (this.url) URL.revokeObjectURL(this.url);
+  }
+
+  get #path() { return `v1/recordings/${encodeURIComponent(this.id)}`; }
+
+  async #load() {
+    const found = await trying(async () => Promise.all([app.api.get("v1/recordings"), app.api.get(`${this.#path}/events`, { timeoutMs: 60000 }), app.api.get(`${this.#path}/telemetry`, { timeoutMs: 60000 })]));
+    if (this.isClosed) return;
+    if (!found) { fill(this.content, this.#back(), h("h1", {}, "This recording could not be read"), button("Try again", { click: () => this.#load() })); return; }
+    const [{ recordings }, { events }, telemetry] = found;
+    this.about = recordings.find((it) => it.recording_id === this.id) ?? { task: "", fps: 5, has_video: true };
+    this.replay = new Replay(events, telemetry, this.about.fps);
+    this.#build(telemetry);
+    this.#film();
+    this.#show(0);
+  }
+
+  #back() { return h("a", { class: "back", href: "#/recordings" }, icon("back"), h("span", {}, "All recordings")); }
+
+  #build(telemetry) {
+    this.video = h("video", { class: "film", playsinline: true, muted: true, preload: "auto", "aria-label": "Film of the recording" });
+    this.empty = h("p", { class: "film-empty" }, "Fetching the film…");
+    this.plan = new PlanPanel();
+    this.log = new LogPanel({ time: (entry) => this.#stampOf(entry) });
+    this.joints = new Joints(limitsOf(telemetry), (share) => this.seek(share * this.replay.durationS));
+    fill(this.content, this.#head(), h("div", { class: "live-left" }, h("section", { class: "card film-card", "aria-label": "Film" }, h("div", { class: "film-frame" }, this.video, this.empty), this.#controls(), this.#track()),
+      h("section", { class: "card motion" }, h("h2", {}, "Joints ", h("small", {}, "the whole recording; press to go there")), this.joints.element)),
+    h("div", { class: "live-right" }, this.plan.element, this.log.element));
+    this.resized = new ResizeObserver(() => this.#draw());
+    this.resized.observe(this.joints.element);
+    ["play", "pause", "ended"].forEach((type) => this.video.addEventListener(type, () => this.#playing()));
+    this.video.addEventListener("seeked", () => this.#show(this.video.currentTime));
+  }
+
+  #head() {
+    const said = this.about.runs?.at(-1)?.instruction ?? this.about.instructions?.at(-1);
+    this.download = button("Dataset", { glyph: "down", kind: "is-small", title: "dataset.zip, in the LeRobot v3 layout", click: () => this.#save("dataset.zip") });
+    this.saveFilm = button("Film", { glyph: "down", kind: "is-small", title: "video.mp4", disabled: !this.about.has_video, click: () => this.#save("video.mp4") });
+    const facts = [said && titled(this.about.task), this.about.created_unix_s && day(this.about.created_unix_s), `${this.replay.rows.length} samples`].filter(Boolean).join(" · ");
+    return h("div", { class: "live-head" }, this.#back(), h("h1", {}, said || titled(this.about.task) || "Recording"), h("p", { class: "facts" }, facts), h("div", { class: "row" }, this.saveFilm, this.download));
+  }
+
+  #controls() {
+    this.toggle = h("button", { type: "button", class: "button is-primary is-round", "aria-label": "Play", disabled: true, on: { click: () => this.#toggle() } }, icon("play"));
+    this.slider = h("input", { type: "range", class: "seek", min: 0, max: this.replay.durationS, step: 0.01, value: 0, "aria-label": "Moment of the film", on: { input: () => this.seek(Number(this.slider.value)) } });
+    this.moment = h("output", { class: "num moment" }, "0:00");
+    this.rate = h("select", { class: "rate", "aria-label": "Pace of the film", on: { change: () => { this.video.playbackRate = Number(this.rate.value); } } },
+      [["0.5", "½×"], ["1", "1×"], ["2", "2×"], ["4", "4×"]].map(([value, words]) => h("option", { value, selected: value === "1" }, words)));
+    return h("div", { class: "controls" }, this.toggle, this.slider, this.moment, this.rate);
+  }
+
+  /** The steps beneath the film, each as long as it took. */
+  #track() {
+    const { steps, wishes } = this.replay.marks;
+    const share = (s) => `${(100 * s / this.replay.durationS).toFixed(2)}%`;
+    return h("div", { class: "track", role: "group", "aria-label": "Steps of the recording" },
+      wishes.map((it) => h("span", { class: "track-wish", css: { "--from": share(it.filmS) }, title: it.text, "aria-hidden": "true" })),
+      steps.map((it) => h("button", { type: "button", class: `track-step is-${it.status}`, css: { "--from": share(it.from), "--long": share(Math.max(it.to - it.from, this.replay.durationS * 0.012)) },
+        title: `${phrase(it.skill, it.arguments)}: ${it.status}`, "aria-label": `${phrase(it.skill, it.arguments)}, ${it.status}, at ${stamp(it.from)}`, on: { click: () => this.seek(it.from) } }, h("span", {}, phrase(it.skill, it.arguments)))));
+  }
+
+  async #film() {
+    if (this.about.has_video === false) { this.empty.textContent = "This recording has no film."; return; }
+    const blob = await trying(() => app.api.blob(`${this.#path}/video.mp4`));
+    if (this.isClosed) return;
+    if (!blob) { this.empty.textContent = "The film could not be fetched."; return; }
+    this.url = URL.createObjectURL(blob);
+    this.video.addEventListener("loadeddata", () => { this.empty.hidden = true; this.toggle.disabled = false; }, { once: true });
+    this.video.addEventListener("error", () => { this.empty.hidden = false; this.empty.textContent = "This browser cannot play the film; the data set holds it."; }, { once: true });
+    this.video.src = this.url;
+  }
+
+  /** Goes to a moment, seconds of the film. */
+  seek(filmS) {
+    const at = Math.min(this.replay.durationS, Math.max(0, filmS));
+    if (Number.isFinite(this.video.duration)) this.video.currentTime = Math.min(at, this.video.duration);
+    this.#show(at);
+  }
+
+  #toggle() {
+    if (this.video.paused) this.video.play().catch(() => { /* a pause came before it began */ });
+    else this.video.pause();
+  }
+
+  #playing() {
+    const isPlaying = !this.video.paused && !this.video.ended;
+    fill(this.toggle, icon(isPlaying ? "pause" : "play"));
+    this.toggle.setAttribute("aria-label", isPlaying ? "Pause the film" : "Play");
+    cancelAnimationFrame(this.asked);
+    if (isPlaying) this.#follow();
+  }
+
+  #follow() {
+    this.#show(this.video.currentTime);
+    this.asked = requestAnimationFrame(() => this.#follow());
+  }
+
+  #show(filmS) {
+    this.filmS = filmS;
+    this.slider.value = filmS;
+    this.moment.textContent = `${stamp(filmS)} / ${stamp(this.replay.durationS)}`;
+    const known = this.replay.events.filter((it) => it.filmS <= filmS + 1e-6).length;
+    if (known !== this.known) this.#tell(filmS, known);
+    this.#draw();
+  }
+
+  #tell(filmS, known) {
+    if (known < this.known) { this.log.shown.clear(); fill(this.log.list); }
+    this.known = known;
+    const state = this.replay.at(filmS);
+    this.plan.draw(state);
+    this.log.draw(state.log);
+  }
+
+  #draw() { this.joints.draw(this.replay.rows, 0, this.replay.durationS, this.filmS); }
+
+  #stampOf(entry) { return stamp(this.replay.events.find((it) => it.event.index === entry.index)?.filmS ?? 0); }
+
+  async #save(name) {
+    const blob = await trying(() => app.api.blob(`${this.#path}/${name}`));
+    if (!blob) return;
+    const url = URL.createObjectURL(blob);
+    const link = h("a", { href: url, download: `${this.id}-${name}` });
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(url), 10000);
+  }
+}
+
+/** The limits of the plots where the recording does not say them: as far as each joint went, with some room. */
+function limitsOf({ joint_pos: rows = [], joint_names: names, joint_low: low, joint_high: high }) {
+  const count = rows[0]?.length ?? 0;
+  const place = Array.from({ length: count }, (_, i) => i);
+  const edge = (pick, room) => place.map((i) => rows.reduce((far, row) => pick(far, row[i]), rows[0][i]) + room);
+  return { joint_names: names ?? place.map((i) => `joint_${i + 1}`), joint_low: low ?? edge(Math.min, -0.1), joint_high: high ?? edge(Math.max, 0.1) };
+}

@@ -1,0 +1,36 @@
+/** The list of recordings. */
+
+import { button, day, fill, h, icon, lasting, titled } from "./dom.js";
+import { count, verdict } from "./model.js";
+import { app, show, trying } from "./page.js";
+
+export class RecordingsPage {
+  constructor() {
+    this.list = h("div", { class: "recordings" }, h("p", { class: "quiet" }, "Looking…"));
+    show(h("div", { class: "narrow" }, h("h1", {}, "Recordings"), this.list));
+    this.#load();
+  }
+
+  close() { /* nothing runs */ }
+
+  draw() { /* nothing here depends on a robot */ }
+
+  async #load() {
+    const found = await trying(() => app.api.get("v1/recordings"));
+    if (!found) { fill(this.list, h("p", {}, "The recordings could not be read."), button("Try again", { click: () => this.#load() })); return; }
+    const recordings = [...found.recordings].sort((a, b) => b.created_unix_s - a.created_unix_s);
+    fill(this.list, recordings.length ? recordings.map(row) : h("p", { class: "quiet" }, "None yet. Every session is recorded while the robot moves."));
+  }
+}
+
+function row(it) {
+  const said = it.runs?.at(-1)?.instruction ?? it.instructions?.at(-1);
+  return h("a", { class: "recording", href: `#/recordings/${encodeURIComponent(it.recording_id)}` }, icon("film"),
+    h("span", { class: "recording-text" }, h("strong", {}, said || titled(it.task)), h("span", { class: "quiet" }, [said && titled(it.task), day(it.created_unix_s), lasting(it.duration_s), count(it.runs?.length ?? 0, "run")].filter(Boolean).join(" · "))),
+    h("span", { class: "recording-ends" }, (it.runs ?? []).filter((run) => run.end !== null).slice(-3).map(mark)));
+}
+
+function mark(run) {
+  const [words, tone] = verdict(run);
+  return h("span", { class: `end is-${tone}`, title: words }, words.length > 22 ? `${words.slice(0, 20)}…` : words);
+}

@@ -1,0 +1,193 @@
+"""All sessions of a server, the one brain that plans for them, and the beat that keeps them alive."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from embodied.agents.language_agent import LanguageAgent
+from embodied.agents.oracle import OraclePlanner
+from embodied.planning.closed_loop import Planner
+from embodied.planning.language import Plan
+from embodied.serving.blackboard import Halt
+from embodied.serving.brain import Brain, Heard, Voice
+from embodied.serving.errors import ApiError, overloaded, unknown
+from embodied.serving.events import Event
+from embodied.serving.hosting import make_hosted
+from embodied.serving.recorder import Recorder
+from embodied.serving.running import Run
+from embodied.serving.session import Session, Setup
+from envs.interface import DOMAINS, ENV_IDS, Observation
+
+DOMAIN_OF = {task: domain for domain, tasks in DOMAINS.items() for task in tasks}
+PLANNED_BY_MODEL = ("tabletop",)
+"""Domains that the shipped weights plan in."""
+
+_BEAT_S = 0.05
+_SERVER_GRACE_S = 1.0  # a world whose server shows no sign of life for so long holds still
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a server gives at most."""
+
+    sessions: int = 24
+    idle_s: float = 1800.0
+    session_s: float = 6 * 3600.0
+    lease_ttl_s: float = 10.0
+    plans: int = 32  # asked for at once by those who have no session
+    record_fps: int = 5
+    recordings: Path | None = None  # where recordings go; None = nothing is kept
+
+
+ChatMaker = Callable[[Brain], Planner]
+
+
+@dataclass
+class Hub:
+    """Sessions by name. Made inside the event loop's thread."""
+
+    brain: Brain
+    limits: Limits
+    make_chat: ChatMaker | None = None
+    """Makes a prompted planner, where one was configured."""
+    env: Mapping[str, Any] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.started_s = time.monotonic()
+        self.folder = Path(tempfile.mkdtemp(prefix="embodied-serve-"))
+        self.recorder = Recorder(self.limits.recordings, self.limits.record_fps)
+        self._closed, self._opening, self._asking, self.watchers = threading.Event(), 0, 0, 0
+        self._askers = ThreadPoolExecutor(self.limits.plans, thread_name_prefix="plans")
+        threading.Thread(target=self._beat, name="beat", daemon=True).start()
+
+    def planners_of(self, domain: str) -> list[str]:
+        """Names of who can plan there, the usual one first."""
+        learned = ["model", *(["chat"] if self.make_chat else [])] if domain in PLANNED_BY_MODEL else []
+        return [*learned, "oracle"]
+
+    def get(self, session_id: str) -> Session:
+        """Raises ApiError 404."""
+        if session_id not in self.sessions:
+            raise unknown("session", session_id)
+        return self.sessions[session_id]
+
+    async def open(self, task: str, seed: int, planner: str | None, **settings: Any) -> Session:
+        """A session whose world is ready. Raises ApiError."""
+        domain = DOMAIN_OF[task]
+        known = self.planners_of(domain)
+        if planner is not None and planner not in known:
+            raise ApiError(422, "invalid", f"planner: expected one of {known} in {domain}, got {planner!r}")
+        if len(self.sessions) + self._opening >= self.limits.sessions:
+            raise overloaded(f"expected fewer than {self.limits.sessions} open sessions", 5.0)
+        setup = Setup(task, domain, seed, planner or known[0], record_fps=self.limits.record_fps,
+                      lease_ttl_s=self.limits.lease_ttl_s, **settings)
+        self._opening += 1
+        try:
+            return await self._opened(setup)
+        finally:
+            self._opening -= 1
+
+    async def _opened(self, setup: Setup) -> Session:
+        session = Session(setup, self.folder, self._planner, lambda event: self._record(session, event))
+        spool = self.recorder.path(session.recording_id)
+        make = partial(_make_env, setup, str(session.board.path), str(spool) if spool else None, dict(self.env))
+        try:
+            await session.do("opening", lambda: session.open_in_thread(make), moves=False)
+        except (ValueError, TypeError) as error:
+            await asyncio.to_thread(session.close)
+            raise ApiError(422, "invalid", _first_line(error)) from None
+        except BaseException:
+            await asyncio.to_thread(session.close)
+            raise
+        about = {"task": setup.task, "robot": setup.robot or "", "seed": setup.seed, "planner": setup.planner,
+                 "created_unix_s": session.created_unix_s}
+        await asyncio.to_thread(self.recorder.begin, session.recording_id, session.world.facts, about)
+        self.sessions[session.session_id] = session
+        return session
+
+    def _record(self, session: Session, event: Event) -> None:
+        self.recorder.note(session.recording_id, event)
+
+    async def close_session(self, session_id: str) -> None:
+        """Stops and forgets a session; its recording is finished in the background."""
+        session = self.sessions.pop(session_id)
+        await asyncio.to_thread(session.close)
+        self.recorder.finish(session.recording_id)
+
+    def estop_all(self, reason: str) -> int:
+        """How many robots were stopped."""
+        for session in self.sessions.values():
+            session.halt(Halt.ESTOP, reason)
+        return len(self.sessions)
+
+    async def plan(self, instruction: str, seen: Observation, heard: Heard = lambda text, probability: True) -> Plan:
+        """What to do next about a moment that belongs to no session. Raises ApiError 503 when too many ask."""
+        if self._asking >= self.limits.plans:
+            raise overloaded(f"expected fewer than {self.limits.plans} plans at once", self.brain.retry_after_s())
+        self._asking += 1
+        try:
+            agent = LanguageAgent(Voice(self.brain, heard))
+            return await asyncio.get_running_loop().run_in_executor(self._askers, agent.plan, instruction, seen)
+        finally:
+            self._asking -= 1
+
+    def _planner(self, session: Session, run: Run) -> Planner:
+        """Who plans for a run. Its plans are checked before anything moves, whoever made them."""
+        if session.setup.planner == "oracle":
+            made: Planner = OraclePlanner(session.world)
+        elif session.setup.planner == "chat":
+            made = self.make_chat(self.brain)
+        else:
+            made = LanguageAgent(Voice(self.brain, session.heard(run)))
+        return made
+
+    def _beat(self) -> None:
+        """Tells every world that its server lives, and looks for those that hang or were left alone."""
+        while not self._closed.wait(_BEAT_S):
+            until_ns = time.monotonic_ns() + int(_SERVER_GRACE_S * 1e9)
+            for session in list(self.sessions.values()):
+                session.board.write(server_until_ns=until_ns)
+                session.check_alive()
+
+    async def tidy(self) -> None:
+        """Closes, for ever, what nobody used for too long."""
+        while True:
+            await asyncio.sleep(5.0)
+            now_s = time.monotonic()
+            for session in list(self.sessions.values()):
+                is_left = now_s - session.touched_s > self.limits.idle_s and not session.doing
+                if is_left or time.time() - session.created_unix_s > self.limits.session_s:
+                    await self.close_session(session.session_id)
+
+    async def close(self) -> None:
+        """Robots first: everything stops, then sessions end and recordings are finished."""
+        self.estop_all("the server is shutting down")
+        await asyncio.gather(*(self.close_session(name) for name in list(self.sessions)))
+        self._closed.set()
+        await asyncio.to_thread(self.recorder.close)
+        await asyncio.to_thread(self.brain.close)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _make_env(setup: Setup, board: str, spool: str | None, env: dict[str, Any]) -> Any:
+    """The session's world, in a process of its own."""
+    from envs.isolation.env import IsolatedEnv
+
+    chosen = {"robot": setup.robot} if setup.robot else {}
+    return IsolatedEnv(make_hosted, {"env_id": ENV_IDS[setup.task], "board": board, "spool": spool,
+                                     "record_fps": setup.record_fps, **env, **chosen}, deadline_s=None)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]

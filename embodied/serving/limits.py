@@ -1,0 +1,210 @@
+"""What a stranger cannot do to the server: large bodies, slow bodies, floods, requests without a token.
+
+Plain ASGI, before any routing or parsing. Health and stops are let through first, whatever else waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import logging
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+VITAL = re.compile(r"^/(healthz|v1/estop|v1/sessions/[^/]{1,40}/(stop|estop|pause))$")
+"""What is answered first: health and stops."""
+OPEN = re.compile(r"^/($|healthz$|favicon\.ico$|console/)")
+"""What needs no token: health, and the page itself, which holds no secret."""
+LARGE = re.compile(r"^/v1/(plan|chat/completions|lerobot/)")
+"""Where bodies carry images."""
+
+_POLICY = (b"default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; "
+           b"frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+_HEADERS = [(b"content-security-policy", _POLICY), (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"no-referrer")]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Numbers of the walls."""
+
+    body_bytes: int = 256 << 10
+    image_body_bytes: int = 24 << 20
+    receive_s: float = 10.0  # for a whole body
+    requests_per_s: float = 200.0  # of one address
+    burst: int = 400
+    in_flight: int = 256
+
+
+class Walls:
+    """The ASGI application inside its walls."""
+
+    def __init__(self, app: App, *, tokens: dict[str, str], bounds: Bounds) -> None:
+        """tokens: token -> role, "operator" or "viewer"."""
+        self._app, self._bounds = app, bounds
+        self._tokens = [(token.encode(), role) for token, role in tokens.items()]
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._in_flight = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            await self._http(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, outer: Send) -> None:
+        async def send(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+            await outer(message)
+
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await _refuse(send, *refusal)
+            return
+        is_vital = bool(VITAL.match(scope["path"]))
+        self._in_flight += not is_vital
+        try:
+            body = await self._read(scope, receive)
+            await self._app(scope, _replay(body, receive), send)
+        except _RefusedError as refused:
+            await _refuse(send, refused.status, refused.code, refused.message, None)
+        finally:
+            self._in_flight -= not is_vital
+
+    def _refusal(self, scope: Scope) -> tuple[int, str, str, float | None] | None:
+        """Status, code, message and when to come back, of a request that goes no further."""
+        if not OPEN.match(scope["path"]):
+            role = self._role(_header(scope, b"authorization").removeprefix(b"Bearer ").strip())
+            if role is None:
+                log.warning("401 %s %s from %s", scope["method"], scope["path"][:80], _address(scope))
+                return 401, "unauthorized", "expected Authorization: Bearer TOKEN of this server", None
+            scope["role"] = role
+            if role == "viewer" and scope["method"] not in ("GET", "HEAD") and not scope["path"].endswith("/estop"):
+                return 403, "viewer", "expected an operator's token; this one watches, and may stop robots", None
+        if VITAL.match(scope["path"]):
+            return None
+        if self._in_flight >= self._bounds.in_flight:
+            return 503, "overloaded", f"expected fewer than {self._bounds.in_flight} requests at once", 1.0
+        wait_s = self._take(_address(scope))
+        return (429, "rate", f"expected at most {self._bounds.requests_per_s:.0f} requests a second", wait_s) \
+            if wait_s else None
+
+    def _role(self, token: bytes) -> str | None:
+        """The role of a token, in a time that tells nothing of how near a wrong one was."""
+        found = None
+        for known, role in self._tokens:
+            if hmac.compare_digest(known, token):
+                found = role
+        return found
+
+    def _take(self, address: str) -> float:
+        """0 when the address has a request left (a token bucket), else seconds until it has."""
+        now, rate = time.monotonic(), self._bounds.requests_per_s
+        left, at = self._buckets.pop(address, (float(self._bounds.burst), now))
+        left = min(self._bounds.burst, left + (now - at) * rate)
+        self._buckets[address] = (left - 1 if left >= 1 else left, now)
+        if len(self._buckets) > 4096:
+            self._buckets.popitem(last=False)
+        return 0.0 if left >= 1 else (1 - left) / rate
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes:
+        """The body, which may be neither large nor slow: it is counted as it comes, whatever Content-Length says."""
+        bounds = self._bounds
+        most = bounds.image_body_bytes if LARGE.match(scope["path"]) else bounds.body_bytes
+        claimed = _header(scope, b"content-length")
+        if claimed.isdigit() and (len(claimed) > 12 or int(claimed) > most):
+            raise _RefusedError(413, "too_large", f"expected a body of at most {most} bytes, got {claimed[:12].decode()}")
+        try:
+            async with asyncio.timeout(bounds.receive_s):
+                return await _collect(receive, most)
+        except TimeoutError:
+            raise _RefusedError(408, "slow", f"expected the whole body within {bounds.receive_s:.0f} s") from None
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        offered = [p.strip() for p in _header(scope, b"sec-websocket-protocol").decode("latin-1").split(",")]
+        bearer = next((p.removeprefix("bearer.") for p in offered if p.startswith("bearer.")), "")
+        header = _header(scope, b"authorization")
+        given = header.removeprefix(b"Bearer ").removeprefix(b"Api-Key ").strip() or bearer.encode()
+        role = self._role(given)
+        origin = _header(scope, b"origin")
+        if role is None or (origin and not _is_own(origin, scope)):
+            log.warning("websocket refused %s from %s", scope["path"][:80], _address(scope))
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        scope["role"] = role
+        await self._app(scope, receive, send)
+
+
+class _RefusedError(Exception):
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+
+
+async def _collect(receive: Receive, most: int) -> bytes:
+    pieces, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _RefusedError(400, "gone", "expected a whole body, the client left")
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
+        if size > most:
+            raise _RefusedError(413, "too_large", f"expected a body of at most {most} bytes, got more")
+        if not message.get("more_body"):
+            return b"".join(pieces)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A receive that gives the collected body first, and then what comes (that the client left)."""
+    given = False
+
+    async def again() -> MutableMapping[str, Any]:
+        nonlocal given
+        if not given:
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await receive()
+
+    return again
+
+
+async def _refuse(send: Send, status: int, code: str, message: str, retry_after_s: float | None) -> None:
+    body = json.dumps({"error": {"code": code, "message": message}}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()),
+               (b"connection", b"close")]
+    if retry_after_s is not None:
+        headers.append((b"retry-after", str(max(1, round(retry_after_s))).encode()))
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _header(scope: Scope, name: bytes) -> bytes:
+    return next((value for key, value in scope["headers"] if key == name), b"")
+
+
+def _address(scope: Scope) -> str:
+    return scope["client"][0] if scope.get("client") else "?"
+
+
+def _is_own(origin: bytes, scope: Scope) -> bool:
+    """Whether a page of this server opened the connection: no other page may, even with a token it has got hold of."""
+    return origin.split(b"://", 1)[-1] == _header(scope, b"host")

@@ -1,0 +1,58 @@
+"""Objects in sight as clients get them: names, measured boxes, and outlines to draw on the cameras' pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from embodied.prompt import Slot
+from envs.interface import Box, Camera, Observation
+
+
+def objects_of(slots: Sequence[Slot], seen: Observation) -> list[dict[str, Any]]:
+    """obj_1, obj_2 .. in the order of the prompt."""
+    return [_object(f"obj_{place}", slot, seen) for place, slot in enumerate(slots, start=1)]
+
+
+def _object(name: str, slot: Slot, seen: Observation) -> dict[str, Any]:
+    outlines = {camera: outline(slot.box, lens, seen.rgb[camera].shape[:2]) for camera, lens in seen.cameras.items()
+                if camera in seen.rgb}
+    height, width = seen.rgb[slot.camera].shape[:2]
+    return {"name": name, "camera": slot.camera, "pixel": [int(v) for v in slot.pixel], "image_size": [width, height],
+            "box": box_values(slot.box), "outlines": outlines}
+
+
+def box_values(box: Box) -> dict[str, Any]:
+    return {"center": [round(float(v), 4) for v in box.center], "size": [round(float(v), 4) for v in box.size],
+            "yaw": round(float(box.yaw), 4)}
+
+
+def outline(box: Box, camera: Camera, size_px: tuple[int, int]) -> list[list[float]]:
+    """The convex outline of a box in a camera's image, points (u, v) in 0..1 of its width and height."""
+    corners = np.array(np.meshgrid([-0.5, 0.5], [-0.5, 0.5], [-0.5, 0.5])).reshape(3, -1).T * np.array(box.size)
+    c, s = np.cos(box.yaw), np.sin(box.yaw)
+    turned = np.stack([corners[:, 0] * c - corners[:, 1] * s, corners[:, 0] * s + corners[:, 1] * c, corners[:, 2]], 1)
+    points = camera.project(turned + np.array(box.center)) / np.array(size_px[::-1])
+    return [[round(float(u), 4), round(float(v), 4)] for u, v in _hull(points)]
+
+
+def _hull(points: np.ndarray) -> list[np.ndarray]:
+    """The convex hull of float[P, 2], in order (Andrew's monotone chain)."""
+    ordered = sorted(points.tolist())
+
+    def half(run: Sequence[list[float]]) -> list[list[float]]:
+        kept: list[list[float]] = []
+        for point in run:
+            while len(kept) > 1 and _turn(kept[-2], kept[-1], point) <= 0:
+                kept.pop()
+            kept.append(point)
+        return kept[:-1]
+
+    return [np.array(p) for p in half(ordered) + half(ordered[::-1])]
+
+
+def _turn(a: Sequence[float], b: Sequence[float], c: Sequence[float]) -> float:
+    """Above 0 where the way from a over b to c turns left."""
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])

@@ -1,0 +1,136 @@
+"""Pictures from strangers: checked by their headers before a pixel is decoded, and brought to one form.
+
+Pillow decodes; sizes are capped long before memory is at risk. Everything unfit is an ApiError 422.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+import math
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from embodied.serving.errors import ApiError
+from envs.interface import Camera, Observation
+
+MAX_BYTES = 12 << 20
+MAX_PIXELS = 16_000_000
+MAX_SIDE, LEAST_SIDE = 4096, 16
+KINDS = ("PNG", "JPEG", "WEBP")
+DEPTH_STEP_M = 1e-4
+"""Depth travels as 16-bit PNG in multiples of this: up to 6.5 m."""
+NOTE = "embodied"
+"""PNG text chunk that says which camera a picture is from, and how it stands."""
+_NOTE_CHARACTERS = 4096
+
+
+def unfit(reason: str) -> ApiError:
+    return ApiError(422, "bad_image", f"image: {reason}")
+
+
+def from_url(url: str) -> bytes:
+    """The bytes of a data URL. Other URLs are never fetched: a server that fetches what strangers name can be sent
+    anywhere."""
+    head, _, body = url.partition(",")
+    if not head.startswith("data:image/") or not head.endswith(";base64"):
+        raise unfit("expected a URL data:image/...;base64,...; others are not fetched")
+    if len(body) > MAX_BYTES * 4 // 3 + 4:
+        raise unfit(f"expected at most {MAX_BYTES} bytes")
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        raise unfit("expected base64") from None
+
+
+def decode(content: bytes) -> tuple[np.ndarray, Mapping[str, Any]]:
+    """uint8[H, W, 3], or uint16[H, W] of a 16-bit grey PNG, turned upright; and its NOTE, {} without one."""
+    from PIL import Image, ImageOps
+
+    if len(content) > MAX_BYTES:
+        raise unfit(f"expected at most {MAX_BYTES} bytes, got {len(content)}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with Image.open(io.BytesIO(content), formats=KINDS) as image:
+                _check_size(*image.size)
+                note = _note(getattr(image, "text", {}) if image.format == "PNG" else {})
+                if image.mode in ("I;16", "I;16B", "I"):
+                    return np.asarray(image).astype(np.uint16), note
+                return np.asarray(ImageOps.exif_transpose(image).convert("RGB")), note
+    except ApiError:
+        raise
+    except Exception:  # Pillow raises nearly anything for a broken file
+        raise unfit(f"expected one of {', '.join(KINDS)}, whole and sound") from None
+
+
+def _check_size(width: int, height: int) -> None:
+    if not (min(width, height) >= LEAST_SIDE and max(width, height) <= MAX_SIDE and width * height <= MAX_PIXELS):
+        raise unfit(f"expected sides of {LEAST_SIDE} to {MAX_SIDE} px and at most {MAX_PIXELS} px in all, got {width} "
+                    f"x {height}")
+
+
+def _note(texts: Mapping[str, str]) -> Mapping[str, Any]:
+    text = str(texts.get(NOTE, ""))
+    if not text:
+        return {}
+    try:
+        note = json.loads(text) if len(text) <= _NOTE_CHARACTERS else None
+    except (ValueError, RecursionError):
+        note = None
+    if not isinstance(note, dict):
+        raise unfit(f"expected JSON of at most {_NOTE_CHARACTERS} characters in its text {NOTE!r}")
+    return note
+
+
+def observation_of(pictures: list[tuple[np.ndarray, Mapping[str, Any]]]) -> Observation:
+    """The observation that noted pictures make: of each camera a colour and a depth image. Raises ApiError 422."""
+    rgb, depth, cameras = {}, {}, {}
+    for pixels, note in pictures:
+        name = str(note.get("camera", ""))[:24]
+        if pixels.ndim == 3:
+            rgb[name] = pixels
+        else:
+            depth[name] = pixels.astype(np.float32) * np.float32(DEPTH_STEP_M)
+        cameras[name] = Camera(_matrix(note, "intrinsics", 3), _matrix(note, "pose", 4))
+    if "front" not in rgb or set(rgb) != set(depth) or any(rgb[n].shape[:2] != depth[n].shape for n in rgb):
+        raise unfit("expected of each camera (front at least) a colour and a 16-bit depth PNG of one size, each with "
+                    "its camera, intrinsics and pose in the PNG text 'embodied' (embodied.serving.pictures.write)")
+    return Observation(rgb, depth, cameras, np.zeros(9), np.array([0, 0, 0, 0, 0, 0, 1.0]), 0.0, 0.0)
+
+
+def _matrix(note: Mapping[str, Any], key: str, size: int) -> np.ndarray:
+    values = note.get(key)
+    rows = values if isinstance(values, list) and len(values) == size else []
+    is_sound = rows and all(isinstance(row, list) and len(row) == size and all(
+        isinstance(v, int | float) and not isinstance(v, bool) and abs(v) < 1e6 and math.isfinite(v) for v in row)
+        for row in rows)
+    if not is_sound:
+        raise unfit(f"expected {size} x {size} finite numbers as {key!r} in its text {NOTE!r}")
+    return np.array(rows, dtype=np.float64)
+
+
+def write(seen: Observation) -> list[str]:
+    """Data URLs that `observation_of` reads: of each camera a colour and a depth PNG."""
+    urls = []
+    for name, camera in seen.cameras.items():
+        note = {"camera": name, "intrinsics": camera.intrinsics.tolist(), "pose": camera.pose.tolist()}
+        steps = np.round(seen.depth[name] / DEPTH_STEP_M).clip(0, 65535).astype(np.uint16)
+        urls += [_png_url(pixels, note) for pixels in (seen.rgb[name], steps)]
+    return urls
+
+
+def _png_url(pixels: np.ndarray, note: Mapping[str, Any]) -> str:
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    info.add_text(NOTE, json.dumps(note))
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", pnginfo=info, compress_level=2)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -1,0 +1,77 @@
+"""Recordings of sessions: a spool while a session lives, published in the background when it ends."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from embodied.data.recordings import list_recordings, publish, publish_left
+from embodied.data.spool import Spool
+
+log = logging.getLogger(__name__)
+
+FILMED = ("onlooker",)
+"""Cameras of a recording, beside the first one of the robot's."""
+
+
+class Recorder:
+    """Spools lie beside the recordings, so that those of a killed server are published when the next one starts."""
+
+    def __init__(self, folder: Path | None, fps: int) -> None:
+        """folder: where recordings go; None keeps nothing."""
+        self.folder, self.fps = folder, fps
+        self._spools: dict[str, Spool] = {}
+        self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="recordings")
+        if folder is not None:
+            self._thread.submit(publish_left, folder / "spools", folder)
+
+    def path(self, recording_id: str) -> Path | None:
+        """Where the spool of a session lies; None where nothing is recorded."""
+        return None if self.folder is None else self.folder / "spools" / recording_id
+
+    def begin(self, recording_id: str, facts: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+        """A new spool. facts: what the world said of itself. about: what the recording says of the session."""
+        path = self.path(recording_id)
+        if path is None:
+            return
+        cameras = [*FILMED, *(c for c in facts["cameras"] if c not in FILMED)][:2]
+        spool = Spool.create(path, len(facts["joint_low"]), cameras, self.fps,
+                             {**about, "video_camera": cameras[0], "joint_names": facts["joint_names"]})
+        with self._lock:
+            self._spools[recording_id] = spool
+
+    def note(self, recording_id: str, event: Mapping[str, Any]) -> None:
+        """An event of a session that is being recorded."""
+        spool = self._spools.get(recording_id)
+        if spool is not None and event["type"] != "token":
+            spool.event(event)
+
+    def finish(self, recording_id: str) -> None:
+        """Publishes the recording of a session that has ended, in the background."""
+        with self._lock:
+            spool = self._spools.pop(recording_id, None)
+        if spool is not None:
+            spool.close()
+            self._thread.submit(self._publish, spool.path, recording_id)
+
+    def _publish(self, path: Path, recording_id: str) -> None:
+        try:
+            publish(path, self.folder, recording_id)
+        except Exception:
+            log.exception("recording %s stays a spool in %s", recording_id, path)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def listed(self) -> list[dict[str, Any]]:
+        """What is published, the newest first."""
+        return [] if self.folder is None else [recording.listed() for recording in list_recordings(self.folder)]
+
+    def close(self) -> None:
+        """Waits for what is being published."""
+        self._thread.shutdown(wait=True)

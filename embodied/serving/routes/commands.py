@@ -1,0 +1,173 @@
+"""Commands: instructions, single skills, joint and tool targets; pause, stop, emergency stop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, Query, Request, Response
+
+from embodied.serving.blackboard import Halt
+from embodied.serving.errors import ApiError
+from embodied.serving.routes.access import FAILURES, CommandedSession, HubHere, LeaseHeader, SessionHere
+from embodied.serving.running import Run
+from embodied.serving.session import Session
+from embodied.serving.skillcalls import read_call
+from embodied.serving.wire import (
+    Confirm,
+    Correct,
+    Instruct,
+    Joint,
+    Moved,
+    OutcomeAnswer,
+    RunAnswer,
+    SessionState,
+    SkillCallBody,
+    Started,
+)
+
+router = APIRouter(prefix="/v1/sessions/{session_id}", tags=["commands"], responses=FAILURES)
+vital = APIRouter(prefix="/v1", tags=["stops"], responses=FAILURES)
+
+_LOOK_S = 0.25  # between looks whether a waiting client is still there
+
+
+@router.post("/instructions", status_code=202, response_model=Started,
+             responses={200: {"model": RunAnswer, "description": "with wait=true: how it went"}})
+async def instruct(session: CommandedSession, wish: Instruct, request: Request, response: Response,
+                   wait: Annotated[bool, Query(description="answer when it is over; leaving stops it")] = False,
+                   x_lease: LeaseHeader = None) -> object:
+    """Lets the robot do what a sentence says."""
+    session.leases.count(wish.sequence)
+    run, ended = session.start(wish.instruction, session.leases.holder)
+    if not wait:
+        ended.add_done_callback(_seen)
+        return {"run_id": run.run_id}
+    await attended(session, run, ended, request, x_lease)
+    response.status_code = 200
+    return Response(RunAnswer(**run.as_dict()).model_dump_json(), media_type="application/json")
+
+
+def _seen(ended: asyncio.Future) -> None:
+    """Errors of a run are told in its events; nobody waits for the future."""
+    if not ended.cancelled():
+        ended.exception()
+
+
+async def attended(session: Session, run: Run, ended: asyncio.Future, request: Request, lease: str | None) -> None:
+    """Waits for the end of a run while its client waits too; one that leaves has stopped it."""
+    while not ended.done():
+        await asyncio.wait([ended], timeout=_LOOK_S)
+        if ended.done():
+            break
+        if await request.is_disconnected():
+            if session.run is run:
+                session.halt(Halt.STOP, "the client that waited has gone")
+            ended.add_done_callback(_seen)
+            raise ApiError(400, "gone", "expected a client that waits, it left")
+        session.leases.check(lease)
+        session.touch()
+    await ended
+
+
+@router.post("/corrections", status_code=202, response_model=SessionState)
+async def correct(session: CommandedSession, word: Correct) -> dict:
+    """A person's word in the middle of a run, or the answer to a question: what is left of the plan is dropped."""
+    session.correct(word.text)
+    return session.as_dict()
+
+
+@router.post("/skills", response_model=OutcomeAnswer)
+async def skill(session: CommandedSession, call: SkillCallBody, x_lease: LeaseHeader = None) -> dict:
+    """One skill, without a planner."""
+    session.leases.count(call.sequence)
+    made = read_call(session, call)
+    return await _kept(session, x_lease, call.deadline_s, call.skill, lambda: session.skill_in_thread(made))
+
+
+@router.post("/targets", response_model=Moved)
+async def targets(session: CommandedSession, wish: Joint, x_lease: LeaseHeader = None) -> dict:
+    """Joint or tool targets. One configuration is gone to smoothly; a chunk is followed, one a control period. Both go
+    through the safety filter, which bends what is too fast and stops what is out of bounds."""
+    given = [name for name in ("joint_pos", "joint_chunk", "tool_position_m") if getattr(wish, name) is not None]
+    if len(given) != 1:
+        raise ApiError(422, "invalid", f"expected one of joint_pos, joint_chunk, tool_position_m, got {given}")
+    session.leases.count(wish.sequence)
+    job = _motion(session, wish, given[0])
+    return await _kept(session, x_lease, wish.deadline_s, "moving", job)
+
+
+def _motion(session: Session, wish: Joint, kind: str) -> object:
+    if kind == "tool_position_m":
+        return lambda: session.tool_in_thread(np.array(wish.tool_position_m, float), wish.jaw_yaw_rad)
+    rows = [wish.joint_pos] if kind == "joint_pos" else wish.joint_chunk
+    count = len(session.world.facts["joint_low"])
+    if any(len(row) != count for row in rows):
+        raise ApiError(422, "invalid", f"expected {count} joint targets, got {sorted({len(row) for row in rows})}")
+    aim = np.array(rows, float)
+    return lambda: session.joints_in_thread(aim if kind == "joint_chunk" else aim[0])
+
+
+async def _kept(session: Session, lease: str | None, deadline_s: float | None, what: str, job: object) -> dict:
+    """What a job gives, the lease kept alive while its client waits. deadline_s: how late it may begin."""
+    begin_s = time.monotonic()
+
+    def timely() -> dict:
+        if deadline_s is not None and time.monotonic() - begin_s > deadline_s:
+            session.counters["late"] += 1
+            raise ApiError(409, "late", f"expected to begin within {deadline_s} s, it was later; it was dropped")
+        return job()
+
+    ended = asyncio.ensure_future(session.do(what, timely))
+    while not ended.done():
+        await asyncio.wait([ended], timeout=_LOOK_S)
+        if not ended.done() and session.leases.is_held:
+            session.leases.check(lease)
+            session.touch()
+    return await ended
+
+
+@vital.post("/sessions/{session_id}/pause", response_model=SessionState)
+async def pause(session: CommandedSession) -> dict:
+    """Holds the robot and its world where they are, to go on later."""
+    if not session.doing:
+        raise ApiError(409, "not_running", "expected a robot in motion, it is at rest")
+    session.pause(True)
+    return session.as_dict()
+
+
+@vital.post("/sessions/{session_id}/resume", response_model=SessionState)
+async def resume(session: CommandedSession) -> dict:
+    """Goes on after a pause."""
+    session.pause(False)
+    return session.as_dict()
+
+
+@vital.post("/sessions/{session_id}/stop", response_model=SessionState)
+async def stop(session: SessionHere) -> dict:
+    """Holds the robot at once and drops what it was doing; the next command re-arms it. Anybody with a token of an
+    operator may stop, whoever holds the lease."""
+    session.halt(Halt.STOP, "stop was asked for")
+    return session.as_dict()
+
+
+@vital.post("/sessions/{session_id}/estop", response_model=SessionState)
+async def estop(session: SessionHere) -> dict:
+    """The emergency stop: as stop, and latched until a person resets it. Any token will do."""
+    session.halt(Halt.ESTOP, "the emergency stop was pressed")
+    return session.as_dict()
+
+
+@vital.post("/estop")
+async def estop_all(hub: HubHere) -> dict[str, int | str]:
+    """The emergency stop of every robot of this server."""
+    return {"mode": "estopped", "robots": hub.estop_all("the emergency stop of all robots was pressed")}
+
+
+@vital.post("/sessions/{session_id}/estop/reset", response_model=SessionState)
+async def reset_estop(session: SessionHere, word: Confirm) -> dict:
+    """Opens the latch, on a person's word that the robot is clear. What was under way stays stopped."""
+    session.clear_estop()
+    return session.as_dict()

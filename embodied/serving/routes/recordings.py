@@ -1,0 +1,69 @@
+"""Recordings of sessions that have ended: events, film, joints, dataset."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Response
+from fastapi.responses import FileResponse, StreamingResponse
+
+from embodied.data.recordings import NoRecordingError, Recording
+from embodied.serving.errors import ApiError, unknown
+from embodied.serving.routes.access import FAILURES, HubHere
+
+router = APIRouter(prefix="/v1/recordings", tags=["recordings"], responses=FAILURES)
+
+
+def recording_of(hub: HubHere, recording_id: Annotated[str, Path(max_length=40)]) -> Recording:
+    """The recording of the path. Raises ApiError 404."""
+    try:
+        return Recording.load(hub.recorder.folder, recording_id) if hub.recorder.folder else _none(recording_id)
+    except NoRecordingError:
+        return _none(recording_id)
+
+
+def _none(recording_id: str) -> Recording:
+    raise unknown("recording", recording_id)
+
+
+RecordingHere = Annotated[Recording, Depends(recording_of)]
+
+
+@router.get("")
+async def list_all(hub: HubHere) -> dict[str, list[dict[str, Any]]]:
+    """All recordings, the newest first."""
+    return {"recordings": await asyncio.to_thread(hub.recorder.listed)}
+
+
+@router.get("/{recording_id}/events")
+async def events(recording: RecordingHere) -> Response:
+    """Every event of a session, with its place in the film."""
+    content = json.dumps({"events": await asyncio.to_thread(recording.events)})
+    return Response(content, media_type="application/json")
+
+
+@router.get("/{recording_id}/telemetry")
+async def telemetry(recording: RecordingHere) -> Response:
+    """What joints and gripper did, a row a frame of the film."""
+    return Response(json.dumps(await asyncio.to_thread(recording.telemetry)), media_type="application/json")
+
+
+@router.get("/{recording_id}/video.mp4", response_class=FileResponse)
+async def video(recording: RecordingHere) -> FileResponse:
+    """The film."""
+    if recording.video is None:
+        raise ApiError(404, "not_found", "expected a recording with a film, nothing moved in this one")
+    return FileResponse(recording.video, media_type="video/mp4")
+
+
+@router.get("/{recording_id}/dataset.zip", response_class=StreamingResponse)
+async def dataset(recording: RecordingHere) -> StreamingResponse:
+    """The same as a LeRobotDataset v3.0."""
+    try:
+        pieces = recording.dataset_zip()
+    except NoRecordingError:
+        raise ApiError(404, "not_found", "expected a recording with motion, nothing moved in this one") from None
+    name = f'attachment; filename="{recording.recording_id}.zip"'
+    return StreamingResponse(pieces, media_type="application/zip", headers={"content-disposition": name})

@@ -1,0 +1,212 @@
+"""What a session shows: observations, pictures, and events by server-sent events or websocket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response, WebSocket, WebSocketDisconnect
+from fastapi.responses import StreamingResponse
+from pydantic import Field, ValidationError
+
+from embodied.serving.errors import ApiError, unknown
+from embodied.serving.routes.access import FAILURES, HubHere, SessionHere
+from embodied.serving.session import Session
+from embodied.serving.wire import ObservationAnswer, Strict
+
+router = APIRouter(prefix="/v1/sessions/{session_id}", tags=["streams"], responses=FAILURES)
+
+_FIRST_PICTURE_S = 3.0
+_MAX_MESSAGE = 4096
+_WATCHERS = 200  # of one server
+
+
+@router.get("/observation", response_model=ObservationAnswer)
+async def observation(session: SessionHere, hub: HubHere) -> dict:
+    """Where the robot is, and what is in sight: objects are looked for when the robot is at rest, else those that the
+    last plan named."""
+    objects: list[dict[str, Any]] = []
+    if not session.doing and session.setup.domain == "tabletop" and not session.is_crashed:
+        objects = await session.do("look", lambda: session.look_in_thread(hub.brain.perceive), moves=False)
+    told = session.board.telemetry()
+    if told is None:
+        raise ApiError(503, "overloaded", "expected a robot that has reported, it has not yet", 1.0)
+    return {"time_s": told.time_s, "joint_pos": told.joint_pos.tolist(), "joint_vel": told.joint_vel.tolist(),
+            "setpoint": told.setpoint.tolist(), "tool_pose": told.tool_pose.tolist(),
+            "gripper_width_m": told.gripper_width_m, "objects": objects}
+
+
+@router.get("/cameras/{camera}", response_class=Response,
+            responses={200: {"content": {"image/jpeg": {}}, "description": "what a camera sees"}})
+async def picture(session: SessionHere, camera: str) -> Response:
+    """What a camera sees now, as JPEG."""
+    cameras = session.world.facts["cameras"]
+    if camera not in cameras:
+        raise unknown("camera", camera, ", ".join(cameras))
+    watcher, place = object(), cameras.index(camera)
+    session.watch(watcher, {camera})
+    try:
+        before = session.board.picture(place)
+        await session.refresh()
+        found = await _newer(session, place, before[0] if before else 0)
+    finally:
+        session.watch(watcher, None)
+    if found is None:
+        raise ApiError(503, "overloaded", "expected a picture, none came yet", 1.0)
+    return Response(found, media_type="image/jpeg", headers={"cache-control": "no-store"})
+
+
+async def _newer(session: Session, place: int, version: int) -> bytes | None:
+    """The first picture after a version; the last one where none comes in time."""
+    for _ in range(int(_FIRST_PICTURE_S / 0.02)):
+        if (found := session.board.picture(place, version)) is not None:
+            return found[1]
+        if not session.doing and version:
+            break
+        await asyncio.sleep(0.02)
+    last = session.board.picture(place)
+    return last[1] if last else None
+
+
+@router.get("/events", response_class=StreamingResponse,
+            responses={200: {"content": {"text/event-stream": {}}, "description": "events, for ever"}})
+async def events(session: SessionHere, after: Annotated[int, Query(ge=-1, le=2**53)] = -1,
+                 until_end: Annotated[bool, Query(description="end the stream with the present run")] = False,
+                 last_event_id: Annotated[str | None, Header(max_length=20)] = None) -> StreamingResponse:
+    """Server-sent events of the session, from the one after `after`, or after Last-Event-ID, on."""
+    start = int(last_event_id) if last_event_id and last_event_id.isdecimal() else after
+    return StreamingResponse(_sse(session, start + 1, until_end), media_type="text/event-stream",
+                             headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+
+
+async def _sse(session: Session, index: int, until_end: bool) -> AsyncIterator[str]:
+    yield ": embodied\n\n"
+    if until_end and session.run is None:
+        return
+    async for event in session.log.watch(index):
+        if event is None:
+            yield ": still here\n\n"
+            continue
+        yield f"id: {event['index']}\nevent: {event['type']}\ndata: {json.dumps(event)}\n\n"
+        if until_end and event["type"] == "end" and session.run is None:
+            return
+
+
+class Attention(Strict):
+    """What a websocket client asks for."""
+
+    watch: list[Annotated[str, Field(max_length=24)]] | None = Field(None, max_length=6)
+    fps: float = Field(8.0, gt=0, le=30)
+    telemetry_hz: float = Field(10.0, ge=0, le=50)
+    heartbeat: Annotated[str, Field(max_length=64)] | None = None
+    ping: float | None = None
+
+
+@router.websocket("/stream")
+async def stream(socket: WebSocket, session_id: str, after: int = -1) -> None:
+    """Events as text, pictures as binary frames; see docs/serving.md."""
+    hub = socket.app.state.hub
+    session = hub.sessions.get(session_id)
+    offered = socket.headers.get("sec-websocket-protocol", "")
+    if session is None or hub.watchers >= _WATCHERS:
+        await socket.close(1008)
+        return
+    await socket.accept("embodied.v1" if "embodied.v1" in offered else None)
+    hub.watchers += 1
+    viewer = _Viewer(socket, session)
+    try:
+        await viewer.run(after + 1)
+    finally:
+        hub.watchers -= 1
+        session.watch(viewer, None)
+
+
+class _Viewer:
+    """One websocket that watches a session."""
+
+    def __init__(self, socket: WebSocket, session: Session) -> None:
+        self._socket, self._session = socket, session
+        self._attention = Attention()
+        self._cameras: list[str] = []
+        self._sending = asyncio.Lock()
+
+    async def run(self, index: int) -> None:
+        """Until either side leaves."""
+        jobs = [asyncio.create_task(job) for job in (self._events(index), self._telemetry(), self._pictures(),
+                                                     self._listen())]
+        done, left = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+        for job in left:
+            job.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        for job in done:
+            error = job.exception()
+            if error is not None and not isinstance(error, WebSocketDisconnect | RuntimeError):
+                raise error
+
+    async def _events(self, index: int) -> None:
+        async for event in self._session.log.watch(index):
+            if event is not None:
+                await self._send(event)
+        await self._socket.close(1000)
+
+    async def _telemetry(self) -> None:
+        last_s, is_first = -1.0, True
+        while True:
+            hz = self._attention.telemetry_hz
+            await asyncio.sleep(1.0 / hz if hz else 0.5)
+            told = self._session.board.telemetry() if hz else None
+            if told is None or (told.time_s == last_s and not is_first):
+                continue
+            last_s, is_first = told.time_s, False
+            await self._send({"type": "telemetry", "session_id": self._session.session_id,
+                              "time_s": round(told.time_s, 4), "joint_pos": _rounded(told.joint_pos),
+                              "joint_vel": _rounded(told.joint_vel), "setpoint": _rounded(told.setpoint),
+                              "tool_pose": _rounded(told.tool_pose), "gripper_width_m": round(told.gripper_width_m, 5)})
+
+    async def _pictures(self) -> None:
+        seen: dict[str, int] = {}
+        while True:
+            await asyncio.sleep(1.0 / self._attention.fps if self._cameras else 0.1)
+            for name in self._cameras:
+                place = self._session.world.facts["cameras"].index(name)
+                found = self._session.board.picture(place, seen.get(name, 0))
+                if found is not None:
+                    seen[name] = found[0]
+                    label = name.encode()
+                    async with self._sending:
+                        await self._socket.send_bytes(bytes([len(label)]) + label + found[1])
+
+    async def _listen(self) -> None:
+        while True:
+            text = await self._socket.receive_text()
+            try:
+                if len(text) > _MAX_MESSAGE:
+                    raise ValueError("too long")
+                await self._heed(Attention.model_validate_json(text))
+            except (ValidationError, ValueError, ApiError):
+                await self._send({"type": "error", "code": "invalid", "message": "expected watch, fps, telemetry_hz, "
+                                                                                 "heartbeat or ping"})
+
+    async def _heed(self, wish: Attention) -> None:
+        session = self._session
+        if wish.heartbeat is not None:
+            session.leases.check(wish.heartbeat)
+            session.touch()
+        if wish.watch is not None:
+            self._attention = wish
+            self._cameras = [name for name in session.world.facts["cameras"] if name in wish.watch]
+            session.watch(self, set(self._cameras), wish.fps)
+            await session.refresh()
+        if wish.ping is not None or wish.heartbeat is not None:
+            await self._send({"type": "pong", "ping": wish.ping,
+                              "expires_in_s": round(session.leases.expires_in_s, 2)})
+
+    async def _send(self, event: dict[str, Any]) -> None:
+        async with self._sending:
+            await self._socket.send_text(json.dumps(event))
+
+
+def _rounded(values: Any) -> list[float]:
+    return [round(float(v), 5) for v in values]

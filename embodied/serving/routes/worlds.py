@@ -1,0 +1,43 @@
+"""What there is: health, worlds, and what may be said in them."""
+
+from __future__ import annotations
+
+import time
+from importlib.metadata import version
+
+from fastapi import APIRouter
+
+from embodied.serving.hub import DOMAIN_OF
+from embodied.serving.routes.access import FAILURES, HubHere
+from embodied.serving.wire import Health, Worlds, skills_of
+from envs.interface import ENV_IDS
+
+health = APIRouter(tags=["health"])
+router = APIRouter(prefix="/v1", tags=["worlds"], responses=FAILURES)
+
+EXAMPLES = {
+    "put_in_bowl": ["put the red block in the blue bowl", "drop the green cube into the yellow bowl"],
+    "stack": ["stack the red block on the blue block"],
+    "sort": ["put each block in the bowl of its color"],
+    "tower": ["build a tower of all the blocks"],
+    "unblock": ["put the red block in the blue bowl"],
+}
+"""Wishes to begin with; every scene also has one of its own (a session's `instruction`)."""
+
+
+@health.get("/healthz", response_model=Health)
+async def healthz(hub: HubHere) -> dict:
+    """That the server lives."""
+    return {"status": "ok", "version": version("embodied"), "sessions": len(hub.sessions),
+            "uptime_s": round(time.monotonic() - hub.started_s, 3)}
+
+
+@router.get("/worlds", response_model=Worlds)
+async def worlds(hub: HubHere) -> dict:
+    """The worlds, their skills, and who can plan in them."""
+    arms = ["panda", "iiwa", "xarm6"]
+    return {"worlds": [{"task": task, "domain": DOMAIN_OF[task], "env_id": env_id,
+                        "planners": hub.planners_of(DOMAIN_OF[task]), "examples": EXAMPLES.get(task, []),
+                        "skills": skills_of(DOMAIN_OF[task]),
+                        "robots": arms if DOMAIN_OF[task] in ("tabletop", "tamp") else []}
+                       for task, env_id in ENV_IDS.items()]}

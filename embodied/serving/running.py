@@ -1,0 +1,184 @@
+"""One instruction carried out: the closed loop in the session's thread, told to whoever watches as it goes."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from embodied.planning import closed_loop
+from embodied.planning.closed_loop import Planner, Step
+from embodied.planning.language import Plan
+from embodied.prompt import Slot
+from embodied.serving.brain import BusyError, CancelledError
+from embodied.serving.overlay import objects_of
+from envs.interface import Observation, SkillCall, Transition
+
+Tell = Callable[..., None]
+"""(type of event, **content)."""
+
+STOPPED = "stopped"
+
+
+@dataclass(slots=True)
+class Run:
+    """An instruction and what became of it."""
+
+    instruction: str
+    client: str
+    run_id: str = field(default_factory=lambda: f"r_{secrets.token_hex(6)}")
+    end: str | None = None
+    is_success: bool | None = None
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    hint: str = ""
+    plans: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"run_id": self.run_id, "instruction": self.instruction, "end": self.end, "is_success": self.is_success,
+                "steps": list(self.steps), "hint": self.hint, "plans": self.plans}
+
+
+def words_of(call: SkillCall) -> list[str]:
+    """A call's arguments as words."""
+    return [str(getattr(argument, "words", argument)) for argument in call.arguments]
+
+
+class ToldPlanner:
+    """A planner whose thinking and plans are told; the objects that it saw are kept for whoever refers to them."""
+
+    def __init__(self, planner: Planner, run: Run, tell: Tell, saw: Callable[[Observation, Sequence[Slot]], None]):
+        self._planner, self._run, self._tell, self._saw = planner, run, tell, saw
+
+    def plan(self, instruction: str, observation: Observation, history: Sequence[Transition]) -> Plan:
+        self._tell("thinking", run_id=self._run.run_id)
+        plan = self._planner.plan(instruction, observation, history)
+        self._run.plans += 1
+        self._run.hint = plan.hint
+        slots = plan.percept.slots if plan.percept is not None else ()
+        self._saw(observation, slots)
+        self._tell("plan", run_id=self._run.run_id, **told(plan), objects=objects_of(slots, observation))
+        return plan
+
+
+def told(plan: Plan) -> dict[str, Any]:
+    """A plan as an event carries it."""
+    chances = _chances(plan)
+    calls = [{"skill": call.skill, "arguments": words_of(call), "probability": chance}
+             for call, chance in zip(plan.calls, chances, strict=True)]
+    return {"text": plan.text.strip(), "calls": calls, "refusal": plan.refusal, "hint": plan.hint,
+            "question": getattr(plan, "question", None), "probability": _total(plan),
+            "thinking_s": round(plan.thinking_s, 4)}
+
+
+def _total(plan: Plan) -> float | None:
+    """Probability of the whole answer, None where nobody knows."""
+    import math
+
+    if plan.completion is None or not plan.completion.log_probs:
+        return None
+    return round(math.exp(sum(plan.completion.log_probs)), 4)
+
+
+def _chances(plan: Plan) -> list[float | None]:
+    """Probability of each call: of its share of the tokens, by the separators between calls."""
+    import math
+
+    if plan.completion is None or len(plan.completion.log_probs) < 2 or not plan.calls:
+        return [None] * len(plan.calls)
+    pieces = plan.completion.pieces
+    if len(pieces) != len(plan.completion.log_probs):
+        return [None] * len(plan.calls)
+    chances, total = [], 0.0
+    for piece, log_prob in zip(pieces, plan.completion.log_probs, strict=True):
+        total += log_prob
+        if ";" in piece:
+            chances.append(round(math.exp(total), 4))
+            total = 0.0
+    return [*chances, *[None] * len(plan.calls)][:len(plan.calls)]
+
+
+class ToldEnv:
+    """What the closed loop acts in: the session's world, each call told as it begins."""
+
+    def __init__(self, env: Any, run: Run, tell: Tell) -> None:
+        self._env, self._run, self._tell, self._calls = env, run, tell, 0
+
+    @property
+    def unwrapped(self) -> ToldEnv:
+        return self
+
+    def instruct(self, text: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        return self._env.instruct(text)
+
+    def encode(self, call: SkillCall) -> Mapping[str, Any]:
+        self._tell("step", run_id=self._run.run_id, place=self._calls, skill=call.skill, arguments=words_of(call))
+        self._calls += 1
+        return self._env.encode(call)
+
+    def step(self, action: Mapping[str, Any]) -> tuple:
+        return self._env.step(action)
+
+
+@dataclass
+class Conduct:
+    """What a run needs of its session."""
+
+    env: Any
+    planner: Planner
+    tell: Tell
+    saw: Callable[[Observation, Sequence[Slot]], None]
+    halted: Callable[[], str | None]
+    """Why nothing may move now."""
+    corrected: Callable[[], str | None]
+    """A person's new word, taken away by asking."""
+    max_calls: int = 20
+
+
+def carry_out(run: Run, conduct: Conduct, history: list[Transition]) -> None:
+    """Nothing; `run` says how it ended, history holds what was done too."""
+    wish = run.instruction
+    while wish is not None:
+        wish = _follow(run, wish, conduct, history)
+    conduct.tell("end", run_id=run.run_id, end=run.end, is_success=run.is_success)
+
+
+def _follow(run: Run, wish: str, conduct: Conduct, history: list[Transition]) -> str | None:
+    """The wish that takes the place of this one, None when the run is over."""
+    env = ToldEnv(conduct.env, run, conduct.tell)
+    planner = ToldPlanner(conduct.planner, run, conduct.tell, conduct.saw)
+    kept = [t for t in history if t.outcome.status == "done"]  # old failures would be taken for those of this wish
+    steps = closed_loop.run(env, planner, seed=None, options={"instruction": wish}, history=kept,
+                            max_calls=conduct.max_calls, replan="placing")
+    try:
+        for step in steps:
+            _note(step, run, conduct, history)
+            if (reason := conduct.halted()) is not None:
+                run.end, run.hint = STOPPED, f"stopped by {reason}"
+                return None
+            if (correction := conduct.corrected()) is not None:
+                run.end = None
+                return correction
+            if step.end is not None:
+                _end(step, run, conduct)
+    except CancelledError:
+        run.end, run.hint = STOPPED, f"stopped by {conduct.halted() or 'whoever asked'}"
+    except BusyError as error:
+        run.end, run.hint = "failed: the planner is overloaded", str(error)
+    return None
+
+
+def _note(step: Step, run: Run, conduct: Conduct, history: list[Transition]) -> None:
+    if step.transition is None:
+        return
+    history.append(step.transition)
+    done = step.transition
+    report = {"skill": done.call.skill, "arguments": words_of(done.call), "status": done.outcome.status,
+              "reason": done.outcome.reason, "duration_s": round(done.outcome.duration_s, 3)}
+    run.steps.append(report)
+    conduct.tell("outcome", run_id=run.run_id, place=len(run.steps) - 1, **report)
+
+
+def _end(step: Step, run: Run, conduct: Conduct) -> None:
+    run.end = step.end
+    run.is_success = bool(conduct.env.is_success) if conduct.env.is_judged and "crash" not in step.info else None

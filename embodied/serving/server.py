@@ -1,0 +1,102 @@
+"""The FastAPI application: routes inside their walls, errors that say what to do and nothing else, the console at /."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from embodied.serving.brain import BusyError
+from embodied.serving.bridges import chat, lerobot
+from embodied.serving.errors import ApiError, overloaded
+from embodied.serving.hub import Hub
+from embodied.serving.limits import Bounds, Walls
+from embodied.serving.routes import commands, recordings, sessions, streams, worlds
+
+log = logging.getLogger(__name__)
+
+CONSOLE = Path(__file__).parent / "console"
+
+
+def make_app(make_hub: Callable[[], Hub], *, tokens: Mapping[str, str], bounds: Bounds | None = None) -> FastAPI:
+    """The application. make_hub: called once the event loop runs. tokens: token -> "operator" or "viewer"."""
+    app = FastAPI(title="embodied robot control", version="1", lifespan=_lifespan(make_hub), docs_url=None,
+                  redoc_url=None, openapi_url="/v1/openapi.json",
+                  description="Talk to a robot, watch it, stop it. Every command needs the robot's lease.")
+    for router in (worlds.health, worlds.router, commands.vital, sessions.router, commands.router, streams.router,
+                   recordings.router, chat.router, lerobot.router):
+        app.include_router(router)
+    _answer_errors(app)
+    _serve_console(app)
+    app.add_middleware(Walls, tokens=dict(tokens), bounds=bounds or Bounds())
+    return app
+
+
+def _lifespan(make_hub: Callable[[], Hub]) -> Callable[[FastAPI], Any]:
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        hub = app.state.hub = make_hub()
+        tidying = asyncio.create_task(hub.tidy())
+        try:
+            yield
+        finally:
+            tidying.cancel()
+            await hub.close()
+
+    return lifespan
+
+
+def _serve_console(app: FastAPI) -> None:
+    app.mount("/console", StaticFiles(directory=CONSOLE), name="console")
+
+    @app.get("/", include_in_schema=False)
+    async def index() -> FileResponse:
+        return FileResponse(CONSOLE / "index.html")
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Nothing that went wrong leaves the server but a code and a sentence; bodies are never echoed."""
+
+    @app.exception_handler(ApiError)
+    async def api_error(_: Request, error: ApiError) -> JSONResponse:
+        headers = {"retry-after": str(max(1, round(error.retry_after_s)))} if error.retry_after_s else None
+        return JSONResponse(error.body(), error.status, headers)
+
+    @app.exception_handler(BusyError)
+    async def busy(_: Request, error: BusyError) -> JSONResponse:
+        return await api_error(_, overloaded("the planner's queue is full", error.retry_after_s))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        return JSONResponse(ApiError(422, "invalid", _described(error)).body(), 422)
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> JSONResponse:
+        code = {404: "not_found", 405: "method_not_allowed", 400: "malformed"}.get(error.status_code, "error")
+        return JSONResponse(ApiError(error.status_code, code, str(error.detail)[:200]).body(), error.status_code,
+                            error.headers)
+
+    @app.exception_handler(Exception)
+    async def ours(request: Request, error: Exception) -> JSONResponse:
+        log.error("500 %s %s", request.method, request.url.path, exc_info=error)
+        return JSONResponse(ApiError(500, "internal", "something broke here; it was logged").body(), 500)
+
+
+def _described(error: RequestValidationError) -> str:
+    """Where a message does not fit and what was expected, without what came."""
+    parts = [f"{'.'.join(str(p) for p in e['loc'][1:])[:80] or 'the body'}: {e['msg'][:120]}"
+             for e in error.errors()[:5]]
+    return _plain("; ".join(parts))
+
+
+def _plain(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,45 @@
+"""A skill call of the wire, as the world takes it: words, boxes, pixels, or objects by the name they were seen under."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from embodied.serving.errors import ApiError, unknown
+from embodied.serving.session import Session
+from embodied.serving.wire import ByBox, ByName, ByPixel
+from envs.interface import Box, Referent, SkillCall
+from envs.skills.signatures import TABLES
+
+
+def read_call(session: Session, body: Any) -> SkillCall:
+    """The call. Raises ApiError: 404 for a skill or object that is not there, 422 for the wrong kind of argument."""
+    table = TABLES[session.setup.domain]
+    if body.skill not in table:
+        raise unknown("skill of this robot", body.skill, ", ".join(table))
+    signature = table[body.skill]
+    names = {p.name for p in signature.parameters}
+    given = {name: getattr(body.arguments, name) for name in type(body.arguments).model_fields}
+    if set(given) != names:
+        raise ApiError(422, "invalid", f"{body.skill}: expected arguments {sorted(names)}, got {sorted(given)}")
+    return SkillCall(body.skill, tuple(_argument(session, p.name, p.kind, given[p.name]) for p in signature.parameters))
+
+
+def _argument(session: Session, name: str, kind: str, value: Any) -> Referent | str:
+    if (kind == "text") != isinstance(value, str):
+        wanted = "words" if kind == "text" else "an object by name, box or pixel"
+        raise ApiError(422, "invalid", f"{name}: expected {wanted}")
+    return value if isinstance(value, str) else _referent(session, value)
+
+
+def _referent(session: Session, thing: ByName | ByBox | ByPixel) -> Referent:
+    if isinstance(thing, ByBox):
+        box = thing.box
+        return Referent("a box", box=Box(tuple(box.center), tuple(box.size), box.yaw))
+    if isinstance(thing, ByPixel):
+        if thing.camera not in session.world.facts["cameras"][1:]:
+            raise unknown("camera of this robot", thing.camera, ", ".join(session.world.facts["cameras"][1:]))
+        return Referent("a place in a picture", camera=thing.camera, pixel=(thing.pixel[0], thing.pixel[1]))
+    slot = session.slot(thing.name)
+    if slot is None:
+        raise unknown("object that was seen (GET .../observation names them)", thing.name)
+    return Referent(thing.name, box=slot.box, camera=slot.camera, pixel=slot.pixel)

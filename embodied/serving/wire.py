@@ -1,0 +1,300 @@
+"""The messages of version 1, checked before anything else happens: strict types, bounded lengths, no unknown fields.
+
+Numbers are finite. Skills are described from `envs.skills.signatures`, so that what the OpenAPI document says of them is
+what a robot does. Bodies that do not fit are answered 422 without being echoed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from envs.interface import ENV_IDS
+from envs.skills.signatures import TABLES
+
+MAX_INSTRUCTION = 1000
+MAX_CHUNK = 400
+
+Task = Literal[tuple(ENV_IDS)]
+Planner = Literal["model", "oracle", "chat"]
+Robot = Literal["panda", "iiwa", "xarm6"]
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w .:@+-]+$")]
+Instruction = Annotated[str, Field(min_length=1, max_length=MAX_INSTRUCTION)]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Coordinate = Annotated[float, Field(ge=-10, le=10)]
+Angle = Annotated[float, Field(ge=-1000, le=1000)]
+"""rad or m. What is beyond a limit of the robot is the filter's business; this only keeps out what is no number."""
+Sequence = Annotated[int, Field(ge=0, le=2**53)]
+Deadline = Annotated[float, Field(gt=0, le=600)]
+Joints = Annotated[list[Angle], Field(min_length=1, max_length=16)]
+
+
+class Strict(BaseModel):
+    """No unknown fields, no conversions, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Open(Strict):
+    """How to open a session."""
+
+    task: Task
+    seed: Seed = 0
+    planner: Planner | None = Field(None, description="null: the model where one plans this world, else the oracle")
+    robot: Robot | None = Field(None, description="null: the world's own")
+    speed: float = Field(1.0, ge=0, le=100, description="simulated seconds per second; 0 = as fast as possible")
+    client: Name = "anonymous"
+    require: list[Name] = Field(default_factory=list, max_length=8, description="things that must be on the table")
+
+
+class Instruct(Strict):
+    instruction: Instruction
+    sequence: Sequence | None = None
+    deadline_s: Deadline | None = None
+
+
+class Correct(Strict):
+    text: Instruction
+
+
+class Acquire(Strict):
+    client: Name = "anonymous"
+
+
+class Reset(Strict):
+    seed: Seed | None = None
+    require: list[Name] = Field(default_factory=list, max_length=8)
+
+
+class Confirm(Strict):
+    """A person's word that it is safe to go on."""
+
+    confirm: Literal["the robot is clear"]
+
+
+class BoxValues(Strict):
+    """An upright box, m and rad, world frame."""
+
+    center: Annotated[list[Coordinate], Field(min_length=3, max_length=3)]
+    size: Annotated[list[Annotated[float, Field(gt=0, le=2)]], Field(min_length=3, max_length=3)]
+    yaw: Annotated[float, Field(ge=-7, le=7)] = 0.0
+
+
+class ByName(Strict):
+    """An object that the last plan or observation named."""
+
+    name: Annotated[str, Field(pattern=r"^obj_[0-9]{1,2}$")]
+
+
+class ByBox(Strict):
+    box: BoxValues
+
+
+class ByPixel(Strict):
+    """What is seen at a pixel (column, row) of a camera's observation."""
+
+    camera: Annotated[str, Field(pattern=r"^[a-z_]{1,24}$")]
+    pixel: Annotated[list[Annotated[int, Field(ge=0, le=4095)]], Field(min_length=2, max_length=2)]
+
+
+Thing = ByName | ByBox | ByPixel
+Words = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Command(Strict):
+    """What every command may carry: its place in the order of commands, and how late it may come to the robot."""
+
+    sequence: Sequence | None = None
+    deadline_s: Deadline | None = None
+
+
+class Joint(Command):
+    """Joint targets: one, gone to smoothly, or up to 400, one a control period."""
+
+    joint_pos: Joints | None = None
+    joint_chunk: Annotated[list[Joints], Field(min_length=1, max_length=MAX_CHUNK)] | None = None
+    tool_position_m: Annotated[list[Coordinate], Field(min_length=3, max_length=3)] | None = None
+    jaw_yaw_rad: Annotated[float, Field(ge=-7, le=7)] = 0.0
+
+
+def _skill_models() -> dict[str, type[Strict]]:
+    """Skill -> the model of a call, of every table; a parameter that two tables take differently may be either."""
+    kinds: dict[str, dict[str, set[str]]] = {}
+    meanings: dict[str, str] = {}
+    for table in TABLES.values():
+        for signature in table.values():
+            parameters = kinds.setdefault(signature.name, {})
+            meanings.setdefault(signature.name, signature.meaning)
+            for parameter in signature.parameters:
+                parameters.setdefault(parameter.name, set()).add(parameter.kind)
+    return {name: _skill_model(name, meanings[name], parameters) for name, parameters in kinds.items()}
+
+
+def _skill_model(name: str, meaning: str, parameters: Mapping[str, set[str]]) -> type[Strict]:
+    title = "".join(part.capitalize() for part in name.split("_"))
+    fields = {p: (Thing | Words if len(kinds) > 1 else Thing if "object" in kinds else Words, ...)
+              for p, kinds in parameters.items()}
+    arguments = create_model(f"{title}Arguments", __base__=Strict, **fields)
+    given = (arguments, ...) if fields else (arguments, Field(default_factory=arguments))
+    return create_model(f"{title}Call", __base__=Command, __doc__=meaning, skill=(Literal[name], ...), arguments=given)
+
+
+SKILLS = _skill_models()
+SkillCallBody = Annotated[reduce(or_, SKILLS.values()), Field(discriminator="skill")]
+"""The body of a skill call: one of all skills."""
+
+
+def skills_of(domain: str) -> list[dict[str, Any]]:
+    """The skills of a domain as clients list them."""
+    return [{"name": s.name, "meaning": s.meaning,
+             "parameters": [{"name": p.name, "kind": p.kind} for p in s.parameters]} for s in TABLES[domain].values()]
+
+
+class Problem(BaseModel):
+    """Code for programs, message for people."""
+
+    code: str
+    message: str
+
+
+class Failure(BaseModel):
+    error: Problem
+
+
+class LeaseAnswer(BaseModel):
+    lease: str
+    expires_in_s: float
+
+
+class Expiry(BaseModel):
+    expires_in_s: float
+
+
+class Step(BaseModel):
+    skill: str
+    arguments: list[str]
+    status: str
+    reason: str
+    duration_s: float
+
+
+class RunAnswer(BaseModel):
+    run_id: str
+    instruction: str
+    end: str | None
+    is_success: bool | None = Field(description="judged by the simulator; null where it knows no goal of such words")
+    steps: list[Step]
+    hint: str
+    plans: int
+
+
+class Started(BaseModel):
+    run_id: str
+
+
+class LeaseState(BaseModel):
+    is_held: bool
+    holder: str
+    expires_in_s: float
+
+
+class SessionState(BaseModel):
+    session_id: str
+    task: str
+    domain: str
+    robot: str | None
+    seed: int
+    planner: str
+    mode: Literal["idle", "running", "paused", "stopped", "estopped", "crashed"]
+    instruction: str
+    run_id: str | None
+    speed: float
+    cameras: list[str]
+    objects_camera: str
+    joint_names: list[str]
+    joint_low: list[float]
+    joint_high: list[float]
+    lease: LeaseState
+    time_s: float
+    counters: dict[str, int]
+    recording_id: str
+    created_unix_s: float
+    control_hz: int
+
+
+class Opened(BaseModel):
+    session: SessionState
+    lease: str
+
+
+class Sessions(BaseModel):
+    sessions: list[SessionState]
+
+
+class OutcomeAnswer(BaseModel):
+    status: Literal["done", "failed", "timeout", "refused"]
+    reason: str
+    duration_s: float
+
+
+class Moved(OutcomeAnswer):
+    limited: int = Field(description="control periods whose targets the safety filter bent to a limit")
+    joint_pos: list[float]
+
+
+class SnapshotAnswer(BaseModel):
+    snapshot_id: str
+
+
+class ObjectAnswer(BaseModel):
+    name: str
+    camera: str
+    pixel: list[int]
+    image_size: list[int]
+    box: dict[str, Any]
+    outlines: dict[str, list[list[float]]]
+
+
+class ObservationAnswer(BaseModel):
+    time_s: float
+    joint_pos: list[float]
+    joint_vel: list[float]
+    setpoint: list[float]
+    tool_pose: list[float]
+    gripper_width_m: float
+    objects: list[ObjectAnswer]
+
+
+class History(BaseModel):
+    runs: list[RunAnswer]
+
+
+class Health(BaseModel):
+    status: Literal["ok"]
+    version: str
+    sessions: int
+    uptime_s: float
+
+
+class Skill(BaseModel):
+    name: str
+    meaning: str
+    parameters: list[dict[str, str]]
+
+
+class WorldAnswer(BaseModel):
+    task: str
+    domain: str
+    env_id: str
+    planners: list[str]
+    examples: list[str]
+    skills: list[Skill]
+    robots: list[str]
+
+
+class Worlds(BaseModel):
+    worlds: list[WorldAnswer]

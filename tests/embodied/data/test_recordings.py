@@ -1,0 +1,236 @@
+"""A session becomes a recording whole or not at all, and tells what happened in it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from embodied.data import spool as spools
+from embodied.data.lerobot_check import check
+from embodied.data.lerobot_meta import DATA, EPISODES
+from embodied.data.recordings import NoRecordingError, Recording, list_recordings, publish, publish_left
+from embodied.data.spool import Spool
+from embodied.data.story import UNTOLD, captions_at, captions_of, even_rows, runs_of, takes_of
+from embodied.data.video import decode
+from tests.embodied.data.sessions import CAMERAS, FPS, JOINTS, META, Clock, picture, run, write_row, write_session
+
+ID = "rec_0123456789ab"
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(spools.time, "time", clock.time)
+    return clock
+
+
+@pytest.fixture
+def recording(tmp_path, clock) -> Recording:
+    return publish(write_session(tmp_path / "spool", clock), tmp_path / "recordings", ID)
+
+
+def test_the_list_says_what_a_recording_holds(recording, tmp_path):
+    listed = [r.listed() for r in list_recordings(tmp_path / "recordings")]
+    assert listed == [recording.listed()] == [{
+        "recording_id": ID, "task": "put_in_bowl", "created_unix_s": 1000.0, "duration_s": 16 / FPS, "frames": 16,
+        "fps": FPS, "has_video": True, "instructions": ["put the red block in the bowl", "stack the blocks"],
+        "runs": [
+            {"run_id": "r_1", "instruction": "put the red block in the bowl", "end": "success", "is_success": True,
+             "hint": "the red block", "steps": [{"skill": "pick", "arguments": ["obj_1"], "status": "done",
+                                                 "reason": "", "duration_s": 8 / FPS}]},
+            {"run_id": "r_2", "instruction": "stack the blocks", "end": "failed: out of calls", "is_success": False,
+             "hint": "the red block", "steps": [{"skill": "pick", "arguments": ["obj_1"], "status": "done",
+                                                 "reason": "", "duration_s": 8 / FPS}]}]}]
+
+
+def test_each_instruction_is_an_episode_of_a_sound_dataset(recording):
+    assert check(recording.dataset).faults == ()
+    episodes = pq.read_table(recording.dataset / EPISODES).to_pylist()
+    assert [(e["tasks"], e["length"]) for e in episodes] == [(["put the red block in the bowl"], 8),
+                                                             (["stack the blocks"], 8)]
+    data = pq.read_table(recording.dataset / DATA)
+    assert np.flatnonzero(data["next.success"]).tolist() == [7]
+    assert np.allclose(data["observation.state"].to_pylist()[3], [0.3, 0.3, 0.3, 0.04])
+    assert np.allclose(data["action"].to_pylist()[3], [0.35] * 3)
+
+
+def test_the_film_shows_the_pictures_in_turn_with_words_below(recording):
+    frames = list(decode(recording.video))
+    assert len(frames) == 16 + FPS
+    for index, (time_s, image) in enumerate(frames[:16]):
+        assert abs(time_s - index / FPS) < 1e-4
+        assert np.abs(image[:48].astype(int) - picture(index)).mean() < 20
+        assert image[48:].min() < 140  # ink
+
+
+def test_events_know_their_place_in_the_film(recording):
+    ends = [event["video_s"] for event in recording.events() if event["type"] in ("instruction", "end")]
+    assert ends == [0.0, 8 / FPS, 8 / FPS, 15 / FPS]
+    telemetry = recording.telemetry()
+    assert len(telemetry["time_s"]) == 16 and telemetry["time_s"][8] == 0.0
+    assert telemetry["setpoint"][2] == [0.25] * 3
+
+
+def test_the_dataset_comes_as_a_zip_that_opens(recording, tmp_path):
+    pieces = list(recording.dataset_zip())
+    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archive:
+        assert archive.testzip() is None
+        archive.extractall(tmp_path / "out")
+    assert check(tmp_path / "out" / ID).faults == () and max(map(len, pieces)) < 2 << 20
+
+
+def test_a_session_without_motion_has_events_only(tmp_path, clock):
+    spool = Spool.create(tmp_path / "spool", JOINTS, CAMERAS, FPS, META)
+    spool.event({"type": "mode", "mode": "idle", "unix_s": clock.time()})
+    recording = publish(spool, tmp_path / "recordings", ID)
+    assert not recording.facts["has_video"] and recording.video is None and len(recording.events()) == 1
+    with pytest.raises(NoRecordingError, match="without motion"):
+        recording.dataset_zip()
+
+
+def test_a_session_without_cameras_has_a_dataset_without_videos(tmp_path):
+    spool = Spool.create(tmp_path / "spool", JOINTS, (), FPS, META)
+    for i in range(4):
+        spool.row(time_s=i / FPS, joint_pos=np.zeros(3), joint_vel=np.zeros(3), setpoint=np.zeros(3),
+                  gripper_width_m=0.0, tool_pose=np.zeros(7))
+    recording = publish(spool, tmp_path / "recordings", ID)
+    assert recording.video is None and check(recording.dataset).faults == ()
+    assert pq.read_table(recording.dataset / EPISODES)["tasks"].to_pylist() == [[UNTOLD]]
+
+
+def test_a_damaged_picture_is_replaced_and_counted(tmp_path):
+    spool = Spool.create(tmp_path / "spool", JOINTS, CAMERAS, FPS, META)
+    write_row(spool, 0, 0.0)
+    spool.frame("front", b"no picture")
+    for i in (1, 2):
+        spool.row(time_s=i / FPS, joint_pos=np.zeros(3), joint_vel=np.zeros(3), setpoint=np.zeros(3),
+                  gripper_width_m=0.0, tool_pose=np.zeros(7))
+    recording = publish(spool, tmp_path / "recordings", ID)
+    assert recording.facts["damaged_pictures"] >= 1 and check(recording.dataset).faults == ()
+
+
+@pytest.mark.parametrize("bad", ["", "rec_", "rec_0123456789AB", "../rec_0123456789ab", "rec_0123456789ab/..",
+                                 "rec_0123456789ab\n", "rec_0123456789abc", 7])
+def test_no_id_leaves_its_folder(recording, tmp_path, bad):
+    for use in (lambda: Recording.load(tmp_path / "recordings", bad),
+                lambda: publish(tmp_path / "spool", tmp_path / "recordings", bad)):
+        with pytest.raises(NoRecordingError, match="expected an id like"):
+            use()
+
+
+def test_what_is_published_is_left_alone(recording, tmp_path):
+    before = fingerprint(recording.folder)
+    assert publish(tmp_path / "spool", tmp_path / "recordings", ID).facts == recording.facts
+    assert fingerprint(recording.folder) == before
+
+
+def test_a_full_disk_leaves_earlier_recordings_and_the_spool(recording, tmp_path, clock):
+    before, limits = fingerprint(recording.folder), resource.getrlimit(resource.RLIMIT_FSIZE)
+    spool = write_session(tmp_path / "next", clock)
+    for limit in (100, 1500, 3000, 6000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
+        try:
+            with pytest.raises(OSError, match=r"(?i)file too large"):
+                publish(spool, tmp_path / "recordings", "rec_00000000000b")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert os.listdir(tmp_path / "recordings") == [ID] and fingerprint(recording.folder) == before
+    assert check(publish(spool, tmp_path / "recordings", "rec_00000000000b").dataset).faults == ()
+
+
+def fingerprint(folder: Path) -> str:
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    return hashlib.sha256(b"".join(str(p).encode() + p.read_bytes() for p in files)).hexdigest()
+
+
+@pytest.mark.slow
+def test_a_killed_publication_leaves_all_or_nothing(recording, tmp_path, clock):
+    before, whole, rng = fingerprint(recording.folder), 0, random.Random(1)
+    recordings, spool = tmp_path / "recordings", write_session(tmp_path / "next", clock, rows=30)
+    for trial in range(16):
+        name = f"rec_{trial + 1:012x}"
+        child = subprocess.Popen([sys.executable, "-m", "tests.embodied.data.sessions", "publish", spool.path,
+                                  recordings, name], stdout=subprocess.PIPE, text=True,
+                                 env={**os.environ, "PYTHONPATH": os.getcwd()})
+        assert child.stdout.readline() == "begin\n"
+        try:
+            child.wait(rng.uniform(0.0, 1.6))
+        except subprocess.TimeoutExpired:
+            child.kill()
+        said = child.communicate()[0]
+        assert fingerprint(recording.folder) == before
+        assert (recordings / name).exists() or said == ""
+        if (recordings / name).exists():
+            whole += 1
+            assert check(Recording.load(recordings, name).dataset).faults == ()
+    drafts = len(list(recordings.glob(".rec_*.draft")))  # of those that were killed at work
+    assert len(list_recordings(recordings)) == 1 + whole and drafts >= 4
+    assert check(publish(spool, recordings, "rec_ffffffffffff").dataset).faults == ()
+
+
+def test_spools_of_a_killed_server_are_published_later(tmp_path, clock):
+    write_session(tmp_path / "spools" / ID, clock)
+    (tmp_path / "spools/rec_00000000000c").mkdir()
+    (tmp_path / f"recordings/.{ID}.12345678.draft/dataset").mkdir(parents=True)
+    assert [r.recording_id for r in publish_left(tmp_path / "spools", tmp_path / "recordings")] == [ID]
+    assert os.listdir(tmp_path / "spools") == ["rec_00000000000c"] and os.listdir(tmp_path / "recordings") == [ID]
+
+
+def rows_at(*moments: tuple[float, float]) -> np.ndarray:
+    return np.array(list(moments), [("time_s", "<f8"), ("unix_s", "<f8")])
+
+
+def test_episodes_end_where_the_world_was_reset():
+    events = [{"type": "instruction", "run_id": "r", "instruction": "go", "unix_s": 10.5},
+              {"type": "end", "run_id": "r", "end": "success", "is_success": True, "unix_s": 30.0}]
+    rows = rows_at((0.0, 10.0), (0.2, 11.0), (0.4, 12.0), (0.0, 13.0), (0.2, 14.0), (0.4, 31.0))
+    takes = takes_of(rows, runs_of(events), FPS)
+    assert [(t.task, t.rows.tolist(), t.is_success) for t in takes] == [
+        (UNTOLD, [0], False), ("go", [1, 2], False), ("go", [3, 4], True), (UNTOLD, [5], False)]
+
+
+def test_a_run_without_an_end_lasts_until_the_next():
+    events = [{"type": "instruction", "run_id": name, "instruction": name, "unix_s": moment}
+              for name, moment in (("a", 1.0), ("b", 5.0))]
+    runs = runs_of([*events, {"type": "end", "run_id": "unknown"}, {"type": "mode"}])
+    assert [(r.end_unix_s, r.end) for r in runs] == [(5.0, None), (float("inf"), None)]
+    assert [t.task for t in takes_of(rows_at((0, 2.0), (0.2, 6.0)), runs, FPS)] == ["a", "b"]
+
+
+def test_rows_are_put_at_an_even_rate():
+    assert even_rows(np.arange(50) / FPS + 0.123, FPS).tolist() == list(range(50))
+    assert even_rows(np.array([0.0, 0.2, 0.8, 1.0]), FPS).tolist() == [0, 1, 1, 1, 2, 3]
+    assert even_rows(np.arange(21) / 20, FPS).tolist()[:3] == [1, 5, 9]
+    assert even_rows(np.array([1.0, 1.0, 1.0]), FPS).tolist() == [2]
+
+
+def test_captions_follow_the_steps():
+    events = [{"type": "instruction", "instruction": "go", "unix_s": 1.0},
+              {"type": "step", "skill": "pick", "arguments": [{"camera": "front", "pixel": [1, 2]}], "unix_s": 2.0},
+              {"type": "outcome", "skill": "pick", "arguments": ["obj_1"], "status": "failed", "unix_s": 3.0},
+              {"type": "safety", "kind": "estop", "reason": "a hand", "unix_s": 4.0}]
+    found = [(c.title, c.step, c.status) for c in captions_at(captions_of(events), (0.5, 1.5, 2.5, 3.5, 9.0))]
+    assert found == [("", "", ""), ("go", "", ""), ("go", 'pick {"camera": "front", "pixel": [1, 2]}', ""),
+                     ("go", "pick obj_1: failed", "failed"), ("go", "estop: a hand", "failed")]
+
+
+def test_what_was_never_instructed_is_recorded_all_the_same(tmp_path, clock):
+    spool = Spool.create(tmp_path / "spool", JOINTS, CAMERAS, FPS, META)
+    for i in range(3):
+        write_row(spool, i, i / FPS)
+    run(spool, clock, "r_1", "go", 3, 4, True)
+    dataset = publish(spool, tmp_path / "recordings", ID).dataset
+    assert pq.read_table(dataset / EPISODES)["tasks"].to_pylist() == [[UNTOLD], ["go"]]
+    assert json.loads((dataset / "meta/info.json").read_text())["total_tasks"] == 2

@@ -1,0 +1,1 @@
+"""Tests of the robot-control server."""

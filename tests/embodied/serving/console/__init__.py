@@ -1,0 +1,1 @@
+"""Tests of the console, the server's web page."""
