@@ -1,0 +1,1 @@
+"""Serving: servers, sessions, safety."""
