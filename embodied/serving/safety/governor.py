@@ -88,7 +88,7 @@ class Governor:
         values = _numbers(target)
         if values is not None and values.shape == self._step.shape and np.isfinite(values).all():
             return values
-        error = NonFiniteTargetError(f"expected {len(self._step)} finite joint targets, got {target!r:.200}; the "
+        error = NonFiniteTargetError(f"expected {len(self._step)} finite joint targets, got {_form(values)}; the "
                                      f"command was refused")
         raise self._refusal("refused", "not finite numbers", error)
 
@@ -205,3 +205,10 @@ def _numbers(target: Any) -> np.ndarray | None:
         return None
     with np.errstate(all="ignore"):  # what float64 cannot hold becomes infinite
         return values.astype(np.float64)
+
+
+def _form(values: np.ndarray | None) -> str:
+    """What values are, in few words whatever their number."""
+    if values is None:
+        return "no array of numbers"
+    return f"an array of shape {values.shape} with {np.count_nonzero(~np.isfinite(values))} that are not finite"
