@@ -224,3 +224,12 @@ class Transition:
     reward: float  # change of task progress; an episode sums to its final progress
     terminated: bool
     truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a skill would command, found without moving anything."""
+
+    targets: np.ndarray  # float64[T, J] joint targets, one a control period; rad or m
+    outcome: Outcome  # if all goes as it was seen
+    held: tuple | None  # what the hand holds then, for the rehearsal of the next call

@@ -29,6 +29,7 @@ _IMAGE_SIZES_PX = (16, 1024)  # far beyond, TinyRenderer takes the whole process
 
 _LONGEST_HOLD_S = 600.0
 _NO_KEYWORDS = {"self", "args", "kwargs", "variant"}
+_AFTER_ARM = ("finger_1", "finger_2", "base_x", "base_y", "base_yaw")
 _ROUNDING = 1e-6  # rad or m: targets come in single precision
 
 
@@ -122,6 +123,14 @@ class WorldEnv(gymnasium.Env):
         self.instruction, self.is_judged, self.scene = text, scene is not None, scene or self.scene
         self._progress = self._measure()
         return self._observe(), self._info()
+
+    def introduce(self) -> dict[str, Any]:
+        """The robot's joints in plain values: names, limits (rad or m), how often it takes a target."""
+        low, high = self.robot.limits()
+        names = tuple(getattr(self.robot.config, "joints", ()))
+        named = [*names, *_AFTER_ARM[:len(low) - len(names)]] if names else [f"joint_{i + 1}" for i in range(len(low))]
+        return {"joint_names": named, "joint_low": low.tolist(), "joint_high": high.tolist(),
+                "control_hz": self.robot.config.control_hz}
 
     def picture(self, camera: str, size_px: tuple[int, int]) -> np.ndarray:
         """uint8[H, W, 3]: what the "onlooker", or a camera of the robot's, sees now, for people to look at; no part of

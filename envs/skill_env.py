@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 
 from envs.domains.domain import Disturber, Domain
-from envs.interface import Box, Observation, Outcome, Referent, SkillCall
+from envs.interface import Box, Observation, Outcome, Referent, Rehearsal, SkillCall
 from envs.joint_env import WorldEnv
 from envs.sensors.body_sense import observation
 from envs.sensors.cameras import calibrations as calibrations_of
@@ -19,6 +19,7 @@ from envs.sensors.realism import look
 from envs.skills import moves
 from envs.skills.measure import box_at
 from envs.skills.perform import carry_out, perform
+from envs.skills.rehearse import rehearse
 from envs.skills.situation import Hand, Situation
 from envs.spaces import AnyText
 from envs.world.images import Picture, View
@@ -143,6 +144,10 @@ class SkillEnv(WorldEnv):
         """The same after the tool was told to point down at a place, float64[3] m, world frame."""
         motion = moves.to_tool(self.robot, np.asarray(position_m, dtype=np.float64).reshape(3), jaw_yaw_rad)
         return self._moved(carry_out(motion, self.robot, _MOVE_S, self._after_period))
+
+    def rehearse(self, call: SkillCall, seen: Observation, held: Any = None) -> Rehearsal:
+        """What another robot like this one would be told to do; see `envs.skills.rehearse`. Nothing moves."""
+        return rehearse(self.robot, self.domain.signatures, call, seen, held)
 
     def _moved(self, outcome: Outcome) -> tuple[dict, dict]:
         self._progress = self._measure()

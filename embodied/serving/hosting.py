@@ -165,14 +165,7 @@ class Hosted(gymnasium.Env):
 
     def introduce(self) -> dict[str, Any]:
         """What the server tells clients of this robot: plain values."""
-        robot = self._env.robot
-        low, high = robot.limits()
-        names = getattr(robot.config, "joints", ()) if hasattr(robot.config, "joints") else ()
-        count = len(low)
-        named = [*names, *(f"finger_{i + 1}" for i in range(count - len(names)))] if 0 < len(names) <= count else [
-            f"joint_{i + 1}" for i in range(count)]
-        return {"joint_names": named[:count], "joint_low": low.tolist(), "joint_high": high.tolist(),
-                "cameras": list(self.cameras), "control_hz": robot.config.control_hz}
+        return {**self._env.introduce(), "cameras": list(self.cameras)}
 
     # What happens on the side --------------------------------------------------------------------------------------
 

@@ -140,7 +140,8 @@ class Session:
                 "joint_names": facts.get("joint_names", []),
                 "joint_low": facts.get("joint_low", []), "joint_high": facts.get("joint_high", []), "lease": lease,
                 "time_s": told.time_s if told else 0.0, "counters": counts, "recording_id": self.recording_id,
-                "created_unix_s": round(self.created_unix_s, 3), "control_hz": facts.get("control_hz", 0)}
+                "created_unix_s": round(self.created_unix_s, 3), "control_hz": facts.get("control_hz", 0),
+                "last_motion_s": told.last_motion_ns / 1e9 if told else 0.0}
 
     @property
     def recording_id(self) -> str:

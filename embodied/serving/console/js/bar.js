@@ -39,12 +39,12 @@ export class Bar {
     fill(this.pause, icon(isPaused ? "play" : "pause"), h("span", {}, isPaused ? "Resume" : "Pause"), h("kbd", {}, "P"));
     fill(this.stop, icon("stop"), h("span", {}, "Stop"), h("kbd", {}, "S"));
     this.pause.disabled = !robot?.isCommanding || !["running", "paused"].includes(mode);
-    this.stop.disabled = !robot?.isCommanding || ["estopped", "crashed"].includes(mode);
+    this.stop.disabled = !robot || ["estopped", "crashed"].includes(mode);
     const isLatched = mode === "estopped";
     this.estop.classList.toggle("is-latched", isLatched);
     fill(this.estop, icon("estop"), h("span", {}, isLatched ? "E-stopped" : robot ? "E-STOP" : "E-STOP all"), robot && h("kbd", {}, "Esc"));
     this.estop.setAttribute("aria-label", robot ? "Emergency stop" : "Emergency stop of all robots");
-    banner("estop", isLatched ? { text: `Emergency stop: nothing moves until it is reset.${robot.state.reason ? ` (${robot.state.reason})` : ""}`, tone: "bad", glyph: "estop", action: ["Reset…", () => this.resetEstop()] } : null);
+    banner("estop", isLatched ? { text: "Emergency stop: nothing moves until it is reset.", tone: "bad", glyph: "estop", action: ["Reset…", () => this.resetEstop()] } : null);
   }
 
   #drawMode(mode) {
@@ -88,8 +88,8 @@ export class Bar {
         await (robot ? robot.estop() : app.api.post("v1/estop", {}, { timeoutMs: 4000 }));
         break;
       } catch (error) {
-        if (error.status !== 0) { toast(`The emergency stop was not accepted: ${error.message}`, "bad"); return; }
-        banner("estop-lost", { text: `The emergency stop has not reached the server (tried ${tries} times). Use the stop at the robot itself. Trying on…`, tone: "bad", glyph: "estop" });
+        if (error.status >= 400 && error.status < 429) { toast(`The emergency stop was not accepted: ${error.message}`, "bad"); return; }
+        banner("estop-lost", { text: `The emergency stop has not been heard (tried ${tries} times). Use the stop at the robot itself. Trying on…`, tone: "bad", glyph: "estop" });
         await new Promise((wake) => setTimeout(wake, RETRY_MS));
       }
     }

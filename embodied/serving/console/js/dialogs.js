@@ -48,7 +48,7 @@ export function showHelp() {
   return ask("Help", (close) => h("div", { class: "form help" },
     h("dl", { class: "keys" }, KEYS.map(([keys, what]) => [h("dt", {}, keys.split(" ").map((key) => h("kbd", {}, key))), h("dd", {}, what)])),
     h("p", {}, h("strong", {}, "Pause"), " holds the motion and goes on with it. ", h("strong", {}, "Stop"), " ends the run; the next instruction moves the robot again. ",
-      h("strong", {}, "E-STOP"), " latches: nothing moves until a person has reset it. Watching is enough to press it."),
+      h("strong", {}, "E-STOP"), " latches: nothing moves until a person has reset it. Stop and E-STOP work for whoever watches, too."),
     h("p", {}, "One person commands a robot at a time, any number watch. If the page that commands is closed or loses its network, the robot stops."),
     h("div", { class: "row is-end" }, button("Close", { kind: "is-primary", click: () => close(null), autofocus: true }))));
 }

@@ -75,7 +75,8 @@ export class LivePage {
 
   #tick() {
     const { series } = this.robot;
-    this.joints.draw(series.rows, ...series.span(performance.now() / 1000));
+    const now = performance.now() / 1000;
+    this.joints.draw(series.upTo(now), ...series.span(now));
   }
 
   #speak(event) {

@@ -8,7 +8,7 @@ export function newState() {
 
 /** The same state, after one more event; false when it was known already. */
 export function apply(state, event) {
-  if (event.index <= state.last) return false;
+  if (!Number.isInteger(event.index) || event.index <= state.last) return false;
   state.last = event.index;
   HANDLERS[event.type]?.(state, event);
   return true;

@@ -25,6 +25,7 @@ export class PlanPanel {
 
 /** The tokens while they are decoded, the less likely ones tinted. */
 function thinking(run) {
+  if (run.isAsking && run.end === null) return h("p", { class: "thinking thinking-head" }, icon("help"), "It waits for your answer");
   if (!run.isThinking) return null;
   return h("div", { class: "thinking" },
     h("p", { class: "thinking-head" }, h("span", { class: "spinner", "aria-hidden": "true" }), run.plans ? "Looking again" : "Thinking"),

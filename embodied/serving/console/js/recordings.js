@@ -19,7 +19,7 @@ export class RecordingsPage {
     const found = await trying(() => app.api.get("v1/recordings"));
     if (!found) { fill(this.list, h("p", {}, "The recordings could not be read."), button("Try again", { click: () => this.#load() })); return; }
     const recordings = [...found.recordings].sort((a, b) => b.created_unix_s - a.created_unix_s);
-    fill(this.list, recordings.length ? recordings.map(row) : h("p", { class: "quiet" }, "None yet. Every session is recorded while the robot moves."));
+    fill(this.list, recordings.length ? recordings.map(row) : h("p", { class: "quiet" }, "None yet. A session is recorded while its robot moves, and appears here once it has ended."));
   }
 }
 

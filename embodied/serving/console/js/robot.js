@@ -18,7 +18,7 @@ export class Robot extends EventTarget {
     this.lease = lease ?? sessionStorage.getItem(leaseKey(this.id));
     this.#keepLease(this.lease);
     this.state.mode = session.mode;
-    this.stream = new Stream(api, () => `${this.#path}/stream?after=${this.state.last + 1}`, this.#watch(),
+    this.stream = new Stream(api, () => `${this.#path}/stream?after=${this.state.last}`, this.#watch(),
       { event: (e) => this.#hear(e), frame: (c, b) => this.#see(c, b), link: (...it) => this.#linked(...it) });
     this.pulse = new Worker(new URL("./pulse.js", import.meta.url));
     this.pulse.onmessage = () => this.beat();
