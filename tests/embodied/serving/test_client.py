@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
 import time
+import venv
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import embodied
 from embodied.serving.client import CLEAR, ApiError, Client, Moved, Outcome, at_pixel, in_box
 from embodied.serving.connections import TRIES, events_of
 from tests.embodied.serving.fake_server import EVENTS, LEASE, ROOT, TOKEN, FakeServer
@@ -258,6 +262,27 @@ print(sorted(m.split('.')[0] for m in sys.modules if m.split('.')[0] in
 """
 
 
-def test_the_client_needs_nothing_but_numpy():
+def test_the_client_loads_nothing_but_numpy():
     done = subprocess.run([sys.executable, "-c", BLOCKED], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+INSTALLED = """
+import sys
+from embodied.serving.client import Client
+with Client(sys.argv[1], sys.argv[2]) as client, client.open("stack") as session:
+    print(session.instruct("go").end, session.observation().tool_pose.shape)
+"""
+
+
+def test_the_client_works_where_only_numpy_is_installed(server, tmp_path):
+    """As after `pip install --no-deps embodied numpy`: an environment of its own with these two packages in it."""
+    venv.create(tmp_path / "robot", symlinks=True)
+    packages = next((tmp_path / "robot/lib").glob("python3*/site-packages"))
+    shutil.copytree(Path(embodied.__file__).parent, packages / "embodied",
+                    ignore=shutil.ignore_patterns("weights", "__pycache__"))
+    for part in Path(np.__file__).parents[1].glob("numpy*"):
+        (packages / part.name).symlink_to(part)
+    done = subprocess.run([tmp_path / "robot/bin/python", "-I", "-W", "error", "-c", INSTALLED, server.url, TOKEN],
+                          capture_output=True, text=True)
+    assert done.stdout.split(maxsplit=1) == ["success", "(7,)\n"], done.stderr
