@@ -2,8 +2,8 @@
 
     python -m scripts.bench.serve [--requests 200]
 
-One JSON line each. Requests are POST /v1/plan with the RGB-D views of a real scene (0.5 MB) on loopback; every client is
-a process of its own with one connection. Overhead is server minus in-process, alternated on one idle scene, both with
+One JSON line each. Requests are POST /v1/plan with the RGB-D views of a real scene (0.5 MB), on loopback; every client
+is a process of its own with one connection. Overhead is server minus in-process, alternated on one scene, both with
 one torch thread.
 """
 
