@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 from embodied.agents.backends.chat_api import (
@@ -15,6 +16,7 @@ from embodied.agents.backends.chat_api import (
     ChatError,
     ChatReply,
     EndpointRefused,
+    Heard,
     Message,
 )
 from embodied.agents.language_agent import NOTHING_IN_SIGHT, UNREADABLE
@@ -46,8 +48,9 @@ class Episode:
     """What one episode leaves in the agent between two plans."""
 
     purse: Purse
+    asked: str  # the wish as it came
+    before: int = 0  # how much of the history is older than the episode: a scene may see many wishes
     said: list[Said] = field(default_factory=list)
-    looks: dict[Box, str] = field(default_factory=dict)
     wish: str = ""
     history: Sequence[Transition] = ()
     is_waiting: bool = False  # for the answer to a question
@@ -63,10 +66,10 @@ class ChatAgent:
                  reply_format: ReplyFormat = "schema", examples: int = 4, retries: int = 2, max_tokens: int = 800,
                  most_calls: int = MOST_CALLS, temperature: float = 0.0, seed: int = 0, budget: Budget | None = None,
                  memory: Memory | None = None, skills: Mapping[str, Signature] = SIGNATURES,
-                 heard: Callable[[str], None] | None = None) -> None:
+                 heard: Heard | None = None) -> None:
         """retries: how often an unreadable answer is asked for again, with what was wrong with it. examples: how many
         worked ones the prompt has; beside a picture none. max_tokens: of one answer. most_calls: of one plan. heard:
-        gets the answer's text as it comes."""
+        gets the answer's text as it comes, and may stop it."""
         if showing not in SHOWINGS or reply_format not in REPLY_FORMATS:
             raise ValueError(f"ChatAgent: expected showing one of {SHOWINGS} and reply_format one of {REPLY_FORMATS}, "
                              f"got {showing!r} and {reply_format!r}")
@@ -78,6 +81,7 @@ class ChatAgent:
         self._news: list[str] = []
         self._lock = threading.Lock()
         self._episode: Episode | None = None
+        self._looks: dict[Box, str] = {}  # how what was planned with looked, as long as the scene lasts
 
     @property
     def has_news(self) -> bool:
@@ -100,12 +104,12 @@ class ChatAgent:
         with self._lock:
             self._news.clear()
         if episode is not None and episode.wish:
-            self.memory.keep(episode.wish, end, episode.history)
+            self.memory.keep(episode.wish, end, episode.history[episode.before:])
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:
         """What to do next, or a question, or a refusal; whatever the endpoint does, never an error."""
         start = time.perf_counter()
-        episode = self._open(history)
+        episode = self._open(instruction, history)
         episode.purse.open_plan()
         try:
             plan = self._plan(episode, instruction, observation, history)
@@ -118,15 +122,17 @@ class ChatAgent:
         episode.is_waiting = plan.question is not None
         return replace(plan, thinking_s=time.perf_counter() - start)
 
-    def _open(self, history: Sequence[Transition]) -> Episode:
-        """The episode that goes on, or a new one: when nothing has been done yet, and nobody is in talks."""
+    def _open(self, instruction: str, history: Sequence[Transition]) -> Episode:
+        """The episode that goes on, or a new one: with another wish, or when nothing is done and nobody is in talks."""
         episode = self._episode
-        goes_on = episode is not None and (history or episode.is_waiting or self.has_news)
-        if not goes_on:
-            if episode is not None and episode.history:  # nobody said how it ended
-                self.memory.keep(episode.wish, "", episode.history)
-            episode = self._episode = Episode(Purse(self.budget))
-        return episode
+        if episode is not None and episode.asked == instruction and (history or episode.is_waiting or self.has_news):
+            return episode
+        if episode is not None and len(episode.history) > episode.before:  # nobody said how it ended
+            self.memory.keep(episode.wish, "", episode.history[episode.before:])
+        if not history:
+            self._looks.clear()
+        self._episode = Episode(Purse(self.budget), instruction, len(history))
+        return self._episode
 
     def _plan(self, episode: Episode, instruction: str, observation: Observation,
               history: Sequence[Transition]) -> Plan:
@@ -143,8 +149,8 @@ class ChatAgent:
         if not sight.percept.slots and not sight.is_holding and self._needs_objects:
             return Plan((), refusal=NOTHING_IN_SIGHT, percept=sight.percept)
         plan = self._ask(self._moment(episode, sight, observation), sight)
-        episode.looks |= {a.box: looks_of(sight.percept.slots[int(a.words.removeprefix("obj_")) - 1])
-                          for call in plan.calls for a in call.arguments if getattr(a, "box", None) is not None}
+        self._looks |= {a.box: looks_of(sight.percept.slots[int(a.words.removeprefix("obj_")) - 1])
+                        for call in plan.calls for a in call.arguments if getattr(a, "box", None) is not None}
         return plan
 
     @property
@@ -154,7 +160,7 @@ class ChatAgent:
     def _moment(self, episode: Episode, sight: Sight, observation: Observation) -> Moment:
         scene = mark_scene(sight) if self.showing == "image" else describe_scene(sight)
         picture = None if self.showing == "text" else picture_url(sight.percept, observation)
-        return Moment(episode.wish, scene, episode.history, episode.looks, tuple(episode.said),
+        return Moment(episode.wish, scene, episode.history, self._looks, tuple(episode.said),
                       self.memory.recall(episode.wish), picture)
 
     def _ask(self, moment: Moment, sight: Sight) -> Plan:
@@ -218,17 +224,23 @@ def _shown(reply: ChatReply) -> str:
     return (called or reply.text)[:2000].encode("utf-8", "replace").decode("utf-8") or "(nothing)"
 
 
-def load_chat_agent(base_url: str, model: str, *, key_variable: str | None = None, weights: str = "tabletop-tiny",
-                    eyes: Eyes | None = None, timeout_s: float = 60.0, memory_file: str | None = None,
-                    budget: Mapping[str, float] | None = None, **settings: Any) -> ChatAgent:
-    """A ready agent from plain values.
+def chat_agents(base_url: str, model: str, *, key_variable: str | None = None, timeout_s: float = 60.0,
+                memory_file: str | None = None, budget: Mapping[str, float] | None = None, **settings: Any
+                ) -> Callable[[Eyes], ChatAgent]:
+    """What makes the agent of a robot from its eyes; all of them share the endpoint's connections and the memory.
 
-    key_variable: the environment variable that holds the key. eyes: by default the segmenter of the shipped `weights`.
-    budget: limits of `Budget` by name. settings: as of `ChatAgent`.
+    key_variable: the environment variable that holds the key. budget: limits of `Budget` by name. settings: as of
+    `ChatAgent`. Raises ValueError for settings that make no sense.
     """
+    shared = {"budget": Budget(**(budget or {})), "memory": Memory(memory_file), **settings}
+    return partial(ChatAgent, ChatEndpoint(base_url, model, key_variable, timeout_s), **shared)
+
+
+def load_chat_agent(base_url: str, model: str, *, eyes: Eyes | None = None, weights: str = "tabletop-tiny",
+                    **settings: Any) -> ChatAgent:
+    """A ready agent from plain values; settings as of `chat_agents`. eyes: by default the segmenter of `weights`."""
     if eyes is None:
         from embodied.agents.shipped import load_agent
 
         eyes = load_agent(weights).backend.perceive
-    endpoint = ChatEndpoint(base_url, model, key_variable, timeout_s)
-    return ChatAgent(endpoint, eyes, budget=Budget(**(budget or {})), memory=Memory(memory_file), **settings)
+    return chat_agents(base_url, model, **settings)(eyes)

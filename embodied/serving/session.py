@@ -259,7 +259,7 @@ class Session:
         try:
             planner = self._make_planner(self, run)
             conduct = Conduct(self.world, planner, self.tell, self._saw, lambda: halted(self.board),
-                              lambda: self._take_correction(planner))
+                              self._take_correction)
             carry_out(run, conduct, self.history)
         except ApiError:
             raise
@@ -280,13 +280,8 @@ class Session:
         if not is_physics:
             raise error
 
-    def _take_correction(self, planner: Planner) -> str | None:
+    def _take_correction(self) -> str | None:
         text, self._correction = self._correction, None
-        if text is not None and hasattr(planner, "correct"):
-            planner.correct(text)
-            return self.instruction
-        if text is not None:
-            self.instruction = text
         return text
 
     def heard(self, run: Run) -> Callable[[str, float], bool]:

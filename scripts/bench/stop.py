@@ -57,7 +57,8 @@ class Worker:
                 continue
             answer = self._client.post(f"{at}/instructions?wait=true", headers=headers,
                                        json={"instruction": self.wish})
-            if answer.status_code == 200 and answer.json()["end"] == "success" and not self.is_over:
+            end = answer.json().get("end") if answer.status_code == 200 else "stopped"
+            if end != "stopped" and not self.is_over:
                 self.seed += 100
                 self.wish = self._client.post(f"{at}/reset", headers=headers, json={"seed": self.seed}).json()[
                     "instruction"]
@@ -115,6 +116,10 @@ def heartbeat_trial(client: httpx.Client, seed: int) -> float:
     return last_s - ends_s
 
 
+def say(**line: Any) -> None:
+    print(json.dumps(line), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sessions", type=int, default=20)
@@ -134,14 +139,13 @@ def main() -> None:
         moved, answered, held = zip(*results, strict=True)
         shared = {"sessions": options.sessions, "trials": len(results), "cores": os.cpu_count(),
                   "load": round(os.getloadavg()[0], 1), "recorded": options.recordings != "null"}
-        print(json.dumps({"what": "stop to last motion", "unit": "ms", **spread(moved), **shared}))
-        print(json.dumps({"what": "stop to answer", "unit": "ms", **spread(answered), **shared}))
-        print(json.dumps({"what": "emergency stops that held", "unit": "of", "value": sum(held[1::2]),
-                          "of": len(held[1::2])}))
+        say(what="stop to last motion", unit="ms", **spread(moved), **shared)
+        say(what="stop to answer", unit="ms", **spread(answered), **shared)
+        say(what="emergency stops that held", unit="of", value=sum(held[1::2]), of=len(held[1::2]))
     with serving(f"lease_s={_LEASE_S}", "recordings=null") as served, served.client() as client:
         lost = [heartbeat_trial(client, 1_000_500 + i) for i in range(options.heartbeats)]
-        print(json.dumps({"what": "lost heartbeat to last motion", "unit": "simulated s", **spread(lost),
-                          "trials": len(lost), "moving_at_the_end": sum(value > -0.06 for value in lost)}))
+        say(what="lost heartbeat to last motion", unit="simulated s", **spread(lost), trials=len(lost),
+            moving_at_the_end=sum(value > -0.06 for value in lost))
 
 
 if __name__ == "__main__":

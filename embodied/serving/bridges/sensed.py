@@ -129,7 +129,8 @@ def _implausible_camera(raw: Mapping[str, Any], name: str) -> str | None:
     height, width = raw["rgb"][name].shape[:2]
     least, most = _SIDES_PX
     if height % _SIDE_PX or width % _SIDE_PX or not least <= min(height, width) <= max(height, width) <= most:
-        return f"rgb.{name}: expected sides that are multiples of {_SIDE_PX} in [{least}, {most}], got {height} x {width}"
+        return (f"rgb.{name}: expected sides that are multiples of {_SIDE_PX} in [{least}, {most}], got {height} x "
+                f"{width}")
     depth = raw["depth"][name]
     if depth.min() < 0 or depth.max() > _FARTHEST_M:
         return f"depth.{name}: expected metres in [0, {_FARTHEST_M}], 0 = no return; are these millimetres?"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -26,8 +29,6 @@ def scripted():
     spec = importlib.util.spec_from_file_location(
         "scripted_mind", Path(__file__).parents[3] / "scripts" / "scripted_mind.py")
     module = importlib.util.module_from_spec(spec)
-    import sys
-
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
@@ -100,3 +101,17 @@ def test_its_simple_rules_read_every_wording(form: str, scripted):
         wish = say(form, named, rng)
         scene = scripted.Scene(wish.lower(), looks, dict.fromkeys(looks), None)
         assert scripted.goal(scene) == wanted, wish
+
+
+@pytest.mark.slow
+def test_the_command_line_rolls_out_a_chat_model(base_url: str, tmp_path):
+    command = [sys.executable, "-m", "embodied.cli.main", "rollout", "contestant=chat", f"chat.base_url={base_url}",
+               "chat.model=scripted", f"chat.memory_file={tmp_path}/memory.json", "episodes=2", "worlds=0",
+               f"hydra.run.dir={tmp_path}/run"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["success_rate"] == 1.0
+    assert [note["end"] for note in json.loads((tmp_path / "memory.json").read_text())] == ["success"] * 2
+    unaddressed = subprocess.run([*command[:5], "episodes=1", f"hydra.run.dir={tmp_path}/other"], capture_output=True,
+                                 text=True)
+    assert unaddressed.returncode != 0 and "chat.base_url is missing" in unaddressed.stdout + unaddressed.stderr
