@@ -6,9 +6,10 @@ import { button, fill, h } from "./dom.js";
 function ask(title, build, { must = false } = {}) {
   return new Promise((resolve) => {
     const dialog = h("dialog", { class: "dialog", "aria-labelledby": "dialog-title" });
-    const close = (value) => { dialog.close(); dialog.remove(); resolve(value); };
+    const close = (value) => { dialog.remove(); resolve(value); };
     fill(dialog, h("h2", { id: "dialog-title" }, title), build(close));
     dialog.addEventListener("cancel", (event) => { event.preventDefault(); if (!must) close(null); });
+    dialog.addEventListener("close", () => { if (must && dialog.isConnected) dialog.showModal(); });
     document.body.append(dialog);
     dialog.showModal();
   });

@@ -4,7 +4,7 @@ import { Bar } from "./bar.js";
 import { showHelp } from "./dialogs.js";
 import { button, h } from "./dom.js";
 import { LivePage } from "./live.js";
-import { app, banner, clearBanners, go, show, trying } from "./page.js";
+import { app, atHand, banner, clearBanners, go, show, trying } from "./page.js";
 import { PlayerPage } from "./player.js";
 import { RecordingsPage } from "./recordings.js";
 import { Robot } from "./robot.js";
@@ -14,6 +14,7 @@ const bar = new Bar();
 let page = null;
 
 async function route() {
+  app.api.heedAddress();
   const [, room = "", id = ""] = location.hash.replace(/^#/, "").split("/").map(decodeURIComponent);
   page?.close();
   page = null;
@@ -38,7 +39,8 @@ async function openRobot(id) {
   }
   app.worlds ??= (await trying(() => app.api.get("v1/worlds")))?.worlds;
   if (location.hash !== hash) return;
-  app.robot.addEventListener("change", () => bar.draw(), { signal: attended() });
+  const signal = attended();
+  ["change", "gone"].forEach((type) => app.robot.addEventListener(type, () => bar.draw(), { signal }));
   page = new LivePage(app.robot, app.worlds?.find((it) => it.task === app.robot.session.task), bar);
 }
 
@@ -55,7 +57,7 @@ const inField = (element) => element?.matches?.("input:not([type=checkbox]), tex
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.repeat) {
-    if (app.robot && app.robot.mode !== "estopped") bar.estopNow();
+    if (atHand() && app.robot.mode !== "estopped") bar.estopNow();
     return;
   }
   if (event.key === "." && (event.ctrlKey || event.metaKey)) { event.preventDefault(); bar.stopNow(); return; }
