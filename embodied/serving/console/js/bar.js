@@ -1,6 +1,6 @@
 /** What is always in reach: where one is, how the robot is, who commands it; pause, stop and the emergency stop. */
 
-import { button, fill, h, icon } from "./dom.js";
+import { button, fill, h, icon, inField } from "./dom.js";
 import { MODE_WORDS } from "./model.js";
 import { app, atHand, banner, speak, toast, trying } from "./page.js";
 import { askReset, showHelp } from "./dialogs.js";
@@ -35,9 +35,10 @@ export class Bar {
     const mode = robot?.mode;
     this.#drawMode(mode);
     this.#drawLease(robot);
+    const isTyping = inField(document.activeElement);
     const isPaused = mode === "paused";
-    fill(this.pause, icon(isPaused ? "play" : "pause"), h("span", {}, isPaused ? "Resume" : "Pause"), h("kbd", {}, "P"));
-    fill(this.stop, icon("stop"), h("span", {}, "Stop"), h("kbd", {}, "S"));
+    fill(this.pause, icon(isPaused ? "play" : "pause"), h("span", {}, isPaused ? "Resume" : "Pause"), !isTyping && h("kbd", {}, "P"));
+    fill(this.stop, icon("stop"), h("span", {}, "Stop"), h("kbd", {}, isTyping ? "Ctrl ." : "S"));
     this.pause.disabled = !robot?.isCommanding || !["running", "paused"].includes(mode);
     this.stop.disabled = !robot || ["estopped", "crashed"].includes(mode);
     const isLatched = mode === "estopped";

@@ -12,6 +12,7 @@ import pytest
 from tests.embodied.serving.console.browser import complaints, open_browser
 from tests.embodied.serving.console.fake_server import Fake, free_port, served
 
+BLANK = "about:blank"
 REAL_TOKEN = "a-token-for-the-console-tests"
 
 
@@ -23,14 +24,20 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     browser.quit()
 
 
+def leave(driver: Any) -> None:
+    """Closes the page, which forgets everything."""
+    driver.execute_script("sessionStorage.clear(); localStorage.clear()")
+    driver.get(BLANK)
+
+
 @pytest.fixture
 def page(driver: Any) -> Iterator[Any]:
     """The browser, after whose test its console must hold no error that the test has not read."""
     complaints(driver)
     yield driver
-    driver.execute_script("sessionStorage.clear(); localStorage.clear()")
+    if driver.current_url != BLANK:
+        leave(driver)
     assert complaints(driver) == []
-    driver.get("about:blank")
 
 
 @pytest.fixture
@@ -40,10 +47,11 @@ def fake() -> Fake:
 
 
 @pytest.fixture
-def address(fake: Fake) -> Iterator[str]:
-    """Where the pretended server is."""
+def address(fake: Fake, page: Any) -> Iterator[str]:
+    """Where the pretended server is; the page leaves before it does."""
     with served(fake.app, free_port()) as url:
         yield url
+        leave(page)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from tests.embodied.serving.console.browser import (
     text_of,
     until,
 )
+from tests.embodied.serving.console.conftest import leave
 from tests.embodied.serving.console.fake_robot import HOSTILE
 from tests.embodied.serving.console.fake_server import TOKEN, Fake, free_port, served
 
@@ -147,6 +148,7 @@ def test_a_lost_server_is_told_and_found_again(page: Any, fake: Fake):
         until(page, lambda: fake.robot.mode == "estopped", "the stop to be heard")
         until(page, lambda: text_of(page, ".banner[data-key=link]") == "", "the page to find the server", 20)
         until(page, lambda: text_of(page, ".mode") == "E-stopped", "the robot's state")
+        leave(page)
     forgive(page, "ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET", "WebSocket")
 
 
@@ -157,3 +159,11 @@ def test_nothing_sticks_out_on_a_phone(page: Any, address: str):
     assert overflow_px(page) <= 0
     click(page, "button[aria-label^=Help]")
     assert overflow_px(page) <= 0
+
+
+def test_an_open_dialog_leaves_the_stop_in_reach(page: Any, address: str, fake: Fake):
+    open_robot(page, address, PHONE)
+    click(page, "button[aria-label^=Help]")
+    until(page, lambda: "Emergency stop" in text_of(page, "dialog"), "the help")
+    click(page, ".estop")
+    until(page, lambda: fake.robot.mode == "estopped", "the stop")
