@@ -11,6 +11,7 @@ One JSON line a task and contestant, with the seeds that the expert failed; of s
 the end. --first: number of the first seed within its split. --objects: scenes of exactly so many things, where the task
 can have them. --check-words (kitchen): counts the instructions that parse to the goal of their scene, and name only
 what is in it. --realism: a file of configs/realism. --disturbances: share of the calls in which something goes wrong.
+--smooth: skills keep inside acceleration limits too.
 --out: a folder that keeps every episode, so that the same command goes on where it was stopped.
 
 expert: the scripted one (ORACLE). nobody: does nothing. random: as many calls as the expert needs in a scene, each a
@@ -59,6 +60,7 @@ def main() -> None:
     parser.add_argument("--split", choices=list(SEED_RANGES), default="test")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--objects", type=int)
+    parser.add_argument("--smooth", action="store_true")
     parser.add_argument("--check-words", action="store_true")
     parser.add_argument("--realism", choices=sorted(REALISM), default="off")
     parser.add_argument("--disturbances", type=float, default=0.0)
@@ -89,8 +91,10 @@ def refuse_what_makes_no_sense(parser: argparse.ArgumentParser, asked: argparse.
         parser.error(f"--task: expected a task of the world, got {asked.task!r}; did you mean {near[0]}?")
     if not seeds:
         parser.error(f"--first, --episodes: expected seeds below {len(SEED_RANGES[asked.split])}, got none of them")
-    if asked.domain == "foreign" and (asked.objects is not None or asked.realism != "off" or asked.disturbances):
-        parser.error("--objects, --realism, --disturbances: expected a world of ours, got foreign; leave them out")
+    if asked.domain == "foreign" and (asked.objects is not None or asked.realism != "off" or asked.disturbances
+                                      or asked.smooth):
+        parser.error("--objects, --realism, --disturbances, --smooth: expected a world of ours, got foreign; leave "
+                     "them out")
 
 
 def settings(asked: argparse.Namespace, env_id: str, contestant: str) -> dict[str, Any]:
@@ -98,6 +102,8 @@ def settings(asked: argparse.Namespace, env_id: str, contestant: str) -> dict[st
     env_kwargs = {"image_size": asked.image_size}
     if asked.objects is not None:
         env_kwargs |= {"min_objects": asked.objects, "max_objects": asked.objects}
+    if asked.smooth:
+        env_kwargs["smooth"] = True
     if asked.realism != "off":
         env_kwargs["realism"] = yaml.safe_load(REALISM[asked.realism].read_text())["realism"]
     if asked.disturbances:

@@ -16,7 +16,8 @@ import gymnasium
 import numpy as np
 from PIL import Image, ImageDraw
 
-from embodied.evaluation.film import jpeg, strip
+from embodied.data.video import jpeg
+from embodied.evaluation.film import strip
 from envs.domains import find_domain
 from envs.foreign.words import instruction
 from envs.interface import DOMAINS, FOREIGN_IDS, SkillCall

@@ -5,36 +5,19 @@ from __future__ import annotations
 import difflib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from embodied.agents.backends.base import Backend
+from embodied.agents.sight import Sight, look
 from embodied.planning.grammar import plan_grammar
 from embodied.planning.language import LOCATION_BINS, Plan, PlanError, clause, ground, parse
-from embodied.planning.percept import (
-    InstructionError,
-    Percept,
-    Seeing,
-    clean_instruction,
-    held_since,
-    last_failure,
-    nearest_slot,
-    write_prompt,
-)
-from embodied.prompt import MAX_OBJECTS, Prompt, PromptTooLongError, Slot
-from envs.interface import Observation, Referent, Transition
+from embodied.planning.percept import InstructionError, Seeing, clean_instruction, last_failure, write_prompt
+from embodied.prompt import Prompt, PromptTooLongError
+from envs.interface import Observation, Transition
 
 NOTHING_IN_SIGHT = "I see no objects"
 UNREADABLE = "I could not put a plan into words"
 TOO_LONG = "the instruction is too long for me"
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What the agent knows of the scene before it asks: what is in sight, and what is in its hand."""
-
-    percept: Percept
-    is_holding: bool = False
-    held: Slot | None = None  # how it looked when it was picked
 
 
 class LanguageAgent:
@@ -72,18 +55,7 @@ class LanguageAgent:
 
     def look(self, observation: Observation, history: Sequence[Transition] = ()) -> Sight:
         """What is in sight now, and what the hand holds since which pick."""
-        picked = held_since(history)
-        held = None if picked is None or self.seeing == "image" else self._recall(picked)
-        slots = self.backend.perceive(observation) if self.seeing == "slots" else ()
-        percept = Percept.of(slots, observation, limit=MAX_OBJECTS - (held is not None))
-        return Sight(percept, picked is not None, held)
-
-    def _recall(self, picked: Transition) -> Slot | None:
-        """How the held object looked before it was picked."""
-        referent = picked.call.arguments[0]
-        if not isinstance(referent, Referent) or referent.box is None:
-            return None
-        return nearest_slot(self.backend.perceive(picked.before), referent.box)
+        return look(self.backend.perceive if self.seeing == "slots" else None, observation, history)
 
     def _ask(self, prompt: Prompt, sight: Sight) -> Plan:
         """The grounded plan of the first answer that can be read; a refusal when none can."""

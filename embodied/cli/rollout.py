@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from embodied.cli.run import Run
-from embodied.cli.settings import Backend, EnvSettings, Latency, Split, TaskSettings
+from embodied.cli.settings import Backend, ChatSettings, EnvSettings, Latency, Split, TaskSettings
 from embodied.cli.typed import between
 from embodied.evaluation.suites import Contestant
 
@@ -20,6 +20,7 @@ from embodied.evaluation.suites import Contestant
 class Settings:
     env: EnvSettings
     task: TaskSettings
+    chat: ChatSettings
     contestant: Contestant
     weights: str
     backend: Backend
@@ -70,7 +71,7 @@ def _arena(settings: Settings, folder: str, first_seed: int) -> Any:
     from embodied.evaluation.play import Arena
 
     return Arena(settings.contestant, settings.task.tasks, first_seed, folder, settings.env.arguments(),
-                 settings.max_calls, settings.latency)
+                 settings.max_calls, settings.latency, settings.chat.arguments(settings.contestant))
 
 
 def _film(settings: Settings, run: Run, arena: Any, seeds: Any, map_seeds: Any) -> None:

@@ -25,7 +25,19 @@ _LEAST_TOKEN = 16
 
 
 @dataclass(frozen=True, slots=True)
+class ChatSettings:
+    base_url: str | None = None
+    model: str | None = None
+    key_variable: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.base_url is None) != (self.model is None):
+            raise Complaint("chat: expected base_url and model together, got one of them")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
+    chat: ChatSettings
     host: str
     weights: str
     backend: Backend
@@ -42,6 +54,7 @@ class Settings:
     batch: int = between(1, 64, default=8)
     batch_wait_s: float = between(0, 1, default=0.002)
     queue: int = between(1, 10_000, default=64)
+    plans: int = between(1, 256, default=32)
 
     def __post_init__(self) -> None:
         for name in ("token", "viewer_token"):
@@ -116,6 +129,16 @@ def _brain(settings: Settings) -> Brain:
     return Brain(load_agent(folder).backend, **size)
 
 
+def _chat(chat: ChatSettings) -> Any:
+    """Makes a prompted planner that sees with the model's eyes; None where none was asked for."""
+    if chat.base_url is None:
+        return None
+    from embodied.agents.chat_agent import load_chat_agent
+
+    return lambda brain: load_chat_agent(chat.base_url, chat.model, key_variable=chat.key_variable,
+                                         eyes=brain.perceive)
+
+
 def _shut_down(settings: Settings) -> None:
     if settings.backend == "ray":
         from embodied.distributed.cluster import disconnect
@@ -129,5 +152,6 @@ def _hub(settings: Settings, brain: Brain) -> Any:
     from embodied.serving.hub import Hub, Limits
 
     recordings = Path(settings.recordings) if settings.recordings else None
-    return Hub(brain, Limits(sessions=settings.max_sessions, idle_s=settings.idle_s, lease_ttl_s=settings.lease_s,
-                             record_fps=settings.record_fps, recordings=recordings))
+    limits = Limits(sessions=settings.max_sessions, idle_s=settings.idle_s, lease_ttl_s=settings.lease_s,
+                    record_fps=settings.record_fps, recordings=recordings, plans=settings.plans)
+    return Hub(brain, limits, make_chat=_chat(settings.chat))

@@ -66,6 +66,32 @@ class TaskSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ChatSettings:
+    """The endpoint of the chat contestant; arguments of `embodied.agents.chat_agent.chat_agents`."""
+
+    base_url: str | None
+    model: str
+    key_variable: str | None
+    reply_format: Literal["schema", "tools", "text"]
+    showing: Literal["text", "image", "both"]
+    memory_file: str | None
+    examples: int = between(0, 7)
+    retries: int = between(0, 10)
+    most_calls: int = between(1, 64)
+    max_tokens: int = between(1, 100_000)
+    timeout_s: float = between(0.1, 3600)
+
+    def arguments(self, contestant: Contestant) -> dict[str, Any]:
+        """What the contestant needs of it: nothing, unless it is the one that chats. Raises Complaint."""
+        if contestant != "chat":
+            return {}
+        if self.base_url is None:
+            raise Complaint("chat.base_url is missing: expected the address of an OpenAI-compatible endpoint, such as "
+                            "chat.base_url=http://127.0.0.1:8000/v1")
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class SuiteSettings:
     name: str
     split: Split
@@ -76,6 +102,11 @@ class SuiteSettings:
     max_calls: int = between(1, 64)
     wins_filmed: int = between(0, 20)
     losses_filmed: int = between(0, 20)
+
+    def __post_init__(self) -> None:
+        if "chat" in self.contestants:
+            raise Complaint("suite.contestants=chat: expected contestants that need no endpoint; a chat model is "
+                            "rolled out by embodied rollout contestant=chat chat.base_url=..")
 
 
 @dataclass(frozen=True, slots=True)

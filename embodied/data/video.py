@@ -1,4 +1,4 @@
-"""Videos: pictures into mp4 and back, for films, recordings and datasets alike."""
+"""Pictures into mp4 and back, and into JPEG: for films, recordings and datasets alike."""
 
 from __future__ import annotations
 
@@ -127,3 +127,12 @@ def video_facts(path: Path) -> dict[str, int | str | bool]:
 def even(image: np.ndarray) -> np.ndarray:
     """The image without its last row or column where their number is odd: yuv420p halves the colours."""
     return image[:image.shape[0] // 2 * 2, :image.shape[1] // 2 * 2]
+
+
+def jpeg(image: np.ndarray, quality: int = 80) -> bytes:
+    """The bytes of uint8[H, W, 3] as JPEG."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="JPEG", quality=quality)
+    return buffer.getvalue()

@@ -59,6 +59,8 @@ def _ledger(heat: Heat, weights_sha256: str) -> Ledger:
     """Where the weights lie does not matter to a result; what they hold does."""
     heat.path.parent.mkdir(parents=True, exist_ok=True)
     identity = {key: value for key, value in asdict(heat.arena).items() if key != "weights"}
+    if not identity["chat"]:  # nobody chats: the same identity as before anybody could
+        del identity["chat"]
     return Ledger(heat.path, {**identity, "weights_sha256": weights_sha256})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -62,14 +62,16 @@ class Listener:
 class Entrants:
     """Builds a fresh planner for each episode from one loaded model, so that no episode depends on another."""
 
-    def __init__(self, contestant: Contestant, weights: str, gallery: Callable[[], gymnasium.Env]):
-        """gallery: makes the environment whose scenes the shuffled contestant is shown."""
+    def __init__(self, contestant: Contestant, weights: str, gallery: Callable[[], gymnasium.Env],
+                 chat: Mapping[str, Any] | None = None):
+        """gallery: makes the environment whose scenes the shuffled contestant is shown. chat: see `Arena`."""
         self._contestant = contestant
         self._backend = None if contestant == "oracle" else model_backend(weights)
         if contestant == "blind":
             self._backend = _blind(self._backend)
         if contestant == "shuffled":
             self._backend = _shuffled(self._backend, gallery())
+        self._make_chat = _chat_maker(chat or {}) if contestant == "chat" else None
 
     def planner(self, seed: int, env: gymnasium.Env) -> tuple[Planner, Listener | None]:
         """The planner of one episode, and what listens to its model (None where no model speaks).
@@ -84,6 +86,12 @@ class Entrants:
             from embodied.agents.baselines import RandomPlanner
 
             return RandomPlanner(self._backend, np.random.default_rng(seed)), None
+        if self._make_chat is not None:
+            return self._make_chat(self._backend.perceive), None
+        if self._contestant == "saycan":
+            from embodied.agents.saycan_agent import SayCanAgent
+
+            return SayCanAgent(self._backend), None
         from embodied.agents.language_agent import LanguageAgent
 
         listener = Listener(copy.copy(self._backend))  # a copy: the shuffled one counts its questions
@@ -96,6 +104,13 @@ def model_backend(weights: str) -> Backend:
     from embodied.agents.shipped import load_agent
 
     return load_agent(weights_folder(weights)).backend
+
+
+def _chat_maker(settings: Mapping[str, Any]) -> Callable[..., Planner]:
+    """Makes chat agents that share one endpoint. Raises ValueError for settings that make no sense."""
+    from embodied.agents.chat_agent import chat_agents
+
+    return chat_agents(**settings)
 
 
 def _blind(backend: Backend) -> Backend:

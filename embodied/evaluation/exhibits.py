@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from embodied.data.video import encode
+from embodied.data.video import encode, jpeg
 from embodied.evaluation.contest import arena_of
-from embodied.evaluation.film import Film, jpeg, strip
+from embodied.evaluation.film import Film, strip
 from embodied.evaluation.play import Player, Record, one_thread
 from embodied.evaluation.report import Exhibit
 from embodied.planning.closed_loop import Step

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,12 +70,3 @@ def save_png(image: np.ndarray, path: Path) -> Path:
 
     Image.fromarray(image).save(path, optimize=True)
     return path
-
-
-def jpeg(image: np.ndarray, quality: int = 80) -> bytes:
-    """The bytes of uint8[H, W, 3] as JPEG."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="JPEG", quality=quality)
-    return buffer.getvalue()

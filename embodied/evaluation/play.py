@@ -39,6 +39,7 @@ class Arena:
     env: Mapping[str, Any] = field(default_factory=dict)  # arguments of `gymnasium.make`
     max_calls: int = 20
     latency: Latency = "free"
+    chat: Mapping[str, Any] = field(default_factory=dict)  # of the chat contestant: arguments of `chat_agents`
 
     def task_of(self, seed: int) -> str:
         """The task dealt to a seed: in turn, from the first one on."""
@@ -72,6 +73,8 @@ class Player:
             steps.append(step)
             if watch is not None:
                 watch(step)
+        if hasattr(planner, "finish"):  # it remembers
+            planner.finish(steps[-1].end)
         record = describe(steps, witness)
         record |= {"contestant": self.arena.contestant, "task": self.arena.task_of(seed), "seed": seed}
         record["timings"]["wall_s"] = time.perf_counter() - start
@@ -89,7 +92,8 @@ class Player:
     @cached_property
     def _entrants(self) -> Entrants:
         """The gallery is one and the same environment, whichever task this process played first."""
-        return Entrants(self.arena.contestant, self.arena.weights, lambda: self.env(self.arena.tasks[0]))
+        return Entrants(self.arena.contestant, self.arena.weights, lambda: self.env(self.arena.tasks[0]),
+                        self.arena.chat)
 
 
 class Witness:

@@ -6,8 +6,9 @@ from typing import Literal
 
 from envs.interface import SEED_RANGES
 
-Contestant = Literal["model", "unconstrained", "blind", "shuffled", "random", "oracle"]
-CONTESTANTS: tuple[Contestant, ...] = ("model", "unconstrained", "blind", "shuffled", "random", "oracle")
+Contestant = Literal["model", "unconstrained", "blind", "shuffled", "random", "oracle", "saycan", "chat"]
+CONTESTANTS: tuple[Contestant, ...] = ("model", "unconstrained", "blind", "shuffled", "random", "oracle", "saycan",
+                                       "chat")
 
 BASELINES: tuple[Contestant, ...] = ("blind", "shuffled", "random", "oracle")
 """Contestants that the report sets beside the model; `oracle` alone sees the truth."""

@@ -24,8 +24,16 @@ LATENCIES: tuple[Latency, ...] = ("free", "charged")
 """Whether thinking takes none of the world's time, or as much as it takes."""
 
 
+MAX_QUESTIONS = 4
+"""Plans of one episode that may be questions: a planner that only ever asks is not asked again."""
+
+
 class Planner(Protocol):
-    """Whoever decides: a language agent, an oracle, a baseline."""
+    """Whoever decides: a language agent, an oracle, a baseline.
+
+    A planner that people talk to may have `has_news` (bool): true when it was told something since its last plan. What
+    is left of that plan is then dropped, and it is asked again before the next call.
+    """
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition]) -> Plan:
         """What to do next, given all that happened in this episode (nothing at its start)."""
@@ -35,6 +43,9 @@ class Planner(Protocol):
 @dataclass(frozen=True, slots=True)
 class Step:
     """One turn of the loop: at most one call and its transition. The last step of an episode says why it ended.
+
+    A step without transition or end carries a question, `plan.question`: whoever reads the steps answers the planner
+    (`correct(text)` of an agent that talks) before taking the next one.
 
     end: None while the episode goes on, else "success", "terminated", "truncated", "done" (the plan says so),
     "refused: <clause>" or "failed: <clause>" (a bad observation, a crashed world, too many failures, out of calls).
@@ -116,6 +127,7 @@ class _Episode:
     history: list[Transition] = field(default_factory=list)
     failures: int = 0
     plans: int = 0
+    questions: int = 0
     instruction: str = ""
     calls: int = 0
 
@@ -128,7 +140,7 @@ class _Episode:
         self.instruction, observation, index, end = raw["instruction"], Observation.from_dict(raw), 0, None
         while end is None:
             is_new = self._decide(observation)
-            step = self._act(observation) if self.todo else Step(0, self.plan, True, None, info, end=_idle(self.plan))
+            step = self._act(observation) if self.todo else Step(0, self.plan, True, None, info, end=self._idle())
             step = replace(step, index=index, is_new_plan=is_new, replans=self.plans - 1)
             yield step
             end, info, index = step.end, step.info, index + 1
@@ -141,8 +153,8 @@ class _Episode:
         return self.env.reset(seed=seed, options=options)
 
     def _decide(self, observation: Observation) -> bool:
-        """Whether the planner was asked: it is when nothing is left to follow."""
-        if self.todo:
+        """Whether the planner was asked: it is when nothing is left to follow, and when it was told something."""
+        if self.todo and not getattr(self.planner, "has_news", False):
             return False
         self.plan = self.planner.plan(self.instruction, observation, tuple(self.history))
         self.todo, self.plans = list(self.plan.calls), self.plans + 1
@@ -183,7 +195,9 @@ class _Episode:
             return f"failed: {self.failures} calls failed, the last one because {transition.outcome.reason}"
         return "failed: out of calls" if self.calls >= self.max_calls else None
 
-
-def _idle(plan: Plan) -> str:
-    """Why an episode ends with a plan that has no calls."""
-    return "done" if plan.refusal is None else f"refused: {plan.refusal}"
+    def _idle(self) -> str | None:
+        """Why the episode ends with a plan that has no calls; None when it is a question, and not one too many."""
+        if self.plan.question is None:
+            return "done" if self.plan.refusal is None else f"refused: {self.plan.refusal}"
+        self.questions += 1
+        return "refused: it only asks questions" if self.questions > MAX_QUESTIONS else None

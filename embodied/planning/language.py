@@ -44,11 +44,12 @@ class Plan:
     thinking_s: float = field(default=0.0, compare=False)
     percept: Percept | None = field(default=None, compare=False)
     hint: str = field(default="", compare=False)  # help for people after a refusal: what would be understood
+    question: str | None = None  # to people, before anything is done: "which red block do you mean?"
 
     @property
     def is_done(self) -> bool:
         """Whether the plan says that nothing is left to do."""
-        return not self.calls and self.refusal is None
+        return not self.calls and self.refusal is None and self.question is None
 
 
 def object_names(count: int) -> tuple[str, ...]:
@@ -75,7 +76,9 @@ def clause(text: str) -> str:
 
 
 def write(plan: Plan) -> str:
-    """The text of a plan; raises PlanError for a refusal with characters that the language lacks."""
+    """The text of a plan; raises PlanError for a question, or a refusal with characters that the language lacks."""
+    if plan.question is not None:
+        raise PlanError("the plan language has no questions, got one; only agents that talk ask them")
     if plan.refusal is not None:
         text = f"refuse({plan.refusal})"
         if plan.calls or not _REFUSAL.fullmatch(text):
@@ -204,7 +207,9 @@ def _point_at(words: str, at: tuple[int, int], percept: Percept, bins: int) -> R
 
 
 def describe(plan: Plan) -> str:
-    """The plan for people: numbered steps, "nothing left to do", or why not."""
+    """The plan for people: numbered steps, "nothing left to do", a question, or why not."""
+    if plan.question is not None:
+        return f"Question: {plan.question}"
     if plan.refusal is not None:
         return f"No: {plan.refusal}." + (f" {plan.hint}" if plan.hint else "")
     if plan.is_done:

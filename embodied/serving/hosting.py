@@ -7,7 +7,6 @@ moves at the speed of life.
 
 from __future__ import annotations
 
-import io
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ import gymnasium
 import numpy as np
 
 from embodied.data.spool import Spool
+from embodied.data.video import jpeg
 from embodied.serving.blackboard import Blackboard, Halt
 from embodied.serving.safety.envelope import Envelope
 from embodied.serving.safety.governor import Governor
@@ -208,7 +208,8 @@ class Hosted(gymnasium.Env):
     def _sample(self, robot: Any) -> None:
         """A row of the recording, and its pictures, at the recording's pace of simulated time."""
         time_s = self._env.world.time_s
-        if self._spool_path is None or time_s - self._sampled_s < 1.0 / self._record_fps - 1e-6:
+        is_early = 0.0 <= time_s - self._sampled_s < 1.0 / self._record_fps - 1e-6  # time goes back at a restore
+        if self._spool_path is None or is_early:
             return
         self._sampled_s = time_s
         if self._spool is None:
@@ -219,15 +220,6 @@ class Hosted(gymnasium.Env):
             self._spool.frame(camera, self._jpeg(camera))
         self._spool.row(time_s=time_s, joint_pos=robot.joint_pos, joint_vel=robot.joint_vel, setpoint=robot.setpoint,
                         gripper_width_m=robot.gripper_width_m, tool_pose=robot.tool_pose)
-
-
-def jpeg(image: np.ndarray, quality: int = 80) -> bytes:
-    """The JPEG of uint8[H, W, 3]."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="JPEG", quality=quality)
-    return buffer.getvalue()
 
 
 def watched_bits(cameras: Sequence[str], wanted: set[str]) -> int:

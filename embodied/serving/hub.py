@@ -25,8 +25,10 @@ from embodied.serving.events import Event
 from embodied.serving.hosting import make_hosted
 from embodied.serving.recorder import Recorder
 from embodied.serving.running import Run
+from embodied.serving.safety.plans import CheckedPlanner
 from embodied.serving.session import Session, Setup
 from envs.interface import DOMAINS, ENV_IDS, Observation
+from envs.skills.signatures import TABLES
 
 DOMAIN_OF = {task: domain for domain, tasks in DOMAINS.items() for task in tasks}
 PLANNED_BY_MODEL = ("tabletop",)
@@ -150,7 +152,8 @@ class Hub:
             made = self.make_chat(self.brain)
         else:
             made = LanguageAgent(Voice(self.brain, session.heard(run)))
-        return made
+        return CheckedPlanner(made, TABLES[session.setup.domain],
+                              on_fault=lambda reason: session.tell("safety", kind="plan", reason=reason))
 
     def _beat(self) -> None:
         """Tells every world that its server lives, and looks for those that hang or were left alone."""

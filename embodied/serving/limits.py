@@ -128,7 +128,8 @@ class Walls:
         most = bounds.image_body_bytes if LARGE.match(scope["path"]) else bounds.body_bytes
         claimed = _header(scope, b"content-length")
         if claimed.isdigit() and (len(claimed) > 12 or int(claimed) > most):
-            raise _RefusedError(413, "too_large", f"expected a body of at most {most} bytes, got {claimed[:12].decode()}")
+            size = claimed[:12].decode()
+            raise _RefusedError(413, "too_large", f"expected a body of at most {most} bytes, got {size}")
         try:
             async with asyncio.timeout(bounds.receive_s):
                 return await _collect(receive, most)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,6 +52,11 @@ class ToldPlanner:
     def __init__(self, planner: Planner, run: Run, tell: Tell, saw: Callable[[Observation, Sequence[Slot]], None]):
         self._planner, self._run, self._tell, self._saw = planner, run, tell, saw
 
+    @property
+    def has_news(self) -> bool:
+        """Whether a planner that people talk to was told something since its last plan."""
+        return bool(getattr(talker(self._planner), "has_news", False))
+
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition]) -> Plan:
         self._tell("thinking", run_id=self._run.run_id)
         plan = self._planner.plan(instruction, observation, history)
@@ -59,6 +66,11 @@ class ToldPlanner:
         self._saw(observation, slots)
         self._tell("plan", run_id=self._run.run_id, **told(plan), objects=objects_of(slots, observation))
         return plan
+
+
+def talker(planner: Planner) -> Any:
+    """Who decides, behind whoever checks plans."""
+    return getattr(planner, "planner", planner)
 
 
 def told(plan: Plan) -> dict[str, Any]:
@@ -73,8 +85,6 @@ def told(plan: Plan) -> dict[str, Any]:
 
 def _total(plan: Plan) -> float | None:
     """Probability of the whole answer, None where nobody knows."""
-    import math
-
     if plan.completion is None or not plan.completion.log_probs:
         return None
     return round(math.exp(sum(plan.completion.log_probs)), 4)
@@ -82,8 +92,6 @@ def _total(plan: Plan) -> float | None:
 
 def _chances(plan: Plan) -> list[float | None]:
     """Probability of each call: of its share of the tokens, by the separators between calls."""
-    import math
-
     if plan.completion is None or len(plan.completion.log_probs) < 2 or not plan.calls:
         return [None] * len(plan.calls)
     pieces = plan.completion.pieces
@@ -131,7 +139,9 @@ class Conduct:
     halted: Callable[[], str | None]
     """Why nothing may move now."""
     corrected: Callable[[], str | None]
-    """A person's new word, taken away by asking."""
+    """A person's word, taken away by asking."""
+    answer_s: float = 120.0
+    """How long a question waits for its answer, wall time."""
     max_calls: int = 20
 
 
@@ -156,15 +166,32 @@ def _follow(run: Run, wish: str, conduct: Conduct, history: list[Transition]) ->
             if (reason := conduct.halted()) is not None:
                 run.end, run.hint = STOPPED, f"stopped by {reason}"
                 return None
-            if (correction := conduct.corrected()) is not None:
-                run.end = None
-                return correction
+            word = _answer(step, run, conduct) if _is_question(step) else conduct.corrected()
+            if word is not None and hasattr(talker(conduct.planner), "correct"):
+                talker(conduct.planner).correct(word)
+            elif word is not None and step.end is None:
+                return word
             if step.end is not None:
                 _end(step, run, conduct)
     except CancelledError:
         run.end, run.hint = STOPPED, f"stopped by {conduct.halted() or 'whoever asked'}"
     except BusyError as error:
         run.end, run.hint = "failed: the planner is overloaded", str(error)
+    return None
+
+
+def _is_question(step: Step) -> bool:
+    return step.transition is None and step.end is None and step.plan.question is not None
+
+
+def _answer(step: Step, run: Run, conduct: Conduct) -> str | None:
+    """A person's answer to a question; None when there is none in time, or the robot is stopped."""
+    conduct.tell("question", run_id=run.run_id, text=step.plan.question)
+    deadline_s = time.monotonic() + conduct.answer_s
+    while time.monotonic() < deadline_s and conduct.halted() is None:
+        if (word := conduct.corrected()) is not None:
+            return word
+        time.sleep(0.05)
     return None
 
 

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from embodied.serving.brain import BusyError
-from embodied.serving.bridges import chat, lerobot
+from embodied.serving.bridges import chat, lerobot, openpi, plan
 from embodied.serving.errors import ApiError, overloaded
 from embodied.serving.hub import Hub
 from embodied.serving.limits import Bounds, Walls
@@ -33,7 +33,7 @@ def make_app(make_hub: Callable[[], Hub], *, tokens: Mapping[str, str], bounds: 
                   redoc_url=None, openapi_url="/v1/openapi.json",
                   description="Talk to a robot, watch it, stop it. Every command needs the robot's lease.")
     for router in (worlds.health, worlds.router, commands.vital, sessions.router, commands.router, streams.router,
-                   recordings.router, chat.router, lerobot.router):
+                   recordings.router, plan.router, chat.router, lerobot.router, openpi.router):
         app.include_router(router)
     _answer_errors(app)
     _serve_console(app)

@@ -140,7 +140,8 @@ class Session:
                 "joint_names": facts.get("joint_names", []),
                 "joint_low": facts.get("joint_low", []), "joint_high": facts.get("joint_high", []), "lease": lease,
                 "time_s": told.time_s if told else 0.0, "counters": counts, "recording_id": self.recording_id,
-                "created_unix_s": round(self.created_unix_s, 3), "control_hz": facts.get("control_hz", 0)}
+                "created_unix_s": round(self.created_unix_s, 3), "control_hz": facts.get("control_hz", 0),
+                "last_motion_s": told.last_motion_ns / 1e9 if told else 0.0}
 
     @property
     def recording_id(self) -> str:
@@ -258,7 +259,7 @@ class Session:
         try:
             planner = self._make_planner(self, run)
             conduct = Conduct(self.world, planner, self.tell, self._saw, lambda: halted(self.board),
-                              lambda: self._take_correction(planner))
+                              self._take_correction)
             carry_out(run, conduct, self.history)
         except ApiError:
             raise
@@ -279,13 +280,8 @@ class Session:
         if not is_physics:
             raise error
 
-    def _take_correction(self, planner: Planner) -> str | None:
+    def _take_correction(self) -> str | None:
         text, self._correction = self._correction, None
-        if text is not None and hasattr(planner, "correct"):
-            planner.correct(text)
-            return self.instruction
-        if text is not None:
-            self.instruction = text
         return text
 
     def heard(self, run: Run) -> Callable[[str, float], bool]:

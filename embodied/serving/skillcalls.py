@@ -1,4 +1,4 @@
-"""A skill call of the wire, as the world takes it: words, boxes, pixels, or objects by the name they were seen under."""
+"""A skill call of the wire, as the world takes it: words, boxes, pixels, or objects by the names they were seen by."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The messages of version 1, checked before anything else happens: strict types, bounded lengths, no unknown fields.
 
-Numbers are finite. Skills are described from `envs.skills.signatures`, so that what the OpenAPI document says of them is
-what a robot does. Bodies that do not fit are answered 422 without being echoed.
+Numbers are finite. Skills are described from `envs.skills.signatures`, so that what the OpenAPI document says of them
+is what a robot does. Bodies that do not fit are answered 422 without being echoed.
 """
 
 from __future__ import annotations
@@ -224,6 +224,8 @@ class SessionState(BaseModel):
     recording_id: str
     created_unix_s: float
     control_hz: int
+    last_motion_s: float = Field(description="monotonic clock of the server's machine: when a command that moves "
+                                             "something was last let through")
 
 
 class Opened(BaseModel):

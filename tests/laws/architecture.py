@@ -26,16 +26,21 @@ MAY_IMPORT: dict[str, list[str]] = {
     "embodied.models": ["embodied.compat", "embodied.prompt", "envs.interface"],
     "embodied.planning": ["embodied.prompt", "envs.interface", "envs.skills.signatures"],
     "embodied.data": ["embodied.planning", "embodied.prompt", "envs.interface"],
-    "embodied.agents": ["embodied.models", "embodied.planning", "embodied.prompt", "envs.interface"],
+    "embodied.agents": ["embodied.models", "embodied.planning", "embodied.prompt", "envs.interface",
+                        "envs.skills.signatures",  # prompts, reply schema and tools are made from the one table
+                        "embodied.data.files"],  # a memory is written whole or not at all, as everything is
     "embodied.training": ["embodied.agents", "embodied.data", "embodied.models", "embodied.planning",
                           "embodied.prompt"],
     "embodied.evaluation": ["embodied.agents", "embodied.data", "embodied.planning", "envs.interface"],
     "embodied.distributed": ["embodied.training", "embodied.evaluation", "embodied.agents", "embodied.data",
                              "embodied.planning", "embodied.models", "embodied.prompt", "envs.interface"],
     "embodied.serving": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt", "envs.interface",
+                         "envs.isolation",  # a world on the other side of a pipe
                          "envs.skills.signatures"],
     "embodied.serving.safety": ["embodied.planning", "embodied.prompt", "envs.interface", "envs.robots",
                                 "envs.skills.signatures", "envs.world.floorplan"],
+    "embodied.serving.client": ["embodied.serving.connections", "embodied.serving.errors"],
+    "embodied.serving.connections": ["embodied.serving.errors"],
     "embodied.cli": ["*"],
 }
 """Room -> the rooms it may import, beside itself."""
@@ -44,11 +49,13 @@ HOME: dict[str, list[str]] = {
     "pybullet": ["envs.world"],
     "pybullet_data": ["envs.world"],
     "panda_gym": ["envs.foreign"],
+    "httpx": ["embodied.agents.backends.chat_api"],
     "timm": ["embodied.models.vision"],
     "ray": ["embodied.distributed", "embodied.serving.app", "embodied.cli.doctor"],
     "hydra": ["embodied.cli"],
 }
 """Library -> the only modules that may import it."""
 
-TORCH_FREE = ["envs", "embodied.prompt", "embodied.planning", "embodied.serving.safety"]
+TORCH_FREE = ["envs", "embodied.prompt", "embodied.planning", "embodied.serving.safety", "embodied.serving.client",
+              "embodied.serving.connections", "embodied.serving.errors"]
 TORCH_ALLOWED = ["embodied.planning.constrain"]

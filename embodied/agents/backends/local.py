@@ -64,6 +64,18 @@ class LocalBackend:
                                       **self._listening(start, on_token))
         return self._read(out.sequences[:, start:], out.scores, is_constrained=grammars is not None)
 
+    def log_probabilities(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
+        """Log-probability of each answer's words after the prompt, not of its end: how a longer one would begin."""
+        import torch
+
+        batch = self.processor([prompt] * len(answers), answers).to(self.model.device)
+        labels = batch.pop("labels")[:, 1:]
+        is_word = (labels >= 0) & (labels != self.processor.tokenizer.eos_token_id)
+        with torch.inference_mode():
+            logits = self.model(**batch, use_cache=False).logits[:, :-1].float()
+        chosen = logits.log_softmax(-1).gather(-1, labels.clamp(min=0)[..., None])[..., 0]
+        return (chosen * is_word).sum(dim=1).tolist()
+
     def _decoding(self, grammars: Sequence[str] | None) -> dict[str, Any]:
         """Keyword arguments of `generate`."""
         from transformers import LogitsProcessorList

@@ -2,5 +2,6 @@
 
 from embodied.serving.safety.envelope import Envelope, EnvelopeError, Region
 from embodied.serving.safety.governor import Governor, Violation
+from embodied.serving.safety.plans import CheckedPlanner, fault
 
-__all__ = ["Envelope", "EnvelopeError", "Governor", "Region", "Violation"]
+__all__ = ["CheckedPlanner", "Envelope", "EnvelopeError", "Governor", "Region", "Violation", "fault"]

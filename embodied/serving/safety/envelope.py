@@ -161,7 +161,7 @@ def _wheeled_parts(robot: MobilePanda) -> dict[str, Any]:
     body = WheeledBody(arm["body"], ARM_MOUNT_M, ARM_COUNT)
     room = np.array(ROOM_HALF_M)
     walls = np.maximum(np.array(robot.base.reach)[:2] - (room - BASE_RADIUS_M), 0.0)
-    return {"margin": np.array([*arm["margin"], *walls, _MARGIN_RAD]), "body": body,
+    return {"margin": np.array([*arm["margin"], *walls, 0.0]), "body": body,
             "following": np.array([*arm["following"], _FOLLOWING_M, _FOLLOWING_M, _FOLLOWING_RAD]),
             "workspace": Region((*(-room), _COUNTER_M), (*room, _CEILING_M))}
 

@@ -88,7 +88,7 @@ class Governor:
         values = _numbers(target)
         if values is not None and values.shape == self._step.shape and np.isfinite(values).all():
             return values
-        error = NonFiniteTargetError(f"expected {len(self._step)} finite joint targets, got {target!r:.200}; the "
+        error = NonFiniteTargetError(f"expected {len(self._step)} finite joint targets, got {_form(values)}; the "
                                      f"command was refused")
         raise self._refusal("refused", "not finite numbers", error)
 
@@ -140,15 +140,15 @@ class Governor:
 
     def _try(self, now: np.ndarray, step: np.ndarray) -> str | None:
         """What is wrong with a step and the ways to brake after it; None when one is good, which is the escape then."""
-        fault = None
+        faults = []
         for brake in (braking.each_at_once, braking.together):
             steps = brake(step, self._change)
-            ends = now + np.cumsum(steps, axis=0)
-            fault = self._fault(ends, steps)
+            fault = self._fault(now + np.cumsum(steps, axis=0), steps)
             if fault is None:
                 self._escape = steps[1:]
                 return None
-        return fault
+            faults.append(fault)
+        return faults[0]
 
     def _fault(self, ends: np.ndarray, steps: np.ndarray) -> str | None:
         """Which limit is broken at setpoints float64[K, J] or half-way to one of them."""
@@ -205,3 +205,10 @@ def _numbers(target: Any) -> np.ndarray | None:
         return None
     with np.errstate(all="ignore"):  # what float64 cannot hold becomes infinite
         return values.astype(np.float64)
+
+
+def _form(values: np.ndarray | None) -> str:
+    """What values are, in few words whatever their number."""
+    if values is None:
+        return "no array of numbers"
+    return f"an array of shape {values.shape} with {np.count_nonzero(~np.isfinite(values))} that are not finite"

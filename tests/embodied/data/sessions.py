@@ -9,7 +9,7 @@ import numpy as np
 
 from embodied.data.recordings import publish
 from embodied.data.spool import Spool
-from embodied.evaluation.film import jpeg
+from embodied.data.video import jpeg
 
 JOINTS, FPS, CAMERAS = 3, 5, ("front", "onlooker")
 META = {"session_id": "s_1", "task": "put_in_bowl", "robot": "panda", "seed": 7, "created_unix_s": 1000.0,

@@ -7,8 +7,8 @@ import re
 
 import numpy as np
 
-from embodied.data.video import encode
-from embodied.evaluation.film import Film, jpeg, strip
+from embodied.data.video import encode, jpeg
+from embodied.evaluation.film import Film, strip
 from embodied.evaluation.report import Exhibit, render
 from embodied.evaluation.summary import TIMING_KEYS, summarise, without_timings
 from tests.embodied.evaluation.fakes import TASKS, results

@@ -41,6 +41,7 @@ export class Composer {
     const why = this.#whyNot();
     this.field.disabled = this.send.disabled = why !== "";
     this.why.textContent = why || WAYS[way].hint;
+    if (this.wantsFocus && !why) { this.wantsFocus = false; this.field.focus({ preventScroll: true }); }
     this.#drawChips(way === "instruct" && !why);
   }
 
@@ -52,6 +53,7 @@ export class Composer {
     this.field.placeholder = { instruct: this.examples[0] ?? "", correct: "no, the other one", answer: "" }[way];
     this.field.value = "";
     this.form.dataset.way = way;
+    if ([document.body, this.send, this.field].includes(document.activeElement) && !matchMedia("(pointer: coarse)").matches) this.wantsFocus = true;
   }
 
   #whyNot() {
@@ -66,7 +68,8 @@ export class Composer {
   /** The scene's own wish first, then examples of the world. */
   #drawChips(isShown) {
     this.chips.hidden = !isShown;
-    const own = this.robot.session.instruction;
+    if (this.robot.state.run === null) this.sceneWish = this.robot.session.instruction;
+    const own = this.sceneWish;
     const key = `${own}/${isShown}`;
     if (this.chips.dataset.key === key) return;
     this.chips.dataset.key = key;

@@ -14,7 +14,8 @@ export class Series {
 
   clear() { this.rows = []; }
 
-  get last() { return this.rows.at(-1); }
+  /** The rows and, as nothing was told since, the last one once more at this moment. */
+  upTo(now) { return this.rows.length ? [...this.rows, { ...this.rows.at(-1), t: now }] : []; }
 
   /** [from, to] of the plots. */
   span(now) { return [now - KEPT_S, now]; }

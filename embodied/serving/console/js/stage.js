@@ -117,7 +117,7 @@ class View {
     const at = { x: Math.min(UNIT - 60, Math.max(60, middle(points))), y: Math.max(44, top[1] - 16) };
     return svg("g", { class: isMarked ? "object is-marked" : "object", "data-name": object.name },
       svg("polygon", { points: points.map((it) => it.map((n) => n.toFixed(1)).join(",")).join(" ") }),
-      svg("text", { ...at, "text-anchor": "middle" }, object.name));
+      svg("text", { ...at, "text-anchor": "middle" }, short(object.name)));
   }
 
   /** The part of the picture around an outline, 40 pixels wide. */
@@ -131,5 +131,7 @@ class View {
   }
 }
 
+const MAX_LABEL = 14;
+const short = (name) => (name.length > MAX_LABEL ? `${name.slice(0, MAX_LABEL - 1)}…` : name);
 const middleOf = (values) => (Math.max(...values) + Math.min(...values)) / 2;
 const middle = (points) => middleOf(points.map((it) => it[0]));

@@ -6,6 +6,7 @@ import { app, go, show, trying } from "./page.js";
 import { clientName, Robot } from "./robot.js";
 
 const SPEEDS = [["1", "real time"], ["2", "twice as fast"], ["4", "four times as fast"], ["0", "as fast as it can"]];
+const MAX_SEED = 2 ** 31 - 1;
 const CHOSEN_KEY = "embodied.chosen";
 
 export class StartPage {
@@ -36,7 +37,7 @@ export class StartPage {
     if (worlds.some((it) => it.task === chosen.task)) this.world.value = chosen.task;
     this.planner = h("select", { id: "planner" });
     this.robot = h("select", { id: "robot" });
-    this.seed = h("input", { id: "seed", type: "number", min: 0, max: 2 ** 31 - 1, placeholder: "any" });
+    this.seed = h("input", { id: "seed", type: "number", min: 0, max: MAX_SEED, placeholder: "any" });
     this.speed = h("select", { id: "speed" }, SPEEDS.map(([value, words]) => h("option", { value }, words)));
     this.require = h("input", { id: "require", type: "text", placeholder: "red block, blue bowl", autocomplete: "off" });
     this.about = h("div", { class: "about" });
@@ -58,7 +59,8 @@ export class StartPage {
     if (!world) { this.submit.disabled = true; return; }
     fill(this.planner, world.planners.map((it) => h("option", { value: it }, it === "oracle" ? "oracle (sees the simulator's state)" : it)));
     fill(this.robot, h("option", { value: "" }, "the world's own"), (world.robots ?? []).map((it) => h("option", { value: it }, it)));
-    fill(this.about, h("p", { class: "about-say" }, "It understands, for example"), h("ul", {}, world.examples.slice(0, 3).map((it) => h("li", {}, it))),
+    this.robot.closest(".field").hidden = !world.robots?.length;
+    fill(this.about, world.examples.length > 0 && [h("p", { class: "about-say" }, "It understands, for example"), h("ul", {}, world.examples.slice(0, 3).map((it) => h("li", {}, it)))],
       h("p", { class: "about-skills" }, world.skills.map((it) => h("span", { class: "tag", title: it.meaning ?? "" }, it.name.replaceAll("_", " ")))));
   }
 
@@ -78,7 +80,7 @@ export class StartPage {
   #wanted() {
     const required = this.require.value.split(",").map((it) => it.trim()).filter(Boolean);
     return { task: this.#chosen.task, planner: this.planner.value, speed: Number(this.speed.value), client: clientName(),
-      ...(this.seed.value !== "" && { seed: Number(this.seed.value) }), ...(this.robot.value && { robot: this.robot.value }), ...(required.length && { require: required }) };
+      seed: this.seed.value === "" ? Math.floor(Math.random() * MAX_SEED) : Number(this.seed.value), ...(this.robot.value && { robot: this.robot.value }), ...(required.length && { require: required }) };
   }
 
   async #refresh() {

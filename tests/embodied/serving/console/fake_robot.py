@@ -48,8 +48,8 @@ class FakeRobot:
         is_hostile = self.runs and "hostile" in self.runs[-1]["instruction"]
         return [outlined("obj_1", (0.62, 0.44)), outlined(HOSTILE if is_hostile else "obj_2", (0.26, 0.4))]
 
-    def tell(self, kind: str, **content: Any) -> None:
-        self.events.append({"index": len(self.events), "type": kind, "session_id": "s_fake", "time_s": self.time_s,
+    def tell(self, type_: str, **content: Any) -> None:
+        self.events.append({"index": len(self.events), "type": type_, "session_id": "s_fake", "time_s": self.time_s,
                             "unix_s": time.time(), **content})
 
     def turn(self, mode: str, reason: str = "") -> None:
@@ -117,7 +117,7 @@ class FakeRobot:
                   objects=self.objects, **{"refusal": None, "hint": "", **more})
 
     async def _step(self, run: dict[str, Any], index: int, skill: str, name: str, fails: bool = False) -> None:
-        self.tell("step", run_id=run["run_id"], index=index, skill=skill, arguments=[name])
+        self.tell("step", run_id=run["run_id"], place=index, skill=skill, arguments=[name])
         until = time.monotonic() + self.pace
         while time.monotonic() < until or self.mode == "paused":
             await asyncio.sleep(0.02)
@@ -126,7 +126,7 @@ class FakeRobot:
                    "reason": "the gripper closed on nothing" if fails else f"{name} is where it should be",
                    "duration_s": self.pace}
         run["steps"].append(outcome)
-        self.tell("outcome", run_id=run["run_id"], index=index, **outcome)
+        self.tell("outcome", run_id=run["run_id"], place=index, **outcome)
 
     def _end(self, run: dict[str, Any], end: str, is_success: bool | None) -> None:
         run.update(end=end, is_success=is_success)

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
+from embodied.serving.listening import config
 from tests.embodied.serving.console.fake_robot import FakeRobot, picture
 
 CONSOLE = Path(__file__).parents[4] / "embodied" / "serving" / "console"
@@ -62,7 +64,7 @@ class Fake:
         app.get("/v1/worlds")(lambda: {"worlds": [WORLD]})
         app.get("/v1/sessions")(lambda: {"sessions": [self.robot.as_dict()] if self.is_open else []})
         app.get("/v1/recordings")(lambda: {"recordings": []})
-        app.post("/v1/estop")(lambda: self._estop())
+        app.post("/v1/estop")(self._estop)
 
     def _session(self) -> None:
         app, one = self.app, "/v1/sessions/s_fake"
@@ -78,12 +80,12 @@ class Fake:
         app, one = self.app, "/v1/sessions/s_fake"
         app.post(f"{one}/instructions", status_code=202)(self._instruct)
         app.post(f"{one}/corrections", status_code=202)(self._correct)
-        app.post(f"{one}/pause")(lambda: self._turned("paused"))
-        app.post(f"{one}/resume")(lambda: self._turned("running"))
+        app.post(f"{one}/pause")(partial(self._turned, "paused"))
+        app.post(f"{one}/resume")(partial(self._turned, "running"))
         app.post(f"{one}/stop")(self._stop)
         app.post(f"{one}/estop")(self._estop)
-        app.post(f"{one}/estop/reset")(lambda: self._turned("stopped"))
-        app.post(f"{one}/reset")(lambda: self._turned("idle"))
+        app.post(f"{one}/estop/reset")(partial(self._turned, "stopped"))
+        app.post(f"{one}/reset")(partial(self._turned, "idle"))
 
     async def _open(self, request: Request) -> dict[str, Any]:
         self.robot.holder = (await request.json()).get("client", "somebody")
@@ -125,14 +127,14 @@ class Fake:
         self.robot.turn(mode)
         return self.robot.as_dict()
 
-    async def _stream(self, socket: WebSocket, after: int = 0) -> None:
+    async def _stream(self, socket: WebSocket, after: int = -1) -> None:
         if f"bearer.{TOKEN}" not in socket.scope["subprotocols"]:
             await socket.close(4401)
             return
         await socket.accept("embodied.v1")
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             watch = json.loads(await socket.receive_text())
-            await self._send(socket, after, watch["watch"])
+            await self._send(socket, after + 1, watch["watch"])
 
     async def _send(self, socket: WebSocket, index: int, cameras: list[str]) -> None:
         while True:
@@ -154,9 +156,10 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def served(app: Any, port: int) -> Iterator[str]:
-    """Address of an app that is served in a thread until the end of the block."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning",
-                                           ws="websockets-sansio", timeout_graceful_shutdown=1))
+    """Address of an app that is served in a thread, as the real server listens, until the end of the block."""
+    settings = config(app, "127.0.0.1", port)
+    settings.timeout_graceful_shutdown = 1
+    server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -1,0 +1,64 @@
+"""Whether a skill would work here, told from what was measured of the scene: the "can" of SayCan (arXiv 2204.01691).
+
+SayCan multiplies what a language model would say by a learned value function. Here the second factor is not learned: it
+is a handful of rules over measured boxes and the hand, each a reason why a skill fails. It knows nothing of the wish.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from embodied.agents.sight import Sight
+from embodied.planning.percept import GRASPING, RELEASING, WIDE_M, supports
+from envs.interface import Box
+from envs.skills.signatures import SIGNATURES
+
+LIKELY, UNLIKELY = 0.95, 0.02
+"""Chance of a skill that nothing speaks against, and of one that something does: eyes err, so never 1 or 0."""
+
+REACH_M = 0.76
+"""Farthest from the robot's axis that an arm at the table grasps from above, with play for what was measured."""
+HAND_M = 0.075
+"""Widest side that open fingers go around: they open 8 cm."""
+
+
+def affordance(skill: str, name: str | None, sight: Sight) -> float:
+    """Chance in (0, 1) that a skill works on the object of that name (None: a skill without one) in this scene."""
+    return LIKELY if why_not(skill, name, sight) is None else UNLIKELY
+
+
+def why_not(skill: str, name: str | None, sight: Sight) -> str | None:
+    """What speaks against a skill, a clause; None when nothing does."""
+    if skill in GRASPING and sight.is_holding:
+        return "the hand is full"
+    if skill in RELEASING and not sight.is_holding:
+        return "the hand is empty"
+    if name is None:
+        return None
+    place = int(name.removeprefix("obj_")) - 1
+    box, is_covered = sight.percept.slots[place].box, place in supports(sight.percept.slots)
+    if math.hypot(*box.center[:2]) > REACH_M:
+        return "it is out of reach"
+    return _CHECKS[skill](box, is_covered) if skill in _CHECKS else None
+
+
+def _against_pick(box: Box, is_covered: bool) -> str | None:
+    if is_covered:
+        return "something rests on it"
+    return "it is too wide for the hand" if min(box.size[:2]) > HAND_M else None
+
+
+def _against_place_in(box: Box, is_covered: bool) -> str | None:
+    return None if min(box.size[:2]) > WIDE_M else "it is no container"
+
+
+def _against_place_on(box: Box, is_covered: bool) -> str | None:
+    if min(box.size[:2]) > WIDE_M:
+        return "it has no flat top"
+    return "something rests on it already" if is_covered else None
+
+
+_CHECKS: dict[str, Callable[[Box, bool], str | None]] = {
+    "pick": _against_pick, "place_in": _against_place_in, "place_on": _against_place_on}
+assert set(_CHECKS) <= set(SIGNATURES), sorted(_CHECKS)

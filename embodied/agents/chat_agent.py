@@ -1,0 +1,246 @@
+"""A planner made of any chat model: it is told the scene, answers with a plan, asks, is corrected, and remembers."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Literal
+
+from embodied.agents.backends.chat_api import (
+    CHARACTERS_PER_TOKEN,
+    ChatEndpoint,
+    ChatError,
+    ChatReply,
+    EndpointRefused,
+    Heard,
+    Message,
+)
+from embodied.agents.language_agent import NOTHING_IN_SIGHT, UNREADABLE
+from embodied.agents.prompting.budget import Budget, OverBudgetError, Purse
+from embodied.agents.prompting.library import REPLY_FORMATS, ReplyFormat, response_format, tools
+from embodied.agents.prompting.memory import Memory
+from embodied.agents.prompting.reply import MOST_CALLS, Rules, read_reply, spoken
+from embodied.agents.prompting.scene import describe_scene, looks_of, mark_scene, picture_url, without_parts
+from embodied.agents.prompting.turns import Moment, Said, complaint, conversation, shipped_examples
+from embodied.agents.sight import Eyes, Sight, look
+from embodied.planning.language import Plan, PlanError, clause, ground, object_names
+from embodied.planning.percept import InstructionError, clean_instruction
+from envs.interface import Box, Observation, Transition
+from envs.skills.signatures import SIGNATURES, Signature
+
+Showing = Literal["text", "image", "both"]
+SHOWINGS: tuple[Showing, ...] = ("text", "image", "both")
+"""The scene in words, as a picture with the objects' names in it, or both."""
+
+UNANSWERED = "nobody answered my question"
+NO_ANSWER = "the language model gave no answer"
+NO_SUCH_FIELD = frozenset({400, 415, 422, 501})
+"""Statuses by which an endpoint may mean that it knows no schemas or tools; it is then asked for JSON in plain text."""
+PICTURE_TOKENS = 1500
+
+
+@dataclass
+class Episode:
+    """What one episode leaves in the agent between two plans."""
+
+    purse: Purse
+    asked: str  # the wish as it came
+    before: int = 0  # how much of the history is older than the episode: a scene may see many wishes
+    said: list[Said] = field(default_factory=list)
+    wish: str = ""
+    history: Sequence[Transition] = ()
+    is_waiting: bool = False  # for the answer to a question
+
+
+class ChatAgent:
+    """A `Planner` of one robot at a time; the endpoint, the eyes and the memory may be shared.
+
+    Nothing that the model says reaches the robot but whole plans of known skills over objects in sight.
+    """
+
+    def __init__(self, endpoint: ChatEndpoint, eyes: Eyes, *, showing: Showing = "text",
+                 reply_format: ReplyFormat = "schema", examples: int = 4, retries: int = 2, max_tokens: int = 800,
+                 most_calls: int = MOST_CALLS, temperature: float = 0.0, seed: int = 0, budget: Budget | None = None,
+                 memory: Memory | None = None, skills: Mapping[str, Signature] = SIGNATURES,
+                 heard: Heard | None = None) -> None:
+        """retries: how often an unreadable answer is asked for again, with what was wrong with it. examples: how many
+        worked ones the prompt has; beside a picture none. max_tokens: of one answer. most_calls: of one plan. heard:
+        gets the answer's text as it comes, and may stop it."""
+        if showing not in SHOWINGS or reply_format not in REPLY_FORMATS:
+            raise ValueError(f"ChatAgent: expected showing one of {SHOWINGS} and reply_format one of {REPLY_FORMATS}, "
+                             f"got {showing!r} and {reply_format!r}")
+        self.endpoint, self.eyes, self.skills, self.heard = endpoint, eyes, skills, heard
+        self.showing, self.reply_format, self.retries, self.most_calls = showing, reply_format, retries, most_calls
+        self.examples = shipped_examples()[:examples] if skills is SIGNATURES and showing != "image" else ()
+        self.sampling = {"temperature": temperature, "seed": seed}
+        self.max_tokens, self.budget, self.memory = max_tokens, budget or Budget(), memory or Memory()
+        self._news: list[str] = []
+        self._lock = threading.Lock()
+        self._episode: Episode | None = None
+        self._looks: dict[Box, str] = {}  # how what was planned with looked, as long as the scene lasts
+
+    @property
+    def has_news(self) -> bool:
+        """Whether a person has said something that no plan knows of yet."""
+        return bool(self._news)
+
+    @property
+    def tokens_spent(self) -> int:
+        """Tokens of the episode that is going on."""
+        return self._episode.purse.tokens if self._episode else 0
+
+    def correct(self, text: str) -> None:
+        """Nothing. Takes a person's word, an answer or a correction, from any thread; the next plan knows it."""
+        with self._lock:
+            self._news.append(spoken(text))
+
+    def finish(self, end: str) -> None:
+        """Nothing. The episode is over, and how it ended goes into the memory."""
+        episode, self._episode = self._episode, None
+        with self._lock:
+            self._news.clear()
+        if episode is not None and episode.wish:
+            self.memory.keep(episode.wish, end, episode.history[episode.before:])
+
+    def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:
+        """What to do next, or a question, or a refusal; whatever the endpoint does, never an error."""
+        start = time.perf_counter()
+        episode = self._open(instruction, history)
+        episode.purse.open_plan()
+        try:
+            plan = self._plan(episode, instruction, observation, history)
+        except OverBudgetError as spent:
+            plan = Plan((), refusal=clause(str(spent)))
+        finally:
+            episode.purse.close_plan()
+        if plan.question is not None:
+            episode.said.append(Said("you", plan.question))
+        episode.is_waiting = plan.question is not None
+        return replace(plan, thinking_s=time.perf_counter() - start)
+
+    def _open(self, instruction: str, history: Sequence[Transition]) -> Episode:
+        """The episode that goes on, or a new one: with another wish, or when nothing is done and nobody is in talks."""
+        episode = self._episode
+        if episode is not None and episode.asked == instruction and (history or episode.is_waiting or self.has_news):
+            return episode
+        if episode is not None and len(episode.history) > episode.before:  # nobody said how it ended
+            self.memory.keep(episode.wish, "", episode.history[episode.before:])
+        if not history:
+            self._looks.clear()
+        self._episode = Episode(Purse(self.budget), instruction, len(history))
+        return self._episode
+
+    def _plan(self, episode: Episode, instruction: str, observation: Observation,
+              history: Sequence[Transition]) -> Plan:
+        with self._lock:
+            heard, self._news = self._news, []
+        episode.said += [Said("the person", text) for text in heard]
+        if episode.is_waiting and not heard:
+            return Plan((), refusal=UNANSWERED, hint=f"I asked: {episode.said[-1].text}")
+        try:
+            episode.wish, episode.history = clean_instruction(instruction), tuple(history)
+        except InstructionError as error:
+            return Plan((), refusal=clause(str(error)))
+        sight = look(lambda seen: without_parts(self.eyes(seen)), observation, history)
+        if not sight.percept.slots and not sight.is_holding and self._needs_objects:
+            return Plan((), refusal=NOTHING_IN_SIGHT, percept=sight.percept)
+        plan = self._ask(self._moment(episode, sight, observation), sight)
+        self._looks |= {a.box: looks_of(sight.percept.slots[int(a.words.removeprefix("obj_")) - 1])
+                        for call in plan.calls for a in call.arguments if getattr(a, "box", None) is not None}
+        return plan
+
+    @property
+    def _needs_objects(self) -> bool:
+        return any(p.kind == "object" for s in self.skills.values() for p in s.parameters)
+
+    def _moment(self, episode: Episode, sight: Sight, observation: Observation) -> Moment:
+        scene = mark_scene(sight) if self.showing == "image" else describe_scene(sight)
+        picture = None if self.showing == "text" else picture_url(sight.percept, observation)
+        return Moment(episode.wish, scene, episode.history, self._looks, tuple(episode.said),
+                      self.memory.recall(episode.wish), picture)
+
+    def _ask(self, moment: Moment, sight: Sight) -> Plan:
+        """The grounded plan of the first answer that can be read; a refusal when none can."""
+        rules = Rules(object_names(len(sight.percept.slots)), sight.is_holding, self.skills, self.most_calls)
+        refused = Plan((), refusal=UNREADABLE, percept=sight.percept)
+        corrections: list[Message] = []
+        for _ in range(1 + self.retries):
+            try:
+                reply = self._complete(moment, corrections, rules)
+            except ChatError as error:
+                return replace(refused, refusal=NO_ANSWER, hint=f"{str(error)[:1].upper()}{str(error)[1:]}.")
+            try:
+                return ground(read_reply(reply, rules), sight.percept)
+            except PlanError as error:
+                refused = replace(refused, text=reply.text, hint=f"The answer was no plan: {error}.")
+                corrections += [{"role": "assistant", "content": _shown(reply)}, complaint(str(error))]
+        return refused
+
+    def _complete(self, moment: Moment, corrections: Sequence[Message], rules: Rules) -> ChatReply:
+        """One answer, paid for. An endpoint that knows no schemas or tools is asked in plain text from then on."""
+        try:
+            return self._request(moment, corrections, rules, self.reply_format)
+        except EndpointRefused as error:
+            if self.reply_format == "text" or error.status not in NO_SUCH_FIELD:
+                raise
+        reply = self._request(moment, corrections, rules, "text")
+        self.reply_format = "text"
+        return reply
+
+    def _request(self, moment: Moment, corrections: Sequence[Message], rules: Rules, form: ReplyFormat) -> ChatReply:
+        """Raises ChatError or OverBudgetError."""
+        messages = [*conversation(moment, reply=form, skills=self.skills, examples=self.examples), *corrections]
+        purse, fields = self._episode.purse, {**self.sampling, **_fields(form, rules)}
+        room = purse.room_after(_estimate(messages))
+        reply = self.endpoint.complete(messages, max_tokens=min(self.max_tokens, room),
+                                       deadline_s=purse.seconds_left(), heard=self.heard, **fields)
+        purse.pay(reply.tokens)
+        return reply
+
+
+def _fields(form: ReplyFormat, rules: Rules) -> dict[str, Any]:
+    """Fields of a request that say how to answer."""
+    if form == "tools":
+        return {"tools": tools(rules.skills, rules.names), "tool_choice": "auto"}
+    schema = response_format(rules.skills, rules.names, rules.most_calls)
+    return {"response_format": schema} if form == "schema" else {}
+
+
+def _estimate(messages: Sequence[Message]) -> int:
+    """Tokens of a conversation, before anybody has counted them."""
+    pictures = sum(part.get("type") == "image_url" for m in messages if isinstance(m["content"], list)
+                   for part in m["content"])
+    texts = [m if isinstance(m["content"], str) else m["content"][0] for m in messages]
+    return len(json.dumps(texts, ensure_ascii=False)) // CHARACTERS_PER_TOKEN + pictures * PICTURE_TOKENS
+
+
+def _shown(reply: ChatReply) -> str:
+    """An unreadable answer as the model is shown it again: enough to see the fault."""
+    called = "; ".join(f"{c.name}({c.arguments})" for c in reply.tool_calls)
+    return (called or reply.text)[:2000].encode("utf-8", "replace").decode("utf-8") or "(nothing)"
+
+
+def chat_agents(base_url: str, model: str, *, key_variable: str | None = None, timeout_s: float = 60.0,
+                memory_file: str | None = None, budget: Mapping[str, float] | None = None, **settings: Any
+                ) -> Callable[[Eyes], ChatAgent]:
+    """What makes the agent of a robot from its eyes; all of them share the endpoint's connections and the memory.
+
+    key_variable: the environment variable that holds the key. budget: limits of `Budget` by name. settings: as of
+    `ChatAgent`. Raises ValueError for settings that make no sense.
+    """
+    shared = {"budget": Budget(**(budget or {})), "memory": Memory(memory_file), **settings}
+    return partial(ChatAgent, ChatEndpoint(base_url, model, key_variable, timeout_s), **shared)
+
+
+def load_chat_agent(base_url: str, model: str, *, eyes: Eyes | None = None, weights: str = "tabletop-tiny",
+                    **settings: Any) -> ChatAgent:
+    """A ready agent from plain values; settings as of `chat_agents`. eyes: by default the segmenter of `weights`."""
+    if eyes is None:
+        from embodied.agents.shipped import load_agent
+
+        eyes = load_agent(weights).backend.perceive
+    return chat_agents(base_url, model, **settings)(eyes)

@@ -1,0 +1,109 @@
+"""SayCan as a way of decoding: each next skill is scored by language x affordance, and the best one is done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from embodied.agents.affordance import affordance
+from embodied.agents.backends.local import LocalBackend
+from embodied.agents.language_agent import NOTHING_IN_SIGHT, TOO_LONG, refuse_word
+from embodied.agents.sight import Sight, look
+from embodied.planning.language import Plan, clause, ground, object_names, write
+from embodied.planning.percept import InstructionError, clean_instruction, last_failure, write_prompt
+from embodied.prompt import Prompt, PromptTooLongError
+from envs.interface import Observation, Referent, SkillCall, Transition
+from envs.skills.signatures import SIGNATURES
+
+Scoring = Literal["saycan", "language", "affordance"]
+SCORINGS: tuple[Scoring, ...] = ("saycan", "language", "affordance")
+"""Both factors, or one alone: what each is worth shows where the other is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A next step: a skill on an object, a skill without one, or (skill None) that nothing is left to do."""
+
+    skill: str | None
+    name: str | None = None
+
+    @property
+    def text(self) -> str:
+        """What a plan that begins so begins with. Cut before the bracket: what follows that is the next step's."""
+        if self.skill is None:
+            return " done()"
+        return f" {self.skill}({self.name}" if self.name else f" {self.skill}()"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """An option and its two factors, each in [0, 1]."""
+
+    option: Option
+    said: float  # p(step | sentence), among the options
+    can: float  # chance that it works here
+
+    def score(self, scoring: Scoring) -> float:
+        return {"saycan": self.said * self.can, "language": self.said, "affordance": self.can}[scoring]
+
+
+class SayCanAgent:
+    """A `Planner` that plans one step at a time: the step with the highest score, greedily."""
+
+    def __init__(self, backend: LocalBackend, *, scoring: Scoring = "saycan") -> None:
+        """Raises ValueError for a model that names no objects."""
+        if scoring not in SCORINGS or backend.seeing != "slots":
+            raise ValueError(f"SayCanAgent: expected scoring one of {SCORINGS} and a model that sees slots, got "
+                             f"{scoring!r} and {backend.seeing!r}")
+        self.backend, self.scoring = backend, scoring
+
+    def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:
+        """The one step to do next, or that nothing is left to do; a refusal where there is nothing to choose from."""
+        start = time.perf_counter()
+        plan = self._plan(instruction, observation, history)
+        return replace(plan, thinking_s=time.perf_counter() - start)
+
+    def _plan(self, instruction: str, observation: Observation, history: Sequence[Transition]) -> Plan:
+        try:
+            instruction = clean_instruction(instruction)
+        except InstructionError as error:
+            return Plan((), refusal=clause(str(error)))
+        unknown = self.backend.unknown_words(instruction)
+        if unknown:
+            return refuse_word(unknown[0], self.backend.known_words())
+        sight = look(self.backend.perceive, observation, history)
+        if not sight.percept.slots and not sight.is_holding:
+            return Plan((), refusal=NOTHING_IN_SIGHT, percept=sight.percept)
+        prompt = write_prompt(instruction, sight.percept, held=sight.held, is_holding=sight.is_holding,
+                              last_failure=last_failure(history))
+        try:
+            return self._best(self.score(prompt, sight), sight)
+        except PromptTooLongError as error:
+            return Plan((), refusal=TOO_LONG, percept=sight.percept, hint=str(error))
+
+    def score(self, prompt: Prompt, sight: Sight) -> list[Scored]:
+        """Every option of the scene with its two factors. Raises PromptTooLongError."""
+        options = options_in(sight)
+        log_probs = np.array(self.backend.log_probabilities(prompt, [o.text for o in options]))
+        said = np.exp(log_probs - log_probs.max())
+        return [Scored(o, float(p), affordance(o.skill or "", o.name, sight))
+                for o, p in zip(options, said / said.sum(), strict=True)]
+
+    def _best(self, scored: Sequence[Scored], sight: Sight) -> Plan:
+        best = max(scored, key=lambda s: s.score(self.scoring)).option
+        if best.skill is None:
+            return Plan((), text=write(Plan(())), percept=sight.percept)
+        named = () if best.name is None else (Referent(best.name),)
+        plan = Plan((SkillCall(best.skill, named),))
+        return replace(ground(plan, sight.percept), text=write(plan))
+
+
+def options_in(sight: Sight) -> list[Option]:
+    """Every step that can be written in a scene, possible or not."""
+    names = object_names(len(sight.percept.slots))
+    acting = [Option(s.name, name) for s in SIGNATURES.values() for name in (names if s.parameters else (None,))]
+    return [*acting, Option(None)]

@@ -1,0 +1,99 @@
+"""SayCan: what the language says times what works here, over the shipped model and over made-up scenes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import gymnasium
+import numpy as np
+import pytest
+
+from embodied.agents.affordance import LIKELY, UNLIKELY, affordance, why_not
+from embodied.agents.saycan_agent import Option, SayCanAgent, options_in
+from embodied.agents.shipped import load_agent
+from embodied.agents.sight import Sight, look
+from embodied.planning.percept import Percept, write_prompt
+from embodied.prompt import Slot
+from envs.interface import SEED_RANGES, Box, Observation
+from envs.skills.signatures import SIGNATURES
+from tests.embodied.planning.scenes import observation
+
+CROP = np.full((32, 32, 3), 120, np.uint8)
+
+
+def thing(x: float, z: float = 0.02, width_m: float = 0.04) -> Slot:
+    return Slot(CROP, Box((x, 0.0, z), (width_m, width_m, 0.04)))
+
+
+BASE, TOP, BOWL, FAR = thing(0.5), thing(0.5, 0.06), thing(0.65, width_m=0.13), thing(0.9)
+NAMES = {"bowl": "obj_1", "base": "obj_2", "far": "obj_3", "top": "obj_4"}  # as the percept orders them
+
+
+def sight(is_holding: bool = False) -> Sight:
+    return Sight(Percept((BOWL, BASE, FAR, TOP)), is_holding)
+
+
+@pytest.mark.parametrize(("skill", "thing_named", "is_holding", "reason"), [
+    ("pick", "top", False, None), ("pick", "base", False, "something rests on it"),
+    ("pick", "bowl", False, "it is too wide for the hand"), ("pick", "far", False, "it is out of reach"),
+    ("pick", "top", True, "the hand is full"), ("place_in", "bowl", True, None),
+    ("place_in", "bowl", False, "the hand is empty"), ("place_in", "top", True, "it is no container"),
+    ("place_on", "top", True, None), ("place_on", "base", True, "something rests on it already"),
+    ("place_on", "bowl", True, "it has no flat top"), ("put_down_beside", "bowl", True, None)])
+def test_reasons_against_a_skill_are_read_off_the_boxes(skill, thing_named, is_holding, reason):
+    assert why_not(skill, NAMES[thing_named], sight(is_holding)) == reason
+    assert affordance(skill, NAMES[thing_named], sight(is_holding)) == (LIKELY if reason is None else UNLIKELY)
+
+
+def test_every_skill_on_every_object_is_an_option():
+    options = options_in(sight())
+    objects = sum(bool(s.parameters) for s in SIGNATURES.values())
+    assert len(options) == 4 * objects + len(SIGNATURES) - objects + 1 and Option(None) in options
+
+
+@pytest.fixture(scope="module")
+def backend():
+    return load_agent().backend
+
+
+@pytest.fixture(scope="module")
+def scene(backend):
+    """A real table: its wish, and what is seen of it."""
+    env = gymnasium.make("envs:embodied/PutInBowl-v0")
+    raw, _ = env.reset(seed=SEED_RANGES["validation"].start)
+    env.close()
+    return raw["instruction"], look(backend.perceive, Observation.from_dict(raw))
+
+
+@pytest.mark.weights
+def test_log_probabilities_are_those_of_decoding(backend, scene):
+    wish, seen = scene
+    prompt = write_prompt(wish, seen.percept)
+    answer = backend.complete(prompt, None, max_new_tokens=8, seed=0)
+    length = next(i for i in range(1, len(answer.token_ids) + 1)
+                  if "obj_" in backend.processor.decode(answer.token_ids[:i]))
+    begun = backend.processor.decode(answer.token_ids[:length])
+    scores = backend.log_probabilities(prompt, [begun, " done()"])  # rows of unlike length are padded
+    assert scores[0] == pytest.approx(sum(answer.log_probs[:length]), abs=1e-3) and scores[0] > scores[1]
+
+
+@pytest.mark.weights
+def test_what_cannot_be_done_is_not_chosen(backend, scene):
+    """The prompt tells of an empty hand, so language wants to pick; the hand is full, and affordance forbids it."""
+    wish, seen = scene
+    scored = SayCanAgent(backend).score(write_prompt(wish, seen.percept), replace(seen, is_holding=True))
+    assert sum(s.said for s in scored) == pytest.approx(1.0)
+    by_language = max(scored, key=lambda s: s.score("language"))
+    assert by_language.option.skill == "pick" and by_language.can == UNLIKELY
+    by_ability = max(scored, key=lambda s: s.score("affordance"))
+    assert by_ability.can == LIKELY and by_ability.option.skill != "pick"
+    assert by_language.score("saycan") == pytest.approx(by_language.said * UNLIKELY)
+
+
+@pytest.mark.weights
+def test_it_plans_one_step_and_refuses_as_the_agent_does(backend):
+    agent = SayCanAgent(backend)
+    assert agent.plan("fetch the banana", observation()).refusal == "I do not know the word 'fetch'"
+    assert agent.plan("", observation()).refusal == "the instruction is empty"
+    with pytest.raises(ValueError, match="scoring one of"):
+        SayCanAgent(backend, scoring="hope")

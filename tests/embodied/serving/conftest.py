@@ -1,0 +1,39 @@
+"""The servers that tests of the API share: one that plans with the shipped weights, one that is easily overloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import gymnasium
+import pytest
+
+from envs.interface import Observation
+from tests.embodied.serving.served import Robot, Served
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Served]:
+    """A server with the shipped weights, a short lease and room for a few robots."""
+    with Served(limits={"sessions": 6, "lease_ttl_s": 3.0}) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _robot(served: Served) -> Robot:
+    return served.open()
+
+
+@pytest.fixture
+def robot(_robot: Robot) -> Robot:
+    """A robot that tests share, one after the other: at rest, free of stops, commanded by the test. It moves as fast as
+    it can, the oracle plans for it. What a test does to the scene stays."""
+    return _robot.ready()
+
+
+@pytest.fixture(scope="session")
+def views() -> tuple[str, Observation]:
+    """A wish, and what a robot sees before it."""
+    env = gymnasium.make("envs:embodied/PutInBowl-v0")
+    raw, _ = env.reset(seed=2_000_001)
+    env.close()
+    return raw["instruction"], Observation.from_dict(raw)
