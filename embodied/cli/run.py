@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -53,7 +54,7 @@ def _under_hydra(request: Request, configs: Path) -> None:
         return _one_job(request, config)
 
     GlobalHydra.instance().clear()
-    with _typed_as(["embodied", *request.overrides, *(["--multirun"] if request.is_multirun else [])]):
+    with _typed_as(["embodied", *request.overrides, *(["--multirun"] if request.is_multirun else [])]), _logs_closed():
         hydra.main(config_path=str(configs), config_name=request.name, version_base="1.3")(job)()
 
 
@@ -113,6 +114,18 @@ def _one_line(error: Exception) -> str:
     """The message; of a worker's traceback its last line."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return " ".join((lines[-1] if "Traceback" in str(error) else " ".join(lines)).split())
+
+
+@contextmanager
+def _logs_closed():
+    """Closes the log files that Hydra opens for a job and leaves open."""
+    try:
+        yield
+    finally:
+        root = logging.getLogger()
+        for handler in [h for h in root.handlers if isinstance(h, logging.FileHandler)]:
+            root.removeHandler(handler)
+            handler.close()
 
 
 @contextmanager

@@ -139,7 +139,7 @@ async def _acted(session: Session, text: str, request: Request, lease: str | Non
                 yield line
             if event is not None and event["type"] == "end" and event["run_id"] == run.run_id:
                 break
-            if waiting.done():
+            if event is None and waiting.done():  # it never began
                 break
         await waiting
     finally:
