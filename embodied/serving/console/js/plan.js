@@ -5,6 +5,7 @@ import { verdict } from "./model.js";
 
 const STATE_WORDS = { waiting: "waiting", running: "running", done: "done", failed: "failed", timeout: "timed out", refused: "refused", dropped: "dropped", stopped: "stopped" };
 const LONG_HINT = 120;
+const NONE = new Map();
 const GLYPHS = { done: "check", failed: "cross", timeout: "cross", refused: "cross", stopped: "stop" };
 const VERDICT_GLYPHS = { done: "check", failed: "cross", refused: "warn", stopped: "stop" };
 
@@ -15,7 +16,10 @@ export class PlanPanel {
     this.element = h("section", { class: "card plan", "aria-labelledby": "plan-title" }, h("h2", { id: "plan-title" }, "Plan"), this.body);
   }
 
-  draw({ run }, crops = new Map()) {
+  draw({ run }, crops = NONE) {
+    const key = JSON.stringify(run);
+    if (key === this.key && crops === this.crops) return;  // what a person opened or marked stays
+    [this.key, this.crops] = [key, crops];
     if (run === null || run.isDirect && !run.steps.length) {
       fill(this.body, h("p", { class: "quiet" }, "Tell the robot what to do; its plan appears here while it thinks."));
       return;

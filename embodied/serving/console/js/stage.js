@@ -106,8 +106,11 @@ class View {
   }
 
   outline(objects, marked, isStale) {
-    const seen = objects.filter((it) => Array.isArray(it.outlines?.[this.camera]) && it.outlines[this.camera].length > 2);
+    const key = JSON.stringify([objects.map((it) => [it.name, it.outlines?.[this.camera]]), [...marked]]);
     this.overlay.classList.toggle("is-stale", isStale);
+    if (key === this.key) return;
+    this.key = key;
+    const seen = objects.filter((it) => Array.isArray(it.outlines?.[this.camera]) && it.outlines[this.camera].length > 2);
     this.overlay.replaceChildren(...seen.map((it) => this.#mark(it, marked.has(it.name))));
   }
 

@@ -13,6 +13,7 @@ from typing import Any
 TOKENS = [(" pick", 0.99), ("(", 1.0), ("obj_2", 0.93), (")", 1.0), ("; ", 1.0), ("place", 0.98), ("_in", 0.97),
           ("(", 1.0), ("obj_1", 0.61), (")", 1.0), ("; ", 1.0), ("done", 0.99), ("()", 1.0)]
 HOSTILE = '<img src=x onerror="window.hacked=1">'
+KNOWN = "I know: block, blue, bowl, " + ", ".join(f"word{i}" for i in range(40)) + ", yellow."
 SQUARE = [(-0.06, -0.06), (0.06, -0.06), (0.06, 0.06), (-0.06, 0.06)]
 
 
@@ -90,7 +91,7 @@ class FakeRobot:
     async def _scene(self, run: dict[str, Any], words: str) -> tuple[str, bool | None]:
         await self._think(run)
         if "banana" in words:
-            self._plan(run, [], refusal="I do not know the word 'banana'", hint="I know: block, blue, bowl, red.")
+            self._plan(run, [], refusal="I do not know the word 'banana'", hint=KNOWN)
             return "refused: I do not know the word 'banana'", None
         if "ask" in words:
             self.tell("question", run_id=run["run_id"], text="Which bowl do you mean, the green or the blue one?")

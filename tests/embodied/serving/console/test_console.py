@@ -18,6 +18,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.weights]
 ESCAPE = "\ue00c"
 WISH = "put the red block in the blue bowl"
 AGAIN = "put the green block in the yellow bowl"
+MARKED = """
+    const named = document.querySelector('.step.is-running .argument')?.textContent;
+    const marked = [...document.querySelectorAll('.object.is-marked')].map((it) => it.dataset.name);
+    return marked.length === 2 && marked.every((it) => it === named);"""
 Shoot = Callable[[str], None]
 
 
@@ -55,8 +59,7 @@ def test_says_watches_stops_resets_and_replays(page: Any, real_address: str, sho
 def _says_and_watches(page: Any, shoot: Shoot) -> None:
     say(page, WISH)
     until(page, lambda: page.find_elements("css selector", ".step.is-running"), "a step under way", 40)
-    marked = until(page, lambda: page.find_elements("css selector", ".object.is-marked"), "a marked object")
-    assert {it.get_attribute("data-name") for it in marked} == {text_of(page, ".step.is-running .argument")}
+    until(page, lambda: page.execute_script(MARKED), "the object of the step to stand out in both pictures")
     shoot("running")
     until(page, lambda: "Success" in text_of(page, ".verdict"), "success", 90)
     assert [it.get_attribute("data-status") for it in page.find_elements("css selector", ".step")] == ["done", "done"]

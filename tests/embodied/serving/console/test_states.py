@@ -75,11 +75,15 @@ def test_words_of_the_server_are_never_markup(page: Any, address: str):
     assert page.find_elements("css selector", "main img") == []
 
 
-def test_a_refusal_says_what_is_understood(page: Any, address: str):
+def test_a_refusal_says_what_is_understood(page: Any, address: str, fake: Fake):
     open_robot(page, address)
     say(page, "put the banana in the bowl")
     verdict(page, "Refused: I do not know the word 'banana'")
-    assert "I know: block" in text_of(page, ".verdict")
+    assert "I know: block" in text_of(page, ".verdict") and "yellow" not in text_of(page, ".verdict")
+    click(page, ".hint summary")
+    beats = fake.beats
+    until(page, lambda: fake.beats > beats + 1, "two heartbeats")
+    assert "yellow" in text_of(page, ".verdict"), "what a person has opened stays open"
 
 
 def test_a_failed_step_says_why(page: Any, address: str):
