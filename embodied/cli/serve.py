@@ -76,9 +76,8 @@ def act(settings: Settings, run: Run) -> float:
     import asyncio
 
     import torch
-    import uvicorn
 
-    from embodied.serving.listening import config
+    from embodied.serving.listening import RobotServer, config
     from embodied.serving.server import make_app
 
     torch.set_num_threads(settings.threads)
@@ -86,7 +85,7 @@ def act(settings: Settings, run: Run) -> float:
     tokens = {token: "operator"} | ({settings.viewer_token: "viewer"} if settings.viewer_token else {})
     brain = _brain(settings)
     app = make_app(lambda: _hub(settings, brain), tokens=tokens)
-    server = uvicorn.Server(config(app, settings.host, settings.port))
+    server = RobotServer(config(app, settings.host, settings.port))
     is_given = settings.token or os.environ.get(TOKEN_VARIABLE)
     try:
         asyncio.run(_serve(server, settings, "" if is_given else token))

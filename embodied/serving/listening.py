@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import FrameType
 from typing import Any
 
 import h11
@@ -62,6 +63,15 @@ class PatientProtocol(H11Protocol):
         if getattr(self, "_deadline", None) is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+class RobotServer(uvicorn.Server):
+    """A server that stops its robots as soon as it is told to end, before it waits for anybody."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        hub = self.config.app.state.hub
+        asyncio.get_running_loop().call_soon_threadsafe(hub.estop_all, "the server is shutting down")
+        super().handle_exit(sig, frame)
 
 
 def config(app: Any, host: str, port: int) -> uvicorn.Config:
