@@ -133,13 +133,13 @@ class Hub:
             session.halt(Halt.ESTOP, reason)
         return len(self.sessions)
 
-    async def plan(self, instruction: str, seen: Observation, heard: Heard = lambda text, probability: True) -> Plan:
+    async def plan(self, instruction: str, seen: Observation, heard: Heard | None = None) -> Plan:
         """What to do next about a moment that belongs to no session. Raises ApiError 503 when too many ask."""
         if self._asking >= self.limits.plans:
             raise overloaded(f"expected fewer than {self.limits.plans} plans at once", self.brain.retry_after_s())
         self._asking += 1
         try:
-            agent = LanguageAgent(Voice(self.brain, heard))
+            agent = LanguageAgent(self.brain if heard is None else Voice(self.brain, heard))
             return await asyncio.get_running_loop().run_in_executor(self._askers, agent.plan, instruction, seen)
         finally:
             self._asking -= 1

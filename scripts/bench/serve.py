@@ -10,6 +10,8 @@ one torch thread.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import http.client
 import json
 import multiprocessing
 import os
@@ -52,12 +54,13 @@ def overhead(served: Served, requests: int) -> None:
     agent = embodied.load_agent()
     wish, seen, body = scene()
     here, there = [], []
-    with served.client() as client:
+    connection = http.client.HTTPConnection(served.url.removeprefix("http://"))  # as `embodied.serving.client` does
+    with contextlib.closing(connection):
         for i in range(requests + 5):
             start = time.perf_counter()
             agent.plan(wish, seen)
             middle = time.perf_counter()
-            client.post("/v1/plan", content=body).raise_for_status()
+            _post(connection, served.token, body)
             if i >= 5:  # the first ones warm both up
                 here.append((middle - start) * 1e3)
                 there.append((time.perf_counter() - middle) * 1e3)
@@ -66,6 +69,14 @@ def overhead(served: Served, requests: int) -> None:
     say(what="plan by the server", unit="ms", **spread(there), requests=requests)
     say(what="overhead", unit="ms", value=round(float(np.median(there) - np.median(here)), 2),
         median_of_pairs=round(float(np.median(apart)), 2))
+
+
+def _post(connection: http.client.HTTPConnection, token: str, body: bytes) -> None:
+    connection.request("POST", "/v1/plan", body, {"Authorization": f"Bearer {token}"})
+    answer = connection.getresponse()
+    json.loads(answer.read())
+    if answer.status != 200:
+        raise RuntimeError(f"expected 200, got {answer.status}")
 
 
 def _ask(url: str, token: str, body: bytes, until_s: float, results: Any) -> None:
