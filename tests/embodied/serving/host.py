@@ -43,7 +43,7 @@ class SlowBackend:
 
 
 def _backend(settings: dict[str, Any]) -> Any:
-    if (look_s := settings.get("slow_s")) is not None:
+    if (look_s := settings.get("look_s")) is not None:
         return SlowBackend(look_s)
     import torch
 
