@@ -16,6 +16,7 @@ from embodied.agents.backends.chat_api import (
     ChatError,
     ChatReply,
     EndpointRefused,
+    Heard,
     Message,
 )
 from embodied.agents.language_agent import NOTHING_IN_SIGHT, UNREADABLE
@@ -65,10 +66,10 @@ class ChatAgent:
                  reply_format: ReplyFormat = "schema", examples: int = 4, retries: int = 2, max_tokens: int = 800,
                  most_calls: int = MOST_CALLS, temperature: float = 0.0, seed: int = 0, budget: Budget | None = None,
                  memory: Memory | None = None, skills: Mapping[str, Signature] = SIGNATURES,
-                 heard: Callable[[str], None] | None = None) -> None:
+                 heard: Heard | None = None) -> None:
         """retries: how often an unreadable answer is asked for again, with what was wrong with it. examples: how many
         worked ones the prompt has; beside a picture none. max_tokens: of one answer. most_calls: of one plan. heard:
-        gets the answer's text as it comes."""
+        gets the answer's text as it comes, and may stop it."""
         if showing not in SHOWINGS or reply_format not in REPLY_FORMATS:
             raise ValueError(f"ChatAgent: expected showing one of {SHOWINGS} and reply_format one of {REPLY_FORMATS}, "
                              f"got {showing!r} and {reply_format!r}")

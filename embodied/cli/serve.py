@@ -54,6 +54,7 @@ class Settings:
     batch: int = between(1, 64, default=8)
     batch_wait_s: float = between(0, 1, default=0.002)
     queue: int = between(1, 10_000, default=64)
+    plans: int = between(1, 256, default=32)
 
     def __post_init__(self) -> None:
         for name in ("token", "viewer_token"):
@@ -152,5 +153,5 @@ def _hub(settings: Settings, brain: Brain) -> Any:
 
     recordings = Path(settings.recordings) if settings.recordings else None
     limits = Limits(sessions=settings.max_sessions, idle_s=settings.idle_s, lease_ttl_s=settings.lease_s,
-                    record_fps=settings.record_fps, recordings=recordings)
+                    record_fps=settings.record_fps, recordings=recordings, plans=settings.plans)
     return Hub(brain, limits, make_chat=_chat(settings.chat))

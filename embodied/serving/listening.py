@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -42,6 +43,12 @@ class PatientProtocol(H11Protocol):
         super().on_response_complete()
         if not self.transport.is_closing():
             self._expect()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """A websocket has said what it wants, and leaves this protocol without a word: it is counted no more."""
+        self._forget()
+        PatientProtocol._open -= 1
+        super().handle_websocket_upgrade(event)
 
     def _expect(self) -> None:
         self._forget()

@@ -63,10 +63,11 @@ def _advance(motion: Motion, robot: Arm) -> Outcome | None:
 
 def _come_to_rest(robot: Arm) -> None:
     """Lets a governor brake the motion that was cut off; where there is none, the motors stop at once."""
-    before = None
-    while robot.governor is not None and not np.array_equal(before, robot.setpoint):
+    for _ in range(robot.config.control_hz if robot.governor is not None else 0):
         before = robot.setpoint.copy()
         try:
             robot.follow(before)
         except MotionStoppedError:
+            return
+        if np.array_equal(before, robot.setpoint):
             return

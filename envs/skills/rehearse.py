@@ -126,7 +126,8 @@ def rehearse(robot: Arm, signatures: Mapping[str, Signature], call: SkillCall, o
 
 def _checked(robot: Arm, signatures: Mapping[str, Signature], call: SkillCall, observation: Observation) -> Signature:
     if not isinstance(robot, Arm):
-        raise ValueError(f"rehearse: expected an arm at a table, got {type(robot).__name__}; use its own world")
+        raise ValueError(f"rehearse: expected an arm at a table, got {type(robot).__name__}; run its skills in "
+                         f"its own world")
     if call.skill not in signatures:
         raise ValueError(f"rehearse: expected a skill of {list(signatures)}, got {call.skill!r}")
     if np.shape(observation.joint_pos) != robot.setpoint.shape:

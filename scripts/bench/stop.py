@@ -57,7 +57,8 @@ class Worker:
                 continue
             answer = self._client.post(f"{at}/instructions?wait=true", headers=headers,
                                        json={"instruction": self.wish})
-            if answer.status_code == 200 and answer.json()["end"] == "success" and not self.is_over:
+            end = answer.json().get("end") if answer.status_code == 200 else "stopped"
+            if end != "stopped" and not self.is_over:
                 self.seed += 100
                 self.wish = self._client.post(f"{at}/reset", headers=headers, json={"seed": self.seed}).json()[
                     "instruction"]

@@ -58,6 +58,14 @@ class EndpointNonsense(ChatError):  # noqa: N818
     """It answered something that is no chat completion."""
 
 
+class EndpointStopped(ChatError):  # noqa: N818
+    """Whoever listened wanted to hear no more."""
+
+
+Heard = Callable[[str], bool | None]
+"""Called with each piece of an answer's text as it comes; False ends the answer there."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """A function that the model wants called. arguments: JSON text, unread."""
@@ -108,11 +116,11 @@ class ChatEndpoint:
         self.http.close()
 
     def complete(self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float | None = None,
-                 heard: Callable[[str], None] | None = None, **fields: Any) -> ChatReply:
+                 heard: Heard | None = None, **fields: Any) -> ChatReply:
         """The answer to a conversation. Raises ChatError.
 
-        deadline_s: wall seconds in which it must be there, retries and all. heard: called with each piece of text as
-        it comes; asks the endpoint to stream. fields: of the request: temperature, seed, tools, response_format ...
+        deadline_s: wall seconds in which it must be there, retries and all. heard: asks the endpoint to stream. fields:
+        of the request: temperature, seed, tools, response_format ...
         """
         body = {"model": self.model, "messages": list(messages), "max_tokens": max_tokens, **self.extra, **fields}
         if heard is not None:
@@ -129,7 +137,7 @@ class ChatEndpoint:
                     raise again.reason from None
                 self.sleep(wait_s)
 
-    def _ask(self, body: Message, timeout_s: float, heard: Callable[[str], None] | None) -> ChatReply:
+    def _ask(self, body: Message, timeout_s: float, heard: Heard | None) -> ChatReply:
         """One try. Raises ChatError, or _AgainError around the one that another try may mend."""
         if timeout_s <= 0:
             raise EndpointTimeout("no time is left to ask the endpoint")
@@ -230,7 +238,7 @@ def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield rest
 
 
-def _read_events(lines: Iterator[bytes], body: Message, heard: Callable[[str], None]) -> ChatReply:
+def _read_events(lines: Iterator[bytes], body: Message, heard: Heard) -> ChatReply:
     """The reply that server-sent events add up to, each piece of its text told to `heard`."""
     pieces: list[str] = []
     calls: dict[int, list[str]] = {}
@@ -250,12 +258,13 @@ def _read_events(lines: Iterator[bytes], body: Message, heard: Callable[[str], N
     return _reply("".join(pieces), [tuple(c) for _, c in sorted(calls.items())], finish, usage, body)
 
 
-def _gather(delta: Message, pieces: list[str], calls: dict[int, list[str]], heard: Callable[[str], None]) -> None:
+def _gather(delta: Message, pieces: list[str], calls: dict[int, list[str]], heard: Heard) -> None:
     """Nothing. Adds what one event brings."""
     text = _said(delta.get("content"))
     if text:
         pieces.append(text)
-        heard(text)
+        if heard(text) is False:
+            raise EndpointStopped("the answer was stopped by who listened to it")
     for part in delta.get("tool_calls") or ():
         call, function = calls.setdefault(int(part.get("index", 0)), ["", ""]), part.get("function") or {}
         call[0] += function.get("name") or ""

@@ -56,13 +56,15 @@ class Follower:
     rehearse: Rehearse
     control_hz: float
     horizon: int
+    fingers: int = 2
+    """How many joints, the last ones, are fingers: they go on pulling at what they hold, wherever the arm is."""
     _prompt: str = ""
     _time_s: float = -1.0
     _act: _Act | None = None
     _todo: list[SkillCall] = field(default_factory=list)
     _history: list[Transition] = field(default_factory=list)
     _held: tuple | None = None
-    _last: np.ndarray | None = None  # the target at which it came to rest
+    _rest: np.ndarray | None = None  # where it waits while nothing is to do
     _plan_text: str = ""
     _end: str = ""
     _hint: str = ""
@@ -83,7 +85,7 @@ class Follower:
 
     def _forget(self) -> None:
         """A new episode."""
-        self._prompt, self._act, self._held, self._last = "", None, None, None
+        self._prompt, self._act, self._held, self._rest = "", None, None, None
         self._history.clear()
 
     def _obey(self, prompt: str) -> None:
@@ -98,10 +100,13 @@ class Follower:
         if act is None:
             return
         act.done += min(act.given, round((seen.time_s - self._time_s) * self.control_hz))
-        if act.done and self._is_lost(act.targets[min(act.done, len(act.targets)) - 1], seen):
-            self._finish(replace(act.rehearsal.outcome, status="failed", reason="the arm is not where it was told to "
-                                                                               "be"), self._held, seen)
+        target = act.targets[min(act.done, len(act.targets)) - 1]
+        if act.done and self._is_lost(target, seen):
+            astray = replace(act.rehearsal.outcome, status="failed", reason="the arm is not where it was told to be")
+            self._finish(astray, self._held, seen)
+            self._rest = np.concatenate([seen.joint_pos[:-self.fingers], target[-self.fingers:]])
         elif act.done >= len(act.targets):
+            self._rest = target
             self._finish(*self._felt(act, seen), seen)
 
     def _is_lost(self, target: np.ndarray, seen: Observation) -> bool:
@@ -145,7 +150,6 @@ class Follower:
     def _finish(self, outcome: Outcome, held: tuple | None, after: Observation) -> None:
         """Remembers how the call went, and drops the rest of the plan when it is time to look again."""
         act, self._act, self._held = self._act, None, held
-        self._last = act.targets[-1] if len(act.targets) and outcome.status == "done" else None
         self._history.append(Transition(act.before, act.call, outcome, after, 0.0, False, False))
         self._calls += 1
         self._failures += outcome.status != "done"
@@ -155,7 +159,8 @@ class Follower:
     def _chunk(self, seen: Observation) -> Chunk:
         act = self._act
         if act is None:
-            targets, left = (seen.joint_pos if self._last is None else self._last)[None], 0
+            self._rest = seen.joint_pos if self._rest is None else self._rest  # once: gravity would draw it down
+            targets, left = self._rest[None], 0
         else:
             targets, left = act.targets[act.done:act.done + self.horizon], len(act.targets) - act.done
             act.given = self.horizon

@@ -140,15 +140,15 @@ class Governor:
 
     def _try(self, now: np.ndarray, step: np.ndarray) -> str | None:
         """What is wrong with a step and the ways to brake after it; None when one is good, which is the escape then."""
-        fault = None
+        faults = []
         for brake in (braking.each_at_once, braking.together):
             steps = brake(step, self._change)
-            ends = now + np.cumsum(steps, axis=0)
-            fault = self._fault(ends, steps)
+            fault = self._fault(now + np.cumsum(steps, axis=0), steps)
             if fault is None:
                 self._escape = steps[1:]
                 return None
-        return fault
+            faults.append(fault)
+        return faults[0]
 
     def _fault(self, ends: np.ndarray, steps: np.ndarray) -> str | None:
         """Which limit is broken at setpoints float64[K, J] or half-way to one of them."""

@@ -19,6 +19,7 @@ from embodied.agents.backends.chat_api import (
     EndpointBusy,
     EndpointNonsense,
     EndpointRefused,
+    EndpointStopped,
     EndpointTimeout,
     EndpointUnreachable,
     ToolCall,
@@ -146,6 +147,15 @@ def test_a_stream_is_heard_piece_by_piece():
     pieces = []
     assert made.complete(ASK, max_tokens=7, heard=pieces.append) == ChatReply("ab", (), 5, "stop")
     assert pieces == ["a", "b"] and json.loads(requests[0].content)["stream"] is True
+
+
+def test_whoever_listens_may_stop_an_answer():
+    text = "".join(f"data: {json.dumps({'choices': [{'delta': {'content': c}}]})}\n\n" for c in "abc")
+    made, *_ = endpoint(httpx.Response(200, text=text, headers={"content-type": "text/event-stream"}))
+    heard = []
+    with pytest.raises(EndpointStopped):
+        made.complete(ASK, max_tokens=7, heard=lambda piece: heard.append(piece) or len(heard) < 2)
+    assert heard == ["a", "b"]
 
 
 def test_streamed_tool_calls_are_put_together():

@@ -68,7 +68,8 @@ export class Composer {
   /** The scene's own wish first, then examples of the world. */
   #drawChips(isShown) {
     this.chips.hidden = !isShown;
-    const own = this.robot.session.instruction;
+    if (this.robot.state.run === null) this.sceneWish = this.robot.session.instruction;
+    const own = this.sceneWish;
     const key = `${own}/${isShown}`;
     if (this.chips.dataset.key === key) return;
     this.chips.dataset.key = key;

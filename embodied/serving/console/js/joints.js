@@ -34,7 +34,7 @@ export class Joints {
   }
 }
 
-const shown = (value, isLength) => (isLength ? `${(value * 1000).toFixed(0)} mm` : `${value < 0 ? "−" : ""}${Math.abs(value).toFixed(2)}`);
+const shown = (value, isLength) => (isLength ? `${(value * 1000).toFixed(0)} mm` : `${value <= -0.005 ? "−" : ""}${Math.abs(value).toFixed(2)}`);
 
 /** "panda_joint1" as J1: the place is what a person looks for. */
 function shorten(name) {

@@ -45,7 +45,7 @@ const HANDLERS = {
     Object.assign(run, { isThinking: false, plans: run.plans + 1, text: event.text ?? "", refusal: event.refusal ?? null, hint: event.hint ?? "",
       probability: event.probability ?? null, thinking_s: event.thinking_s ?? null });
     [state.objects, state.areObjectsStale, state.seenAt] = [event.objects ?? [], false, event.index];
-    note(state, event, "plan", event.refusal ? `Refused: ${event.refusal}` : `Plan of ${count(event.calls?.length ?? 0, "step")}`, event.text || event.hint || "");
+    if (event.calls?.length) note(state, event, "plan", `Plan of ${count(event.calls.length, "step")}`, event.text ?? "");
   },
   step(state, event) {
     const run = runOf(state, event);
@@ -77,7 +77,7 @@ const HANDLERS = {
     Object.assign(run, { end: event.end, is_success: event.is_success, isThinking: false });
     run.steps.forEach((it) => { if (it.status === "waiting") it.status = "dropped"; else if (it.status === "running") it.status = "stopped"; });
     const [title, tone] = verdict(run);
-    note(state, event, tone, title, "");
+    note(state, event, tone, title, tone === "refused" ? run.hint : "");
   },
   mode(state, event) {
     const isNew = state.mode !== event.mode;

@@ -4,6 +4,7 @@ import { fill, h, icon, lasting } from "./dom.js";
 import { verdict } from "./model.js";
 
 const STATE_WORDS = { waiting: "waiting", running: "running", done: "done", failed: "failed", timeout: "timed out", refused: "refused", dropped: "dropped", stopped: "stopped" };
+const LONG_HINT = 120;
 const GLYPHS = { done: "check", failed: "cross", timeout: "cross", refused: "cross", stopped: "stop" };
 const VERDICT_GLYPHS = { done: "check", failed: "cross", refused: "warn", stopped: "stop" };
 
@@ -41,8 +42,15 @@ function ending(run) {
   if (run.end === null) return null;
   const [words, tone] = verdict(run);
   const judged = run.is_success === null || run.is_success === undefined ? "" : run.is_success ? "The simulator sees the goal reached." : "The simulator does not see the goal reached.";
-  const detail = [run.refusal && run.hint, tone === "failed" && run.hint, tone === "stopped" && run.hint, judged].filter(Boolean).join(" ");
-  return h("div", { class: `verdict is-${tone}` }, icon(VERDICT_GLYPHS[tone]), h("div", {}, h("strong", {}, words), detail ? h("p", {}, detail) : null));
+  return h("div", { class: `verdict is-${tone}` }, icon(VERDICT_GLYPHS[tone]), h("div", {}, h("strong", {}, words), judged && h("p", {}, judged), tone !== "done" && hint(run.hint)));
+}
+
+/** What the planner adds; a long one opens on demand. */
+function hint(text) {
+  if (!text) return null;
+  if (text.length <= LONG_HINT) return h("p", {}, text);
+  const cut = text.slice(0, LONG_HINT).replace(/\s\S*$/, "");
+  return h("details", { class: "hint" }, h("summary", {}, `${cut}…`), h("p", {}, text.slice(cut.length)));
 }
 
 function steps(run, crops) {
@@ -78,7 +86,7 @@ function bar(probability) {
 }
 
 function footnote(run) {
-  const words = [run.plans > 1 && `looked ${run.plans} times`, run.thinking_s !== null && `thought ${lasting(run.thinking_s)}`].filter(Boolean).join(", ");
+  const words = [run.plans > 1 && `looked ${run.plans} times`, run.thinking_s >= 0.05 && `thought ${lasting(run.thinking_s)}`].filter(Boolean).join(", ");
   const text = run.text.trim();
   if (!words && !text) return null;
   return h("p", { class: "footnote" }, text ? h("code", {}, text) : null, words && h("span", {}, words));

@@ -6,6 +6,7 @@ import { LogPanel } from "./log.js";
 import { phrase } from "./model.js";
 import { app, show, trying } from "./page.js";
 import { PlanPanel } from "./plan.js";
+import { titleOf } from "./recordings.js";
 import { Replay } from "./replay.js";
 
 export class PlayerPage {
@@ -55,7 +56,7 @@ export class PlayerPage {
   }
 
   #head() {
-    const said = this.about.runs?.at(-1)?.instruction ?? this.about.instructions?.at(-1);
+    const said = titleOf(this.about);
     this.download = button("Dataset", { glyph: "down", kind: "is-small", title: "dataset.zip, in the LeRobot v3 layout", click: () => this.#save("dataset.zip") });
     this.saveFilm = button("Film", { glyph: "down", kind: "is-small", title: "video.mp4", disabled: !this.about.has_video, click: () => this.#save("video.mp4") });
     const facts = [said && titled(this.about.task), this.about.created_unix_s && day(this.about.created_unix_s), `${this.replay.rows.length} samples`].filter(Boolean).join(" · ");

@@ -24,10 +24,15 @@ export class RecordingsPage {
 }
 
 function row(it) {
-  const said = it.runs?.at(-1)?.instruction ?? it.instructions?.at(-1);
+  const said = titleOf(it);
   return h("a", { class: "recording", href: `#/recordings/${encodeURIComponent(it.recording_id)}` }, icon("film"),
     h("span", { class: "recording-text" }, h("strong", {}, said || titled(it.task)), h("span", { class: "quiet" }, [said && titled(it.task), day(it.created_unix_s), lasting(it.duration_s), count(it.runs?.length ?? 0, "run")].filter(Boolean).join(" · "))),
     h("span", { class: "recording-ends" }, (it.runs ?? []).filter((run) => run.end !== null).slice(-3).map(mark)));
+}
+
+/** The first wish of a recording, and how many came after it; "" when nobody said anything. */
+export function titleOf({ instructions: said = [] }) {
+  return said.length > 1 ? `${said[0]}, and ${said.length - 1} more` : said[0] ?? "";
 }
 
 function mark(run) {

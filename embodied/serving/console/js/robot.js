@@ -127,6 +127,7 @@ export class Robot extends EventTarget {
 
   /** Objects in sight, asked for while nothing moves. */
   async look() {
+    this.hasMoved = false;
     try {
       const seen = await this.api.get(`${this.#path}/observation`);
       if (!this.isUnderWay && seen.objects?.length) {
@@ -152,7 +153,8 @@ export class Robot extends EventTarget {
     }
     if (!event.type || !apply(this.state, event)) return;
     if (event.type === "plan") this.#planned(event);
-    if (event.type === "end" || event.type === "mode" && event.mode === "idle") this.look();
+    if (event.type === "end") this.hasMoved = true;
+    if (this.hasMoved && event.type === "mode" && !this.isUnderWay) this.look();
     this.#tell("change");
     this.#tell("event", event);
   }

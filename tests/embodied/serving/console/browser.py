@@ -71,6 +71,7 @@ def click(driver: Any, selector: str) -> None:
     """Clicks an element once it can be."""
     element = until(driver, lambda: next((e for e in driver.find_elements("css selector", selector)
                                           if e.is_displayed() and e.is_enabled()), None), f"{selector} to be clickable")
+    driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
     element.click()
 
 

@@ -57,7 +57,7 @@ def test_a_far_target_is_come_to_without_going_beyond(motors: Motors):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_target_that_is_not_finite_is_refused_and_the_next_good_one_obeyed(motors: Motors, value: float):
-    """Row 25 of what breaks robots: one NaN, let through a clamp, ruins the arm for ever."""
+    """One NaN, let through a clamp, ruins the arm for ever."""
     target = moved(motors, 3, 0.01)
     with pytest.raises(NonFiniteTargetError, match="expected 9 finite joint targets"):
         motors.follow(np.where(np.arange(9) == 3, value, target))
@@ -69,7 +69,7 @@ def test_a_target_that_is_not_finite_is_refused_and_the_next_good_one_obeyed(mot
 
 @pytest.mark.parametrize("size", [1e2, 1e9, 1.7e308])
 def test_a_huge_target_is_cut_and_counted(motors: Motors, size: float):
-    """Row 26: 71 rad/s were seen of a robot that may do 2.175."""
+    """71 rad/s were seen of an arm, ungoverned, that may do 2.175."""
     for _ in range(80):
         motors.follow(np.full(9, size))
     speeds = np.abs(np.diff(motors.trace, axis=0)).max(axis=0) / motors.governor.envelope.period_s

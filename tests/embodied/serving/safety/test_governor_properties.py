@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from embodied.serving.safety import Governor
 from tests.embodied.serving.safety.motors import KINDS, Motors, breach, envelope_of, points_of, robot_of, states
 
-EXAMPLES = {"panda": 4200, "iiwa": 1800, "xarm6": 1800, "pusher": 1200, "wheels": 800}
-"""Of the drawn sequences; with those of free numbers, more than 10,000."""
+EXAMPLES = {"panda": 3600, "iiwa": 1800, "xarm6": 1800, "pusher": 1400, "wheels": 600}
+"""Of the drawn sequences; with those that are braked and those of free numbers, more than 10,000."""
 REASONS = {"pusher": (), "wheels": ("acceleration", "workspace")}
 """Beside those that every robot meets: a peg turns about in a period on rails that end where its workspace does, and
 the wheels carry the arm too high for its elbow to come near the floor."""
@@ -105,10 +105,10 @@ def drive(kind: str, seed: int, ways: list[str], periods: int) -> Motors:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_command_that_reaches_the_motors_is_inside_all_limits(kind: str):
     @patient(EXAMPLES[kind])
-    @given(st.integers(0, 2**32 - 1), st.lists(st.sampled_from(sorted(WAYS)), min_size=1, max_size=2),
-           st.integers(2, 9))
-    def holds(seed: int, ways: list[str], periods: int) -> None:
-        motors = drive(kind, seed, ways, periods)
+    @given(st.integers(0, 2**32 - 1), st.sampled_from(sorted(WAYS)))
+    def holds(seed: int, way: str) -> None:
+        ways = [way, sorted(WAYS)[seed % len(WAYS)]][:1 + seed // 8 % 2]
+        motors = drive(kind, seed, ways, 2 + seed // 16 % 6)
         assert breach(kind, motors.governor.envelope, motors.trace) is None
 
     holds()
@@ -116,7 +116,7 @@ def test_every_command_that_reaches_the_motors_is_inside_all_limits(kind: str):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_can_be_braked_from_everywhere(kind: str):
-    @patient(150)
+    @patient(60)
     @given(st.integers(0, 2**32 - 1), st.sampled_from(sorted(set(WAYS) - {"nonsense"})), st.integers(2, 16))
     def holds(seed: int, way: str, periods: int) -> None:
         motors = drive(kind, seed, [way], periods)
@@ -132,7 +132,7 @@ def test_it_can_be_braked_from_everywhere(kind: str):
 def test_numbers_of_any_kind_leave_the_motors_inside_all_limits(kind: str):
     size = envelope_of(kind).low.size
 
-    @patient(300)
+    @patient(400)
     @given(st.lists(st.one_of(st.lists(st.floats(), min_size=size, max_size=size), st.lists(st.floats(), max_size=4)),
                     min_size=1, max_size=6), st.integers(0, 19))
     def holds(targets: list[list[float]], place: int) -> None:

@@ -163,7 +163,7 @@ def test_the_setpoint_is_what_was_admitted(table: Governed):
 
 @pytest.mark.parametrize("after_periods", [1, 9, 23])
 def test_no_motion_command_follows_a_stop(table: Governed, after_periods: int):
-    """Rows 25 to 36: a client that vanishes is a latch that trips; within one control period nothing moves further."""
+    """A client that vanishes is a latch that trips; within one control period nothing moves further."""
     table.reset(2_000_000)
     governor, admit = table.governor, table.governor.admit
     count = governor.admitted
@@ -189,7 +189,7 @@ def test_no_motion_command_follows_a_stop(table: Governed, after_periods: int):
 
 
 def test_what_cannot_be_reached_moves_nothing(table: Governed):
-    """Row 27: an inverse-kinematics goal out of reach gave nine joints, 7.8 m off, a limit broken, and no error."""
+    """Bullet's own inverse kinematics answers with nine joints, 7.8 m off, a limit broken, and no error."""
     table.reset(4)
     far = Referent("it", box=Box((0.77, 0.37, 0.02), (0.04, 0.04, 0.04)))
     *_, info = table.env.step(table.env.unwrapped.encode(SkillCall("pick", (far,))))
