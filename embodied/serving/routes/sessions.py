@@ -29,9 +29,7 @@ async def open_session(wish: Open, hub: HubHere) -> dict:
     """Opens a robot in a world; whoever opens it holds its lease."""
     session = await hub.open(wish.task, wish.seed, wish.planner, speed=wish.speed, robot=wish.robot,
                              require=tuple(wish.require))
-    lease = session.leases.acquire(wish.client)
-    session.touch()
-    return {"session": session.as_dict(), "lease": lease}
+    return {"lease": session.take(wish.client), "session": session.as_dict()}
 
 
 @router.get("", response_model=Sessions)
@@ -56,9 +54,7 @@ async def close_session(session: CommandedSession, hub: HubHere) -> Response:
 @router.post("/{session_id}/lease", response_model=LeaseAnswer)
 async def acquire(session: SessionHere, wish: Acquire) -> dict:
     """Takes command of a free robot."""
-    lease = session.leases.acquire(wish.client)
-    session.touch()
-    return {"lease": lease, "expires_in_s": session.leases.expires_in_s}
+    return {"lease": session.take(wish.client), "expires_in_s": session.leases.expires_in_s}
 
 
 @router.put("/{session_id}/lease", response_model=Expiry)

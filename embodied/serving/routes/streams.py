@@ -29,7 +29,7 @@ async def observation(session: SessionHere, hub: HubHere) -> dict:
     last plan named."""
     objects: list[dict[str, Any]] = []
     if not session.doing and session.setup.domain == "tabletop" and not session.is_crashed:
-        objects = await session.do("look", lambda: session.look_in_thread(hub.brain.perceive), moves=False)
+        objects = await session.look("objects", lambda: session.look_in_thread(hub.brain.perceive))
     told = session.board.telemetry()
     if told is None:
         raise ApiError(503, "overloaded", "expected a robot that has reported, it has not yet", 1.0)
@@ -49,7 +49,6 @@ async def picture(session: SessionHere, camera: str) -> Response:
     session.watch(watcher, {camera})
     try:
         before = session.board.picture(place)
-        await session.refresh()
         found = await _newer(session, place, before[0] if before else 0)
     finally:
         session.watch(watcher, None)
@@ -61,10 +60,9 @@ async def picture(session: SessionHere, camera: str) -> Response:
 async def _newer(session: Session, place: int, version: int) -> bytes | None:
     """The first picture after a version; the last one where none comes in time."""
     for _ in range(int(_FIRST_PICTURE_S / 0.02)):
+        await session.refresh()
         if (found := session.board.picture(place, version)) is not None:
             return found[1]
-        if not session.doing and version:
-            break
         await asyncio.sleep(0.02)
     last = session.board.picture(place)
     return last[1] if last else None

@@ -111,7 +111,7 @@ def test_row_35_limits_hold_for_whatever_is_commanded(robot: Robot):
     """Targets far outside are bent or stopped: no setpoint, speed or place beyond the robot's own."""
     state = robot.state()
     low, high = state["joint_low"], state["joint_high"]
-    for aim in ([x * 300 for x in high], [-900.0] * 9, [0.0] * 7 + [1.0, -1.0]):
+    for aim in ([x * 200 for x in high], [-900.0] * 9, [0.0] * 7 + [1.0, -1.0]):
         answer = robot.post("/targets", {"joint_chunk": [aim] * 20})
         assert answer.status_code == 200, answer.text
         told = robot.telemetry()
