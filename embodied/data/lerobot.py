@@ -16,7 +16,7 @@ import numpy as np
 
 from embodied.data import lerobot_meta as meta
 from embodied.data.files import whole_folder, write_json
-from embodied.data.lerobot_check import DatasetError, check, thumbnail
+from embodied.data.lerobot_check import THUMBNAIL, DatasetError, check, thumbnail
 from embodied.data.lerobot_meta import ACTION, STATE, ImageStats, Schema
 from embodied.data.video import VideoWriter, learning_codec, video_facts
 
@@ -58,7 +58,9 @@ class DatasetWriter:
     tasks: dict[str, int] = field(default_factory=dict)
     columns: dict[str, list[np.ndarray]] = field(default_factory=dict)
     images: dict[str, ImageStats] = field(default_factory=dict)
-    thumbnails: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    thumbnails: dict[str, bytearray] = field(default_factory=dict)
+    """Of the pictures of each camera, end to end: thousands of small arrays among large ones leave the heap in holes,
+    half a megabyte a picture."""
     frames: int = 0
 
     def __enter__(self) -> DatasetWriter:
@@ -123,7 +125,7 @@ class DatasetWriter:
                 raise ValueError(f"episode {len(self.rows)} frame {seen}: expected {camera} uint8{list(shape)}, got "
                                  f"{image.dtype}{list(image.shape)}")
             self._videos[camera].add(image)
-            self.thumbnails.setdefault(camera, []).append(thumbnail(image))
+            self.thumbnails.setdefault(camera, bytearray()).extend(thumbnail(image).tobytes())
             if seen in sampled:
                 found.add(image)
             seen += 1
@@ -166,7 +168,8 @@ class DatasetWriter:
         counts = len(self.rows), self.frames, len(self.tasks)
         write_json(self.folder / meta.INFO, meta.info(self.schema, videos, *counts))
         write_json(self.folder / meta.DIGESTS, digests(self.folder))
-        faults = check(self.folder, {c: np.stack(t) for c, t in self.thumbnails.items()}).faults
+        originals = {c: np.frombuffer(t, np.uint8).reshape(-1, *THUMBNAIL) for c, t in self.thumbnails.items()}
+        faults = check(self.folder, originals).faults
         if faults:
             raise DatasetError(f"{self.folder}: does not read back as written: " + "; ".join(faults[:5]))
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 TOLERANCE_S = 1e-4
 """Of frames in videos and of timestamps, as in LeRobot."""
-THUMBNAIL = 8
-"""Pixels a side of what pictures are compared by."""
+THUMBNAIL = (8, 8, 3)
+"""Shape of what pictures are compared by."""
 FAR_OFF = 16.0
 """Mean difference of two thumbnails, of 255, beyond which a decoded picture is not the one that was encoded."""
 MAX_FAULTS = 50
@@ -58,7 +58,7 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
     """uint8[8, 8, 3] of uint8[H, W, 3]."""
     from PIL import Image
 
-    return np.asarray(Image.fromarray(image).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX))
+    return np.asarray(Image.fromarray(image).resize(THUMBNAIL[:2], Image.Resampling.BOX))
 
 
 @dataclass

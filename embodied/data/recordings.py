@@ -12,8 +12,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -32,6 +35,8 @@ ID = re.compile(r"rec_[0-9a-f]{12}")
 RECORDING, EVENTS, TELEMETRY, VIDEO, DATASET = "recording.json", "events.json", "telemetry.json", "video.mp4", "dataset"
 LISTED = ("recording_id", "task", "created_unix_s", "duration_s", "instructions", "runs", "frames", "fps", "has_video")
 _CHUNK_BYTES = 1 << 20
+_APART = ("import os, sys; from pathlib import Path; from embodied.data.recordings import publish; os.nice(10); "
+          "publish(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])")
 
 
 class NoRecordingError(KeyError):
@@ -128,6 +133,20 @@ def publish(spool: Spool | Path, recordings: Path, recording_id: str) -> Recordi
     return Recording.load(Path(recordings), recording_id)
 
 
+def publish_apart(spool: Path, recordings: Path, recording_id: str) -> Recording:
+    """The same as `publish`, in a process of its own that gives way to others: encoding takes both memory and time, and
+    whoever serves robots meanwhile has neither to spare. Raises OSError where it ended without a recording."""
+    checked_id(recording_id)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", _APART, str(spool), str(recordings), recording_id], stdin=subprocess.DEVNULL,
+        capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)})
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"it ended by signal {-done.returncode}"])[-1]
+        raise OSError(f"recording {recording_id}: expected to be published, got: {last}")
+    return Recording.load(Path(recordings), recording_id)
+
+
 def publish_left(spools: Path, recordings: Path) -> list[Recording]:
     """The recordings made of spools that a killed server left, each named by its id; drafts are swept first.
 
@@ -138,7 +157,7 @@ def publish_left(spools: Path, recordings: Path) -> list[Recording]:
     published = []
     for spool in sorted(Path(spools).glob("rec_*")):
         try:
-            published.append(publish(spool, recordings, spool.name))
+            published.append(publish_apart(spool, recordings, spool.name))
         except (OSError, ValueError, NoRecordingError):
             continue
         shutil.rmtree(spool)

@@ -103,7 +103,7 @@ class Client:
     def __init__(self, url: str = "http://127.0.0.1:8420", token: str | None = None, timeout_s: float = 30.0,
                  name: str = "python client") -> None:
         """token: EMBODIED_TOKEN of the environment where none is given. name: who others see holding the lease."""
-        self.name = name
+        self.url, self.name = url, name
         self._connections = Connections(url, token or os.environ.get(TOKEN_VARIABLE, ""), timeout_s)
         self.call = self._connections.call
 

@@ -18,7 +18,7 @@ MAX_BYTES = 8 << 20
 MAX_DEPTH = 8
 MAX_ITEMS = 20_000
 """Of all lists and maps of a message together; what is longer is an array."""
-_MAX_LIST, _MAX_MAP, _MAX_TEXT = 4096, 256, 16_384
+_MAX_LIST, _MAX_MAP, _MAX_TEXT = 512, 256, 16_384  # lists that nest are held in memory until the last one ends
 _MAX_DIMENSIONS, _MAX_SIDE = 6, 1 << 24
 
 DTYPES = {name: np.dtype(name) for name in ("|b1", "|u1", "|i1", *(

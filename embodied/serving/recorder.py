@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from embodied.data.recordings import list_recordings, publish, publish_left
+from embodied.data.recordings import list_recordings, publish_apart, publish_left
 from embodied.data.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Recorder:
 
     def _publish(self, path: Path, recording_id: str) -> None:
         try:
-            publish(path, self.folder, recording_id)
+            publish_apart(path, self.folder, recording_id)
         except Exception:
             log.exception("recording %s stays a spool in %s", recording_id, path)
         else:

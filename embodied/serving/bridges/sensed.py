@@ -17,7 +17,7 @@ CAMERAS = ("front", "top")
 _SIDE_PX, _SIDES_PX = 16, (64, 1024)
 _BEYOND = 0.05  # rad or m that a joint may be measured beyond its limits
 _FARTHEST_M = 20.0
-_WIDEST_M = 0.5
+_WIDEST_M, _OVERLAP_M = 0.5, 0.005  # between fingers; a little less than nothing is measured where they meet
 _RIGID = 1e-3  # of a pose: how far its axes may be from square
 
 
@@ -116,7 +116,7 @@ def _implausible(raw: Mapping[str, Any], low: np.ndarray, high: np.ndarray) -> s
         return f"joint_pos: expected {low.size} joints, got {joints.size}"
     if (joints < low - _BEYOND).any() or (joints > high + _BEYOND).any():
         return f"joint_pos: expected joints within their limits, got {np.round(joints, 3).tolist()}"
-    if not 0.0 <= width_m <= _WIDEST_M:
+    if not -_OVERLAP_M <= width_m <= _WIDEST_M:
         return f"gripper_width_m: expected metres in [0, {_WIDEST_M}], got {width_m:.4g}"
     if not 0.0 <= time_s < 1e9:
         return f"time_s: expected seconds from 0 on, got {time_s:.4g}"

@@ -20,7 +20,7 @@ import pytest
 from embodied.data import spool as spools
 from embodied.data.lerobot_check import check
 from embodied.data.lerobot_meta import DATA, EPISODES
-from embodied.data.recordings import NoRecordingError, Recording, list_recordings, publish, publish_left
+from embodied.data.recordings import NoRecordingError, Recording, list_recordings, publish, publish_apart, publish_left
 from embodied.data.spool import Spool
 from embodied.data.story import UNTOLD, captions_at, captions_of, even_rows, runs_of, takes_of
 from embodied.data.video import decode
@@ -178,6 +178,16 @@ def test_a_killed_publication_leaves_all_or_nothing(recording, tmp_path, clock):
     drafts = len(list(recordings.glob(".rec_*.draft")))  # of those that were killed at work
     assert len(list_recordings(recordings)) == 1 + whole and drafts >= 4
     assert check(publish(spool, recordings, "rec_ffffffffffff").dataset).faults == ()
+
+
+def test_a_publication_apart_says_why_it_failed(tmp_path, clock):
+    spool = write_session(tmp_path / "spool", clock).path
+    assert check(publish_apart(spool, tmp_path / "recordings", ID).dataset).faults == ()
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(OSError, match=r"expected to be published, got: .*Not a directory"):
+        publish_apart(spool, tmp_path / "file", ID)
+    with pytest.raises(NoRecordingError):
+        publish_apart(spool, tmp_path / "recordings", "../x")
 
 
 def test_spools_of_a_killed_server_are_published_later(tmp_path, clock):

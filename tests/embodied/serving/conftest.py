@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import gymnasium
 import pytest
 
+from envs.interface import Observation
 from tests.embodied.serving.served import Robot, Served
 
 LIMITS = {"sessions": 6, "lease_ttl_s": 3.0}
@@ -36,3 +38,12 @@ def robot(_robot: Robot) -> Robot:
     """A robot of the lean server that tests share, one after the other: at rest, free of stops, commanded by the test.
     It moves as fast as it can, the oracle plans for it. What a test does to the scene stays."""
     return _robot.ready()
+
+
+@pytest.fixture(scope="session")
+def views() -> tuple[str, Observation]:
+    """A wish, and what a robot sees before it."""
+    env = gymnasium.make("envs:embodied/PutInBowl-v0")
+    raw, _ = env.reset(seed=2_000_001)
+    env.close()
+    return raw["instruction"], Observation.from_dict(raw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 import gymnasium
@@ -39,7 +40,8 @@ class PolicyClient:
     """openpi's `WebsocketClientPolicy`, in short."""
 
     def __init__(self, url: str) -> None:
-        self.socket = connect(url, compression=None, max_size=None)
+        self._open = ExitStack()
+        self.socket = self._open.enter_context(connect(url, compression=None, max_size=None))
         self.metadata = unpack(self.socket.recv())
 
     def infer(self, observation: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +52,7 @@ class PolicyClient:
         return unpack(answer)
 
     def close(self) -> None:
-        self.socket.close()
+        self._open.close()
 
 
 def flat(raw: dict[str, Any], prompt: str | None = None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -96,6 +97,17 @@ def test_a_session_from_opening_to_its_dataset(server, tmp_path):
     assert tasks == [[UNTOLD], [UNTOLD], [wish]], "before the restore, after it, and the instruction"
     film = client.download(session.recording_id, "video.mp4", tmp_path / "film.mp4")
     assert sum(1 for _ in decode(film)) == listed["frames"] + listed["fps"]
+
+
+def test_what_the_docs_show_works_as_it_stands_there(server, tmp_path):
+    _, client = server
+    told = (Path(__file__).parents[3] / "docs/client.md").read_text()
+    code = re.search(r"```python\n(.*?)```", told, re.DOTALL)[1]
+    code = code.replace("http://127.0.0.1:8420", client.url).replace('"..."', repr(server[0].token))
+    ran = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True,
+                         env={**os.environ, "PYTHONPATH": os.getcwd()})
+    assert ran.returncode == 0, ran.stderr
+    assert "success True" in ran.stdout and (tmp_path / "front.jpg").stat().st_size > 1000
 
 
 def test_an_emergency_stop_latches_until_a_person_says_so(server):

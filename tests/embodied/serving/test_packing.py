@@ -70,7 +70,7 @@ def packed_array(**changes) -> bytes:
     (b"\x91" * 3000 + b"\0", "one whole msgpack message|levels"),
     (b"\x91" * 9 + b"\0", "at most 8 levels"),
     (b"\xdd\xff\xff\xff\xff", "one whole msgpack message"),
-    (b"\xdc\x10\x00" + (b"\x99" + b"\x90" * 9) * 4096, "at most 20000 items"),
+    (b"\xdc\x02\x00" + (b"\xdc\x00\x64" + b"\x90" * 100) * 512, "at most 20000 items"),
     (msgpack.packb({3: 1}), "keys of text"),
     (msgpack.packb({b"\xff": 1}), "plain text"),
     (msgpack.packb({"a": 1, b"a": 2}), "each key once"),

@@ -14,8 +14,16 @@ export class Api {
   /** askToken: asked for a token when the one we have is refused; gives a promise of it. */
   constructor(askToken) {
     this.askToken = askToken;
-    this.token = tokenOfAddress() ?? sessionStorage.getItem(TOKEN_KEY) ?? "";
-    sessionStorage.setItem(TOKEN_KEY, this.token);
+    this.token = sessionStorage.getItem(TOKEN_KEY) ?? "";
+    this.heedAddress();
+  }
+
+  /** Takes the token of `#token=...`, where the address has one, and takes it off the address bar. */
+  heedAddress() {
+    const found = /^#(?:.*&)?token=([^&]*)/.exec(location.hash);
+    if (!found) return;
+    history.replaceState(null, "", location.pathname + location.search);
+    this.setToken(decodeURIComponent(found[1]));
   }
 
   setToken(token) {
@@ -71,12 +79,4 @@ async function errorOf(answer) {
   const said = await answer.json().catch(() => null);
   const { code = `http_${answer.status}`, message = `The server answered ${answer.status}.` } = said?.error ?? {};
   return new ApiError(answer.status, code, String(message));
-}
-
-/** The token of `#token=...`, which is then taken off the address bar. */
-function tokenOfAddress() {
-  const found = /^#(?:.*&)?token=([^&]*)/.exec(location.hash);
-  if (!found) return null;
-  history.replaceState(null, "", location.pathname + location.search);
-  return decodeURIComponent(found[1]);
 }

@@ -1,8 +1,8 @@
 /** What is always in reach: where one is, how the robot is, who commands it; pause, stop and the emergency stop. */
 
-import { button, fill, h, icon } from "./dom.js";
+import { button, fill, h, icon, inField } from "./dom.js";
 import { MODE_WORDS } from "./model.js";
-import { app, banner, speak, toast, trying } from "./page.js";
+import { app, atHand, banner, speak, toast, trying } from "./page.js";
 import { askReset, showHelp } from "./dialogs.js";
 
 const RETRY_MS = 700;
@@ -26,18 +26,19 @@ export class Bar {
   /** Says which page is shown. */
   at(page) {
     for (const [name, it] of Object.entries(this.pages)) it.toggleAttribute("aria-current", name === page);
-    this.pages.robot.href = app.robot ? `#/s/${encodeURIComponent(app.robot.id)}` : "#/";
+    this.pages.robot.href = atHand() ? `#/s/${encodeURIComponent(app.robot.id)}` : "#/";
     this.draw();
   }
 
   draw() {
-    const { robot } = app;
+    const robot = atHand();
     const mode = robot?.mode;
     this.#drawMode(mode);
     this.#drawLease(robot);
+    const isTyping = inField(document.activeElement);
     const isPaused = mode === "paused";
-    fill(this.pause, icon(isPaused ? "play" : "pause"), h("span", {}, isPaused ? "Resume" : "Pause"), h("kbd", {}, "P"));
-    fill(this.stop, icon("stop"), h("span", {}, "Stop"), h("kbd", {}, "S"));
+    fill(this.pause, icon(isPaused ? "play" : "pause"), h("span", {}, isPaused ? "Resume" : "Pause"), !isTyping && h("kbd", {}, "P"));
+    fill(this.stop, icon("stop"), h("span", {}, "Stop"), h("kbd", {}, isTyping ? "Ctrl ." : "S"));
     this.pause.disabled = !robot?.isCommanding || !["running", "paused"].includes(mode);
     this.stop.disabled = !robot || ["estopped", "crashed"].includes(mode);
     const isLatched = mode === "estopped";
@@ -74,13 +75,13 @@ export class Bar {
   }
 
   async stopNow() {
-    if (!app.robot || this.stop.disabled) return;
+    if (this.stop.disabled) return;
     await trying(() => app.robot.stop());
   }
 
   /** Sends the emergency stop until the server has heard it. */
   async estopNow() {
-    const { robot } = app;
+    const robot = atHand();
     this.estop.classList.add("is-sent");
     setTimeout(() => this.estop.classList.remove("is-sent"), 600);
     for (let tries = 1; ; tries += 1) {
@@ -98,7 +99,7 @@ export class Bar {
   }
 
   async resetEstop() {
-    if (app.robot?.mode === "estopped" && await askReset()) await trying(() => app.robot.resetEstop());
+    if (atHand()?.mode === "estopped" && await askReset()) await trying(() => app.robot.resetEstop());
   }
 }
 

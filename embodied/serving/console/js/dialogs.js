@@ -2,15 +2,26 @@
 
 import { button, fill, h } from "./dom.js";
 
-/** A promise of what a dialog was closed with. build(close) gives its content; must it be answered, Escape does not close it. */
+/** A promise of what a dialog was closed with. build(close) gives its content; one that must be answered stays on Escape.
+ *  The page beneath rests, but for the bar: the emergency stop is in reach whatever is open. */
 function ask(title, build, { must = false } = {}) {
+  const [main, before] = [document.getElementById("main"), document.activeElement];
   return new Promise((resolve) => {
     const dialog = h("dialog", { class: "dialog", "aria-labelledby": "dialog-title" });
-    const close = (value) => { dialog.close(); dialog.remove(); resolve(value); };
+    const scrim = h("div", { class: "scrim" }, dialog);
+    const onKey = (event) => { if (event.key === "Escape" && !must) close(null); };
+    const close = (value) => {
+      document.removeEventListener("keydown", onKey);
+      scrim.remove();
+      main.inert = document.querySelector(".scrim") !== null;
+      if (before?.isConnected) before.focus({ preventScroll: true });
+      resolve(value);
+    };
     fill(dialog, h("h2", { id: "dialog-title" }, title), build(close));
-    dialog.addEventListener("cancel", (event) => { event.preventDefault(); if (!must) close(null); });
-    document.body.append(dialog);
-    dialog.showModal();
+    document.addEventListener("keydown", onKey);
+    document.body.append(scrim);
+    main.inert = true;
+    dialog.show();
   });
 }
 

@@ -48,6 +48,9 @@ export function button(label, { glyph = null, kind = "", click, ...props } = {})
   return h("button", { type: "button", class: `button ${kind}`.trim(), ...props, on: click ? { click } : {} }, glyph && icon(glyph), h("span", {}, label));
 }
 
+/** Whether keys pressed there are text, or choose something. */
+export const inField = (element) => element?.matches?.("input:not([type=checkbox]), textarea, select, [contenteditable]") ?? false;
+
 /** Runs a function once in the next frame, however often it is asked to. */
 export function soon(run) {
   let asked = false;

@@ -67,8 +67,11 @@ export class LivePage {
   }
 
   #warn() {
-    const { link, mode, isGone, isCommanding } = this.robot;
-    banner("link", link === "lost" && !isGone ? { text: `The server does not answer. Trying again by itself${isCommanding ? "; without your heartbeat the robot stops" : ""}.`, tone: "bad", glyph: "link", action: ["Try now", () => this.robot.stream.retry()] }
+    const { link, waitS, mode, isGone, isCommanding, isReached } = this.robot;
+    const isBlind = link === "lost" && waitS > 0.5 && !isGone;
+    const retry = ["Try now", () => this.robot.stream.retry()];
+    banner("link", isBlind && isReached ? { text: "The live view is interrupted. Trying again by itself; commands still reach the robot.", tone: "wary", glyph: "link", action: retry }
+      : isBlind ? { text: `The server does not answer. Trying again by itself${isCommanding ? "; without your heartbeat the robot stops" : ""}.`, tone: "bad", glyph: "link", action: retry }
       : link === "refused" ? { text: "The token holds characters that no connection can carry. Reload the page and type it again.", tone: "bad" } : null);
     banner("crash", mode === "crashed" ? { text: "The physics of this world crashed; the robot does not move. A new scene starts it anew.", tone: "bad", action: isCommanding ? ["New scene", () => this.newScene()] : undefined } : null);
   }
@@ -94,7 +97,6 @@ export class LivePage {
   async end() {
     if (!await askWhether("End this session?", "The robot stops and its world is closed. The recording is kept.", "End session", "is-danger")) return;
     if (await trying(async () => { await this.robot.end(); return true; })) {
-      this.robot.close();
       app.robot = null;
       this.bar.draw();
       go("#/");

@@ -2,9 +2,9 @@
 
 import { Bar } from "./bar.js";
 import { showHelp } from "./dialogs.js";
-import { button, h } from "./dom.js";
+import { button, h, inField } from "./dom.js";
 import { LivePage } from "./live.js";
-import { app, banner, clearBanners, go, show, trying } from "./page.js";
+import { app, atHand, banner, clearBanners, go, show, trying } from "./page.js";
 import { PlayerPage } from "./player.js";
 import { RecordingsPage } from "./recordings.js";
 import { Robot } from "./robot.js";
@@ -14,6 +14,7 @@ const bar = new Bar();
 let page = null;
 
 async function route() {
+  app.api.heedAddress();
   const [, room = "", id = ""] = location.hash.replace(/^#/, "").split("/").map(decodeURIComponent);
   page?.close();
   page = null;
@@ -38,7 +39,8 @@ async function openRobot(id) {
   }
   app.worlds ??= (await trying(() => app.api.get("v1/worlds")))?.worlds;
   if (location.hash !== hash) return;
-  app.robot.addEventListener("change", () => bar.draw(), { signal: attended() });
+  const signal = attended();
+  ["change", "gone"].forEach((type) => app.robot.addEventListener(type, () => bar.draw(), { signal }));
   page = new LivePage(app.robot, app.worlds?.find((it) => it.task === app.robot.session.task), bar);
 }
 
@@ -51,21 +53,22 @@ function attended() {
   return attending.signal;
 }
 
-const inField = (element) => element?.matches?.("input:not([type=checkbox]), textarea, select, [contenteditable]");
-
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.repeat) {
-    if (app.robot && app.robot.mode !== "estopped") bar.estopNow();
+    if (atHand() && app.robot.mode !== "estopped") bar.estopNow();
     return;
   }
   if (event.key === "." && (event.ctrlKey || event.metaKey)) { event.preventDefault(); bar.stopNow(); return; }
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || inField(event.target) || document.querySelector("dialog[open]")) return;
-  const act = { s: () => bar.stopNow(), p: () => bar.togglePause(), "?": showHelp, "/": () => page?.composer?.focus() }[event.key.toLowerCase()];
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || inField(event.target)) return;
+  const halts = { s: () => bar.stopNow(), p: () => bar.togglePause() };
+  const others = document.querySelector("dialog[open]") ? {} : { "?": showHelp, "/": () => page?.composer?.focus() };
+  const act = { ...halts, ...others }[event.key.toLowerCase()];
   const cameras = app.robot?.session.cameras ?? [];
   if (act) { event.preventDefault(); act(); }
   else if (/^[1-9]$/.test(event.key) && page?.stage) page.stage.choose(cameras[event.key - 1]);
 }, true);
 
+["focusin", "focusout"].forEach((type) => document.addEventListener(type, () => setTimeout(() => bar.draw())));
 window.addEventListener("hashchange", route);
 window.addEventListener("unhandledrejection", ({ reason }) => banner("bug", { text: `Something in this page went wrong: ${reason?.message ?? reason}. Reloading may help.`, tone: "bad", action: ["Reload", () => location.reload()] }));
 route();

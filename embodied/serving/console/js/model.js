@@ -82,7 +82,7 @@ const HANDLERS = {
   mode(state, event) {
     const isNew = state.mode !== event.mode;
     [state.mode, state.reason] = [event.mode, event.reason ?? ""];
-    if (isNew && ["paused", "estopped", "crashed"].includes(event.mode)) note(state, event, `mode-${event.mode}`, MODE_WORDS[event.mode], event.reason ?? "");
+    if (isNew && ["paused", "crashed"].includes(event.mode)) note(state, event, `mode-${event.mode}`, MODE_WORDS[event.mode], event.reason ?? "");
   },
   safety(state, event) {
     note(state, event, `safety-${event.kind}`, SAFETY_WORDS[event.kind] ?? event.kind, event.reason ?? "");

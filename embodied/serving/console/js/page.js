@@ -9,6 +9,9 @@ let asking = null;
 
 export const app = { api: new Api(tokenOnce), robot: null };
 
+/** The robot at hand, null when there is none, or when its session has ended. */
+export const atHand = () => (app.robot?.isGone ? null : app.robot);
+
 /** One prompt, however many calls wait for it. */
 function tokenOnce(wasRefused) {
   asking ??= askToken(wasRefused).finally(() => { asking = null; });

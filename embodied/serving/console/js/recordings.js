@@ -27,7 +27,7 @@ function row(it) {
   const said = titleOf(it);
   return h("a", { class: "recording", href: `#/recordings/${encodeURIComponent(it.recording_id)}` }, icon("film"),
     h("span", { class: "recording-text" }, h("strong", {}, said || titled(it.task)), h("span", { class: "quiet" }, [said && titled(it.task), day(it.created_unix_s), lasting(it.duration_s), count(it.runs?.length ?? 0, "run")].filter(Boolean).join(" · "))),
-    h("span", { class: "recording-ends" }, (it.runs ?? []).filter((run) => run.end !== null).slice(-3).map(mark)));
+    h("span", { class: "recording-ends" }, (it.runs ?? []).filter((run) => run.end !== null).slice(-4).map(mark)));
 }
 
 /** The first wish of a recording, and how many came after it; "" when nobody said anything. */
@@ -37,5 +37,5 @@ export function titleOf({ instructions: said = [] }) {
 
 function mark(run) {
   const [words, tone] = verdict(run);
-  return h("span", { class: `end is-${tone}`, title: words }, words.length > 22 ? `${words.slice(0, 20)}…` : words);
+  return h("span", { class: `end is-${tone}`, title: words }, words.split(/[:,]/)[0]);
 }

@@ -14,7 +14,7 @@ export class Robot extends EventTarget {
   constructor(api, session, lease = null) {
     super();
     Object.assign(this, { api, session, state: newState(), series: new Series(), link: "connecting", waitS: 0, roundTripMs: null, thinkingS: null, isGone: false,
-      trips: [], fps: 0, frames: 0 });
+      trips: [], fps: 0, frames: 0, hasPicture: false, hasMoved: false });
     this.lease = lease ?? sessionStorage.getItem(leaseKey(this.id));
     this.#keepLease(this.lease);
     this.state.mode = session.mode;
@@ -23,12 +23,14 @@ export class Robot extends EventTarget {
     this.pulse = new Worker(new URL("./pulse.js", import.meta.url));
     this.pulse.onmessage = () => this.beat();
     this.beat();
-    this.look();
   }
 
   get id() { return this.session.session_id; }
 
   get #path() { return `v1/sessions/${encodeURIComponent(this.id)}`; }
+
+  /** Whether the server answered the last heartbeat. */
+  get isReached() { return this.roundTripMs !== null; }
 
   get isCommanding() { return this.lease !== null; }
 
@@ -69,8 +71,14 @@ export class Robot extends EventTarget {
   }
 
   async end() {
-    await this.#command("DELETE", "", undefined);
+    this.isEnding = true;  // no heartbeat for a session that is being closed
+    try {
+      await this.#command("DELETE", "", undefined);
+    } finally {
+      this.isEnding = false;
+    }
     this.#keepLease(null);
+    this.close();
   }
 
   async take() {
@@ -98,6 +106,7 @@ export class Robot extends EventTarget {
 
   /** Keeps the lease alive, and hears how the robot is. */
   async beat() {
+    if (this.isEnding) return;
     this.fps = this.frames / 2;
     this.frames = 0;
     const from = performance.now();
@@ -107,6 +116,7 @@ export class Robot extends EventTarget {
       this.roundTripMs = performance.now() - from;
       this.trips = [...this.trips, this.roundTripMs].slice(-30);
       this.#know(await this.api.get(this.#path, { timeoutMs: 5000 }));
+      if (!this.hasPicture && this.session.cameras.length) this.stream.setWatch(this.#watch());  // it was busy when it was asked
     } catch (error) {
       this.#missed(error);
     }
@@ -165,6 +175,8 @@ export class Robot extends EventTarget {
   }
 
   #see(camera, blob) {
+    if (!this.hasPicture) this.look();
+    this.hasPicture = true;
     this.frames += 1;
     this.#tell("frame", { camera, blob });
   }

@@ -18,6 +18,7 @@ from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
+from embodied.serving.listening import config
 from tests.embodied.serving.console.fake_robot import FakeRobot, picture
 
 CONSOLE = Path(__file__).parents[4] / "embodied" / "serving" / "console"
@@ -155,9 +156,10 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def served(app: Any, port: int) -> Iterator[str]:
-    """Address of an app that is served in a thread until the end of the block."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning",
-                                           ws="websockets-sansio", timeout_graceful_shutdown=1))
+    """Address of an app that is served in a thread, as the real server listens, until the end of the block."""
+    settings = config(app, "127.0.0.1", port)
+    settings.timeout_graceful_shutdown = 1
+    server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
