@@ -26,7 +26,8 @@ from embodied.serving.hosting import make_hosted
 from embodied.serving.recorder import Recorder
 from embodied.serving.running import Run
 from embodied.serving.safety.plans import CheckedPlanner
-from embodied.serving.session import Session, Setup
+from embodied.serving.session import Session
+from embodied.serving.world import Setup
 from envs.interface import DOMAINS, ENV_IDS, Observation
 from envs.skills.signatures import TABLES
 
@@ -123,7 +124,9 @@ class Hub:
 
     async def close_session(self, session_id: str) -> None:
         """Stops and forgets a session; its recording is finished in the background."""
-        session = self.sessions.pop(session_id)
+        session = self.sessions.pop(session_id, None)
+        if session is None:  # somebody else is at it
+            return
         await asyncio.to_thread(session.close)
         self.recorder.finish(session.recording_id)
 

@@ -6,14 +6,11 @@ What runs in the thread is named `_in_thread`; everything else belongs to the ev
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
-import signal
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,31 +26,13 @@ from embodied.serving.hosting import halted, watched_bits
 from embodied.serving.leases import Leases
 from embodied.serving.overlay import objects_of
 from embodied.serving.running import STOPPED, Conduct, Run, carry_out, words_of
-from embodied.serving.world import World
+from embodied.serving.world import Setup, World
 from envs.interface import Observation, Outcome, SkillCall, Transition
 
 OBJECTS_CAMERA = "front"
 """On whose picture the objects in sight are drawn, where a robot has it."""
 MAX_RUNS = 200
 MAX_SNAPSHOTS = 8
-HANG_S = 60.0
-"""A world that shows no sign of life for so long, while it should, is ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """How a session was asked for."""
-
-    task: str
-    domain: str
-    seed: int
-    planner: str
-    speed: float
-    robot: str | None = None
-    require: tuple[str, ...] = ()
-    record_fps: int = 5
-    lease_ttl_s: float = 10.0
-
 
 PlannerMaker = Callable[["Session", Run], Planner]
 
@@ -405,12 +384,10 @@ class Session:
     # Its end -------------------------------------------------------------------------------------------------------
 
     def check_alive(self) -> None:
-        """Ends a world that has shown no sign of life for HANG_S of a motion."""
-        called_s, told = self.world.called_s, self.board.telemetry()
-        if called_s is None or told is None or self.world.env is None or self.world.env.pid is None:
-            return
-        if time.monotonic() - max(called_s, told.period_end_ns / 1e9) > HANG_S:
-            os.kill(self.world.env.pid, signal.SIGKILL)
+        """Ends a world that hangs."""
+        told = self.board.telemetry()
+        if told is not None:
+            self.world.end_if_hung(told.period_end_ns / 1e9)
 
     def close(self) -> None:
         """Stops the robot, waits for its thread, ends its process. Blocks for as long as a plan takes."""

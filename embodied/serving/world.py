@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+HANG_S = 60.0
+"""A world that shows no sign of life for so long, while it should, is ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How a session was asked for."""
+
+    task: str
+    domain: str
+    seed: int
+    planner: str
+    speed: float
+    robot: str | None = None
+    require: tuple[str, ...] = ()
+    record_fps: int = 5
+    lease_ttl_s: float = 10.0
 
 
 class World:
@@ -27,6 +48,14 @@ class World:
         answer = self._timed(self.env.step)(action)
         self.is_crashed = self.is_crashed or "crash" in answer[4]
         return answer
+
+    def end_if_hung(self, sign_s: float) -> None:
+        """Ends a process that owes an answer and has shown no sign of life for HANG_S. sign_s: its last one."""
+        called_s = self.called_s
+        if called_s is None or self.env is None or self.env.pid is None:
+            return
+        if time.monotonic() - max(called_s, sign_s) > HANG_S:
+            os.kill(self.env.pid, signal.SIGKILL)
 
     def __getattr__(self, name: str) -> Any:
         if self.env is None or name.startswith("_"):
