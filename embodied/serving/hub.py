@@ -20,7 +20,7 @@ from embodied.planning.closed_loop import Planner
 from embodied.planning.language import Plan
 from embodied.serving.blackboard import Halt
 from embodied.serving.brain import Brain, Heard, Voice
-from embodied.serving.errors import ApiError, overloaded, unknown
+from embodied.serving.errors import ApiError, overloaded, unknown, unmakeable
 from embodied.serving.events import Event
 from embodied.serving.hosting import make_hosted
 from embodied.serving.recorder import Recorder
@@ -109,7 +109,7 @@ class Hub:
             await session.do("opening", lambda: session.open_in_thread(make), moves=False)
         except (ValueError, TypeError) as error:
             await asyncio.to_thread(session.close)
-            raise ApiError(422, "invalid", _first_line(error)) from None
+            raise unmakeable(error) from None
         except BaseException:
             await asyncio.to_thread(session.close)
             raise
@@ -193,7 +193,3 @@ def _make_env(setup: Setup, board: str, spool: str | None, env: dict[str, Any]) 
     chosen = {"robot": setup.robot} if setup.robot else {}
     return IsolatedEnv(make_hosted, {"env_id": ENV_IDS[setup.task], "board": board, "spool": spool,
                                      "record_fps": setup.record_fps, **env, **chosen}, deadline_s=None)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]

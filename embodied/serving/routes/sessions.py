@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from embodied.serving.errors import unknown
+from embodied.serving.errors import unknown, unmakeable
 from embodied.serving.routes.access import FAILURES, CommandedSession, HubHere, SessionHere
 from embodied.serving.wire import (
     Acquire,
@@ -75,7 +75,10 @@ async def release(session: CommandedSession) -> Response:
 async def reset(session: CommandedSession, wish: Reset) -> dict:
     """A new scene of the same task."""
     seed = session.setup.seed if wish.seed is None else wish.seed
-    await session.do("reset", lambda: session.reset_in_thread(seed, wish.require), moves=False)
+    try:
+        await session.do("reset", lambda: session.reset_in_thread(seed, wish.require), moves=False)
+    except (ValueError, TypeError) as error:
+        raise unmakeable(error) from None
     session.touch()
     return session.as_dict()
 

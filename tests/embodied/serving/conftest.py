@@ -12,19 +12,20 @@ from envs.interface import Observation
 from tests.embodied.serving.served import Robot, Served
 
 LIMITS = {"sessions": 6, "lease_ttl_s": 3.0}
+BOUNDS = {"requests_per_s": 2000.0, "burst": 4000}
 
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[Served]:
     """A server with the shipped weights, a short lease and room for a few robots."""
-    with Served(limits=LIMITS) as server:
+    with Served(limits=LIMITS, bounds=BOUNDS) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def lean() -> Iterator[Served]:
     """The same without weights: its planner sees nothing, the oracle plans all the same."""
-    with Served(limits=LIMITS, look_s=0.0) as server:
+    with Served(limits=LIMITS, bounds=BOUNDS, look_s=0.0) as server:
         yield server
 
 
