@@ -33,6 +33,7 @@ OBJECTS_CAMERA = "front"
 """On whose picture the objects in sight are drawn, where a robot has it."""
 MAX_RUNS = 200
 MAX_SNAPSHOTS = 8
+MAX_HISTORY = 32  # transitions that planners know of; each has the pictures of its moment, half a megabyte
 
 PlannerMaker = Callable[["Session", Run], Planner]
 
@@ -110,8 +111,6 @@ class Session:
         """An event of this moment."""
         return self.log.append(type, self.time_s, **content)
 
-    # The way past the thread ---------------------------------------------------------------------------------------
-
     def halt(self, halt: Halt, reason: str) -> None:
         """Nothing moves from now on: one write to shared memory, whatever else goes on."""
         self.board.halt_at_least(halt)
@@ -159,7 +158,7 @@ class Session:
         self.board.write(watched=watched_bits(self.world.facts.get("cameras", []), wanted))
 
     async def refresh(self) -> None:
-        """New pictures of a robot at rest; one in motion shows them by itself."""
+        """New pictures of a robot at rest."""
         if not self.doing and not self.is_crashed and self.world.env is not None:
             await self.look("pictures", lambda: self.world.refresh())
 
@@ -278,6 +277,7 @@ class Session:
             self._failed(run, error)
         finally:
             self.run = None
+            del self.history[:-MAX_HISTORY]
             if run.end is None:
                 run.end = STOPPED
         return run
@@ -331,7 +331,7 @@ class Session:
 
     def _note(self, before: Observation, call: SkillCall, info: Mapping[str, Any], *rest: Any) -> None:
         outcome = Outcome(**info["outcome"])
-        self.history.append(Transition(before, call, outcome, self._observation(), *rest))
+        self.history = [*self.history, Transition(before, call, outcome, self._observation(), *rest)][-MAX_HISTORY:]
         self.tell("outcome", run_id=None, place=0, skill=call.skill, arguments=words_of(call), **info["outcome"])
 
     def joints_in_thread(self, targets: np.ndarray) -> dict[str, Any]:
