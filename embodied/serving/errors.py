@@ -20,6 +20,11 @@ def unknown(kind: str, name: str, known: str = "") -> ApiError:
     return ApiError(404, "not_found", f"expected the name of a {kind}, got {name[:80]!r}{hint}")
 
 
+def unmakeable(error: Exception) -> ApiError:
+    """422: a scene that cannot be; the world's own first words say why."""
+    return ApiError(422, "invalid", (str(error).splitlines() or [type(error).__name__])[0][:300])
+
+
 def busy(what: str) -> ApiError:
     """409: one thing at a time."""
     return ApiError(409, "busy", f"expected a robot at rest, it is {what}; wait for its end, or stop it first")

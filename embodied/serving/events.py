@@ -17,6 +17,8 @@ Event = dict[str, Any]
 MAX_EVENTS = 20_000
 """Kept for watchers; older ones are in the recording."""
 
+_BREATH = 4  # events told in a row before others get their turn: a long log is no reason to keep a stop waiting
+
 
 class EventLog:
     """Appending is safe from any thread; watching belongs to the event loop."""
@@ -66,6 +68,8 @@ class EventLog:
                 for event in self.after(index):
                     index = event["index"] + 1
                     yield event
+                    if not index % _BREATH:
+                        await asyncio.sleep(0)
                 if self.is_closed and index >= self._count:
                     return
                 waker.clear()

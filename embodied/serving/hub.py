@@ -20,13 +20,14 @@ from embodied.planning.closed_loop import Planner
 from embodied.planning.language import Plan
 from embodied.serving.blackboard import Halt
 from embodied.serving.brain import Brain, Heard, Voice
-from embodied.serving.errors import ApiError, overloaded, unknown
+from embodied.serving.errors import ApiError, overloaded, unknown, unmakeable
 from embodied.serving.events import Event
 from embodied.serving.hosting import make_hosted
 from embodied.serving.recorder import Recorder
 from embodied.serving.running import Run
 from embodied.serving.safety.plans import CheckedPlanner
-from embodied.serving.session import Session, Setup
+from embodied.serving.session import Session
+from embodied.serving.world import Setup
 from envs.interface import DOMAINS, ENV_IDS, Observation
 from envs.skills.signatures import TABLES
 
@@ -108,7 +109,7 @@ class Hub:
             await session.do("opening", lambda: session.open_in_thread(make), moves=False)
         except (ValueError, TypeError) as error:
             await asyncio.to_thread(session.close)
-            raise ApiError(422, "invalid", _first_line(error)) from None
+            raise unmakeable(error) from None
         except BaseException:
             await asyncio.to_thread(session.close)
             raise
@@ -123,7 +124,9 @@ class Hub:
 
     async def close_session(self, session_id: str) -> None:
         """Stops and forgets a session; its recording is finished in the background."""
-        session = self.sessions.pop(session_id)
+        session = self.sessions.pop(session_id, None)
+        if session is None:  # somebody else is at it
+            return
         await asyncio.to_thread(session.close)
         self.recorder.finish(session.recording_id)
 
@@ -190,7 +193,3 @@ def _make_env(setup: Setup, board: str, spool: str | None, env: dict[str, Any]) 
     chosen = {"robot": setup.robot} if setup.robot else {}
     return IsolatedEnv(make_hosted, {"env_id": ENV_IDS[setup.task], "board": board, "spool": spool,
                                      "record_fps": setup.record_fps, **env, **chosen}, deadline_s=None)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]

@@ -29,6 +29,10 @@ OPEN = re.compile(r"^/($|healthz$|favicon\.ico$|console/)")
 """What needs no token: health, and the page itself, which holds no secret."""
 LARGE = re.compile(r"^/v1/(plan|chat/completions|lerobot/)")
 """Where bodies carry images."""
+PACKED = "/v1/plan"
+"""The one that is not JSON."""
+MAX_VALUES = 20_000
+"""Of a large JSON body: an image is one value; millions of them take seconds to read, while everybody waits."""
 
 _POLICY = (b"default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; "
            b"frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
@@ -46,6 +50,7 @@ class Bounds:
     requests_per_s: float = 200.0  # of one address
     burst: int = 400
     in_flight: int = 256
+    held_bytes: int = 128 << 20  # of bodies, of all requests together
 
 
 class Walls:
@@ -56,7 +61,7 @@ class Walls:
         self._app, self._bounds = app, bounds
         self._tokens = [(token.encode(), role) for token, role in tokens.items()]
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        self._in_flight = 0
+        self._in_flight = self._held_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -78,20 +83,23 @@ class Walls:
             return
         is_vital = bool(VITAL.match(scope["path"]))
         self._in_flight += not is_vital
+        pieces: list[bytes] = []
         try:
-            body = await self._read(scope, receive)
-            await self._app(scope, _replay(body, receive), send)
+            await self._read(scope, receive, pieces)
+            pieces[:] = [b"".join(pieces)]
+            await self._app(scope, _replay(pieces[0], receive), send)
         except _RefusedError as refused:
-            await _refuse(send, refused.status, refused.code, refused.message, None)
+            await _refuse(send, refused.status, refused.code, refused.message, refused.retry_after_s)
         finally:
             self._in_flight -= not is_vital
+            self._held_bytes -= sum(map(len, pieces))
 
     def _refusal(self, scope: Scope) -> tuple[int, str, str, float | None] | None:
         """Status, code, message and when to come back, of a request that goes no further."""
         if not OPEN.match(scope["path"]):
             role = self._role(_header(scope, b"authorization").removeprefix(b"Bearer ").strip())
             if role is None:
-                log.warning("401 %s %s from %s", scope["method"], scope["path"][:80], _address(scope))
+                log.warning("401 %s %r from %s", scope["method"], scope["path"][:80], _address(scope))
                 return 401, "unauthorized", "expected Authorization: Bearer TOKEN of this server", None
             scope["role"] = role
             if role == "viewer" and scope["method"] not in ("GET", "HEAD") and not scope["path"].endswith("/estop"):
@@ -100,7 +108,7 @@ class Walls:
             return None
         if self._in_flight >= self._bounds.in_flight:
             return 503, "overloaded", f"expected fewer than {self._bounds.in_flight} requests at once", 1.0
-        wait_s = self._take(_address(scope))
+        wait_s = self._take(f"{_address(scope)} {scope.get('role', '')}")  # a stranger's flood is not the operator's
         return (429, "rate", f"expected at most {self._bounds.requests_per_s:.0f} requests a second", wait_s) \
             if wait_s else None
 
@@ -113,7 +121,7 @@ class Walls:
         return found
 
     def _take(self, address: str) -> float:
-        """0 when the address has a request left (a token bucket), else seconds until it has."""
+        """0 when the address, in its role, has a request left (a token bucket), else seconds until it has."""
         now, rate = time.monotonic(), self._bounds.requests_per_s
         left, at = self._buckets.pop(address, (float(self._bounds.burst), now))
         left = min(self._bounds.burst, left + (now - at) * rate)
@@ -122,8 +130,9 @@ class Walls:
             self._buckets.popitem(last=False)
         return 0.0 if left >= 1 else (1 - left) / rate
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes:
-        """The body, which may be neither large nor slow: it is counted as it comes, whatever Content-Length says."""
+    async def _read(self, scope: Scope, receive: Receive, pieces: list[bytes]) -> None:
+        """Adds the pieces of the body, which may be neither large nor slow: they are counted as they come, whatever
+        Content-Length says."""
         bounds = self._bounds
         most = bounds.image_body_bytes if LARGE.match(scope["path"]) else bounds.body_bytes
         claimed = _header(scope, b"content-length")
@@ -132,9 +141,26 @@ class Walls:
             raise _RefusedError(413, "too_large", f"expected a body of at most {most} bytes, got {size}")
         try:
             async with asyncio.timeout(bounds.receive_s):
-                return await _collect(receive, most)
+                await self._collect(receive, most, pieces)
         except TimeoutError:
             raise _RefusedError(408, "slow", f"expected the whole body within {bounds.receive_s:.0f} s") from None
+        if most > bounds.body_bytes and scope["path"] != PACKED and sum(p.count(b",") for p in pieces) > MAX_VALUES:
+            raise _RefusedError(413, "too_large", f"expected a body of at most {MAX_VALUES} values, got more")
+
+    async def _collect(self, receive: Receive, most: int, pieces: list[bytes]) -> None:
+        size, more = 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _RefusedError(400, "gone", "expected a whole body, the client left")
+            pieces.append(message.get("body", b""))
+            size += len(pieces[-1])
+            self._held_bytes += len(pieces[-1])
+            if size > most:
+                raise _RefusedError(413, "too_large", f"expected a body of at most {most} bytes, got more")
+            if self._held_bytes > self._bounds.held_bytes:
+                raise _RefusedError(503, "overloaded", "expected smaller bodies or fewer at once", 1.0)
+            more = message.get("more_body", False)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         offered = [p.strip() for p in _header(scope, b"sec-websocket-protocol").decode("latin-1").split(",")]
@@ -144,7 +170,7 @@ class Walls:
         role = self._role(given)
         origin = _header(scope, b"origin")
         if role is None or (origin and not _is_own(origin, scope)):
-            log.warning("websocket refused %s from %s", scope["path"][:80], _address(scope))
+            log.warning("websocket refused %r from %s", scope["path"][:80], _address(scope))
             await receive()
             await send({"type": "websocket.close", "code": 1008})
             return
@@ -153,23 +179,9 @@ class Walls:
 
 
 class _RefusedError(Exception):
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
-        self.status, self.code, self.message = status, code, message
-
-
-async def _collect(receive: Receive, most: int) -> bytes:
-    pieces, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _RefusedError(400, "gone", "expected a whole body, the client left")
-        pieces.append(message.get("body", b""))
-        size += len(pieces[-1])
-        if size > most:
-            raise _RefusedError(413, "too_large", f"expected a body of at most {most} bytes, got more")
-        if not message.get("more_body"):
-            return b"".join(pieces)
+        self.status, self.code, self.message, self.retry_after_s = status, code, message, retry_after_s
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

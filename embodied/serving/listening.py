@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from types import FrameType
 from typing import Any
 
@@ -13,21 +14,24 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEAD_S = 8.0
 """For the whole head of a request, from the moment the connection is there or the last answer is out."""
 MAX_CONNECTIONS = 512
+"""At this many, the one that has been silent longest makes room for the next: whoever presses stop gets through."""
+_KEEPALIVE = {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3}
+"""Seconds, seconds, times: a client whose machine is gone counts as one that left, though it never said so."""
 
 
 class PatientProtocol(H11Protocol):
     """HTTP/1.1 whose clients must say within HEAD_S what they want; bodies have a deadline of their own (`limits`)."""
 
     _open = 0
+    _silent: dict[PatientProtocol, asyncio.TimerHandle] = {}  # noqa: RUF012 - of all connections, the longest first
 
     def connection_made(self, transport: Any) -> None:
         PatientProtocol._open += 1
         super().connection_made(transport)
-        self._deadline: asyncio.TimerHandle | None = None
-        if PatientProtocol._open > MAX_CONNECTIONS:
-            transport.close()
-            return
+        _keep_alive(transport.get_extra_info("socket"))
         self._expect()
+        if PatientProtocol._open > MAX_CONNECTIONS:
+            next(iter(self._silent)).transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         PatientProtocol._open -= 1
@@ -53,16 +57,23 @@ class PatientProtocol(H11Protocol):
 
     def _expect(self) -> None:
         self._forget()
-        self._deadline = self.loop.call_later(HEAD_S, self._give_up)
+        self._silent[self] = self.loop.call_later(HEAD_S, self._give_up)
 
     def _give_up(self) -> None:
         if self.cycle is None or self.cycle.response_complete:
             self.transport.close()
 
     def _forget(self) -> None:
-        if getattr(self, "_deadline", None) is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        if (deadline := self._silent.pop(self, None)) is not None:
+            deadline.cancel()
+
+
+def _keep_alive(connection: Any) -> None:
+    """Lets the system find out whether the other end is still there."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        if hasattr(socket, name):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 class RobotServer(uvicorn.Server):

@@ -87,7 +87,7 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def ours(request: Request, error: Exception) -> JSONResponse:
-        log.error("500 %s %s", request.method, request.url.path, exc_info=error)
+        log.error("500 %s %r", request.method, request.url.path, exc_info=error)
         return JSONResponse(ApiError(500, "internal", "something broke here; it was logged").body(), 500)
 
 

@@ -6,14 +6,11 @@ What runs in the thread is named `_in_thread`; everything else belongs to the ev
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
-import signal
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,56 +26,14 @@ from embodied.serving.hosting import halted, watched_bits
 from embodied.serving.leases import Leases
 from embodied.serving.overlay import objects_of
 from embodied.serving.running import STOPPED, Conduct, Run, carry_out, words_of
+from embodied.serving.world import Setup, World
 from envs.interface import Observation, Outcome, SkillCall, Transition
 
 OBJECTS_CAMERA = "front"
 """On whose picture the objects in sight are drawn, where a robot has it."""
 MAX_RUNS = 200
 MAX_SNAPSHOTS = 8
-HANG_S = 60.0
-"""A world that shows no sign of life for so long, while it should, is ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """How a session was asked for."""
-
-    task: str
-    domain: str
-    seed: int
-    planner: str
-    speed: float
-    robot: str | None = None
-    require: tuple[str, ...] = ()
-    record_fps: int = 5
-    lease_ttl_s: float = 10.0
-
-
-class World:
-    """The world's process, what it said of itself, and since when it owes an answer."""
-
-    def __init__(self) -> None:
-        self.env: Any = None
-        self.facts: dict[str, Any] = {}
-        self.raw: Mapping[str, Any] | None = None  # the last observation
-        self.called_s: float | None = None  # monotonic
-
-    def __getattr__(self, name: str) -> Any:
-        if self.env is None or name.startswith("_"):
-            raise AttributeError(f"expected an open world, got none to ask for {name!r}")
-        part = getattr(self.env, name)
-        return self._timed(part) if callable(part) else part
-
-    def _timed(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def timed(*args: Any, **kwargs: Any) -> Any:
-            self.called_s = time.monotonic()
-            try:
-                return call(*args, **kwargs)
-            finally:
-                self.called_s = None
-
-        return timed
-
+MAX_HISTORY = 32  # transitions that planners know of; each has the pictures of its moment, half a megabyte
 
 PlannerMaker = Callable[["Session", Run], Planner]
 
@@ -99,7 +54,7 @@ class Session:
         self.run: Run | None = None
         self.world = World()
         self.counters = {"stops": 0, "late": 0}
-        self.is_crashed, self.doing = False, ""
+        self.doing = ""
         self.instruction = ""
         self.history: list[Transition] = []
         self._sight: tuple[Observation, Sequence[Slot]] | None = None
@@ -107,6 +62,7 @@ class Session:
         self._correction: str | None = None
         self._stops, self._lock = 0, threading.Lock()
         self._watchers: dict[object, set[str]] = {}
+        self._looks: dict[str, asyncio.Future] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=self.session_id)
 
     # What everybody may know ---------------------------------------------------------------------------------------
@@ -121,6 +77,10 @@ class Session:
         if self.doing:
             return "paused" if self.board.is_paused else "running"
         return "stopped" if self.board.halt == Halt.STOP else "idle"
+
+    @property
+    def is_crashed(self) -> bool:
+        return self.world.is_crashed
 
     @property
     def time_s(self) -> float:
@@ -151,8 +111,6 @@ class Session:
         """An event of this moment."""
         return self.log.append(type, self.time_s, **content)
 
-    # The way past the thread ---------------------------------------------------------------------------------------
-
     def halt(self, halt: Halt, reason: str) -> None:
         """Nothing moves from now on: one write to shared memory, whatever else goes on."""
         self.board.halt_at_least(halt)
@@ -173,6 +131,14 @@ class Session:
         self.board.write(is_paused=is_paused)
         self.tell_mode("")
 
+    def take(self, client: str) -> str:
+        """A lease for a new commander, who does not inherit what a lost one began. Raises ApiError 409."""
+        lease = self.leases.acquire(client)
+        if self.doing:
+            self.halt(Halt.STOP, "whoever commanded was lost")
+        self.touch()
+        return lease
+
     def tell_mode(self, reason: str) -> None:
         self.tell("mode", mode=self.mode, reason=reason)
 
@@ -192,24 +158,48 @@ class Session:
         self.board.write(watched=watched_bits(self.world.facts.get("cameras", []), wanted))
 
     async def refresh(self) -> None:
-        """New pictures of a robot at rest; one in motion shows them by itself."""
+        """New pictures of a robot at rest."""
         if not self.doing and not self.is_crashed and self.world.env is not None:
-            await self.do("look", lambda: self.world.refresh(), moves=False)
+            await self.look("pictures", lambda: self.world.refresh())
+
+    async def look(self, what: str, job: Callable[[], Any]) -> Any:
+        """What a job gives that only looks. It takes nobody's place: commands wait for it, and whoever asks for the
+        same meanwhile gets its answer."""
+        if what not in self._looks:
+            self._check_open()
+            self._looks[what] = asyncio.get_running_loop().run_in_executor(self._thread, self._survive, job)
+            self._looks[what].add_done_callback(lambda _: self._looks.pop(what))
+        return await asyncio.shield(self._looks[what])
 
     # Commands ------------------------------------------------------------------------------------------------------
 
-    async def do(self, what: str, job: Callable[[], Any], *, moves: bool = True) -> Any:
-        """What a job in the session's thread gives. moves: it may move the robot, so it re-arms a stopped one. Raises
-        ApiError 409 while something else is going on, or the emergency stop is latched."""
+    async def do(self, what: str, job: Callable[[], Any], *, moves: bool = True, deadline_s: float | None = None
+                 ) -> Any:
+        """What a job in the session's thread gives. moves: it may move the robot, so it re-arms a stopped one.
+        deadline_s: how late it may begin. Raises ApiError 409 while something else is going on, or the emergency stop
+        is latched."""
         stops = self._begin(what, moves)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._in_thread, job, stops, moves)
+        timely = self._timely(job, deadline_s)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._in_thread, timely, stops, moves)
+
+    def _timely(self, job: Callable[[], Any], deadline_s: float | None) -> Callable[[], Any]:
+        """The job, or an ApiError where it would begin too late."""
+        asked_s = time.monotonic()
+
+        def timely() -> Any:
+            if deadline_s is not None and time.monotonic() - asked_s > deadline_s:
+                self.counters["late"] += 1
+                raise ApiError(409, "late", f"expected to begin within {deadline_s} s, it was later; it was dropped")
+            return job()
+
+        return timely
 
     def _begin(self, what: str, moves: bool) -> int:
         """Takes the robot for a job; returns how many stops there have been."""
         if self.doing:
             raise busy(self.doing)
-        if self.is_crashed and what != "reset":
-            raise ApiError(409, "crashed", "expected a live world, its physics crashed; POST .../reset starts it anew")
+        if what != "reset":
+            self._check_open()
         if moves and self.board.halt == Halt.ESTOP:
             raise ApiError(409, "estopped", "expected a robot that may move, the emergency stop is latched; a person "
                                             "who sees the robot resets it with POST .../estop/reset")
@@ -217,11 +207,23 @@ class Session:
         self.touched_s = time.monotonic()
         return self._stops
 
+    def _check_open(self) -> None:
+        if self.is_crashed:
+            raise ApiError(409, "crashed", "expected a live world, its physics crashed; POST .../reset starts it anew")
+
+    def _survive(self, job: Callable[[], Any]) -> Any:
+        """What a job gives. Raises ApiError 409 where the physics breaks in it."""
+        try:
+            return job()
+        except RuntimeError:
+            self._check_open()
+            raise
+
     def _in_thread(self, job: Callable[[], Any], stops: int, moves: bool) -> Any:
         try:
             if moves:
                 self._arm(stops)
-            return job()
+            return self._survive(job)
         finally:
             self.doing = ""
             self.board.write(is_paused=False)
@@ -237,16 +239,24 @@ class Session:
             if self.board.halt == Halt.STOP:
                 self.board.write(halt=Halt.NONE)
 
-    def start(self, instruction: str, client: str) -> tuple[Run, asyncio.Future]:
-        """A run that has begun, and the future of its end."""
+    def start(self, instruction: str, client: str, deadline_s: float | None = None) -> tuple[Run, asyncio.Future]:
+        """A run that has begun, and the future of its end. deadline_s: how late it may begin."""
         run = Run(instruction, client)
         stops = self._begin("running an instruction", moves=True)
         self.run, self._correction, self.instruction = run, None, instruction
         self.runs = [*self.runs, run][-MAX_RUNS:]
         self.tell("instruction", run_id=run.run_id, instruction=instruction, client=client)
         self.tell_mode("")
-        loop = asyncio.get_running_loop()
-        return run, loop.run_in_executor(self._thread, self._in_thread, lambda: self._run_in_thread(run), stops, True)
+        job = self._timely(lambda: self._run_in_thread(run), deadline_s)
+        ended = asyncio.get_running_loop().run_in_executor(self._thread, self._in_thread, job, stops, True)
+        ended.add_done_callback(lambda _: self._drop(run, ended))
+        return run, ended
+
+    def _drop(self, run: Run, ended: asyncio.Future) -> None:
+        """Says of a run that never began that it is over."""
+        if run.end is None:
+            run.end, run.hint, self.run = STOPPED, str(ended.exception()), None
+            self.tell("end", run_id=run.run_id, end=run.end, is_success=None)
 
     def correct(self, text: str) -> None:
         """A person's word in the middle of a run: the planner is asked again with it, once this skill is over."""
@@ -267,17 +277,16 @@ class Session:
             self._failed(run, error)
         finally:
             self.run = None
+            del self.history[:-MAX_HISTORY]
             if run.end is None:
                 run.end = STOPPED
         return run
 
     def _failed(self, run: Run, error: Exception) -> None:
         """The run's end where the world, or we, broke."""
-        is_physics = type(error).__name__ == "PhysicsCrashError"
-        self.is_crashed = is_physics
-        run.end = "failed: physics crashed" if is_physics else "failed: internal error"
+        run.end = "failed: physics crashed" if self.is_crashed else "failed: internal error"
         self.tell("end", run_id=run.run_id, end=run.end, is_success=None)
-        if not is_physics:
+        if not self.is_crashed:
             raise error
 
     def _take_correction(self) -> str | None:
@@ -307,7 +316,7 @@ class Session:
         """A new scene; the session's history begins anew."""
         options = {"require": tuple(require)} if require else None
         self.world.raw, _ = self.world.reset(seed=seed, options=options)
-        self.is_crashed, self.history, self._sight = False, [], None
+        self.history, self._sight = [], None
         self._snapshots.clear()
         self.instruction = str(self.world.raw["instruction"])
 
@@ -317,13 +326,12 @@ class Session:
         self.tell("step", run_id=None, place=0, skill=call.skill, arguments=words_of(call))
         raw, reward, terminated, truncated, info = self.world.step(self.world.encode(call))
         self.world.raw = raw
-        self.is_crashed = "crash" in info
         self._note(before, call, info, float(reward), bool(terminated), bool(truncated))
         return dict(info["outcome"])
 
     def _note(self, before: Observation, call: SkillCall, info: Mapping[str, Any], *rest: Any) -> None:
         outcome = Outcome(**info["outcome"])
-        self.history.append(Transition(before, call, outcome, self._observation(), *rest))
+        self.history = [*self.history, Transition(before, call, outcome, self._observation(), *rest)][-MAX_HISTORY:]
         self.tell("outcome", run_id=None, place=0, skill=call.skill, arguments=words_of(call), **info["outcome"])
 
     def joints_in_thread(self, targets: np.ndarray) -> dict[str, Any]:
@@ -376,12 +384,10 @@ class Session:
     # Its end -------------------------------------------------------------------------------------------------------
 
     def check_alive(self) -> None:
-        """Ends a world that has shown no sign of life for HANG_S of a motion."""
-        called_s, told = self.world.called_s, self.board.telemetry()
-        if called_s is None or told is None or self.world.env is None or self.world.env.pid is None:
-            return
-        if time.monotonic() - max(called_s, told.period_end_ns / 1e9) > HANG_S:
-            os.kill(self.world.env.pid, signal.SIGKILL)
+        """Ends a world that hangs."""
+        told = self.board.telemetry()
+        if told is not None:
+            self.world.end_if_hung(told.period_end_ns / 1e9)
 
     def close(self) -> None:
         """Stops the robot, waits for its thread, ends its process. Blocks for as long as a plan takes."""

@@ -127,13 +127,13 @@ async def _planned(hub: Hub, text: str, urls: list[str]) -> AsyncIterator[str]:
 async def _acted(session: Session, text: str, request: Request, lease: str | None) -> AsyncIterator[str]:
     """What the robot plans and does, a line each."""
     is_own = lease is None
-    lease = session.leases.acquire("chat") if is_own else lease
+    lease = session.take("chat") if is_own else lease
     session.leases.check(lease)
     session.touch()
     try:
         start = session.log.count
         run, ended = session.start(text, session.leases.holder)
-        waiting = asyncio.ensure_future(attended(session, run, ended, request, lease))
+        waiting = asyncio.ensure_future(attended(session, ended, request, lease))
         async for event in session.log.watch(start):
             if event is not None and (line := _line(event)) and event.get("run_id") == run.run_id:
                 yield line

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from typing import Annotated
+import contextlib
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
@@ -12,7 +13,6 @@ from fastapi import APIRouter, Query, Request, Response
 from embodied.serving.blackboard import Halt
 from embodied.serving.errors import ApiError
 from embodied.serving.routes.access import FAILURES, CommandedSession, HubHere, LeaseHeader, SessionHere
-from embodied.serving.running import Run
 from embodied.serving.session import Session
 from embodied.serving.skillcalls import read_call
 from embodied.serving.wire import (
@@ -41,11 +41,11 @@ async def instruct(session: CommandedSession, wish: Instruct, request: Request, 
                    x_lease: LeaseHeader = None) -> object:
     """Lets the robot do what a sentence says."""
     session.leases.count(wish.sequence)
-    run, ended = session.start(wish.instruction, session.leases.holder)
+    run, ended = session.start(wish.instruction, session.leases.holder, wish.deadline_s)
     if not wait:
         ended.add_done_callback(_seen)
         return {"run_id": run.run_id}
-    await attended(session, run, ended, request, x_lease)
+    await attended(session, ended, request, x_lease)
     response.status_code = 200
     return Response(RunAnswer(**run.as_dict()).model_dump_json(), media_type="application/json")
 
@@ -56,20 +56,20 @@ def _seen(ended: asyncio.Future) -> None:
         ended.exception()
 
 
-async def attended(session: Session, run: Run, ended: asyncio.Future, request: Request, lease: str | None) -> None:
-    """Waits for the end of a run while its client waits too; one that leaves has stopped it."""
+async def attended(session: Session, ended: asyncio.Future, request: Request, lease: str | None) -> Any:
+    """What a command gives, the lease kept alive while its client waits; one that leaves has stopped the robot."""
     while not ended.done():
         await asyncio.wait([ended], timeout=_LOOK_S)
         if ended.done():
             break
         if await request.is_disconnected():
-            if session.run is run:
-                session.halt(Halt.STOP, "the client that waited has gone")
+            session.halt(Halt.STOP, "the client that waited has gone")
             ended.add_done_callback(_seen)
             raise ApiError(400, "gone", "expected a client that waits, it left")
-        session.leases.check(lease)
-        session.touch()
-    await ended
+        with contextlib.suppress(ApiError):  # a lost lease stops the robot by itself
+            session.leases.check(lease)
+            session.touch()
+    return await ended
 
 
 @router.post("/corrections", status_code=202, response_model=SessionState)
@@ -80,26 +80,27 @@ async def correct(session: CommandedSession, word: Correct) -> dict:
 
 
 @router.post("/skills", response_model=OutcomeAnswer)
-async def skill(session: CommandedSession, call: SkillCallBody, x_lease: LeaseHeader = None) -> dict:
+async def skill(session: CommandedSession, call: SkillCallBody, request: Request, x_lease: LeaseHeader = None) -> dict:
     """One skill, without a planner."""
     session.leases.count(call.sequence)
     made = read_call(session, call)
-    return await _kept(session, x_lease, call.deadline_s, call.skill, lambda: session.skill_in_thread(made))
+    doing = session.do(call.skill, lambda: session.skill_in_thread(made), deadline_s=call.deadline_s)
+    return await attended(session, asyncio.ensure_future(doing), request, x_lease)
 
 
 @router.post("/targets", response_model=Moved)
-async def targets(session: CommandedSession, wish: Joint, x_lease: LeaseHeader = None) -> dict:
+async def targets(session: CommandedSession, wish: Joint, request: Request, x_lease: LeaseHeader = None) -> dict:
     """Joint or tool targets. One configuration is gone to smoothly; a chunk is followed, one a control period. Both go
     through the safety filter, which bends what is too fast and stops what is out of bounds."""
     given = [name for name in ("joint_pos", "joint_chunk", "tool_position_m") if getattr(wish, name) is not None]
     if len(given) != 1:
         raise ApiError(422, "invalid", f"expected one of joint_pos, joint_chunk, tool_position_m, got {given}")
     session.leases.count(wish.sequence)
-    job = _motion(session, wish, given[0])
-    return await _kept(session, x_lease, wish.deadline_s, "moving", job)
+    doing = session.do("moving", _motion(session, wish, given[0]), deadline_s=wish.deadline_s)
+    return await attended(session, asyncio.ensure_future(doing), request, x_lease)
 
 
-def _motion(session: Session, wish: Joint, kind: str) -> object:
+def _motion(session: Session, wish: Joint, kind: str) -> Callable[[], dict[str, Any]]:
     if kind == "tool_position_m":
         return lambda: session.tool_in_thread(np.array(wish.tool_position_m, float), wish.jaw_yaw_rad)
     rows = [wish.joint_pos] if kind == "joint_pos" else wish.joint_chunk
@@ -108,25 +109,6 @@ def _motion(session: Session, wish: Joint, kind: str) -> object:
         raise ApiError(422, "invalid", f"expected {count} joint targets, got {sorted({len(row) for row in rows})}")
     aim = np.array(rows, float)
     return lambda: session.joints_in_thread(aim if kind == "joint_chunk" else aim[0])
-
-
-async def _kept(session: Session, lease: str | None, deadline_s: float | None, what: str, job: object) -> dict:
-    """What a job gives, the lease kept alive while its client waits. deadline_s: how late it may begin."""
-    begin_s = time.monotonic()
-
-    def timely() -> dict:
-        if deadline_s is not None and time.monotonic() - begin_s > deadline_s:
-            session.counters["late"] += 1
-            raise ApiError(409, "late", f"expected to begin within {deadline_s} s, it was later; it was dropped")
-        return job()
-
-    ended = asyncio.ensure_future(session.do(what, timely))
-    while not ended.done():
-        await asyncio.wait([ended], timeout=_LOOK_S)
-        if not ended.done() and session.leases.is_held:
-            session.leases.check(lease)
-            session.touch()
-    return await ended
 
 
 @vital.post("/sessions/{session_id}/pause", response_model=SessionState)

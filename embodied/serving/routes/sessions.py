@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from embodied.serving.errors import unknown
+from embodied.serving.errors import unknown, unmakeable
 from embodied.serving.routes.access import FAILURES, CommandedSession, HubHere, SessionHere
 from embodied.serving.wire import (
     Acquire,
@@ -29,9 +29,7 @@ async def open_session(wish: Open, hub: HubHere) -> dict:
     """Opens a robot in a world; whoever opens it holds its lease."""
     session = await hub.open(wish.task, wish.seed, wish.planner, speed=wish.speed, robot=wish.robot,
                              require=tuple(wish.require))
-    lease = session.leases.acquire(wish.client)
-    session.touch()
-    return {"session": session.as_dict(), "lease": lease}
+    return {"lease": session.take(wish.client), "session": session.as_dict()}
 
 
 @router.get("", response_model=Sessions)
@@ -56,9 +54,7 @@ async def close_session(session: CommandedSession, hub: HubHere) -> Response:
 @router.post("/{session_id}/lease", response_model=LeaseAnswer)
 async def acquire(session: SessionHere, wish: Acquire) -> dict:
     """Takes command of a free robot."""
-    lease = session.leases.acquire(wish.client)
-    session.touch()
-    return {"lease": lease, "expires_in_s": session.leases.expires_in_s}
+    return {"lease": session.take(wish.client), "expires_in_s": session.leases.expires_in_s}
 
 
 @router.put("/{session_id}/lease", response_model=Expiry)
@@ -79,7 +75,10 @@ async def release(session: CommandedSession) -> Response:
 async def reset(session: CommandedSession, wish: Reset) -> dict:
     """A new scene of the same task."""
     seed = session.setup.seed if wish.seed is None else wish.seed
-    await session.do("reset", lambda: session.reset_in_thread(seed, wish.require), moves=False)
+    try:
+        await session.do("reset", lambda: session.reset_in_thread(seed, wish.require), moves=False)
+    except (ValueError, TypeError) as error:
+        raise unmakeable(error) from None
     session.touch()
     return session.as_dict()
 

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Header, Query, Response, WebSocket, WebSocketDisc
 from fastapi.responses import StreamingResponse
 from pydantic import Field, ValidationError
 
-from embodied.serving.errors import ApiError, unknown
+from embodied.serving.errors import ApiError, overloaded, unknown
+from embodied.serving.hub import Hub
 from embodied.serving.routes.access import FAILURES, HubHere, SessionHere
 from embodied.serving.session import Session
 from embodied.serving.wire import ObservationAnswer, Strict
@@ -29,7 +30,7 @@ async def observation(session: SessionHere, hub: HubHere) -> dict:
     last plan named."""
     objects: list[dict[str, Any]] = []
     if not session.doing and session.setup.domain == "tabletop" and not session.is_crashed:
-        objects = await session.do("look", lambda: session.look_in_thread(hub.brain.perceive), moves=False)
+        objects = await session.look("objects", lambda: session.look_in_thread(hub.brain.perceive))
     told = session.board.telemetry()
     if told is None:
         raise ApiError(503, "overloaded", "expected a robot that has reported, it has not yet", 1.0)
@@ -49,7 +50,6 @@ async def picture(session: SessionHere, camera: str) -> Response:
     session.watch(watcher, {camera})
     try:
         before = session.board.picture(place)
-        await session.refresh()
         found = await _newer(session, place, before[0] if before else 0)
     finally:
         session.watch(watcher, None)
@@ -61,10 +61,9 @@ async def picture(session: SessionHere, camera: str) -> Response:
 async def _newer(session: Session, place: int, version: int) -> bytes | None:
     """The first picture after a version; the last one where none comes in time."""
     for _ in range(int(_FIRST_PICTURE_S / 0.02)):
+        await session.refresh()
         if (found := session.board.picture(place, version)) is not None:
             return found[1]
-        if not session.doing and version:
-            break
         await asyncio.sleep(0.02)
     last = session.board.picture(place)
     return last[1] if last else None
@@ -72,13 +71,26 @@ async def _newer(session: Session, place: int, version: int) -> bytes | None:
 
 @router.get("/events", response_class=StreamingResponse,
             responses={200: {"content": {"text/event-stream": {}}, "description": "events, for ever"}})
-async def events(session: SessionHere, after: Annotated[int, Query(ge=-1, le=2**53)] = -1,
+async def events(session: SessionHere, hub: HubHere,
+                 after: Annotated[int, Query(ge=-1, le=2**53)] = -1,
                  until_end: Annotated[bool, Query(description="end the stream with the present run")] = False,
                  last_event_id: Annotated[str | None, Header(max_length=20)] = None) -> StreamingResponse:
     """Server-sent events of the session, from the one after `after`, or after Last-Event-ID, on."""
+    if hub.watchers >= _WATCHERS:
+        raise overloaded(f"expected fewer than {_WATCHERS} watchers", 5.0)
     start = int(last_event_id) if last_event_id and last_event_id.isdecimal() else after
-    return StreamingResponse(_sse(session, start + 1, until_end), media_type="text/event-stream",
+    return StreamingResponse(_counted(hub, _sse(session, start + 1, until_end)), media_type="text/event-stream",
                              headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+
+
+async def _counted(hub: Hub, stream: AsyncIterator[str]) -> AsyncIterator[str]:
+    """The stream, whose reader is counted among the watchers."""
+    hub.watchers += 1
+    try:
+        async for piece in stream:
+            yield piece
+    finally:
+        hub.watchers -= 1
 
 
 async def _sse(session: Session, index: int, until_end: bool) -> AsyncIterator[str]:
@@ -180,10 +192,13 @@ class _Viewer:
 
     async def _listen(self) -> None:
         while True:
-            text = await self._socket.receive_text()
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
             try:
-                if len(text) > _MAX_MESSAGE:
-                    raise ValueError("too long")
+                text = message.get("text")
+                if text is None or len(text) > _MAX_MESSAGE:
+                    raise ValueError("no text, or too long")
                 await self._heed(Attention.model_validate_json(text))
             except (ValidationError, ValueError, ApiError):
                 await self._send({"type": "error", "code": "invalid", "message": "expected watch, fps, telemetry_hz, "

@@ -1,4 +1,5 @@
-"""The servers that tests of the API share: one that plans with the shipped weights, one that is easily overloaded."""
+"""The servers that tests of the API share: one that plans with the shipped weights, a lean one whose robots the oracle
+plans for, which is there in a second."""
 
 from __future__ import annotations
 
@@ -10,23 +11,33 @@ import pytest
 from envs.interface import Observation
 from tests.embodied.serving.served import Robot, Served
 
+LIMITS = {"sessions": 6, "lease_ttl_s": 3.0}
+BOUNDS = {"requests_per_s": 2000.0, "burst": 4000}
+
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[Served]:
     """A server with the shipped weights, a short lease and room for a few robots."""
-    with Served(limits={"sessions": 6, "lease_ttl_s": 3.0}) as server:
+    with Served(limits=LIMITS, bounds=BOUNDS) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def _robot(served: Served) -> Robot:
-    return served.open()
+def lean() -> Iterator[Served]:
+    """The same without weights: its planner sees nothing, the oracle plans all the same."""
+    with Served(limits=LIMITS, bounds=BOUNDS, look_s=0.0) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _robot(lean: Served) -> Robot:
+    return lean.open()
 
 
 @pytest.fixture
 def robot(_robot: Robot) -> Robot:
-    """A robot that tests share, one after the other: at rest, free of stops, commanded by the test. It moves as fast as
-    it can, the oracle plans for it. What a test does to the scene stays."""
+    """A robot of the lean server that tests share, one after the other: at rest, free of stops, commanded by the test.
+    It moves as fast as it can, the oracle plans for it. What a test does to the scene stays."""
     return _robot.ready()
 
 

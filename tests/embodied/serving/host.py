@@ -16,10 +16,10 @@ from typing import Any
 
 import uvicorn
 
+from embodied.serving import listening
 from embodied.serving.brain import Brain
 from embodied.serving.hub import Hub, Limits
 from embodied.serving.limits import Bounds
-from embodied.serving.listening import config
 from embodied.serving.server import make_app
 
 
@@ -43,7 +43,7 @@ class SlowBackend:
 
 
 def _backend(settings: dict[str, Any]) -> Any:
-    if (look_s := settings.get("slow_s")) is not None:
+    if (look_s := settings.get("look_s")) is not None:
         return SlowBackend(look_s)
     import torch
 
@@ -65,13 +65,15 @@ def _chat(settings: dict[str, Any]) -> Any:
 
 def main(settings: dict[str, Any]) -> None:
     """Serves until stdin is closed."""
+    listening.HEAD_S = settings.get("head_s", listening.HEAD_S)
+    listening.MAX_CONNECTIONS = settings.get("connections", listening.MAX_CONNECTIONS)
     limits = dict(settings.get("limits", {}))
     if "recordings" in limits:
         limits["recordings"] = Path(limits["recordings"])
     brain = Brain(_backend(settings), **settings.get("brain", {}))
     app = make_app(lambda: Hub(brain, Limits(**limits), make_chat=_chat(settings)), tokens=settings["tokens"],
                    bounds=Bounds(**settings.get("bounds", {})))
-    server = uvicorn.Server(config(app, "127.0.0.1", 0))
+    server = uvicorn.Server(listening.config(app, "127.0.0.1", 0))
     asyncio.run(_serve(server, app))
 
 
