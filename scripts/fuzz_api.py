@@ -83,7 +83,9 @@ class Robots:
         self._http.delete(f"{self._url}/v1/sessions/{session_id}", headers={"X-Lease": lease})
 
     def _forget_lost(self) -> None:
-        there = {s["session_id"] for s in self._http.get(f"{self._url}/v1/sessions").json()["sessions"]}
+        while (answer := self._http.get(f"{self._url}/v1/sessions")).status_code == 429:
+            time.sleep(float(answer.headers["retry-after"]))
+        there = {s["session_id"] for s in answer.json()["sessions"]}
         self._leases = {name: lease for name, lease in self._leases.items() if name in there}
 
     def _open(self) -> None:

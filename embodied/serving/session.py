@@ -72,15 +72,11 @@ class Session:
         """idle, running, paused, stopped, estopped or crashed."""
         if self.board.halt == Halt.ESTOP:
             return "estopped"
-        if self.is_crashed:
+        if self.world.is_crashed:
             return "crashed"
         if self.doing:
             return "paused" if self.board.is_paused else "running"
         return "stopped" if self.board.halt == Halt.STOP else "idle"
-
-    @property
-    def is_crashed(self) -> bool:
-        return self.world.is_crashed
 
     @property
     def time_s(self) -> float:
@@ -96,10 +92,9 @@ class Session:
         return {"session_id": self.session_id, "task": setup.task, "domain": setup.domain, "robot": setup.robot,
                 "seed": setup.seed, "planner": setup.planner, "mode": self.mode, "instruction": self.instruction,
                 "run_id": self.run.run_id if self.run else None, "speed": setup.speed,
-                "cameras": facts.get("cameras", []), "objects_camera": OBJECTS_CAMERA,
-                "joint_names": facts.get("joint_names", []),
-                "joint_low": facts.get("joint_low", []), "joint_high": facts.get("joint_high", []), "lease": lease,
-                "time_s": told.time_s if told else 0.0, "counters": counts, "recording_id": self.recording_id,
+                "objects_camera": OBJECTS_CAMERA, "lease": lease, "time_s": self.time_s, "counters": counts,
+                **{name: facts.get(name, []) for name in ("cameras", "joint_names", "joint_low", "joint_high")},
+                "recording_id": self.recording_id,
                 "created_unix_s": round(self.created_unix_s, 3), "control_hz": facts.get("control_hz", 0),
                 "last_motion_s": told.last_motion_ns / 1e9 if told else 0.0}
 
@@ -159,7 +154,7 @@ class Session:
 
     async def refresh(self) -> None:
         """New pictures of a robot at rest."""
-        if not self.doing and not self.is_crashed and self.world.env is not None:
+        if not self.doing and not self.world.is_crashed and self.world.env is not None:
             await self.look("pictures", lambda: self.world.refresh())
 
     async def look(self, what: str, job: Callable[[], Any]) -> Any:
@@ -208,7 +203,7 @@ class Session:
         return self._stops
 
     def _check_open(self) -> None:
-        if self.is_crashed:
+        if self.world.is_crashed:
             raise ApiError(409, "crashed", "expected a live world, its physics crashed; POST .../reset starts it anew")
 
     def _survive(self, job: Callable[[], Any]) -> Any:
@@ -284,9 +279,9 @@ class Session:
 
     def _failed(self, run: Run, error: Exception) -> None:
         """The run's end where the world, or we, broke."""
-        run.end = "failed: physics crashed" if self.is_crashed else "failed: internal error"
+        run.end = "failed: physics crashed" if self.world.is_crashed else "failed: internal error"
         self.tell("end", run_id=run.run_id, end=run.end, is_success=None)
-        if not self.is_crashed:
+        if not self.world.is_crashed:
             raise error
 
     def _take_correction(self) -> str | None:
@@ -313,9 +308,14 @@ class Session:
         self.reset_in_thread(self.setup.seed, self.setup.require)
 
     def reset_in_thread(self, seed: int, require: Sequence[str]) -> None:
-        """A new scene; the session's history begins anew."""
-        options = {"require": tuple(require)} if require else None
-        self.world.raw, _ = self.world.reset(seed=seed, options=options)
+        """A new scene and history. Raises ValueError for a scene that cannot be, back in the session's first one."""
+        first = self.setup.seed, self.setup.require
+        try:
+            self.world.raw, _ = self.world.reset(seed=seed, options={"require": tuple(require)})
+        except ValueError:
+            if (seed, tuple(require)) != first:
+                self.reset_in_thread(*first)
+            raise
         self.history, self._sight = [], None
         self._snapshots.clear()
         self.instruction = str(self.world.raw["instruction"])
