@@ -10,17 +10,18 @@ import binascii
 import io
 import json
 import math
-import warnings
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from embodied.serving.errors import ApiError
+from embodied.serving.views import fitted, stride_of, thinned
 from envs.interface import Camera, Observation
 
 MAX_BYTES = 12 << 20
-MAX_PIXELS = 16_000_000
+MAX_PIXELS = 4_000_000
+"""Of one picture: it takes 16 MiB while it is decoded, and what is kept of it is small."""
 MAX_SIDE, LEAST_SIDE = 4096, 16
 KINDS = ("PNG", "JPEG", "WEBP")
 DEPTH_STEP_M = 1e-4
@@ -48,21 +49,32 @@ def from_url(url: str) -> bytes:
         raise unfit("expected base64") from None
 
 
-def decode(content: bytes) -> tuple[np.ndarray, Mapping[str, Any]]:
-    """uint8[H, W, 3], or uint16[H, W] of a 16-bit grey PNG, turned upright; and its NOTE, {} without one."""
-    from PIL import Image, ImageOps
+class Picture(NamedTuple):
+    """uint8[H, W, 3], or uint16[H, W] of a 16-bit grey PNG, upright; its NOTE, {} without one; which pixels were kept,
+    every `stride`-th from the first one on."""
+
+    pixels: np.ndarray
+    note: Mapping[str, Any]
+    stride: int = 1
+
+
+def decode(content: bytes) -> Picture:
+    """The picture, no larger than the planner needs it. Raises ApiError 422."""
+    from PIL import Image, ImageOps, PngImagePlugin
 
     if len(content) > MAX_BYTES:
         raise unfit(f"expected at most {MAX_BYTES} bytes, got {len(content)}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            with Image.open(io.BytesIO(content), formats=KINDS) as image:
-                _check_size(*image.size)
-                note = _note(getattr(image, "text", {}) if image.format == "PNG" else {})
-                if image.mode in ("I;16", "I;16B", "I"):
-                    return np.asarray(image).astype(np.uint16), note
-                return np.asarray(ImageOps.exif_transpose(image).convert("RGB")), note
+        PngImagePlugin.MAX_TEXT_MEMORY = PngImagePlugin.MAX_TEXT_CHUNK  # texts unpack to a thousand times their size
+        with Image.open(io.BytesIO(content), formats=KINDS) as image:
+            _check_size(*image.size)
+            note = _note(getattr(image, "text", {}) if image.format == "PNG" else {})
+            stride = stride_of(*image.size)
+            if image.mode in ("I;16", "I;16B", "I"):
+                return Picture(np.asarray(image)[::stride, ::stride].clip(0, 65535).astype(np.uint16), note, stride)
+            plain = image.convert("RGBA") if image.mode == "P" else image
+            upright = ImageOps.exif_transpose(plain).convert("RGB")
+            return Picture(np.asarray(upright)[::stride, ::stride].copy(), note, stride)
     except ApiError:
         raise
     except Exception:  # Pillow raises nearly anything for a broken file
@@ -88,20 +100,20 @@ def _note(texts: Mapping[str, str]) -> Mapping[str, Any]:
     return note
 
 
-def observation_of(pictures: list[tuple[np.ndarray, Mapping[str, Any]]]) -> Observation:
+def observation_of(pictures: Sequence[Picture]) -> Observation:
     """The observation that noted pictures make: of each camera a colour and a depth image. Raises ApiError 422."""
     rgb, depth, cameras = {}, {}, {}
-    for pixels, note in pictures:
+    for pixels, note, stride in pictures:
         name = str(note.get("camera", ""))[:24]
         if pixels.ndim == 3:
             rgb[name] = pixels
         else:
             depth[name] = pixels.astype(np.float32) * np.float32(DEPTH_STEP_M)
-        cameras[name] = Camera(_matrix(note, "intrinsics", 3), _matrix(note, "pose", 4))
+        cameras[name] = thinned(Camera(_matrix(note, "intrinsics", 3), _matrix(note, "pose", 4)), stride)
     if "front" not in rgb or set(rgb) != set(depth) or any(rgb[n].shape[:2] != depth[n].shape for n in rgb):
         raise unfit("expected of each camera (front at least) a colour and a 16-bit depth PNG of one size, each with "
                     "its camera, intrinsics and pose in the PNG text 'embodied' (embodied.serving.pictures.write)")
-    return Observation(rgb, depth, cameras, np.zeros(9), np.array([0, 0, 0, 0, 0, 0, 1.0]), 0.0, 0.0)
+    return fitted(Observation(rgb, depth, cameras, np.zeros(9), np.array([0, 0, 0, 0, 0, 0, 1.0]), 0.0, 0.0))
 
 
 def _matrix(note: Mapping[str, Any], key: str, size: int) -> np.ndarray:

@@ -27,7 +27,9 @@ from embodied.serving.brain import BusyError, Voice
 from embodied.serving.bridges.follower import Follower
 from embodied.serving.bridges.sensed import UnfitError, read, spec
 from embodied.serving.bridges.studio import Studio, StudioError, weights_sha256
+from embodied.serving.errors import ApiError
 from embodied.serving.packing import MAX_BYTES, PackingError, pack, unpack
+from embodied.serving.views import fitted
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +133,7 @@ class _Desk:
         """Raises PackingError, UnfitError, BusyError, StudioError: of what the client can do something about."""
         start = time.perf_counter()
         prompt, seen = read(unpack(message), self.low, self.high)
-        chunk = self.follower.act(prompt, seen)
+        chunk = self.follower.act(prompt, fitted(seen))
         timing = {"infer_ms": 1e3 * (time.perf_counter() - start)}
         if self.total_ms is not None:
             timing["prev_total_ms"] = self.total_ms
@@ -164,7 +166,7 @@ async def _reply(room: Room, desk: _Desk, message: bytes | None) -> bytes | str:
         return "expected a binary msgpack message, got text"
     try:
         return await room.do(desk.answer, message)
-    except (PackingError, UnfitError, BusyError, StudioError) as error:
+    except (PackingError, UnfitError, BusyError, StudioError, ApiError) as error:
         return str(error)
 
 

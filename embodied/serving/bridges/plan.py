@@ -16,6 +16,7 @@ from embodied.serving.overlay import objects_of
 from embodied.serving.packing import PackingError, unpack
 from embodied.serving.routes.access import FAILURES, HubHere
 from embodied.serving.running import told
+from embodied.serving.views import fitted
 from embodied.serving.wire import MAX_INSTRUCTION
 from envs.interface import Observation
 
@@ -29,7 +30,7 @@ _BODY = {"requestBody": {"required": True, "content": {"application/msgpack": {"
 async def plan(request: Request, hub: HubHere) -> dict[str, Any]:
     """What to do next about what is seen, as a session's `plan` event says it."""
     instruction, raw = _read(await request.body())
-    seen = Observation.from_dict(raw)
+    seen = fitted(Observation.from_dict(raw))
     made = await hub.plan(instruction, seen)
     slots = made.percept.slots if made.percept is not None else ()
     return {**told(made), "objects": objects_of(slots, seen)}
