@@ -29,6 +29,7 @@ class ChatSettings:
     base_url: str | None = None
     model: str | None = None
     key_variable: str | None = None
+    memory: str | None = None
 
     def __post_init__(self) -> None:
         if (self.base_url is None) != (self.model is None):
@@ -132,10 +133,9 @@ def _chat(chat: ChatSettings) -> Any:
     """Makes a prompted planner that sees with the model's eyes; None where none was asked for."""
     if chat.base_url is None:
         return None
-    from embodied.agents.chat_agent import load_chat_agent
+    from embodied.agents.chat_agent import chat_agents
 
-    return lambda brain: load_chat_agent(chat.base_url, chat.model, key_variable=chat.key_variable,
-                                         eyes=brain.perceive)
+    return chat_agents(chat.base_url, chat.model, key_variable=chat.key_variable, memory_file=chat.memory)
 
 
 def _shut_down(settings: Settings) -> None:

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +18,7 @@ from embodied.agents.language_agent import LanguageAgent
 from embodied.agents.oracle import OraclePlanner
 from embodied.planning.closed_loop import Planner
 from embodied.planning.language import Plan
+from embodied.prompt import Slot
 from embodied.serving.blackboard import Halt
 from embodied.serving.brain import Brain, Heard, Voice
 from embodied.serving.errors import ApiError, overloaded, unknown, unmakeable
@@ -25,6 +26,7 @@ from embodied.serving.events import Event
 from embodied.serving.hosting import make_hosted
 from embodied.serving.recorder import Recorder
 from embodied.serving.running import Run
+from embodied.serving.safety.envelope import TABLE
 from embodied.serving.safety.plans import CheckedPlanner
 from embodied.serving.session import Session
 from embodied.serving.world import Setup
@@ -32,6 +34,8 @@ from envs.interface import DOMAINS, ENV_IDS, Observation
 from envs.skills.signatures import TABLES
 
 DOMAIN_OF = {task: domain for domain, tasks in DOMAINS.items() for task in tasks}
+AT_A_TABLE = ("tabletop", "tamp")
+"""Domains whose plans must stay over the table."""
 PLANNED_BY_MODEL = ("tabletop",)
 """Domains that the shipped weights plan in."""
 
@@ -52,7 +56,8 @@ class Limits:
     recordings: Path | None = None  # where recordings go; None = nothing is kept
 
 
-ChatMaker = Callable[[Brain], Planner]
+ChatMaker = Callable[[Callable[[Observation], Sequence[Slot]]], Any]
+"""(eyes): a planner that people talk to."""
 
 
 @dataclass
@@ -152,10 +157,12 @@ class Hub:
         if session.setup.planner == "oracle":
             made: Planner = OraclePlanner(session.world)
         elif session.setup.planner == "chat":
-            made = self.make_chat(self.brain)
+            made = self.make_chat(self.brain.perceive)
+            made.heard = lambda text: session.heard(run)(text, 1.0)
         else:
             made = LanguageAgent(Voice(self.brain, session.heard(run)))
-        return CheckedPlanner(made, TABLES[session.setup.domain],
+        workspace = TABLE if session.setup.domain in AT_A_TABLE else None
+        return CheckedPlanner(made, TABLES[session.setup.domain], workspace,
                               on_fault=lambda reason: session.tell("safety", kind="plan", reason=reason))
 
     def _beat(self) -> None:

@@ -150,6 +150,8 @@ def carry_out(run: Run, conduct: Conduct, history: list[Transition]) -> None:
     wish = run.instruction
     while wish is not None:
         wish = _follow(run, wish, conduct, history)
+    if hasattr(talker(conduct.planner), "finish"):
+        talker(conduct.planner).finish(run.end or STOPPED)  # for its memory across episodes
     conduct.tell("end", run_id=run.run_id, end=run.end, is_success=run.is_success)
 
 

@@ -273,8 +273,7 @@ class Session:
         finally:
             self.run = None
             del self.history[:-MAX_HISTORY]
-            if run.end is None:
-                run.end = STOPPED
+            run.end = run.end or STOPPED
         return run
 
     def _failed(self, run: Run, error: Exception) -> None:

@@ -16,7 +16,6 @@ from envs.world.floorplan import BASE_RADIUS_M, ROOM_HALF_M
 
 _MARGIN_RAD = 0.005  # a quarter of the one that inverse kinematics keeps
 _FOLLOWING_RAD, _FOLLOWING_M = 0.15, 0.05  # in free motion an arm lags 0.03 rad at full speed
-_TABLE_BOX_M = ((0.10, -0.60, 0.0073), (0.85, 0.60, 0.90))  # lowest: the finger tips touch the table
 _FOOT_HALF_M, _FOOT_HEIGHT_M = 0.13, 0.45
 _COUNTER_M, _CEILING_M = 0.25, 1.8
 
@@ -30,6 +29,10 @@ class Region(NamedTuple):
 
     low: tuple[float, float, float]
     high: tuple[float, float, float]
+
+
+TABLE = Region((0.10, -0.60, 0.0073), (0.85, 0.60, 0.90))
+"""Where the tool of an arm at a table may be; at the lowest, the finger tips touch it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +154,7 @@ def _arm_parts(robot: Arm) -> dict[str, Any]:
     x, y, z = robot.chain.origins[0, :3, 3]
     half = _FOOT_HALF_M
     foot = Region((x - half, y - half, 0.0), (x + half, y + half, max(z, _FOOT_HEIGHT_M)))
-    return {"margin": np.array([_MARGIN_RAD] * count + [0.0, 0.0]), "workspace": Region(*_TABLE_BOX_M),
+    return {"margin": np.array([_MARGIN_RAD] * count + [0.0, 0.0]), "workspace": TABLE,
             "following": np.array([_FOLLOWING_RAD] * count + [np.inf, np.inf]), "keep_out": (foot,),
             "body": ArmBody(robot.chain, robot.config.tip_below_tool_m)}
 

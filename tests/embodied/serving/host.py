@@ -59,8 +59,7 @@ def _chat(settings: dict[str, Any]) -> Any:
         return None
     from embodied.agents.chat_agent import chat_agents
 
-    make = chat_agents(url, "attacker", retries=1, examples=0, budget={"plan_s": 20.0})
-    return lambda brain: make(brain.perceive)
+    return chat_agents(url, "attacker", retries=1, examples=0, budget={"plan_s": 20.0})
 
 
 def main(settings: dict[str, Any]) -> None:
