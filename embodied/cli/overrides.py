@@ -126,6 +126,8 @@ def _explain(folder: Path, config_name: str, overrides: Sequence[str], error: Ex
             return f"{group} has no option {option!r}" + suggest(option, options[group])
     known = _known_keys(folder, config_name, [o.input_line for o in choices], default)
     for override in parsed:
+        if override.key_or_group.startswith("hydra."):
+            continue
         if override not in choices and override.key_or_group not in known and not override.is_add():
             return f"unknown key {override.key_or_group!r}" + suggest(override.key_or_group, known | set(mine))
     return " ".join(str(error).split())[:300]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embodied.cli.complaint import Complaint
+from embodied.cli.complaint import NOT_DONE, Complaint
 from embodied.cli.run import Run
 from embodied.cli.settings import Backend
 from embodied.cli.typed import between
@@ -59,10 +59,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("token", "viewer_token"):
-            token = getattr(self, name)
-            if token is not None and len(token) < _LEAST_TOKEN:
-                raise Complaint(f"{name}: expected at least {_LEAST_TOKEN} characters, got {len(token)}; leave it out "
-                                f"for a random one")
+            _check_token(name, getattr(self, name))
+        if self.token is not None and self.token == self.viewer_token:
+            raise Complaint("viewer_token: expected another one than the operators', got the same")
+        if not self.host.strip():
+            raise Complaint("host: expected an address, got none, which would be every one; the default is 127.0.0.1")
         counts = self.replicas if isinstance(self.replicas, list) else [self.replicas, self.replicas]
         if len(counts) != 2 or not all(isinstance(n, int) and 1 <= n <= 64 for n in counts) or counts[0] > counts[1]:
             raise Complaint(f"replicas={self.replicas}: expected a number, or [fewest,most], from 1 to 64")
@@ -72,8 +73,31 @@ class Settings:
         return self.replicas[0] if isinstance(self.replicas, list) else self.replicas
 
 
+def _check_token(name: str, token: str | None) -> None:
+    if token is not None and len(token) < _LEAST_TOKEN:
+        raise Complaint(f"{name}: expected at least {_LEAST_TOKEN} characters, got {len(token)}; leave it out for a "
+                        f"random one")
+
+
+def _check_places(settings: Settings) -> None:
+    """What is not there, or cannot be written, is said before anything is loaded."""
+    from embodied.evaluation.contestants import weights_folder
+
+    weights_folder(settings.weights)
+    if settings.recordings is not None:
+        try:
+            Path(settings.recordings).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Complaint(f"recordings={settings.recordings}: expected a folder that can be made, {error.strerror}; "
+                            f"recordings=null keeps nothing", NOT_DONE) from None
+
+
 def act(settings: Settings, run: Run) -> float:
     """1 when the server was ended in peace."""
+    given = settings.token or os.environ.get(TOKEN_VARIABLE) or None
+    _check_token(TOKEN_VARIABLE, given)
+    _check_places(settings)
+
     import asyncio
 
     import torch
@@ -82,14 +106,18 @@ def act(settings: Settings, run: Run) -> float:
     from embodied.serving.server import make_app
 
     torch.set_num_threads(settings.threads)
-    token = settings.token or os.environ.get(TOKEN_VARIABLE) or secrets.token_urlsafe(24)
+    token = given or secrets.token_urlsafe(24)
     tokens = {token: "operator"} | ({settings.viewer_token: "viewer"} if settings.viewer_token else {})
     brain = _brain(settings)
     app = make_app(lambda: _hub(settings, brain), tokens=tokens)
+<<<<<<< HEAD
     server = RobotServer(config(app, settings.host, settings.port))
     is_given = settings.token or os.environ.get(TOKEN_VARIABLE)
+=======
+    server = uvicorn.Server(config(app, settings.host, settings.port))
+>>>>>>> hostile
     try:
-        asyncio.run(_serve(server, settings, "" if is_given else token))
+        asyncio.run(_serve(server, settings, "" if given else token))
     finally:
         _shut_down(settings)
     return 1.0

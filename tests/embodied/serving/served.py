@@ -45,6 +45,10 @@ class Served:
         self._host.wait(timeout=60)
         self._host.stdout.close()
 
+    def wait(self, patience_s: float) -> int:
+        """The exit status of a server that ends by itself."""
+        return self._host.wait(timeout=patience_s)
+
     @property
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
