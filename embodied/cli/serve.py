@@ -110,12 +110,7 @@ def act(settings: Settings, run: Run) -> float:
     tokens = {token: "operator"} | ({settings.viewer_token: "viewer"} if settings.viewer_token else {})
     brain = _brain(settings)
     app = make_app(lambda: _hub(settings, brain), tokens=tokens)
-<<<<<<< HEAD
     server = RobotServer(config(app, settings.host, settings.port))
-    is_given = settings.token or os.environ.get(TOKEN_VARIABLE)
-=======
-    server = uvicorn.Server(config(app, settings.host, settings.port))
->>>>>>> hostile
     try:
         asyncio.run(_serve(server, settings, "" if given else token))
     finally:

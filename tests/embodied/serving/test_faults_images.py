@@ -137,12 +137,8 @@ def test_row_44_jpegs_of_any_kind_are_read_and_lack_their_note(lean: Served, kin
 @pytest.mark.parametrize("change", [
     {"intrinsics": [[0, 0, 0]] * 3}, {"intrinsics": [[1e300, 0, 0]] * 3}, {"intrinsics": "NaN"},
     {"pose": [[1] * 4] * 3}, {"pose": [["1"] * 4] * 4}, {"pose": [[True] * 4] * 4},
-<<<<<<< HEAD
     {"camera": "../../etc"}, {"camera": {"front": 1}}, {"camera": "a" * 5000}],
                          ids=lambda change: json.dumps(change)[:40])
-=======
-    {"camera": "../../etc"}, {"camera": {"front": 1}}, {"camera": "a" * 5000}], ids=lambda one: json.dumps(one)[:40])
->>>>>>> hostile
 def test_row_44_calibrations_that_make_no_sense(lean: Served, views, change: dict):
     wish, seen = views
     made = url(encoded(Image.fromarray(seen.rgb["front"]), pnginfo=noted(seen, **change)))
