@@ -1,4 +1,4 @@
-"""Uvicorn with a deadline for request heads and a cap on connections: it has neither, and slow clients are cheap."""
+"""Uvicorn with a deadline for request heads, a cap on connections and an end that begins with the robots."""
 
 from __future__ import annotations
 
@@ -73,6 +73,14 @@ def _keep_alive(connection: Any) -> None:
     for name, value in _KEEPALIVE.items():
         if hasattr(socket, name):
             connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+class Server(uvicorn.Server):
+    """Uvicorn whose application hears of the end at once, not after all connections are closed."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.config.app.state.hub.leave()
+        await super().shutdown(sockets)
 
 
 def config(app: Any, host: str, port: int) -> uvicorn.Config:
