@@ -102,7 +102,7 @@ def act(settings: Settings, run: Run) -> float:
 
     import torch
 
-    from embodied.serving.listening import RobotServer, config
+    from embodied.serving.listening import Server, config
     from embodied.serving.server import make_app
 
     torch.set_num_threads(settings.threads)
@@ -110,7 +110,7 @@ def act(settings: Settings, run: Run) -> float:
     tokens = {token: "operator"} | ({settings.viewer_token: "viewer"} if settings.viewer_token else {})
     brain = _brain(settings)
     app = make_app(lambda: _hub(settings, brain), tokens=tokens)
-    server = RobotServer(config(app, settings.host, settings.port))
+    server = Server(config(app, settings.host, settings.port))
     try:
         asyncio.run(_serve(server, settings, "" if given else token))
     finally:

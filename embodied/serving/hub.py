@@ -183,9 +183,15 @@ class Hub:
                 if is_left or time.time() - session.created_unix_s > self.limits.session_s:
                     await self.close_session(session.session_id)
 
+    def leave(self) -> None:
+        """The beginning of the end: robots stop, and whoever watches is let go."""
+        self.estop_all("the server is shutting down")
+        for session in self.sessions.values():
+            session.log.close()
+
     async def close(self) -> None:
         """Robots first: everything stops, then sessions end and recordings are finished."""
-        self.estop_all("the server is shutting down")
+        self.leave()
         await asyncio.gather(*(self.close_session(name) for name in list(self.sessions)))
         self._closed.set()
         await asyncio.to_thread(self.recorder.close)

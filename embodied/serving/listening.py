@@ -1,10 +1,9 @@
-"""Uvicorn with a deadline for request heads and a cap on connections: it has neither, and slow clients are cheap."""
+"""Uvicorn with a deadline for request heads, a cap on connections and an end that begins with the robots."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from types import FrameType
 from typing import Any
 
 import h11
@@ -76,13 +75,12 @@ def _keep_alive(connection: Any) -> None:
             connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-class RobotServer(uvicorn.Server):
-    """A server that stops its robots as soon as it is told to end, before it waits for anybody."""
+class Server(uvicorn.Server):
+    """Uvicorn whose application hears of the end at once, not after all connections are closed."""
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        hub = self.config.app.state.hub
-        asyncio.get_running_loop().call_soon_threadsafe(hub.estop_all, "the server is shutting down")
-        super().handle_exit(sig, frame)
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.config.app.state.hub.leave()
+        await super().shutdown(sockets)
 
 
 def config(app: Any, host: str, port: int) -> uvicorn.Config:

@@ -9,16 +9,29 @@ import gymnasium
 import pytest
 
 from envs.interface import Observation
+from tests.embodied.serving.hostility import Attacker
 from tests.embodied.serving.served import Robot, Served
 
 LIMITS = {"sessions": 6, "lease_ttl_s": 3.0}
+SIGN = "sign"
 BOUNDS = {"requests_per_s": 2000.0, "burst": 4000}
 
 
 @pytest.fixture(scope="session")
-def served() -> Iterator[Served]:
-    """A server with the shipped weights, a short lease and room for a few robots."""
-    with Served(limits=LIMITS, bounds=BOUNDS) as server:
+def attacker() -> Iterator[Attacker]:
+    """A language model of ill will, behind the planner "chat" of the server."""
+    endpoint = Attacker()
+    yield endpoint
+    endpoint.close()
+
+
+@pytest.fixture(scope="session")
+def served(attacker: Attacker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server with the shipped weights, a short lease and room for a few robots. What the file SIGN holds is written
+    on the pictures that its planner sees."""
+    sign = tmp_path_factory.getbasetemp() / SIGN
+    sign.write_text("")
+    with Served(limits=LIMITS, bounds=BOUNDS, chat_url=attacker.url, sign=str(sign)) as server:
         yield server
 
 

@@ -9,12 +9,14 @@ import asyncio
 import json
 import os
 import sys
+import textwrap
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import uvicorn
+import numpy as np
 
 from embodied.serving import listening
 from embodied.serving.brain import Brain
@@ -42,6 +44,32 @@ class SlowBackend:
         return frozenset()
 
 
+class Signed:
+    """A backend whose pictures have a text in them, which a file holds; none when it is empty."""
+
+    def __init__(self, backend: Any, sign: Path) -> None:
+        self._backend, self._sign = backend, sign
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def perceive(self, observation: Any) -> list[Any]:
+        text = self._sign.read_text()
+        return self._backend.perceive(_with(observation, text) if text else observation)
+
+
+def _with(observation: Any, text: str) -> Any:
+    from PIL import Image, ImageDraw
+
+    signed = {}
+    for camera, rgb in observation.rgb.items():
+        image = Image.fromarray(rgb)
+        for row, line in enumerate(textwrap.wrap(text, 24)):
+            ImageDraw.Draw(image).text((8, 8 + 14 * row), line, "black", stroke_width=1, stroke_fill="white")
+        signed[camera] = np.asarray(image)
+    return replace(observation, rgb=signed)
+
+
 def _backend(settings: dict[str, Any]) -> Any:
     if (look_s := settings.get("look_s")) is not None:
         return SlowBackend(look_s)
@@ -50,7 +78,8 @@ def _backend(settings: dict[str, Any]) -> Any:
     from embodied.agents.shipped import load_agent
 
     torch.set_num_threads(1)
-    return load_agent("tabletop-tiny").backend
+    backend = load_agent("tabletop-tiny").backend
+    return Signed(backend, Path(settings["sign"])) if "sign" in settings else backend
 
 
 def _chat(settings: dict[str, Any]) -> Any:
@@ -72,11 +101,11 @@ def main(settings: dict[str, Any]) -> None:
     brain = Brain(_backend(settings), **settings.get("brain", {}))
     app = make_app(lambda: Hub(brain, Limits(**limits), make_chat=_chat(settings)), tokens=settings["tokens"],
                    bounds=Bounds(**settings.get("bounds", {})))
-    server = uvicorn.Server(listening.config(app, "127.0.0.1", 0))
+    server = listening.Server(listening.config(app, "127.0.0.1", 0))
     asyncio.run(_serve(server, app))
 
 
-async def _serve(server: uvicorn.Server, app: Any) -> None:
+async def _serve(server: listening.Server, app: Any) -> None:
     def until_closed() -> None:
         sys.stdin.read()
         server.should_exit = True

@@ -158,15 +158,16 @@ def _world_of(robot: Robot) -> int:
 
 
 def test_row_49_a_server_that_is_told_to_end_stops_its_robots_first():
-    """SIGTERM in the middle of a motion: the last command comes at once, the process ends within 10 s, and neither the
-    world's process nor its shared memory is left behind."""
+    """SIGTERM in the middle of a motion that somebody watches: the last command comes at once, the process ends within
+    10 s, and neither the world's process nor its shared memory is left behind."""
     with Served(look_s=0.0) as server:
         robot = server.open(speed=1.0)
         world, board = _world_of(robot), robot.board()
         assert robot.post("/instructions", {"instruction": robot.opened["instruction"]}).status_code == 202
         robot.wait_for_motion()
-        told_ns = time.monotonic_ns()
-        os.kill(server.pid, signal.SIGTERM)
-        server.wait(10.0)
+        with server.new_client() as client, client.stream("GET", f"{robot.path}/events"):
+            told_ns = time.monotonic_ns()
+            os.kill(server.pid, signal.SIGTERM)
+            server.wait(10.0)
         assert board.telemetry().last_motion_ns - told_ns < 1.0e9
         assert not Path(f"/proc/{world}").exists() and not server.folder.exists()
