@@ -217,8 +217,8 @@ def main() -> int:
         fuzz.run(100)  # what is loaded at first use is no leak
         before_mib, begin_s = rss_mib(served.pid), time.monotonic()
         report = fuzz.run(options.cases - fuzz.report.cases)
-        told = {**report.as_dict(), "told_to_wait": fuzz.http.waits, "wall_s": round(time.monotonic() - begin_s), "rss_before_mib": round(before_mib),
-                "rss_after_mib": round(rss_mib(served.pid))}
+        told = {**report.as_dict(), "told_to_wait": fuzz.http.waits, "wall_s": round(time.monotonic() - begin_s),
+                "rss_before_mib": round(before_mib), "rss_after_mib": round(rss_mib(served.pid))}
     print(json.dumps(told, indent=1))
     return int(bool(report.broken))
 
