@@ -33,7 +33,7 @@ OBJECTS_CAMERA = "front"
 """On whose picture the objects in sight are drawn, where a robot has it."""
 MAX_RUNS = 200
 MAX_SNAPSHOTS = 8
-MAX_HISTORY = 32  # transitions that planners know of; each has the pictures of its moment, half a megabyte
+MAX_HISTORY = 16  # transitions that planners know of; each has the pictures of its moment, half a megabyte
 
 PlannerMaker = Callable[["Session", Run], Planner]
 

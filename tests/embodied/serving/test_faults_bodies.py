@@ -108,3 +108,10 @@ def test_row_38_what_was_sent_is_not_said_again(lean: Served):
         assert answer.status_code == 422
         assert SECRET not in answer.text or body.get(SECRET), "only the name of a field may be told, cut short"
         assert len(answer.text) < 1000
+
+
+def test_row_43_a_scene_that_cannot_be_leaves_the_robot_in_one_that_is(robot: Robot):
+    """A refused reset has cleared the table: what stands on it afterwards is a whole scene again."""
+    refused(robot.post("/reset", {"seed": 3, "require": ["unobtainium block"]}))
+    run = robot.ready().post("/instructions?wait=true", {"instruction": robot.state()["instruction"]})
+    assert (run.status_code, run.json()["is_success"]) == (200, True)
