@@ -7,12 +7,15 @@ The route is stateless.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import Field
 
-from embodied.planning.language import Plan
+from embodied.agents.prompting.scene import looks_of
+from embodied.planning.language import Plan, object_names
+from embodied.prompt import Slot
 from embodied.serving.pictures import decode, from_url, observation_of
 from embodied.serving.routes.access import FAILURES, HubHere
 from embodied.serving.wire import Instruction, Strict
@@ -49,9 +52,10 @@ def subtask(plan: Plan) -> str:
     """The first call of a plan, worded."""
     if plan.refusal is not None:
         return f"cannot: {plan.refusal}"
-    return _worded(plan.calls[0]) if plan.calls else DONE
+    return _worded(plan.calls[0], plan.percept.slots) if plan.calls else DONE
 
 
-def _worded(call: SkillCall) -> str:
-    words = [str(getattr(a, "words", a)).replace("_", " ") for a in call.arguments]
-    return SUBTASKS[call.skill].format(*(f"the {w}" for w in words))
+def _worded(call: SkillCall, slots: Sequence[Slot]) -> str:
+    """The call as a policy was taught to read: things by their looks, for it knows no obj_3."""
+    looks = dict(zip(object_names(len(slots)), map(looks_of, slots), strict=True))
+    return SUBTASKS[call.skill].format(*(f"the {looks[a.words]}" for a in call.arguments))
