@@ -1,6 +1,6 @@
 """What serving costs: overhead over the planner in this process, throughput with and without batching, overload.
 
-    python -m scripts.bench.serve [--requests 200]
+    python scripts/bench/serve.py [--requests 200] [--seconds 15]
 
 One JSON line each. Requests are POST /v1/plan with the RGB-D views of a real scene (0.5 MB), on loopback; every client
 is a process of its own with one connection. Overhead is server minus in-process, alternated on one scene, both with
@@ -15,18 +15,23 @@ import http.client
 import json
 import multiprocessing
 import os
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import httpx
 import numpy as np
 
-import embodied
-from embodied.serving.packing import pack
-from envs.interface import Observation
-from scripts.bench.served import Served, serving, spread
+sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).resolve().parent]
+"""Without this script's own folder, in which `import envs` would find another script."""
+
+import embodied  # noqa: E402
+from embodied.serving.packing import pack  # noqa: E402
+from envs.interface import Observation  # noqa: E402
+from scripts.bench.served import Served, serving, spread  # noqa: E402
 
 CLIENTS = (1, 8, 32)
 _SEED = 1_000_700
