@@ -84,14 +84,19 @@ def _post(connection: http.client.HTTPConnection, token: str, body: bytes) -> No
         raise RuntimeError(f"expected 200, got {answer.status}")
 
 
-def _ask(url: str, token: str, body: bytes, until_s: float, results: Any) -> None:
-    """One client: (status, ms, Retry-After given) of each request until a moment of the monotonic clock."""
+def _ask(url: str, token: str, body: bytes, seconds: float, start: Any, results: Any) -> None:
+    """One client: (status, ms, Retry-After given) of each request that was answered within so many seconds of the
+    moment at which all clients were ready."""
     found = []
     with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
-        while time.monotonic() < until_s:
-            start = time.perf_counter()
+        client.get("/healthz")
+        start.wait()
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s:
+            begin_s = time.monotonic()
             answer = client.post("/v1/plan", content=body)
-            found.append((answer.status_code, (time.perf_counter() - start) * 1e3, "retry-after" in answer.headers))
+            if time.monotonic() <= end_s:
+                found.append((answer.status_code, (time.monotonic() - begin_s) * 1e3, "retry-after" in answer.headers))
             if answer.status_code != 200:
                 time.sleep(0.05)
     results.put(found)
@@ -100,8 +105,8 @@ def _ask(url: str, token: str, body: bytes, until_s: float, results: Any) -> Non
 def load(served: Served, body: bytes, clients: int, seconds: float) -> list[tuple[int, float, bool]]:
     """What so many clients got in so many seconds."""
     context = multiprocessing.get_context("spawn")
-    results, until_s = context.Queue(), time.monotonic() + seconds + 2.0
-    workers = [context.Process(target=_ask, args=(served.url, served.token, body, until_s, results), daemon=True)
+    results, start = context.Queue(), context.Barrier(clients)
+    workers = [context.Process(target=_ask, args=(served.url, served.token, body, seconds, start, results), daemon=True)
                for _ in range(clients)]
     for worker in workers:
         worker.start()
