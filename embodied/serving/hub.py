@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -68,7 +68,6 @@ class Hub:
     limits: Limits
     make_chat: ChatMaker | None = None
     """Makes a prompted planner, where one was configured."""
-    env: Mapping[str, Any] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -109,7 +108,7 @@ class Hub:
     async def _opened(self, setup: Setup) -> Session:
         session = Session(setup, self.folder, self._planner, lambda event: self._record(session, event))
         spool = self.recorder.path(session.recording_id)
-        make = partial(_make_env, setup, str(session.board.path), str(spool) if spool else None, dict(self.env))
+        make = partial(_make_env, setup, str(session.board.path), str(spool) if spool else None)
         try:
             await session.do("opening", lambda: session.open_in_thread(make), moves=False)
         except (ValueError, TypeError) as error:
@@ -141,10 +140,16 @@ class Hub:
             session.halt(Halt.ESTOP, reason)
         return len(self.sessions)
 
+    def why_full(self) -> ApiError | None:
+        """Why `plan` can take nothing now; None when it can."""
+        if self._asking < self.limits.plans:
+            return None
+        return overloaded(f"expected fewer than {self.limits.plans} plans at once", self.brain.retry_after_s())
+
     async def plan(self, instruction: str, seen: Observation, heard: Heard | None = None) -> Plan:
         """What to do next about a moment that belongs to no session. Raises ApiError 503 when too many ask."""
-        if self._asking >= self.limits.plans:
-            raise overloaded(f"expected fewer than {self.limits.plans} plans at once", self.brain.retry_after_s())
+        if (full := self.why_full()) is not None:
+            raise full
         self._asking += 1
         try:
             agent = LanguageAgent(self.brain if heard is None else Voice(self.brain, heard))
@@ -196,13 +201,14 @@ class Hub:
         self._closed.set()
         await asyncio.to_thread(self.recorder.close)
         await asyncio.to_thread(self.brain.close)
+        self._askers.shutdown(wait=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _make_env(setup: Setup, board: str, spool: str | None, env: dict[str, Any]) -> Any:
+def _make_env(setup: Setup, board: str, spool: str | None) -> Any:
     """The session's world, in a process of its own."""
     from envs.isolation.env import IsolatedEnv
 
     chosen = {"robot": setup.robot} if setup.robot else {}
     return IsolatedEnv(make_hosted, {"env_id": ENV_IDS[setup.task], "board": board, "spool": spool,
-                                     "record_fps": setup.record_fps, **env, **chosen}, deadline_s=None)
+                                     "record_fps": setup.record_fps, **chosen}, deadline_s=None)

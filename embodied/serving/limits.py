@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import json
 import logging
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
+
+from starlette.responses import JSONResponse
+
+from embodied.serving.errors import ApiError, overloaded
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +59,11 @@ class Bounds:
 class Walls:
     """The ASGI application inside its walls."""
 
-    def __init__(self, app: App, *, tokens: dict[str, str], bounds: Bounds) -> None:
-        """tokens: token -> role, "operator" or "viewer"."""
-        self._app, self._bounds = app, bounds
+    def __init__(self, app: App, *, tokens: dict[str, str], bounds: Bounds,
+                 why_full: Callable[[], ApiError | None] = lambda: None) -> None:
+        """tokens: token -> role, "operator" or "viewer". why_full: why nothing with images can be taken now; it is then
+        refused unread, for reading it is most of the work."""
+        self._app, self._bounds, self._why_full = app, bounds, why_full
         self._tokens = [(token.encode(), role) for token, role in tokens.items()]
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._in_flight = self._held_bytes = 0
@@ -79,7 +84,7 @@ class Walls:
 
         refusal = self._refusal(scope)
         if refusal is not None:
-            await _refuse(send, *refusal)
+            await _closing(refusal)(scope, receive, send)
             return
         is_vital = bool(VITAL.match(scope["path"]))
         self._in_flight += not is_vital
@@ -88,29 +93,31 @@ class Walls:
             await self._read(scope, receive, pieces)
             pieces[:] = [b"".join(pieces)]
             await self._app(scope, _replay(pieces[0], receive), send)
-        except _RefusedError as refused:
-            await _refuse(send, refused.status, refused.code, refused.message, refused.retry_after_s)
+        except ApiError as refused:
+            await _closing(refused)(scope, receive, send)
         finally:
             self._in_flight -= not is_vital
             self._held_bytes -= sum(map(len, pieces))
 
-    def _refusal(self, scope: Scope) -> tuple[int, str, str, float | None] | None:
-        """Status, code, message and when to come back, of a request that goes no further."""
+    def _refusal(self, scope: Scope) -> ApiError | None:
+        """Why a request goes no further."""
         if not OPEN.match(scope["path"]):
             role = self._role(_header(scope, b"authorization").removeprefix(b"Bearer ").strip())
             if role is None:
                 log.warning("401 %s %r from %s", scope["method"], scope["path"][:80], _address(scope))
-                return 401, "unauthorized", "expected Authorization: Bearer TOKEN of this server", None
+                return ApiError(401, "unauthorized", "expected Authorization: Bearer TOKEN of this server")
             scope["role"] = role
             if role == "viewer" and scope["method"] not in ("GET", "HEAD") and not scope["path"].endswith("/estop"):
-                return 403, "viewer", "expected an operator's token; this one watches, and may stop robots", None
+                return ApiError(403, "viewer", "expected an operator's token; this one watches, and may stop robots")
         if VITAL.match(scope["path"]):
             return None
         if self._in_flight >= self._bounds.in_flight:
-            return 503, "overloaded", f"expected fewer than {self._bounds.in_flight} requests at once", 1.0
+            return overloaded(f"expected fewer than {self._bounds.in_flight} requests at once", 1.0)
         wait_s = self._take(f"{_address(scope)} {scope.get('role', '')}")  # a stranger's flood is not the operator's
-        return (429, "rate", f"expected at most {self._bounds.requests_per_s:.0f} requests a second", wait_s) \
-            if wait_s else None
+        if wait_s:
+            most = self._bounds.requests_per_s
+            return ApiError(429, "rate", f"expected at most {most:.0f} requests a second", max(1.0, wait_s))
+        return self._why_full() if LARGE.match(scope["path"]) else None
 
     def _role(self, token: bytes) -> str | None:
         """The role of a token, in a time that tells nothing of how near a wrong one was."""
@@ -138,28 +145,28 @@ class Walls:
         claimed = _header(scope, b"content-length")
         if claimed.isdigit() and (len(claimed) > 12 or int(claimed) > most):
             size = claimed[:12].decode()
-            raise _RefusedError(413, "too_large", f"expected a body of at most {most} bytes, got {size}")
+            raise ApiError(413, "too_large", f"expected a body of at most {most} bytes, got {size}")
         try:
             async with asyncio.timeout(bounds.receive_s):
                 await self._collect(receive, most, pieces)
         except TimeoutError:
-            raise _RefusedError(408, "slow", f"expected the whole body within {bounds.receive_s:.0f} s") from None
+            raise ApiError(408, "slow", f"expected the whole body within {bounds.receive_s:.0f} s") from None
         if most > bounds.body_bytes and scope["path"] != PACKED and sum(p.count(b",") for p in pieces) > MAX_VALUES:
-            raise _RefusedError(413, "too_large", f"expected a body of at most {MAX_VALUES} values, got more")
+            raise ApiError(413, "too_large", f"expected a body of at most {MAX_VALUES} values, got more")
 
     async def _collect(self, receive: Receive, most: int, pieces: list[bytes]) -> None:
         size, more = 0, True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise _RefusedError(400, "gone", "expected a whole body, the client left")
+                raise ApiError(400, "gone", "expected a whole body, the client left")
             pieces.append(message.get("body", b""))
             size += len(pieces[-1])
             self._held_bytes += len(pieces[-1])
             if size > most:
-                raise _RefusedError(413, "too_large", f"expected a body of at most {most} bytes, got more")
+                raise ApiError(413, "too_large", f"expected a body of at most {most} bytes, got more")
             if self._held_bytes > self._bounds.held_bytes:
-                raise _RefusedError(503, "overloaded", "expected smaller bodies or fewer at once", 1.0)
+                raise overloaded("expected smaller bodies or fewer at once", 1.0)
             more = message.get("more_body", False)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -178,12 +185,6 @@ class Walls:
         await self._app(scope, receive, send)
 
 
-class _RefusedError(Exception):
-    def __init__(self, status: int, code: str, message: str, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message, self.retry_after_s = status, code, message, retry_after_s
-
-
 def _replay(body: bytes, receive: Receive) -> Receive:
     """A receive that gives the collected body first, and then what comes (that the client left)."""
     given = False
@@ -198,16 +199,16 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-async def _refuse(send: Send, status: int, code: str, message: str, retry_after_s: float | None) -> None:
-    body = json.dumps({"error": {"code": code, "message": message}}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()),
-               (b"connection", b"close")]
-    if retry_after_s is not None:
-        headers.append((b"retry-after", str(max(1, round(retry_after_s))).encode()))
-    if status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def error_response(error: ApiError, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """An error as every route answers it."""
+    wait = {} if error.retry_after_s is None else {"retry-after": str(max(1, round(error.retry_after_s)))}
+    return JSONResponse(error.body(), error.status, {**wait, **(headers or {})})
+
+
+def _closing(error: ApiError) -> JSONResponse:
+    """The answer to a request that goes no further; what is left of it is not read."""
+    asks = {"www-authenticate": "Bearer"} if error.status == 401 else {}
+    return error_response(error, {"connection": "close", **asks})
 
 
 def _header(scope: Scope, name: bytes) -> bytes:

@@ -19,7 +19,7 @@ from embodied.serving.brain import BusyError
 from embodied.serving.bridges import chat, lerobot, openpi, plan
 from embodied.serving.errors import ApiError, overloaded
 from embodied.serving.hub import Hub
-from embodied.serving.limits import Bounds, Walls
+from embodied.serving.limits import Bounds, Walls, error_response
 from embodied.serving.routes import commands, recordings, sessions, streams, worlds
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,8 @@ def make_app(make_hub: Callable[[], Hub], *, tokens: Mapping[str, str], bounds: 
         app.include_router(router)
     _answer_errors(app)
     _serve_console(app)
-    app.add_middleware(Walls, tokens=dict(tokens), bounds=bounds or Bounds())
+    app.add_middleware(Walls, tokens=dict(tokens), bounds=bounds or Bounds(),
+                       why_full=lambda: app.state.hub.why_full())
     return app
 
 
@@ -68,27 +69,25 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(ApiError)
     async def api_error(_: Request, error: ApiError) -> JSONResponse:
-        headers = {"retry-after": str(max(1, round(error.retry_after_s)))} if error.retry_after_s else None
-        return JSONResponse(error.body(), error.status, headers)
+        return error_response(error)
 
     @app.exception_handler(BusyError)
     async def busy(_: Request, error: BusyError) -> JSONResponse:
-        return await api_error(_, overloaded("the planner's queue is full", error.retry_after_s))
+        return error_response(overloaded("the planner's queue is full", error.retry_after_s))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        return JSONResponse(ApiError(422, "invalid", _described(error)).body(), 422)
+        return error_response(ApiError(422, "invalid", _described(error)))
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> JSONResponse:
         code = {404: "not_found", 405: "method_not_allowed", 400: "malformed"}.get(error.status_code, "error")
-        return JSONResponse(ApiError(error.status_code, code, str(error.detail)[:200]).body(), error.status_code,
-                            error.headers)
+        return error_response(ApiError(error.status_code, code, str(error.detail)[:200]), error.headers)
 
     @app.exception_handler(Exception)
     async def ours(request: Request, error: Exception) -> JSONResponse:
         log.error("500 %s %r", request.method, request.url.path, exc_info=error)
-        return JSONResponse(ApiError(500, "internal", "something broke here; it was logged").body(), 500)
+        return error_response(ApiError(500, "internal", "something broke here; it was logged"))
 
 
 def _described(error: RequestValidationError) -> str:

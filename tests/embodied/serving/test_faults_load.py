@@ -216,8 +216,8 @@ def test_row_41_overload_is_said_and_stops_are_not_kept_waiting(besieged: Served
 def test_row_41_a_flood_from_one_address_is_told_when_to_come_back(besieged: Served):
     """Past its rate everything but health and stops is 429; strangers use up nothing of the operator's."""
     with besieged.new_client(None) as stranger:
-        counts = [stranger.get("/").status_code for _ in range(900)]
-        answer = stranger.get("/")
-    assert 429 in counts and (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+        answers = [stranger.get("/") for _ in range(900)]
+    refused = [answer.headers["retry-after"] for answer in answers if answer.status_code == 429]
+    assert refused and set(refused) == {"1"}
     assert besieged.client.get("/v1/worlds").status_code == 200
     assert besieged.client.get("/healthz").status_code == 200
