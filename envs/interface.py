@@ -73,6 +73,9 @@ SEED_RANGES = {"train": range(0, 1_000_000), "validation": range(1_000_000, 2_00
                "test": range(2_000_000, 3_000_000)}
 """Disjoint seeds of each split: the one place where they are declared."""
 
+MAX_CHUNK = 400
+"""Most joint targets that a robot is given at once, one a control period."""
+
 YAW_STEP_RAD = np.pi / 90.0
 """Angular resolution of the rectangle that `Box.from_points` fits: 2 degrees."""
 

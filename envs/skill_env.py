@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 
 from envs.domains.domain import Disturber, Domain
-from envs.interface import Box, Observation, Outcome, Referent, Rehearsal, SkillCall
+from envs.interface import MAX_CHUNK, Box, Observation, Outcome, Referent, Rehearsal, SkillCall
 from envs.joint_env import WorldEnv
 from envs.sensors.body_sense import observation
 from envs.sensors.cameras import calibrations as calibrations_of
@@ -132,8 +132,8 @@ class SkillEnv(WorldEnv):
         float64[T, J] is followed one a control period."""
         targets = np.asarray(targets, dtype=np.float64)
         count = self.robot.setpoint.size
-        if targets.ndim not in (1, 2) or targets.shape[-1] != count or not len(targets) <= moves.MAX_CHUNK:
-            return self._moved(Outcome("refused", f"expected {count} joint targets, or up to {moves.MAX_CHUNK} times "
+        if targets.ndim not in (1, 2) or targets.shape[-1] != count or not len(targets) <= MAX_CHUNK:
+            return self._moved(Outcome("refused", f"expected {count} joint targets, or up to {MAX_CHUNK} times "
                                                   f"{count}, got shape {list(targets.shape)}", 0.0))
         if not np.isfinite(targets).all():
             return self._moved(Outcome("refused", "a joint target is not a finite number", 0.0))

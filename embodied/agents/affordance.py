@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 
 from embodied.agents.sight import Sight
+from embodied.planning.language import place_of
 from embodied.planning.percept import GRASPING, RELEASING, WIDE_M, supports
 from envs.interface import Box
 from envs.skills.signatures import SIGNATURES
@@ -36,7 +37,7 @@ def why_not(skill: str, name: str | None, sight: Sight) -> str | None:
         return "the hand is empty"
     if name is None:
         return None
-    place = int(name.removeprefix("obj_")) - 1
+    place = place_of(name)
     box, is_covered = sight.percept.slots[place].box, place in supports(sight.percept.slots)
     if math.hypot(*box.center[:2]) > REACH_M:
         return "it is out of reach"

@@ -27,7 +27,7 @@ from embodied.agents.prompting.reply import MOST_CALLS, Rules, read_reply, spoke
 from embodied.agents.prompting.scene import describe_scene, looks_of, mark_scene, picture_url, without_parts
 from embodied.agents.prompting.turns import Moment, Said, complaint, conversation, shipped_examples
 from embodied.agents.sight import Eyes, Sight, look
-from embodied.planning.language import Plan, PlanError, clause, ground, object_names
+from embodied.planning.language import Plan, PlanError, clause, ground, object_names, place_of
 from embodied.planning.percept import InstructionError, clean_instruction
 from envs.interface import Box, Observation, Transition
 from envs.skills.signatures import SIGNATURES, Signature
@@ -149,7 +149,7 @@ class ChatAgent:
         if not sight.percept.slots and not sight.is_holding and self._needs_objects:
             return Plan((), refusal=NOTHING_IN_SIGHT, percept=sight.percept)
         plan = self._ask(self._moment(episode, sight, observation), sight)
-        self._looks |= {a.box: looks_of(sight.percept.slots[int(a.words.removeprefix("obj_")) - 1])
+        self._looks |= {a.box: looks_of(sight.percept.slots[place_of(a.words)])
                         for call in plan.calls for a in call.arguments if getattr(a, "box", None) is not None}
         return plan
 

@@ -39,13 +39,9 @@ class LanguageAgent:
         return replace(plan, thinking_s=time.perf_counter() - start)
 
     def _plan(self, instruction: str, observation: Observation, history: Sequence[Transition]) -> Plan:
-        try:
-            instruction = clean_instruction(instruction)
-        except InstructionError as error:
-            return Plan((), refusal=clause(str(error)))
-        unknown = self.backend.unknown_words(instruction)
-        if unknown:
-            return refuse_word(unknown[0], self.backend.known_words())
+        instruction = read_wish(self.backend, instruction)
+        if isinstance(instruction, Plan):
+            return instruction
         sight = self.look(observation, history)
         if self.seeing == "slots" and not sight.percept.slots and not sight.is_holding:
             return Plan((), refusal=NOTHING_IN_SIGHT, percept=sight.percept)
@@ -73,6 +69,16 @@ class LanguageAgent:
                 refused = Plan((), refusal=UNREADABLE, text=answer.text, completion=answer, percept=sight.percept,
                                hint=f"The answer was no plan: {error}.")
         return refused
+
+
+def read_wish(backend: Backend, instruction: str) -> str | Plan:
+    """The wish as a prompt carries it, or its refusal: nothing in it, too long, or a word that nobody was taught."""
+    try:
+        wish = clean_instruction(instruction)
+    except InstructionError as error:
+        return Plan((), refusal=clause(str(error)))
+    unknown = backend.unknown_words(wish)
+    return refuse_word(unknown[0], backend.known_words()) if unknown else wish
 
 
 def refuse_word(word: str, known: frozenset[str]) -> Plan:

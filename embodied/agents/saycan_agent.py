@@ -11,10 +11,10 @@ import numpy as np
 
 from embodied.agents.affordance import affordance
 from embodied.agents.backends.local import LocalBackend
-from embodied.agents.language_agent import NOTHING_IN_SIGHT, TOO_LONG, refuse_word
+from embodied.agents.language_agent import NOTHING_IN_SIGHT, TOO_LONG, read_wish
 from embodied.agents.sight import Sight, look
-from embodied.planning.language import Plan, clause, ground, object_names, write
-from embodied.planning.percept import InstructionError, clean_instruction, last_failure, write_prompt
+from embodied.planning.language import Plan, ground, object_names, write
+from embodied.planning.percept import last_failure, write_prompt
 from embodied.prompt import Prompt, PromptTooLongError
 from envs.interface import Observation, Referent, SkillCall, Transition
 from envs.skills.signatures import SIGNATURES
@@ -68,13 +68,9 @@ class SayCanAgent:
         return replace(plan, thinking_s=time.perf_counter() - start)
 
     def _plan(self, instruction: str, observation: Observation, history: Sequence[Transition]) -> Plan:
-        try:
-            instruction = clean_instruction(instruction)
-        except InstructionError as error:
-            return Plan((), refusal=clause(str(error)))
-        unknown = self.backend.unknown_words(instruction)
-        if unknown:
-            return refuse_word(unknown[0], self.backend.known_words())
+        instruction = read_wish(self.backend, instruction)
+        if isinstance(instruction, Plan):
+            return instruction
         sight = look(self.backend.perceive, observation, history)
         if not sight.percept.slots and not sight.is_holding:
             return Plan((), refusal=NOTHING_IN_SIGHT, percept=sight.percept)

@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from embodied.evaluation.film import Film
 from embodied.planning.closed_loop import Planner, Step
-from embodied.planning.language import Plan, describe
+from embodied.planning.language import Plan, describe, words_of
 from envs.interface import Observation, SkillCall, Transition
 
 COLOR_OF = {"done": "green", "failed": "red", "timeout": "red", "refused": "yellow"}
@@ -108,4 +108,4 @@ class _Overheard:
 
 
 def _name(call: SkillCall) -> str:
-    return " ".join([call.skill, *(str(getattr(a, "words", a)) for a in call.arguments)])
+    return " ".join([call.skill, *words_of(call)])

@@ -13,7 +13,8 @@ from envs.interface import Referent, SkillCall
 from envs.skills.signatures import SIGNATURES
 
 __all__ = ["LOCATION_BINS", "MAX_CALLS", "Percept", "Plan", "PlanError", "clause", "clean_instruction", "describe",
-           "ground", "location_of", "locations_of", "object_names", "parse", "write", "write_prompt"]
+           "ground", "location_of", "locations_of", "object_names", "parse", "place_of", "words_of", "write",
+           "write_prompt"]
 
 MAX_CALLS = 64
 MAX_BYTES = 16 * 1024
@@ -59,6 +60,19 @@ def object_names(count: int) -> tuple[str, ...]:
     return tuple(f"obj_{j}" for j in range(1, count + 1))
 
 
+def place_of(name: str) -> int:
+    """Place from 0 on of the object that is called so, obj_1 being the first. Raises ValueError for another name."""
+    number = name.removeprefix("obj_")
+    if number == name or not number.isdecimal() or number[0] == "0":
+        raise ValueError(f"place_of: expected a name like obj_1, got {name[:40]!r}")
+    return int(number) - 1
+
+
+def words_of(call: SkillCall) -> list[str]:
+    """A call's arguments in words."""
+    return [a.words if isinstance(a, Referent) else str(a) for a in call.arguments]
+
+
 def location_of(column: int, row: int) -> str:
     """The two location tokens of a bin: `<loc_12><loc_40>`."""
     return f"<loc_{column}><loc_{row}>"
@@ -89,8 +103,7 @@ def write(plan: Plan) -> str:
 
 
 def _write_call(call: SkillCall) -> str:
-    words = (a.words if isinstance(a, Referent) else str(a) for a in call.arguments)
-    return f"{call.skill}({', '.join(words)})"
+    return f"{call.skill}({', '.join(words_of(call))})"
 
 
 def parse(text: str, *, objects: int | Collection[str], locations: int = 0, max_calls: int = MAX_CALLS) -> Plan:
@@ -190,7 +203,7 @@ def _ground(argument: Referent | str | float, percept: Percept, bins: int) -> Re
     location = _LOCATION.fullmatch(argument.words)
     if location is not None:
         return _point_at(argument.words, (int(location[1]), int(location[2])), percept, bins)
-    slot = percept.slots[int(argument.words.removeprefix("obj_")) - 1]
+    slot = percept.slots[place_of(argument.words)]
     return refer(argument.words, slot)
 
 

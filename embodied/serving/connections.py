@@ -6,6 +6,7 @@ The standard library only.
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import re
 import time
@@ -54,16 +55,13 @@ class Connections:
 
     def _tried(self, method: str, act: Callable[[], Any]) -> Any:
         """What `act` gives, again after a failure that may pass where the method bears it."""
-        for failures in range(TRIES if method in REPEATABLE else 1):
-            if failures:
-                time.sleep(min(failure.retry_after_s or backoff_s(failures), 5.0))  # noqa: F821 - of the last round
+        for failures in itertools.count(1):
             try:
                 return act()
             except ApiError as error:
-                failure = error
-                if error.status not in PASSING:
-                    break
-        raise failure
+                if error.status not in PASSING or method not in REPEATABLE or failures >= TRIES:
+                    raise
+                time.sleep(min(error.retry_after_s or backoff_s(failures), 5.0))
 
     def _answer(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> Any:
         try:

@@ -104,7 +104,6 @@ class Hosted(gymnasium.Env):
         self._owner, self._shown_s, self._sampled_s = os.getppid(), -np.inf, -np.inf
         self.governor = Governor(Envelope.of(env.robot), latch=self._latch)
         env.govern(Conductor(board, self.governor, self._period_over))
-        self._encode = env.encode
 
     # What gymnasium and the closed loop call -----------------------------------------------------------------------
 
@@ -129,7 +128,7 @@ class Hosted(gymnasium.Env):
 
     def encode(self, call: Any) -> dict[str, Any]:
         """See `SkillEnv.encode`."""
-        return self._encode(call)
+        return self._env.encode(call)
 
     def expert_plan(self) -> list[Any]:
         """ORACLE: see `SkillEnv.expert_plan`."""

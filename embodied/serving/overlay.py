@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.spatial import ConvexHull
 
+from embodied.planning.language import object_names
 from embodied.prompt import Slot
 from envs.interface import Box, Camera, Observation
 
 
 def objects_of(slots: Sequence[Slot], seen: Observation) -> list[dict[str, Any]]:
     """obj_1, obj_2 .. in the order of the prompt."""
-    return [_object(f"obj_{place}", slot, seen) for place, slot in enumerate(slots, start=1)]
+    return [_object(name, slot, seen) for name, slot in zip(object_names(len(slots)), slots, strict=True)]
 
 
 def _object(name: str, slot: Slot, seen: Observation) -> dict[str, Any]:
@@ -35,24 +37,5 @@ def outline(box: Box, camera: Camera, size_px: tuple[int, int]) -> list[list[flo
     c, s = np.cos(box.yaw), np.sin(box.yaw)
     turned = np.stack([corners[:, 0] * c - corners[:, 1] * s, corners[:, 0] * s + corners[:, 1] * c, corners[:, 2]], 1)
     points = camera.project(turned + np.array(box.center)) / np.array(size_px[::-1])
-    return [[round(float(u), 4), round(float(v), 4)] for u, v in _hull(points)]
-
-
-def _hull(points: np.ndarray) -> list[np.ndarray]:
-    """The convex hull of float[P, 2], in order (Andrew's monotone chain)."""
-    ordered = sorted(points.tolist())
-
-    def half(run: Sequence[list[float]]) -> list[list[float]]:
-        kept: list[list[float]] = []
-        for point in run:
-            while len(kept) > 1 and _turn(kept[-2], kept[-1], point) <= 0:
-                kept.pop()
-            kept.append(point)
-        return kept[:-1]
-
-    return [np.array(p) for p in half(ordered) + half(ordered[::-1])]
-
-
-def _turn(a: Sequence[float], b: Sequence[float], c: Sequence[float]) -> float:
-    """Above 0 where the way from a over b to c turns left."""
-    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+    around = ConvexHull(points, qhull_options="QJ").vertices  # QJ: a flat box has an outline too
+    return [[round(float(u), 4), round(float(v), 4)] for u, v in points[around]]

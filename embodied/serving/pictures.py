@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from embodied.data.episodes import DEPTH_STEP_M
 from embodied.serving.errors import ApiError
-from embodied.serving.views import fitted, stride_of, thinned
+from embodied.serving.views import fitted, stride_of, thinned, unfit
 from envs.interface import Camera, Observation
 
 MAX_BYTES = 12 << 20
@@ -24,15 +25,9 @@ MAX_PIXELS = 4_000_000
 """Of one picture: it takes 16 MiB while it is decoded, and what is kept of it is small."""
 MAX_SIDE, LEAST_SIDE = 4096, 16
 KINDS = ("PNG", "JPEG", "WEBP")
-DEPTH_STEP_M = 1e-4
-"""Depth travels as 16-bit PNG in multiples of this: up to 6.5 m."""
 NOTE = "embodied"
 """PNG text chunk that says which camera a picture is from, and how it stands."""
 _NOTE_CHARACTERS = 4096
-
-
-def unfit(reason: str) -> ApiError:
-    return ApiError(422, "bad_image", f"image: {reason}")
 
 
 def from_url(url: str) -> bytes:

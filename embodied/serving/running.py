@@ -11,7 +11,7 @@ from typing import Any
 
 from embodied.planning import closed_loop
 from embodied.planning.closed_loop import Planner, Step
-from embodied.planning.language import Plan
+from embodied.planning.language import Plan, words_of
 from embodied.prompt import Slot
 from embodied.serving.brain import BusyError, CancelledError
 from embodied.serving.overlay import objects_of
@@ -39,11 +39,6 @@ class Run:
     def as_dict(self) -> dict[str, Any]:
         return {"run_id": self.run_id, "instruction": self.instruction, "end": self.end, "is_success": self.is_success,
                 "steps": list(self.steps), "hint": self.hint, "plans": self.plans}
-
-
-def words_of(call: SkillCall) -> list[str]:
-    """A call's arguments as words."""
-    return [str(getattr(argument, "words", argument)) for argument in call.arguments]
 
 
 class ToldPlanner:
@@ -79,7 +74,7 @@ def told(plan: Plan) -> dict[str, Any]:
     calls = [{"skill": call.skill, "arguments": words_of(call), "probability": chance}
              for call, chance in zip(plan.calls, chances, strict=True)]
     return {"text": plan.text.strip(), "calls": calls, "refusal": plan.refusal, "hint": plan.hint,
-            "question": getattr(plan, "question", None), "probability": _total(plan),
+            "question": plan.question, "probability": _total(plan),
             "thinking_s": round(plan.thinking_s, 4)}
 
 

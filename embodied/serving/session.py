@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from embodied.planning.closed_loop import Planner
+from embodied.planning.language import object_names, words_of
 from embodied.planning.percept import Percept
 from embodied.prompt import Slot
 from embodied.serving.blackboard import NEVER_NS, Blackboard, Halt
@@ -25,7 +26,7 @@ from embodied.serving.events import Event, EventLog
 from embodied.serving.hosting import halted, watched_bits
 from embodied.serving.leases import Leases
 from embodied.serving.overlay import objects_of
-from embodied.serving.running import STOPPED, Conduct, Run, carry_out, words_of
+from embodied.serving.running import STOPPED, Conduct, Run, carry_out
 from embodied.serving.world import Setup, World
 from envs.interface import Observation, Outcome, SkillCall, Transition
 
@@ -92,7 +93,8 @@ class Session:
         return {"session_id": self.session_id, "task": setup.task, "domain": setup.domain, "robot": setup.robot,
                 "seed": setup.seed, "planner": setup.planner, "mode": self.mode, "instruction": self.instruction,
                 "run_id": self.run.run_id if self.run else None, "speed": setup.speed,
-                "objects_camera": OBJECTS_CAMERA, "lease": lease, "time_s": self.time_s, "counters": counts,
+                "objects_camera": OBJECTS_CAMERA, "lease": lease, "counters": counts,
+                "time_s": told.time_s if told else 0.0,
                 **{name: facts.get(name, []) for name in ("cameras", "joint_names", "joint_low", "joint_high")},
                 "recording_id": self.recording_id,
                 "created_unix_s": round(self.created_unix_s, 3), "control_hz": facts.get("control_hz", 0),
@@ -374,8 +376,7 @@ class Session:
     def slot(self, name: str) -> Slot | None:
         """The object of a name, as it was seen last."""
         slots = self._sight[1] if self._sight else ()
-        place = int(name.removeprefix("obj_")) - 1 if name.removeprefix("obj_").isdecimal() else -1
-        return slots[place] if 0 <= place < len(slots) else None
+        return dict(zip(object_names(len(slots)), slots, strict=True)).get(name)
 
     def _observation(self) -> Observation:
         return Observation.from_dict(self.world.raw)

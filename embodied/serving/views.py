@@ -13,6 +13,11 @@ LEARNED_PX, STEP_PX, LEAST_PX = 192, 16, 64
 """What is larger costs the planner gigabytes and seconds, and it sees less."""
 
 
+def unfit(reason: str) -> ApiError:
+    """422: what is wrong with a picture."""
+    return ApiError(422, "bad_image", f"image: {reason}")
+
+
 def stride_of(height_px: int, width_px: int) -> int:
     """Of how many pixels in a row one is kept."""
     return max(1, round(max(height_px, width_px) / LEARNED_PX))
@@ -30,16 +35,13 @@ def fitted(seen: Observation) -> Observation:
     422 for views that differ in size, or are too small."""
     shapes = {image.shape[:2] for image in seen.rgb.values()}
     if len(shapes) != 1:
-        raise _unfit(f"of one size, got {sorted(shapes)}")
+        raise unfit(f"expected views of one size, got {sorted(shapes)}")
     height_px, width_px = shapes.pop()
     stride = stride_of(height_px, width_px)
     rows, columns = (-(-side // stride) // STEP_PX * STEP_PX for side in (height_px, width_px))
     if min(rows, columns) < LEAST_PX:
-        raise _unfit(f"of at least {LEAST_PX} x {LEAST_PX} px and nearly square, got {height_px} x {width_px}")
+        raise unfit(f"expected views of at least {LEAST_PX} x {LEAST_PX} px and nearly square, got {height_px} x "
+                    f"{width_px}")
     rgb, depth = ({name: np.ascontiguousarray(image[::stride, ::stride][:rows, :columns])
                    for name, image in images.items()} for images in (seen.rgb, seen.depth))
     return replace(seen, rgb=rgb, depth=depth, cameras={n: thinned(c, stride) for n, c in seen.cameras.items()})
-
-
-def _unfit(what: str) -> ApiError:
-    return ApiError(422, "bad_image", f"image: expected views {what}")

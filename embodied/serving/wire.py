@@ -13,17 +13,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from envs.interface import ENV_IDS
+from embodied.planning.percept import INSTRUCTION_LIMIT
+from envs.interface import ENV_IDS, MAX_CHUNK
 from envs.skills.signatures import TABLES
-
-MAX_INSTRUCTION = 1000
-MAX_CHUNK = 400
 
 Task = Literal[tuple(ENV_IDS)]
 Planner = Literal["model", "oracle", "chat"]
 Robot = Literal["panda", "iiwa", "xarm6"]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w .:@+-]+$")]
-Instruction = Annotated[str, Field(min_length=1, max_length=MAX_INSTRUCTION)]
+Instruction = Annotated[str, Field(min_length=1, max_length=INSTRUCTION_LIMIT)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Coordinate = Annotated[float, Field(ge=-10, le=10)]
 Angle = Annotated[float, Field(ge=-1000, le=1000)]

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from envs.isolation.env import PhysicsCrashError
+
 HANG_S = 60.0
 """A world that shows no sign of life for so long, while it should, is ended."""
 
@@ -68,8 +70,8 @@ class World:
             self.called_s = time.monotonic()
             try:
                 return call(*args, **kwargs)
-            except RuntimeError as error:
-                self.is_crashed = self.is_crashed or type(error).__name__ == "PhysicsCrashError"
+            except PhysicsCrashError:
+                self.is_crashed = True
                 raise
             finally:
                 self.called_s = None

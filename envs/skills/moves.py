@@ -7,8 +7,6 @@ import numpy as np
 from envs.robots.robot import Robot
 from envs.skills.situation import Motion, ended
 
-MAX_CHUNK = 400
-"""Most joint targets of one request."""
 _SHARE = 0.9  # of the limits of speed and acceleration
 _ARRIVED = 2e-2  # rad or m; gravity and contact keep a joint a little off its target
 

@@ -1,9 +1,9 @@
 """OpenAI's chat completions. Two kinds of models answer: the planner (what is in these pictures, what to do next), and
 `robot:<session>`, which does what it is told and reports as it goes.
 
-Departures: token counts are the planner's own; `robot:` models count words. Sampling settings are accepted and ignored:
-plans are the likeliest ones. Pictures come as data URLs only; the planner needs depth and calibration with them
-(`embodied.serving.pictures`).
+Departures: what counts as completion tokens are pieces, of a plan its tokens, of a robot's report its lines; prompts
+are not counted. Sampling settings are accepted and ignored: plans are the likeliest ones. Pictures come as data URLs
+only; the planner needs depth and calibration with them (`embodied.serving.pictures`).
 """
 
 from __future__ import annotations
@@ -114,14 +114,14 @@ async def _planned(hub: Hub, text: str, urls: list[str]) -> AsyncIterator[str]:
 
     planning = asyncio.ensure_future(hub.plan(text, seen, heard))
     planning.add_done_callback(lambda _: pieces.put_nowait(None))
-    said = False
+    is_decoded = False
     while (piece := await pieces.get()) is not None:
-        said = said or bool(piece.strip())
+        is_decoded = is_decoded or bool(piece)
         if piece:
             yield piece
     plan = await planning
-    if not said or (plan.refusal is not None and not plan.text):
-        yield write(plan) if plan.text or not plan.hint else f"{write(plan)}\n{plan.hint}"
+    if not is_decoded:  # refused before the model was asked
+        yield f"{write(plan)}\n{plan.hint}".strip()
 
 
 async def _acted(session: Session, text: str, request: Request, lease: str | None) -> AsyncIterator[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
+from embodied.planning.percept import INSTRUCTION_LIMIT
 from embodied.planning.screen import fault
 from embodied.serving.errors import ApiError
 from embodied.serving.overlay import objects_of
@@ -17,7 +18,6 @@ from embodied.serving.packing import PackingError, unpack
 from embodied.serving.routes.access import FAILURES, HubHere
 from embodied.serving.running import told
 from embodied.serving.views import fitted
-from embodied.serving.wire import MAX_INSTRUCTION
 from envs.interface import Observation
 
 router = APIRouter(prefix="/v1", tags=["plan"], responses=FAILURES)
@@ -44,9 +44,9 @@ def _read(body: bytes) -> tuple[str, dict[str, Any]]:
         raise ApiError(422, "invalid", str(error)[:300]) from None
     given = message if isinstance(message, dict) else {}
     instruction, raw = given.get("instruction"), given.get("observation")
-    if not isinstance(instruction, str) or not 0 < len(instruction) <= MAX_INSTRUCTION or not isinstance(raw, dict):
-        raise ApiError(422, "invalid", f"expected a map of instruction (text of 1 to {MAX_INSTRUCTION} characters) and "
-                                       f"observation")
+    if not isinstance(instruction, str) or not 0 < len(instruction) <= INSTRUCTION_LIMIT or not isinstance(raw, dict):
+        raise ApiError(422, "invalid", f"expected a map of instruction (text of 1 to {INSTRUCTION_LIMIT} characters) "
+                                       f"and observation")
     raw = {**raw, "instruction": instruction}
     if (trouble := fault(raw)) is not None or "front" not in raw["rgb"]:
         raise ApiError(422, "invalid", trouble or "observation: expected the camera front")

@@ -10,11 +10,12 @@ import numpy as np
 
 from embodied.planning.percept import INSTRUCTION_LIMIT
 from embodied.planning.screen import fault
+from embodied.serving.views import LEAST_PX, STEP_PX
 from envs.interface import Observation
 
 CAMERAS = ("front", "top")
 """What the planner learned to see through; both are needed."""
-_SIDE_PX, _SIDES_PX = 16, (64, 1024)
+_SIDES_PX = (LEAST_PX, 1024)
 _BEYOND = 0.05  # rad or m that a joint may be measured beyond its limits
 _FARTHEST_M = 20.0
 _WIDEST_M, _OVERLAP_M = 0.5, 0.005  # between fingers; a little less than nothing is measured where they meet
@@ -38,7 +39,7 @@ def spec(joint_names: Sequence[str]) -> dict[str, dict[str, Any]]:
             "observation/time_s": of("float64", [1], "s", "of the robot's clock: by how much it went on, as many "
                                      "actions were carried out; when it goes back, a new episode begins")}
     for name in CAMERAS:
-        keys |= {f"observation/rgb/{name}": of("uint8", ["H", "W", 3], "", f"colour; H, W multiples of {_SIDE_PX}, of "
+        keys |= {f"observation/rgb/{name}": of("uint8", ["H", "W", 3], "", f"colour; H, W multiples of {STEP_PX}, of "
                                                f"all cameras alike"),
                  f"observation/depth/{name}": of("float32", ["H", "W"], "m", "along the optical axis, 0 = no return"),
                  f"observation/cameras/{name}/intrinsics": of("float64", [3, 3], "px", "pinhole matrix"),
@@ -128,8 +129,8 @@ def _implausible(raw: Mapping[str, Any], low: np.ndarray, high: np.ndarray) -> s
 def _implausible_camera(raw: Mapping[str, Any], name: str) -> str | None:
     height, width = raw["rgb"][name].shape[:2]
     least, most = _SIDES_PX
-    if height % _SIDE_PX or width % _SIDE_PX or not least <= min(height, width) <= max(height, width) <= most:
-        return (f"rgb.{name}: expected sides that are multiples of {_SIDE_PX} in [{least}, {most}], got {height} x "
+    if height % STEP_PX or width % STEP_PX or not least <= min(height, width) <= max(height, width) <= most:
+        return (f"rgb.{name}: expected sides that are multiples of {STEP_PX} in [{least}, {most}], got {height} x "
                 f"{width}")
     depth = raw["depth"][name]
     if depth.min() < 0 or depth.max() > _FARTHEST_M:

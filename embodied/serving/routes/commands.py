@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -31,6 +32,8 @@ from embodied.serving.wire import (
 router = APIRouter(prefix="/v1/sessions/{session_id}", tags=["commands"], responses=FAILURES)
 vital = APIRouter(prefix="/v1", tags=["stops"], responses=FAILURES)
 
+log = logging.getLogger(__name__)
+
 _LOOK_S = 0.25  # between looks whether a waiting client is still there
 
 
@@ -51,9 +54,9 @@ async def instruct(session: CommandedSession, wish: Instruct, request: Request, 
 
 
 def _seen(ended: asyncio.Future) -> None:
-    """Errors of a run are told in its events; nobody waits for the future."""
-    if not ended.cancelled():
-        ended.exception()
+    """Nobody waits for the future: how a run ended is told in its events, and what broke here is logged."""
+    if not ended.cancelled() and (error := ended.exception()) is not None and not isinstance(error, ApiError):
+        log.error("a run broke", exc_info=error)
 
 
 async def attended(session: Session, ended: asyncio.Future, request: Request, lease: str | None) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Response
@@ -37,17 +38,21 @@ async def list_all(hub: HubHere) -> dict[str, list[dict[str, Any]]]:
     return {"recordings": await asyncio.to_thread(hub.recorder.listed)}
 
 
+async def _as_json(read: Callable[[], Any]) -> Response:
+    """What is read, as JSON; both take long for a long session, so the event loop has no part in it."""
+    return Response(await asyncio.to_thread(lambda: json.dumps(read())), media_type="application/json")
+
+
 @router.get("/{recording_id}/events")
 async def events(recording: RecordingHere) -> Response:
     """Every event of a session, with its place in the film."""
-    content = json.dumps({"events": await asyncio.to_thread(recording.events)})
-    return Response(content, media_type="application/json")
+    return await _as_json(lambda: {"events": recording.events()})
 
 
 @router.get("/{recording_id}/telemetry")
 async def telemetry(recording: RecordingHere) -> Response:
     """What joints and gripper did, a row a frame of the film."""
-    return Response(json.dumps(await asyncio.to_thread(recording.telemetry)), media_type="application/json")
+    return await _as_json(recording.telemetry)
 
 
 @router.get("/{recording_id}/video.mp4", response_class=FileResponse)

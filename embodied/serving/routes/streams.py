@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field, ValidationError
 
 from embodied.serving.errors import ApiError, overloaded, unknown
-from embodied.serving.hub import Hub
+from embodied.serving.hub import PLANNED_BY_MODEL, Hub
 from embodied.serving.routes.access import FAILURES, HubHere, SessionHere
 from embodied.serving.session import Session
 from embodied.serving.wire import ObservationAnswer, Strict
@@ -29,7 +29,7 @@ async def observation(session: SessionHere, hub: HubHere) -> dict:
     """Where the robot is, and what is in sight: objects are looked for when the robot is at rest, else those that the
     last plan named."""
     objects: list[dict[str, Any]] = []
-    if not session.doing and session.setup.domain == "tabletop" and not session.world.is_crashed:
+    if not session.doing and session.setup.domain in PLANNED_BY_MODEL and not session.world.is_crashed:
         objects = await session.look("objects", lambda: session.look_in_thread(hub.brain.perceive))
     told = session.board.telemetry()
     if told is None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from importlib.metadata import version
+from typing import get_args
 
 from fastapi import APIRouter
 
-from embodied.serving.hub import DOMAIN_OF
+from embodied.serving.hub import AT_A_TABLE, DOMAIN_OF
 from embodied.serving.routes.access import FAILURES, HubHere
-from embodied.serving.wire import Health, Worlds, skills_of
+from embodied.serving.wire import Health, Robot, Worlds, skills_of
 from envs.interface import ENV_IDS
 
 health = APIRouter(tags=["health"])
@@ -35,9 +36,8 @@ async def healthz(hub: HubHere) -> dict:
 @router.get("/worlds", response_model=Worlds)
 async def worlds(hub: HubHere) -> dict:
     """The worlds, their skills, and who can plan in them."""
-    arms = ["panda", "iiwa", "xarm6"]
     return {"worlds": [{"task": task, "domain": DOMAIN_OF[task], "env_id": env_id,
                         "planners": hub.planners_of(DOMAIN_OF[task]), "examples": EXAMPLES.get(task, []),
                         "skills": skills_of(DOMAIN_OF[task]),
-                        "robots": arms if DOMAIN_OF[task] in ("tabletop", "tamp") else []}
+                        "robots": list(get_args(Robot)) if DOMAIN_OF[task] in AT_A_TABLE else []}
                        for task, env_id in ENV_IDS.items()]}
