@@ -6,15 +6,17 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from embodied.data.locks import HeldError, Hold
+
 
 def write_whole(path: Path, content: bytes) -> None:
     """Nothing. Publishes `content` at `path` so that a kill or a full disk at any moment leaves the old file."""
-    draft = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.draft"
+    draft, hold = _new_draft(path, Path.touch)
     try:
         with open(draft, "wb") as file:
             file.write(content)
@@ -24,7 +26,23 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk names no file of itself
+    finally:
+        hold.release()
     sync_folder(path.parent)
+
+
+def _new_draft(path: Path, make: Callable[[Path], None]) -> tuple[Path, Hold]:
+    """A new draft of `path`, made by `make`, and the lock that keeps `sweep_drafts` from it."""
+    while True:
+        draft = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.draft"
+        try:
+            make(draft)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        try:
+            return draft, Hold.own(draft)
+        except (HeldError, FileNotFoundError):  # swept in the moment between
+            continue
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -49,8 +67,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     """
     if folder.exists():
         raise FileExistsError(f"{folder}: expected a folder that does not exist yet; choose another or remove it")
-    draft = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.draft"
-    draft.mkdir(parents=True)
+    draft, hold = _new_draft(folder, lambda draft: draft.mkdir(parents=True))
     try:
         yield draft
         sync_tree(draft)
@@ -58,6 +75,8 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+    finally:
+        hold.release()
     sync_folder(folder.parent)
 
 
@@ -71,11 +90,17 @@ def sync_tree(folder: Path) -> None:
 
 
 def sweep_drafts(folder: Path) -> int:
-    """How many drafts of killed writers were removed from `folder`: files and folders."""
-    drafts = list(folder.glob(".*.draft"))
-    for draft in drafts:
-        if draft.is_dir():
-            shutil.rmtree(draft, ignore_errors=True)
-        else:
-            draft.unlink(missing_ok=True)
-    return len(drafts)
+    """How many drafts of killed writers were removed from `folder`: files and folders. Those of live ones stay."""
+    return sum(_swept(draft) for draft in folder.glob(".*.draft"))
+
+
+def _swept(draft: Path) -> bool:
+    try:
+        with Hold.take(draft):
+            if draft.is_dir():
+                shutil.rmtree(draft, ignore_errors=True)
+            else:
+                draft.unlink(missing_ok=True)
+    except (HeldError, FileNotFoundError):
+        return False
+    return True

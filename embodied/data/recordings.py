@@ -28,15 +28,15 @@ import numpy as np
 
 from embodied.data.files import sweep_drafts, whole_folder, write_json
 from embodied.data.reels import Reel, write_dataset, write_film
-from embodied.data.spool import Spool, SpoolContents, read_spool
+from embodied.data.spool import Spool, SpoolContents, left, read_spool
 from embodied.data.story import placed, runs_of, takes_of
 
 ID = re.compile(r"rec_[0-9a-f]{12}")
 RECORDING, EVENTS, TELEMETRY, VIDEO, DATASET = "recording.json", "events.json", "telemetry.json", "video.mp4", "dataset"
 LISTED = ("recording_id", "task", "created_unix_s", "duration_s", "instructions", "runs", "frames", "fps", "has_video")
 _CHUNK_BYTES = 1 << 20
-_APART = ("import os, sys; from pathlib import Path; from embodied.data.recordings import publish; os.nice(10); "
-          "publish(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])")
+_APART = ("import os, sys; from pathlib import Path; from embodied.data.recordings import publish_held; os.nice(10); "
+          "publish_held(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])")
 
 
 class NoRecordingError(KeyError):
@@ -133,9 +133,16 @@ def publish(spool: Spool | Path, recordings: Path, recording_id: str) -> Recordi
     return Recording.load(Path(recordings), recording_id)
 
 
+def publish_held(spool: Path, recordings: Path, recording_id: str) -> Recording:
+    """The same as `publish`, of a spool that nobody writes any more. Raises HeldError where somebody does."""
+    with left(spool):
+        return publish(spool, recordings, recording_id)
+
+
 def publish_apart(spool: Path, recordings: Path, recording_id: str) -> Recording:
-    """The same as `publish`, in a process of its own that gives way to others: encoding takes both memory and time, and
-    whoever serves robots meanwhile has neither to spare. Raises OSError where it ended without a recording."""
+    """The same as `publish_held`, in a process of its own that gives way to others: encoding takes both memory and
+    time, and whoever serves robots meanwhile has neither to spare. The spool is that process's, even where this one
+    ends before it. Raises OSError where it ended without a recording."""
     checked_id(recording_id)
     done = subprocess.run(
         [sys.executable, "-P", "-c", _APART, str(spool), str(recordings), recording_id], stdin=subprocess.DEVNULL,
@@ -148,20 +155,28 @@ def publish_apart(spool: Path, recordings: Path, recording_id: str) -> Recording
 
 
 def publish_left(spools: Path, recordings: Path) -> list[Recording]:
-    """The recordings made of spools that a killed server left, each named by its id; drafts are swept first.
+    """The recordings made of spools that a killed server left, each named by its id. Sweeps drafts of the dead first.
 
-    To be called before new sessions begin. A spool that cannot be published stays.
+    Other servers may be at work in the same folders: what a live process writes or publishes is theirs. A spool that
+    cannot be published stays.
     """
     recordings.mkdir(parents=True, exist_ok=True)
     sweep_drafts(recordings)
     published = []
     for spool in sorted(Path(spools).glob("rec_*")):
         try:
+            left(spool).release()  # far cheaper than to start a process that finds it held
             published.append(publish_apart(spool, recordings, spool.name))
+            remove_spool(spool)
         except (OSError, ValueError, NoRecordingError):
             continue
-        shutil.rmtree(spool)
     return published
+
+
+def remove_spool(spool: Path) -> None:
+    """Nothing. Removes a spool that is published. Raises HeldError where somebody is still at it."""
+    with left(spool):
+        shutil.rmtree(spool, ignore_errors=True)
 
 
 def _write(contents: SpoolContents, folder: Path, recording_id: str) -> None:

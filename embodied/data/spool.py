@@ -2,6 +2,7 @@
 
 A folder of four files, each with one writer: meta.json (whoever creates it), rows.bin and frames.bin (the world's
 process), events.jsonl (the server). A row is written last, after the pictures it points to, and carries its own CRC.
+Both writers share the lock of the file `lock` for as long as they live: nobody else may publish or remove the folder.
 Recording never stops a robot: a full disk or spool ends the recording, `fault` says why, and the calls return False.
 """
 
@@ -23,8 +24,9 @@ from typing import Any
 import numpy as np
 
 from embodied.data.files import write_json
+from embodied.data.locks import HeldError, Hold
 
-META, ROWS, FRAMES, EVENTS = "meta.json", "rows.bin", "frames.bin", "events.jsonl"
+META, ROWS, FRAMES, EVENTS, LOCK = "meta.json", "rows.bin", "frames.bin", "events.jsonl", "lock"
 MAX_BYTES = 1 << 30
 """Of rows and pictures of one session: two VGA cameras at 5 Hz take about an hour and a half of motion to fill it."""
 MAX_EVENT_BYTES = 64 << 20
@@ -65,6 +67,7 @@ class Spool:
     meta: SpoolMeta
     fault: str | None = None
     """Why nothing is recorded any more."""
+    _hold: Hold | None = None
     _pictures: dict[str, tuple[int, int]] = field(default_factory=dict)  # camera -> offset, length of its newest
     _row_count: int = 0
     _event_bytes: int = 0
@@ -79,15 +82,22 @@ class Spool:
                              f"joints, fps {fps}, cameras {list(cameras)}")
         path = Path(path)
         path.mkdir(parents=True)
+        hold = _shared(path)  # before there is anything that could be published
         facts = {"joint_count": joint_count, "cameras": list(cameras), "fps": int(fps), "session": dict(meta),
                  "max_bytes": max_bytes}
         write_json(path / META, facts)
-        return cls.open(path)
+        return cls(path, read_meta(path), _hold=hold)
 
     @classmethod
     def open(cls, path: Path) -> Spool:
-        """The same spool for its other writer, or for one that goes on after a crash. Raises SpoolError."""
-        return cls(Path(path), read_meta(Path(path)))
+        """The same spool for its other writer, or for one that goes on after a crash; one that is being published takes
+        nothing more. Raises SpoolError."""
+        path = Path(path)
+        meta = read_meta(path)
+        try:
+            return cls(path, meta, _hold=_shared(path))
+        except (HeldError, FileNotFoundError):
+            return cls(path, meta, fault="somebody publishes it; its server is gone")
 
     def frame(self, camera: str, jpeg: bytes) -> bool:
         """Whether the picture was kept; it belongs to the rows after it, until the camera's next."""
@@ -149,6 +159,8 @@ class Spool:
                 if handle is not None:
                     os.fsync(handle)
                     os.close(handle)
+            if self._hold is not None:
+                self._hold.release()
 
     def _ends_motion(self, extra_bytes: int) -> bool:
         """Whether rows and pictures are over, after a look at the room that is left."""
@@ -223,6 +235,16 @@ class SpoolContents:
         with open(self.path / FRAMES, "rb") as file:
             file.seek(int(self.rows["frame_at"][row, index]))
             return file.read(size)
+
+
+def left(path: Path) -> Hold:
+    """The lock of a spool whose writers are all gone, for whoever publishes it. Raises HeldError where one lives, or
+    somebody else publishes it, FileNotFoundError where it is gone."""
+    return Hold.take(path / LOCK, is_made=True)
+
+
+def _shared(path: Path) -> Hold:
+    return Hold.own(path / LOCK, is_shared=True, is_made=True)
 
 
 def read_meta(path: Path) -> SpoolMeta:

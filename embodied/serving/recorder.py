@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from embodied.data.recordings import list_recordings, publish_apart, publish_left
+from embodied.data.recordings import list_recordings, publish_apart, publish_left, remove_spool
 from embodied.data.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -20,7 +19,10 @@ FILMED = ("onlooker",)
 
 
 class Recorder:
-    """Spools lie beside the recordings, so that those of a killed server are published when the next one starts."""
+    """Spools lie beside the recordings, so that those of a killed server are published when the next one starts.
+
+    Servers may share a folder: each publishes its own sessions, and at its start those whose server is gone.
+    """
 
     def __init__(self, folder: Path | None, fps: int) -> None:
         """folder: where recordings go; None keeps nothing."""
@@ -63,10 +65,11 @@ class Recorder:
     def _publish(self, path: Path, recording_id: str) -> None:
         try:
             publish_apart(path, self.folder, recording_id)
+            remove_spool(path)
         except Exception:
+            if not path.exists():  # another server took it for left, between the session's end and now, and was quicker
+                return
             log.exception("recording %s stays a spool in %s", recording_id, path)
-        else:
-            shutil.rmtree(path, ignore_errors=True)
 
     def listed(self) -> list[dict[str, Any]]:
         """What is published, the newest first."""

@@ -20,10 +20,20 @@ import pytest
 from embodied.data import spool as spools
 from embodied.data.lerobot_check import check
 from embodied.data.lerobot_meta import DATA, EPISODES
-from embodied.data.recordings import NoRecordingError, Recording, list_recordings, publish, publish_apart, publish_left
-from embodied.data.spool import Spool
+from embodied.data.locks import HeldError
+from embodied.data.recordings import (
+    NoRecordingError,
+    Recording,
+    list_recordings,
+    publish,
+    publish_apart,
+    publish_left,
+    remove_spool,
+)
+from embodied.data.spool import Spool, left
 from embodied.data.story import UNTOLD, captions_at, captions_of, even_rows, runs_of, takes_of
 from embodied.data.video import decode
+from embodied.serving.recorder import Recorder
 from tests.embodied.data.sessions import CAMERAS, FPS, JOINTS, META, Clock, picture, run, write_row, write_session
 
 ID = "rec_0123456789ab"
@@ -196,6 +206,51 @@ def test_spools_of_a_killed_server_are_published_later(tmp_path, clock):
     (tmp_path / f"recordings/.{ID}.12345678.draft/dataset").mkdir(parents=True)
     assert [r.recording_id for r in publish_left(tmp_path / "spools", tmp_path / "recordings")] == [ID]
     assert os.listdir(tmp_path / "spools") == ["rec_00000000000c"] and os.listdir(tmp_path / "recordings") == [ID]
+
+
+@pytest.fixture
+def live(tmp_path, clock):
+    """Another server's session: its spool, and the process of its world, which is writing."""
+    spool = write_session(tmp_path / "spools" / ID, clock)
+    world = subprocess.Popen([sys.executable, "-m", "tests.embodied.data.sessions", "rows", spool.path],
+                             stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    assert world.stdout.readline() == "1\n"
+    yield spool, world
+    world.kill()
+    world.communicate()
+
+
+def test_what_a_live_server_records_is_left_alone_until_server_and_world_are_gone(live, tmp_path):
+    spool, world = live
+    with pytest.raises(OSError, match="held by a live process"):
+        publish_apart(spool.path, tmp_path / "recordings", ID)
+    for end in (spool.close, lambda: (world.kill(), world.wait())):
+        assert publish_left(tmp_path / "spools", tmp_path / "recordings") == []
+        with pytest.raises(HeldError):
+            remove_spool(spool.path)
+        end()
+    [recording] = publish_left(tmp_path / "spools", tmp_path / "recordings")
+    assert recording.facts["frames"] >= 17 and not spool.path.exists()
+
+
+def test_a_recording_goes_on_while_a_second_server_starts_over_its_folder(tmp_path):
+    facts = {"cameras": [], "joint_low": [0.0] * JOINTS, "joint_names": ["a", "b", "c"]}
+    first = Recorder(tmp_path, FPS)
+    first.begin(ID, facts, META)
+    first.note(ID, {"type": "instruction", "run_id": "r_1", "instruction": "before", "unix_s": 1.0})
+    Recorder(tmp_path, FPS).close()
+    first.note(ID, {"type": "instruction", "run_id": "r_2", "instruction": "after", "unix_s": 2.0})
+    first.finish(ID)
+    first.close()
+    assert [r["instructions"] for r in first.listed()] == [["before", "after"]]
+    assert list((tmp_path / "spools").iterdir()) == []
+
+
+def test_a_world_that_outlives_its_server_adds_nothing_to_what_is_being_published(tmp_path, clock):
+    path = write_session(tmp_path / "spool", clock).path
+    with left(path):
+        late = Spool.open(path)
+        assert not write_row(late, 0, 9.0) and not late.event({"type": "mode"}) and "publishes it" in late.fault
 
 
 def rows_at(*moments: tuple[float, float]) -> np.ndarray:
