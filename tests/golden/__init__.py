@@ -1,0 +1,1 @@
+"""Recorded numbers: what training, worlds and the shipped planner gave before a change, to compare with after it."""

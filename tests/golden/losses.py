@@ -1,0 +1,70 @@
+"""Ten steps of each objective: losses and gradient norms of the smallest models, on a few episodes of the tabletop.
+
+The planner that sees slots has the shipped eyes: eyes of ten steps see nothing that could be named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from embodied.agents.shipped import weights_path
+from embodied.data.collect import CollectSpec, collect
+from embodied.models.loading import load
+from embodied.training.perception import save_segmenter
+from embodied.training.recipe import prepare, start_stage
+from embodied.training.settings import StageName, TrainSettings, read_settings
+from tests.embodied.training.conftest import tiny
+
+STEPS = 10
+OBJECTIVES: dict[str, tuple[StageName, str]] = {"segment": ("segmenter", "slots"), "sft_slots": ("planner", "slots"),
+                                                "sft_image": ("planner", "image")}
+"""Name -> (stage, what the planner sees)."""
+MODELS = {"slots": {"segmenter": {"widths": [24, 48, 64, 96]}}, "image": {"sizes": {"soft_tokens": 4}}}
+"""What the planner sees -> settings of its model; the segmenter is as wide as the shipped one."""
+
+
+class Watch:
+    """A hook that keeps what each step gave."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, float]] = []
+
+    def step(self, state: Any) -> None:
+        self.steps.append({"loss": float(state.loss), "grad_norm": float(state.grad_norm)} |
+                          {name: float(value) for name, value in state.metrics.items()})
+
+    def end(self, state: Any) -> None:
+        """Nothing is open."""
+
+
+def losses(folder: Path) -> Iterator[tuple[str, list[dict[str, float]]]]:
+    """(objective, its ten steps); folder: an empty one, for what the stages leave."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    collect(CollectSpec(), folder / "dataset", episodes=8, executed_fraction=0.25, workers=0)
+    for name, (stage, seeing) in OBJECTIVES.items():
+        yield name, _ten_steps(_settings(folder / "dataset", seeing), stage, folder / seeing)
+    torch.set_num_threads(before)
+
+
+def _settings(dataset: Path, seeing: str) -> TrainSettings:
+    values = tiny(dataset)
+    values["model"] |= {"seeing": seeing} | MODELS[seeing]
+    values["model"]["language"] |= {"max_position_embeddings": 512}
+    for stage in ("segmenter", "planner"):
+        values[stage] |= {"steps": STEPS}
+    return read_settings(values)
+
+
+def _ten_steps(settings: TrainSettings, stage: StageName, run: Path) -> list[dict[str, float]]:
+    if stage == "planner" and settings.model.seeing == "slots":
+        eyes = load(weights_path("tabletop-tiny"))[0].segmenter
+        save_segmenter(eyes, {"widths": eyes.config.widths}, run / "segmenter")
+    start_stage(settings, stage, run)
+    watch, job = Watch(), prepare(settings, stage, run)
+    job.train([watch])
+    return watch.steps
