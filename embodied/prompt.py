@@ -66,6 +66,8 @@ class Completion:
     log_probs: tuple[float, ...]  # of each token, after the mask
     is_constrained: bool
     pieces: tuple[str, ...] = ()  # the text that each token added, "" for the end
+    prompt_tokens: int = 0  # that the model read, pictures' soft tokens among them
+    is_cut: bool = False  # it ended for want of room or because nobody listened, not with the model's end token
 
 
 class PromptTooLongError(ValueError):

@@ -42,6 +42,11 @@ class PlanConstraint(LogitsProcessor):
         self._end_tokens = list(tokenizer.eos_tokens)
         self._mask = np.zeros((len(self._matchers), -(-tokenizer.vocab_size // 32)), dtype=np.int32)
         self._length: int | None = None
+        self._over: set[int] = set()
+
+    def end(self, row: int) -> None:
+        """Nothing. The row is over, whole or not: what follows in it is padding, and is not read."""
+        self._over.add(row)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """scores float[B, V] with -inf for every token that would leave the grammar. input_ids: int64[B, T]."""
@@ -54,11 +59,15 @@ class PlanConstraint(LogitsProcessor):
     def _read(self, input_ids: torch.Tensor) -> None:
         """Advances each row by its newest tokens."""
         if self._length is not None:
-            for matcher, tokens in zip(self._matchers, input_ids[:, self._length:].tolist(), strict=True):
-                if not matcher.is_stopped():
+            for row, tokens in enumerate(input_ids[:, self._length:].tolist()):
+                matcher = self._matchers[row]
+                if not self._is_over(row):
                     matcher.consume_tokens(tokens)
                     _check(matcher)
         self._length = input_ids.shape[1]
+
+    def _is_over(self, row: int) -> bool:
+        return row in self._over or self._matchers[row].is_stopped()
 
     def _allowed(self, width: int) -> torch.Tensor:
         """bool[B, V]: the tokens that may come next."""
@@ -66,7 +75,7 @@ class PlanConstraint(LogitsProcessor):
 
         allowed = np.zeros((len(self._matchers), width), dtype=bool)
         for row, matcher in enumerate(self._matchers):
-            if matcher.is_stopped():
+            if self._is_over(row):
                 allowed[row, self._end_tokens] = True
                 continue
             fill_next_token_bitmask(matcher, self._mask, row)

@@ -10,12 +10,17 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from embodied.agents.backends.base import each_alone
 from embodied.planning.percept import Seeing
 from embodied.prompt import Completion, Prompt, Slot
+from embodied.serving.brain import BatchBackend
 from envs.interface import Observation
 
 NAME = "embodied-planner"
 _READY_S = 180.0
+
+Question = tuple[Prompt, str | None, int, int]
+"""Prompt, grammar, most tokens of the answer, seed."""
 
 
 def _deployment(replicas: Any, max_batch: int, wait_s: float) -> Any:
@@ -47,21 +52,25 @@ def _deployment(replicas: Any, max_batch: int, wait_s: float) -> Any:
             return self._backend.perceive(observation)
 
         @serve.batch(max_batch_size=max_batch, batch_wait_timeout_s=wait_s)
-        async def complete(self, questions: list[tuple[Prompt, str | None, int, int]]) -> list[Completion]:
-            return [answer for same in _alike(questions) for answer in self._answers(same)]
-
-        def _answers(self, questions: Sequence[tuple[Prompt, str | None, int, int]]) -> list[Completion]:
-            _, grammar, most, seed = questions[0]
-            return self._backend.complete_batch([q[0] for q in questions],
-                                                None if grammar is None else [q[1] for q in questions],
-                                                max_new_tokens=most, seed=seed)
+        async def complete(self, questions: list[Question]) -> list[Completion | Exception]:
+            return answers_to(self._backend, questions)
 
     return Thinker
 
 
-def _alike(questions: Sequence[tuple]) -> list[list[tuple]]:
+def answers_to(backend: BatchBackend, questions: Sequence[Question]) -> list[Completion | Exception]:
+    """What a backend says to each question, or why it cannot: others' questions share its batches."""
+    def ask(alike: Sequence[Question]) -> list[Completion]:
+        _, grammar, most, seed = alike[0]
+        return backend.complete_batch([q[0] for q in alike], None if grammar is None else [q[1] for q in alike],
+                                      max_new_tokens=most, seed=seed)
+
+    return [answer for alike in _alike(questions) for answer in each_alone(ask, alike)]
+
+
+def _alike(questions: Sequence[Question]) -> list[list[Question]]:
     """Neighbours that may be answered at once."""
-    groups: list[list[tuple]] = []
+    groups: list[list[Question]] = []
     for question in questions:
         key = (question[1] is None, *question[2:])
         if groups and (groups[-1][0][1] is None, *groups[-1][0][2:]) == key:
@@ -106,6 +115,8 @@ class RayBackend:
         pending = [self._handle.complete.remote((prompt, mask, max_new_tokens, seed))
                    for prompt, mask in zip(prompts, masks, strict=True)]
         answers = [response.result() for response in pending]
+        for fault in (answer for answer in answers if isinstance(answer, Exception)):
+            raise fault
         for row, answer in enumerate(answers if on_token else ()):
             _tell(row, answer, on_token)
         return answers

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from embodied.agents.backends.base import Backend
+from embodied.agents.backends.base import Backend, each_alone
 from embodied.planning.percept import Seeing
 from embodied.prompt import Completion, Prompt, Slot
 from envs.interface import Observation
@@ -54,6 +54,31 @@ class _Job:
     content: Any
     heard: Heard
     answer: Future = field(default_factory=Future)
+    told: int = 0  # tokens that its listener heard, of all tries together
+    fault: Exception | None = None  # of its listener
+
+    def listener(self) -> Heard:
+        """The listener to one more try: it hears no token twice, and what it raises is this job's trouble alone."""
+        place = 0
+
+        def heard(text: str, probability: float) -> bool:
+            nonlocal place
+            place += 1
+            if self.fault is not None or place <= self.told:
+                return self.fault is None
+            self.told = place
+            try:
+                return self.heard(text, probability)
+            except Exception as error:
+                self.fault = error
+                return False
+
+        return heard
+
+    def settle(self, answer: Any) -> None:
+        """Nothing. Gives whoever waits the answer, or raises it there."""
+        fault = self.fault or (answer if isinstance(answer, Exception) else None)
+        self.answer.set_exception(fault) if fault is not None else self.answer.set_result(answer)
 
 
 class Brain:
@@ -132,7 +157,8 @@ class Brain:
                 return
             batch, kept, is_last = self._gather(first)
             start = time.perf_counter()
-            _answer(batch, self._do)
+            for job, answer in zip(batch, each_alone(self._do, batch), strict=True):
+                job.settle(answer)
             self._job_s += 0.1 * ((time.perf_counter() - start) / len(batch) - self._job_s)
             if is_last:
                 return
@@ -151,34 +177,20 @@ class Brain:
             batch.append(job)
         return batch, None, False
 
-    def _do(self, batch: list[_Job]) -> list[Any]:
+    def _do(self, batch: Sequence[_Job]) -> list[Any]:
         if batch[0].key[0] == "perceive":
             return [self.backend.perceive(job.content) for job in batch]
         _, is_free, max_new_tokens, seed = batch[0].key
         prompts, grammars = zip(*(job.content for job in batch), strict=True)
         return self.backend.complete_batch(prompts, None if is_free else grammars, max_new_tokens=max_new_tokens,
-                                           seed=seed, on_token=_listener([job.heard for job in batch]))
+                                           seed=seed, on_token=_listener(batch))
 
 
-def _answer(batch: list[_Job], do: Callable[[list[_Job]], list[Any]]) -> None:
-    """Gives each job its answer. Where a batch fails, each job is tried alone: one bad prompt must not spoil others."""
-    try:
-        answers = do(batch)
-    except Exception as error:
-        if len(batch) == 1:
-            batch[0].answer.set_exception(error)
-            return
-        for job in batch:
-            _answer([job], do)
-        return
-    for job, answer in zip(batch, answers, strict=True):
-        job.answer.set_result(answer)
-
-
-def _listener(heard: Sequence[Heard]) -> Callable[[int, str, float], bool] | None:
+def _listener(batch: Sequence[_Job]) -> Callable[[int, str, float], bool] | None:
     """Tells each row's listener; None where nobody listens, for telling costs a tenth of a millisecond a token."""
-    if all(h is _always for h in heard):
+    if all(job.heard is _always for job in batch):
         return None
+    heard = [job.listener() for job in batch]
     return lambda row, text, probability: heard[row](text, probability)
 
 

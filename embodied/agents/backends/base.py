@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 from embodied.planning.percept import Seeing
 from embodied.prompt import Completion, Prompt, Slot
@@ -29,3 +30,15 @@ class Backend(Protocol):
     def known_words(self) -> frozenset[str]:
         """The words that it was taught; empty where any word goes."""
         ...
+
+
+Asked, Answer = TypeVar("Asked"), TypeVar("Answer")
+
+
+def each_alone(do: Callable[[Sequence[Asked]], Sequence[Answer]], batch: Sequence[Asked]) -> list[Answer | Exception]:
+    """The answers to a batch. Where it fails, each is asked for alone, and has its own answer or its own error: what is
+    wrong with one must not spoil its neighbours."""
+    try:
+        return list(do(batch))
+    except Exception as error:
+        return [error] if len(batch) == 1 else [answer for one in batch for answer in each_alone(do, [one])]

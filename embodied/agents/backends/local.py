@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from embodied.planning.grammar import fingerprint
@@ -11,13 +11,10 @@ from embodied.prompt import Completion, Prompt, PromptTooLongError, Slot
 from envs.interface import Observation
 
 if TYPE_CHECKING:
-    import torch
 
+    from embodied.agents.backends.listening import OnToken
     from embodied.models.planner import PalmEForConditionalGeneration
     from embodied.models.processor import PalmEProcessor
-
-OnToken = Callable[[int, str, float], bool]
-"""(row, text of the token, its probability after the mask): whether to go on."""
 
 
 class LocalBackend:
@@ -48,21 +45,58 @@ class LocalBackend:
 
     def complete_batch(self, prompts: Sequence[Prompt], grammars: Sequence[str] | None, *, max_new_tokens: int,
                        seed: int, on_token: OnToken | None = None) -> list[Completion]:
-        """One completion a prompt, all decoded side by side; grammars: one a prompt, None = anything goes. on_token:
-        told each token as it is chosen; a row whose listener answers False ends there."""
-        import torch
-
+        """One completion a prompt, the one that it would get alone; grammars: one a prompt, None = anything goes.
+        on_token: told each token as it is chosen; a row whose listener answers False ends there. Raises
+        PromptTooLongError when one of them is too long: ask for the others again."""
+        if self.temperature > 0 and len(prompts) > 1:
+            return self._sample_each(prompts, grammars, max_new_tokens, seed, on_token)
         batch = self.processor(list(prompts), padding_side="left").to(self.model.device)
-        start = batch["input_ids"].shape[1]
-        room = min(max_new_tokens, self.processor.max_tokens - start)
-        if room < 1:
-            raise PromptTooLongError(f"the prompt has {start} tokens, the model takes {self.processor.max_tokens}")
+        sizes = batch["attention_mask"].sum(dim=1).tolist()
+        constraint = None if grammars is None else self._constraint(grammars)
+        ends = self._ends(batch["input_ids"].shape[1], self._rooms(sizes, max_new_tokens), on_token, constraint)
+        out = self._generate(batch, ends, constraint, seed)
+        return self._read(out, ends, sizes, is_constrained=grammars is not None)
+
+    def _sample_each(self, prompts: Sequence[Prompt], grammars: Sequence[str] | None, max_new_tokens: int, seed: int,
+                     on_token: OnToken | None) -> list[Completion]:
+        """One after the other: `generate` draws for all rows from one stream of chance, so that a row's draw would
+        hang on its neighbours."""
+        def heard(row: int) -> OnToken | None:
+            return None if on_token is None else lambda _, text, probability: on_token(row, text, probability)
+
+        return [self.complete_batch([prompt], None if grammars is None else [grammars[row]], seed=seed,
+                                    max_new_tokens=max_new_tokens, on_token=heard(row))[0]
+                for row, prompt in enumerate(prompts)]
+
+    def _rooms(self, sizes: Sequence[int], max_new_tokens: int) -> list[int]:
+        """Most tokens of each answer: each prompt leaves its own room in the model's context."""
+        most = self.processor.max_tokens
+        if max(sizes) >= most:
+            raise PromptTooLongError(f"the prompt has {max(sizes)} tokens, the model takes {most} with the answer")
+        return [min(max_new_tokens, most - size) for size in sizes]
+
+    def _ends(self, start: int, rooms: Sequence[int], on_token: OnToken | None, constraint: Any) -> Any:
+        """The `RowEnds` of a batch whose padded prompts have `start` tokens."""
+        from embodied.agents.backends.listening import RowEnds
+
+        return RowEnds(self.processor, start, rooms, on_token, None if constraint is None else constraint.end)
+
+    def _generate(self, batch: Any, ends: Any, constraint: Any, seed: int) -> Any:
+        """What `generate` returns; its first tokens are the prompts'."""
+        import torch
+        from transformers import LogitsProcessorList, StoppingCriteriaList
+
+        settings: dict[str, Any] = {"return_dict_in_generate": True, "output_scores": True, "do_sample": False,
+                                    "eos_token_id": self.processor.tokenizer.eos_token_id}
+        if self.temperature > 0:
+            settings |= {"do_sample": True, "temperature": self.temperature, "top_k": 0, "top_p": 1.0}
+        if constraint is not None:
+            settings["logits_processor"] = LogitsProcessorList([constraint])
         with torch.random.fork_rng(enabled=self.temperature > 0):
             if self.temperature > 0:
                 torch.manual_seed(seed)
-            out = self.model.generate(**batch, max_new_tokens=room, **self._decoding(grammars),
-                                      **self._listening(start, on_token))
-        return self._read(out.sequences[:, start:], out.scores, is_constrained=grammars is not None)
+            return self.model.generate(**batch, **settings, max_new_tokens=max(ends.rooms),
+                                       stopping_criteria=StoppingCriteriaList([ends]))
 
     def log_probabilities(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
         """Log-probability of each answer's words after the prompt, not of its end: how a longer one would begin."""
@@ -76,25 +110,6 @@ class LocalBackend:
         chosen = logits.log_softmax(-1).gather(-1, labels.clamp(min=0)[..., None])[..., 0]
         return (chosen * is_word).sum(dim=1).tolist()
 
-    def _decoding(self, grammars: Sequence[str] | None) -> dict[str, Any]:
-        """Keyword arguments of `generate`."""
-        from transformers import LogitsProcessorList
-
-        settings: dict[str, Any] = {"return_dict_in_generate": True, "output_scores": True, "do_sample": False}
-        if self.temperature > 0:
-            settings |= {"do_sample": True, "temperature": self.temperature, "top_k": 0, "top_p": 1.0}
-        if grammars is not None:
-            settings["logits_processor"] = LogitsProcessorList([self._constraint(grammars)])
-        return settings
-
-    def _listening(self, start: int, on_token: OnToken | None) -> dict[str, Any]:
-        """Keyword arguments of `generate`, for a listener to the tokens after the first `start`."""
-        if on_token is None:
-            return {}
-        from embodied.agents.backends.listening import TokenListener
-
-        return {"stopping_criteria": [TokenListener(self.processor, start, on_token)]}
-
     def _constraint(self, grammars: Sequence[str]) -> Any:
         from embodied.planning.constrain import PlanConstraint, compile_tokenizer
 
@@ -102,21 +117,24 @@ class LocalBackend:
             self._compiled = compile_tokenizer(self.processor.tokenizer)
         return PlanConstraint(self._compiled, grammars)
 
-    def _read(self, tokens: torch.Tensor, scores: Sequence[torch.Tensor], *, is_constrained: bool) -> list[Completion]:
-        """tokens: int64[B, T] of the answers. scores: T times float[B, V], after the mask."""
+    def _read(self, out: Any, ends: Any, sizes: Sequence[int], *, is_constrained: bool) -> list[Completion]:
+        """out: of `generate`; sequences int64[B, S + T], and T times scores float[B, V], after the mask. sizes: tokens
+        of each prompt."""
         import torch
 
-        log_probs = torch.stack(list(scores), dim=1).float().log_softmax(-1)
+        tokens = out.sequences[:, -len(out.scores):]
+        log_probs = torch.stack(list(out.scores), dim=1).float().log_softmax(-1)
         chosen = log_probs.gather(-1, tokens[..., None])[..., 0].tolist()
-        end = self.processor.tokenizer.eos_token_id
-        return [self._completion(row, probs, end, is_constrained)
-                for row, probs in zip(tokens.tolist(), chosen, strict=True)]
+        return [self._completion(ids[:ends.lengths[row]], chosen[row], sizes[row], is_constrained)
+                for row, ids in enumerate(tokens.tolist())]
 
-    def _completion(self, ids: list[int], log_probs: list[float], end: int, is_constrained: bool) -> Completion:
-        length = ids.index(end) + 1 if end in ids else len(ids)
-        texts = [self.processor.decode(ids[:count]) for count in range(length + 1)]
+    def _completion(self, ids: list[int], log_probs: list[float], size: int, is_constrained: bool) -> Completion:
+        from embodied.agents.backends.listening import settled
+
+        texts = [settled(self.processor.decode(ids[:count]), count == len(ids)) for count in range(len(ids) + 1)]
         pieces = tuple(text[len(before):] for before, text in itertools.pairwise(texts))
-        return Completion(texts[-1], tuple(ids[:length]), tuple(log_probs[:length]), is_constrained, pieces)
+        is_cut = ids[-1] != self.processor.tokenizer.eos_token_id
+        return Completion(texts[-1], tuple(ids), tuple(log_probs[:len(ids)]), is_constrained, pieces, size, is_cut)
 
     def unknown_words(self, text: str) -> list[str]:
         return self.processor.unknown_words(text)
