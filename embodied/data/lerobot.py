@@ -18,7 +18,7 @@ from embodied.data import lerobot_meta as meta
 from embodied.data.files import whole_folder, write_json
 from embodied.data.lerobot_check import THUMBNAIL, DatasetError, check, thumbnail
 from embodied.data.lerobot_meta import ACTION, STATE, ImageStats, Schema
-from embodied.data.video import VideoWriter, learning_codec, video_facts
+from embodied.data.video import Clip, VideoWriter, learning_codec, video_facts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +33,15 @@ class Demonstration:
     action: np.ndarray  # float32[N, A]
     is_success: bool
     images: Mapping[str, Iterable[np.ndarray]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reel:
+    """The pictures of one episode and camera, before they are part of a dataset."""
+
+    clip: Clip
+    seen: ImageStats
+    thumbnails: bytearray
 
 
 @contextmanager
@@ -69,9 +78,9 @@ class DatasetWriter:
         with ExitStack() as stack:
             self._data = stack.enter_context(pq.ParquetWriter(
                 self._new(meta.DATA), meta.data_schema(self.schema), compression="snappy", write_page_checksum=True))
-            codec = learning_codec()
+            self._codec = learning_codec()
             self._videos = {camera: stack.enter_context(
-                VideoWriter(self._new(meta.video_file(camera)), self.schema.fps, codec))
+                VideoWriter(self._new(meta.video_file(camera)), self.schema.fps, self._codec))
                 for camera in self.schema.cameras}
             self._stack = stack.pop_all()
         return self
@@ -82,14 +91,21 @@ class DatasetWriter:
         self._stack.__exit__(*error)
 
     def add(self, episode: Demonstration) -> None:
-        """Nothing. Raises ValueError, naming episode and frame, before anything of it is written but its pictures."""
+        """Nothing. Raises ValueError, naming episode and frame, before anything of it is kept: the dataset goes on
+        without it."""
         columns = self._columns(episode)
+        count = len(columns["index"])
         stats = {key: meta.vector_stats(values) for key, values in columns.items()}
-        stats |= {meta.IMAGES + camera: self._film(camera, episode, len(columns["index"])).stats()
-                  for camera in self.schema.cameras}
+        reels = {camera: self._film(camera, episode, count) for camera in self.schema.cameras}
+        stats |= {meta.IMAGES + camera: reel.seen.stats() for camera, reel in reels.items()}
         self._data.write_table(self._table(columns))  # one row group an episode
-        self.rows.append(self._row(episode.task, len(columns["index"]), stats))
-        self.frames += len(columns["index"])
+        for camera, reel in reels.items():
+            self._videos[camera].append(reel.clip)
+            self.thumbnails.setdefault(camera, bytearray()).extend(reel.thumbnails)
+            self.images.setdefault(camera, ImageStats.empty()).merge(reel.seen)
+        self.rows.append(self._row(episode.task, count, stats))
+        self.tasks.setdefault(episode.task, len(self.tasks))
+        self.frames += count
         for key, values in columns.items():
             self.columns.setdefault(key, []).append(values)
 
@@ -110,29 +126,30 @@ class DatasetWriter:
             raise ValueError(f"{name}: expected pictures of {sorted(self.schema.cameras)}, got "
                              f"{sorted(episode.images)}")
         place, is_last = np.arange(count), np.arange(count) == count - 1
-        task = self.tasks.setdefault(episode.task, len(self.tasks))
+        task = self.tasks.get(episode.task, len(self.tasks))
         return {**vectors, "next.reward": (is_last & episode.is_success).astype(np.float32), "next.done": is_last,
                 "next.success": is_last & episode.is_success, "timestamp": (place / self.schema.fps).astype(np.float32),
                 "frame_index": place, "episode_index": np.full(count, len(self.rows)), "index": self.frames + place,
                 "task_index": np.full(count, task)}
 
-    def _film(self, camera: str, episode: Demonstration, count: int) -> ImageStats:
-        """Statistics of the episode's pictures of a camera, which go into its video. Raises ValueError."""
-        seen, found, shape = 0, ImageStats.empty(), (*self.schema.cameras[camera], 3)
+    def _film(self, camera: str, episode: Demonstration, count: int) -> _Reel:
+        """The episode's pictures of a camera. Raises ValueError for one that does not fit."""
+        seen, shape = 0, (*self.schema.cameras[camera], 3)
+        reel = _Reel(Clip(self.schema.fps, self._codec), ImageStats.empty(), bytearray())
         sampled = set(np.linspace(0, count - 1, min(count, max(100, int(count ** 0.75)))).round().astype(int).tolist())
         for image in episode.images[camera]:
             if image.shape != shape or image.dtype != np.uint8:
                 raise ValueError(f"episode {len(self.rows)} frame {seen}: expected {camera} uint8{list(shape)}, got "
                                  f"{image.dtype}{list(image.shape)}")
-            self._videos[camera].add(image)
-            self.thumbnails.setdefault(camera, bytearray()).extend(thumbnail(image).tobytes())
+            reel.clip.add(image)
+            reel.thumbnails.extend(thumbnail(image).tobytes())
             if seen in sampled:
-                found.add(image)
+                reel.seen.add(image)
             seen += 1
         if seen != count:
             raise ValueError(f"episode {len(self.rows)}: expected {count} pictures of {camera}, got {seen}")
-        self.images.setdefault(camera, ImageStats.empty()).merge(found)
-        return found
+        reel.clip.end()
+        return reel
 
     def _table(self, columns: Mapping[str, np.ndarray]) -> pa.Table:
         import pyarrow as pa

@@ -6,9 +6,10 @@ import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -26,7 +27,8 @@ FOR_BROWSERS = Codec("libx264", {"crf": "26", "preset": "veryfast", "threads": "
 FOR_LEARNING = Codec("libsvtav1", {"g": "2", "crf": "30", "preset": "12", "svtav1-params": "lp=1"})
 """LeRobot's choice: every other frame stands alone, so that any frame is read in two. Two thirds of a core's time more
 than h264 of the same options, a tenth smaller."""
-FOR_LEARNING_WITHOUT_AV1 = Codec("libx264", {"g": "2", "crf": "23", "preset": "veryfast", "threads": "1"})
+FOR_LEARNING_WITHOUT_AV1 = Codec("libx264", {"g": "2", "bf": "0", "crf": "23", "preset": "veryfast", "threads": "1"})
+"""bf: no frame waits for a later one, so that clips follow each other without a gap."""
 
 
 def learning_codec() -> Codec:
@@ -36,46 +38,78 @@ def learning_codec() -> Codec:
     return FOR_LEARNING if FOR_LEARNING.encoder in av.codecs_available else FOR_LEARNING_WITHOUT_AV1
 
 
+class Clip:
+    """Frames that were encoded by themselves and belong to no video yet: `VideoWriter.append` takes them all."""
+
+    def __init__(self, fps: int, codec: Codec = FOR_BROWSERS) -> None:
+        self.fps, self.codec = fps, codec
+        self.packets: list[Any] = []
+        self.shape: tuple[int, ...] | None = None
+        self.frames = 0
+
+    def add(self, frame: np.ndarray) -> None:
+        """Nothing. frame: uint8[H, W, 3], both even, the same in all frames. Raises ValueError for another."""
+        if self.shape is None:
+            self.shape = _even_shape(frame)
+            self._encoder = _encoder(self.codec, self.fps, self.shape)
+        self.packets += self._encoder.encode(_picture(frame, self.shape, self.frames))
+        self.frames += 1
+
+    def end(self) -> None:
+        """Nothing. Takes what is still in the encoder; no frame may follow."""
+        self.packets += self._encoder.encode(None) if self.frames else []
+
+
 class VideoWriter:
-    """An mp4 that grows frame by frame; frame i stands at i / fps seconds. Close it, or use it in a `with`."""
+    """An mp4 that grows frame by frame, or clip by clip; frame i stands at i / fps seconds. Close it, or use it in a
+    `with`."""
 
     def __init__(self, target: Path | BinaryIO, fps: int, codec: Codec = FOR_BROWSERS) -> None:
         """target: a file to make, or a seekable binary stream."""
         import av
 
-        os.environ.setdefault("SVT_LOG", "1")  # errors only: SVT-AV1 greets on stderr whenever it starts
+        _quiet()
         is_file = isinstance(target, Path)
         index_first = {"movflags": "+faststart"} if is_file else {}  # plays while it loads; needs a file to rewrite
         self._container = av.open(str(target) if is_file else target, "w", format="mp4", options=index_first)
         self._stream = self._container.add_stream(codec.encoder, rate=fps, options=dict(codec.options))
         self._stream.pix_fmt = "yuv420p"
         self._shape: tuple[int, ...] | None = None
+        self._is_encoding = False
         self.frames = 0
 
     def add(self, frame: np.ndarray) -> None:
         """Nothing. frame: uint8[H, W, 3], both even, the same in all frames. Raises ValueError for another."""
-        import av
-
         if self._shape is None:
-            self._begin(frame)
-        if frame.shape != self._shape:
-            raise ValueError(f"video: expected frames of shape {self._shape}, got {frame.shape} at frame {self.frames}")
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-        self._container.mux(self._stream.encode(picture))
+            self._begin(_even_shape(frame))
+        self._container.mux(self._stream.encode(_picture(frame, self._shape, self.frames)))
+        self._is_encoding = True
         self.frames += 1
 
-    def _begin(self, frame: np.ndarray) -> None:
-        if frame.ndim != 3 or frame.shape[2] != 3 or frame.shape[0] % 2 or frame.shape[1] % 2:
-            raise ValueError(f"video: expected uint8[H, W, 3] of even height and width, got {frame.shape}; see `even`")
-        self._shape = frame.shape
-        self._stream.height, self._stream.width = frame.shape[:2]
+    def append(self, clip: Clip) -> None:
+        """Nothing. The frames of a clip that has ended, after those that are there. clip: of the same fps and codec."""
+        if not clip.frames:
+            return
+        if self._shape is None:
+            self._begin(clip.shape)
+        if clip.shape != self._shape:
+            raise ValueError(f"video: expected frames of shape {self._shape}, got a clip of {clip.shape}")
+        for packet in clip.packets:
+            packet.pts, packet.dts = packet.pts + self.frames, packet.dts + self.frames  # in frames, as encoded
+            packet.stream = self._stream
+            self._container.mux(packet)
+        self.frames += clip.frames
+
+    def _begin(self, shape: tuple[int, ...]) -> None:
+        self._shape = shape
+        self._stream.height, self._stream.width = shape[:2]
 
     def close(self) -> None:
         """Nothing. Writes what is still in the encoder; the file cannot be read before. ValueError without frames."""
         try:
             if not self.frames:
                 raise ValueError("video: expected at least one frame, got none; let the camera watch before it is over")
-            self._container.mux(self._stream.encode(None))
+            self._container.mux(self._stream.encode(None) if self._is_encoding else [])
         finally:
             self._container.close()
 
@@ -88,6 +122,38 @@ class VideoWriter:
             self.close()
         else:
             self._container.close()
+
+
+def _encoder(codec: Codec, fps: int, shape: tuple[int, ...]) -> Any:
+    """An encoder of frames of a shape, its headers meant for a container."""
+    import av
+
+    _quiet()
+    made = av.CodecContext.create(codec.encoder, "w")
+    made.height, made.width, made.pix_fmt = *shape[:2], "yuv420p"
+    made.framerate, made.time_base = Fraction(fps), Fraction(1, fps)
+    made.options = dict(codec.options)
+    made.flags |= av.codec.context.Flags.global_header
+    return made
+
+
+def _quiet() -> None:
+    os.environ.setdefault("SVT_LOG", "1")  # errors only: SVT-AV1 greets on stderr whenever it starts
+
+
+def _even_shape(frame: np.ndarray) -> tuple[int, ...]:
+    if frame.ndim != 3 or frame.shape[2] != 3 or frame.shape[0] % 2 or frame.shape[1] % 2:
+        raise ValueError(f"video: expected uint8[H, W, 3] of even height and width, got {frame.shape}; see `even`")
+    return frame.shape
+
+
+def _picture(frame: np.ndarray, shape: tuple[int, ...], index: int) -> Any:
+    """What an encoder takes. Raises ValueError for a frame of another shape."""
+    import av
+
+    if frame.shape != shape:
+        raise ValueError(f"video: expected frames of shape {shape}, got {frame.shape} at frame {index}")
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
 
 
 def encode(frames: Sequence[np.ndarray], fps: int) -> bytes:

@@ -13,7 +13,7 @@ import pytest
 from embodied.data.lerobot import Demonstration, new_dataset
 from embodied.data.lerobot_check import DatasetError, check
 from embodied.data.lerobot_meta import DATA, EPISODES, INFO, TASKS, ImageStats, Schema, vector_stats, video_file
-from embodied.data.video import decode
+from embodied.data.video import FOR_LEARNING, FOR_LEARNING_WITHOUT_AV1, decode
 
 SCHEMA = Schema(5, "panda", ("a", "b", "width"), ("a", "b"), {"front": (48, 64), "wrist": (32, 32)})
 LENGTHS = (7, 4, 5)
@@ -113,6 +113,31 @@ def test_what_does_not_fit_leaves_nothing(tmp_path, changes, complaint):
     with pytest.raises(ValueError, match=complaint), new_dataset(tmp_path / "dataset", SCHEMA) as writer:
         writer.add(demonstration(7, **changes))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("codec", [FOR_LEARNING, FOR_LEARNING_WITHOUT_AV1])
+@pytest.mark.parametrize("camera", SCHEMA.cameras)
+def test_a_refused_add_leaves_nothing_behind(tmp_path, monkeypatch, camera, codec):
+    """The pictures of one camera are too few, or the last is of another size, which is found after all others."""
+    def refused(first: int) -> Demonstration:
+        demo = demonstration(6, first)
+        bad = [*demo.images[camera][:5], picture((16, 16), 0)][:5 + first % 2]
+        return demonstration(6, first, task="never added", images={**demo.images, camera: bad})
+
+    monkeypatch.setattr("embodied.data.lerobot.learning_codec", lambda: codec)
+    with new_dataset(tmp_path / "dataset", SCHEMA) as writer:
+        for index, length in enumerate(LENGTHS):
+            with pytest.raises(ValueError, match=f"episode {index}"):
+                writer.add(refused(index))
+            writer.add(demonstration(length, first=sum(LENGTHS[:index])))
+        with pytest.raises(ValueError, match="episode 3"):
+            writer.add(refused(3))
+    assert check(tmp_path / "dataset").faults == ()
+    monkeypatch.undo()
+    alone = write(tmp_path / "alone")
+    for name in (DATA, EPISODES, TASKS):
+        assert pq.read_table(tmp_path / "dataset" / name).equals(pq.read_table(alone / name)), name
+    assert len(list(decode(tmp_path / "dataset" / video_file(camera)))) == sum(LENGTHS)
 
 
 def test_a_dataset_needs_episodes_and_a_free_place(written, tmp_path):
