@@ -125,12 +125,12 @@ class WorldEnv(gymnasium.Env):
         return self._observe(), self._info()
 
     def introduce(self) -> dict[str, Any]:
-        """The robot's joints in plain values: names, limits (rad or m), how often it takes a target."""
+        """The robot in plain values: its name, its joints' names and limits (rad or m), how often it takes a target."""
         low, high = self.robot.limits()
         names = tuple(getattr(self.robot.config, "joints", ()))
         named = [*names, *_AFTER_ARM[:len(low) - len(names)]] if names else [f"joint_{i + 1}" for i in range(len(low))]
-        return {"joint_names": named, "joint_low": low.tolist(), "joint_high": high.tolist(),
-                "control_hz": self.robot.config.control_hz}
+        return {"robot": self.robot.config.name, "joint_names": named, "joint_low": low.tolist(),
+                "joint_high": high.tolist(), "control_hz": self.robot.config.control_hz}
 
     def picture(self, camera: str, size_px: tuple[int, int]) -> np.ndarray:
         """uint8[H, W, 3]: what the "onlooker", or a camera of the robot's, sees now, for people to look at; no part of

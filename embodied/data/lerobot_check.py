@@ -26,6 +26,8 @@ THUMBNAIL = (8, 8, 3)
 FAR_OFF = 16.0
 """Mean difference of two thumbnails, of 255, beyond which a decoded picture is not the one that was encoded."""
 MAX_FAULTS = 50
+LEAST_MOVING = 5
+"""Frames in which a joint moves, for a verdict on whether its actions lead where it goes."""
 
 
 class DatasetError(ValueError):
@@ -59,6 +61,32 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
     from PIL import Image
 
     return np.asarray(Image.fromarray(image).resize(THUMBNAIL[:2], Image.Resampling.BOX))
+
+
+def lags(state: np.ndarray, action: np.ndarray) -> tuple[float, float, float] | None:
+    """How far the actions of a joint, float[N], are from its states at the same frame, the next, and the one after: the
+    mean over frames in which it moves. None where it moves in too few to tell.
+
+    Recorded arms follow within a quarter of a control period: the right one of the three is a quarter of the others, or
+    less.
+    """
+    count = max(len(state) - 2, 0)
+    step = np.abs(state[1:count + 1] - state[:count])
+    moving = np.flatnonzero(step > max(0.1 * step.max(initial=0.0), 1e-3))
+    if len(moving) < LEAST_MOVING:
+        return None
+    return tuple(float(np.abs(action[moving] - state[moving + lag]).mean()) for lag in range(3))
+
+
+def _shift(state: np.ndarray, action: np.ndarray, is_led: bool) -> str | None:
+    """Where the actions of a joint lead instead of to its next states, as a clause; None where they do, or where nobody
+    can tell. is_led: they are said to; an arm that follows later is no fault where they are not."""
+    off = lags(state, action)
+    if off is not None and off[0] < off[1] / 2:
+        return "is where the joint already is at t, it does not lead to t + 1"
+    if off is not None and is_led and off[2] < off[1] / 2:
+        return "leads to t + 2, not to t + 1"
+    return None
 
 
 @dataclass
@@ -146,11 +174,25 @@ class _Examiner:
         self._all(index, np.abs(stamps - place / self.facts["fps"]) < TOLERANCE_S, "timestamp")
         tasks = table["task_index"].to_numpy()
         self._all(index, (tasks >= 0) & (tasks < self.task_count), "task_index")
+        is_last = place == len(place) - 1
+        self._all(index, is_last | ~table["next.success"].to_numpy(zero_copy_only=False), "next.success")
         self._all(index, np.isfinite(table["next.reward"].to_numpy()), "next.reward")
+        vectors = {}
         for key in (meta.STATE, meta.ACTION):
             length = self.facts["features"][key]["shape"][0]
-            values = table[key].combine_chunks().flatten().to_numpy().reshape(len(place), length)
-            self._all(index, np.isfinite(values).all(1), key)
+            vectors[key] = table[key].combine_chunks().flatten().to_numpy().reshape(len(place), length)
+            self._all(index, np.isfinite(vectors[key]).all(1), key)
+        self._follows(index, vectors[meta.STATE], vectors[meta.ACTION])
+
+    def _follows(self, episode: int, state: np.ndarray, action: np.ndarray) -> None:
+        """Whether the actions lead to the next states, joint by joint; nobody's do who is there already."""
+        features = self.facts["features"]
+        names = {key: features[key]["names"] or [] for key in (meta.STATE, meta.ACTION)}
+        is_led = features[meta.ACTION].get("info", {}).get("description") == meta.LEADS_ON
+        for place, name in enumerate(names[meta.ACTION]):
+            if name in names[meta.STATE]:
+                shift = _shift(state[:, names[meta.STATE].index(name)], action[:, place], is_led)
+                self.expect(shift is None, f"episode {episode}: the action of {name} is shifted: action[t] {shift}")
 
     def _all(self, episode: int, is_good: np.ndarray, key: str) -> None:
         for frame in np.flatnonzero(~is_good)[:3]:

@@ -27,6 +27,10 @@ POSITIONS = {"timestamp": "float32", "frame_index": "int64", "episode_index": "i
              "task_index": "int64"}
 """Scalars that every frame has, and their types."""
 
+LEADS_ON = ("targets of the joints: action[t] is commanded once observation.state[t] is seen and leads to "
+            "observation.state[t + 1]; in the last frame of an episode: the targets then in force, where it stays")
+"""What an action is, unless a schema says otherwise; `lerobot_check` holds datasets that say so to it."""
+
 QUANTILES = {"q01": 0.01, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q99": 0.99}
 _CAMERA = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -35,13 +39,15 @@ Stats = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What every episode of a dataset has. cameras: name -> (height, width) in pixels, even. Raises ValueError."""
+    """What every episode of a dataset has. cameras: name -> (height, width) in pixels, even. action_meaning: for those
+    who learn from it. Raises ValueError."""
 
     fps: int
     robot: str
     state_names: tuple[str, ...]
     action_names: tuple[str, ...]
     cameras: Mapping[str, tuple[int, int]]
+    action_meaning: str = LEADS_ON
 
     def __post_init__(self) -> None:
         if self.fps < 1 or not self.state_names or not self.action_names:
@@ -60,6 +66,7 @@ class Schema:
         """The `features` of info.json. videos: camera -> facts of its file."""
         vectors = {key: {"dtype": "float32", "shape": [len(names)], "names": list(names)}
                    for key, names in self.vectors().items()}
+        vectors[ACTION]["info"] = {"description": self.action_meaning}
         images = {IMAGES + camera: {"dtype": "video", "shape": [*size, 3], "names": ["height", "width", "channels"],
                                     "info": dict(videos[camera])} for camera, size in self.cameras.items()}
         scalars = {key: {"dtype": kind, "shape": [1], "names": None} for key, kind in {**OUTCOME, **POSITIONS}.items()}

@@ -161,7 +161,8 @@ def publish_left(spools: Path, recordings: Path) -> list[Recording]:
     cannot be published stays.
     """
     recordings.mkdir(parents=True, exist_ok=True)
-    sweep_drafts(recordings)
+    for folder in (recordings, spools):
+        sweep_drafts(Path(folder))
     published = []
     for spool in sorted(Path(spools).glob("rec_*")):
         try:

@@ -80,7 +80,8 @@ def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def write_dataset(folder: Path, reel: Reel, takes: Sequence[Take]) -> None:
-    """Nothing. Publishes the takes as a LeRobot dataset: state = joints and gripper, action = the joints' setpoints."""
+    """Nothing. Publishes the takes as a LeRobot dataset: state = joints and gripper, action = the joints' targets that
+    lead from one state to the next."""
     contents, session = reel.contents, reel.contents.meta.session
     joints = tuple(session.get("joint_names") or (f"joint_{i}" for i in range(contents.meta.joint_count)))
     schema = Schema(contents.meta.fps, str(session.get("robot") or "robot"), (*joints, "gripper_width_m"), joints,
@@ -90,7 +91,13 @@ def write_dataset(folder: Path, reel: Reel, takes: Sequence[Take]) -> None:
             rows = contents.rows[take.rows]
             state = np.concatenate([rows["joint_pos"], rows["gripper_width_m"][:, None]], axis=1)
             images = {camera: reel.pictures(camera, take.rows) for camera in reel.sizes}
-            writer.add(Demonstration(take.task, state, rows["setpoint"], take.is_success, images))
+            writer.add(Demonstration(take.task, state, leading(rows["setpoint"]), take.is_success, images))
+
+
+def leading(setpoint: np.ndarray) -> np.ndarray:
+    """float[N, J]: the targets that lead from each row to the next, of those in force at each row, float[N, J]: a row
+    shows what the target before it has led to. After the last one the robot holds."""
+    return np.concatenate([setpoint[1:], setpoint[-1:]])
 
 
 def write_film(path: Path, reel: Reel, rows: np.ndarray) -> bool:

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from embodied.data.files import write_json
+from embodied.data.files import whole_folder, write_json
 from embodied.data.locks import HeldError, Hold
 
 META, ROWS, FRAMES, EVENTS, LOCK = "meta.json", "rows.bin", "frames.bin", "events.jsonl", "lock"
@@ -81,11 +81,11 @@ class Spool:
             raise ValueError(f"spool: expected joints, a whole fps >= 1 and different cameras, got {joint_count} "
                              f"joints, fps {fps}, cameras {list(cameras)}")
         path = Path(path)
-        path.mkdir(parents=True)
-        hold = _shared(path)  # before there is anything that could be published
         facts = {"joint_count": joint_count, "cameras": list(cameras), "fps": int(fps), "session": dict(meta),
                  "max_bytes": max_bytes}
-        write_json(path / META, facts)
+        with whole_folder(path) as draft:  # held before anybody can find it
+            hold = _shared(draft)
+            write_json(draft / META, facts)
         return cls(path, read_meta(path), _hold=hold)
 
     @classmethod

@@ -117,9 +117,10 @@ class Hub:
         except BaseException:
             await asyncio.to_thread(session.close)
             raise
-        about = {"task": setup.task, "robot": setup.robot or "", "seed": setup.seed, "planner": setup.planner,
+        facts = session.world.facts
+        about = {"task": setup.task, "robot": facts["robot"], "seed": setup.seed, "planner": setup.planner,
                  "created_unix_s": session.created_unix_s}
-        await asyncio.to_thread(self.recorder.begin, session.recording_id, session.world.facts, about)
+        await asyncio.to_thread(self.recorder.begin, session.recording_id, facts, about)
         self.sessions[session.session_id] = session
         return session
 

@@ -24,6 +24,7 @@ Guess = Callable[[tuple[float, float, float], float], np.ndarray]
 class ArmConfig:
     """Every number of an arm, in one place. Limits are the maker's; margin keeps commands off the hard stops."""
 
+    name: str
     urdf: Callable[..., str]
     """(looks: of `envs.world.graphics.LOOKS`): text of its description, the hand at its flange."""
     joints: tuple[str, ...]

@@ -10,6 +10,5 @@ from envs.robots.iiwa import IIWA
 from envs.robots.panda import PANDA
 from envs.robots.xarm6 import XARM6
 
-ARMS = MappingProxyType({name: partial(Arm, config=config)
-                         for name, config in (("panda", PANDA), ("iiwa", IIWA), ("xarm6", XARM6))})
+ARMS = MappingProxyType({config.name: partial(Arm, config=config) for config in (PANDA, IIWA, XARM6)})
 """Name -> what makes that arm in a world."""

@@ -14,6 +14,7 @@ from envs.robots.arm import ArmConfig
 from envs.world.assets import Flange, urdf_with_hand
 
 IIWA = ArmConfig(
+    name="iiwa",
     urdf=partial(urdf_with_hand, "kuka_iiwa/model.urdf", Flange("lbr_iiwa_link_7", 0.045, np.pi), (-0.05, 0.0, 0.06),
                  (0.93, 0.50, 0.16)),
     joints=tuple(f"lbr_iiwa_joint_{i}" for i in range(1, 8)),

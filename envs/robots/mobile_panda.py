@@ -33,7 +33,7 @@ class BaseConfig:
 
 
 BASE = BaseConfig()
-FOLDED = replace(PANDA, home_tool_m=(-0.06, -0.34, 0.50))
+FOLDED = replace(PANDA, name="mobile_panda", home_tool_m=(-0.06, -0.34, 0.50))
 """The arm's numbers here: home is beside the mast's line of sight, high enough to carry a bottle over every counter."""
 
 

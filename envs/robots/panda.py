@@ -31,7 +31,7 @@ def _planar_guess(position_m: tuple[float, float, float], jaw_yaw_rad: float) ->
 
 
 PANDA = ArmConfig(
-    urdf=panda_urdf, joints=tuple(f"panda_joint{i}" for i in range(1, 8)), guess=_planar_guess,
+    name="panda", urdf=panda_urdf, joints=tuple(f"panda_joint{i}" for i in range(1, 8)), guess=_planar_guess,
     lower_rad=(-2.8973, -1.7628, -2.8973, -3.0718, -2.8973, -0.0175, -2.8973),
     upper_rad=(2.8973, 1.7628, 2.8973, -0.0698, 2.8973, 3.7525, 2.8973),
     velocity_rad_s=(2.175, 2.175, 2.175, 2.175, 2.61, 2.61, 2.61),

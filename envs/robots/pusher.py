@@ -15,6 +15,7 @@ from envs.world.world import World
 class PusherConfig:
     """Every number of the pusher, in one place."""
 
+    name: str = "pusher"
     peg_radius_m: float = 0.010
     peg_height_m: float = 0.052
     peg_clearance_m: float = 0.002  # above the board

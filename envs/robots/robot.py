@@ -30,7 +30,7 @@ class Robot(Protocol):
     """One robot in a world; J joints, in an order of its own that never changes."""
 
     config: Any
-    """At least `control_hz`, a divisor of the world's physics_hz."""
+    """At least `name`, and `control_hz`, a divisor of the world's physics_hz."""
     setpoint: np.ndarray
     """float64[J], rad or m: where the motors pull to."""
     governor: Governor | None

@@ -11,6 +11,7 @@ from envs.robots.arm import ArmConfig
 from envs.world.assets import Flange, urdf_with_hand
 
 XARM6 = ArmConfig(
+    name="xarm6",
     urdf=partial(urdf_with_hand, "xarm/xarm6_robot.urdf", Flange("link6", 0.0, 0.0), (0.12, 0.0, 0.10),
                  (0.92, 0.93, 0.95)),
     joints=tuple(f"joint{i}" for i in range(1, 7)),

@@ -175,6 +175,7 @@ def rewritten(path: Path, key: str, episode: int, change) -> None:
     ("index", lambda rows: [*rows[:1], *(r + 1 for r in rows[1:])], "episode 1 frame 1: index is wrong"),
     ("timestamp", lambda rows: [r + 0.01 * (r > 0.5) for r in rows], "episode 1 frame 3: timestamp is wrong"),
     ("task_index", lambda rows: [9] * len(rows), "episode 1 frame 0: task_index is wrong"),
+    ("next.success", lambda rows: [True, *rows[1:]], "episode 1 frame 0: next.success is wrong"),
     ("next.done", lambda rows: [False] * len(rows), "episode 1 frame 3: next.done is wrong"),
 ])
 def test_a_wrong_number_is_named(dataset, key, change, complaint):
