@@ -122,8 +122,14 @@ class Robot:
             self._boards.append(Blackboard(self.served.folder / f"{self.id}.board"))
         return self._boards[0]
 
-    def telemetry(self) -> Telemetry:
-        return self.board().telemetry()
+    def telemetry(self, patience_s: float = 30.0) -> Telemetry:
+        """What the world told last. None is whole before its first report, nor while a busy machine has it wait in the
+        middle of one, so this asks again."""
+        until_s = time.monotonic() + patience_s
+        while (told := self.board().telemetry()) is None:
+            assert time.monotonic() < until_s, f"expected a report of the world within {patience_s} s"
+            time.sleep(0.001)
+        return told
 
     def ready(self) -> Robot:
         """The same at rest, free of stops, commanded by whoever asks."""
@@ -159,6 +165,6 @@ class Robot:
     def wait_for_motion(self, patience_s: float = 30.0) -> None:
         """Until a command has moved the robot, from now on."""
         before, until_s = self.telemetry(), time.monotonic() + patience_s
-        while self.telemetry().motions == (before.motions if before else 0):
+        while self.telemetry().motions == before.motions:
             assert time.monotonic() < until_s, f"expected a robot that moves within {patience_s} s"
             time.sleep(0.005)
