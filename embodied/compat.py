@@ -3,6 +3,7 @@
 A CPU build of torch beside a torchvision built for CUDA cannot load torchvision's compiled operators, so that
 `import torchvision` stops at a fake-tensor registration: "operator torchvision::nms does not exist"
 (pytorch/vision#9085). Registering the two schemas first is enough for everything but calling those operators.
+`import embodied` has it run right before torchvision is.
 """
 
 from __future__ import annotations

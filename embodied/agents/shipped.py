@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from embodied.agents.backends.local import LocalBackend
 from embodied.agents.language_agent import LanguageAgent
+
+if TYPE_CHECKING:
+    from embodied.models import PalmEForConditionalGeneration, PalmEProcessor
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
@@ -31,4 +34,11 @@ def load_agent(name: str | Path = "tabletop-tiny", *, device: str = "cpu", tempe
 
     folder = Path(name) if (Path(name) / "config.json").is_file() else weights_path(str(name))
     model, processor = load(folder, device)
+    return make_agent(model, processor, temperature=temperature, **settings)
+
+
+def make_agent(model: PalmEForConditionalGeneration, processor: PalmEProcessor, *, temperature: float = 0.0,
+               **settings: Any) -> LanguageAgent:
+    """A ready agent from a model and a processor, such as transformers' Auto classes give; settings as of
+    `LanguageAgent`."""
     return LanguageAgent(LocalBackend(model, processor, temperature=temperature), **settings)

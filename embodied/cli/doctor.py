@@ -95,7 +95,10 @@ def _pairing() -> Check:
     pairing = guard_torchvision()
     meaning = {"sound": "a matching pair, left untouched",
                "guarded": "guarded: torchvision was built for another torch, so its operator schemas are registered "
-                          "before it is imported; everything here works, torchvision's compiled operators (nms) do not",
+                          "before it is imported; everything here works, torchvision's compiled operators (nms) do "
+                          "not. In programs of your own, `import embodied` comes before transformers' processors and "
+                          "modeling classes, or they stop at \"operator torchvision::nms does not exist\"; installing "
+                          "the torchvision that was built for this torch makes the order free",
                "absent": "torchvision is not installed; timm needs it"}
     state = {"sound": "ok", "guarded": "note", "absent": "broken"}[pairing]
     return Check("torch and torchvision", state, meaning[pairing])

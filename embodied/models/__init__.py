@@ -1,15 +1,11 @@
 """All weights that a deployed robot loads, in Hugging Face form: eyes, projector, language model, segmenter, processor.
 
 Owns: configuration, vision (the home of timm), language, projector, planner, processor, segmenter, scene, building,
-loading. May import `embodied.prompt`, `envs.interface` and `embodied.compat`; never a grammar, an environment or a
-training loop. Importing this package guards torchvision, once, before any of its files can meet timm or transformers.
+loading, registration (of all that with transformers). May import `embodied.prompt` and `envs.interface`; never a
+grammar, an environment or a training loop. Importing the package itself loads no heavy library.
 """
 
 from __future__ import annotations
-
-from embodied.compat import guard_torchvision
-
-guard_torchvision()
 
 _HOMES = {
     "PalmEConfig": "configuration",

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import AutoModelForImageTextToText, GenerationMixin, PreTrainedModel
+from transformers import AutoModel, AutoModelForImageTextToText, GenerationMixin, PreTrainedModel
 from transformers.utils import ModelOutput
 
 from embodied.models.configuration import PalmEConfig
@@ -255,4 +255,5 @@ def _positions(attention_mask: Tensor | None) -> Tensor | None:
     return None if attention_mask is None else (attention_mask.long().cumsum(dim=1) - 1).clamp(min=0)
 
 
-AutoModelForImageTextToText.register(PalmEConfig, PalmEForConditionalGeneration, exist_ok=True)
+for auto in (AutoModel, AutoModelForImageTextToText):
+    auto.register(PalmEConfig, PalmEForConditionalGeneration, exist_ok=True)

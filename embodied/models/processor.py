@@ -18,6 +18,7 @@ from transformers.utils import cached_file
 from embodied.models.configuration import PalmEConfig
 from embodied.models.geometry import GEOMETRY_SIZE, geometry_vector
 from embodied.models.planner import IGNORED
+from embodied.models.sentences import prompts_given
 from embodied.models.tokens import IMAGE_TOKEN, SLOT_TOKENS
 from embodied.prompt import Entity, Image, Prompt, PromptTooLongError, Text
 
@@ -44,15 +45,22 @@ class PalmEProcessor:
         self._slot_ids = tokenizer.convert_tokens_to_ids(list(SLOT_TOKENS))
         self._image_id = tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
 
-    def __call__(self, prompts: Sequence[Prompt], answers: Sequence[str] | None = None, *,
-                 padding_side: Literal["left", "right"] = "right") -> BatchFeature:
-        """Tensors of a batch; give answers to train, padding_side="left" to generate.
+    def __call__(self, prompts: Sequence[Prompt] | None = None, answers: Sequence[str] | None = None, *,
+                 text: str | Sequence[str] | None = None, images: Any = None,
+                 padding_side: Literal["left", "right"] | None = None, return_tensors: Literal["pt"] = "pt"
+                 ) -> BatchFeature:
+        """Tensors of a batch; give answers to train, padding_side="left" to generate (usual with text, else "right").
+
+        In place of prompts: text and images, as other processors of transformers take them (`sentences.prompts_from`).
 
         input_ids, attention_mask: int64[B, T]. labels (with answers): int64[B, T], IGNORED but for answer and end.
         pixel_values: float32[N, 3, S, S], normalised, reading order. geometry: float32[N, GEOMETRY_SIZE], 0 for images.
         Raises ValueError for pictures of the other kind or too few answers, PromptTooLong for too many tokens.
         """
-        prompts = list(prompts)
+        if return_tensors != "pt":
+            raise ValueError(f"return_tensors: expected 'pt', got {return_tensors!r}")
+        padding_side = padding_side or ("left" if text is not None and answers is None else "right")
+        prompts = prompts_given(prompts, text, images, self.seeing)
         if answers is not None and len(answers) != len(prompts):
             raise ValueError(f"answers: expected one for each of {len(prompts)} prompts, got {len(answers)}")
         pieces = self._encode_texts(prompts, answers or ())

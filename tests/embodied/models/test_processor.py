@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from PIL import Image as PillowImage
 
 from embodied.models.planner import IGNORED
 from embodied.models.processor import PalmEProcessor, words_of
@@ -61,6 +62,33 @@ def test_a_person_cannot_type_special_tokens(processor, typed):
 def test_any_text_can_be_read(processor, text):
     ids = processor([Prompt((Text(text),))])["input_ids"][0]
     assert processor.decode(ids) == text.replace("\ud800", "?")
+
+
+@pytest.mark.parametrize("picture", [np.full((9, 7, 3), 40, np.uint8), PillowImage.new("RGBA", (7, 9), (40, 40, 40))])
+def test_text_and_images_are_taken_as_other_processors_take_them(processor, picture):
+    """Plain pictures where the model sees whole images: Pillow or an array, one or a list, left-padded to generate."""
+    seeing = PalmEProcessor(processor.tokenizer, seeing="image", image_size=16, soft_tokens=4)
+    one = seeing(text="Given <image>. Plan:", images=picture, return_tensors="pt")
+    whole = Prompt((Text("Given "), Image("front", np.full((9, 7, 3), 40, np.uint8)), Text(". Plan:")))
+    assert all(torch.equal(one[name], value) for name, value in seeing([whole]).items())
+    two = seeing(text=["Given <image>. Plan:", "<image><image>"], images=[picture, [picture, picture]])
+    assert two["pixel_values"].shape[0] == 3
+    assert two["attention_mask"][:, -1].all()
+
+
+def test_text_and_measured_objects_where_the_model_sees_objects(processor):
+    given = processor(text="In sight: <obj_1> and <obj_2>.", images=[slot(5), slot(6)])
+    asked = Prompt((Text("In sight: "), Entity(1, slot(5)), Text(" and "), Entity(2, slot(6)), Text(".")))
+    assert all(torch.equal(given[name], value) for name, value in processor([asked]).items())
+
+
+@pytest.mark.parametrize(("text", "images", "reason"), [
+    ("<obj_1>", None, "expected 1"), ("Plan:", [slot(1)], "expected 0"),
+    ("<obj_1>", [np.zeros((4, 4, 3), np.uint8)], r"expected measured objects \(Slot\)"),
+    (["<obj_1>", "x"], [[slot(1)]], "a list for each of 2"), (None, None, "got neither")])
+def test_pictures_that_do_not_fit_the_text_are_refused(processor, text, images, reason):
+    with pytest.raises(ValueError, match=reason):
+        processor(text=text, images=images)
 
 
 def test_lexicon(processor):

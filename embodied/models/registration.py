@@ -1,0 +1,56 @@
+"""What transformers' Auto classes know of this package's model, before any of it is loaded.
+
+The classes registered here stand for the real ones, which take their places once their modules are imported: a program
+that only reads a configuration, or another model, does not wait for torch, timm and this model's code.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import embodied.models
+
+
+class _Stand(type):
+    """The class of a stand-in: whatever is asked of it, the class of its name in `embodied.models` answers."""
+
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(getattr(embodied.models, cls.__name__), name)
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        return getattr(embodied.models, cls.__name__)(*args, **kwargs)
+
+
+def _stand_in(name: str) -> type:
+    from embodied.models.configuration import PalmEConfig
+
+    return _Stand(name, (), {"config_class": PalmEConfig, "__module__": embodied.models.__name__})
+
+
+def register_config() -> None:
+    """Nothing. For `AutoConfig`."""
+    importlib.import_module("embodied.models.configuration")
+
+
+def register_model() -> None:
+    """Nothing. For `AutoModel` and `AutoModelForImageTextToText`."""
+    from transformers import AutoModel, AutoModelForImageTextToText
+
+    register("PalmEForConditionalGeneration", AutoModel, AutoModelForImageTextToText)
+
+
+def register_processor() -> None:
+    """Nothing. For `AutoProcessor`."""
+    from transformers import AutoProcessor
+
+    register("PalmEProcessor", AutoProcessor)
+
+
+def register(name: str, *autos: Any) -> None:
+    """Nothing. A stand-in for the class of that name, with each of the Auto classes."""
+    stand = _stand_in(name)
+    for auto in autos:
+        auto.register(stand.config_class, stand, exist_ok=True)
