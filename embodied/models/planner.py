@@ -8,11 +8,14 @@ P graded positions. After PaLM-E (arXiv 2303.03378, section 3); departures:
 3. Saying an object's name is pointing: the score of `obj_j` grows with the fit between what is about to be said and
    what stands at `<obj_j>` (see pointer); the paper relies on a pre-trained language model to look names up.
 4. A second loss (`naming_weight`) pulls an object's soft token towards the embeddings of the words of its name, which
-   the paper gets from a vision encoder pre-trained on classification and a language model pre-trained on text.
+   the paper gets from a vision encoder pre-trained on classification and a language model pre-trained on text. Marks
+   and placeholders are no words and take no part: the padding row of Llama- and Qwen-type decoders is zero, and the
+   gradient of its direction without bound.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,12 +104,16 @@ class PalmEForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 pixel_values: Tensor | None = None, geometry: Tensor | None = None, labels: Tensor | None = None,
                 name_ids: Tensor | None = None, position_ids: Tensor | None = None, past_key_values: Any = None,
                 inputs_embeds: Tensor | None = None, object_keys: Tensor | None = None, use_cache: bool | None = None,
-                logits_to_keep: int | Tensor = 0, **kwargs: Any) -> PalmEOutput:
+                logits_to_keep: int | Tensor = 0, num_items_in_batch: Tensor | int | None = None,
+                num_names_in_batch: Tensor | int | None = None, **kwargs: Any) -> PalmEOutput:
         """Logits of each position, or, with labels, the loss over the graded ones (the only ones the head computes).
 
         labels: int64[B, T] aligned with input_ids, IGNORED where not graded. name_ids: int64[N, K], the words of each
         picture's name, IGNORED where there are fewer; graded with labels only. object_keys: from the output of the
-        prompt, when past_key_values holds it. Everything else as in transformers.
+        prompt, when past_key_values holds it. num_items_in_batch, num_names_in_batch: graded tokens and words of names
+        that the losses are divided by where this batch is a part of a greater one (None: those of this batch). With
+        num_items_in_batch alone, as the Trainer of transformers gives it, words of names are counted by the graded
+        token too. Everything else as in transformers.
         """
         soft = None
         if inputs_embeds is None:
@@ -120,7 +127,12 @@ class PalmEForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if self.pointer is not None and soft is not None:
             object_keys = self._object_keys(input_ids, soft, hidden)
         if labels is not None:
-            return self._grade(hidden, object_keys, labels, soft, name_ids)
+            out = self._grade(hidden, object_keys, labels, num_items_in_batch)
+            if name_ids is not None and soft is not None:
+                names = num_items_in_batch if num_names_in_batch is None else num_names_in_batch
+                out.naming_loss = naming_loss(soft, self.get_input_embeddings().weight, name_ids, self._marks(), names)
+                out.loss = out.loss + self.config.naming_weight * out.naming_loss
+            return out
         kept = hidden[:, -logits_to_keep:] if isinstance(logits_to_keep, int) else hidden[:, logits_to_keep]
         return PalmEOutput(logits=self._logits(kept, object_keys), object_keys=object_keys,
                            past_key_values=out.past_key_values)
@@ -153,20 +165,24 @@ class PalmEForConditionalGeneration(PreTrainedModel, GenerationMixin):
         named = logits[..., start:stop] + self.pointer(hidden, object_keys)
         return torch.cat([logits[..., :start], named, logits[..., stop:]], dim=-1)
 
-    def _grade(self, hidden: Tensor, object_keys: Tensor | None, labels: Tensor, soft: Tensor | None,
-               name_ids: Tensor | None) -> PalmEOutput:
-        """Loss: cross-entropy averaged over the graded tokens of the whole batch, and the loss over names."""
+    def _grade(self, hidden: Tensor, object_keys: Tensor | None, labels: Tensor, count: Tensor | int | None
+               ) -> PalmEOutput:
+        """Cross-entropy of the graded tokens: their sum divided by `count`, or by how many there are."""
         targets = F.pad(labels[:, 1:], (0, 1), value=IGNORED)
         is_graded = targets != IGNORED
         if not bool(is_graded.any()):
             raise ValueError("labels: expected at least one graded token, got none; pass answers to the processor")
         keys = None if object_keys is None else object_keys[torch.where(is_graded)[0]]
         logits = self._logits(hidden[is_graded][:, None], keys)[:, 0]
-        out = PalmEOutput(loss=F.cross_entropy(logits.float(), targets[is_graded]), graded_logits=logits)
-        if name_ids is not None and soft is not None:
-            out.naming_loss = naming_loss(soft, self.get_input_embeddings().weight, name_ids)
-            out.loss = out.loss + self.config.naming_weight * out.naming_loss
-        return out
+        total = F.cross_entropy(logits.float(), targets[is_graded], reduction="sum")
+        return PalmEOutput(loss=total / (is_graded.sum() if count is None else count), graded_logits=logits)
+
+    def _marks(self) -> list[int]:
+        """Ids that are no words: padding, beginning, end, and the placeholders."""
+        text, first, last = self.config.text_config, self.config.placeholder_first_id, self.config.placeholder_last_id
+        ends = text.eos_token_id if isinstance(text.eos_token_id, list) else [text.eos_token_id]
+        listed = [text.pad_token_id, text.bos_token_id, *ends]
+        return sorted({mark for mark in listed if mark is not None} | set(range(first, last + 1)))
 
     def _update_model_kwargs_for_generation(self, outputs: PalmEOutput, model_kwargs: dict[str, Any],
                                             **kwargs: Any) -> dict[str, Any]:
@@ -226,15 +242,26 @@ class PalmEForConditionalGeneration(PreTrainedModel, GenerationMixin):
         restore_buffers(module)
 
 
-def naming_loss(soft: Tensor, words: Tensor, name_ids: Tensor) -> Tensor:
+def naming_loss(soft: Tensor, words: Tensor, name_ids: Tensor, marks: Sequence[int] = (),
+                count: Tensor | int | None = None) -> Tensor:
     """Cross-entropy of the words of each picture's name under its soft tokens' likeness to all words; 0 if unnamed.
 
-    soft: float[N, Q, D]. words: float[V, D], the input embeddings. name_ids: int64[N, K], IGNORED where none.
+    soft: float[N, Q, D]. words: float[V, D], the input embeddings. name_ids: int64[N, K], IGNORED where none. marks:
+    rows that are no words, left out; so are rows of zeros, which have no direction. count: what the sum is divided by,
+    None for the number of words. Raises ValueError for a name that holds a mark.
     """
-    likeness = F.normalize(soft.float().mean(dim=1), dim=-1) @ F.normalize(words.float(), dim=-1).mT
-    scores = (NAMING_SHARPNESS * likeness).log_softmax(dim=-1)
     is_named = name_ids != IGNORED
-    return -(scores.gather(1, name_ids.clamp(min=0)) * is_named).sum() / is_named.sum().clamp(min=1)
+    is_left_out = (words == 0).all(dim=-1)
+    is_left_out[list(marks)] = True
+    targets = name_ids.clamp(min=0)
+    wrong = name_ids[is_named & is_left_out[targets]].tolist()
+    if wrong:
+        raise ValueError(f"name_ids: expected words, got {wrong}, which are marks, placeholders or rows of zeros; "
+                         "make them with PalmEProcessor.name_ids")
+    likeness = F.normalize(soft.float().mean(dim=1), dim=-1) @ F.normalize(words.float(), dim=-1).mT
+    scores = (NAMING_SHARPNESS * likeness).masked_fill(is_left_out, float("-inf")).log_softmax(dim=-1)
+    total = -(scores.gather(1, targets).masked_fill(~is_named, 0.0)).sum()
+    return total / (is_named.sum().clamp(min=1) if count is None else count)
 
 
 def _build_projector(config: PalmEConfig, vision_width: int) -> SlotProjector | GridProjector:

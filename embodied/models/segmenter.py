@@ -111,13 +111,15 @@ def targets_from_masks(masks: np.ndarray, poses: np.ndarray) -> dict[str, np.nda
             "weights": weights}
 
 
-def segmenter_loss(output: SegmenterOutput, targets: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+def segmenter_loss(output: SegmenterOutput, targets: dict[str, Tensor], total_weight: Tensor | None = None
+                   ) -> tuple[Tensor, dict[str, Tensor]]:
     """Scalar loss and its parts: cross-entropy of the foreground, and weighted mean smooth L1 of the votes in cm.
 
-    targets: as `targets_from_masks` makes them, with B images stacked.
+    targets: as `targets_from_masks` makes them, with B images stacked. total_weight: what the votes' weighted sum is
+    divided by where these images are a part of a greater batch; None for the sum of their weights.
     """
-    foreground = targets["foreground"]
+    foreground, weights = targets["foreground"], targets["weights"]
     cut = F.binary_cross_entropy_with_logits(output.logits, foreground)
     miss = F.smooth_l1_loss(output.votes * CM_PER_M, targets["votes"] * CM_PER_M, reduction="none").sum(dim=1)
-    vote = (miss * targets["weights"]).sum() / targets["weights"].sum().clamp(min=1e-6)
+    vote = (miss * weights).sum() / (weights.sum() if total_weight is None else total_weight).clamp(min=1e-6)
     return 10 * cut + vote, {"foreground_loss": cut.detach(), "vote_loss": vote.detach()}

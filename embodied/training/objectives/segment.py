@@ -6,9 +6,14 @@ from torch import Tensor, nn
 
 from embodied.data.batches import Batch
 from embodied.models.segmenter import segmenter_loss
+from embodied.training.placement import share
 
 
 def segment(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-    """(loss, metrics) of `segmenter_loss` over the images of a batch."""
-    inputs = batch.inputs
-    return segmenter_loss(model(inputs["images"]), {name: inputs[name] for name in ("foreground", "votes", "weights")})
+    """(loss, metrics) of `segmenter_loss` over the images of a batch, or over this rank's share of them.
+
+    Every rank holds as many pixels, so that only the weights of the votes have to be added up.
+    """
+    targets = {name: batch.inputs[name] for name in ("foreground", "votes", "weights")}
+    [total_weight] = share(targets["weights"].sum())
+    return segmenter_loss(model(batch.inputs["images"]), targets, total_weight)

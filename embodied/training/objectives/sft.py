@@ -6,23 +6,37 @@ import torch
 from torch import Tensor, nn
 
 from embodied.data.batches import Batch
+from embodied.training.placement import share
 
 IGNORED = -100
 
 
 def sft(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-    """(loss, metrics): token_accuracy, and exact = share of answers whose every token is the likeliest one."""
-    out = model(**batch.inputs)
-    metrics = graded(out.graded_logits.detach(), batch.inputs["labels"])
-    if out.naming_loss is not None:
-        metrics["naming_loss"] = out.naming_loss.detach()
+    """(loss, metrics): token_accuracy, and exact = share of answers whose every token is the likeliest one.
+
+    Both losses are divided by this rank's share of the whole batch's graded tokens and words of names.
+    """
+    labels, names = batch.inputs["labels"], batch.inputs.get("name_ids")
+    tokens, words = share(_count(labels[:, 1:]), labels.new_zeros(()) if names is None else _count(names))
+    out = model(**batch.inputs, num_items_in_batch=tokens, num_names_in_batch=words.clamp(min=1))
+    metrics = graded(out.graded_logits.detach(), labels, tokens)
+    # A share without pictures has no naming loss, but ranks average the same metrics.
+    if names is not None:
+        metrics["naming_loss"] = out.loss.new_zeros(()) if out.naming_loss is None else out.naming_loss.detach()
     return out.loss, metrics
 
 
-def graded(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """Shares of tokens and of whole answers that are right. logits: float[P, V] of graded positions, reading order."""
+def _count(ids: Tensor) -> Tensor:
+    return (ids != IGNORED).sum()
+
+
+def graded(logits: Tensor, labels: Tensor, tokens: Tensor) -> dict[str, Tensor]:
+    """Shares of tokens and of whole answers that are right.
+
+    logits: float[P, V] of graded positions, reading order. tokens: how many tokens the wrong ones are a share of.
+    """
     targets = labels[:, 1:]
     is_graded = targets != IGNORED
     is_wrong = torch.zeros_like(is_graded)
     is_wrong[is_graded] = logits.argmax(dim=-1) != targets[is_graded]
-    return {"token_accuracy": 1 - is_wrong.sum() / is_graded.sum(), "exact": (~is_wrong.any(dim=1)).float().mean()}
+    return {"token_accuracy": 1 - is_wrong.sum() / tokens, "exact": (~is_wrong.any(dim=1)).float().mean()}

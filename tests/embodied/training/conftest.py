@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from embodied.compat import guard_torchvision
 from embodied.data.collect import CollectSpec, collect
 from tests.embodied.data.fake_env import ID
+
+guard_torchvision()  # before a test file imports transformers
 
 
 @pytest.fixture(autouse=True)
