@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import sys
 import threading
@@ -10,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from embodied.data.files import write_whole
 from embodied.training.loop import TrainState
 
 
@@ -20,29 +23,55 @@ def numbers_of(state: TrainState[Any]) -> dict[str, float]:
 
 
 class JsonlLog:
-    """One JSON line every `every` steps; on resuming, the lines beyond the resumed step are dropped first."""
+    """One JSON line every `every` steps; on resuming, the lines beyond the resumed step are dropped first.
+
+    What could not be written (a full disk) is counted, and the count written when there is room again.
+    """
+
+    is_log = True
 
     def __init__(self, path: Path, *, every: int = 10, start: int = 0, header: Mapping[str, Any] | None = None):
-        self.every = every
+        self.every, self.lost, self.notes, self.is_torn = every, 0, 0, False
         path.parent.mkdir(parents=True, exist_ok=True)
         kept = [line for line in _whole_lines(path) if line.get("step", 0) <= start]
-        self.file = open(path, "w", encoding="utf-8")  # noqa: SIM115 - closed in `end`
-        for line in kept:
-            self.write(line)
+        write_whole(path, b"".join(map(_line, kept)))
+        self.file = open(path, "ab", buffering=0)  # noqa: SIM115 - closed in `end`
         if header:
             self.write({"event": "start", "step": start, **header})
 
     def write(self, line: Mapping[str, Any]) -> None:
-        self.file.write(json.dumps(_finite(line)) + "\n")
-        self.file.flush()
+        """Nothing. OSError when the disk is full; what was torn off is a line of its own, which readers pass over."""
+        head = b"\n" * self.is_torn
+        lost = _line({"event": "lost", "lines": self.lost}) if self.lost else b""
+        text = head + lost + _line(line)
+        try:
+            written = self.file.write(text)
+            if written != len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            self.lost, self.is_torn = self.lost + 1, True
+            raise
+        self.lost, self.is_torn = 0, False
 
     def step(self, state: TrainState[Any]) -> None:
+        self._write_notes(state)
         if state.step % self.every == 0 or state.step == state.steps:
             self.write(numbers_of(state))
 
+    def _write_notes(self, state: TrainState[Any]) -> None:
+        for note in state.notes[self.notes:]:
+            self.write({"event": "note", "step": state.step, "note": note})
+            self.notes += 1
+
     def end(self, state: TrainState[Any]) -> None:
-        self.write({"event": "end", "step": state.step, "stop": state.stop, "skipped": state.skipped})
-        self.file.close()
+        with self.file:
+            self._write_notes(state)
+            self.write({"event": "end", "step": state.step, "steps": state.steps, "stop": state.stop,
+                        "skipped": state.skipped, "hard_clips": state.hard_clips})
+
+
+def _line(values: Mapping[str, Any]) -> bytes:
+    return (json.dumps(_finite(values)) + "\n").encode()
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
@@ -64,6 +93,8 @@ def _finite(line: Mapping[str, Any]) -> dict[str, Any]:
 class TensorBoard:
     """Scalars for TensorBoard every `every` steps."""
 
+    is_log = True
+
     def __init__(self, folder: Path, *, every: int = 10):
         from torch.utils.tensorboard import SummaryWriter
 
@@ -79,7 +110,9 @@ class TensorBoard:
 
 
 class ProgressBar:
-    """A bar on a terminal; a plain line every `every` steps elsewhere."""
+    """A bar on a terminal; a plain line every `every` steps elsewhere. An early end is said in either."""
+
+    is_log = True
 
     def __init__(self, title: str, *, every: int = 50):
         self.title, self.every, self.bar, self.task = title, every, None, None
@@ -104,6 +137,8 @@ class ProgressBar:
     def end(self, state: TrainState[Any]) -> None:
         if self.bar is not None:
             self.bar.stop()
+        if state.stop:
+            print(f"{self.title}: ended by {state.stop} after {state.step} of {state.steps} steps", flush=True)
 
 
 class Validation:

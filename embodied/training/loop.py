@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from embodied.training.placement import mean_over_ranks, metrics_of_all
+
+LARGEST_CLIP = 1000.0
+"""A step whose gradient is clipped by more than this factor is as good as thrown away, which is said."""
 
 B = TypeVar("B", contravariant=True)
 
@@ -30,12 +37,17 @@ class TrainState(Generic[B]):
     lr: float = 0.0
     metrics: dict[str, float] = field(default_factory=dict)
     skipped: int = 0  # steps dropped for a loss or gradient that was not finite
+    hard_clips: int = 0  # steps whose gradient was clipped by more than LARGEST_CLIP
+    notes: list[str] = field(default_factory=list)  # what a person should know, in the order it happened
+    failing: set[Any] = field(default_factory=set)  # logs that could not write when last asked
     wait_s: float = 0.0  # of this step, spent waiting for its batch
     step_s: float = 0.0
     stop: str | None = None  # why to stop early
 
 
 class Hook(Protocol):
+    """What listens to training. Where `is_log` is set and true, an OSError (a full disk) is said and survived."""
+
     def step(self, state: TrainState[Any]) -> None: ...  # after each step
     def end(self, state: TrainState[Any]) -> None: ...  # once, however training ended
 
@@ -47,14 +59,22 @@ class NonFiniteError(RuntimeError):
 def train(model: nn.Module, batches: Iterable[B], objective: Objective[B], optimizer: torch.optim.Optimizer, *,
           steps: int, start: int = 0, hooks: Sequence[Hook] = (), schedule: Callable[..., float] | None = None,
           clip_norm: float = 1.0, max_bad_steps: int = 5) -> TrainState[B]:
-    """The last state, after steps `start` .. `steps` - 1. NonFiniteError after `max_bad_steps` bad ones in a row."""
+    """The last state, after steps `start` .. `steps` - 1, or fewer where batches end or a hook says so: see `stop`.
+
+    NonFiniteError after `max_bad_steps` bad ones in a row. Every hook's `end` is called, whatever happened.
+    """
     state = TrainState(model, optimizer, steps, step=start)
     bad: list[Any] = []
     model.train()
     stream = iter(batches)
-    try:
+    with ExitStack() as ends:
+        for hook in reversed(hooks):
+            ends.callback(_tell, hook, hook.end, state)
         while state.step < steps and not state.stop:
             batch = _next(stream, state)
+            if batch is _THE_END:
+                state.stop = "the end of its batches"
+                break
             if schedule is not None:
                 schedule(optimizer, state.step)
             is_good = _take_step(state, batch, objective, clip_norm)
@@ -63,18 +83,38 @@ def train(model: nn.Module, batches: Iterable[B], objective: Objective[B], optim
                 raise NonFiniteError(f"step {state.step}: {len(bad)} steps in a row had a loss or gradient that is not "
                                      f"finite; lower the learning rate or inspect these batches: {bad}")
             for hook in hooks:
-                hook.step(state)
-    finally:
-        for hook in hooks:
-            hook.end(state)
+                _tell(hook, hook.step, state)
     return state
 
 
+_THE_END = object()
+
+
 def _next(stream: Any, state: TrainState[Any]) -> Any:
+    """The next batch, _THE_END where there is none."""
     began = time.perf_counter()
-    batch = next(stream)
+    batch = next(stream, _THE_END)
     state.wait_s = time.perf_counter() - began
     return batch
+
+
+def _tell(hook: Hook, call: Callable[[TrainState[Any]], None], state: TrainState[Any]) -> None:
+    """Nothing. A log that cannot write keeps nothing from the hooks after it: they may be what saves the training."""
+    try:
+        call(state)
+        state.failing.discard(hook)
+    except OSError as error:
+        if not getattr(hook, "is_log", False):
+            raise
+        if hook not in state.failing:
+            state.failing.add(hook)
+            _note(state, f"{type(hook).__name__} cannot write ({error}); training goes on without it")
+
+
+def _note(state: TrainState[Any], text: str, *, is_loud: bool = True) -> None:
+    state.notes.append(f"step {state.step}: {text}")
+    if is_loud:
+        warnings.warn(state.notes[-1], stacklevel=4)
 
 
 def _take_step(state: TrainState[B], batch: B, objective: Objective[B], clip_norm: float) -> bool:
@@ -92,8 +132,12 @@ def _take_step(state: TrainState[B], batch: B, objective: Objective[B], clip_nor
         state.optimizer.step()
     state.step += 1
     state.skipped += not is_good
-    state.loss, state.grad_norm, state.lr = float(loss.detach()), float(norm), state.optimizer.param_groups[0]["lr"]
-    state.metrics = {name: float(value.detach()) for name, value in metrics.items()}
+    state.loss, state.grad_norm = float(mean_over_ranks(loss.detach())), float(norm)
+    state.lr, state.metrics = state.optimizer.param_groups[0]["lr"], metrics_of_all(metrics)
+    if is_good and state.grad_norm > LARGEST_CLIP * clip_norm:
+        state.hard_clips += 1
+        _note(state, f"the gradient's norm {state.grad_norm:.3g} was clipped to {clip_norm:g}, more than "
+                     f"{LARGEST_CLIP:,.0f} times less: the step taught next to nothing", is_loud=state.hard_clips == 1)
     state.step_s = time.perf_counter() - began
     return is_good
 
