@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
-from embodied.agents.backends.chat_api import (
+from embodied.agents.backends.chat_api import ChatEndpoint
+from embodied.agents.backends.chat_reply import (
     CHARACTERS_PER_TOKEN,
-    ChatEndpoint,
     ChatError,
     ChatReply,
+    EndpointFiltered,
     EndpointRefused,
+    EndpointTruncated,
     Heard,
     Message,
 )
@@ -170,10 +172,14 @@ class ChatAgent:
         corrections: list[Message] = []
         for _ in range(1 + self.retries):
             try:
-                reply = self._complete(moment, corrections, rules)
+                reply, fault = self._complete(moment, corrections, rules), None
+            except EndpointTruncated as cut:  # a shorter one may fit
+                reply, fault = cut.reply, PlanError(str(cut))
             except ChatError as error:
                 return replace(refused, refusal=NO_ANSWER, hint=f"{str(error)[:1].upper()}{str(error)[1:]}.")
             try:
+                if fault is not None:
+                    raise fault
                 return ground(read_reply(reply, rules), sight.percept)
             except PlanError as error:
                 refused = replace(refused, text=reply.text, hint=f"The answer was no plan: {error}.")
@@ -196,8 +202,12 @@ class ChatAgent:
         messages = [*conversation(moment, reply=form, skills=self.skills, examples=self.examples), *corrections]
         purse, fields = self._episode.purse, {**self.sampling, **_fields(form, rules)}
         room = purse.room_after(_estimate(messages))
-        reply = self.endpoint.complete(messages, max_tokens=min(self.max_tokens, room),
-                                       deadline_s=purse.seconds_left(), heard=self.heard, **fields)
+        try:
+            reply = self.endpoint.complete(messages, max_tokens=min(self.max_tokens, room),
+                                           deadline_s=purse.seconds_left(), heard=self.heard, **fields)
+        except (EndpointTruncated, EndpointFiltered) as half:
+            purse.pay(half.reply.tokens)
+            raise
         purse.pay(reply.tokens)
         return reply
 

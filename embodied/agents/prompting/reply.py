@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from embodied.agents.backends.chat_api import ChatReply, ToolCall
+from embodied.agents.backends.chat_reply import ChatReply, ToolCall
 from embodied.agents.prompting.library import DONE, TEXT_LIMIT, WORDS
 from embodied.planning.language import MAX_BYTES, Plan, PlanError, clause
 from embodied.planning.percept import GRASPING, RELEASING

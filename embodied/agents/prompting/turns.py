@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from embodied.agents.backends.chat_api import Message
+from embodied.agents.backends.chat_reply import Message
 from embodied.agents.prompting.library import ReplyFormat, manner, quote
 from embodied.agents.prompting.memory import Note
 from embodied.planning.language import Plan

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from embodied.agents.backends.chat_api import ChatError, ChatReply, Message
+from embodied.agents.backends.chat_reply import ChatError, ChatReply, Message
 
 
 class RecordedEndpoint:

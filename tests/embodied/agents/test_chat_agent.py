@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from embodied.agents.backends.chat_api import ChatReply, EndpointBusy, EndpointRefused, ToolCall
+from embodied.agents.backends.chat_reply import ChatReply, EndpointBusy, EndpointRefused, ToolCall
 from embodied.agents.chat_agent import NO_ANSWER, UNANSWERED, ChatAgent
 from embodied.agents.language_agent import NOTHING_IN_SIGHT, UNREADABLE
 from embodied.agents.prompting.budget import Budget

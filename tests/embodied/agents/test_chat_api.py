@@ -11,9 +11,8 @@ from email.utils import format_datetime
 import httpx
 import pytest
 
-from embodied.agents.backends.chat_api import (
-    ANSWER_LIMIT_BYTES,
-    ChatEndpoint,
+from embodied.agents.backends.chat_api import ANSWER_LIMIT_BYTES, ChatEndpoint
+from embodied.agents.backends.chat_reply import (
     ChatError,
     ChatReply,
     EndpointBusy,
@@ -161,7 +160,7 @@ def test_whoever_listens_may_stop_an_answer():
 def test_streamed_tool_calls_are_put_together():
     deltas = [{"tool_calls": [{"index": 0, "function": {"name": "pick", "arguments": '{"obj'}}]},
               {"tool_calls": [{"index": 0, "function": {"arguments": 'ect": "obj_1"}'}}]}]
-    text = "".join(f"data: {json.dumps({'choices': [{'delta': d}]})}\n\n" for d in deltas)
+    text = "".join(f"data: {json.dumps({'choices': [{'delta': d}]})}\n\n" for d in deltas) + "data: [DONE]\n\n"
     made, *_ = endpoint(httpx.Response(200, text=text, headers={"content-type": "text/event-stream"}))
     reply = made.complete(ASK, max_tokens=7, heard=lambda _: None)
     assert reply.tool_calls == (ToolCall("pick", '{"object": "obj_1"}'),)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embodied.agents.backends.chat_api import ChatReply, ToolCall
+from embodied.agents.backends.chat_reply import ChatReply, ToolCall
 from embodied.agents.prompting.reply import MOST_CALLS, Rules, load_strictly, read_reply, read_text
 from embodied.planning.language import Plan, PlanError
 from envs.skills.signatures import KITCHEN, SIGNATURES
