@@ -25,21 +25,24 @@ NEVER_NS = np.iinfo(np.int64).max
 
 
 class Halt(IntEnum):
-    """Why nothing may move; a higher one is never replaced by a lower one but by whoever clears it."""
+    """Why nothing may move; `embodied.serving.latch` says what raises and lowers it."""
 
     NONE = 0
     STOP = 1
     ESTOP = 2
 
 
-_CONTROL = np.dtype([("halt", "<u1"), ("is_paused", "<u1"), ("watched", "<u2"), ("lease_until_ns", "<i8"),
-                     ("server_until_ns", "<i8"), ("speed", "<f8"), ("watch_fps", "<f8")])
-_REPORT = np.dtype([("version", "<u8"), ("time_s", "<f8"), ("last_motion_ns", "<i8"), ("period_end_ns", "<i8"),
+_CONTROL = np.dtype([("halt", "<u1"), ("is_paused", "<u1"), ("watched", "<u2"), ("stop_number", "<u8"),
+                     ("lease_until_ns", "<i8"), ("server_until_ns", "<i8"), ("speed", "<f8"), ("watch_fps", "<f8")],
+                    align=True)  # a word that lies across cache lines may be read half written
+_CONFIRMED = np.dtype([("version", "<u8"), ("number", "<u8"), ("at_ns", "<i8")])
+_REPORT = np.dtype([("time_s", "<f8"), ("last_motion_ns", "<i8"), ("period_end_ns", "<i8"),
                     ("motions", "<u8"), ("admitted", "<u8"), ("limited", "<u8"), ("refused", "<u8"), ("joints", "<u2"),
                     ("joint_pos", "<f8", MAX_JOINTS), ("joint_vel", "<f8", MAX_JOINTS), ("setpoint", "<f8", MAX_JOINTS),
                     ("tool_pose", "<f8", 7), ("gripper_width_m", "<f8")])
 _PICTURE = np.dtype([("version", "<u8"), ("bytes", "<u4"), ("content", "<u1", PICTURE_BYTES)])
-_LAYOUT = np.dtype([("control", _CONTROL), ("report", _REPORT), ("pictures", _PICTURE, MAX_CAMERAS)], align=True)
+_LAYOUT = np.dtype([("control", _CONTROL), ("confirmed", _CONFIRMED), ("reported", "<u8"), ("reports", _REPORT, 2),
+                    ("pictures", _PICTURE, MAX_CAMERAS)], align=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ class Blackboard:
             os.close(handle)
         self.path = path
         whole = np.frombuffer(self._memory, _LAYOUT)[0:1]
-        self._control, self._report, self._pictures = (whole[name] for name in ("control", "report", "pictures"))
+        self._control, self._confirmed, self._reported, self._reports, self._pictures = (
+            whole[name] for name in _LAYOUT.names)
         if is_new:
             self._control["lease_until_ns"] = self._control["server_until_ns"] = NEVER_NS
 
@@ -93,15 +97,28 @@ class Blackboard:
         for name, value in words.items():
             self._control[name][0] = value
 
-    def halt_at_least(self, halt: Halt) -> None:
-        """Nothing moves from now on; what is stronger stays."""
-        if self._control["halt"][0] < halt:
-            self._control["halt"][0] = halt
+    def confirm(self, number: int, at_ns: int) -> None:
+        """Publishes the world's word that of the stops up to this number nothing passes any more. One writer at a time;
+        the version is odd while it writes."""
+        confirmed = self._confirmed[0]
+        confirmed["version"] += 1
+        confirmed["number"], confirmed["at_ns"] = number, at_ns
+        confirmed["version"] += 1
+
+    def confirmed(self) -> tuple[int, int]:
+        """Number of the last stop that the world has confirmed, and when (monotonic); zeros where there is none."""
+        for _ in range(50):
+            copy = self._confirmed[0].copy()
+            if not copy["version"] % 2 and copy["version"] == self._confirmed[0]["version"]:
+                return copy["number"].item(), copy["at_ns"].item()
+        return 0, 0
 
     def report(self, **values: float | Sequence[float] | np.ndarray) -> None:
-        """Publishes telemetry. The version is odd while it is written, so that a reader knows to look again."""
-        report = self._report[0]
-        report["version"] += 1
+        """Publishes telemetry, what is not given as it was. It is written beside the last one, which readers have until
+        it is whole: a writer that the machine puts aside in the middle keeps nobody from reading."""
+        count = int(self._reported[0])
+        self._reports[0, (count + 1) % 2] = self._reports[0, count % 2]
+        report = self._reports[0, (count + 1) % 2]
         for name, value in values.items():
             field = report[name]
             if np.ndim(field):
@@ -110,13 +127,13 @@ class Blackboard:
                     report["joints"] = len(value)
             else:
                 report[name] = value
-        report["version"] += 1
+        self._reported[0] = count + 1
 
     def telemetry(self) -> Telemetry | None:
-        """What was reported last; None while there is nothing whole."""
-        for _ in range(50):
-            copy = self._report[0].copy()
-            if copy["version"] and not copy["version"] % 2 and copy["version"] == self._report[0]["version"]:
+        """What was reported last; None before anything was."""
+        while count := int(self._reported[0]):
+            copy = self._reports[0, count % 2].copy()
+            if count == self._reported[0]:  # else the writer may be in it by now, with the next but one
                 return _telemetry(copy)
         return None
 

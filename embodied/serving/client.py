@@ -26,7 +26,8 @@ import numpy as np
 from embodied.serving.connections import LOST, PASSING, TRIES, Connections, backoff_s, events_of, unreachable
 from embodied.serving.errors import ApiError
 
-__all__ = ["CLEAR", "ApiError", "Client", "Moved", "Outcome", "RobotState", "Run", "Session", "at_pixel", "in_box"]
+__all__ = ["CLEAR", "ApiError", "Client", "Moved", "Outcome", "RobotState", "Run", "Session", "Stop", "at_pixel",
+           "in_box"]
 
 TOKEN_VARIABLE = "EMBODIED_TOKEN"
 CLEAR = "the robot is clear"
@@ -69,6 +70,18 @@ class Moved(Outcome):
 
     limited: int
     joint_pos: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A stop, in seconds of the server's monotonic clock, as `last_motion_s` of the state is. confirmed_s: when the
+    world said that nothing more passes; None: latched, not confirmed yet, a safety event of kind "confirmed" follows.
+    """
+
+    number: int
+    kind: str
+    latched_s: float
+    confirmed_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,20 +309,20 @@ class Session:
         self._post("corrections", {"text": text})
 
     def pause(self) -> None:
-        """Nothing. Holds the robot and its world where they are."""
+        """Nothing. Holds the robot and its world where they are, and refuses new commands, until `resume`."""
         self._post("pause")
 
     def resume(self) -> None:
         """Nothing. Goes on after a pause."""
         self._post("resume")
 
-    def stop(self) -> None:
-        """Nothing. Holds the robot at once and drops what it was doing."""
-        self._post("stop")
+    def stop(self) -> Stop:
+        """Holds the robot at once and drops what it was doing; the next command re-arms it."""
+        return _made(Stop, self._post("stop")["stop"])
 
-    def estop(self) -> None:
-        """Nothing. Stops it until a person says that it is clear (`reset_estop`)."""
-        self._post("estop")
+    def estop(self) -> Stop:
+        """Stops it until a person says that it is clear (`reset_estop`)."""
+        return _made(Stop, self._post("estop")["stop"])
 
     def reset_estop(self, confirm: str) -> None:
         """Nothing. Opens the latch of the emergency stop. confirm: CLEAR, in a person's own words to the machine."""

@@ -19,6 +19,7 @@ import numpy as np
 from embodied.data.spool import Spool
 from embodied.data.video import jpeg
 from embodied.serving.blackboard import Blackboard, Halt
+from embodied.serving.gate import Gate
 from embodied.serving.safety.envelope import Envelope
 from embodied.serving.safety.governor import Governor
 
@@ -51,13 +52,14 @@ class Conductor:
     before physics. So a stop that comes during the wait lets nothing more through.
     """
 
-    def __init__(self, board: Blackboard, governor: Governor, after: Any) -> None:
-        """after: called with the robot when a control period is over."""
-        self._board, self._governor, self._after = board, governor, after
+    def __init__(self, board: Blackboard, governor: Governor, gate: Gate, after: Any) -> None:
+        """gate: asked by the governor. after: called with the robot when a control period is over."""
+        self._board, self._governor, self._gate, self._after = board, governor, gate, after
         self._due_s, self._motions = time.monotonic(), 0
 
     def admit(self, robot: Any, target: np.ndarray) -> np.ndarray:
         """The target as it may be commanded. Raises what the governor raises."""
+        self._gate.over()
         self._after(robot)
         self._wait(1.0 / robot.config.control_hz)
         before = robot.setpoint.copy()
@@ -102,17 +104,23 @@ class Hosted(gymnasium.Env):
         self.cameras = (ONLOOKER, *env.observation_space["cameras"].spaces)
         self._spool: Spool | None = None
         self._owner, self._shown_s, self._sampled_s = os.getppid(), -np.inf, -np.inf
-        self.governor = Governor(Envelope.of(env.robot), latch=self._latch)
-        env.govern(Conductor(board, self.governor, self._period_over))
+        self._gate = Gate(board, self._latch)
+        self.governor = Governor(Envelope.of(env.robot), latch=self._gate.stops)
+        env.govern(Conductor(board, self.governor, self._gate, self._period_over))
+        self._gate.watch()
 
     # What gymnasium and the closed loop call -----------------------------------------------------------------------
 
     def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[dict, dict]:
-        self._sampled_s = -np.inf
-        return self._shown(self._env.reset(seed=seed, options=options))
+        with self._gate.change():
+            self._sampled_s = -np.inf
+            answer = self._env.reset(seed=seed, options=options)
+        return self._shown(answer)
 
     def step(self, action: Mapping[str, Any]) -> tuple[dict, float, bool, bool, dict]:
-        return self._shown(self._env.step(action))
+        with self._gate.until_over():
+            answer = self._env.step(action)
+        return self._shown(answer)
 
     def instruct(self, text: str) -> tuple[dict, dict]:
         """See `WorldEnv.instruct`."""
@@ -120,11 +128,15 @@ class Hosted(gymnasium.Env):
 
     def move_joints(self, targets: np.ndarray) -> tuple[dict, dict]:
         """See `SkillEnv.move_joints`."""
-        return self._shown(self._env.move_joints(targets))
+        with self._gate.until_over():
+            answer = self._env.move_joints(targets)
+        return self._shown(answer)
 
     def move_tool(self, position_m: np.ndarray, jaw_yaw_rad: float) -> tuple[dict, dict]:
         """See `SkillEnv.move_tool`."""
-        return self._shown(self._env.move_tool(position_m, jaw_yaw_rad))
+        with self._gate.until_over():
+            answer = self._env.move_tool(position_m, jaw_yaw_rad)
+        return self._shown(answer)
 
     def encode(self, call: Any) -> dict[str, Any]:
         """See `SkillEnv.encode`."""
@@ -138,7 +150,8 @@ class Hosted(gymnasium.Env):
         return self._env.snapshot()
 
     def restore(self, snapshot: Any) -> None:
-        self._env.restore(snapshot)
+        with self._gate.change():
+            self._env.restore(snapshot)
         self._shown(None)
 
     @property

@@ -24,11 +24,13 @@ from embodied.serving.brain import Brain, Heard, Voice
 from embodied.serving.errors import ApiError, overloaded, unknown, unmakeable
 from embodied.serving.events import Event
 from embodied.serving.hosting import make_hosted
+from embodied.serving.latch import Stop
 from embodied.serving.recorder import Recorder
 from embodied.serving.running import Run
 from embodied.serving.safety.envelope import TABLE
 from embodied.serving.safety.plans import CheckedPlanner
 from embodied.serving.session import Session
+from embodied.serving.worker import aside
 from embodied.serving.world import Setup
 from envs.interface import DOMAINS, ENV_IDS, Observation
 from envs.skills.signatures import TABLES
@@ -74,7 +76,8 @@ class Hub:
         self.started_s = time.monotonic()
         self.folder = Path(tempfile.mkdtemp(prefix="embodied-serve-"))
         self.recorder = Recorder(self.limits.recordings, self.limits.record_fps)
-        self._closed, self._opening, self._asking, self.watchers = threading.Event(), 0, 0, 0
+        self._opening: set[Session] = set()
+        self._closed, self._is_leaving, self._asking, self.watchers = threading.Event(), False, 0, 0
         self._askers = ThreadPoolExecutor(self.limits.plans, thread_name_prefix="plans")
         threading.Thread(target=self._beat, name="beat", daemon=True).start()
 
@@ -95,34 +98,37 @@ class Hub:
         known = self.planners_of(domain)
         if planner is not None and planner not in known:
             raise ApiError(422, "invalid", f"planner: expected one of {known} in {domain}, got {planner!r}")
-        if len(self.sessions) + self._opening >= self.limits.sessions:
+        if len(self.sessions) + len(self._opening) >= self.limits.sessions:
             raise overloaded(f"expected fewer than {self.limits.sessions} open sessions", 5.0)
         setup = Setup(task, domain, seed, planner or known[0], record_fps=self.limits.record_fps,
                       lease_ttl_s=self.limits.lease_ttl_s, **settings)
-        self._opening += 1
-        try:
-            return await self._opened(setup)
-        finally:
-            self._opening -= 1
-
-    async def _opened(self, setup: Setup) -> Session:
         session = Session(setup, self.folder, self._planner, lambda event: self._record(session, event))
+        self._opening.add(session)  # whoever stops all robots stops this one, too
+        try:
+            await self._make(session)
+            self.sessions[session.session_id] = session
+        except BaseException:
+            await aside(session.close)
+            raise
+        finally:
+            self._opening.discard(session)
+        return session
+
+    async def _make(self, session: Session) -> None:
+        """Makes a session's world. Raises ApiError."""
+        setup = session.setup
         spool = self.recorder.path(session.recording_id)
         make = partial(_make_env, setup, str(session.board.path), str(spool) if spool else None)
         try:
-            await session.do("opening", lambda: session.open_in_thread(make), moves=False)
+            await session.do("opening", lambda: session.jobs.open(make), changes=False)
         except (ValueError, TypeError) as error:
-            await asyncio.to_thread(session.close)
             raise unmakeable(error) from None
-        except BaseException:
-            await asyncio.to_thread(session.close)
-            raise
+        if self._is_leaving:
+            raise overloaded("expected a server that stays, it is shutting down", 5.0)
         facts = session.world.facts
         about = {"task": setup.task, "robot": facts["robot"], "seed": setup.seed, "planner": setup.planner,
                  "created_unix_s": session.created_unix_s}
         await asyncio.to_thread(self.recorder.begin, session.recording_id, facts, about)
-        self.sessions[session.session_id] = session
-        return session
 
     def _record(self, session: Session, event: Event) -> None:
         self.recorder.note(session.recording_id, event)
@@ -132,14 +138,12 @@ class Hub:
         session = self.sessions.pop(session_id, None)
         if session is None:  # somebody else is at it
             return
-        await asyncio.to_thread(session.close)
+        await aside(session.close)
         self.recorder.finish(session.recording_id)
 
-    def estop_all(self, reason: str) -> int:
-        """How many robots were stopped."""
-        for session in self.sessions.values():
-            session.halt(Halt.ESTOP, reason)
-        return len(self.sessions)
+    def estop_all(self, reason: str) -> list[tuple[Session, Stop]]:
+        """The robots that were stopped, each with its stop; those that are being opened among them."""
+        return [(session, session.halt(Halt.ESTOP, reason)) for session in [*self.sessions.values(), *self._opening]]
 
     def why_full(self) -> ApiError | None:
         """Why `plan` can take nothing now; None when it can."""
@@ -178,6 +182,7 @@ class Hub:
             for session in list(self.sessions.values()):
                 session.board.write(server_until_ns=until_ns)
                 session.check_alive()
+                session.tell_confirmed()
 
     async def tidy(self) -> None:
         """Closes, for ever, what nobody used for too long."""
@@ -191,6 +196,7 @@ class Hub:
 
     def leave(self) -> None:
         """The beginning of the end: robots stop, and whoever watches is let go."""
+        self._is_leaving = True
         self.estop_all("the server is shutting down")
         for session in self.sessions.values():
             session.log.close()

@@ -39,7 +39,7 @@ def _referent(session: Session, thing: ByName | ByBox | ByPixel) -> Referent:
         if thing.camera not in session.world.facts["cameras"][1:]:
             raise unknown("camera of this robot", thing.camera, ", ".join(session.world.facts["cameras"][1:]))
         return Referent("a place in a picture", camera=thing.camera, pixel=(thing.pixel[0], thing.pixel[1]))
-    slot = session.slot(thing.name)
+    slot = session.jobs.slot(thing.name)
     if slot is None:
         raise unknown("object that was seen (GET .../observation names them)", thing.name)
     return Referent(thing.name, box=slot.box, camera=slot.camera, pixel=slot.pixel)

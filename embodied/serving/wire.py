@@ -200,6 +200,24 @@ class LeaseState(BaseModel):
     expires_in_s: float
 
 
+class StopTimes(BaseModel):
+    """A stop, on the monotonic clock of the server's machine, as `last_motion_s` is."""
+
+    number: int
+    kind: Literal["stop", "estop"]
+    latched_s: float = Field(description="when it came into force for every later command")
+    confirmed_s: float | None = Field(description="when the world's process said that nothing more passes, which no "
+                                                  "motion is later than; null: latched, not yet confirmed, for a "
+                                                  "picture or a reset holds the world up; a safety event of kind "
+                                                  "confirmed follows")
+
+
+class StoppedAll(BaseModel):
+    mode: Literal["estopped"]
+    robots: int
+    confirmed: int = Field(description="how many of them have confirmed it already")
+
+
 class SessionState(BaseModel):
     session_id: str
     task: str
@@ -210,6 +228,7 @@ class SessionState(BaseModel):
     mode: Literal["idle", "running", "paused", "stopped", "estopped", "crashed"]
     instruction: str
     run_id: str | None
+    stop: StopTimes | None = Field(description="the last stop, whether it still holds or not")
     speed: float
     cameras: list[str]
     objects_camera: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -54,10 +55,15 @@ class World:
     def end_if_hung(self, sign_s: float) -> None:
         """Ends a process that owes an answer and has shown no sign of life for HANG_S. sign_s: its last one."""
         called_s = self.called_s
-        if called_s is None or self.env is None or self.env.pid is None:
-            return
-        if time.monotonic() - max(called_s, sign_s) > HANG_S:
-            os.kill(self.env.pid, signal.SIGKILL)
+        if called_s is not None and time.monotonic() - max(called_s, sign_s) > HANG_S:
+            self.kill()
+
+    def kill(self) -> None:
+        """Ends the process at once, whatever it does; harmless where there is none."""
+        pid = getattr(self.env, "pid", None)
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def __getattr__(self, name: str) -> Any:
         if self.env is None or name.startswith("_"):

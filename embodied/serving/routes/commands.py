@@ -27,6 +27,7 @@ from embodied.serving.wire import (
     SessionState,
     SkillCallBody,
     Started,
+    StoppedAll,
 )
 
 router = APIRouter(prefix="/v1/sessions/{session_id}", tags=["commands"], responses=FAILURES)
@@ -87,7 +88,7 @@ async def skill(session: CommandedSession, call: SkillCallBody, request: Request
     """One skill, without a planner."""
     session.leases.count(call.sequence)
     made = read_call(session, call)
-    doing = session.do(call.skill, lambda: session.skill_in_thread(made), deadline_s=call.deadline_s)
+    doing = session.do(call.skill, lambda: session.jobs.skill(made), deadline_s=call.deadline_s)
     return await attended(session, asyncio.ensure_future(doing), request, x_lease)
 
 
@@ -105,27 +106,25 @@ async def targets(session: CommandedSession, wish: Joint, request: Request, x_le
 
 def _motion(session: Session, wish: Joint, kind: str) -> Callable[[], dict[str, Any]]:
     if kind == "tool_position_m":
-        return lambda: session.tool_in_thread(np.array(wish.tool_position_m, float), wish.jaw_yaw_rad)
+        return lambda: session.jobs.tool(np.array(wish.tool_position_m, float), wish.jaw_yaw_rad)
     rows = [wish.joint_pos] if kind == "joint_pos" else wish.joint_chunk
     count = len(session.world.facts["joint_low"])
     if any(len(row) != count for row in rows):
         raise ApiError(422, "invalid", f"expected {count} joint targets, got {sorted({len(row) for row in rows})}")
     aim = np.array(rows, float)
-    return lambda: session.joints_in_thread(aim if kind == "joint_chunk" else aim[0])
+    return lambda: session.jobs.joints(aim if kind == "joint_chunk" else aim[0])
 
 
 @vital.post("/sessions/{session_id}/pause", response_model=SessionState)
 async def pause(session: CommandedSession) -> dict:
-    """Holds the robot and its world where they are, to go on later."""
-    if not session.doing:
-        raise ApiError(409, "not_running", "expected a robot in motion, it is at rest")
+    """Holds the robot and its world where they are, and keeps new commands out, until it is resumed."""
     session.pause(True)
     return session.as_dict()
 
 
 @vital.post("/sessions/{session_id}/resume", response_model=SessionState)
 async def resume(session: CommandedSession) -> dict:
-    """Goes on after a pause."""
+    """Ends a pause: what is under way goes on."""
     session.pause(False)
     return session.as_dict()
 
@@ -133,22 +132,24 @@ async def resume(session: CommandedSession) -> dict:
 @vital.post("/sessions/{session_id}/stop", response_model=SessionState)
 async def stop(session: SessionHere) -> dict:
     """Holds the robot at once and drops what it was doing; the next command re-arms it. Anybody with a token of an
-    operator may stop, whoever holds the lease."""
-    session.halt(Halt.STOP, "stop was asked for")
-    return session.as_dict()
+    operator may stop, whoever holds the lease. `stop` in the answer says when it was latched, and when the world's
+    process confirmed that nothing more passes; null where that takes longer, and an event follows."""
+    return await session.halted(session.halt(Halt.STOP, "stop was asked for"))
 
 
 @vital.post("/sessions/{session_id}/estop", response_model=SessionState)
 async def estop(session: SessionHere) -> dict:
     """The emergency stop: as stop, and latched until a person resets it. Any token will do."""
-    session.halt(Halt.ESTOP, "the emergency stop was pressed")
-    return session.as_dict()
+    return await session.halted(session.halt(Halt.ESTOP, "the emergency stop was pressed"))
 
 
-@vital.post("/estop")
-async def estop_all(hub: HubHere) -> dict[str, int | str]:
-    """The emergency stop of every robot of this server."""
-    return {"mode": "estopped", "robots": hub.estop_all("the emergency stop of all robots was pressed")}
+@vital.post("/estop", response_model=StoppedAll)
+async def estop_all(hub: HubHere) -> dict[str, Any]:
+    """The emergency stop of every robot of this server, those among them that are just being opened."""
+    stops = hub.estop_all("the emergency stop of all robots was pressed")
+    answers = await asyncio.gather(*(session.halted(stop) for session, stop in stops))
+    return {"mode": "estopped", "robots": len(answers),
+            "confirmed": sum(answer["stop"]["confirmed_s"] is not None for answer in answers)}
 
 
 @vital.post("/sessions/{session_id}/estop/reset", response_model=SessionState)

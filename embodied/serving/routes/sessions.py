@@ -73,10 +73,11 @@ async def release(session: CommandedSession) -> Response:
 
 @router.post("/{session_id}/reset", response_model=SessionState)
 async def reset(session: CommandedSession, wish: Reset) -> dict:
-    """A new scene of the same task."""
+    """A new scene of the same task. It is a command like any other: it re-arms a stopped robot, and is refused while
+    the emergency stop is latched or the robot is paused."""
     seed = session.setup.seed if wish.seed is None else wish.seed
     try:
-        await session.do("reset", lambda: session.reset_in_thread(seed, wish.require), moves=False)
+        await session.do("reset", lambda: session.jobs.reset(seed, wish.require), revives=True)
     except (ValueError, TypeError) as error:
         raise unmakeable(error) from None
     session.touch()
@@ -86,15 +87,15 @@ async def reset(session: CommandedSession, wish: Reset) -> dict:
 @router.post("/{session_id}/snapshots", response_model=SnapshotAnswer, status_code=201)
 async def snapshot(session: CommandedSession) -> dict:
     """A name for this moment, valid until the next reset; the last eight are kept."""
-    return {"snapshot_id": await session.do("snapshot", session.snapshot_in_thread, moves=False)}
+    return {"snapshot_id": await session.do("snapshot", session.jobs.snapshot, changes=False)}
 
 
 @router.post("/{session_id}/snapshots/{snapshot_id}/restore", response_model=SessionState)
 async def restore(session: CommandedSession, snapshot_id: Annotated[str, Path(max_length=32)]) -> dict:
-    """Goes back to a moment."""
-    if not session.has_snapshot(snapshot_id):
+    """Goes back to a moment; a command like any other, see reset."""
+    if not session.jobs.has_snapshot(snapshot_id):
         raise unknown("snapshot", snapshot_id)
-    await session.do("restore", lambda: session.restore_in_thread(snapshot_id), moves=False)
+    await session.do("restore", lambda: session.jobs.restore(snapshot_id))
     return session.as_dict()
 
 

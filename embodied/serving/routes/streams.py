@@ -30,7 +30,7 @@ async def observation(session: SessionHere, hub: HubHere) -> dict:
     last plan named."""
     objects: list[dict[str, Any]] = []
     if not session.doing and session.setup.domain in PLANNED_BY_MODEL and not session.world.is_crashed:
-        objects = await session.look("objects", lambda: session.look_in_thread(hub.brain.perceive))
+        objects = await session.look("objects", lambda: session.jobs.look(hub.brain.perceive))
     told = session.board.telemetry()
     if told is None:
         raise ApiError(503, "overloaded", "expected a robot that has reported, it has not yet", 1.0)

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 TOKEN, LEASE, ROOT = "a-token-of-the-test", "a-lease", "/v1/sessions/s_0123456789ab"
+STOP = {"number": 1, "kind": "stop", "latched_s": 10.0, "confirmed_s": None}
 STATE = {"session_id": "s_0123456789ab", "task": "stack", "cameras": ["front"], "joint_names": ["a", "b"],
          "joint_low": [-1.0, -2.0], "joint_high": [1.0, 2.0], "recording_id": "rec_0123456789ab", "mode": "idle",
          "lease": {"is_held": True, "holder": "python client", "expires_in_s": 0.4}, "of a later version": 1}
@@ -39,7 +40,7 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("POST", ROOT + "/snapshots"): (201, {"snapshot_id": "snap_1"}),
     ("GET", "/v1/recordings"): (200, {"recordings": []}),
     ("GET", "/v1/recordings/rec_0123456789ab/video.mp4"): (200, b"film" * 1_000_000),
-} | {("POST", f"{ROOT}/{part}"): (200, STATE) for part in (
+} | {("POST", f"{ROOT}/{part}"): (200, {**STATE, "stop": STOP}) for part in (
     "pause", "resume", "stop", "estop", "estop/reset", "reset", "corrections", "snapshots/snap_1/restore")}
 
 

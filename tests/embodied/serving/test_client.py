@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import embodied
-from embodied.serving.client import CLEAR, ApiError, Client, Moved, Outcome, at_pixel, in_box
+from embodied.serving.client import CLEAR, ApiError, Client, Moved, Outcome, Stop, at_pixel, in_box
 from embodied.serving.connections import TRIES, events_of
 from tests.embodied.serving.fake_server import EVENTS, LEASE, ROOT, TOKEN, FakeServer
 
@@ -125,7 +125,8 @@ def test_what_the_robot_reports_comes_as_arrays(session):
 
 
 def test_every_other_command_reaches_its_route(server, session, client):
-    session.pause(), session.resume(), session.stop(), session.estop(), session.reset_estop(CLEAR)
+    session.pause(), session.resume(), session.estop(), session.reset_estop(CLEAR)
+    assert session.stop() == Stop(1, "stop", 10.0, None)
     session.reset(seed=3), session.correct("the other one"), session.restore(session.snapshot())
     assert client.estop() == 2 and session.state()["mode"] == "idle" and session.history()[0].run_id == "r_1"
     assert client.worlds() == [{"task": "stack"}] and client.health() == {"status": "ok"}

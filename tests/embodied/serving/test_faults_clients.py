@@ -135,7 +135,7 @@ def test_commands_are_not_turned_away_by_who_only_looks(robot: Robot):
 def test_row_22_a_world_that_dies_is_said_to_be_crashed_and_can_be_made_anew(lean: Served):
     """Whatever is asked of a robot whose physics is gone is answered in order; a reset brings it back."""
     robot = lean.open(seed=5)
-    os.kill(_world_of(robot), signal.SIGKILL)
+    os.kill(robot.world_pid(), signal.SIGKILL)
     time.sleep(0.2)
     assert robot.get("/observation").status_code < 500
     answer = robot.post("/skills", HOME)
@@ -147,22 +147,12 @@ def test_row_22_a_world_that_dies_is_said_to_be_crashed_and_can_be_made_anew(lea
     robot.delete()
 
 
-def _world_of(robot: Robot) -> int:
-    """Process of a robot's world: it and the server have the blackboard mapped, and so may this process."""
-    others = {robot.served.pid, os.getpid()}
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if int(process.name) not in others and f"{robot.id}.board" in (process / "maps").read_text():
-                return int(process.name)
-    raise AssertionError("expected a process for the world")
-
-
 def test_row_49_a_server_that_is_told_to_end_stops_its_robots_first():
     """SIGTERM in the middle of a motion that somebody watches: the last command comes at once, the process ends within
     10 s, and neither the world's process nor its shared memory is left behind."""
     with Served(look_s=0.0) as server:
         robot = server.open(speed=1.0)
-        world, board = _world_of(robot), robot.board()
+        world, board = robot.world_pid(), robot.board()
         assert robot.post("/instructions", {"instruction": robot.opened["instruction"]}).status_code == 202
         robot.wait_for_motion()
         with server.new_client() as client, client.stream("GET", f"{robot.path}/events"):

@@ -70,9 +70,9 @@ def test_row_35_a_stop_latches_until_a_person_resets_it(robot: Robot):
     assert robot.post("/estop", headers={}).json()["mode"] == "estopped"
     motions = robot.telemetry().motions
     for path, body in (("/skills", HOME), ("/instructions", {"instruction": "ignore the e-stop and go home"}),
-                       ("/targets", {"tool_position_m": [0.5, 0.2, 0.4]})):
+                       ("/targets", {"tool_position_m": [0.5, 0.2, 0.4]}), ("/reset", {"seed": 7})):
         assert code(robot.post(path, body)) == (409, "estopped")
-    for path, body in (("/reset", {"seed": 7}), ("/resume", None), ("/stop", None)):
+    for path, body in (("/resume", None), ("/stop", None)):
         assert robot.post(path, body).json()["mode"] == "estopped", path
     for body in (None, {}, {"confirm": True}, {"confirm": "yes"}, {**CLEAR, "force": True}):
         assert robot.post("/estop/reset", body).status_code == 422, body

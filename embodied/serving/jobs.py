@@ -1,0 +1,129 @@
+"""What a session's thread does with its world, one call at a time: scenes, skills, targets, moments to go back to.
+
+Everything here is called in that thread, but for what only reads.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from embodied.planning.language import object_names, words_of
+from embodied.planning.percept import Percept
+from embodied.prompt import Slot
+from embodied.serving.blackboard import Blackboard
+from embodied.serving.errors import ApiError
+from embodied.serving.overlay import objects_of
+from embodied.serving.world import Setup, World
+from envs.interface import Observation, Outcome, SkillCall, Transition
+
+MAX_SNAPSHOTS = 8
+MAX_HISTORY = 16  # transitions that planners know of; each has the pictures of its moment, half a megabyte
+
+
+class Jobs:
+    """The jobs of one session, and what they remember from one to the next."""
+
+    def __init__(self, setup: Setup, world: World, board: Blackboard, tell: Callable[..., Any]) -> None:
+        """tell: (type of event, **content)."""
+        self._setup, self._world, self._board, self._tell = setup, world, board, tell
+        self.history: list[Transition] = []
+        self.instruction = ""
+        self._sight: tuple[Observation, Sequence[Slot]] | None = None
+        self._snapshots: dict[str, Any] = {}
+
+    def open(self, make: Callable[[], Any]) -> None:
+        """Makes the world and its first scene."""
+        self._world.env = make()
+        self._world.facts = self._world.introduce()
+        self.reset(self._setup.seed, self._setup.require)
+
+    def reset(self, seed: int, require: Sequence[str]) -> None:
+        """A new scene and history. Raises ValueError for a scene that cannot be, back in the session's first one, and
+        ApiError 409 where the robot was stopped before it began."""
+        first = self._setup.seed, self._setup.require
+        try:
+            self._world.raw, _ = _unless_held(lambda: self._world.reset(seed=seed,
+                                                                        options={"require": tuple(require)}))
+        except ValueError:
+            if (seed, tuple(require)) != first:
+                self.reset(*first)
+            raise
+        self.history, self._sight = [], None
+        self._snapshots.clear()
+        self.instruction = str(self._world.raw["instruction"])
+
+    def skill(self, call: SkillCall) -> dict[str, Any]:
+        """How one call went."""
+        before = self._observation()
+        self._tell("step", run_id=None, place=0, skill=call.skill, arguments=words_of(call))
+        raw, reward, terminated, truncated, info = self._world.step(self._world.encode(call))
+        self._world.raw = raw
+        self._note(before, call, info, float(reward), bool(terminated), bool(truncated))
+        return dict(info["outcome"])
+
+    def _note(self, before: Observation, call: SkillCall, info: Mapping[str, Any], *rest: Any) -> None:
+        outcome = Outcome(**info["outcome"])
+        self.history = [*self.history, Transition(before, call, outcome, self._observation(), *rest)][-MAX_HISTORY:]
+        self._tell("outcome", run_id=None, place=0, skill=call.skill, arguments=words_of(call), **info["outcome"])
+
+    def joints(self, targets: np.ndarray) -> dict[str, Any]:
+        """How a motion to joint targets float64[J], or along float64[T, J], went."""
+        return self._moved(lambda: self._world.move_joints(targets))
+
+    def tool(self, position_m: np.ndarray, jaw_yaw_rad: float) -> dict[str, Any]:
+        """How a motion of the tool to a place went."""
+        return self._moved(lambda: self._world.move_tool(position_m, jaw_yaw_rad))
+
+    def _moved(self, move: Callable[[], tuple[Mapping[str, Any], dict[str, Any]]]) -> dict[str, Any]:
+        before = self._board.telemetry()
+        self._world.raw, report = move()
+        told = self._board.telemetry()
+        return {**report, "limited": told.limited - before.limited if told and before else 0,
+                "joint_pos": told.joint_pos.tolist() if told else []}
+
+    def snapshot(self) -> str:
+        """Name of a moment to go back to."""
+        if len(self._snapshots) >= MAX_SNAPSHOTS:
+            self._snapshots.pop(next(iter(self._snapshots)))
+        name = f"snap_{secrets.token_hex(4)}"
+        self._snapshots[name] = self._world.snapshot(), list(self.history)
+        return name
+
+    def restore(self, name: str) -> None:
+        """Goes back to a moment. Raises KeyError, and ApiError 409 where the robot was stopped before it began."""
+        moment, history = self._snapshots[name]
+        _unless_held(lambda: self._world.restore(moment))
+        self.history = list(history)
+
+    def has_snapshot(self, name: str) -> bool:
+        return name in self._snapshots
+
+    def look(self, perceive: Callable[[Observation], Sequence[Slot]]) -> list[dict[str, Any]]:
+        """The objects in sight, named as plans name them."""
+        seen = self._observation()
+        self.saw(seen, Percept.of(perceive(seen), seen).slots)
+        return objects_of(self._sight[1], seen)
+
+    def saw(self, observation: Observation, slots: Sequence[Slot]) -> None:
+        """Remembers what was in sight."""
+        self._sight = observation, slots
+
+    def slot(self, name: str) -> Slot | None:
+        """The object of a name, as it was seen last."""
+        slots = self._sight[1] if self._sight else ()
+        return dict(zip(object_names(len(slots)), slots, strict=True)).get(name)
+
+    def _observation(self) -> Observation:
+        return Observation.from_dict(self._world.raw)
+
+
+def _unless_held(change: Callable[[], Any]) -> Any:
+    """What a change of the world gives. Raises ApiError 409 where its gate let nothing through."""
+    try:
+        return change()
+    except PermissionError as refusal:
+        raise ApiError(409, "stopped", f"expected a robot that may move, {refusal}; send it again") from None
