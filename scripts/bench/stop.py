@@ -2,10 +2,11 @@
 
     python scripts/bench/stop.py [--sessions 20] [--trials 200] [--recordings FOLDER]
 
-One JSON line each: stops (`stop` and `estop` in turn, over HTTP, at robots picked while they move), what moved after an
-emergency stop before it was reset (must be nothing), and lost heartbeats (from the moment the lease ran out, in
-simulated time; robots here move at the speed of life). A robot that had already come to rest when the request was sent
-is no trial.
+One JSON line each: stops (`stop` and `estop` in turn, over HTTP, at robots picked while they move) to the last command
+that moves, to the latch, to the world's confirmation and to the answer; motions later than a confirmation (must be 0);
+what moved after an emergency stop before it was reset (must be nothing), and lost heartbeats (from the moment the lease
+ran out, in simulated time; robots here move at the speed of life). A robot that had already come to rest when the
+request was sent is no trial.
 """
 
 from __future__ import annotations
@@ -68,14 +69,28 @@ def state(client: httpx.Client, worker: Worker) -> dict[str, Any]:
     return client.get(f"/v1/sessions/{worker.session_id}").json()
 
 
-def stop_trial(client: httpx.Client, worker: Worker, verb: str) -> tuple[float, float, bool] | None:
-    """(ms from request to the last command that moves, ms to the answer, whether the latch held); None: no motion."""
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One stop, in ms from its request."""
+
+    moved_ms: float  # the last command that moves
+    latched_ms: float
+    confirmed_ms: float
+    answered_ms: float
+    is_confirmed: bool  # in the answer, not only later
+    is_moved_later: bool  # than the confirmation
+    held: bool  # nothing moved while the emergency stop was latched
+
+
+def stop_trial(client: httpx.Client, worker: Worker, verb: str) -> Trial | None:
+    """What came of a stop; None: no motion."""
     if time.monotonic() - state(client, worker)["last_motion_s"] > _MOVED_S:
         return None
     worker.is_held = True
     asked_s = time.monotonic()
-    client.post(f"/v1/sessions/{worker.session_id}/{verb}")
+    told = client.post(f"/v1/sessions/{worker.session_id}/{verb}").json()["stop"]
     answered_s = time.monotonic()
+    stop = confirmed(client, worker)
     time.sleep(_WAIT_S)
     last_s, held = state(client, worker)["last_motion_s"], True
     if verb == "estop":
@@ -84,10 +99,19 @@ def stop_trial(client: httpx.Client, worker: Worker, verb: str) -> tuple[float, 
         held = refused.status_code == 409 and state(client, worker)["last_motion_s"] == last_s
         client.post(f"/v1/sessions/{worker.session_id}/estop/reset", json={"confirm": "the robot is clear"})
     worker.is_held = False
-    return max(0.0, last_s - asked_s) * 1e3, (answered_s - asked_s) * 1e3, held
+    moved_s = max(asked_s, last_s)
+    return Trial(*((at_s - asked_s) * 1e3 for at_s in (moved_s, stop["latched_s"], stop["confirmed_s"], answered_s)),
+                 told["confirmed_s"] is not None, last_s > stop["confirmed_s"], held)
 
 
-def stops(served: Served, workers: list[Worker], trials: int) -> list[tuple[float, float, bool]]:
+def confirmed(client: httpx.Client, worker: Worker) -> dict[str, Any]:
+    """The robot's last stop, once its world has confirmed it."""
+    while (stop := state(client, worker)["stop"])["confirmed_s"] is None:
+        time.sleep(0.02)
+    return stop
+
+
+def stops(served: Served, workers: list[Worker], trials: int) -> list[Trial]:
     """Trials at robots picked at random."""
     rng, results = np.random.default_rng(0), []
     with served.client() as client:
@@ -136,12 +160,17 @@ def main() -> None:
         results = stops(served, workers, options.trials)
         for worker in workers:
             worker.is_over = True
-        moved, answered, held = zip(*results, strict=True)
         shared = {"sessions": options.sessions, "trials": len(results), "cores": os.cpu_count(),
                   "load": round(os.getloadavg()[0], 1), "recorded": options.recordings != "null"}
-        say(what="stop to last motion", unit="ms", **spread(moved), **shared)
-        say(what="stop to answer", unit="ms", **spread(answered), **shared)
-        say(what="emergency stops that held", unit="of", value=sum(held[1::2]), of=len(held[1::2]))
+        for what, name in (("last motion", "moved_ms"), ("latch", "latched_ms"), ("confirmation", "confirmed_ms"),
+                           ("answer", "answered_ms")):
+            say(what=f"stop to {what}", unit="ms", **spread([getattr(t, name) for t in results]), **shared)
+        say(what="stops confirmed in their answer", unit="of", value=sum(t.is_confirmed for t in results),
+            of=len(results))
+        say(what="motions later than the confirmation", unit="of", value=sum(t.is_moved_later for t in results),
+            of=len(results))
+        estops = results[1::2]
+        say(what="emergency stops that held", unit="of", value=sum(t.held for t in estops), of=len(estops))
     with serving(f"lease_s={_LEASE_S}", "recordings=null") as served, served.client() as client:
         lost = [heartbeat_trial(client, 1_000_500 + i) for i in range(options.heartbeats)]
         say(what="lost heartbeat to last motion", unit="simulated s", **spread(lost), trials=len(lost),

@@ -61,6 +61,7 @@ export class Composer {
     if (isGone) return "This robot is gone.";
     if (mode === "crashed") return "The physics crashed. Start a new scene to go on.";
     if (mode === "estopped") return "The emergency stop is latched. Reset it to go on.";
+    if (mode === "paused" && !this.robot.isUnderWay) return "The robot is paused. Resume it to go on.";
     if (!isCommanding) return "You are watching. Take command to talk to the robot.";
     return "";
   }

@@ -90,7 +90,7 @@ const HANDLERS = {
 };
 
 export const MODE_WORDS = { idle: "Ready", running: "Running", paused: "Paused", stopped: "Stopped", estopped: "E-stopped", crashed: "Crashed" };
-const SAFETY_WORDS = { limited: "A motion was limited", refused: "A motion was refused", stop: "Stop", estop: "Emergency stop", heartbeat: "Heartbeat lost", plan: "A plan was refused as unsafe" };
+const SAFETY_WORDS = { limited: "A motion was limited", refused: "A motion was refused", stop: "Stop", estop: "Emergency stop", confirmed: "The stop is confirmed", heartbeat: "Heartbeat lost", plan: "A plan was refused as unsafe" };
 
 /** How a run ended, in a sentence, and its tone. */
 export function verdict(run) {
