@@ -102,6 +102,7 @@ def act(settings: Settings, run: Run) -> float:
 
     import torch
 
+    from embodied.serving.ending import end_in_time
     from embodied.serving.listening import Server, config
     from embodied.serving.server import make_app
 
@@ -111,6 +112,8 @@ def act(settings: Settings, run: Run) -> float:
     brain = _brain(settings)
     app = make_app(lambda: _hub(settings, brain), tokens=tokens)
     server = Server(config(app, settings.host, settings.port))
+    if settings.backend != "ray":  # a cluster takes its time to end, and leaves processes behind where it has none
+        end_in_time(lambda: server.should_exit)
     try:
         asyncio.run(_serve(server, settings, "" if given else token))
     finally:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -17,9 +18,10 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +37,14 @@ ID = re.compile(r"rec_[0-9a-f]{12}")
 RECORDING, EVENTS, TELEMETRY, VIDEO, DATASET = "recording.json", "events.json", "telemetry.json", "video.mp4", "dataset"
 LISTED = ("recording_id", "task", "created_unix_s", "duration_s", "instructions", "runs", "frames", "fps", "has_video")
 _CHUNK_BYTES = 1 << 20
-_APART = ("import os, sys; from pathlib import Path; from embodied.data.recordings import publish_held; os.nice(10); "
+_APART = ("import os, sys; from pathlib import Path; from embodied.data.recordings import end_with, publish_held; "
+          "end_with(int(sys.argv[4])); os.nice(10); "
           "publish_held(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])")
+_LOOK_S = 0.1
+
+
+class AbandonedError(OSError):
+    """A publication that nobody waits for any more; its spool stays, to be published later."""
 
 
 class NoRecordingError(KeyError):
@@ -139,26 +147,50 @@ def publish_held(spool: Path, recordings: Path, recording_id: str) -> Recording:
         return publish(spool, recordings, recording_id)
 
 
-def publish_apart(spool: Path, recordings: Path, recording_id: str) -> Recording:
+def publish_apart(spool: Path, recordings: Path, recording_id: str,
+                  is_over: Callable[[], bool] = lambda: False) -> Recording:
     """The same as `publish_held`, in a process of its own that gives way to others: encoding takes both memory and
-    time, and whoever serves robots meanwhile has neither to spare. The spool is that process's, even where this one
-    ends before it. Raises OSError where it ended without a recording."""
+    time, and whoever serves robots meanwhile has neither to spare. That process ends with this one, however it ends.
+    is_over: whether to give up now. Raises AbandonedError then, OSError where it ended without a recording."""
     checked_id(recording_id)
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", _APART, str(spool), str(recordings), recording_id], stdin=subprocess.DEVNULL,
-        capture_output=True, text=True,
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-c", _APART, str(spool), str(recordings), recording_id, str(os.getpid())],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)})
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"it ended by signal {-done.returncode}"])[-1]
+    said = _said(child, is_over)
+    if said is None:
+        raise AbandonedError(f"recording {recording_id}: expected time to publish it, there was none; {spool} stays")
+    if child.returncode:
+        last = (said.strip().splitlines() or [f"it ended by signal {-child.returncode}"])[-1]
         raise OSError(f"recording {recording_id}: expected to be published, got: {last}")
     return Recording.load(Path(recordings), recording_id)
 
 
-def publish_left(spools: Path, recordings: Path) -> list[Recording]:
+def _said(child: subprocess.Popen, is_over: Callable[[], bool]) -> str | None:
+    """What a process said on stderr until its end; None where it was ended because nobody waits for it any more."""
+    with child:
+        while not is_over():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return child.communicate(timeout=_LOOK_S)[1]
+        child.kill()
+    return None
+
+
+def end_with(owner: int) -> None:
+    """From now on this process ends when its parent, of the process id `owner`, is gone."""
+    def watch() -> None:
+        while os.getppid() == owner:
+            time.sleep(_LOOK_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def publish_left(spools: Path, recordings: Path, is_over: Callable[[], bool] = lambda: False) -> list[Recording]:
     """The recordings made of spools that a killed server left, each named by its id. Sweeps drafts of the dead first.
 
     Other servers may be at work in the same folders: what a live process writes or publishes is theirs. A spool that
-    cannot be published stays.
+    cannot be published stays. is_over: whether to give up now.
     """
     recordings.mkdir(parents=True, exist_ok=True)
     for folder in (recordings, spools):
@@ -167,7 +199,7 @@ def publish_left(spools: Path, recordings: Path) -> list[Recording]:
     for spool in sorted(Path(spools).glob("rec_*")):
         try:
             left(spool).release()  # far cheaper than to start a process that finds it held
-            published.append(publish_apart(spool, recordings, spool.name))
+            published.append(publish_apart(spool, recordings, spool.name, is_over))
             remove_spool(spool)
         except (OSError, ValueError, NoRecordingError):
             continue

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,8 @@ from embodied.serving.world import Setup
 from envs.interface import DOMAINS, ENV_IDS, Observation
 from envs.skills.signatures import TABLES
 
+log = logging.getLogger(__name__)
+
 DOMAIN_OF = {task: domain for domain, tasks in DOMAINS.items() for task in tasks}
 AT_A_TABLE = ("tabletop", "tamp")
 """Domains whose plans must stay over the table."""
@@ -43,6 +45,11 @@ PLANNED_BY_MODEL = ("tabletop",)
 
 _BEAT_S = 0.05
 _SERVER_GRACE_S = 1.0  # a world whose server shows no sign of life for so long holds still
+
+_CLOSE_S = 1.0  # at the server's end: for a session's thread, which a plan may hold, before its world is killed
+_SESSIONS_S = 1.5  # for all sessions, side by side
+_PUBLISH_S = 1.5  # since the end began: for recordings; the rest are published at the next start
+_BRAIN_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,6 @@ class Hub:
         self.recorder = Recorder(self.limits.recordings, self.limits.record_fps)
         self._opening: set[Session] = set()
         self._closed, self._is_leaving, self._asking, self.watchers = threading.Event(), False, 0, 0
-        self._askers = ThreadPoolExecutor(self.limits.plans, thread_name_prefix="plans")
         threading.Thread(target=self._beat, name="beat", daemon=True).start()
 
     def planners_of(self, domain: str) -> list[str]:
@@ -133,12 +139,12 @@ class Hub:
     def _record(self, session: Session, event: Event) -> None:
         self.recorder.note(session.recording_id, event)
 
-    async def close_session(self, session_id: str) -> None:
-        """Stops and forgets a session; its recording is finished in the background."""
+    async def close_session(self, session_id: str, patience_s: float | None = None) -> None:
+        """Stops and forgets a session, see `Session.close`; its recording is finished in the background."""
         session = self.sessions.pop(session_id, None)
         if session is None:  # somebody else is at it
             return
-        await aside(session.close)
+        await aside(partial(session.close, patience_s))
         self.recorder.finish(session.recording_id)
 
     def estop_all(self, reason: str) -> list[tuple[Session, Stop]]:
@@ -158,7 +164,7 @@ class Hub:
         self._asking += 1
         try:
             agent = LanguageAgent(self.brain if heard is None else Voice(self.brain, heard))
-            return await asyncio.get_running_loop().run_in_executor(self._askers, agent.plan, instruction, seen)
+            return await aside(partial(agent.plan, instruction, seen))
         finally:
             self._asking -= 1
 
@@ -196,20 +202,30 @@ class Hub:
 
     def leave(self) -> None:
         """The beginning of the end: robots stop, and whoever watches is let go."""
+        if self._is_leaving:
+            return
         self._is_leaving = True
         self.estop_all("the server is shutting down")
+        self.recorder.leave(_PUBLISH_S)
         for session in self.sessions.values():
             session.log.close()
 
     async def close(self) -> None:
-        """Robots first: everything stops, then sessions end and recordings are finished."""
+        """Robots first: everything stops, then sessions end and recordings are finished, as far as there is time."""
         self.leave()
-        await asyncio.gather(*(self.close_session(name) for name in list(self.sessions)))
+        await _within(_SESSIONS_S, *(self.close_session(name, _CLOSE_S) for name in list(self.sessions)))
         self._closed.set()
-        await asyncio.to_thread(self.recorder.close)
-        await asyncio.to_thread(self.brain.close)
-        self._askers.shutdown(wait=False)
+        await _within(_PUBLISH_S, aside(self.recorder.close))
+        await _within(_BRAIN_S, aside(self.brain.close))
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+async def _within(patience_s: float, *ends: Awaitable[Any]) -> None:
+    """Nothing, after all of them, or after so long: what hangs is left behind."""
+    if ends:
+        done, _ = await asyncio.wait([asyncio.ensure_future(end) for end in ends], timeout=patience_s)
+        for error in filter(None, (end.exception() for end in done)):
+            log.error("something broke at the end", exc_info=error)
 
 
 def _make_env(setup: Setup, board: str, spool: str | None) -> Any:

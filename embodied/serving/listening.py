@@ -86,6 +86,6 @@ class Server(uvicorn.Server):
 def config(app: Any, host: str, port: int) -> uvicorn.Config:
     """How the server listens. One process, for robots cannot be shared out; no bodies or tokens in the log."""
     return uvicorn.Config(app, host=host, port=port, http=PatientProtocol, ws="websockets-sansio", log_level="warning",
-                          access_log=False, timeout_keep_alive=int(HEAD_S), timeout_graceful_shutdown=3,
+                          access_log=False, timeout_keep_alive=int(HEAD_S), timeout_graceful_shutdown=2,
                           ws_max_size=24 << 20, ws_max_queue=8, ws_ping_interval=20.0, ws_ping_timeout=20.0,
                           server_header=False, h11_max_incomplete_event_size=32 << 10)

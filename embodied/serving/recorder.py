@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from embodied.data.recordings import list_recordings, publish_apart, publish_left, remove_spool
+from embodied.data.recordings import AbandonedError, list_recordings, publish_apart, publish_left, remove_spool
 from embodied.data.spool import Spool
+from embodied.serving.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +31,9 @@ class Recorder:
         self.folder, self.fps = folder, fps
         self._spools: dict[str, Spool] = {}
         self._lock = threading.Lock()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="recordings")
+        self._thread, self._until_s = Worker("recordings"), math.inf
         if folder is not None:
-            self._thread.submit(publish_left, folder / "spools", folder)
+            self._thread.submit(publish_left, folder / "spools", folder, self._is_over)
 
     def path(self, recording_id: str) -> Path | None:
         """Where the spool of a session lies; None where nothing is recorded."""
@@ -64,8 +66,10 @@ class Recorder:
 
     def _publish(self, path: Path, recording_id: str) -> None:
         try:
-            publish_apart(path, self.folder, recording_id)
+            publish_apart(path, self.folder, recording_id, self._is_over)
             remove_spool(path)
+        except AbandonedError:
+            log.warning("recording %s is published when a server starts with this folder again", recording_id)
         except Exception:
             if not path.exists():  # another server took it for left, between the session's end and now, and was quicker
                 return
@@ -75,6 +79,13 @@ class Recorder:
         """What is published, the newest first."""
         return [] if self.folder is None else [recording.listed() for recording in list_recordings(self.folder)]
 
+    def leave(self, patience_s: float) -> None:
+        """What is to be published has so long from now on; what is not done then stays for the next start."""
+        self._until_s = min(self._until_s, time.monotonic() + patience_s)
+
+    def _is_over(self) -> bool:
+        return time.monotonic() > self._until_s
+
     def close(self) -> None:
-        """Waits for what is being published."""
+        """Waits for what is being published, as long as `leave` lets it."""
         self._thread.shutdown(wait=True)

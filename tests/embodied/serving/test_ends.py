@@ -1,0 +1,74 @@
+"""The end of a server while a recording is published: robots stop first, it ends in time, and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from embodied.data.recordings import publish_left
+from embodied.data.spool import EVENTS, Spool
+from tests.embodied.data.sessions import Clock, write_session
+from tests.embodied.serving.served import Served
+
+END_S = 5.0
+LEFT = "rec_0123456789ab"
+
+
+def endless(spool: Spool) -> bytes:
+    """What was said in the session of a spool, which a publication waits for in vain from now on: it is a pipe that
+    nobody writes to, as if encoding took for ever."""
+    spool.close()
+    events = spool.path / EVENTS
+    content = events.read_bytes()
+    events.unlink()
+    os.mkfifo(events)
+    return content
+
+
+def publisher(server: int, patience_s: float = 30.0) -> int:
+    """The process that publishes for a server."""
+    until_s = time.monotonic() + patience_s
+    while time.monotonic() < until_s:
+        for child in Path(f"/proc/{server}/task/{server}/children").parent.parent.glob("*/children"):
+            for pid in map(int, child.read_text().split()):
+                if b"publish_held" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return pid
+        time.sleep(0.02)
+    raise AssertionError("expected a process that publishes, there is none")
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process does anything; one that nobody has waited for yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("word", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=lambda word: word.name)
+def test_a_publication_without_end_keeps_no_server_from_ending(tmp_path: Path, word: signal.Signals):
+    """Its process ends with the server, its spool stays, the next start publishes it and the interrupted session."""
+    said = endless(write_session(tmp_path / "spools" / LEFT, Clock()))
+    with Served(look_s=0.0, limits={"recordings": str(tmp_path)}) as server:
+        robot = server.open(speed=1.0)
+        board, child = robot.board(), publisher(server.pid)
+        assert robot.post("/instructions", {"instruction": robot.opened["instruction"]}).status_code == 202
+        robot.wait_for_motion()
+        told_s = time.monotonic()
+        os.kill(server.pid, word)
+        server.wait(END_S)
+    lost_s = 1.5 if word == signal.SIGKILL else 0.5  # a world finds out by itself that its server is gone
+    assert board.telemetry().last_motion_ns / 1e9 - told_s < lost_s
+    until_s = time.monotonic() + 2.0
+    while is_alive(child) and time.monotonic() < until_s:
+        time.sleep(0.02)
+    assert not is_alive(child)
+    assert not (tmp_path / LEFT).exists()
+    (tmp_path / "spools" / LEFT / EVENTS).unlink()
+    (tmp_path / "spools" / LEFT / EVENTS).write_bytes(said)
+    assert {r.recording_id for r in publish_left(tmp_path / "spools", tmp_path)} == {LEFT, robot.opened["recording_id"]}
+    assert not list((tmp_path / "spools").iterdir())
