@@ -28,6 +28,9 @@ def act(settings: Settings, run: Run) -> float:
     report = gather(settings.data, settings.env, workers=settings.workers, backend=settings.backend,
                     deadline_s=settings.deadline_s)
     print(f"{report.episodes} episodes in {settings.data.folder}, {report.made} of them made now")
+    if report.damaged:
+        print(f"{len(report.damaged)} episodes were damaged and collected again: seeds "
+              f"{', '.join(map(str, report.damaged))}")
     if report.quarantined:
         print(f"{len(report.quarantined)} seeds were given up: see {Path(settings.data.folder) / 'quarantine.jsonl'}")
     return float(report.episodes)

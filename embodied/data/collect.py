@@ -17,8 +17,18 @@ from typing import Any, TextIO
 import numpy as np
 
 import embodied
-from embodied.data.dataset import FORMAT, declare, episode_path
-from embodied.data.episodes import Act, Episode, View, view_of, write_episode
+from embodied.data.dataset import episode_files, episode_path
+from embodied.data.episodes import (
+    Act,
+    Episode,
+    EpisodeError,
+    View,
+    check_episode,
+    read_episode,
+    view_of,
+    write_episode,
+)
+from embodied.data.facts import FORMAT, declare
 from embodied.data.files import sweep_drafts
 from embodied.data.pool import Result, map_seeds
 from embodied.planning.grammar import GRASPING, RELEASING, fingerprint
@@ -41,31 +51,54 @@ class CollectSpec:
 
 @dataclass(frozen=True, slots=True)
 class CollectReport:
-    """What collection left: episodes on disk that were asked for, those made now, seeds given up."""
+    """What collection left: episodes on disk that were asked for, those made now, seeds given up, and seeds whose
+    episodes were damaged, and so made again or given up."""
 
     episodes: int
     made: int
     quarantined: tuple[int, ...]
+    damaged: tuple[int, ...] = ()
 
 
 def collect(spec: CollectSpec, out: str | Path, *, episodes: int, executed_fraction: float = 0.1, workers: int = 2,
             deadline_s: float = 300.0, map_seeds: Callable[..., Iterable[Result]] = map_seeds) -> CollectReport:
-    """The report. Seeds on disk or in quarantine are skipped; a seed that fails twice goes into quarantine.jsonl.
+    """The report. Seeds on disk or in quarantine are skipped; a seed that fails twice goes into quarantine.jsonl. Every
+    damaged episode of the folder is made again.
 
     Raises ValueError for no episode, a share outside [0, 1], and a folder that holds another kind of dataset.
     """
     out = Path(out)
     _check(spec, episodes, executed_fraction)
     seeds = range(spec.first_seed, spec.first_seed + episodes)
-    declare(out, facts_of(spec))
+    why_closed = declare(out, facts_of(spec, executed_fraction))
     sweep_drafts(out / "episodes")
-    given_up = quarantined_seeds(out)
-    todo = [s for s in seeds if s not in given_up and not episode_path(out, s).exists()]
+    given_up, damaged = quarantined_seeds(out), damaged_seeds(out)
+    missing = {s for s in seeds if s not in given_up and not episode_path(out, s).exists()}
+    todo = sorted(missing | set(damaged))
+    if todo and why_closed:
+        raise ValueError(why_closed)
     kwargs = {"spec": asdict(spec), "out": str(out), "executed_fraction": executed_fraction}
     results = map_seeds(make_recorder, kwargs, todo, workers=workers, deadline_s=deadline_s)
     failed = _follow(results, out, total=len(todo))
+    for seed in set(failed) & set(damaged):
+        episode_path(out, seed).unlink()
     lost = tuple(sorted({s for s in seeds if s in given_up} | set(failed)))
-    return CollectReport(episodes - len(lost), len(todo) - len(failed), lost)
+    return CollectReport(episodes - len(set(lost) & set(seeds)), len(todo) - len(failed), lost, damaged)
+
+
+def damaged_seeds(out: Path) -> tuple[int, ...]:
+    """Seeds of the episodes of a folder that cannot be trusted, in order."""
+    return tuple(int(file.stem) for file in episode_files(out) if _fault_of(file))
+
+
+def _fault_of(file: Path) -> str | None:
+    """What is wrong with an episode file; None for a sound one."""
+    try:
+        check_episode(file)
+        read_episode(file, pixels=())
+    except EpisodeError as error:
+        return str(error)
+    return None
 
 
 def _check(spec: CollectSpec, episodes: int, executed_fraction: float) -> None:
@@ -131,7 +164,7 @@ def progress(title: str, total: int, stream: TextIO | None = None) -> Iterator[C
         yield advance
 
 
-def facts_of(spec: CollectSpec) -> dict[str, Any]:
+def facts_of(spec: CollectSpec, executed_fraction: float) -> dict[str, Any]:
     """The facts of dataset.json: two datasets mix only where these agree."""
     env = make_env(spec)
     try:
@@ -139,12 +172,20 @@ def facts_of(spec: CollectSpec) -> dict[str, Any]:
         cameras = {name: {key: np.asarray(value).tolist() for key, value in camera.items()}
                    for name, camera in observation["cameras"].items()}
         sizes = {name: list(image.shape[:2]) for name, image in observation["rgb"].items()}
-        return {"format": FORMAT, "grammar": fingerprint(), "cameras": cameras, "image_size": sizes,
-                "renderer": getattr(env.unwrapped, "renderer", "tiny"), "package": embodied.__version__,
-                "env": {"id": spec.env_id, "kwargs": dict(spec.env_kwargs), "labels": spec.labels},
-                "disturbance": spec.disturbance}
+        facts = {"format": FORMAT, "grammar": fingerprint(), "cameras": cameras, "image_size": sizes,
+                 "renderer": getattr(env.unwrapped, "renderer", "tiny"), "package": embodied.__version__,
+                 "env": {"id": spec.env_id, "kwargs": dict(spec.env_kwargs), "labels": spec.labels},
+                 "robot": _robot_of(env), "disturbance": spec.disturbance, "executed_fraction": executed_fraction,
+                 "max_calls": spec.max_calls}
+        return json.loads(json.dumps(facts))  # as they will be read
     finally:
         env.close()
+
+
+def _robot_of(env: Any) -> str | None:
+    """Name of the robot, chosen or the world's own; None where a world does not say."""
+    introduce = getattr(env.unwrapped, "introduce", None)
+    return introduce()["robot"] if introduce else None
 
 
 def make_env(spec: CollectSpec) -> Any:

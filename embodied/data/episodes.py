@@ -114,7 +114,7 @@ def write_episode(path: Path, episode: Episode) -> int:
 def read_episode(path: Path, *, pixels: Collection[str] = PIXELS) -> Episode:
     """The episode of a file, with only the named kinds of images decoded (the others are empty mappings).
 
-    Raises EpisodeError when the file is truncated, damaged or something else.
+    Raises EpisodeError when the file is truncated, damaged or something else, or holds a number that is not finite.
     """
     with _trusting(path):
         meta, images = _members(path)
@@ -178,8 +178,7 @@ def _image(images: np.ndarray, place: list[int]) -> np.ndarray:
 
 def _view_meta(view: View, images: _ImageWriter) -> dict[str, Any]:
     o = view.observation
-    if not all(np.isfinite(a).all() for a in (*o.depth.values(), o.joint_pos, o.tool_pose, view.poses)):
-        raise ValueError("episode: expected finite depth, joints and poses, got NaN or infinity; drop this episode")
+    refuse_nonfinite(view)
     return {
         "cameras": {c: {"intrinsics": v.intrinsics.tolist(), "pose": v.pose.tolist()} for c, v in o.cameras.items()},
         "rgb": {c: images.add(pixels) for c, pixels in o.rgb.items()},
@@ -188,6 +187,20 @@ def _view_meta(view: View, images: _ImageWriter) -> dict[str, Any]:
         "joint_pos": o.joint_pos.tolist(), "tool_pose": o.tool_pose.tolist(), "gripper_width_m": o.gripper_width_m,
         "time_s": o.time_s, "names": list(view.names), "poses": view.poses.tolist(), "held": view.held,
         "asks": [asdict(ask) for ask in view.asks]}
+
+
+def refuse_nonfinite(view: View) -> None:
+    """Nothing. ValueError naming a quantity of the view that is not finite: nothing can be learned from it."""
+    o = view.observation
+    quantities = {
+        "joint_pos": o.joint_pos, "tool_pose": o.tool_pose, "gripper_width_m": o.gripper_width_m, "time_s": o.time_s,
+        **{f"pose of the {name}": pose for name, pose in zip(view.names, view.poses, strict=True)},
+        **{f"depth of {camera}": depth for camera, depth in o.depth.items()},
+        **{f"intrinsics of {name}": camera.intrinsics for name, camera in o.cameras.items()},
+        **{f"pose of camera {name}": camera.pose for name, camera in o.cameras.items()}}
+    for name, value in quantities.items():
+        if not np.isfinite(value).all():
+            raise ValueError(f"at {o.time_s} s: expected a finite {name}, got {np.asarray(value).tolist()}"[:200])
 
 
 def quantise_depth(depth_m: np.ndarray) -> np.ndarray:
@@ -205,4 +218,6 @@ def _view_from(meta: Mapping[str, Any], images: np.ndarray, pixels: Collection[s
     masks = {c: mask.astype(np.int16) - 1 for c, mask in kept["masks"].items()}
     asks = tuple(Ask(**{**ask, "calls": _calls(ask["calls"])}) for ask in meta["asks"])
     poses = np.array(meta["poses"], np.float32).reshape(-1, 10)
-    return View(observation, masks, tuple(meta["names"]), poses, meta["held"], asks)
+    view = View(observation, masks, tuple(meta["names"]), poses, meta["held"], asks)
+    refuse_nonfinite(view)
+    return view

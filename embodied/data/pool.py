@@ -10,6 +10,7 @@ import errno
 import multiprocessing
 import os
 import signal
+import threading
 import time
 import traceback
 from collections import deque
@@ -70,8 +71,10 @@ def _inline(episode: Episode, seeds: Iterable[int]) -> Iterator[Result]:
 
 
 def worker_main(connection: Connection, make: Make, kwargs: Mapping[str, Any]) -> None:
-    """Nothing. Serves seeds until the other end closes; Ctrl-C is the parent's business."""
+    """Nothing. Serves seeds until the other end closes; Ctrl-C is the parent's business. Ends in the middle of whatever
+    it does when the parent is gone: nobody waits for it, and it would write where others may have begun."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     try:
         episode = make(**kwargs)
     except Exception:
@@ -81,6 +84,11 @@ def worker_main(connection: Connection, make: Make, kwargs: Mapping[str, Any]) -
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             connection.send(attempt(episode, connection.recv()))
+
+
+def _leave_with_parent() -> None:
+    wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
 
 
 def attempt(episode: Episode, seed: int) -> tuple[str, Any]:

@@ -63,9 +63,17 @@ def make_looker(folder: str, make_see: Callable[..., See], kwargs: Mapping[str, 
     see = make_see(**kwargs)
 
     def look(seed: int) -> list[Sight]:
-        return [see(view) for view in read_episode(episode_path(Path(folder), seed)).views]
+        return [finite(see(view)) for view in read_episode(episode_path(Path(folder), seed)).views]
 
     return look
+
+
+def finite(sight: Sight) -> Sight:
+    """The sight itself. Raises ValueError where a slot was measured to be nowhere, or of no size."""
+    for place, slot in enumerate(sight.slots):
+        if not np.isfinite(slot.box.as_vector()).all():
+            raise ValueError(f"slot {place + 1}: expected a finite box, got {slot.box}; train the segmenter anew")
+    return sight
 
 
 def _pack(sights: Sights) -> bytes:
@@ -86,6 +94,8 @@ def _load(path: Path) -> dict[tuple[int, int], Sight] | None:
             crops, boxes, text = members["crops"], members["boxes"], members["notes"].tobytes()
         notes, rest = json.loads(text)
     except Exception:  # zip, json and numpy each have their own words for damage
+        return None
+    if not np.isfinite(boxes).all():
         return None
     slots = [Slot(crop, Box.from_vector(box), camera, (column, row), area)
              for crop, box, (camera, column, row, area) in zip(crops, boxes, rest, strict=True)]

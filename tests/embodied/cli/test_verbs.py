@@ -44,6 +44,15 @@ def test_a_rollout_is_recorded_and_goes_on_where_it_stopped(tmp_path, capsys):
     assert "another run (different: max_calls)" in capsys.readouterr().err
 
 
+def test_episodes_of_another_arm_may_not_join_a_dataset(capsys):
+    argv = ["collect", "data=smoke", "data.folder=here", "data.episodes=1", "data.labels=1", "workers=0",
+            "env.image_size=48"]
+    assert main(argv) == 0
+    for other, said in (("robot=iiwa", 'another robot: expected "iiwa", got "panda"'),
+                        ("data.executed_fraction=1", "another share of executed episodes")):
+        assert main([*argv, other]) == 1 and said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("verb", ["demo", "rollout", "evaluate"])
 def test_missing_weights_are_named(verb, capsys):
     assert main([verb, "weights=./nowhere"]) == 1

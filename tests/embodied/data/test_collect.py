@@ -9,12 +9,25 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from embodied.data.collect import CollectSpec, box_of_pose, collect, is_executed, make_env, random_call, record
+from embodied.data.collect import (
+    CollectSpec,
+    box_of_pose,
+    collect,
+    facts_of,
+    is_executed,
+    make_env,
+    random_call,
+    record,
+)
 from embodied.data.dataset import Dataset, episode_path
+from embodied.data.facts import check_facts, declare, read_facts
+from embodied.data.files import write_json
 from embodied.data.pool import map_seeds
 from tests.embodied.data.fake_env import ID
 
@@ -117,10 +130,116 @@ def test_bad_requests_are_refused(tmp_path, arguments, said):
         collect(SPEC, tmp_path, workers=0, **arguments)
 
 
+def test_a_damaged_episode_is_made_again_and_told(tmp_path):
+    collect(SPEC, tmp_path, episodes=5, executed_fraction=0.5, workers=0)
+    whole = {seed: episode_path(tmp_path, seed).read_bytes() for seed in range(5)}
+    truncated, flipped = whole[1][:1000], bytearray(whole[3])
+    flipped[len(flipped) // 2] ^= 4
+    episode_path(tmp_path, 1).write_bytes(truncated)
+    episode_path(tmp_path, 3).write_bytes(flipped)
+    report = collect(SPEC, tmp_path, episodes=2, executed_fraction=0.5, workers=0)  # seed 3 is not among them
+    assert (report.episodes, report.made, report.damaged) == (2, 2, (1, 3))
+    assert {seed: episode_path(tmp_path, seed).read_bytes() for seed in range(5)} == whole
+
+
+def test_a_damaged_episode_that_cannot_be_made_again_is_removed_and_told(tmp_path):
+    spec = CollectSpec(env_id=ID, env_kwargs={"crash_on": 1})
+    declare(tmp_path, facts_of(spec, 0.1))
+    episode_path(tmp_path, 1).write_bytes(b"no episode")
+    report = collect(spec, tmp_path, episodes=3, workers=0)
+    assert (report.quarantined, report.damaged) == ((1,), (1,)) and not episode_path(tmp_path, 1).exists()
+
+
+@pytest.mark.parametrize(("changes", "fraction", "said"), [
+    ({}, 0.2, "another share of executed episodes: expected 0.2, got 0.1"),
+    ({"labels": 3}, 0.1, "another number of labels: expected 3, got 8"),
+    ({"disturbance": 0.3}, 0.1, "another share of disturbed calls: expected 0.3, got 0.2"),
+    ({"max_calls": 3}, 0.1, "another most calls"),
+    ({"env_kwargs": {"realism": {"depth_noise": 1.0}}}, 0.1, "another realism: .*got null"),
+    ({"env_kwargs": {"crash_on": 9, "hang_on": 7}}, 0.1, "another crash_on: expected 9, got null")])
+def test_episodes_made_otherwise_may_not_join_a_dataset(tmp_path, changes, fraction, said):
+    declare(tmp_path, facts_of(SPEC, 0.1))
+    spec = replace(SPEC, **changes)
+    facts = facts_of(SPEC, fraction) | {"disturbance": spec.disturbance, "max_calls": spec.max_calls,
+                                        "env": {"id": ID, "kwargs": dict(spec.env_kwargs), "labels": spec.labels}}
+    with pytest.raises(ValueError, match=said):
+        declare(tmp_path, facts)
+    with pytest.raises(ValueError, match=r"another .*: expected null|another .*, got"):  # and the other way round
+        check_facts(facts, facts_of(SPEC, 0.1), "it")
+
+
+def test_who_made_a_dataset_and_in_which_process_makes_no_other_episodes(tmp_path):
+    declare(tmp_path, facts_of(SPEC, 0.1) | {"package": "0.1"})
+    facts = facts_of(SPEC, 0.1)
+    facts["env"]["kwargs"] |= {"isolated": True, "deadline_s": 9.0}
+    assert declare(tmp_path, facts) is None
+
+
+def test_an_older_dataset_is_read_and_kept_but_nothing_joins_it(tmp_path):
+    """Whether new episodes would be made as the old ones were is unknown."""
+    collect(SPEC, tmp_path, episodes=3, workers=0)
+    facts = read_facts(tmp_path) | {"format": 1, "package": "0.0.1"}
+    for untold in ("executed_fraction", "max_calls", "robot"):
+        del facts[untold]
+    write_json(tmp_path / "dataset.json", facts)
+    assert len(Dataset(tmp_path)) == 3 and collect(SPEC, tmp_path, episodes=3, workers=0).made == 0
+    with pytest.raises(ValueError, match=r"made by embodied 0\.0\.1 and does not tell its robot, share of executed "
+                                         r"episodes, most calls.*into another folder"):
+        collect(SPEC, tmp_path, episodes=4, workers=0)
+    with pytest.raises(ValueError, match="another number of labels"):
+        collect(replace(SPEC, labels=2), tmp_path, episodes=3, workers=0)
+
+
+def test_a_dataset_of_a_later_version_is_refused(tmp_path):
+    declare(tmp_path, facts_of(SPEC, 0.1) | {"format": 99})
+    with pytest.raises(ValueError, match=r"format 2 or earlier, got .*use the version of embodied that made it"):
+        collect(SPEC, tmp_path, episodes=1, workers=0)
+
+
 def test_another_camera_may_not_join_a_dataset(tmp_path):
     collect(SPEC, tmp_path, episodes=1, workers=0)
     with pytest.raises(ValueError, match="another camera"):
         collect(CollectSpec(env_id=ID, env_kwargs={"image_size": 64}), tmp_path, episodes=2, workers=0)
+
+
+def make_sleeper(place: str):
+    """Episodes that never end; each leaves the id of its process."""
+    def episode(seed: int) -> None:
+        (Path(place) / str(seed)).write_text(str(os.getpid()))
+        time.sleep(1000)
+
+    return episode
+
+
+def is_alive(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        return stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def until(is_so, within_s: float = 60.0) -> bool:
+    deadline = time.monotonic() + within_s
+    while not is_so() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return is_so()
+
+
+@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_with_whoever_started_them(tmp_path, kind):
+    code = ("from embodied.data.pool import map_seeds; from tests.embodied.data.test_collect import make_sleeper; "
+            f"list(map_seeds(make_sleeper, {{'place': {str(tmp_path)!r}}}, range(2), workers=2))")
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=os.getcwd())
+    try:
+        assert until(lambda: all((tmp_path / str(seed)).exists() and (tmp_path / str(seed)).read_text()
+                                 for seed in range(2)))
+        workers = [int((tmp_path / str(seed)).read_text()) for seed in range(2)]
+        assert all(map(is_alive, workers))
+    finally:
+        parent.send_signal(kind)
+        parent.wait()
+    assert until(lambda: not any(map(is_alive, workers)), 10.0)
 
 
 def make_suicide(marker: str):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import numpy as np
 import pytest
 
 from embodied.data.collect import CollectSpec, make_env, record
-from embodied.data.dataset import Dataset, declare, episode_path, read_facts
+from embodied.data.dataset import Dataset, episode_path
 from embodied.data.episodes import (
     DEPTH_STEP_M,
     EpisodeError,
@@ -18,6 +19,9 @@ from embodied.data.episodes import (
     read_view,
     write_episode,
 )
+from embodied.data.examples import Examples
+from embodied.data.facts import declare, read_facts
+from embodied.training.collate import view_places
 from tests.embodied.data.fake_env import ID
 
 
@@ -76,6 +80,28 @@ def test_a_number_that_is_not_finite_is_refused(episode):
             encode_episode(episode)
     finally:
         episode.views[0].observation.tool_pose[0] = 0.3
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda view: view["joint_pos"].__setitem__(2, float("nan")), r"finite joint_pos, got \[0.0, 0.0, nan"),
+    (lambda view: view["tool_pose"].__setitem__(0, float("inf")), "finite tool_pose"),
+    (lambda view: view.__setitem__("gripper_width_m", float("-inf")), "finite gripper_width_m"),
+    (lambda view: view["poses"][1].__setitem__(7, float("nan")), "finite pose of the .* block"),
+    (lambda view: view["cameras"]["top"]["pose"][0].__setitem__(3, float("nan")), "finite pose of camera top")])
+def test_a_number_that_is_not_finite_is_never_learned_from(tmp_path, episode, change, said):
+    """However the file came to be: its CRC is right. Whoever reads it is told which episode it is."""
+    declare(tmp_path, FACTS)
+    path = episode_path(tmp_path, 7)
+    write_episode(path, episode)
+    with np.load(path) as members:
+        meta, images = json.loads(members["meta"].tobytes()), members["images"]
+    change(meta["views"][1])
+    np.savez(path, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), images=images)
+    dataset = Dataset(tmp_path)
+    for read in (lambda: read_episode(path, pixels=()), lambda: read_view(path, 1), lambda: Examples(dataset, {}),
+                 lambda: view_places(dataset)):
+        with pytest.raises(EpisodeError, match=f"00000007.npz: .*{said}.*collect again"):
+            read()
 
 
 FACTS = {"format": 1, "grammar": "aaa", "cameras": {"front": {"pose": [[1.0]]}}, "image_size": {"front": [4, 4]}}

@@ -100,6 +100,16 @@ def test_image_seeing_examples_point_at_pixels(dataset, examples):
         assert f"<loc_{column * 64 // 48}><loc_{row * 64 // 48}>" in example.answer
 
 
+def make_dizzy():
+    """Eyes that see something nowhere."""
+    return lambda view: Sight((Slot(np.zeros((4, 4, 3), np.uint8), Box((np.nan, 0, 0), (0.04,) * 3)),), (None,))
+
+
+def test_eyes_that_measure_no_number_are_refused_and_the_episode_is_named(dataset):
+    with pytest.raises(ValueError, match=r"(?s)episode 0: .*slot 1: expected a finite box"):
+        see_dataset(dataset, "dizzy", make_dizzy, {}, workers=0)
+
+
 def test_sights_are_kept_and_damaged_ones_made_again(dataset):
     first = see_dataset(dataset, "kept", make_see, {}, workers=0)
     again = see_dataset(dataset, "kept", make_see, {"missed": MISSED}, workers=0)  # read, not looked at
@@ -107,5 +117,10 @@ def test_sights_are_kept_and_damaged_ones_made_again(dataset):
     assert all(np.array_equal(a.crop, b.crop) and a.camera == b.camera and a.pixel == b.pixel
                for key in first for a, b in zip(first[key].slots, again[key].slots, strict=True))
     path = dataset.path / "perceived" / "kept.npz"
+    with np.load(path) as members:
+        boxes = members["boxes"].copy()
+        boxes[3, 1] = np.nan
+        np.savez(path, crops=members["crops"], boxes=boxes, notes=members["notes"])
+    assert see_dataset(dataset, "kept", make_see, {}, workers=0).keys() == first.keys()
     path.write_bytes(path.read_bytes()[:1000])
     assert see_dataset(dataset, "kept", make_see, {}, workers=0).keys() == first.keys()
