@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from embodied.agents.backends.local import LocalBackend
 from embodied.agents.language_agent import LanguageAgent
+from embodied.models.folder import check_present
 
 if TYPE_CHECKING:
     from embodied.models import PalmEForConditionalGeneration, PalmEProcessor
@@ -30,9 +31,10 @@ def weights_path(name: str) -> Path:
 def load_agent(name: str | Path = "tabletop-tiny", *, device: str = "cpu", temperature: float = 0.0,
                **settings: Any) -> LanguageAgent:
     """A ready agent from shipped weights or a checkpoint folder; settings as of `LanguageAgent`."""
-    from embodied.models.loading import load
+    folder = Path(name) if "/" in str(name) or Path(name).is_dir() else weights_path(str(name))
+    check_present(folder)
+    from embodied.models.loading import load  # torch comes along, and a wrong folder has been refused
 
-    folder = Path(name) if (Path(name) / "config.json").is_file() else weights_path(str(name))
     model, processor = load(folder, device)
     return make_agent(model, processor, temperature=temperature, **settings)
 

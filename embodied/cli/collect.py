@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from embodied.cli.cluster import check_cluster
 from embodied.cli.run import Run
 from embodied.cli.settings import Backend, DataSettings, EnvSettings
 from embodied.cli.typed import between
@@ -25,6 +26,7 @@ class Settings:
 
 def act(settings: Settings, run: Run) -> float:
     """How many episodes of those asked for are on the disk."""
+    check_cluster(settings.backend, settings.workers)
     report = gather(settings.data, settings.env, workers=settings.workers, backend=settings.backend,
                     deadline_s=settings.deadline_s)
     print(f"{report.episodes} episodes in {settings.data.folder}, {report.made} of them made now")

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from embodied.cli.cluster import check_cluster
 from embodied.cli.complaint import Complaint
 from embodied.cli.run import Run
 from embodied.cli.settings import Backend, EnvSettings, SuiteSettings, TaskSettings
@@ -37,6 +38,7 @@ def act(settings: Settings, run: Run) -> float:
 
     if "model" not in settings.suite.contestants:
         raise Complaint("suite.contestants: expected the model among them; for one baseline: embodied rollout")
+    check_cluster(settings.backend, settings.workers)
     settings.task.check_planned_by("model")
     folder, sha256 = checked(settings.weights)
     map_seeds = partial(map_episodes, workers=settings.workers, backend=settings.backend)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
+from embodied.cli.cluster import check_cluster
 from embodied.cli.run import Run
 from embodied.cli.settings import Backend, ChatSettings, EnvSettings, Latency, Split, TaskSettings
 from embodied.cli.typed import between
@@ -42,6 +43,7 @@ def act(settings: Settings, run: Run) -> float:
     from embodied.evaluation.suites import episode_seeds
     from embodied.evaluation.summary import block
 
+    check_cluster(settings.backend, settings.worlds)
     settings.task.check_planned_by(settings.contestant)
     folder, sha256 = _weights(settings)
     seeds = episode_seeds(settings.split, settings.first, settings.episodes)

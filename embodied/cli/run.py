@@ -16,6 +16,7 @@ from embodied.cli import overrides as checks
 from embodied.cli.complaint import NOT_DONE, Complaint
 from embodied.cli.typed import read
 from embodied.data.pool import WorkerStartError
+from embodied.distributed.cluster import ClusterError
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def _one_job(request: Request, config: Any) -> float | None:
         if HydraConfig.get().output_subdir is not None:
             save_config(run)
         return request.verb.act(settings, run)
-    except (ValueError, OSError, WorkerStartError) as error:
+    except (ValueError, OSError, WorkerStartError, ClusterError) as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
         raise _Stop(Complaint(f"{_one_line(error)} (HYDRA_FULL_ERROR=1 shows where)", NOT_DONE)) from error

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +21,11 @@ from embodied.cli.typed import between
 
 if TYPE_CHECKING:
     from embodied.serving.brain import Brain
+    from embodied.serving.late import LateBackend
 
 TOKEN_VARIABLE = "EMBODIED_TOKEN"
 _LEAST_TOKEN = 16
+_LOADING_ENDS_S = 20.0  # of a server that is ended before it is ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +85,11 @@ def _check_token(name: str, token: str | None) -> None:
 
 def _check_places(settings: Settings) -> None:
     """What is not there, or cannot be written, is said before anything is loaded."""
-    from embodied.evaluation.contestants import weights_folder
+    from embodied.cli.cluster import check_cluster
+    from embodied.cli.weights import checked
 
-    weights_folder(settings.weights)
+    check_cluster(settings.backend, settings.fewest_replicas)
+    checked(settings.weights)
     if settings.recordings is not None:
         try:
             Path(settings.recordings).mkdir(parents=True, exist_ok=True)
@@ -98,61 +104,98 @@ def act(settings: Settings, run: Run) -> float:
     _check_token(TOKEN_VARIABLE, given)
     _check_places(settings)
 
+    door = _listen(settings.host, settings.port)
+
     import asyncio
 
-    import torch
-
     from embodied.serving.ending import end_in_time
+    from embodied.serving.late import LateBackend
     from embodied.serving.listening import Server, config
     from embodied.serving.server import make_app
 
-    torch.set_num_threads(settings.threads)
     token = given or secrets.token_urlsafe(24)
     tokens = {token: "operator"} | ({settings.viewer_token: "viewer"} if settings.viewer_token else {})
-    brain = _brain(settings)
+    backend = LateBackend(partial(_load, settings))
+    brain = _brain(settings, backend)
     app = make_app(lambda: _hub(settings, brain), tokens=tokens)
     server = Server(config(app, settings.host, settings.port))
     if settings.backend != "ray":  # a cluster takes its time to end, and leaves processes behind where it has none
         end_in_time(lambda: server.should_exit)
     try:
-        asyncio.run(_serve(server, settings, "" if given else token))
+        asyncio.run(_serve(server, door, settings, "" if given else token, backend))
     finally:
+        door.close()
+        backend.settle(_LOADING_ENDS_S)
         _shut_down(settings)
     return 1.0
 
 
-async def _serve(server: Any, settings: Settings, told_token: str) -> None:
-    """Until a signal comes. The address is printed once somebody answers there."""
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there: who comes before anybody answers waits. Raises OSError."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise OSError(f"expected a free address, {host}:{port} could not be listened on ({error.strerror}); "
+                      f"end what listens there, or choose another with port=") from None
+
+
+async def _serve(server: Any, door: socket.socket, settings: Settings, told_token: str, backend: LateBackend) -> None:
+    """Until a signal comes. The address is printed once somebody answers there, and once more is true, so is that.
+    Raises what loading the planner raised."""
     import asyncio
 
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve([door]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.02)
-    if server.started:
-        port = server.servers[0].sockets[0].getsockname()[1]
-        place = f"http://{settings.host}:{port}/"
-        print(f"console: {place}" + (f"#token={told_token}" if told_token else " (token as given)"), flush=True)
-        print(f"API: {place}v1/openapi.json; Ctrl-C stops robots and server", flush=True)
-    await serving
     if not server.started:
-        raise OSError(f"expected a free address, {settings.host}:{settings.port} could not be listened on")
+        await serving
+        raise OSError("expected a server that starts, it ended; its log above says why")
+    _tell_address(door.getsockname()[1], settings, told_token)
+    backend.start()
+    loading = asyncio.create_task(backend.ready())
+    await asyncio.wait({serving, loading}, return_when=asyncio.FIRST_COMPLETED)
+    if not loading.done():
+        loading.cancel()
+    elif loading.exception() is None:
+        print("ready: robots can be opened and plans asked for", flush=True)
+    else:
+        server.should_exit = True
+    await serving
+    if not loading.cancelled() and loading.done():
+        loading.result()
 
 
-def _brain(settings: Settings) -> Brain:
-    from embodied.cli.weights import checked
+def _tell_address(port: int, settings: Settings, told_token: str) -> None:
+    place = f"http://{settings.host}:{port}/"
+    print(f"console: {place}" + (f"#token={told_token}" if told_token else " (token as given)"), flush=True)
+    print(f"API: {place}v1/openapi.json; Ctrl-C stops robots and server; loading the planner ...", flush=True)
+
+
+def _brain(settings: Settings, backend: LateBackend) -> Brain:
     from embodied.serving.brain import Brain
 
-    folder, _ = checked(settings.weights)
-    size = {"max_batch": settings.batch, "wait_s": settings.batch_wait_s, "places": settings.queue}
+    return Brain(backend, max_batch=settings.batch, wait_s=settings.batch_wait_s, places=settings.queue,
+                 askers=4 if settings.backend == "ray" else 1)
+
+
+def _load(settings: Settings) -> Any:
+    """The planner's backend: of this process, or a deployment's."""
+    from embodied.evaluation.contestants import weights_folder
+
+    folder = weights_folder(settings.weights).resolve()
     if settings.backend == "ray":
         from embodied.distributed.cluster import connect
         from embodied.serving.app import deploy
 
         connect(settings.fewest_replicas)
-        return Brain(deploy(str(folder), settings.replicas, settings.batch, settings.batch_wait_s), **size, askers=4)
+        return deploy(str(folder), settings.replicas, settings.batch, settings.batch_wait_s)
+    import torch
+
     from embodied.agents.shipped import load_agent
 
-    return Brain(load_agent(folder).backend, **size)
+    torch.set_num_threads(settings.threads)
+    return load_agent(folder).backend
 
 
 def _chat(chat: ChatSettings) -> Any:
@@ -165,8 +208,9 @@ def _chat(chat: ChatSettings) -> Any:
 
 
 def _shut_down(settings: Settings) -> None:
-    if settings.backend == "ray":
-        from embodied.distributed.cluster import disconnect
+    from embodied.distributed.cluster import disconnect, is_connected
+
+    if settings.backend == "ray" and is_connected():
         from embodied.serving.app import shut_down
 
         shut_down()

@@ -53,6 +53,7 @@ class Settings:
 
 def act(settings: Settings, run: Run) -> float | None:
     """The success rate on validation seeds, None where none was played."""
+    _check_workers(settings)
     from embodied.cli.collect import gather
     from embodied.evaluation.curve import draw_curves
     from embodied.training.recipe import StoppedError, train_all
@@ -67,6 +68,19 @@ def act(settings: Settings, run: Run) -> float | None:
         draw_curves(run.folder)
     print(f"wrote {model}\nwrote {run.folder / 'curve.png'}")
     return _validate(settings, run, model) if settings.validation_episodes else None
+
+
+def _check_workers(settings: Settings) -> None:
+    """Nothing. Raises ValueError, before anything is collected, where Ray could not do what is asked."""
+    from embodied.cli.cluster import check_cluster
+
+    where, objective = settings.distributed, settings.objective
+    check_cluster(where.name, where.num_workers)
+    if where.name == "ray":
+        from embodied.distributed.cluster import refuse_odd_split
+
+        for stage in (objective.segmenter, objective.planner):
+            refuse_odd_split(stage.batch_size, where.num_workers)
 
 
 def recipe(settings: Settings) -> dict[str, Any]:

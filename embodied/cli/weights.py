@@ -6,19 +6,14 @@ import hashlib
 from pathlib import Path
 
 from embodied.evaluation.contestants import weights_folder
+from embodied.models.folder import check_folder
 
 
 def checked(weights: str) -> tuple[Path, str]:
     """The folder, and the SHA-256 over its weights. Raises ValueError when it is missing, truncated or altered."""
-    from embodied.models.loading import MANIFEST, CheckpointError, verify_manifest
-
     folder = weights_folder(weights).resolve()
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise CheckpointError(f"checkpoint {folder}: no *.safetensors there; give a folder that `embodied train` wrote")
-    if (folder / MANIFEST).exists():
-        verify_manifest(folder)
+    check_folder(folder)
     digest = hashlib.sha256()
-    for path in files:
+    for path in sorted(folder.glob("*.safetensors")):
         digest.update(path.read_bytes())
     return folder, digest.hexdigest()

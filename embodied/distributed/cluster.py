@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 QUIET = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_TRAIN_ENABLE_STATE_TRACKING": "0",
          "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "1", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
@@ -17,18 +18,23 @@ imported. The last three silence what Ray says twice, or every second for want o
 OBJECT_STORE_BYTES = 256 * 2**20
 
 
+class ClusterError(RuntimeError):
+    """A cluster that does not start, or that others could reach; the message says what to do."""
+
+
 def connect(workers: int) -> None:
     """Nothing. Starts or joins a Ray cluster with a processor for each of `workers`.
 
-    Raises ValueError, at once, where there are fewer: Ray would wait for them forever. RuntimeError when the new
-    cluster does not start, or could be reached from other machines.
+    Raises ValueError, at once, where there are fewer (Ray would wait for them forever) or another cluster is named.
+    ClusterError when the new cluster does not start, or could be reached from other machines.
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    if not is_connected():
+        refuse_impossible(workers)
     import ray
 
     if not ray.is_initialized():
-        refuse_shortage(workers, os.cpu_count() or 1)
         _start()
         refuse_open_door(ray.util.get_node_ip_address())
     refuse_shortage(workers, int(ray.cluster_resources().get("CPU", 0)))
@@ -43,8 +49,23 @@ def _start() -> None:
                  object_store_memory=OBJECT_STORE_BYTES, runtime_env={"env_vars": worker_environment()})
     except Exception as error:  # a start-up that takes too long is a plain Exception of Ray's
         disconnect()
-        raise RuntimeError(f"ray: expected a cluster to start on this machine, got: {error}; try again when it is less "
+        raise ClusterError(f"ray: expected a cluster to start on this machine, got: {error}; try again when it is less "
                            "busy, or use distributed=local") from error
+
+
+def refuse_impossible(workers: int) -> None:
+    """Nothing. ValueError, without Ray's being loaded, for what `connect` could never do."""
+    address = os.environ.get("RAY_ADDRESS", "local")
+    if address not in ("", "local"):
+        raise ValueError(f"RAY_ADDRESS={address}: expected it unset, for no other cluster is joined: one of this "
+                         "machine's own is started; unset it")
+    refuse_shortage(workers, os.cpu_count() or 1)
+
+
+def is_connected() -> bool:
+    """Whether this process is part of a cluster; Ray is not loaded to find out."""
+    ray = sys.modules.get("ray")
+    return ray is not None and ray.is_initialized()
 
 
 def refuse_shortage(workers: int, processors: int) -> None:
@@ -56,11 +77,17 @@ def refuse_shortage(workers: int, processors: int) -> None:
                          "Ray would wait for the missing ones forever")
 
 
+def refuse_odd_split(batch_size: int, num_workers: int) -> None:
+    """Nothing. ValueError unless every worker gets the same share of a batch."""
+    if batch_size % num_workers:
+        raise ValueError(f"batch_size: expected a multiple of the {num_workers} workers, got {batch_size}")
+
+
 def refuse_open_door(address: str) -> None:
-    """Nothing. Ends the cluster, with a RuntimeError, unless it listens on the loopback address only."""
+    """Nothing. Ends the cluster, with a ClusterError, unless it listens on the loopback address only."""
     if address != "127.0.0.1" and os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0":
         disconnect()
-        raise RuntimeError(f"ray: expected to listen on 127.0.0.1, got {address}; connect before anything else imports "
+        raise ClusterError(f"ray: expected to listen on 127.0.0.1, got {address}; connect before anything else imports "
                            "ray, or set RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=1 to allow it")
 
 
@@ -71,8 +98,8 @@ def worker_environment() -> dict[str, str]:
 
 def disconnect() -> None:
     """Nothing. Ends the cluster that `connect` started, with every process of it."""
-    import ray
+    if is_connected():
+        import ray
 
-    if ray.is_initialized():
         ray.shutdown()
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from embodied.distributed.cluster import connect
+from embodied.distributed.cluster import connect, refuse_odd_split
 from embodied.training import checkpoint
 from embodied.training.hooks import JsonlLog, ProgressBar, numbers_of
 from embodied.training.loop import TrainState
@@ -38,12 +38,6 @@ def launch(values: Mapping[str, Any], stage: StageName, run_dir: str | Path, *, 
     refuse_odd_split(settings.stage(stage).batch_size, num_workers)
     loop_config = {"values": dict(values), "stage": stage, "run_dir": str(Path(run_dir).resolve()), "fault": fault}
     return _fit(loop_config, num_workers, max_failures, settings.stage(stage).keep)
-
-
-def refuse_odd_split(batch_size: int, num_workers: int) -> None:
-    """Nothing. ValueError unless every worker gets the same share of a batch."""
-    if batch_size % num_workers:
-        raise ValueError(f"batch_size: expected a multiple of the {num_workers} workers, got {batch_size}")
 
 
 def _fit(loop_config: Mapping[str, Any], num_workers: int, max_failures: int, keep: int) -> Path:

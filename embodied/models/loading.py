@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -13,16 +12,9 @@ import safetensors
 import torch
 from transformers.utils import logging
 
+from embodied.models.folder import REMEDY, CheckpointError, aside_of, check_folder, restore, write_manifest
 from embodied.models.planner import PalmEForConditionalGeneration
 from embodied.models.processor import PalmEProcessor
-
-MANIFEST = "manifest.json"
-NEEDED = ("config.json", "processor_config.json", "tokenizer.json")
-PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that must not be used; the message names the file and the remedy."""
 
 
 def load(folder: str | Path, device: str = "cpu") -> tuple[PalmEForConditionalGeneration, PalmEProcessor]:
@@ -32,17 +24,12 @@ def load(folder: str | Path, device: str = "cpu") -> tuple[PalmEForConditionalGe
     the weights do not fit its configuration.
     """
     folder = Path(folder).resolve()
-    _restore(folder)
-    _check_present(folder)
-    if (folder / MANIFEST).exists():
-        verify_manifest(folder)
-    for weights in sorted(folder.glob("*.safetensors")):
-        _check_safetensors(weights)
+    check_folder(folder)
     try:
         model, processor = _read_quietly(folder)
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         fault = f"{type(error).__name__}: {error}"
-        raise CheckpointError(f"checkpoint {folder}: cannot be read ({fault}); {_REMEDY}") from error
+        raise CheckpointError(f"checkpoint {folder}: cannot be read ({fault}); {REMEDY}") from error
     return model.to(device).eval(), processor
 
 
@@ -70,55 +57,6 @@ def save(model: PalmEForConditionalGeneration, processor: PalmEProcessor, folder
     return folder
 
 
-def write_manifest(folder: str | Path) -> None:
-    """Writes manifest.json: the SHA-256 and size of every other file of the folder."""
-    folder = Path(folder)
-    files = {path.relative_to(folder).as_posix(): {"sha256": _digest(path), "bytes": path.stat().st_size}
-             for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST}
-    (folder / MANIFEST).write_text(json.dumps({"files": files}, indent=2) + "\n", encoding="utf-8")
-
-
-def verify_manifest(folder: str | Path) -> None:
-    """Raises CheckpointError naming the first file that is missing or not what the manifest says."""
-    folder = Path(folder)
-    try:
-        files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
-        expected = {str(name): str(facts["sha256"]) for name, facts in files.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"checkpoint file {folder / MANIFEST}: cannot be read ({error}); {_REMEDY}") from error
-    for name, digest in expected.items():
-        path = folder / name
-        if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
-            raise CheckpointError(f"checkpoint file {path}: listed in {MANIFEST} but missing; {_REMEDY}")
-        if _digest(path) != digest:
-            raise CheckpointError(f"checkpoint file {path}: its SHA-256 is not the one in {MANIFEST} "
-                                  f"(truncated or altered); {_REMEDY}")
-
-
-_REMEDY = "copy it again, or train one with `embodied train`"
-
-
-def _check_present(folder: Path) -> None:
-    if not folder.is_dir():
-        raise CheckpointError(f"checkpoint {folder}: no such folder; give one that `embodied train` wrote")
-    pickles = sorted(p.name for p in folder.rglob("*") if p.suffix.lower() in PICKLES)
-    if pickles:
-        raise CheckpointError(f"checkpoint {folder}: holds {pickles[0]}, which may run code when loaded; convert it to "
-                              "model.safetensors with safetensors.torch.save_file and remove it")
-    missing = [name for name in NEEDED if not (folder / name).is_file()]
-    if missing or not any(folder.glob("*.safetensors")):
-        raise CheckpointError(f"checkpoint {folder}: {', '.join(missing) or 'model.safetensors'} missing; {_REMEDY}")
-
-
-def _check_safetensors(path: Path) -> None:
-    """Raises CheckpointError unless the header parses and its offsets fit the file (which safetensors checks)."""
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            list(file.keys())
-    except (safetensors.SafetensorError, OSError) as error:
-        raise CheckpointError(f"checkpoint file {path}: truncated or damaged ({error}); {_REMEDY}") from error
-
-
 def _read_quietly(folder: Path) -> tuple[PalmEForConditionalGeneration, PalmEProcessor]:
     """Without transformers' progress bar, whose state is put back."""
     had_bar = logging.is_progress_bar_enabled()
@@ -129,11 +67,6 @@ def _read_quietly(folder: Path) -> tuple[PalmEForConditionalGeneration, PalmEPro
     finally:
         if had_bar:
             logging.enable_progress_bar()
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush(folder: Path) -> None:
@@ -149,23 +82,13 @@ def _flush(folder: Path) -> None:
 def _publish(draft: Path, folder: Path) -> None:
     """Renames the draft into place; an older folder steps aside first and is removed last."""
     draft.chmod(0o755)
-    _restore(folder)
-    aside = _aside(folder)
+    restore(folder)
+    aside = aside_of(folder)
     shutil.rmtree(aside, ignore_errors=True)
     if folder.exists():
         folder.rename(aside)
     try:
         draft.rename(folder)
     finally:
-        _restore(folder)
+        restore(folder)
     shutil.rmtree(aside, ignore_errors=True)
-
-
-def _restore(folder: Path) -> None:
-    """Puts back a checkpoint that stepped aside for one that never came: the process died between two renames."""
-    if not folder.exists() and _aside(folder).exists():
-        _aside(folder).rename(folder)
-
-
-def _aside(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.old")

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from embodied.agents.backends.base import Backend, each_alone
 from embodied.planning.percept import Seeing
 from embodied.prompt import Completion, Prompt, Slot
+from embodied.serving.late import LateBackend
 from envs.interface import Observation
 
 Heard = Callable[[str, float], bool]
@@ -84,18 +85,32 @@ class _Job:
 class Brain:
     """A `Backend` that may be asked from any thread."""
 
-    def __init__(self, backend: BatchBackend, *, max_batch: int = 8, wait_s: float = 0.002, places: int = 64,
-                 askers: int = 1) -> None:
+    def __init__(self, backend: BatchBackend | LateBackend, *, max_batch: int = 8, wait_s: float = 0.002,
+                 places: int = 64, askers: int = 1) -> None:
         """max_batch: prompts decoded at once, 1 for one after the other. wait_s: how long the first of a batch waits
         for others, where others have asked for something too and are not in it. places: jobs that may wait. askers:
         threads that ask the backend, more than one only for a backend that lives elsewhere."""
-        self.backend, self.seeing = backend, backend.seeing
+        self.backend = backend
         self._max_batch, self._wait_s = max_batch, wait_s
         self._jobs: queue.Queue[_Job | None] = queue.Queue(places)
         self._job_s, self._callers, self._lock = _FIRST_GUESS_S, 0, threading.Lock()
         self._threads = [threading.Thread(target=self._work, name=f"brain-{i}", daemon=True) for i in range(askers)]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def seeing(self) -> Seeing:
+        return self.backend.seeing
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the backend is loaded."""
+        return self.backend.is_ready if isinstance(self.backend, LateBackend) else True
+
+    async def ready(self) -> None:
+        """Nothing, once the backend is loaded."""
+        if isinstance(self.backend, LateBackend):
+            await self.backend.ready()
 
     @property
     def waiting(self) -> int:

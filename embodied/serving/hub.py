@@ -43,6 +43,9 @@ AT_A_TABLE = ("tabletop", "tamp")
 PLANNED_BY_MODEL = ("tabletop",)
 """Domains that the shipped weights plan in."""
 
+LOADING_S = 5.0
+"""About what loading takes."""
+
 _BEAT_S = 0.05
 _SERVER_GRACE_S = 1.0  # a world whose server shows no sign of life for so long holds still
 
@@ -104,6 +107,7 @@ class Hub:
         known = self.planners_of(domain)
         if planner is not None and planner not in known:
             raise ApiError(422, "invalid", f"planner: expected one of {known} in {domain}, got {planner!r}")
+        await self.brain.ready()
         if len(self.sessions) + len(self._opening) >= self.limits.sessions:
             raise overloaded(f"expected fewer than {self.limits.sessions} open sessions", 5.0)
         setup = Setup(task, domain, seed, planner or known[0], record_fps=self.limits.record_fps,
@@ -153,6 +157,8 @@ class Hub:
 
     def why_full(self) -> ApiError | None:
         """Why `plan` can take nothing now; None when it can."""
+        if not self.brain.is_ready:
+            return overloaded("the planner is being loaded", LOADING_S)
         if self._asking < self.limits.plans:
             return None
         return overloaded(f"expected fewer than {self.limits.plans} plans at once", self.brain.retry_after_s())

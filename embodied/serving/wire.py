@@ -293,7 +293,7 @@ class History(BaseModel):
 
 
 class Health(BaseModel):
-    status: Literal["ok"]
+    status: Literal["ok", "loading"]
     version: str
     sessions: int
     uptime_s: float

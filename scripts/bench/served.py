@@ -46,11 +46,13 @@ def serving(*overrides: str) -> Iterator[Served]:
 
 
 def _address(server: subprocess.Popen) -> str:
-    """What it prints once it answers."""
-    deadline_s = time.monotonic() + START_S
+    """What it prints, once it can plan."""
+    deadline_s, address = time.monotonic() + START_S, ""
     for line in server.stdout:
         if line.startswith("console: "):
-            return line.split()[1].rstrip("/")
+            address = line.split()[1].rstrip("/")
+        if line.startswith("ready: "):
+            return address
         if time.monotonic() > deadline_s:
             break
     raise RuntimeError("expected a server that starts, it ended or said nothing; run `embodied serve` to see why")

@@ -28,9 +28,9 @@ EXAMPLES = {
 
 @health.get("/healthz", response_model=Health)
 async def healthz(hub: HubHere) -> dict:
-    """That the server lives."""
-    return {"status": "ok", "version": version("embodied"), "sessions": len(hub.sessions),
-            "uptime_s": round(time.monotonic() - hub.started_s, 3)}
+    """That the server lives; "ok" once its planner can plan."""
+    return {"status": "ok" if hub.brain.is_ready else "loading", "version": version("embodied"),
+            "sessions": len(hub.sessions), "uptime_s": round(time.monotonic() - hub.started_s, 3)}
 
 
 @router.get("/worlds", response_model=Worlds)

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from embodied.models import loading
-from embodied.models.loading import CheckpointError, load, save, verify_manifest
+from embodied.models.folder import CheckpointError, aside_of, verify_manifest
+from embodied.models.loading import load, save
 from tests.embodied.models.test_planner import make, prompt
 
 
@@ -108,7 +109,7 @@ def test_full_disk_keeps_the_old_checkpoint(made, copy, monkeypatch):
 
 
 def test_death_between_two_renames_loses_nothing(copy):
-    copy.rename(loading._aside(copy))
+    copy.rename(aside_of(copy))
     load(copy)
     verify_manifest(copy)
 

@@ -22,6 +22,7 @@ from embodied.serving import listening
 from embodied.serving.brain import Brain
 from embodied.serving.ending import end_in_time
 from embodied.serving.hub import Hub, Limits
+from embodied.serving.late import LateBackend
 from embodied.serving.limits import Bounds
 from embodied.serving.server import make_app
 
@@ -72,6 +73,10 @@ def _with(observation: Any, text: str) -> Any:
 
 
 def _backend(settings: dict[str, Any]) -> Any:
+    if (gate := settings.pop("gate", None)) is not None:
+        late = LateBackend(lambda: _loaded_after(Path(gate), settings))
+        late.start()
+        return late
     if (look_s := settings.get("look_s")) is not None:
         return SlowBackend(look_s)
     import torch
@@ -81,6 +86,13 @@ def _backend(settings: dict[str, Any]) -> Any:
     torch.set_num_threads(1)
     backend = load_agent("tabletop-tiny").backend
     return Signed(backend, Path(settings["sign"])) if "sign" in settings else backend
+
+
+def _loaded_after(gate: Path, settings: dict[str, Any]) -> Any:
+    """A backend that is loaded once a file is there."""
+    while not gate.exists():
+        time.sleep(0.01)
+    return _backend(settings)
 
 
 def _chat(settings: dict[str, Any]) -> Any:

@@ -1,0 +1,92 @@
+"""A checkpoint's folder: whole, unaltered, without pickles. Judged without torch: a wrong one is refused at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import safetensors
+
+MANIFEST = "manifest.json"
+NEEDED = ("config.json", "processor_config.json", "tokenizer.json")
+PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that must not be used; the message names the file and the remedy."""
+
+
+def check_folder(folder: Path) -> None:
+    """Nothing. Raises CheckpointError when the folder is missing, incomplete, altered or damaged, or holds pickles."""
+    restore(folder)
+    check_present(folder)
+    if (folder / MANIFEST).exists():
+        verify_manifest(folder)
+    for weights in sorted(folder.glob("*.safetensors")):
+        _check_safetensors(weights)
+
+
+def write_manifest(folder: str | Path) -> None:
+    """Writes manifest.json: the SHA-256 and size of every other file of the folder."""
+    folder = Path(folder)
+    files = {path.relative_to(folder).as_posix(): {"sha256": _digest(path), "bytes": path.stat().st_size}
+             for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST}
+    (folder / MANIFEST).write_text(json.dumps({"files": files}, indent=2) + "\n", encoding="utf-8")
+
+
+def verify_manifest(folder: str | Path) -> None:
+    """Raises CheckpointError naming the first file that is missing or not what the manifest says."""
+    folder = Path(folder)
+    try:
+        files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+        expected = {str(name): str(facts["sha256"]) for name, facts in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"checkpoint file {folder / MANIFEST}: cannot be read ({error}); {REMEDY}") from error
+    for name, digest in expected.items():
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
+            raise CheckpointError(f"checkpoint file {path}: listed in {MANIFEST} but missing; {REMEDY}")
+        if _digest(path) != digest:
+            raise CheckpointError(f"checkpoint file {path}: its SHA-256 is not the one in {MANIFEST} "
+                                  f"(truncated or altered); {REMEDY}")
+
+
+REMEDY = "copy it again, or train one with `embodied train`"
+
+
+def check_present(folder: Path) -> None:
+    """Nothing. Raises CheckpointError when the folder is missing or incomplete, or holds pickles."""
+    if not folder.is_dir():
+        raise CheckpointError(f"checkpoint {folder}: no such folder; give one that `embodied train` wrote")
+    pickles = sorted(p.name for p in folder.rglob("*") if p.suffix.lower() in PICKLES)
+    if pickles:
+        raise CheckpointError(f"checkpoint {folder}: holds {pickles[0]}, which may run code when loaded; convert it to "
+                              "model.safetensors with safetensors.torch.save_file and remove it")
+    missing = [name for name in NEEDED if not (folder / name).is_file()]
+    if missing or not any(folder.glob("*.safetensors")):
+        raise CheckpointError(f"checkpoint {folder}: {', '.join(missing) or 'model.safetensors'} missing; {REMEDY}")
+
+
+def _check_safetensors(path: Path) -> None:
+    """Raises CheckpointError unless the header parses and its offsets fit the file (which safetensors checks)."""
+    try:
+        with safetensors.safe_open(path, framework="np") as file:
+            list(file.keys())
+    except (safetensors.SafetensorError, OSError) as error:
+        raise CheckpointError(f"checkpoint file {path}: truncated or damaged ({error}); {REMEDY}") from error
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def restore(folder: Path) -> None:
+    """Puts back a checkpoint that stepped aside for one that never came: the process died between two renames."""
+    if not folder.exists() and aside_of(folder).exists():
+        aside_of(folder).rename(folder)
+
+
+def aside_of(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")

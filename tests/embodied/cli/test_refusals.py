@@ -1,0 +1,83 @@
+"""What cannot be is refused at once: in one line, before torch, Ray or a simulator is loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from embodied.agents.shipped import weights_path
+from tests.embodied.serving.served import ROOT
+
+MOST_S = 2.5
+"""Of the processor, which is what it takes on an idle machine: a busy one is no reason to fail."""
+HEAVY = ("torch", "ray", "transformers", "pybullet", "scipy")
+
+
+def refused(folder, *words: str, **environment: str) -> str:
+    """The one line of a request that was not begun, in the time that nothing heavy leaves for."""
+    before_s = os.times().children_user + os.times().children_system
+    ended = subprocess.run([sys.executable, "-X", "importtime", "-m", "embodied.cli.main", *words,
+                            f"hydra.run.dir={folder}"], cwd=ROOT, capture_output=True, text=True, timeout=120,
+                           env={**os.environ, **environment}, check=False)
+    taken_s = os.times().children_user + os.times().children_system - before_s
+    lines = [line for line in ended.stderr.splitlines() if not line.startswith("import time:")]
+    loaded = {line.rsplit("|", 1)[1].strip() for line in ended.stderr.splitlines() if line.startswith("import time:")}
+    assert ended.returncode in (1, 2), ended.stderr[-2000:]
+    assert not loaded & set(HEAVY)
+    assert taken_s < MOST_S
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+@pytest.mark.parametrize("verb", ["demo", "rollout", "evaluate", "serve"])
+def test_a_folder_that_is_none(tmp_path, verb):
+    assert "no such folder; give one that `embodied train` wrote" in refused(tmp_path, verb, f"weights={tmp_path}/none")
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize(("spoil", "reason"), [
+    (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors missing"),
+    (lambda folder: (folder / "model.safetensors").write_bytes(b"\x00" * 100), "truncated or altered"),
+    (lambda folder: (folder / "extra.pt").write_bytes(b""), "may run code when loaded"),
+    (lambda folder: (folder / "manifest.json").write_text(json.dumps({"files": []})), "manifest.json: cannot be read"),
+], ids=["no weights", "other bytes", "a pickle", "no manifest"])
+def test_a_folder_that_is_spoilt(tmp_path, spoil, reason):
+    folder = shutil.copytree(weights_path("tabletop-tiny"), tmp_path / "model")
+    spoil(folder)
+    assert reason in refused(tmp_path / "run", "rollout", f"weights={folder}")
+
+
+@pytest.mark.parametrize("words", [
+    ("train", "experiment=smoke", "distributed=ray", "distributed.num_workers=256"),
+    ("collect", "backend=ray", "workers=256"), ("rollout", "backend=ray", "worlds=256"),
+    ("evaluate", "backend=ray", "workers=256"), ("serve", "backend=ray", "replicas=64")], ids=lambda words: words[0])
+def test_more_workers_than_processors(tmp_path, words, monkeypatch):
+    if os.cpu_count() >= 64:
+        pytest.skip("this machine has that many")
+    assert "Ray would wait for the missing ones forever" in refused(tmp_path, *words)
+
+
+@pytest.mark.parametrize("words", [("train", "experiment=smoke", "distributed=ray", "distributed.num_workers=1"),
+                                   ("rollout", "backend=ray", "worlds=1")], ids=lambda words: words[0])
+def test_a_cluster_elsewhere_that_nobody_would_join(tmp_path, words):
+    assert "RAY_ADDRESS=192.0.2.1:6379: expected it unset" in refused(tmp_path, *words, RAY_ADDRESS="192.0.2.1:6379")
+
+
+def test_a_batch_that_workers_cannot_share_is_refused_before_anything_is_collected(tmp_path):
+    if os.cpu_count() < 2:
+        pytest.skip("needs two processors")
+    words = ["distributed=ray", "distributed.num_workers=2", "objective.planner.batch_size=7"]
+    assert "a multiple of the 2 workers" in refused(tmp_path, "train", "experiment=smoke", *words)
+
+
+def test_an_address_that_is_taken_is_said_before_the_planner_is_loaded(tmp_path):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"127.0.0.1:{port}" in refused(tmp_path, "serve", f"port={port}", "recordings=null")
