@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE = "EMBODIED_TOKEN"
 _LEAST_TOKEN = 16
-_LOADING_ENDS_S = 20.0  # of a server that is ended before it is ready
+_LOADING_ENDS_S = 4.0  # of a server that is ended before it is ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,7 @@ async def _serve(server: Any, door: socket.socket, settings: Settings, told_toke
     import asyncio
 
     serving = asyncio.create_task(server.serve([door]))
+    serving.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # a signal's: it is told elsewhere
     while not server.started and not serving.done():
         await asyncio.sleep(0.02)
     if not server.started:
