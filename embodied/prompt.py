@@ -69,6 +69,11 @@ class Completion:
     prompt_tokens: int = 0  # that the model read, pictures' soft tokens among them
     is_cut: bool = False  # it ended for want of room or because nobody listened, not with the model's end token
 
+    @property
+    def answer_tokens(self) -> int:
+        """Tokens of the text, without the end token."""
+        return len(self.token_ids) - (not self.is_cut and bool(self.token_ids))
+
 
 class PromptTooLongError(ValueError):
     """A prompt that a model's context cannot hold."""

@@ -163,13 +163,16 @@ class Hub:
             return None
         return overloaded(f"expected fewer than {self.limits.plans} plans at once", self.brain.retry_after_s())
 
-    async def plan(self, instruction: str, seen: Observation, heard: Heard | None = None) -> Plan:
-        """What to do next about a moment that belongs to no session. Raises ApiError 503 when too many ask."""
+    async def plan(self, instruction: str, seen: Observation, heard: Heard | None = None, *,
+                   most_tokens: int | None = None) -> Plan:
+        """What to do next about a moment that belongs to no session. most_tokens: of the answer, when fewer than the
+        planner would take. Raises ApiError 503 when too many ask."""
         if (full := self.why_full()) is not None:
             raise full
         self._asking += 1
         try:
             agent = LanguageAgent(self.brain if heard is None else Voice(self.brain, heard))
+            agent.max_new_tokens = min(agent.max_new_tokens, most_tokens or agent.max_new_tokens)
             return await aside(partial(agent.plan, instruction, seen))
         finally:
             self._asking -= 1

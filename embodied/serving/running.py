@@ -35,6 +35,8 @@ class Run:
     steps: list[dict[str, Any]] = field(default_factory=list)
     hint: str = ""
     plans: int = 0
+    prompt_tokens: int = 0  # that the local planner read, over all plans
+    completion_tokens: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         return {"run_id": self.run_id, "instruction": self.instruction, "end": self.end, "is_success": self.is_success,
@@ -57,6 +59,9 @@ class ToldPlanner:
         plan = self._planner.plan(instruction, observation, history)
         self._run.plans += 1
         self._run.hint = plan.hint
+        if plan.completion is not None:
+            self._run.prompt_tokens += plan.completion.prompt_tokens
+            self._run.completion_tokens += plan.completion.answer_tokens
         slots = plan.percept.slots if plan.percept is not None else ()
         self._saw(observation, slots)
         self._tell("plan", run_id=self._run.run_id, **told(plan), objects=objects_of(slots, observation))

@@ -1,25 +1,24 @@
 """OpenAI's chat completions. Two kinds of models answer: the planner (what is in these pictures, what to do next), and
 `robot:<session>`, which does what it is told and reports as it goes.
 
-Departures: what counts as completion tokens are pieces, of a plan its tokens, of a robot's report its lines; prompts
-are not counted. Sampling settings are accepted and ignored: plans are the likeliest ones. Pictures come as data URLs
-only; the planner needs depth and calibration with them (`embodied.serving.pictures`).
+Which fields are heeded, and how, is in `chat_fields`. Departures: plans are the likeliest ones, never sampled. Pictures
+come as data URLs only; the planner needs depth and calibration with them (`embodied.serving.pictures`). Tokens of a
+robot's answer are those of all its plans; a robot that a prompted planner plans for has no count.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import time
-import uuid
-from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
 
-from embodied.planning.language import write
+from embodied.planning.language import Plan
+from embodied.serving.brain import CancelledError
+from embodied.serving.bridges.chat_answer import Answer, End, Said, chunks, of_plan, whole
+from embodied.serving.bridges.chat_request import PLANNER, ROBOT, Chat
 from embodied.serving.errors import ApiError, unknown
 from embodied.serving.hub import Hub
 from embodied.serving.pictures import decode, from_url, observation_of
@@ -29,38 +28,7 @@ from embodied.serving.session import Session
 
 router = APIRouter(prefix="/v1", tags=["chat"], responses=FAILURES)
 
-PLANNER = "tabletop-tiny"
-ROBOT = "robot:"
-_MAX_PICTURES = 8
-
-
-class Loose(BaseModel):
-    """Messages of others' clients carry fields that mean nothing here; those that do are strict."""
-
-    model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
-
-
-class Url(Loose):
-    url: Annotated[str, Field(max_length=20_000_000)]
-
-
-class Part(Loose):
-    type: Literal["text", "image_url"]
-    text: Annotated[str, Field(max_length=20_000)] | None = None
-    image_url: Url | None = None
-
-
-class Message(Loose):
-    role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: Annotated[str, Field(max_length=20_000)] | Annotated[list[Part], Field(max_length=32)] | None = None
-
-
-class Chat(Loose):
-    """What of a request is heeded."""
-
-    model: Annotated[str, Field(max_length=80)]
-    messages: Annotated[list[Message], Field(min_length=1, max_length=64)]
-    stream: bool = False
+_LOOK_S = 0.1  # between looks at whether a client still waits
 
 
 @router.get("/models")
@@ -74,57 +42,54 @@ async def models(hub: HubHere) -> dict[str, Any]:
 @router.post("/chat/completions")
 async def complete(chat: Chat, hub: HubHere, request: Request, x_lease: LeaseHeader = None) -> Response:
     """An OpenAI chat completion, streamed where asked."""
-    text, pictures = _last_wish(chat)
-    if chat.model.startswith(ROBOT):
-        session = hub.get(chat.model.removeprefix(ROBOT))
-        answer = _acted(session, text, request, x_lease)
-    elif chat.model == PLANNER:
-        answer = _planned(hub, text, pictures)
-    else:
-        raise unknown("model", chat.model, f"{PLANNER}, {ROBOT}<session>")
+    answer = _answer(chat, hub, request, x_lease)
     if not chat.stream:
-        whole = _whole(chat.model, [piece async for piece in answer])
-        return Response(json.dumps(whole), media_type="application/json")
+        said = whole(chat.model, [item async for item in answer], with_log_probs=chat.logprobs)
+        return Response(json.dumps(said), media_type="application/json")
     first = await anext(answer)  # what is wrong with a request is an error still, not half a stream
-    return StreamingResponse(_chunks(chat.model, first, answer), media_type="text/event-stream")
+    events = chunks(chat.model, first, answer, with_log_probs=chat.logprobs, with_usage=chat.with_usage)
+    return StreamingResponse(events, media_type="text/event-stream")
 
 
-def _last_wish(chat: Chat) -> tuple[str, list[str]]:
-    """Text and picture URLs of the last message of the user's."""
-    last = next((m for m in reversed(chat.messages) if m.role == "user" and m.content), None)
-    if last is None:
-        raise ApiError(422, "invalid", "messages: expected one of the user's with text")
-    parts = [Part(type="text", text=last.content)] if isinstance(last.content, str) else last.content
-    text = " ".join(p.text for p in parts if p.type == "text" and p.text)
-    urls = [p.image_url.url for p in parts if p.type == "image_url" and p.image_url]
-    if len(urls) > _MAX_PICTURES:
-        raise ApiError(422, "invalid", f"messages: expected at most {_MAX_PICTURES} pictures, got {len(urls)}")
-    return text, urls
+def _answer(chat: Chat, hub: Hub, request: Request, lease: str | None) -> Answer:
+    """Who is asked, asked. Raises ApiError."""
+    if chat.model != PLANNER and not chat.is_robot:
+        raise unknown("model", chat.model, f"{PLANNER}, {ROBOT}<session>")
+    chat.check()
+    text, urls = chat.wish()
+    if not chat.is_robot:
+        return _planned(chat, hub, request, text, urls)
+    session = hub.get(chat.model.removeprefix(ROBOT))
+    if chat.with_usage and not _is_counted(session):
+        raise ApiError(422, "invalid", "stream_options.include_usage: expected false or null, for nobody counts the "
+                                       f"tokens of the planner {session.setup.planner}")
+    return _acted(session, text, request, lease)
 
 
-async def _planned(hub: Hub, text: str, urls: list[str]) -> AsyncIterator[str]:
-    """The plan's text, as it is decoded."""
+async def _planned(chat: Chat, hub: Hub, request: Request, text: str, urls: list[str]) -> Answer:
+    """The plan's tokens, once it is whole and checked: what is streamed cannot be taken back."""
     pictures = await asyncio.to_thread(lambda: [decode(from_url(url)) for url in urls])
     seen = observation_of(pictures)
-    loop, pieces = asyncio.get_running_loop(), asyncio.Queue[str | None]()
+    is_left = False
 
     def heard(piece: str, probability: float) -> bool:
-        loop.call_soon_threadsafe(pieces.put_nowait, piece)
-        return True
+        return not is_left
 
-    planning = asyncio.ensure_future(hub.plan(text, seen, heard))
-    planning.add_done_callback(lambda _: pieces.put_nowait(None))
-    is_decoded = False
-    while (piece := await pieces.get()) is not None:
-        is_decoded = is_decoded or bool(piece)
-        if piece:
-            yield piece
-    plan = await planning
-    if not is_decoded:  # refused before the model was asked
-        yield f"{write(plan)}\n{plan.hint}".strip()
+    planning = asyncio.ensure_future(hub.plan(text, seen, heard, most_tokens=chat.most_tokens))
+    planning.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be left to ask for it
+    try:
+        while not (await asyncio.wait([planning], timeout=_LOOK_S))[0]:
+            is_left = is_left or await request.is_disconnected()
+        plan: Plan = await planning
+    except CancelledError:
+        raise ApiError(400, "gone", "expected a client that waits, it left") from None
+    finally:
+        is_left = True
+    for item in of_plan(plan, chat.stops):
+        yield item
 
 
-async def _acted(session: Session, text: str, request: Request, lease: str | None) -> AsyncIterator[str]:
+async def _acted(session: Session, text: str, request: Request, lease: str | None) -> Answer:
     """What the robot plans and does, a line each."""
     is_own = lease is None
     lease = session.take("chat") if is_own else lease
@@ -136,12 +101,13 @@ async def _acted(session: Session, text: str, request: Request, lease: str | Non
         waiting = asyncio.ensure_future(attended(session, ended, request, lease))
         async for event in session.log.watch(start):
             if event is not None and (line := _line(event)) and event.get("run_id") == run.run_id:
-                yield line
+                yield Said(line)
             if event is not None and event["type"] == "end" and event["run_id"] == run.run_id:
                 break
             if event is None and waiting.done():  # it never began
                 break
         await waiting
+        yield End("stop", run.prompt_tokens, run.completion_tokens if _is_counted(session) else None)
     finally:
         if is_own:
             session.leases.release()
@@ -150,39 +116,15 @@ async def _acted(session: Session, text: str, request: Request, lease: str | Non
 
 def _line(event: dict[str, Any]) -> str:
     if event["type"] == "plan":
-        return f"plan: {event['text'] or event['refusal']}\n"
+        return f"plan: {event['text'] if event['refusal'] is None else 'refuse(' + event['refusal'] + ')'}\n"
+    if event["type"] == "question":
+        return f"question: {event['text']}\n"
     if event["type"] == "outcome":
         reason = f" ({event['reason']})" if event["reason"] else ""
         return f"{event['skill']} {' '.join(event['arguments'])}: {event['status']}{reason}\n"
     return f"end: {event['end']}\n" if event["type"] == "end" else ""
 
 
-def _whole(model: str, pieces: list[str]) -> dict[str, Any]:
-    text = "".join(pieces).strip()
-    return {**_head(model, "chat.completion"),
-            "choices": [{"index": 0, "finish_reason": "stop", "logprobs": None,
-                         "message": {"role": "assistant", "content": text, "refusal": None}}],
-            "usage": {"prompt_tokens": 0, "completion_tokens": len(pieces), "total_tokens": len(pieces)}}
-
-
-def _head(model: str, kind: str) -> dict[str, Any]:
-    return {"id": f"chatcmpl-{uuid.uuid4().hex[:24]}", "object": kind, "created": int(time.time()), "model": model}
-
-
-async def _chunks(model: str, first: str, rest: AsyncIterator[str]) -> AsyncIterator[str]:
-    head = _head(model, "chat.completion.chunk")
-
-    def chunk(delta: dict[str, str], finish: str | None = None) -> str:
-        return f"data: {json.dumps({**head, 'choices': [{'index': 0, 'delta': delta, 'finish_reason': finish}]})}\n\n"
-
-    yield chunk({"role": "assistant", "content": first})
-    try:
-        async for piece in rest:
-            yield chunk({"content": piece})
-    except ApiError as error:
-        yield f"data: {json.dumps(error.body())}\n\n"
-        return
-    yield chunk({}, "stop")
-    yield "data: [DONE]\n\n"
-
-
+def _is_counted(session: Session) -> bool:
+    """Whether the tokens of who plans for a robot are known here."""
+    return session.setup.planner != "chat"

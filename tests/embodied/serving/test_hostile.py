@@ -31,7 +31,7 @@ def test_row_34_hostile_prompts_break_nothing(ring: Arena, attempt: dict):
     assert not result.broken, (attempt, result)
     assert result.looks > 0
     if attempt.get("latched"):
-        assert not result.skills and "409" in result.outcome
+        assert not result.skills and ("409" in result.outcome or "422" in result.outcome)  # of the latch, or before it
 
 
 def test_row_34_the_corpus_is_wide():
