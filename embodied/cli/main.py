@@ -62,15 +62,18 @@ def _dispatch(argv: list[str]) -> int:
 
 def _verb(name: str, rest: list[str]) -> int:
     from embodied.cli.run import Request, carry_out, complaint_of
+    from embodied.cli.withheld import shown, withhold
 
     verb = importlib.import_module(f"embodied.cli.{name}")
     overrides, text, flags = _sort_arguments(verb, rest)
+    overrides, secrets = withhold(verb.Settings, overrides)
+    command = _command([name, *(shown(word, verb.Settings) for word in rest)])
     configs = config_dir()
     if flags & {"help", "cfg"}:
         print(_help(name, verb) if "help" in flags else _resolved(name, overrides))
         return 0
     try:
-        carry_out(Request(verb, name, overrides, text, "multirun" in flags, _command([name, *rest])), configs)
+        carry_out(Request(verb, name, overrides, text, "multirun" in flags, command, secrets), configs)
     except SystemExit as stop:
         complaint = complaint_of(stop)
         if complaint is None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,8 +15,13 @@ from typing import Any
 from embodied.cli import overrides as checks
 from embodied.cli.complaint import NOT_DONE, Complaint
 from embodied.cli.typed import read
+from embodied.cli.withheld import hidden, merged
+from embodied.data.files import write_whole
 from embodied.data.pool import WorkerStartError
 from embodied.distributed.cluster import ClusterError
+
+OWNERS = 0o600
+"""Mode of the files that hold what was typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +29,8 @@ class Run:
     """Where a verb may write, what it was asked, and how to ask for it again."""
 
     folder: Path
-    values: Mapping[str, Any]  # the resolved configuration
-    command: str  # as typed
+    values: Mapping[str, Any]  # the resolved configuration, without secrets
+    command: str  # as typed, without secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +42,14 @@ class Request:
     overrides: Sequence[str]
     text: str | None
     is_multirun: bool
-    command: str
+    command: str  # as it may be shown
+    secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)  # dotted key -> what was typed for it
 
 
 def carry_out(request: Request, configs: Path) -> None:
     """Checks every job of the request first, then runs them. Raises Complaint."""
     for values in checks.check(configs, request.name, request.overrides, request.is_multirun):
-        read(request.verb.Settings, _with_text(values, request.text))
+        read(request.verb.Settings, merged(_with_text(values, request.text), request.secrets))
     _under_hydra(request, configs)
 
 
@@ -63,11 +69,13 @@ def _one_job(request: Request, config: Any) -> float | None:
     from hydra.core.hydra_config import HydraConfig
 
     values = _with_text(checks.plain(config), request.text)
-    settings = read(request.verb.Settings, values)
-    run = Run(Path(HydraConfig.get().runtime.output_dir), values, request.command)
+    settings = read(request.verb.Settings, merged(values, request.secrets))
+    folder, kept = Path(HydraConfig.get().runtime.output_dir), HydraConfig.get().output_subdir
+    run = Run(folder, merged(values, hidden(request.secrets)), request.command)
     try:
-        if HydraConfig.get().output_subdir is not None:
+        if kept is not None:
             save_config(run)
+            _close_to_others([*(folder / kept).glob("*"), *folder.glob("*.log")])
         return request.verb.act(settings, run)
     except (ValueError, OSError, WorkerStartError, ClusterError) as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
@@ -90,12 +98,20 @@ def complaint_of(stop: SystemExit) -> Complaint | None:
 
 
 def save_config(run: Run) -> Path:
-    """The file `config.yaml` with every value that the run was given, nothing left to resolve."""
+    """The file `config.yaml` with every value that the run was given but secrets, nothing left to resolve. It is its
+    owner's alone, as is what Hydra writes: who typed something may have typed more than is known to be secret."""
     from omegaconf import OmegaConf
 
     path = run.folder / "config.yaml"
-    path.write_text(f"# {run.command}\n" + OmegaConf.to_yaml(OmegaConf.create(_escaped(dict(run.values)))), "utf-8")
+    text = f"# {run.command}\n" + OmegaConf.to_yaml(OmegaConf.create(_escaped(dict(run.values))))
+    write_whole(path, text.encode())
+    _close_to_others([path])
     return path
+
+
+def _close_to_others(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.chmod(OWNERS)
 
 
 def _escaped(node: Any) -> Any:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from embodied.cli.complaint import NOT_DONE, Complaint
 from embodied.cli.run import Run
 from embodied.cli.settings import Backend
-from embodied.cli.typed import between
+from embodied.cli.typed import between, secret
+from embodied.cli.withheld import check_endpoint
 
 if TYPE_CHECKING:
     from embodied.serving.brain import Brain
@@ -38,6 +39,7 @@ class ChatSettings:
     def __post_init__(self) -> None:
         if (self.base_url is None) != (self.model is None):
             raise Complaint("chat: expected base_url and model together, got one of them")
+        check_endpoint(self.base_url, self.key_variable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,8 @@ class Settings:
     weights: str
     backend: Backend
     replicas: Any
-    token: str | None = None
-    viewer_token: str | None = None
+    token: str | None = secret()
+    viewer_token: str | None = secret()
     recordings: str | None = None
     port: int = between(0, 65_535, default=8420)
     threads: int = between(1, 256, default=1)

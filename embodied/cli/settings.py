@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from embodied.cli.complaint import Complaint, suggest
 from embodied.cli.typed import between
+from embodied.cli.withheld import check_endpoint
 from embodied.evaluation.suites import Contestant
 from envs.interface import DOMAINS, ENV_IDS
 
@@ -80,6 +81,9 @@ class ChatSettings:
     most_calls: int = between(1, 64)
     max_tokens: int = between(1, 100_000)
     timeout_s: float = between(0.1, 3600)
+
+    def __post_init__(self) -> None:
+        check_endpoint(self.base_url, self.key_variable)
 
     def arguments(self, contestant: Contestant) -> dict[str, Any]:
         """What the contestant needs of it: nothing, unless it is the one that chats. Raises Complaint."""

@@ -17,6 +17,15 @@ def between(low: float, high: float = math.inf, default: Any = dataclasses.MISSI
     return dataclasses.field(default=default, metadata={"low": low, "high": high})
 
 
+def secret() -> Any:
+    """A dataclass field that holds a secret, or nothing: never shown, repeated or written (see `withheld`)."""
+    return dataclasses.field(default=None, repr=False, metadata={"is_secret": True})
+
+
+def is_secret(field: dataclasses.Field) -> bool:
+    return bool(field.metadata.get("is_secret"))
+
+
 def read(kind: type, values: Mapping[str, Any], where: str = "") -> Any:
     """An instance of the dataclass `kind`. where: dotted name of `values`, for the complaint."""
     hints = typing.get_type_hints(kind)
@@ -33,6 +42,8 @@ def read(kind: type, values: Mapping[str, Any], where: str = "") -> Any:
 
 
 def _value(hint: Any, value: Any, where: str, field: dataclasses.Field | None = None) -> Any:
+    if field is not None and is_secret(field):
+        return _kept_quiet(hint, value, where)
     checked = _typed(hint, value, where)
     if field is not None and field.metadata and checked is not None:
         low, high = field.metadata["low"], field.metadata["high"]
@@ -40,6 +51,14 @@ def _value(hint: Any, value: Any, where: str, field: dataclasses.Field | None = 
             expected = f"at least {low}" if high == math.inf else f"between {low} and {high}"
             raise Complaint(f"{where}={value}: expected {expected}")
     return checked
+
+
+def _kept_quiet(hint: Any, value: Any, where: str) -> Any:
+    """The typed value of a secret; a complaint does not repeat it."""
+    try:
+        return _typed(hint, value, where)
+    except Complaint:
+        raise Complaint(f"{where}: expected text, got {type(value).__name__}; put it into quotes") from None
 
 
 def _typed(hint: Any, value: Any, where: str) -> Any:
