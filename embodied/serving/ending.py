@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ def end_in_time(is_told: Callable[[], bool], patience_s: float = END_S) -> None:
     def watch() -> None:
         while not is_told():
             time.sleep(_LOOK_S)
+        signal.setitimer(signal.ITIMER_REAL, patience_s + _LOOK_S)  # the kernel's: threads may stand still by then
         time.sleep(patience_s)
         log.error("the end of the server took more than %.1f s; what hung was left behind", patience_s)
         os._exit(1)

@@ -49,7 +49,8 @@ LOADING_S = 5.0
 _BEAT_S = 0.05
 _SERVER_GRACE_S = 1.0  # a world whose server shows no sign of life for so long holds still
 
-_CLOSE_S = 1.0  # at the server's end: for a session's thread, which a plan may hold, before its world is killed
+_PLAN_S = 60.0  # for the thread of a session that is closed, which a plan may hold, before its world is killed
+_CLOSE_S = 1.0  # the same at the server's end
 _SESSIONS_S = 1.5  # for all sessions, side by side
 _PUBLISH_S = 1.5  # since the end began: for recordings; the rest are published at the next start
 _BRAIN_S = 0.5
@@ -118,7 +119,7 @@ class Hub:
             await self._make(session)
             self.sessions[session.session_id] = session
         except BaseException:
-            await aside(session.close)
+            await aside(partial(session.close, _PLAN_S))
             raise
         finally:
             self._opening.discard(session)
@@ -143,11 +144,12 @@ class Hub:
     def _record(self, session: Session, event: Event) -> None:
         self.recorder.note(session.recording_id, event)
 
-    async def close_session(self, session_id: str, patience_s: float | None = None) -> None:
+    async def close_session(self, session_id: str, patience_s: float = _PLAN_S) -> None:
         """Stops and forgets a session, see `Session.close`; its recording is finished in the background."""
         session = self.sessions.pop(session_id, None)
         if session is None:  # somebody else is at it
             return
+        session.latch.close()  # at once: the stop of all robots reaches it no more
         await aside(partial(session.close, patience_s))
         self.recorder.finish(session.recording_id)
 

@@ -90,14 +90,15 @@ class Jobs:
         if len(self._snapshots) >= MAX_SNAPSHOTS:
             self._snapshots.pop(next(iter(self._snapshots)))
         name = f"snap_{secrets.token_hex(4)}"
-        self._snapshots[name] = self._world.snapshot(), list(self.history)
+        self._snapshots[name] = self._world.snapshot(), self._world.raw, list(self.history), self.instruction
         return name
 
     def restore(self, name: str) -> None:
-        """Goes back to a moment. Raises KeyError, and ApiError 409 where the robot was stopped before it began."""
-        moment, history = self._snapshots[name]
+        """Goes back to a moment, and to what was known then. Raises KeyError, and ApiError 409 where the robot was
+        stopped before it began."""
+        moment, raw, history, instruction = self._snapshots[name]
         _unless_held(lambda: self._world.restore(moment))
-        self.history = list(history)
+        self._world.raw, self.history, self.instruction, self._sight = raw, list(history), instruction, None
 
     def has_snapshot(self, name: str) -> bool:
         return name in self._snapshots

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ class Recorder:
         self._spools: dict[str, Spool] = {}
         self._lock = threading.Lock()
         self._thread, self._until_s = Worker("recordings"), math.inf
+        self._notes = Worker("notes")  # a slow disk keeps nobody waiting who tells of a stop
         if folder is not None:
             self._thread.submit(publish_left, folder / "spools", folder, self._is_over)
 
@@ -54,18 +57,20 @@ class Recorder:
         """An event of a session that is being recorded."""
         spool = self._spools.get(recording_id)
         if spool is not None and event["type"] != "token":
-            spool.event(event)
+            self._notes.submit(_note, spool, event)
 
     def finish(self, recording_id: str) -> None:
         """Publishes the recording of a session that has ended, in the background."""
         with self._lock:
             spool = self._spools.pop(recording_id, None)
         if spool is not None:
-            spool.close()
-            self._thread.submit(self._publish, spool.path, recording_id)
+            closed = self._notes.submit(spool.close)
+            with contextlib.suppress(RuntimeError):  # the server has ended meanwhile: the spool is for the next start
+                self._thread.submit(self._publish, closed, spool.path, recording_id)
 
-    def _publish(self, path: Path, recording_id: str) -> None:
+    def _publish(self, closed: Future, path: Path, recording_id: str) -> None:
         try:
+            closed.result()
             publish_apart(path, self.folder, recording_id, self._is_over)
             remove_spool(path)
         except AbandonedError:
@@ -89,3 +94,10 @@ class Recorder:
     def close(self) -> None:
         """Waits for what is being published, as long as `leave` lets it."""
         self._thread.shutdown(wait=True)
+
+
+def _note(spool: Spool, event: Mapping[str, Any]) -> None:
+    try:
+        spool.event(event)
+    except Exception:
+        log.exception("an event of type %r is not in the recording", event.get("type"))

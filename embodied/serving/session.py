@@ -31,6 +31,7 @@ MAX_RUNS = 200
 CONFIRM_S = 0.04
 """How long the answer to a stop waits for the world's word; where it is later, an event brings it."""
 _LOOK_S = 0.002
+_KILLED_S = 0.3  # for a thread to hear that its world was killed
 
 PlannerMaker = Callable[["Session", Run], Planner]
 
@@ -282,14 +283,14 @@ class Session:
         if told is not None:
             self.world.end_if_hung(told.period_end_ns / 1e9)
 
-    def close(self, patience_s: float | None = None) -> None:
-        """Stops the robot, waits for its thread, ends its process. Blocks for as long as a plan takes, or for so long;
-        what hangs then is left behind, without a world to move."""
+    def close(self, patience_s: float) -> None:
+        """Stops the robot, waits for its thread, which a plan may hold, at most for so long, and ends its process. What
+        hangs then is left behind, without a world to move."""
         self.latch.close()
         self._thread.shutdown(wait=False)
         if not self._thread.join(patience_s):
             self.world.kill()
-        elif self.world.env is not None:
+        if self._thread.join(_KILLED_S) and self.world.env is not None:
             self.world.env.close()
         self.board.remove()
         self.log.close()

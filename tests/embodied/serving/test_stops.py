@@ -62,6 +62,16 @@ def test_a_new_scene_re_arms_a_stopped_robot_as_any_command_does(robot: Robot):
     assert robot.post("/reset", {"seed": 7}).json()["mode"] == "idle"
 
 
+def test_a_moment_is_gone_back_to_with_what_was_known_then(robot: Robot):
+    """Not only the world: the state says what was asked for then."""
+    assert robot.post("/reset", {"seed": 7}).status_code == 200
+    scene = robot.state()["instruction"]
+    name = robot.post("/snapshots").json()["snapshot_id"]
+    assert robot.post("/instructions?wait=true", {"instruction": "go home now"}).status_code == 200
+    assert robot.state()["instruction"] == "go home now"
+    assert robot.post(f"/snapshots/{name}/restore").json()["instruction"] == scene
+
+
 @pytest.fixture(scope="module")
 def mover(lean: Served) -> Iterator[Robot]:
     """A robot that moves at the speed of life."""
