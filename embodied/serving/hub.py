@@ -30,6 +30,7 @@ from embodied.serving.running import Run
 from embodied.serving.safety.envelope import TABLE
 from embodied.serving.safety.plans import CheckedPlanner
 from embodied.serving.session import Session
+from embodied.serving.shares import Places
 from embodied.serving.worker import aside
 from embodied.serving.world import Setup
 from envs.interface import DOMAINS, ENV_IDS, Observation
@@ -88,7 +89,9 @@ class Hub:
         self.folder = Path(tempfile.mkdtemp(prefix="embodied-serve-"))
         self.recorder = Recorder(self.limits.recordings, self.limits.record_fps)
         self._opening: set[Session] = set()
-        self._closed, self._is_leaving, self._asking, self.watchers = threading.Event(), False, 0, 0
+        self._closed, self._is_leaving, self._asking = threading.Event(), False, 0
+        self.watchers = Places(200, 150, "watchers")
+        self.downloads = Places(8, 6, "downloads at once")
         threading.Thread(target=self._beat, name="beat", daemon=True).start()
 
     def planners_of(self, domain: str) -> list[str]:

@@ -1,24 +1,140 @@
-"""Uvicorn with a deadline for request heads, a cap on connections and an end that begins with the robots."""
+"""Uvicorn with deadlines for who sends and who reads, a cap on connections, websockets that cannot hold up the event
+loop, and an end that begins with the robots."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
+import time
 from typing import Any
 
 import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from embodied.serving.limits import MAX_HEAD_BYTES
+from embodied.serving.loglines import Collapsed
+from embodied.serving.packing import MAX_BYTES
+from embodied.serving.shares import Buckets
+
+logging.getLogger("uvicorn.error").addFilter(Collapsed())
 
 HEAD_S = 8.0
 """For the whole head of a request, from the moment the connection is there or the last answer is out."""
 MAX_CONNECTIONS = 512
 """At this many, the one that has been silent longest makes room for the next: whoever presses stop gets through."""
+UNREAD_S = 10.0
+"""So long may a client leave what it was sent unread: then its connection is cut, and what was for it is let go."""
+MESSAGE_BYTES = 128 << 10
+"""Of a websocket's message."""
+LARGE_SOCKETS = {"/openpi": MAX_BYTES}
+"""Those whose messages carry images."""
+MESSAGES_PER_S, MESSAGE_BURST = 200.0, 400
+"""Frames of one websocket, pings included."""
+_SLICE_BYTES, _SLICES_S = 1024, 0.002
+"""A websocket's bytes are read in such slices, for about so long in a turn of the event loop: 256 KiB may be forty
+thousand frames, which take a second."""
 _KEEPALIVE = {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3}
 """Seconds, seconds, times: a client whose machine is gone counts as one that left, though it never said so."""
 
 
-class PatientProtocol(H11Protocol):
+class _Attentive(asyncio.Protocol):
+    """A connection whose client must read what it is sent."""
+
+    transport: Any
+    _unread: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = asyncio.get_running_loop().call_later(UNREAD_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._heard()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._heard()
+        super().connection_lost(exc)
+
+    def _heard(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+
+class PatientSocket(_Attentive, WebSocketsSansIOProtocol):
+    """A websocket without compression, whose client can neither send much at once nor often."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._bytes = bytearray()
+        self._is_reading = False
+        self._messages = Buckets(MESSAGES_PER_S, MESSAGE_BURST)
+
+    def data_received(self, data: bytes) -> None:
+        self._bytes += data
+        if not self._is_reading:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """Reads for a while, as long as the application keeps up; the rest in the loop's next turn."""
+        self._is_reading, until_s = False, time.monotonic() + _SLICES_S
+        while self._bytes and not self.read_paused and time.monotonic() < until_s:
+            piece = bytes(self._bytes[:_SLICE_BYTES])
+            del self._bytes[:_SLICE_BYTES]
+            super().data_received(piece)
+        if self.transport.is_closing():
+            self._bytes.clear()
+        elif self._bytes:
+            self.transport.pause_reading()
+            self._is_reading = not self.read_paused
+            if self._is_reading:
+                self.loop.call_soon(self._read_on)
+        elif not self.read_paused:
+            self.transport.resume_reading()
+
+    async def receive(self) -> Any:
+        message = await self.queue.get()
+        if self.read_paused and self.queue.empty():
+            self.read_paused = False
+            if not self._is_reading and not self.transport.is_closing():
+                self._read_on()
+        return message
+
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        self.conn.max_message_size = LARGE_SOCKETS.get(event.path.partition("?")[0], MESSAGE_BYTES)
+
+    def handle_text(self, event: Any) -> None:
+        if self._may_speak():
+            super().handle_text(event)
+
+    def handle_bytes(self, event: Any) -> None:
+        if self._may_speak():
+            super().handle_bytes(event)
+
+    def handle_cont(self, event: Any) -> None:
+        if self._may_speak():
+            super().handle_cont(event)
+
+    def handle_ping(self) -> None:
+        if self._may_speak():
+            super().handle_ping()
+
+    def handle_pong(self, event: Any) -> None:
+        if self._may_speak():
+            super().handle_pong(event)
+
+    def _may_speak(self) -> bool:
+        """Whether a frame is heeded; a client that sends too many is cut off."""
+        if self._messages.take(""):
+            self.transport.abort()
+        return not self.transport.is_closing()
+
+
+class PatientProtocol(_Attentive, H11Protocol):
     """HTTP/1.1 whose clients must say within HEAD_S what they want; bodies have a deadline of their own (`limits`)."""
 
     _open = 0
@@ -30,7 +146,7 @@ class PatientProtocol(H11Protocol):
         _keep_alive(transport.get_extra_info("socket"))
         self._expect()
         if PatientProtocol._open > MAX_CONNECTIONS:
-            next(iter(self._silent)).transport.close()
+            next(iter(self._silent)).transport.close()  # this one is silent yet, if no other is
 
     def connection_lost(self, exc: Exception | None) -> None:
         PatientProtocol._open -= 1
@@ -51,6 +167,7 @@ class PatientProtocol(H11Protocol):
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         """A websocket has said what it wants, and leaves this protocol without a word: it is counted no more."""
         self._forget()
+        self._heard()
         PatientProtocol._open -= 1
         super().handle_websocket_upgrade(event)
 
@@ -85,7 +202,7 @@ class Server(uvicorn.Server):
 
 def config(app: Any, host: str, port: int) -> uvicorn.Config:
     """How the server listens. One process, for robots cannot be shared out; no bodies or tokens in the log."""
-    return uvicorn.Config(app, host=host, port=port, http=PatientProtocol, ws="websockets-sansio", log_level="warning",
+    return uvicorn.Config(app, host=host, port=port, http=PatientProtocol, ws=PatientSocket, log_level="warning",
                           access_log=False, timeout_keep_alive=int(HEAD_S), timeout_graceful_shutdown=2,
-                          ws_max_size=24 << 20, ws_max_queue=8, ws_ping_interval=20.0, ws_ping_timeout=20.0,
-                          server_header=False, h11_max_incomplete_event_size=32 << 10)
+                          ws_max_size=MESSAGE_BYTES, ws_per_message_deflate=False, ws_ping_interval=20.0,
+                          ws_ping_timeout=20.0, server_header=False, h11_max_incomplete_event_size=MAX_HEAD_BYTES)

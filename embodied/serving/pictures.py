@@ -20,11 +20,14 @@ from embodied.serving.errors import ApiError
 from embodied.serving.views import fitted, stride_of, thinned, unfit
 from envs.interface import Camera, Observation
 
-MAX_BYTES = 12 << 20
+MAX_BYTES = 6 << 20
+"""What fits a request's body as base64."""
 MAX_PIXELS = 4_000_000
 """Of one picture: it takes 16 MiB while it is decoded, and what is kept of it is small."""
 MAX_SIDE, LEAST_SIDE = 4096, 16
 KINDS = ("PNG", "JPEG", "WEBP")
+_URL_HEAD = 100  # characters before the comma of a data URL
+_PIECE = 1 << 18  # of base64, a multiple of 4: decoding holds the interpreter
 NOTE = "embodied"
 """PNG text chunk that says which camera a picture is from, and how it stands."""
 _NOTE_CHARACTERS = 4096
@@ -33,13 +36,16 @@ _NOTE_CHARACTERS = 4096
 def from_url(url: str) -> bytes:
     """The bytes of a data URL. Other URLs are never fetched: a server that fetches what strangers name can be sent
     anywhere."""
-    head, _, body = url.partition(",")
+    start = url.find(",", 0, _URL_HEAD) + 1
+    head, size = url[:max(0, start - 1)], len(url) - start
     if not head.startswith("data:image/") or not head.endswith(";base64"):
         raise unfit("expected a URL data:image/...;base64,...; others are not fetched")
-    if len(body) > MAX_BYTES * 4 // 3 + 4:
+    if size > MAX_BYTES * 4 // 3 + 4:
         raise unfit(f"expected at most {MAX_BYTES} bytes")
+    if url.find("=", start, len(url) - 2) >= 0:
+        raise unfit("expected base64")
     try:
-        return base64.b64decode(body, validate=True)
+        return b"".join(base64.b64decode(url[at:at + _PIECE], validate=True) for at in range(start, len(url), _PIECE))
     except (binascii.Error, ValueError):
         raise unfit("expected base64") from None
 

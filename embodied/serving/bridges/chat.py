@@ -13,9 +13,11 @@ import json
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from embodied.planning.language import Plan
+from embodied.serving.answers import event_stream
+from embodied.serving.bodies import LargeRoute
 from embodied.serving.brain import CancelledError
 from embodied.serving.bridges.chat_answer import Answer, End, Said, chunks, of_plan, whole
 from embodied.serving.bridges.chat_request import PLANNER, ROBOT, Chat
@@ -26,7 +28,7 @@ from embodied.serving.routes.access import FAILURES, HubHere, LeaseHeader
 from embodied.serving.routes.commands import attended
 from embodied.serving.session import Session
 
-router = APIRouter(prefix="/v1", tags=["chat"], responses=FAILURES)
+router = APIRouter(prefix="/v1", tags=["chat"], responses=FAILURES, route_class=LargeRoute)
 
 _LOOK_S = 0.1  # between looks at whether a client still waits
 
@@ -48,7 +50,7 @@ async def complete(chat: Chat, hub: HubHere, request: Request, x_lease: LeaseHea
         return Response(json.dumps(said), media_type="application/json")
     first = await anext(answer)  # what is wrong with a request is an error still, not half a stream
     events = chunks(chat.model, first, answer, with_log_probs=chat.logprobs, with_usage=chat.with_usage)
-    return StreamingResponse(events, media_type="text/event-stream")
+    return event_stream(events)
 
 
 def _answer(chat: Chat, hub: Hub, request: Request, lease: str | None) -> Answer:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from embodied.serving.bodies import MAX_LARGE_BYTES
 from embodied.serving.bridges.chat_fields import refuse_unheeded
 from embodied.serving.errors import ApiError
 
@@ -24,7 +25,7 @@ class _Strict(BaseModel):
 
 
 class Url(_Strict):
-    url: Annotated[str, Field(max_length=20_000_000)]
+    url: Annotated[str, Field(max_length=MAX_LARGE_BYTES)]
     detail: Literal["auto", "low", "high"] | None = None
     """Of no effect: pictures are brought to the size that the planner learned to see through."""
 

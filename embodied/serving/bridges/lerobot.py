@@ -16,12 +16,13 @@ from pydantic import Field
 from embodied.agents.prompting.scene import looks_of
 from embodied.planning.language import Plan, object_names
 from embodied.prompt import Slot
+from embodied.serving.bodies import MAX_LARGE_BYTES, LargeRoute
 from embodied.serving.pictures import decode, from_url, observation_of
 from embodied.serving.routes.access import FAILURES, HubHere
 from embodied.serving.wire import Instruction, Strict
 from envs.interface import SkillCall
 
-router = APIRouter(prefix="/v1/lerobot", tags=["lerobot"], responses=FAILURES)
+router = APIRouter(prefix="/v1/lerobot", tags=["lerobot"], responses=FAILURES, route_class=LargeRoute)
 
 SUBTASKS = {"pick": "pick up {}", "place_in": "place it in {}", "place_on": "place it on {}",
             "put_down_beside": "put it down beside {}", "home": "move the arm away"}
@@ -32,7 +33,7 @@ class Ask(Strict):
     """A task and the pictures of the moment, as data URLs (`embodied.serving.pictures.write`)."""
 
     task: Instruction
-    images: Annotated[list[Annotated[str, Field(max_length=20_000_000)]], Field(min_length=2, max_length=8)]
+    images: Annotated[list[Annotated[str, Field(max_length=MAX_LARGE_BYTES)]], Field(min_length=2, max_length=8)]
 
 
 class Subtask(Strict):

@@ -6,6 +6,7 @@ skill-level environment (`rgb`, `depth`, `cameras`, `joint_pos`, `tool_pose`, `g
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -29,14 +30,13 @@ _BODY = {"requestBody": {"required": True, "content": {"application/msgpack": {"
 @router.post("/plan", openapi_extra=_BODY)
 async def plan(request: Request, hub: HubHere) -> dict[str, Any]:
     """What to do next about what is seen, as a session's `plan` event says it."""
-    instruction, raw = _read(await request.body())
-    seen = fitted(Observation.from_dict(raw))
+    instruction, seen = await asyncio.to_thread(_read, await request.body())
     made = await hub.plan(instruction, seen)
     slots = made.percept.slots if made.percept is not None else ()
     return {**told(made), "objects": objects_of(slots, seen)}
 
 
-def _read(body: bytes) -> tuple[str, dict[str, Any]]:
+def _read(body: bytes) -> tuple[str, Observation]:
     """Instruction and observation of a body. Raises ApiError 422."""
     try:
         message = unpack(body)
@@ -50,4 +50,4 @@ def _read(body: bytes) -> tuple[str, dict[str, Any]]:
     raw = {**raw, "instruction": instruction}
     if (trouble := fault(raw)) is not None or "front" not in raw["rgb"]:
         raise ApiError(422, "invalid", trouble or "observation: expected the camera front")
-    return instruction, raw
+    return instruction, fitted(Observation.from_dict(raw))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Response
 from fastapi.responses import FileResponse, StreamingResponse
 
-from embodied.data.recordings import NoRecordingError, Recording
+from embodied.data.recordings import EVENTS, TELEMETRY, NoRecordingError, Recording
+from embodied.serving.answers import Placed
 from embodied.serving.errors import ApiError, unknown
 from embodied.serving.routes.access import FAILURES, HubHere
 
@@ -38,37 +37,34 @@ async def list_all(hub: HubHere) -> dict[str, list[dict[str, Any]]]:
     return {"recordings": await asyncio.to_thread(hub.recorder.listed)}
 
 
-async def _as_json(read: Callable[[], Any]) -> Response:
-    """What is read, as JSON; both take long for a long session, so the event loop has no part in it."""
-    return Response(await asyncio.to_thread(lambda: json.dumps(read())), media_type="application/json")
-
-
 @router.get("/{recording_id}/events")
 async def events(recording: RecordingHere) -> Response:
     """Every event of a session, with its place in the film."""
-    return await _as_json(lambda: {"events": recording.events()})
+    told = await asyncio.to_thread((recording.folder / EVENTS).read_bytes)
+    return Response(b'{"events": %b}' % told, media_type="application/json")
 
 
-@router.get("/{recording_id}/telemetry")
-async def telemetry(recording: RecordingHere) -> Response:
+@router.get("/{recording_id}/telemetry", response_class=FileResponse)
+async def telemetry(recording: RecordingHere) -> FileResponse:
     """What joints and gripper did, a row a frame of the film."""
-    return await _as_json(recording.telemetry)
+    return FileResponse(recording.folder / TELEMETRY, media_type="application/json")
 
 
 @router.get("/{recording_id}/video.mp4", response_class=FileResponse)
-async def video(recording: RecordingHere) -> FileResponse:
+async def video(recording: RecordingHere, hub: HubHere) -> Response:
     """The film."""
     if recording.video is None:
         raise ApiError(404, "not_found", "expected a recording with a film, nothing moved in this one")
-    return FileResponse(recording.video, media_type="video/mp4")
+    return Placed(FileResponse(recording.video, media_type="video/mp4"), hub.downloads)
 
 
 @router.get("/{recording_id}/dataset.zip", response_class=StreamingResponse)
-async def dataset(recording: RecordingHere) -> StreamingResponse:
+async def dataset(recording: RecordingHere, hub: HubHere) -> Response:
     """The same as a LeRobotDataset v3.0."""
     try:
         pieces = recording.dataset_zip()
     except NoRecordingError:
         raise ApiError(404, "not_found", "expected a recording with motion, nothing moved in this one") from None
     name = f'attachment; filename="{recording.recording_id}.zip"'
-    return StreamingResponse(pieces, media_type="application/zip", headers={"content-disposition": name})
+    return Placed(StreamingResponse(pieces, media_type="application/zip", headers={"content-disposition": name}),
+                  hub.downloads)

@@ -11,8 +11,9 @@ from fastapi import APIRouter, Header, Query, Response, WebSocket, WebSocketDisc
 from fastapi.responses import StreamingResponse
 from pydantic import Field, ValidationError
 
-from embodied.serving.errors import ApiError, overloaded, unknown
-from embodied.serving.hub import PLANNED_BY_MODEL, Hub
+from embodied.serving.answers import Placed, event_stream
+from embodied.serving.errors import ApiError, unknown
+from embodied.serving.hub import PLANNED_BY_MODEL
 from embodied.serving.routes.access import FAILURES, HubHere, SessionHere
 from embodied.serving.session import Session
 from embodied.serving.wire import ObservationAnswer, Strict
@@ -21,7 +22,6 @@ router = APIRouter(prefix="/v1/sessions/{session_id}", tags=["streams"], respons
 
 _FIRST_PICTURE_S = 3.0
 _MAX_MESSAGE = 4096
-_WATCHERS = 200  # of one server
 
 
 @router.get("/observation", response_model=ObservationAnswer)
@@ -74,34 +74,34 @@ async def _newer(session: Session, place: int, version: int) -> bytes | None:
 async def events(session: SessionHere, hub: HubHere,
                  after: Annotated[int, Query(ge=-1, le=2**53)] = -1,
                  until_end: Annotated[bool, Query(description="end the stream with the present run")] = False,
-                 last_event_id: Annotated[str | None, Header(max_length=20)] = None) -> StreamingResponse:
-    """Server-sent events of the session, from the one after `after`, or after Last-Event-ID, on."""
-    if hub.watchers >= _WATCHERS:
-        raise overloaded(f"expected fewer than {_WATCHERS} watchers", 5.0)
-    start = int(last_event_id) if last_event_id and last_event_id.isdecimal() else after
-    return StreamingResponse(_counted(hub, _sse(session, start + 1, until_end)), media_type="text/event-stream",
-                             headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+                 last_event_id: Annotated[str | None, Header(max_length=20)] = None) -> Response:
+    """Server-sent events of the session, from the one after `after`, or after Last-Event-ID, on. An event `gap` says
+    which are kept no more."""
+    if last_event_id is not None and not last_event_id.isdecimal():
+        raise ApiError(422, "invalid", "Last-Event-ID: expected the id of an event of this session, got no number")
+    start = after if last_event_id is None else int(last_event_id)
+    _check_known(session, start)
+    return Placed(event_stream(_sse(session, start + 1, until_end)), hub.watchers)
 
 
-async def _counted(hub: Hub, stream: AsyncIterator[str]) -> AsyncIterator[str]:
-    """The stream, whose reader is counted among the watchers."""
-    hub.watchers += 1
-    try:
-        async for piece in stream:
-            yield piece
-    finally:
-        hub.watchers -= 1
+def _check_known(session: Session, index: int) -> None:
+    """Raises ApiError for an event that has not happened: who saw it, saw it of another log."""
+    if index >= session.log.count:
+        raise ApiError(422, "invalid", f"Last-Event-ID: expected at most {session.log.count - 1}, the last event of "
+                                       f"this session, got {index}; leave it out to hear all that are kept")
 
 
 async def _sse(session: Session, index: int, until_end: bool) -> AsyncIterator[str]:
     yield ": embodied\n\n"
     if until_end and session.run is None:
         return
+    if (gap := session.log.gap(index)) is not None:
+        yield f"event: gap\ndata: {json.dumps(gap)}\n\n"
     async for event in session.log.watch(index):
         if event is None:
             yield ": still here\n\n"
             continue
-        yield f"id: {event['index']}\nevent: {event['type']}\ndata: {json.dumps(event)}\n\n"
+        yield f"id: {event['index']}\nevent: {event['type']}\ndata: {session.log.text(event)}\n\n"
         if until_end and event["type"] == "end" and session.run is None:
             return
 
@@ -119,19 +119,29 @@ class Attention(Strict):
 @router.websocket("/stream")
 async def stream(socket: WebSocket, session_id: str, after: int = -1) -> None:
     """Events as text, pictures as binary frames; see docs/serving.md."""
-    hub = socket.app.state.hub
+    hub, role = socket.app.state.hub, socket.scope.get("role")
     session = hub.sessions.get(session_id)
     offered = socket.headers.get("sec-websocket-protocol", "")
-    if session is None or hub.watchers >= _WATCHERS:
+    try:
+        hub.watchers.take(role)
+    except ApiError:
         await socket.close(1008)
         return
-    await socket.accept("embodied.v1" if "embodied.v1" in offered else None)
-    hub.watchers += 1
+    try:
+        if session is None or after >= session.log.count:
+            await socket.close(1008)
+            return
+        await socket.accept("embodied.v1" if "embodied.v1" in offered else None)
+        await _watch(socket, session, after + 1)
+    finally:
+        hub.watchers.leave(role)
+
+
+async def _watch(socket: WebSocket, session: Session, index: int) -> None:
     viewer = _Viewer(socket, session)
     try:
-        await viewer.run(after + 1)
+        await viewer.run(index)
     finally:
-        hub.watchers -= 1
         session.watch(viewer, None)
 
 
@@ -158,9 +168,12 @@ class _Viewer:
                 raise error
 
     async def _events(self, index: int) -> None:
-        async for event in self._session.log.watch(index):
+        log = self._session.log
+        if (gap := log.gap(index)) is not None:
+            await self._send(gap)
+        async for event in log.watch(index):
             if event is not None:
-                await self._send(event)
+                await self._say(log.text(event))
         await self._socket.close(1000)
 
     async def _telemetry(self) -> None:
@@ -219,8 +232,11 @@ class _Viewer:
                               "expires_in_s": round(session.leases.expires_in_s, 2)})
 
     async def _send(self, event: dict[str, Any]) -> None:
+        await self._say(json.dumps(event))
+
+    async def _say(self, text: str) -> None:
         async with self._sending:
-            await self._socket.send_text(json.dumps(event))
+            await self._socket.send_text(text)
 
 
 def _rounded(values: Any) -> list[float]:

@@ -235,7 +235,7 @@ def arena(folder: Path) -> Iterator[Arena]:
     """An arena of its own. folder: for what is written on the pictures."""
     attacker, sign = Attacker(), folder / "sign"
     sign.write_text("")
-    with Served(limits={"sessions": 3, "lease_ttl_s": 60.0}, bounds={"requests_per_s": 1000.0, "burst": 2000},
+    with Served(limits={"sessions": 3, "lease_ttl_s": 60.0}, bounds={"requests_per_s": 1000.0},
                 chat_url=attacker.url, sign=str(sign)) as served:
         yield Arena(served, attacker, sign, envelope_of())
     attacker.close()
