@@ -15,6 +15,7 @@ from typing import Any
 
 from embodied.cli.complaint import Complaint, suggest
 from embodied.cli.configs import group_options
+from embodied.cli.sizes import check_jobs, check_size
 
 HYDRA_KEYS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.job.name", "hydra.verbose", "hydra.mode",
               "hydra.job.num", "hydra.output_subdir", "hydra/launcher", "hydra/sweeper")
@@ -25,11 +26,14 @@ MAX_SWEEP_CHECKED = 512
 
 def check(folder: Path, config_name: str, overrides: Sequence[str], is_multirun: bool) -> list[dict[str, Any]]:
     """The composed configuration of each job, as plain values. Raises Complaint."""
+    for text in overrides:
+        check_size(text)
     parsed = [_parse(text) for text in overrides]
     for override in parsed:
         _refuse_forbidden(override)
         if override.is_sweep_override() and not is_multirun:
             raise Complaint(f"{override.input_line}: several values need -m (multirun)")
+    check_jobs(parsed)
     return [compose(folder, config_name, job) for job in itertools.islice(_jobs(parsed), MAX_SWEEP_CHECKED)]
 
 
@@ -40,7 +44,7 @@ def _parse(text: str) -> Any:
     try:
         return OverridesParser.create().parse_override(text)
     except HydraException as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0][:200]
         raise Complaint(f"{text!r} is not key=value: {reason}") from None
 
 

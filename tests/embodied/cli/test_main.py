@@ -6,6 +6,7 @@ import importlib
 import resource
 import subprocess
 import sys
+import time
 import types
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,22 @@ def test_a_wrong_key_is_refused_within_two_seconds():
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2 and "did you mean 'episodes'?" in done.stderr and "Traceback" not in done.stderr
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 2.0
+
+
+@pytest.mark.parametrize("override, expected", [
+    ("seed=range(100000000)", "at most 10000 jobs"), ("seed=shuffle(range(100000000))", "at most 10000 jobs"),
+    ("seed=range(0.0,inf,1)", "at most 10000 jobs"), ("seed=range(1,10,0)", "a step that leads somewhere"),
+    ("seed=" + "0," * 3999 + "0", "at most 4000 characters"), ("+a=" + "[" * 3000 + "]" * 3000, "at most 24 levels"),
+    ("+" + ".".join("a" * 3000) + "=1", "at most 24 levels"), ("seed=" + "str(" * 1000 + "1" + ")" * 1000, "24 levels"),
+    ("+a=[" + "1," * 9000 + "1]", "at most 4000 characters")], ids=lambda text: text[:30])
+def test_what_would_take_for_ever_is_refused_before_it_is_read(capsys, override: str, expected: str):
+    before_s = time.process_time()
+    assert expected in refused(capsys, "rollout", "-m", override)
+    assert time.process_time() - before_s < 1.0
+
+
+def test_many_sweeps_that_are_short_are_counted_together(capsys):
+    assert "at most 10000 jobs" in refused(capsys, "rollout", "-m", "seed=range(200)", "episodes=range(1,100)")
 
 
 def test_nothing_heavy_is_imported_before_the_request_is_valid():
