@@ -15,7 +15,6 @@ import http.client
 import json
 import multiprocessing
 import os
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -133,7 +132,7 @@ def _record(folder: Path) -> None:
     (folder / _RECORDING / "recording.json").write_text(json.dumps(facts))
 
 
-def main(seconds: float, only: list[str]) -> bool:
+def flood(seconds: float, only: list[str]) -> bool:
     """Whether every answer came in time; prints a line a flood."""
     lines = []
     with tempfile.TemporaryDirectory() as folder:
@@ -147,7 +146,3 @@ def main(seconds: float, only: list[str]) -> bool:
                 print(json.dumps(lines[-1]), flush=True)
                 time.sleep(_SETTLE_S)
     return all(line["is_within"] for line in lines)
-
-
-if __name__ == "__main__":
-    sys.exit(0 if main(3.0, sys.argv[1:]) else 1)

@@ -1,6 +1,9 @@
 """How fast robots stop: from the request to the last command that moves, with many robots at work at once.
 
-    python scripts/bench/stop.py [--sessions 20] [--trials 200] [--recordings FOLDER]
+    python -m scripts.bench.stop [--sessions 20] [--trials 200] [--recordings FOLDER]
+    python -m scripts.bench.stop --floods [--seconds 10] [--only FLOOD ...]
+
+The second form measures stops while others flood the server, see `scripts/bench/floods.py`.
 
 One JSON line each: stops (`stop` and `estop` in turn, over HTTP, at robots picked while they move) to the last command
 that moves, to the latch, to the world's confirmation and to the answer; motions later than a confirmation (must be 0);
@@ -14,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -22,6 +26,8 @@ from typing import Any
 import httpx
 import numpy as np
 
+from scripts.bench.flooding import FLOODS
+from scripts.bench.floods import flood
 from scripts.bench.served import Served, serving, spread
 
 _MOVED_S = 0.12  # a robot whose last command is older is not in motion
@@ -150,7 +156,17 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--heartbeats", type=int, default=40)
     parser.add_argument("--recordings", default="null")
+    parser.add_argument("--floods", action="store_true", help="stops under floods instead")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each flood")
+    parser.add_argument("--only", nargs="*", default=[], choices=["none", *FLOODS], metavar="FLOOD")
     options = parser.parse_args()
+    if options.floods:
+        sys.exit(0 if flood(options.seconds, options.only) else 1)
+    measure(options)
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Stops among robots at work, then lost heartbeats."""
     with serving(f"max_sessions={options.sessions + 2}", f"recordings={options.recordings}") as served:
         workers = [Worker(served, 1_000_000 + i) for i in range(options.sessions)]
         for worker in workers:

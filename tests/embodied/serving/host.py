@@ -107,6 +107,7 @@ def _chat(settings: dict[str, Any]) -> Any:
 def main(settings: dict[str, Any]) -> None:
     """Serves until stdin is closed."""
     listening.HEAD_S = settings.get("head_s", listening.HEAD_S)
+    listening.UNREAD_S = settings.get("unread_s", listening.UNREAD_S)
     listening.MAX_CONNECTIONS = settings.get("connections", listening.MAX_CONNECTIONS)
     limits = dict(settings.get("limits", {}))
     if "recordings" in limits:

@@ -16,14 +16,14 @@ from embodied.serving.pictures import write
 from tests.embodied.serving.served import TOKEN, Robot, Served
 
 MIB = 1 << 20
-HEAD_S, RECEIVE_S, CONNECTIONS = 2.0, 2.0, 300
+HEAD_S, RECEIVE_S, CONNECTIONS, REQUESTS_PER_S = 2.0, 2.0, 300, 150.0
 
 
 @pytest.fixture(scope="module")
 def besieged() -> Iterator[Served]:
     """A lean server with little patience and few places."""
     with Served(look_s=0.3, head_s=HEAD_S, connections=CONNECTIONS, brain={"places": 4, "max_batch": 1},
-                bounds={"receive_s": RECEIVE_S, "requests_per_s": 150.0},
+                bounds={"receive_s": RECEIVE_S, "requests_per_s": REQUESTS_PER_S},
                 limits={"sessions": 3, "plans": 8, "lease_ttl_s": 5.0}) as server:
         yield server
 
@@ -214,10 +214,13 @@ def test_row_41_overload_is_said_and_stops_are_not_kept_waiting(besieged: Served
 
 
 def test_row_41_a_flood_from_one_address_is_told_when_to_come_back(besieged: Served):
-    """Past its rate everything but health and stops is 429; strangers use up nothing of the operator's."""
+    """Past its rate, and a burst of twice as many, everything but health and stops is 429; strangers use up nothing of
+    the operator's. How many that are depends on how fast this client is."""
+    begin_s = time.monotonic()
     with besieged.new_client(None) as stranger:
         answers = [stranger.get("/") for _ in range(900)]
+    most = REQUESTS_PER_S * (2 + time.monotonic() - begin_s) + 1
     refused = [answer.headers["retry-after"] for answer in answers if answer.status_code == 429]
-    assert refused and set(refused) == {"1"}
+    assert len(answers) - len(refused) <= most and set(refused) <= {"1"}
     assert besieged.client.get("/v1/worlds").status_code == 200
     assert besieged.client.get("/healthz").status_code == 200

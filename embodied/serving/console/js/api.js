@@ -23,7 +23,7 @@ export class Api {
     const found = /^#(?:.*&)?token=([^&]*)/.exec(location.hash);
     if (!found) return;
     history.replaceState(null, "", location.pathname + location.search);
-    this.setToken(decodeURIComponent(found[1]));
+    this.setToken(decoded(found[1]));
   }
 
   setToken(token) {
@@ -79,4 +79,13 @@ async function errorOf(answer) {
   const said = await answer.json().catch(() => null);
   const { code = `http_${answer.status}`, message = `The server answered ${answer.status}.` } = said?.error ?? {};
   return new ApiError(answer.status, code, String(message));
+}
+
+/** What was escaped in an address; the text as it stands where that is no escape of anything. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

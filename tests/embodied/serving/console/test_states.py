@@ -44,6 +44,12 @@ def forgive(page: Any, *statuses: str) -> None:
     assert [it for it in complaints(page) if not any(s in it for s in statuses)] == []
 
 
+def test_a_token_in_the_address_that_is_no_escape_is_taken_as_it_stands(page: Any, address: str):
+    page.get(f"{address}/#token=%ff")
+    until(page, lambda: page.find_elements("css selector", "dialog #token"), "the question for a token")
+    assert not [line for line in complaints(page) if "URI" in line]
+
+
 def test_asks_for_a_token_and_says_when_it_is_wrong(page: Any, address: str):
     page.get(address)
     until(page, lambda: page.find_elements("css selector", "dialog #token"), "the question for a token")
