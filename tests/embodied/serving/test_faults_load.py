@@ -12,6 +12,7 @@ from contextlib import ExitStack, suppress
 import numpy as np
 import pytest
 
+from embodied.serving.bodies import MAX_LARGE_BYTES
 from embodied.serving.pictures import write
 from tests.embodied.serving.served import TOKEN, Robot, Served
 

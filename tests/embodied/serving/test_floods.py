@@ -129,8 +129,9 @@ def test_bodies_that_take_long_to_read_are_refused_unread(flooded: Served, body:
 
 def test_a_large_body_that_is_well_made_is_read(flooded: Served):
     """Nearly as large as one may be, with letters of every length: the model's name is what is wrong with it."""
-    chat = {"model": "none \U0001f600", "messages": [{"role": "user", "content": "go"}],
-            "note": "\u00e9\u4e2d\U0001f600" + "a" * (MAX_LARGE_BYTES - 400)}
+    picture = {"type": "image_url", "image_url": {"url": "a" * (MAX_LARGE_BYTES - 400)}}
+    chat = {"model": "none \U0001f600", "messages": [{"role": "user", "content": [
+        {"type": "text", "text": "\u00e9\u4e2d\U0001f600"}, picture]}]}
     content = json.dumps(chat, ensure_ascii=False).encode()
     answer = flooded.client.post("/v1/chat/completions", content=content, headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
