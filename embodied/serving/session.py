@@ -28,7 +28,7 @@ from embodied.serving.world import Setup, World
 OBJECTS_CAMERA = "front"
 """On whose picture the objects in sight are drawn, where a robot has it."""
 MAX_RUNS = 200
-CONFIRM_S = 0.04
+CONFIRM_S = 0.025
 """How long the answer to a stop waits for the world's word; where it is later, an event brings it."""
 _LOOK_S = 0.002
 _KILLED_S = 0.3  # for a thread to hear that its world was killed

@@ -14,6 +14,7 @@ import httpx
 import numpy as np
 import pytest
 
+from embodied.serving.blackboard import Halt
 from tests.embodied.serving.served import CLEAR, Robot, Served
 
 HOME = {"skill": "home"}
@@ -72,6 +73,24 @@ def test_a_moment_is_gone_back_to_with_what_was_known_then(robot: Robot):
     assert robot.post(f"/snapshots/{name}/restore").json()["instruction"] == scene
 
 
+@pytest.mark.parametrize("path", ["/reset", "/restore"])
+def test_the_world_itself_refuses_to_be_changed_while_a_stop_holds(robot: Robot, path: str):
+    """As if the stop had come after the server let the command pass: its latch knows nothing of this one."""
+    body, url = ({"seed": 7}, path) if path == "/reset" else (
+        None, f"/snapshots/{robot.post('/snapshots').json()['snapshot_id']}/restore")
+    aim = robot.telemetry().joint_pos
+    aim[0] += 0.3
+    assert robot.post("/targets", {"joint_pos": aim.tolist()}).json()["status"] == "done"
+    before = robot.telemetry().joint_pos
+    robot.board().write(halt=Halt.STOP)
+    try:
+        assert code(robot.post(url, body)) == (409, "stopped")
+        assert np.array_equal(robot.telemetry().joint_pos, before)
+    finally:
+        robot.board().write(halt=Halt.NONE)
+    assert robot.post(url, body).status_code == 200
+
+
 @pytest.fixture(scope="module")
 def mover(lean: Served) -> Iterator[Robot]:
     """A robot that moves at the speed of life."""
@@ -92,9 +111,10 @@ def test_a_pause_outlives_the_run_that_it_held(mover: Robot):
     assert mover.post("/pause").json()["mode"] == "paused"
     mover.post("/stop")
     mover.wait(lambda state: state["run_id"] is None)
-    time.sleep(0.05)  # what follows the run in its thread
+    while (told := code(mover.post("/skills", HOME))) == (409, "busy"):  # with what follows the run in its thread
+        time.sleep(0.01)
+    assert told == (409, "paused")
     assert mover.state()["mode"] == "paused" and mover.board().is_paused
-    assert code(mover.post("/skills", HOME)) == (409, "paused")
     assert mover.post("/resume").json()["mode"] == "stopped"
     assert mover.post("/skills", HOME).json()["status"] == "done"
 

@@ -45,7 +45,9 @@ export class Bar {
     this.estop.classList.toggle("is-latched", isLatched);
     fill(this.estop, icon("estop"), h("span", {}, isLatched ? "E-stopped" : robot ? "E-STOP" : "E-STOP all"), robot && h("kbd", {}, "Esc"));
     this.estop.setAttribute("aria-label", robot ? "Emergency stop" : "Emergency stop of all robots");
-    banner("estop", isLatched ? { text: "Emergency stop: nothing moves until it is reset.", tone: "bad", glyph: "estop", action: ["Reset…", () => this.resetEstop()] } : null);
+    const isUnconfirmed = robot?.state.stop?.confirmed_s === null;
+    const held = isUnconfirmed ? "Emergency stop: latched, not yet confirmed by the robot's world." : "Emergency stop: nothing moves until it is reset.";
+    banner("estop", isLatched ? { text: held, tone: "bad", glyph: "estop", action: ["Reset…", () => this.resetEstop()] } : null);
   }
 
   #drawMode(mode) {

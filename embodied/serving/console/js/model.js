@@ -85,6 +85,7 @@ const HANDLERS = {
     if (isNew && ["paused", "crashed"].includes(event.mode)) note(state, event, `mode-${event.mode}`, MODE_WORDS[event.mode], event.reason ?? "");
   },
   safety(state, event) {
+    if (event.stop) state.stop = event.stop;
     note(state, event, `safety-${event.kind}`, SAFETY_WORDS[event.kind] ?? event.kind, event.reason ?? "");
   },
 };

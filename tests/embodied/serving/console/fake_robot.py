@@ -30,6 +30,9 @@ class FakeRobot:
 
     pace: float = 1.2
     mode: str = "idle"
+    is_held_up: bool = False
+    """Whether its world takes its time to confirm a stop."""
+    stop: dict[str, Any] | None = None
     lease: str | None = "lease-1"
     holder: str = "somebody"
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -70,10 +73,18 @@ class FakeRobot:
     def halt(self, mode: str, reason: str) -> None:
         """Ends what goes on."""
         self.counters["stops"] += 1
-        self.tell("safety", kind="estop" if mode == "estopped" else "stop", reason=reason)
+        kind = "estop" if mode == "estopped" else "stop"
+        self.stop = {"number": self.counters["stops"], "kind": kind, "latched_s": self.time_s,
+                     "confirmed_s": None if self.is_held_up else self.time_s}
+        self.tell("safety", kind=kind, reason=reason, stop=self.stop)
         if self.run is not None and not self.run.done():
             self.run.cancel()
         self.turn(mode, reason)
+
+    def confirm(self) -> None:
+        """The world is held up no more, and says that the last stop is in force."""
+        self.stop = {**self.stop, "confirmed_s": self.time_s}
+        self.tell("safety", kind="confirmed", reason="the world lets nothing through", stop=self.stop)
 
     async def _play(self, run: dict[str, Any]) -> None:
         words = run["instruction"]
@@ -147,7 +158,8 @@ class FakeRobot:
         lease = {"is_held": self.lease is not None, "holder": self.holder if self.lease else "", "expires_in_s": 9.0}
         return {"session_id": "s_fake", "task": "put_in_bowl", "domain": "tabletop", "robot": "panda", "seed": 7,
                 "planner": "model", "mode": self.mode, "instruction": "put the red block in the blue bowl",
-                "run_id": None, "speed": 1.0, "cameras": ["onlooker", "front", "top"], "objects_camera": "front",
+                "stop": self.stop, "run_id": None, "speed": 1.0,
+                "cameras": ["onlooker", "front", "top"], "objects_camera": "front",
                 "joint_names": [f"panda_joint{i + 1}" for i in range(7)], "joint_low": [-2.8] * 7,
                 "joint_high": [2.8] * 7, "lease": lease, "time_s": self.time_s, "counters": self.counters,
                 "recording_id": "rec_fake", "created_unix_s": time.time()}

@@ -114,8 +114,12 @@ def test_watching_is_enough_to_stop(page: Any, address: str, fake: Fake):
     click(page, ".robot-row")
     until(page, lambda: "somebody else commands" in text_of(page, ".lease"), "who commands")
     assert not page.find_element("css selector", "#say").is_enabled()
+    fake.robot.is_held_up = True
     click(page, ".estop")
     until(page, lambda: fake.robot.mode == "estopped", "the stop")
+    until(page, lambda: "latched, not yet confirmed" in text_of(page, ".banner[data-key=estop]"), "what holds")
+    fake.robot.confirm()
+    until(page, lambda: "nothing moves" in text_of(page, ".banner[data-key=estop]"), "the world's word")
     fake.robot.lease = None
     click(page, ".lease .button")
     until(page, lambda: "You command" in text_of(page, ".lease"), "the command")
