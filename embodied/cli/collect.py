@@ -27,9 +27,12 @@ class Settings:
 def act(settings: Settings, run: Run) -> float:
     """How many episodes of those asked for are on the disk."""
     check_cluster(settings.backend, settings.workers)
+    from embodied.data.teaching import describe
+
     report = gather(settings.data, settings.env, workers=settings.workers, backend=settings.backend,
                     deadline_s=settings.deadline_s)
     print(f"{report.episodes} episodes in {settings.data.folder}, {report.made} of them made now")
+    print("\n".join([*describe(report.card, "can be taught"), f"see {Path(settings.data.folder) / 'card.json'}"]))
     if report.damaged:
         print(f"{len(report.damaged)} episodes were damaged and collected again: seeds "
               f"{', '.join(map(str, report.damaged))}")

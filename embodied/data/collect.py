@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -31,7 +32,8 @@ from embodied.data.episodes import (
 from embodied.data.facts import FORMAT, declare
 from embodied.data.files import sweep_drafts
 from embodied.data.pool import Result, map_seeds
-from embodied.planning.grammar import GRASPING, RELEASING, fingerprint
+from embodied.data.teaching import Skills, tally, write_card
+from embodied.planning.grammar import GRASPING, RELEASING, fingerprint, is_spoken, skills_in
 from envs.interface import SEED_RANGES, Box, Referent, SkillCall
 
 DISTURBANCE_STREAM = 0x6469  # keeps the collector's draws apart from the environment's, which start at the same seed
@@ -52,12 +54,13 @@ class CollectSpec:
 @dataclass(frozen=True, slots=True)
 class CollectReport:
     """What collection left: episodes on disk that were asked for, those made now, seeds given up, and seeds whose
-    episodes were damaged, and so made again or given up."""
+    episodes were damaged, and so made again or given up. card: what the dataset now says of its asks (`teaching`)."""
 
     episodes: int
     made: int
     quarantined: tuple[int, ...]
-    damaged: tuple[int, ...] = ()
+    damaged: tuple[int, ...]
+    card: Mapping[str, Any]
 
 
 def collect(spec: CollectSpec, out: str | Path, *, episodes: int, executed_fraction: float = 0.1, workers: int = 2,
@@ -70,35 +73,34 @@ def collect(spec: CollectSpec, out: str | Path, *, episodes: int, executed_fract
     out = Path(out)
     _check(spec, episodes, executed_fraction)
     seeds = range(spec.first_seed, spec.first_seed + episodes)
-    why_closed = declare(out, facts_of(spec, executed_fraction))
+    facts = facts_of(spec, executed_fraction)
+    why_closed = declare(out, facts)
     sweep_drafts(out / "episodes")
-    given_up, damaged = quarantined_seeds(out), damaged_seeds(out)
+    given_up, (damaged, asks) = quarantined_seeds(out), survey(out, facts["skills"])
     missing = {s for s in seeds if s not in given_up and not episode_path(out, s).exists()}
     todo = sorted(missing | set(damaged))
     if todo and why_closed:
         raise ValueError(why_closed)
-    kwargs = {"spec": asdict(spec), "out": str(out), "executed_fraction": executed_fraction}
+    kwargs = {"spec": asdict(spec), "out": str(out), "executed_fraction": executed_fraction, "skills": facts["skills"]}
     results = map_seeds(make_recorder, kwargs, todo, workers=workers, deadline_s=deadline_s)
-    failed = _follow(results, out, total=len(todo))
+    failed = _follow(results, out, len(todo), asks)
     for seed in set(failed) & set(damaged):
         episode_path(out, seed).unlink()
     lost = tuple(sorted({s for s in seeds if s in given_up} | set(failed)))
-    return CollectReport(episodes - len(set(lost) & set(seeds)), len(todo) - len(failed), lost, damaged)
+    return CollectReport(episodes - len(set(lost) & set(seeds)), len(todo) - len(failed), lost, damaged,
+                         write_card(out, asks))
 
 
-def damaged_seeds(out: Path) -> tuple[int, ...]:
-    """Seeds of the episodes of a folder that cannot be trusted, in order."""
-    return tuple(int(file.stem) for file in episode_files(out) if _fault_of(file))
-
-
-def _fault_of(file: Path) -> str | None:
-    """What is wrong with an episode file; None for a sound one."""
-    try:
-        check_episode(file)
-        read_episode(file, pixels=())
-    except EpisodeError as error:
-        return str(error)
-    return None
+def survey(out: Path, skills: Skills) -> tuple[tuple[int, ...], Counter[str]]:
+    """Seeds of the episodes of a folder that cannot be trusted, and the tally of the asks of all others."""
+    damaged, asks = [], Counter()
+    for file in episode_files(out):
+        try:
+            check_episode(file)
+            asks += tally(read_episode(file, pixels=()).views, skills)
+        except EpisodeError:
+            damaged.append(int(file.stem))
+    return tuple(damaged), asks
 
 
 def _check(spec: CollectSpec, episodes: int, executed_fraction: float) -> None:
@@ -112,14 +114,16 @@ def _check(spec: CollectSpec, episodes: int, executed_fraction: float) -> None:
                          f"to {spec.first_seed + episodes - 1}; validation and test seeds are never learned from")
 
 
-def _follow(results: Iterable[Result], out: Path, total: int) -> list[int]:
-    """Seeds that failed, each written to quarantine.jsonl as soon as it is known."""
+def _follow(results: Iterable[Result], out: Path, total: int, asks: Counter[str]) -> list[int]:
+    """Seeds that failed, each written to quarantine.jsonl as soon as it is known. The others' asks join the tally."""
     failed = []
     with progress("collect", total) as advance:
         for result in results:
             if result.error is not None:
                 failed.append(result.seed)
                 quarantine(out, result)
+            else:
+                asks.update(result.value["asks"])
             advance()
     return failed
 
@@ -175,8 +179,8 @@ def facts_of(spec: CollectSpec, executed_fraction: float) -> dict[str, Any]:
         facts = {"format": FORMAT, "grammar": fingerprint(), "cameras": cameras, "image_size": sizes,
                  "renderer": getattr(env.unwrapped, "renderer", "tiny"), "package": embodied.__version__,
                  "env": {"id": spec.env_id, "kwargs": dict(spec.env_kwargs), "labels": spec.labels},
-                 "robot": _robot_of(env), "disturbance": spec.disturbance, "executed_fraction": executed_fraction,
-                 "max_calls": spec.max_calls}
+                 "robot": _robot_of(env), "skills": skills_of(env), "max_calls": spec.max_calls,
+                 "disturbance": spec.disturbance, "executed_fraction": executed_fraction}
         return json.loads(json.dumps(facts))  # as they will be read
     finally:
         env.close()
@@ -186,6 +190,12 @@ def _robot_of(env: Any) -> str | None:
     """Name of the robot, chosen or the world's own; None where a world does not say."""
     introduce = getattr(env.unwrapped, "introduce", None)
     return introduce()["robot"] if introduce else None
+
+
+def skills_of(env: Any) -> dict[str, list[str]] | None:
+    """What can be done in a world: skill -> kinds of its parameters; None where the world does not say."""
+    domain = env.spec.kwargs.get("domain")
+    return None if domain is None else skills_in(domain)
 
 
 def make_env(spec: CollectSpec) -> Any:
@@ -200,14 +210,16 @@ def is_executed(seed: int, fraction: float) -> bool:
     return int((seed + 1) * fraction) > int(seed * fraction)
 
 
-def make_recorder(spec: Mapping[str, Any], out: str, executed_fraction: float) -> Callable[[int], dict[str, int]]:
-    """The function that records the episode of a seed and says how many views and bytes it has."""
+def make_recorder(spec: Mapping[str, Any], out: str, executed_fraction: float, skills: Skills
+                  ) -> Callable[[int], dict[str, Any]]:
+    """The function that records the episode of a seed and says how many bytes it has, and the tally of its asks."""
     spec = CollectSpec(**spec)
     env = make_env(spec)
 
-    def episode(seed: int) -> dict[str, int]:
+    def episode(seed: int) -> dict[str, Any]:
         recorded = record(env, seed, spec, acts=is_executed(seed, executed_fraction))
-        return {"views": len(recorded.views), "bytes": write_episode(episode_path(Path(out), seed), recorded)}
+        written = write_episode(episode_path(Path(out), seed), recorded)
+        return {"bytes": written, "asks": dict(tally(recorded.views, skills))}
 
     return episode
 
@@ -238,8 +250,20 @@ def _choose(env: Any, view: View, rng: np.random.Generator, disturbance: float) 
     if not plan:
         return None
     if rng.random() < disturbance:
-        return random_call(view, rng), "disturbance"
+        return _disturbance(view, rng, skills_of(env)) or plan[0], "disturbance"
     return plan[0], "expert"
+
+
+def _disturbance(view: View, rng: np.random.Generator, skills: Skills) -> SkillCall | None:
+    """Some call that this world knows, None where there is none: where it has no skills of the hand, what another wish
+    would begin with."""
+    if skills is None or all(is_spoken(skill, skills.get(skill, ())) for skill in GRASPING + RELEASING):
+        return random_call(view, rng)
+    wishes = [ask.calls[0] for ask in view.asks if ask.calls and skills.get(ask.calls[0][0]) in ([], ["text"])]
+    if not wishes:
+        return None
+    skill, words = wishes[int(rng.integers(len(wishes)))]
+    return SkillCall(skill, (words,) if skills[skill] else ())
 
 
 def random_call(view: View, rng: np.random.Generator) -> SkillCall:
@@ -262,5 +286,5 @@ def box_of_pose(pose: np.ndarray) -> Box:
 
 
 def _act(call: SkillCall, chooser: str, outcome: Mapping[str, Any]) -> Act:
-    entity = call.arguments[0].words if call.arguments else None
+    entity = next((a.words if isinstance(a, Referent) else str(a) for a in call.arguments), None)
     return Act(call.skill, entity, chooser, outcome["status"], outcome["reason"], float(outcome["duration_s"]))

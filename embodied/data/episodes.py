@@ -37,13 +37,20 @@ class EpisodeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One instruction about a view, and the expert's answer to it from the state of that view."""
+    """One instruction about a view, and the expert's answer to it from the state of that view.
+
+    about: names of what has to be seen for the answer to be right, beside those in calls; None where nobody told, as in
+    episodes of format 1. is_question: it is answered in words, which are `answer`.
+    """
 
     task: str
     instruction: str
     calls: tuple[tuple[str, str | None], ...]  # (skill, entity name); empty = already done
     any_order: bool = False  # pick-and-place pairs may change places
     refusal: str | None = None
+    about: tuple[str, ...] | None = None
+    is_question: bool = False
+    answer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +89,16 @@ class Episode:
 
 def view_of(observation: Mapping[str, Any], labels: Mapping[str, Any]) -> View:
     """The view of what a skill-level environment returned, labels included."""
-    asks = tuple(Ask(a["task"], a["instruction"], _calls(a["calls"]), bool(a["any_order"]), a["refusal"])
-                 for a in labels["asks"])
+    asks = tuple(_ask(ask) for ask in labels["asks"])
     poses = np.asarray(labels["poses"], np.float32).reshape(-1, 10)
     return View(Observation.from_dict(observation), dict(labels["masks"]), tuple(labels["names"]), poses,
                 labels["held"], asks)
+
+
+def _ask(ask: Mapping[str, Any]) -> Ask:
+    about = ask.get("about")
+    return Ask(ask["task"], ask["instruction"], _calls(ask["calls"]), bool(ask["any_order"]), ask["refusal"],
+               None if about is None else tuple(about), bool(ask.get("is_question")), ask.get("answer"))
 
 
 def _calls(calls: Any) -> tuple[tuple[str, str | None], ...]:
@@ -216,7 +228,7 @@ def _view_from(meta: Mapping[str, Any], images: np.ndarray, pixels: Collection[s
         joint_pos=np.array(meta["joint_pos"]), tool_pose=np.array(meta["tool_pose"]),
         gripper_width_m=meta["gripper_width_m"], time_s=meta["time_s"])
     masks = {c: mask.astype(np.int16) - 1 for c, mask in kept["masks"].items()}
-    asks = tuple(Ask(**{**ask, "calls": _calls(ask["calls"])}) for ask in meta["asks"])
+    asks = tuple(_ask(ask) for ask in meta["asks"])
     poses = np.array(meta["poses"], np.float32).reshape(-1, 10)
     view = View(observation, masks, tuple(meta["names"]), poses, meta["held"], asks)
     refuse_nonfinite(view)

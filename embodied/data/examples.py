@@ -1,23 +1,26 @@
 """What is learned from a view: one prompt and its answer for each thing that was asked about it.
 
 An answer names what was seen (`obj_j`, or where it stands in the image), never what is there: an ask about something
-that the eyes missed teaches nothing and is left out.
+that the eyes missed teaches nothing and is left out; so is what no plan can answer. All of it is counted, by why.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from embodied.data.dataset import Dataset
-from embodied.data.episodes import Act, Ask, Episode, View, read_episode, read_view
+from embodied.data.episodes import Act, Ask, Episode, read_episode, read_view
 from embodied.data.sights import Sight, Sights
+from embodied.data.teaching import card, describe, rests_on, why_unsayable, why_unseen
 from embodied.planning.grammar import GRASPING
 from embodied.planning.language import Plan, clause, locations_of, write
 from embodied.planning.percept import LOOKING_CAMERA, Percept, Seeing, write_prompt
-from embodied.prompt import MAX_OBJECTS, Image, Prompt, Slot
+from embodied.prompt import Image, Prompt, Slot
 from envs.interface import Box, Camera, Outcome, Referent, SkillCall
 
 
@@ -68,12 +71,13 @@ class Examples:
     def __init__(self, dataset: Dataset, sights: Sights, *, seeing: Seeing = "slots", jitter: Jitter = Jitter()):
         self.dataset, self.seeing, self.jitter = dataset, seeing, jitter
         self.items: list[Item] = []
-        self.left_out = 0
+        self.left_out: Counter[str] = Counter()
         for file, path in enumerate(dataset.files):
             self._add(file, read_episode(path, pixels=()), sights)
         if not self.items:
-            raise ValueError(f"examples: expected a teachable ask in {dataset.path}, got none of {self.left_out}; "
-                             "train the segmenter longer or collect more")
+            raise ValueError(f"examples: expected something to teach in {dataset.path}, got: "
+                             f"{'; '.join(describe(self.card, 'are taught'))}; collect asks that plans can "
+                             "answer, or train the segmenter longer")
 
     def _add(self, file: int, episode: Episode, sights: Sights) -> None:
         held: Slot | None = None
@@ -82,10 +86,16 @@ class Examples:
             held = None if view.held is None else remembered(view.held, episode, place, sights)
             last = _failure(episode.acts[place - 1]) if place else None
             for ask in view.asks:
-                if is_teachable(ask, view, sight, held):
+                why_not = why_unsayable(ask, self.dataset.facts.get("skills")) or why_unseen(ask, view, sight, held)
+                if why_not is None:
                     self.items.append(Item(file, episode.seed, place, ask, sight, held, last, view.held))
                 else:
-                    self.left_out += 1
+                    self.left_out[why_not] += 1
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """How many asks the dataset has, how many are kept to be taught, and how many are left out why."""
+        return card(len(self.items) + self.left_out.total(), self.left_out)
 
     @property
     def lengths(self) -> np.ndarray:
@@ -101,7 +111,8 @@ class Examples:
     def jittered(self, place: int, rng: np.random.Generator) -> Example:
         """The example with slots moved, tinted and dropped a little; the answer follows."""
         item = self.items[place]
-        sight = jitter_sight(item.sight, {name for _, name in item.ask.calls}, self.jitter, rng)
+        needed = rests_on(item.ask, [name for name in item.sight.names if name is not None], item.held_name)
+        sight = jitter_sight(item.sight, needed, self.jitter, rng)
         held = item.held and jitter_slot(item.held, self.jitter, rng)
         return self._word(replace(item, sight=sight, held=held))
 
@@ -141,14 +152,6 @@ def _failure(act: Act) -> tuple[SkillCall, Outcome] | None:
     return SkillCall(act.skill), Outcome(act.status, act.reason, act.duration_s)
 
 
-def is_teachable(ask: Ask, view: View, sight: Sight, held: Slot | None) -> bool:
-    """Whether the eyes saw all that the answer names, and what the hand holds is remembered."""
-    needed = {name for _, name in ask.calls if name is not None}
-    seen = [name for name in sight.names if name is not None]
-    is_clear = all(seen.count(name) == 1 for name in needed)  # seen twice = split in two: ambiguous
-    return is_clear and len(sight.slots) + (held is not None) <= MAX_OBJECTS and (view.held is None) == (held is None)
-
-
 def answer(ask: Ask, sight: Sight, pointing: tuple[Camera, int, int] | None = None) -> str:
     """The plan text of an ask. pointing: camera, width, height of the image, to answer by location instead of name."""
     if ask.refusal is not None:
@@ -180,7 +183,7 @@ def location(slot: Slot, camera: Camera, width_px: int, height_px: int) -> str:
     return locations_of(pixel, width_px, height_px)
 
 
-def jitter_sight(sight: Sight, needed: set[str | None], jitter: Jitter, rng: np.random.Generator) -> Sight:
+def jitter_sight(sight: Sight, needed: set[str], jitter: Jitter, rng: np.random.Generator) -> Sight:
     """The sight with every slot jittered and, now and then, one that the answer does not need left out."""
     places = list(range(len(sight.slots)))
     spare = [j for j in places if sight.names[j] not in needed]
@@ -196,5 +199,3 @@ def jitter_slot(slot: Slot, jitter: Jitter, rng: np.random.Generator) -> Slot:
     gain = 1.0 + rng.uniform(-jitter.light, jitter.light) + rng.uniform(-jitter.light, jitter.light, 3) / 2
     crop = np.clip(slot.crop * gain, 0, 255).astype(np.uint8)
     return replace(slot, crop=crop, box=box)
-
-

@@ -15,7 +15,7 @@ from functools import lru_cache
 from embodied.planning.language import LOCATION_BINS, MAX_CALLS, REASON_CHARACTERS, REASON_LIMIT, object_names
 from embodied.planning.percept import GRASPING, RELEASING
 from embodied.prompt import MAX_OBJECTS
-from envs.skills.signatures import SIGNATURES, Signature
+from envs.skills.signatures import SIGNATURES, TABLES, Signature
 
 PLAN_SYNTAX = ("skill(argument)", "; ", "done()", f"refuse([{REASON_CHARACTERS}]{{1,{REASON_LIMIT}}})", "obj_{j}",
                "<loc_{column}><loc_{row}>")
@@ -29,6 +29,16 @@ def fingerprint() -> str:
     table = [[s.name, [[p.name, p.kind] for p in s.parameters]] for s in SIGNATURES.values()]
     facts = {"signatures": table, "syntax": PLAN_SYNTAX, "objects": MAX_OBJECTS, "bins": LOCATION_BINS}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def skills_in(domain: str) -> dict[str, list[str]]:
+    """What a robot can be told to do in a domain: skill -> kinds of its parameters."""
+    return {name: [p.kind for p in s.parameters] for name, s in TABLES[domain].items()}
+
+
+def is_spoken(skill: str, kinds: Sequence[str]) -> bool:
+    """Whether plans can say a call of a skill whose parameters are of these kinds."""
+    return skill in SIGNATURES and [p.kind for p in SIGNATURES[skill].parameters] == list(kinds)
 
 
 @lru_cache(maxsize=256)

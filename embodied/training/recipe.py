@@ -4,6 +4,7 @@
     run/<stage>/checkpoints, log.jsonl, tensorboard
     run/segmenter/segmenter.*       the trained eyes
     run/start/                      the planner before its first step
+    run/examples.json               how many asks of the dataset were taught, and how many left out why
     run/model/                      the result: `embodied.models.loading.load(run / "model")`
 """
 
@@ -25,6 +26,7 @@ from embodied.data.examples import Examples, Jitter
 from embodied.data.files import write_json
 from embodied.data.pool import Result, map_seeds
 from embodied.data.sights import Sights, see_dataset
+from embodied.data.teaching import describe
 from embodied.models.building import Facts, build
 from embodied.models.configuration import SegmenterConfig
 from embodied.models.loading import load as load_model
@@ -43,6 +45,8 @@ from embodied.training.perception import eyes_of, load_segmenter, make_eyes, mak
 from embodied.training.settings import StageName, StageSettings, TrainSettings, plain, read_settings
 
 VALIDATION_BATCHES = 8
+CARD = "examples.json"
+"""Of a run folder: what the asks of the dataset became, see `embodied.data.teaching`."""
 
 UNKNOWN_WORD = "do not know the word"
 """In the expert's refusal of an instruction with a word that means nothing here."""
@@ -169,6 +173,7 @@ def finish_stage(settings: TrainSettings, stage: StageName, run_dir: Path, saved
         model, processor = load_model(run_dir / "start")
         checkpoint.load_weights(model, saved)
         save_model(model, processor, run_dir / "model")
+        print("\n".join([*describe(json.loads((run_dir / CARD).read_text()), "were taught"), f"see {run_dir / CARD}"]))
 
 
 def open_dataset(settings: TrainSettings) -> Dataset:
@@ -244,6 +249,8 @@ def _planner_job(settings: TrainSettings, dataset: Dataset, run_dir: Path, rank:
         model.segmenter.requires_grad_(False)
     examples = Examples(dataset, look(settings, dataset, run_dir), seeing=settings.model.seeing,
                         jitter=Jitter(**settings.jitter))
+    if rank == 0:
+        write_json(run_dir / CARD, examples.card)
     learned, held_out = (set(part.tolist()) for part in split(len(dataset), settings))
     train_places, valid_places = ([i for i, item in enumerate(examples.items) if item.file in part]
                                   for part in (learned, held_out))

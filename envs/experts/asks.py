@@ -35,7 +35,9 @@ def sample_asks(world: World, scene: Scene, rng: np.random.Generator, count: int
                 instruction: str) -> list[dict[str, Any]]:
     """`count` wishes: the scene's own, then others of every family over the same table, some of which must be declined.
 
-    Each is {"task", "instruction", "calls": [[skill, name], ...], "any_order", "refusal": None | reason}.
+    Each is {"task", "instruction", "calls": [[skill, name], ...], "any_order", "refusal": None | reason, "is_question",
+    "about"}. is_question: it is answered in words. about: what has to be seen for the answer to be right, beside what
+    the calls name; a name of nothing in sight for what cannot be seen, such as how things were before.
     """
     state = read_state(world, scene, held)
     asks = [_answer(state, scene.task, instruction, scene.goal)]
@@ -51,11 +53,22 @@ def _answer(state: State, task: str, instruction: str, goal: tuple[Relation, ...
         return _declined(task, instruction, f"I see no {gone[0]}")
     calls = planner.plan(state, goal)
     return {"task": task, "instruction": instruction, "calls": [list(call) for call in calls],
-            "any_order": task == "sort" and is_any_order(state, calls), "refusal": None}
+            "any_order": task == "sort" and is_any_order(state, calls), "refusal": None, "is_question": False,
+            "about": _about(state, task, goal, calls)}
+
+
+def _about(state: State, task: str, goal: tuple[Relation, ...], calls: list[Call]) -> list[str]:
+    """What the answer rests on: all that the wish is about. A sort is the same without what is sorted already, while
+    there is something left to do."""
+    if task == "sort" and calls:
+        return []
+    names = dict.fromkeys(name for r in goal for name in (r.block, r.destination))
+    return [name for name in names if state.is_present(name)]
 
 
 def _declined(task: str, instruction: str, reason: str) -> dict[str, Any]:
-    return {"task": task, "instruction": instruction, "calls": [], "any_order": False, "refusal": reason}
+    return {"task": task, "instruction": instruction, "calls": [], "any_order": False, "refusal": reason,
+            "is_question": False, "about": []}
 
 
 def is_any_order(state: State, calls: list[Call]) -> bool:

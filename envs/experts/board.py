@@ -114,17 +114,35 @@ def sample_asks(world: World, scene: BoardScene, rng: np.random.Generator, count
                 instruction: str) -> list[dict[str, Any]]:
     """`count` wishes: the scene's own, then others over the same board, some of which must be declined.
 
-    Each is {"task", "instruction", "calls": [["push", words], ...], "any_order", "refusal": None | reason}.
+    Each is {"task", "instruction", "calls": [["push", words], ...], "any_order", "refusal": None | reason,
+    "is_question", "about"}; see `envs.experts.asks`.
     """
-    asks = [_answer(scene.task, instruction, remaining_calls(world, scene, held))]
+    asks = [_answer(scene.task, instruction, remaining_calls(world, scene, held), _about(scene.goal))]
     while len(asks) < count:
         asks.append(_ask(world, rng))
     return asks[:count]
 
 
-def _answer(task: str, instruction: str, calls: list[tuple[str, str]], refusal: str | None = None) -> dict[str, Any]:
+def _answer(task: str, instruction: str, calls: list[tuple[str, str]], about: list[str], refusal: str | None = None
+            ) -> dict[str, Any]:
     return {"task": task, "instruction": instruction, "calls": [list(call) for call in calls], "any_order": False,
-            "refusal": refusal}
+            "refusal": refusal, "is_question": False, "about": about}
+
+
+def _about(goal: Goal) -> list[str]:
+    """What has to be seen to tell that a goal is met: some rests on where a block was before, or on the peg."""
+    match goal:
+        case Sorted(blocks):
+            return list(blocks)
+        case Together():
+            return [*goal.blocks, *goal.others]
+        case Shifted(block, _, _):
+            return [block, f"{block} before"]
+        case PointedAt(block):
+            return [block, "peg"]
+        case At(block, _):
+            return [block]
+    return [goal.block, goal.other]
 
 
 def _ask(world: World, rng: np.random.Generator) -> dict[str, Any]:
@@ -141,9 +159,9 @@ def _ask(world: World, rng: np.random.Generator) -> dict[str, Any]:
         if isinstance(goal, Distance) and task != "closest_corner" and rng.random() < REFUSAL_SHARE:
             absent = [name for name in TOY_NAMES if name not in at]
             roles["block"] = absent[rng.integers(len(absent))]
-            return _answer(task, say(task, roles, rng), [], f"I see no {roles['block']}")
+            return _answer(task, say(task, roles, rng), [], [], f"I see no {roles['block']}")
         is_done = _holds(goal, at, world)
-        return _answer(task, say(task, roles, rng), _calls(goal, world, is_done))
+        return _answer(task, say(task, roles, rng), _calls(goal, world, is_done), _about(goal))
 
 
 def _holds(goal: Goal, at: Places, world: World) -> bool:

@@ -228,5 +228,18 @@ def sample_asks(world: World, scene: Scene, rng: np.random.Generator, count: int
 def _answer(world: World, scene: Scene, held: str | None, task: str, instruction: str, goal: tuple[Relation, ...]
             ) -> dict[str, Any]:
     calls = plan(read_state(world, scene, held), goal)
+    about = dict.fromkeys(name for relation in goal for name in _about(relation))
     return {"task": task, "instruction": instruction, "calls": [list(call) for call in calls], "any_order": False,
-            "refusal": None}
+            "refusal": None, "is_question": False, "about": list(about)}
+
+
+def _about(relation: Relation) -> tuple[str, ...]:
+    """What has to be seen to tell that a relation holds: things, and places, which are no things in sight."""
+    match relation:
+        case At(things, place):
+            return *things, place
+        case Held(thing) | Sighted(thing):
+            return (thing,)
+        case Near(place):
+            return (place,)
+    return (DRAWER,)

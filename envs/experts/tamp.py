@@ -119,4 +119,11 @@ def _record(state: State, scene: TampScene, instruction: str) -> dict[str, Any]:
     told = (tamp_words.answer_sentence(scene.task, scene.roles, scene.answer, scene.namer) if scene.answer
             else plan_text(calls, scene.namer, state.held))
     return {"task": scene.task, "instruction": instruction, "calls": [list(call) for call in calls],
-            "any_order": False, "refusal": None, "answer": told, "referrals": list(scene.names)}
+            "any_order": False, "refusal": None, "is_question": bool(scene.answer), "answer": told,
+            "about": _about(state, scene), "referrals": list(scene.names)}
+
+
+def _about(state: State, scene: TampScene) -> list[str]:
+    """What has to be seen for the answer: what is named; of a question that singles something out, everything."""
+    named = [name for role, name in scene.roles.items() if role != "extreme"]
+    return [name for name in named or scene.names if state.is_present(name)]

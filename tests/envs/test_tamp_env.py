@@ -240,4 +240,5 @@ def test_labels_ask_other_questions_about_the_same_table():
     asks = info["labels"]["asks"]
     assert len(asks) == 6 and asks[0]["instruction"] == env.unwrapped.instruction and asks[0]["calls"]
     assert all(ask["answer"].startswith("A: ") for ask in asks)
+    assert all(ask["is_question"] == (ask["task"] not in ("grasp", "build")) for ask in asks)
     env.close()

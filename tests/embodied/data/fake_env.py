@@ -91,11 +91,12 @@ class FakeTable(gymnasium.Env):
     def _asks(self) -> list[dict[str, Any]]:
         block, other, bowl, _ = self.names
         first = {"task": "put_in_bowl", "instruction": f"put the {block} in the {bowl}", "calls": self._wanted(),
-                 "any_order": False, "refusal": None}
+                 "any_order": False, "refusal": None, "about": [block, bowl]}
         refusal = {"task": "put_in_bowl", "instruction": "put the pink block away", "calls": [], "any_order": False,
-                   "refusal": "I see no pink block"}
+                   "refusal": "I see no pink block", "about": []}
         pairs = [["pick", block], ["place_in", bowl], ["pick", other], ["place_in", bowl]]
-        both = {"task": "sort", "instruction": "sort the blocks", "calls": pairs, "any_order": True, "refusal": None}
+        both = {"task": "sort", "instruction": "sort the blocks", "calls": pairs, "any_order": True, "refusal": None,
+                "about": []}
         return [first, refusal, *([both] if self.held is None else [])]
 
     def _pose(self, name: str) -> list[float]:

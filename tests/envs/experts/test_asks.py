@@ -65,6 +65,18 @@ def test_every_plan_reaches_what_was_asked_for(world: World, is_holding: bool):
                 assert all(skill in SIGNATURES and name in scene.names for skill, name in ask["calls"])
 
 
+def test_an_answer_says_what_it_rests_on(world: World):
+    finished = 0
+    for scene, seed in tables(world, 20):
+        for ask in asks_of(world, scene, seed)[1:]:
+            assert ask["is_question"] is False and set(ask["about"]) <= set(scene.names)
+            if ask["refusal"] is None and (ask["task"] != "sort" or not ask["calls"]):
+                goal = goal_of(*understand(ask["instruction"]), scene.names)
+                assert set(ask["about"]) == {name for r in goal for name in (r.block, r.destination)}
+                finished += not ask["calls"]
+    assert finished > 10
+
+
 def test_refusals_are_readable_and_deserved(world: World):
     reasons = collections.Counter()
     for scene, seed in tables(world, 25):
