@@ -81,7 +81,7 @@ class WorldEnv(gymnasium.Env):
         self._task: Task = self._tasks[0]
         self._progress = 0.0
         self.is_judged = True
-        """Whether the goal is what the instruction asks for, as far as the world knows words."""
+        """Whether the goal is what the whole instruction asks for; where it is not, nobody can say of success."""
 
     @classmethod
     def keywords(cls) -> set[str]:
@@ -95,8 +95,8 @@ class WorldEnv(gymnasium.Env):
         return self._graphics.renderer
 
     def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[dict, dict]:
-        """A new scene. options: "require" names entities that must be there, "instruction" replaces the wording; where
-        it is one of the known phrasings over this scene, the goal follows it."""
+        """A new scene. options: "require" names entities that must be there, "instruction" replaces the wish, as
+        `instruct` does."""
         super().reset(seed=seed)
         require, text = _read_options(options)
         self._clear()
@@ -109,20 +109,25 @@ class WorldEnv(gymnasium.Env):
             self._reality = Reality(self._realism, int(self.np_random.integers(2**62)))
             self.robot.shake(self._realism.joint_noise_rad, self._reality.rng)
         if text is not None:
-            self.instruction = text
-            self.scene = self._task.retarget(self.scene, text) or self.scene
-        self._progress = self._task.progress(self.world, self.scene)
+            self._wish(text)
         self._begin()
+        self._progress = self._measure()
         return self._observe(), self._info()
 
     def instruct(self, text: str) -> tuple[dict, dict]:
-        """Another wish for the present scene. Where it is one of the known phrasings, the goal follows it; any other is
-        judged by nobody (`is_judged`), and never counts as fulfilled. Returns what `reset` returns, of this moment."""
+        """Another wish for the present scene. Where the whole of it is one of the known phrasings, the goal follows it;
+        any other is judged by nobody: info["is_judged"] is False, its progress stays 0 and it never counts as
+        fulfilled. Returns what `reset` returns, of this moment."""
         _, text = _read_options({"instruction": text})
-        scene = self._task.retarget(self.scene, text)
-        self.instruction, self.is_judged, self.scene = text, scene is not None, scene or self.scene
+        self.scene = self._task.as_it_is(self.world, self.scene)
+        self._wish(text)
         self._progress = self._measure()
         return self._observe(), self._info()
+
+    def _wish(self, text: str) -> None:
+        """Takes a text as the wish: the goal follows it, or nobody judges it."""
+        scene = self._task.retarget(self.scene, text)
+        self.instruction, self.is_judged, self.scene = text, scene is not None, scene or self.scene
 
     def introduce(self) -> dict[str, Any]:
         """The robot in plain values: its name, its joints' names and limits (rad or m), how often it takes a target."""
@@ -189,7 +194,8 @@ class WorldEnv(gymnasium.Env):
         return np.concatenate([*self.world.pose(name), self.world.size(name)]).astype(np.float32)
 
     def _info(self) -> dict[str, Any]:
-        return {"is_success": self.is_success, "progress": self._progress, "task": self.scene.task}
+        return {"is_success": self.is_success, "is_judged": self.is_judged, "progress": self._progress,
+                "task": self.scene.task}
 
     @property
     def is_success(self) -> bool:
@@ -202,8 +208,8 @@ class WorldEnv(gymnasium.Env):
         return self._progress - before
 
     def _measure(self) -> float:
-        """Progress of the task now, in [0, 1]."""
-        return self._task.progress(self.world, self.scene)
+        """Progress of the task now, in [0, 1]; 0 where nobody judges it."""
+        return self._task.progress(self.world, self.scene) if self.is_judged else 0.0
 
     def render(self) -> np.ndarray | None:
         """uint8[H, W, 3]: what a person beside the robot sees; None without a render mode."""

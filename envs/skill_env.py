@@ -104,9 +104,13 @@ class SkillEnv(WorldEnv):
         is_over = self.is_success or self.hand.said is not None  # an answer is given once
         return self._observe(), reward, is_over, False, {**self._info(), "outcome": report}
 
+    def _wish(self, text: str) -> None:
+        super()._wish(text)
+        self.hand.said = None  # that was an answer to the last wish
+
     def _measure(self) -> float:
         """Progress of the task; of a question, once it is answered, whether that was right."""
-        if self.hand.said is None:
+        if self.hand.said is None or not self.is_judged:
             return super()._measure()
         return float(self._task.is_right(self.scene, self.hand.said))
 
@@ -246,14 +250,18 @@ class SkillEnv(WorldEnv):
         return self.domain.judge.why_not(self._view(), call.skill, argument)
 
     def _labels(self) -> dict[str, Any]:
-        """Truth about the present scene, and about the last skill: (name, argument, why it fell short or None).
-        PRIVILEGED."""
+        """Truth about the present scene, and about the last skill: (name, argument, why it fell short or None). Asks
+        begin with the present wish, where it is judged. PRIVILEGED."""
         held, names = self.held_name, self.world.names()
+        asks = self._asks(self._asks_rng, self._label_count + (not self.is_judged))
         return {"last": self._last, "disturbance": self._disturber.happened if self._disturber else None,
                 "masks": masks(self.pictures, self.world, held), "names": names,
                 "poses": np.stack([self._pose(name) for name in names]), "held": held,
-                "asks": self.domain.sample_asks(self.world, self.scene, self._asks_rng, self._label_count, held,
-                                                self.instruction)}
+                "asks": asks if self.is_judged else asks[1:]}
+
+    def _asks(self, rng: np.random.Generator, count: int) -> list[dict[str, Any]]:
+        """Wishes about the present scene, its own goal's first, and what each needs. PRIVILEGED."""
+        return self.domain.sample_asks(self.world, self.scene, rng, count, self.held_name, self.instruction)
 
     @property
     def held_name(self) -> str | None:
@@ -261,7 +269,10 @@ class SkillEnv(WorldEnv):
         return self.robot.held_name()
 
     def expert_plan(self) -> list[SkillCall]:
-        """The calls that are left to do, with true boxes. ORACLE."""
+        """The calls that are left to do, with true boxes; none for a wish that nobody here understands (`is_judged`).
+        ORACLE."""
+        if not self.is_judged:
+            return []
         calls = self.domain.remaining_calls(self.world, self.scene, self.held_name)
         return [SkillCall(skill, self._expert_arguments(skill, argument)) for skill, argument in calls]
 
@@ -272,13 +283,11 @@ class SkillEnv(WorldEnv):
         return (argument,) if kind == "text" else (Referent(argument, box=self.world.box(argument)),)
 
     def blame_view(self) -> dict[str, Any]:
-        """What a judge compares a decision with. PRIVILEGED."""
-        held = self.held_name
-        rng = np.random.default_rng(0)  # the first ask is the scene's own and draws nothing
-        ask = self.domain.sample_asks(self.world, self.scene, rng, 1, held, self.instruction)[0]
-        names = self.world.names()
-        return {"names": names, "boxes": {name: self.world.box(name) for name in names}, "held": held,
-                "wanted": ask["calls"], "any_order": ask["any_order"]}
+        """What a judge compares a decision with; nothing is wanted by a wish that is not judged. PRIVILEGED."""
+        [ask] = self._asks(np.random.default_rng(0), 1)  # the scene's own draws nothing
+        names, wanted = self.world.names(), ask["calls"] if self.is_judged else []
+        return {"names": names, "boxes": {name: self.world.box(name) for name in names}, "held": self.held_name,
+                "wanted": wanted, "any_order": self.is_judged and ask["any_order"]}
 
 
 @dataclass(frozen=True, slots=True)

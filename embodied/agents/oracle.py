@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from embodied.planning.language import Plan, write
@@ -10,6 +11,9 @@ from envs.interface import Observation, Transition
 
 if TYPE_CHECKING:
     import gymnasium
+
+
+NOT_UNDERSTOOD = "I do not understand all of these words"
 
 
 class OraclePlanner:
@@ -21,6 +25,8 @@ class OraclePlanner:
         self._env = env
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:
-        """The expert's remaining plan; observation and history are not looked at."""
-        plan = Plan(tuple(self._env.unwrapped.expert_plan()))
-        return Plan(plan.calls, text=write(plan))
+        """The expert's remaining plan, a refusal where the world knows no goal of such words; observation and history
+        are not looked at."""
+        env = self._env.unwrapped
+        plan = Plan(tuple(env.expert_plan())) if getattr(env, "is_judged", True) else Plan((), refusal=NOT_UNDERSTOOD)
+        return replace(plan, text=write(plan))

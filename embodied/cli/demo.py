@@ -37,7 +37,7 @@ class Settings:
 
 
 def act(settings: Settings, run: Run) -> float:
-    """1 when the wish was fulfilled, else 0; a refusal is no error."""
+    """1 when the wish was fulfilled, else 0; a refusal is no error, nor is a wish that nobody can judge."""
     import gymnasium
 
     from embodied.cli.narrator import Narrator
@@ -58,7 +58,7 @@ def act(settings: Settings, run: Run) -> float:
     finally:
         env.close()
     narrator.save(run.folder)
-    return float(narrator.is_success)
+    return float(bool(narrator.is_success))
 
 
 def scene_for(instruction: str) -> tuple[str, list[str]]:

@@ -16,6 +16,7 @@ from embodied.planning.closed_loop import Planner, Step
 from embodied.planning.language import Plan, describe, words_of
 from envs.interface import Observation, SkillCall, Transition
 
+NOT_JUDGED = "nobody judges this: the simulator does not know what goal the whole sentence asks for"
 COLOR_OF = {"done": "green", "failed": "red", "timeout": "red", "refused": "yellow"}
 
 
@@ -23,7 +24,7 @@ class Narrator:
     """Prints and films one episode."""
 
     def __init__(self, instruction: str, fps: int):
-        self.is_success = False
+        self.is_success: bool | None = False
         self._console, self._film = Console(highlight=False, soft_wrap=True), Film(fps)
         self._start, self._todo, self._size = time.perf_counter(), [], (360, 480)
         self._last_seen: Observation | None = None
@@ -67,13 +68,14 @@ class Narrator:
         self._begin_next()
 
     def _tell_end(self, step: Step) -> None:
-        self.is_success = bool(step.info.get("is_success", False))
-        words = "success" if self.is_success else step.end
+        self.is_success, words = step.is_success, step.ending
         self._film.caption(words, "done" if self.is_success else "refused")
         if not self._film.frames and self._last_seen is not None:
             self._film.add(self._still(self._last_seen))
         self._film.hold(1.5)
         self._say(f"[bold]{escape(words)}[/] after {time.perf_counter() - self._start:.1f} s")
+        if step.end == "done" and self.is_success is None:
+            self._say(NOT_JUDGED)
 
     def _still(self, seen: Observation) -> np.ndarray:
         """uint8[H, W, 3]: what the front camera saw, for an episode in which nothing moved."""

@@ -31,7 +31,7 @@ class Demonstration:
     task: str
     state: np.ndarray  # float32[N, S]
     action: np.ndarray  # float32[N, A]
-    is_success: bool
+    is_success: bool | None  # None: nobody judged it
     images: Mapping[str, Iterable[np.ndarray]]
 
 
@@ -127,8 +127,10 @@ class DatasetWriter:
                              f"{sorted(episode.images)}")
         place, is_last = np.arange(count), np.arange(count) == count - 1
         task = self.tasks.get(episode.task, len(self.tasks))
-        return {**vectors, "next.reward": (is_last & episode.is_success).astype(np.float32), "next.done": is_last,
-                "next.success": is_last & episode.is_success, "timestamp": (place / self.schema.fps).astype(np.float32),
+        is_met = is_last & bool(episode.is_success)
+        return {**vectors, "next.reward": is_met.astype(np.float32), "next.done": is_last, "next.success": is_met,
+                "next.is_judged": is_last & (episode.is_success is not None),
+                "timestamp": (place / self.schema.fps).astype(np.float32),
                 "frame_index": place, "episode_index": np.full(count, len(self.rows)), "index": self.frames + place,
                 "task_index": np.full(count, task)}
 

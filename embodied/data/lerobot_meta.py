@@ -22,7 +22,8 @@ DIGESTS = "meta/sha256.json"
 """Ours: file -> SHA-256, since a flipped bit in a parquet or mp4 reads as wrong numbers, not as an error."""
 
 STATE, ACTION, IMAGES = "observation.state", "action", "observation.images."
-OUTCOME = {"next.reward": "float32", "next.done": "bool", "next.success": "bool"}
+OUTCOME = {"next.reward": "float32", "next.done": "bool", "next.success": "bool", "next.is_judged": "bool"}
+"""next.is_judged: ours; where an episode's last frame has it false, nobody judged it, and next.success says nothing."""
 POSITIONS = {"timestamp": "float32", "frame_index": "int64", "episode_index": "int64", "index": "int64",
              "task_index": "int64"}
 """Scalars that every frame has, and their types."""

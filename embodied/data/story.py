@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from embodied.planning.closed_loop import ending
+
 Event = Mapping[str, Any]
 
 UNTOLD = "no instruction"
@@ -47,7 +49,7 @@ class Take:
 
     task: str
     rows: np.ndarray
-    is_success: bool
+    is_success: bool | None  # None: nobody judged it
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def takes_of(rows: np.ndarray, runs: Sequence[Run], fps: int) -> list[Take]:
 def _take(rows: np.ndarray, piece: np.ndarray, run: Run | None, is_last: bool, fps: int) -> Take:
     task = (run.instruction.strip() if run else "") or UNTOLD
     even = piece[even_rows(rows["time_s"][piece], fps)]
-    return Take(task, even, bool(run and run.is_success and is_last))
+    return Take(task, even, run.is_success if run and is_last else None)
 
 
 def even_rows(time_s: np.ndarray, fps: int) -> np.ndarray:
@@ -142,7 +144,9 @@ def _caption(event: Event) -> tuple[str, str] | None:
         call = " ".join([str(event.get("skill")), *map(_word, event.get("arguments") or ())])
         return (call, "") if kind == "step" else (f"{call}: {event.get('status')}", str(event.get("status")))
     if kind == "end":
-        return f"end: {event.get('end')}", "done" if event.get("is_success") else "failed"
+        end, is_success = str(event.get("end")), event.get("is_success")
+        is_open = end == "done" and is_success is None
+        return f"end: {ending(end, is_success)}", "done" if is_success else "refused" if is_open else "failed"
     if kind == "safety" and event.get("kind") in ("stop", "estop"):
         return f"{event['kind']}: {event.get('reason', '')}", "failed"
     return None

@@ -166,7 +166,7 @@ def _tolerance_m(box: Box) -> float:
 
 def failure_split(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """{"count", "perception", "planning", "skill", "other", "reasons"} over the failed episodes."""
-    failed = [r for r in records if not r["success"]]
+    failed = [r for r in records if r["success"] is False]
     culprits = Counter(r["blame"]["culprit"] for r in failed)
     reasons = Counter(f"{r['blame']['culprit']}: {r['blame']['reason']}" for r in failed)
     ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))

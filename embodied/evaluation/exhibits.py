@@ -20,7 +20,7 @@ def choose(records: Sequence[Record], wins: int, losses: int) -> list[Record]:
     chosen = []
     for task in sorted({r["task"] for r in records}):
         whole = [r for r in records if r["task"] == task and r["calls"] + r["plans"]]
-        chosen += [r for r in whole if r["success"]][:wins] + [r for r in whole if not r["success"]][:losses]
+        chosen += [r for r in whole if r["success"]][:wins] + [r for r in whole if r["success"] is False][:losses]
     return chosen
 
 
@@ -57,7 +57,7 @@ def _narrate(film: Film, step: Step) -> None:
         film.caption(f"{call.skill} {words}: {outcome.status} {outcome.reason}", outcome.status)
         film.hold(0.5)
     if step.end is not None:
-        film.caption(step.end, "done" if step.end in ("success", "done") else "failed")
+        film.caption(step.ending, {True: "done", None: "refused"}.get(step.is_success, "failed"))
         film.hold(1.0)
 
 

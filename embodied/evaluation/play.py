@@ -159,8 +159,8 @@ def reads(text: str, names: Collection[str], bins: int) -> bool:
 def describe(steps: Sequence[Step], witness: Witness) -> Record:
     """The record of a whole episode; its timings are under "timings"."""
     last = steps[-1]
-    success = bool(last.info.get("is_success", False))
-    fault = None if success else _of_physics(last) or judge(witness.decisions)
+    success = last.is_success
+    fault = None if success is not False else _of_physics(last) or judge(witness.decisions)
     return {
         "instruction": witness.instruction, "success": success, "progress": float(last.info.get("progress", 0.0)),
         "end": last.end, "calls": [_call(s) for s in steps if s.transition is not None], "replans": last.replans,

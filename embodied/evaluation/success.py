@@ -48,6 +48,11 @@ def wilson(successes: int, trials: int, z: float = Z_95) -> tuple[float, float]:
 
 
 def rate(records: Iterable[Mapping[str, Any]]) -> Rate:
-    """The rate of the episodes that ended in success; a record is {"success": bool, ...}."""
-    outcomes = [bool(record["success"]) for record in records]
-    return Rate(sum(outcomes), len(outcomes))
+    """The rate of the judged episodes that ended in success; a record is {"success": bool, ...}, None where nobody
+    judged it. Raises ValueError where there is none to count."""
+    outcomes = [record["success"] for record in records]
+    judged = [is_success for is_success in outcomes if is_success is not None]
+    if outcomes and not judged:
+        raise ValueError(f"rate: expected a judged episode, nobody judged any of {len(outcomes)}; give instructions "
+                         f"that the environment understands, or none")
+    return Rate(sum(judged), len(judged))

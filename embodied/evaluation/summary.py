@@ -33,10 +33,13 @@ def summarise(records: Mapping[str, Sequence[Record]], context: Mapping[str, Any
 
 
 def block(records: Sequence[Record]) -> dict[str, Any]:
-    """{"success_rate", "ci95", "episodes", "per_task": {task: {...}}} of one contestant."""
-    tasks = sorted({r["task"] for r in records})
-    per_task = {task: rate(r for r in records if r["task"] == task).as_json() for task in tasks}
-    return {**rate(records).as_json(), "per_task": per_task}
+    """{"success_rate", "ci95", "episodes", "per_task": {task: {...}}} of the judged episodes of one contestant; where
+    there are others, "unjudged" says how many."""
+    judged = [r for r in records if r["success"] is not None]
+    tasks = sorted({r["task"] for r in judged})
+    per_task = {task: rate(r for r in judged if r["task"] == task).as_json() for task in tasks}
+    unjudged = {"unjudged": len(records) - len(judged)} if len(judged) < len(records) else {}
+    return {**rate(records).as_json(), **unjudged, "per_task": per_task}
 
 
 def plan_quality(records: Iterable[Record], *, is_constrained: bool = True) -> dict[str, Any]:

@@ -47,8 +47,9 @@ class Step:
     A step without transition or end carries a question, `plan.question`: whoever reads the steps answers the planner
     (`correct(text)` of an agent that talks) before taking the next one.
 
-    end: None while the episode goes on, else "success", "terminated", "truncated", "done" (the plan says so),
-    "refused: <clause>" or "failed: <clause>" (a bad observation, a crashed world, too many failures, out of calls).
+    end: None while the episode goes on, else "success" (judged so), "terminated", "truncated", "done" (the plan says
+    so), "refused: <clause>" or "failed: <clause>" (a bad observation, a crashed world, too many failures, out of
+    calls).
     """
 
     index: int
@@ -59,12 +60,32 @@ class Step:
     replans: int = 0  # plans made in the episode after its first
     end: str | None = None
 
+    @property
+    def is_success(self) -> bool | None:
+        """Whether the goal is met now; None where nobody judges that: the environment does not understand the whole
+        instruction, or knows no goals."""
+        is_judged = "is_success" in self.info and self.info.get("is_judged", True)
+        return bool(self.info["is_success"]) if is_judged else None
+
+    @property
+    def ending(self) -> str:
+        """How the episode ended, in words for people; "" while it goes on."""
+        return "" if self.end is None else ending(self.end, self.is_success)
+
+
+def ending(end: str, is_success: bool | None) -> str:
+    """An end in words that claim no more than was checked: that a planner says "done" is no success. is_success: None
+    where nobody judges."""
+    if end != "done":
+        return end
+    return {True: "success", False: "done, but the goal is not reached", None: "done, but not judged"}[is_success]
+
 
 @dataclass(frozen=True, slots=True)
 class EpisodeSummary:
     """How one episode went."""
 
-    is_success: bool
+    is_success: bool | None  # None: nobody judges; see `Step.is_success`
     progress: float  # 0..1
     calls: int
     failures: int  # calls that did not end as "done"
@@ -106,7 +127,7 @@ def summarize(steps: Iterable[Step]) -> EpisodeSummary:
         raise ValueError("summarize: expected a whole episode, got one without an end; exhaust run() first")
     last, outcomes = steps[-1], [s.transition.outcome for s in steps if s.transition is not None]
     return EpisodeSummary(
-        is_success=bool(last.info.get("is_success", False)), progress=float(last.info.get("progress", 0.0)),
+        is_success=last.is_success, progress=float(last.info.get("progress", 0.0)),
         calls=len(outcomes), failures=sum(o.status != "done" for o in outcomes), replans=last.replans, end=last.end,
         thinking_s=sum(s.plan.thinking_s for s in steps if s.is_new_plan),
         acting_s=sum(o.duration_s for o in outcomes))

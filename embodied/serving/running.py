@@ -210,4 +210,4 @@ def _note(step: Step, run: Run, conduct: Conduct, history: list[Transition]) -> 
 
 def _end(step: Step, run: Run, conduct: Conduct) -> None:
     run.end = step.end
-    run.is_success = bool(conduct.env.is_success) if conduct.env.is_judged and "crash" not in step.info else None
+    run.is_success = None if "crash" in step.info else step.is_success

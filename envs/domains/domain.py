@@ -54,7 +54,12 @@ class Task(Protocol):
         """In [0, 1]; 1 is success."""
 
     def retarget(self, scene: Any, instruction: str) -> Any | None:
-        """The scene with the goal that the instruction asks for; None when it is not understood."""
+        """The scene with the goal that the instruction asks for; None when any of it is not understood, or asks for
+        what is not there: nobody judges it then."""
+
+    def as_it_is(self, world: World, scene: Any) -> Any:
+        """The scene with what its words refer to ("to the left", "what is in the drawer") as it is now: another wish is
+        about that, not about the start. PRIVILEGED."""
 
 
 def is_met_with_an_empty_hand(progress: float, robot: Robot) -> bool:

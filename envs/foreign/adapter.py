@@ -12,7 +12,7 @@ from envs.foreign.description import Foreign, Sight
 from envs.foreign.expert import remaining_calls
 from envs.foreign.screen import picture_fault
 from envs.foreign.skills import SKILLS, Command, Hand, Motion
-from envs.foreign.words import instruction
+from envs.foreign.words import asks_for, instruction
 from envs.guard import fault
 from envs.interface import Box, Camera, Outcome, Referent, SkillCall
 from envs.skills.signatures import FOREIGN, Signature
@@ -50,24 +50,33 @@ class ForeignEnv(gymnasium.Env):
             "skill": gymnasium.spaces.Discrete(len(foreign.skills)), "box": box, "place": box})
         self.benchmark: gymnasium.Env | None = None
         self.hand, self.instruction = Hand(), ""
+        self.is_judged = True
+        """Whether the instruction asks for the benchmark's goal; where it does not, nobody can say of success."""
         self._watcher: Callable[[np.ndarray], None] | None = None
         self._watch_steps = 1
 
     def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[dict, dict]:
         """A new scene: the benchmark's own scene of that seed. options: "instruction" replaces the wording, not the
-        goal."""
+        goal: any text but a wording of this goal is judged by nobody (`is_judged`), and never counts as fulfilled."""
         super().reset(seed=seed)
         text = _read_options(options)
         self._renew()
         self.hand, self._steps, self._broken, self._has_ended, self._is_cut = Hand(), 0, None, False, False
         self._sight, self._frame = None, np.zeros((self._image_size, self._image_size, 3), np.uint8)
-        self._is_success, self._progress, self.instruction = False, 0.0, ""
+        self._is_success, self._progress, self.instruction, self.is_judged = False, 0.0, "", True
         try:
             self._begin(int(self.np_random.integers(2**31)) if seed is None else seed)
         except BrokenWorldError as broken:
             self._broken, self._sight, self._is_success = str(broken), None, False
-        self.instruction = text if text is not None else self.instruction
+        if text is not None:
+            self._wish(text)
         return self._observe(), self._info()
+
+    def _wish(self, text: str) -> None:
+        """Takes a text as the wish, which is judged where it asks for the benchmark's goal."""
+        self.instruction = text
+        self.is_judged = self._sight is not None and asks_for(text, self._sight, "pick" in self.signatures)
+        self._progress = self._measure()
 
     def _renew(self) -> None:
         """A benchmark as good as new: simulators keep traces of earlier episodes (contacts, solver caches)."""
@@ -96,7 +105,7 @@ class ForeignEnv(gymnasium.Env):
         before, self._progress = self._progress, self._measure()
         report = {"status": outcome.status, "reason": outcome.reason,
                   "duration_s": (self._steps - first) / self.foreign.hz}
-        return (self._observe(), self._progress - before, self._is_success or self._has_ended,
+        return (self._observe(), self._progress - before, self.is_success or self._has_ended,
                 self._broken is not None or self._is_cut, {**self._info(), "outcome": report})
 
     def _do(self, skill: str, box: Box, place: Box) -> Outcome:
@@ -192,11 +201,16 @@ class ForeignEnv(gymnasium.Env):
         return {name: float(np.linalg.norm(np.subtract(self._sight.objects[name].center, goal.center)))
                 for name, goal in self._sight.goals.items()}
 
+    @property
+    def is_success(self) -> bool:
+        """Whether the benchmark says that its goal is met, and the instruction asks for that goal."""
+        return self.is_judged and self._is_success
+
     def _measure(self) -> float:
         """Progress in [0, 1]: 1 when the benchmark says that its goal is met, else the mean share of the ways to the
-        goals that is behind the things, below 1."""
-        if self._sight is None or self._is_success:
-            return float(self._is_success)
+        goals that is behind the things, below 1; 0 where nobody judges."""
+        if self._sight is None or self._is_success or not self.is_judged:
+            return float(self.is_success)
         shares = [1.0 - way / max(self._ways_m[name], _LEAST_WAY_M) for name, way in self._distances_m().items()]
         return float(min(0.99, np.mean(np.clip(shares, 0.0, 1.0)))) if shares else 0.0
 
@@ -228,7 +242,8 @@ class ForeignEnv(gymnasium.Env):
         return Camera(scale @ known.intrinsics, known.pose.copy())
 
     def _info(self) -> dict[str, Any]:
-        return {"is_success": self._is_success, "progress": self._progress, "task": self.foreign.name}
+        return {"is_success": self.is_success, "is_judged": self.is_judged, "progress": self._progress,
+                "task": self.foreign.name}
 
     @property
     def sight(self) -> Sight:
@@ -237,8 +252,8 @@ class ForeignEnv(gymnasium.Env):
 
     def expert_plan(self) -> list[SkillCall]:
         """The calls that are left to do. ORACLE by our rules, though it reads only what the benchmark hands to any
-        player: objects and goals are in its observation."""
-        if self._is_success or self._sight is None:
+        player: objects and goals are in its observation. None for a wish that is not judged."""
+        if self._is_success or self._sight is None or not self.is_judged:
             return []
         return remaining_calls(self.foreign, self._sight, self.hand.held is not None)
 

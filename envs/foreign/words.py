@@ -34,6 +34,15 @@ def instructions(sight: Sight, lifts: bool) -> list[str]:
     return [joint.join(chosen) for joint in joints for chosen in product(*parts)]
 
 
+def asks_for(text: str, sight: Sight, lifts: bool) -> bool:
+    """Whether a text is one of the wordings of the goal, capitals and the stop at its end aside."""
+    return _plain(text) in map(_plain, instructions(sight, lifts))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split()).rstrip(".!")
+
+
 def bottom_up(sight: Sight) -> list[str]:
     """Names of the things that have a goal, the lowest first."""
     return sorted(sight.goals, key=lambda name: sight.goals[name].center[2])

@@ -116,7 +116,7 @@ class IsolatedEnv(gymnasium.Env):
     def _crashed(self) -> tuple[Any, float, bool, bool, dict]:
         """The last step of an episode whose process is gone."""
         (observation, info), crash = copy.deepcopy(self._last), dict(self._crash)
-        kept = {key: info[key] for key in ("progress", "task") if key in info}
+        kept = {key: info[key] for key in ("progress", "task", "is_judged") if key in info}
         reason = f"physics crashed ({crash['how']}) at seed {crash['seed']} in {crash['last_command']}"
         outcome = {"status": "failed", "reason": reason, "duration_s": 0.0}
         return observation, 0.0, False, True, {**kept, "is_success": False, "outcome": outcome, "crash": crash}

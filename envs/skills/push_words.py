@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from envs.words import plain_words
 from envs.world.board import BOARD_HIGH_M, BOARD_LOW_M, COMPASS_WORDS, Compass, compass
 from envs.world.toys import TOY_COLORS, TOY_SHAPES
 
@@ -71,8 +72,7 @@ def understand(text: str) -> Order | str:
     """The order that a text gives, or why it gives none, as a clause."""
     if len(text) > _MOST_CHARACTERS:
         return "the text is too long"
-    words = [w for w in re.findall(r"[a-z]+|\d+(?:\.\d+)?", text.lower()) if w not in ("the", "please", "a")]
-    plain = " ".join(words)
+    plain = " ".join(word for word in plain_words(text) or () if word not in ("the", "a"))
     for kind, pattern, groups in _PATTERNS:
         if match := pattern.fullmatch(plain):
             return _order(kind, dict(zip(groups, match.groups(), strict=True)))

@@ -1,6 +1,6 @@
 """What counts as done: scenes, the words that ask for them, and progress in [0, 1].
 
-May import: envs.world, envs.interface. Tasks and skills are strangers.
+May import: envs.world, envs.words, envs.interface. Tasks and skills are strangers.
 """
 
 from __future__ import annotations

@@ -106,6 +106,11 @@ class BoardTask:
         excess_m = _excess_m(world, scene)
         return 1.0 if excess_m <= 0 else float(np.clip(1 - excess_m / scene.scale_m, 0.0, 0.999))
 
+    def as_it_is(self, world: World, scene: BoardScene) -> BoardScene:
+        """The scene with its blocks where they are now. PRIVILEGED."""
+        at = places(world)
+        return replace(scene, starts=tuple(tuple(at[name].tolist()) for name in scene.names))
+
     def retarget(self, scene: BoardScene, instruction: str) -> BoardScene | None:
         """The scene with the goal that the instruction asks for; None when it is worded unlike any known phrasing or
         asks for what is not there."""
@@ -116,9 +121,11 @@ class BoardTask:
         named = [roles[role] for role in ("block", "other") if role in roles]
         if not set(named) <= set(scene.names) or len(set(named)) < len(named):
             return None
-        if goal_of(task, roles, scene.start_of) is None:
+        goal = goal_of(task, roles, scene.start_of)
+        if goal is None:
             return None
-        return scene if (task, roles) == (scene.task, dict(scene.roles)) else _scene(task, roles, scene.start_of)
+        is_same = (goal, task, roles) == (scene.goal, scene.task, dict(scene.roles))
+        return scene if is_same else _scene(task, roles, scene.start_of)
 
 
 def make_board_task(name: str) -> BoardTask:

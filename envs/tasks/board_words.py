@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from envs.words import plain_words
 from envs.world.board import Compass, compass
 from envs.world.toys import TOY_NAMES
 
@@ -59,7 +60,7 @@ _SLOTS = MappingProxyType({
     "block": f"(?P<block>{'|'.join(TOY_NAMES)})", "other": f"(?P<other>{'|'.join(TOY_NAMES)})",
     "place": r"(?P<where>center|[\w ]+? (?:corner|side))", "corner": r"(?P<where>[\w ]+? corner)",
     "way": r"(?P<where>[\w ]+?)", "side": r"(?P<where>[\w ]+?)", "half": "(?P<where>left|right)",
-    "far": "(?:left|right)"})
+    "far": "(?P<far>left|right)"})
 
 Roles = dict[str, str | Compass]
 """"block", "other": names; "where": a Compass."""
@@ -98,8 +99,9 @@ def _fill(slot: str, roles: Roles) -> str:
 
 
 def understand(text: str) -> tuple[str, Roles] | None:
-    """Task and roles of a sentence of the table, capitals and stops aside; None when it is worded otherwise."""
-    plain = _plain(text)
+    """Task and roles of a sentence of the table, capitals and stops aside; None when any of it is otherwise."""
+    said = plain_words(text)
+    plain = "" if said is None else " ".join(said)
     for task, patterns in _PATTERNS.items():
         for pattern in patterns:
             if match := pattern.fullmatch(plain):
@@ -108,17 +110,13 @@ def understand(text: str) -> tuple[str, Roles] | None:
 
 
 def _roles(task: str, said: dict[str, str]) -> tuple[str, Roles] | None:
-    where = said.pop("where", None)
+    where, far = said.pop("where", None), said.pop("far", None)
     if where is None:
         return task, said
     found = (0, 0) if where == "center" else compass(where)
-    if found is None or (task == "closest_corner" and not all(found)):
+    if found is None or (task == "closest_corner" and not all(found)) or where == far:
         return None
     return task, {**said, "where": found}
-
-
-def _plain(text: str) -> str:
-    return " ".join(word for word in re.findall(r"[a-z]+", text.lower()) if word != "please")
 
 
 def _pattern(sentence: str) -> re.Pattern[str]:

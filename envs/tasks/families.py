@@ -65,6 +65,10 @@ class Task:
         """Share of the goal's relations that hold, in [0, 1]; 1 is success. A fallen block never counts."""
         return predicates.progress(world, scene.goal)
 
+    def as_it_is(self, world: World, scene: Scene) -> Scene:
+        """The scene itself: its words refer to nothing that moves."""
+        return scene
+
     def retarget(self, scene: Scene, instruction: str) -> Scene | None:
         """The scene with the goal that the instruction asks for.
 

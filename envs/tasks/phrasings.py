@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from envs.tasks.scene import COLORS
+from envs.words import plain_words
 
 PHRASINGS = MappingProxyType({
     "in": (
@@ -140,8 +141,9 @@ def _dress(sentence: str, rng: np.random.Generator) -> str:
 
 
 def understand(text: str) -> tuple[str, dict[str, str]] | None:
-    """Form and roles (role -> "red block") of a sentence worded as in the table; None when it is worded otherwise."""
-    plain = " ".join(word for word in words(text) if word != "please")
+    """Form and roles (role -> "red block") of a sentence worded as in the table; None when any of it is otherwise."""
+    said = plain_words(text)
+    plain = "" if said is None else " ".join(said)
     for form, patterns in _PATTERNS.items():
         for pattern in patterns:
             if match := pattern.fullmatch(plain):

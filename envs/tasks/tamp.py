@@ -18,6 +18,7 @@ from envs.tasks import predicates, tamp_words
 from envs.tasks.drafts import Draft
 from envs.tasks.families import MOST_OBJECTS, stage
 from envs.tasks.scene import COLORS, Entity, On, split_name
+from envs.words import plain_words
 from envs.world import World
 
 QUESTIONS = ("color", "where", "below", "possible")
@@ -100,18 +101,21 @@ class TampTask:
         """Whether a text answers the question of the scene; nothing answers a wish."""
         return bool(scene.answer) and tamp_words.understood(scene.task, text) == scene.answer
 
+    def as_it_is(self, world: World, scene: TampScene) -> TampScene:
+        """The scene itself: its words refer to nothing that moves."""
+        return scene
+
     def retarget(self, scene: TampScene, instruction: str) -> TampScene | None:
         """The scene with the wish that the instruction words, about any of its things; the scene itself where that is
         what it asks; None otherwise, so for every other question: what is true of it is not known here."""
-        if instruction in _wordings(scene):
-            return scene
-        return next((wish for wish in _wishes(scene) if instruction in _wordings(wish)), None)
+        said = plain_words(instruction)
+        return next((asked for asked in (scene, *_wishes(scene)) if said in _wordings(asked)), None)
 
 
-def _wordings(scene: TampScene) -> list[str]:
-    """All that a scene's question or wish may be put as."""
+def _wordings(scene: TampScene) -> list[list[str] | None]:
+    """The plain words of all that a scene's question or wish may be put as."""
     count = len(tamp_words.PHRASINGS[scene.task])
-    return [tamp_words.say(scene.task, scene.roles, i, scene.namer) for i in range(count)]
+    return [plain_words(tamp_words.say(scene.task, scene.roles, i, scene.namer)) for i in range(count)]
 
 
 def _wishes(scene: TampScene) -> list[TampScene]:

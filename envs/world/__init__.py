@@ -1,6 +1,6 @@
 """PyBullet and nothing above it: one private client a World, bodies, contacts, clock, images.
 
-May import: envs.interface. The only room that imports pybullet, and only when a World is made.
+May import: envs.words, envs.interface. The only room that imports pybullet, and only when a World is made.
 """
 
 from __future__ import annotations

@@ -5,11 +5,11 @@ Seen from where people and cameras stand, up on the board is +x, left is +y.
 
 from __future__ import annotations
 
-import re
 from types import MappingProxyType
 
 import numpy as np
 
+from envs.words import plain_words
 from envs.world.client import Client
 
 BOARD_LOW_M, BOARD_HIGH_M = np.array([0.10, -0.38]), np.array([0.70, 0.38])
@@ -32,12 +32,16 @@ Compass = tuple[int, int]
 
 COMPASS: tuple[Compass, ...] = tuple((up, left) for up in (1, 0, -1) for left in (1, 0, -1))
 COMPASS_WORDS = frozenset((*_UPWARD, *_LEFTWARD))
+_FILLERS = frozenset(("and", "to", "the", "corner", "side"))
 CORNERS: tuple[Compass, ...] = tuple(c for c in COMPASS if c[0] and c[1])
 
 
 def compass(text: str) -> Compass | None:
-    """What "up and to the left" or "bottom right corner" says; None when it says nothing or contradicts itself."""
-    words = re.findall(r"[a-z]+", text.lower())
+    """What "up and to the left" or "bottom right corner" says; None when it says nothing, contradicts itself, or says
+    anything beside."""
+    words = plain_words(text)
+    if words is None or not set(words) <= COMPASS_WORDS | _FILLERS:
+        return None
     up, left = {_UPWARD[w] for w in words if w in _UPWARD}, {_LEFTWARD[w] for w in words if w in _LEFTWARD}
     if len(up) > 1 or len(left) > 1 or not (up or left):
         return None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 MAY_IMPORT: dict[str, list[str]] = {
     "envs.interface": [],
-    "envs.world": ["envs.interface"],
+    "envs.words": [],
+    "envs.world": ["envs.words", "envs.interface"],
     "envs.robots": ["envs.world", "envs.interface"],
     "envs.sensors": ["envs.world", "envs.robots", "envs.interface"],
-    "envs.skills": ["envs.robots", "envs.world", "envs.sensors", "envs.interface"],
-    "envs.tasks": ["envs.world", "envs.interface"],
+    "envs.skills": ["envs.robots", "envs.world", "envs.sensors", "envs.words", "envs.interface"],
+    "envs.tasks": ["envs.world", "envs.words", "envs.interface"],
     "envs.experts": ["envs.tasks", "envs.world", "envs.skills.signatures", "envs.interface",
                      "envs.skills.push_words"],  # what the words of a text parameter mean is part of its signature
     "envs.domains": ["envs.experts", "envs.robots", "envs.sensors", "envs.skills", "envs.tasks", "envs.world",

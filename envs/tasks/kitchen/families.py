@@ -61,6 +61,11 @@ class KitchenTask:
         """Share of the goal's relations that hold, in [0, 1]; 1 is success."""
         return predicates.progress(world, scene.goal)
 
+    def as_it_is(self, world: World, scene: KitchenScene) -> KitchenScene:
+        """The scene with its things where they lie now, and the drawer as it is. PRIVILEGED."""
+        starts = tuple((name, predicates.where(world, name)) for name in scene.names)
+        return replace(scene, starts=starts, is_drawer_open=predicates.drawer_m(world) > predicates.OPEN_M)
+
     def retarget(self, scene: KitchenScene, instruction: str) -> KitchenScene | None:
         """The scene with the goal that the instruction asks for; None when it is worded unlike any known phrasing or
         asks for what is not there."""

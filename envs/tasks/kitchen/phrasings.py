@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from envs.tasks.kitchen.scene import CLASSES, DESTINATIONS, THINGS
+from envs.words import plain_words
 
 ALIASES = MappingProxyType({
     "coke can": ("coke", "can of coke", "cola"), "lime soda": ("green soda can", "can of lime soda"),
@@ -139,10 +140,11 @@ def _spoken(role: str, word: str, family: str, rng: np.random.Generator) -> str:
 
 
 def understand(text: str) -> tuple[str, str, Roles] | None:
-    """Family, form and roles of a known wording; None for any other text."""
+    """Family, form and roles of a known wording, capitals and stops aside; None for any other text."""
+    said = plain_words(text)
+    plain = "" if said is None else " ".join(said)
     for family, form, pattern in _patterns():
-        match = pattern.fullmatch(text.strip())
-        if match:
+        if match := pattern.fullmatch(plain):
             roles = {r: _plain(r, word) for r, word in match.groupdict().items()}
             return family, form, {("thing" if r == "noun" else r): word for r, word in roles.items()}
     return None
@@ -168,9 +170,10 @@ def _pattern(wording: str) -> re.Pattern:
         if role in seen:
             return f"(?P={role})"
         seen.add(role)
-        return f"(?P<{role}>{'|'.join(map(re.escape, _words(role)))})"
+        return f"(?P<{role}>{'|'.join(_words(role))})"
 
-    return re.compile(re.sub(r"\\\{(\w+)\\\}", group, re.escape(wording)))
+    slots = re.sub(r"\{(\w+)\}", r"slot_\1", wording)
+    return re.compile(re.sub(r"slot_(\w+)", group, " ".join(plain_words(slots))))
 
 
 @cache

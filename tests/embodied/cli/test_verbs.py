@@ -31,6 +31,27 @@ def test_the_demo_does_what_is_said_and_leaves_a_film(tmp_path, capsys):
     assert (tmp_path / "here" / "demo.png").stat().st_size > 1000
 
 
+def test_the_demo_calls_half_a_wish_no_success(capsys, monkeypatch):
+    """Somebody who brings one of two blocks and says that all is done."""
+    from embodied.agents.oracle import OraclePlanner
+    from embodied.planning.language import Plan
+
+    class Hasty(OraclePlanner):
+        def plan(self, instruction, observation, history=()):
+            env = self._env.unwrapped
+            env._wish("put the red block in the blue bowl")
+            calls = env.expert_plan()
+            env._wish(instruction)
+            return Plan(() if history else tuple(calls))
+
+    monkeypatch.setattr("embodied.agents.oracle.OraclePlanner", Hasty)
+    argv = ["demo", "put the red block and the green block in the blue bowl", "contestant=oracle",
+            "hydra.run.dir=here", *SMALL]
+    assert main(argv) == 0
+    shown = capsys.readouterr().out
+    assert "place_in" in shown and "done, but not judged" in shown and "success" not in shown
+
+
 def test_a_rollout_is_recorded_and_goes_on_where_it_stopped(tmp_path, capsys):
     argv = ["rollout", "contestant=oracle", "task=stack", "worlds=0", "hydra.run.dir=here", "env.image_size=64"]
     assert main([*argv, "episodes=1"]) == 0

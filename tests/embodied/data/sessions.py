@@ -41,7 +41,8 @@ class Clock:
         return self.now
 
 
-def run(spool: Spool, clock: Clock, run_id: str, instruction: str, first: int, rows: int, is_success: bool) -> None:
+def run(spool: Spool, clock: Clock, run_id: str, instruction: str, first: int, rows: int, is_success: bool | None
+        ) -> None:
     """One instruction of one step, `rows` rows at the even rate from simulated time 0 on."""
     def tell(kind: str, **facts) -> None:
         spool.event({"type": kind, "run_id": run_id, "unix_s": clock.time(), **facts})
@@ -53,7 +54,8 @@ def run(spool: Spool, clock: Clock, run_id: str, instruction: str, first: int, r
     for i in range(rows):
         write_row(spool, first + i, i / FPS)
     tell("outcome", index=0, **call, status="done", reason="", duration_s=rows / FPS)
-    tell("end", end="success" if is_success else "failed: out of calls", is_success=is_success)
+    end = {True: "success", False: "failed: out of calls", None: "done"}[is_success]
+    tell("end", end=end, is_success=is_success)
 
 
 def write_session(path: Path, clock: Clock, rows: int = 8) -> Spool:

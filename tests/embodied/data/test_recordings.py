@@ -264,7 +264,19 @@ def test_episodes_end_where_the_world_was_reset():
     rows = rows_at((0.0, 10.0), (0.2, 11.0), (0.4, 12.0), (0.0, 13.0), (0.2, 14.0), (0.4, 31.0))
     takes = takes_of(rows, runs_of(events), FPS)
     assert [(t.task, t.rows.tolist(), t.is_success) for t in takes] == [
-        (UNTOLD, [0], False), ("go", [1, 2], False), ("go", [3, 4], True), (UNTOLD, [5], False)]
+        (UNTOLD, [0], None), ("go", [1, 2], None), ("go", [3, 4], True), (UNTOLD, [5], None)]
+
+
+def test_a_run_that_nobody_judged_is_no_success_and_no_failure(tmp_path, clock):
+    spool = write_session(tmp_path / "spool", clock)
+    run(spool, clock, "r_3", "put the red block and the green block in the bowl", 16, 4, None)
+    recording = publish(spool, tmp_path / "recordings", ID)
+    data = pq.read_table(recording.dataset / DATA)
+    assert np.flatnonzero(data["next.done"]).tolist() == [7, 15, 19]
+    assert np.flatnonzero(data["next.is_judged"]).tolist() == [7, 15]
+    assert np.flatnonzero(data["next.success"]).tolist() == [7]
+    last = captions_of(recording.events())[-1]
+    assert (last.step, last.status) == ("end: done, but not judged", "refused")
 
 
 def test_a_run_without_an_end_lasts_until_the_next():

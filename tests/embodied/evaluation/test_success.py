@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from embodied.evaluation.blame import failure_split
+from embodied.evaluation.exhibits import choose
 from embodied.evaluation.success import Rate, rate, wilson
+from embodied.evaluation.summary import block
+from tests.embodied.evaluation.fakes import record
 
 
 @pytest.mark.parametrize(("successes", "trials", "low", "high"), [
@@ -26,3 +30,14 @@ def test_no_interval_without_episodes(successes, trials):
 
 def test_a_rate_counts_records():
     assert rate([{"success": True}, {"success": False}]) == Rate(1, 2)
+
+
+def test_what_nobody_judged_is_neither_a_success_nor_a_failure():
+    unjudged = {**record(2, success=False), "success": None, "blame": None}
+    records = [record(0, success=True), record(1, success=False), unjudged]
+    assert rate(records) == Rate(1, 2)
+    counted = block(records)
+    assert (counted["episodes"], counted["unjudged"]) == (2, 1) and failure_split(records)["count"] == 1
+    assert "unjudged" not in block(records[:2]) and choose(records, 9, 9) == records[:2]
+    with pytest.raises(ValueError, match="nobody judged any of 1"):
+        rate(records[2:])

@@ -50,6 +50,31 @@ def test_when_it_looks_again(replan: str, looks_after: list[int], texts: list[st
     assert [s.index for s in steps] == list(range(len(steps)))
 
 
+class Unjudged(ToyEnv):
+    """Does what it is told, and knows no goal of such words."""
+
+    def reset(self, **kwargs):
+        raw, info = super().reset(**kwargs)
+        return raw, {**info, "is_judged": False}
+
+    def step(self, action):
+        raw, reward, _, truncated, info = super().step(action)
+        return raw, reward, False, truncated, {**info, "is_success": False, "is_judged": False}
+
+
+def test_what_nobody_judges_is_done_and_not_a_success():
+    steps = list(run(Unjudged(), Scripted(PLACE + "done()", "done()"), seed=0))
+    assert (steps[-1].end, steps[-1].is_success, steps[-1].ending) == ("done", None, "done, but not judged")
+    assert summarize(steps).is_success is None and all(step.ending == "" for step in steps[:-1])
+
+
+def test_done_is_what_the_planner_says_and_success_what_the_judge_says():
+    last = list(run(ToyEnv(goal=9), Scripted("done()"), seed=0))[-1]
+    assert (last.end, last.is_success, last.ending) == ("done", False, "done, but the goal is not reached")
+    assert replace(last, info={}).is_success is None  # an environment that knows no goals
+    assert replace(last, info={"is_success": True}).ending == "success"
+
+
 def test_a_failure_drops_the_rest_of_the_plan():
     env = ToyEnv(script=("failed",))
     steps = list(run(env, Scripted(PLACE + "done()"), seed=0))

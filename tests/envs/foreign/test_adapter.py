@@ -159,10 +159,22 @@ def test_the_world_goes_on_while_somebody_thinks(env):
 
 
 def test_the_instruction_can_be_replaced_and_nothing_else(env):
-    raw, _ = env.reset(seed=1, options={"instruction": "put it there"})
-    assert raw["instruction"] == "put it there"
+    raw, info = env.reset(seed=1, options={"instruction": "put it there"})
+    assert raw["instruction"] == "put it there" and env.expert_plan() == []
+    assert (info["is_judged"], info["is_success"], info["progress"]) == (False, False, 0.0)
     with pytest.raises(ValueError, match="scene is the benchmark's"):
         env.reset(seed=1, options={"require": ("bowl",)})
+
+
+def test_a_goal_reached_is_a_success_of_its_own_words_only(env):
+    own = env.instruction
+    for text, is_judged in ((own.upper() + ".", True), (own + " and dance", False)):
+        _, info = env.reset(seed=3, options={"instruction": text})
+        assert info["is_judged"] is is_judged
+        disc, goal = env.sight.objects["disc"], env.sight.goals["disc"]
+        call(env, "pick", disc)
+        _, _, terminated, _, info = call(env, "place_at", goal)
+        assert (info["is_success"], info["progress"]) == (is_judged, float(is_judged)) and terminated >= is_judged
 
 
 def test_goals_are_said_in_centimetres_and_by_what_lies_on_what(env):

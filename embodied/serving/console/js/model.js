@@ -93,14 +93,20 @@ const HANDLERS = {
 export const MODE_WORDS = { idle: "Ready", running: "Running", paused: "Paused", stopped: "Stopped", estopped: "E-stopped", crashed: "Crashed" };
 const SAFETY_WORDS = { limited: "A motion was limited", refused: "A motion was refused", stop: "Stop", estop: "Emergency stop", confirmed: "The stop is confirmed", heartbeat: "Heartbeat lost", plan: "A plan was refused as unsafe" };
 
-/** How a run ended, in a sentence, and its tone. */
+/** How a run ended: in a sentence, its tone, and in a word or two. That a planner says "done" is no success. */
 export function verdict(run) {
-  if (run.is_success) return ["Success", "done"];
-  if (run.end === "success") return ["Success", "done"];
-  if (run.end === "stopped") return ["Stopped", "stopped"];
-  if (run.end === "done") return run.is_success === false ? ["Finished, but the goal is not reached", "failed"] : ["Finished", "done"];
+  if (run.is_success || run.end === "success") return ["Success", "done", "Success"];
+  if (run.end === "stopped") return ["Stopped", "stopped", "Stopped"];
+  if (run.end === "done") return run.is_success === false ? ["Done, but the goal is not reached", "failed", "Goal not reached"] : ["Done, but not judged", "unjudged", "Not judged"];
   const [kind, ...rest] = (run.end ?? "").split(": ");
-  return [rest.length ? `${kind[0].toUpperCase()}${kind.slice(1)}: ${rest.join(": ")}` : kind, kind === "refused" ? "refused" : "failed"];
+  const short = `${kind.slice(0, 1).toUpperCase()}${kind.slice(1)}`;
+  return [[short, ...rest].join(": "), kind === "refused" ? "refused" : "failed", short];
+}
+
+/** What the judge of a run's goal says, "" where there is nothing to say. */
+export function judgement({ end, is_success: isSuccess }) {
+  if (isSuccess === null || isSuccess === undefined) return end === "done" ? "The planner says that it is done. The simulator does not know what goal the whole sentence asks for, so nobody judges it." : "";
+  return isSuccess ? "The simulator sees the goal reached." : "The simulator does not see the goal reached.";
 }
 
 export const phrase = (skill, args) => [skill.replaceAll("_", " "), ...args].join(" ");

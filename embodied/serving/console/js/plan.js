@@ -1,13 +1,13 @@
 /** The plan as it forms, its steps as they are carried out, and how it ended. */
 
 import { fill, h, icon, lasting } from "./dom.js";
-import { verdict } from "./model.js";
+import { judgement, verdict } from "./model.js";
 
 const STATE_WORDS = { waiting: "waiting", running: "running", done: "done", failed: "failed", timeout: "timed out", refused: "refused", dropped: "dropped", stopped: "stopped" };
 const LONG_HINT = 120;
 const NONE = new Map();
 const GLYPHS = { done: "check", failed: "cross", timeout: "cross", refused: "cross", stopped: "stop" };
-const VERDICT_GLYPHS = { done: "check", failed: "cross", refused: "warn", stopped: "stop" };
+const VERDICT_GLYPHS = { done: "check", failed: "cross", refused: "warn", stopped: "stop", unjudged: "help" };
 
 /** A panel; `draw(state, crops)` shows the run of a state. crops: object name -> small canvas. */
 export class PlanPanel {
@@ -45,7 +45,7 @@ function token({ text, probability }) {
 function ending(run) {
   if (run.end === null) return null;
   const [words, tone] = verdict(run);
-  const judged = run.is_success === null || run.is_success === undefined ? "" : run.is_success ? "The simulator sees the goal reached." : "The simulator does not see the goal reached.";
+  const judged = judgement(run);
   return h("div", { class: `verdict is-${tone}` }, icon(VERDICT_GLYPHS[tone]), h("div", {}, h("strong", {}, words), judged && h("p", {}, judged), tone !== "done" && hint(run.hint)));
 }
 

@@ -36,6 +36,6 @@ export function titleOf({ instructions: said = [] }) {
 }
 
 function mark(run) {
-  const [words, tone] = verdict(run);
-  return h("span", { class: `end is-${tone}`, title: words }, words.split(/[:,]/)[0]);
+  const [words, tone, short] = verdict(run);
+  return h("span", { class: `end is-${tone}`, title: words }, short);
 }

@@ -114,6 +114,8 @@ class FakeRobot:
         if "crash" in words:
             return "failed: physics crashed", None
         await self._step(run, 1, "place_in", "obj_1")
+        if "gently" in words:
+            return "done", None
         return "success", True
 
     async def _think(self, run: dict[str, Any]) -> None:
