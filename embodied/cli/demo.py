@@ -51,7 +51,7 @@ def act(settings: Settings, run: Run) -> float:
     env = gymnasium.make(f"envs:{TASK_IDS[task]}", **settings.env.arguments())
     try:
         narrator.watch(env.unwrapped, (settings.film.height, settings.film.width))
-        planner = narrator.around(entrants.planner(settings.seed, env)[0])
+        planner = narrator.around(entrants.planner(settings.seed, env)[0], settings.contestant)
         options: dict[str, Any] = {"instruction": settings.instruction, **({"require": required} if required else {})}
         for step in closed_loop(env, planner, seed=settings.seed, options=options, max_calls=settings.max_calls):
             narrator.tell(step)

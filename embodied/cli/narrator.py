@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from embodied.evaluation.film import Film
+from embodied.evaluation.suites import PRIVILEGED, labelled
 from embodied.planning.closed_loop import Planner, Step
 from embodied.planning.language import Plan, describe, words_of
 from envs.interface import Observation, SkillCall, Transition
@@ -29,6 +30,7 @@ class Narrator:
         self._start, self._todo, self._size = time.perf_counter(), [], (360, 480)
         self._last_seen: Observation | None = None
         shown = instruction if len(instruction) <= 300 else instruction[:297] + "..."
+        self._wish = shown
         self._say(f"[bold]{escape(shown)}[/]")
         self._film.title(shown)
 
@@ -37,8 +39,11 @@ class Narrator:
         self._size = size
         env.watch(self._film.add, fps=self._film.fps, size=size)
 
-    def around(self, planner: Planner) -> Planner:
-        """The same planner; its plans are told as soon as they are made."""
+    def around(self, planner: Planner, contestant: str = "model") -> Planner:
+        """The same planner; its plans are told as soon as they are made, and if it is told the truth, that too."""
+        if contestant in PRIVILEGED:
+            self._say(f"[yellow]planned by the {labelled(contestant)}, which reads the simulator's true state[/]")
+            self._film.title(f"{labelled(contestant)}: {self._wish}")
         return _Overheard(planner, self)
 
     def decided(self, plan: Plan, seen: Observation) -> None:

@@ -40,7 +40,7 @@ def act(settings: Settings, run: Run) -> float:
     from embodied.data.files import write_json
     from embodied.distributed.rollouts import map_episodes
     from embodied.evaluation.contest import Heat, contest
-    from embodied.evaluation.suites import episode_seeds
+    from embodied.evaluation.suites import PRIVILEGED, episode_seeds
     from embodied.evaluation.summary import block
 
     check_cluster(settings.backend, settings.worlds)
@@ -52,7 +52,7 @@ def act(settings: Settings, run: Run) -> float:
     with progress("rollout", len(seeds)) as played:
         [records] = contest([Heat(arena, seeds, run.folder / "episodes.jsonl")], map_seeds=map_seeds,
                             weights_sha256=sha256, played=played)
-    summary = {"contestant": settings.contestant, **block(records)}
+    summary = {"contestant": settings.contestant, "privileged": settings.contestant in PRIVILEGED, **block(records)}
     write_json(run.folder / "summary.json", summary)
     if settings.film_every:
         _film(settings, run, arena, seeds[::settings.film_every], map_seeds)

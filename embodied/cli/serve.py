@@ -12,7 +12,7 @@ import socket
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from embodied.cli.complaint import NOT_DONE, Complaint
 from embodied.cli.run import Run
@@ -52,6 +52,7 @@ class Settings:
     token: str | None = secret()
     viewer_token: str | None = secret()
     recordings: str | None = None
+    planner: Literal["model", "chat", "oracle"] | None = None
     port: int = between(0, 65_535, default=8420)
     threads: int = between(1, 256, default=1)
     record_fps: int = between(1, 20, default=5)
@@ -173,6 +174,9 @@ def _tell_address(port: int, settings: Settings, told_token: str) -> None:
     place = f"http://{settings.host}:{port}/"
     print(f"console: {place}" + (f"#token={told_token}" if told_token else " (token as given)"), flush=True)
     print(f"API: {place}v1/openapi.json; Ctrl-C stops robots and server; loading the planner ...", flush=True)
+    if settings.planner == "oracle":
+        print("planner=oracle: the ORACLE, which reads the simulator's true state, plans where no planner is named",
+              flush=True)
 
 
 def _brain(settings: Settings, backend: LateBackend) -> Brain:
@@ -225,5 +229,6 @@ def _hub(settings: Settings, brain: Brain) -> Any:
 
     recordings = Path(settings.recordings) if settings.recordings else None
     limits = Limits(sessions=settings.max_sessions, idle_s=settings.idle_s, lease_ttl_s=settings.lease_s,
-                    record_fps=settings.record_fps, recordings=recordings, plans=settings.plans)
+                    record_fps=settings.record_fps, recordings=recordings, plans=settings.plans,
+                    planner=settings.planner)
     return Hub(brain, limits, make_chat=_chat(settings.chat))

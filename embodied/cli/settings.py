@@ -62,8 +62,8 @@ class TaskSettings:
         """Nothing. Raises Complaint for worlds that no model plans in yet."""
         strange = [task for task in self.tasks if task not in DOMAINS["tabletop"]]
         if strange and contestant != "oracle":
-            raise Complaint(f"contestant={contestant}: expected oracle for {strange[0]}; the shipped weights plan on "
-                            f"the tabletop alone")
+            raise Complaint(f"contestant={contestant}: expected oracle for {strange[0]} (PRIVILEGED: it reads the true "
+                            f"state); the shipped weights plan on the tabletop alone")
 
 
 @dataclass(frozen=True, slots=True)

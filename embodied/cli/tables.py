@@ -26,10 +26,12 @@ def rate_table(rows: Mapping[str, Mapping[str, Any]]) -> Any:
     """A rich table of {"success_rate", "ci95", "episodes"} rows."""
     from rich.table import Table
 
+    from embodied.evaluation.suites import labelled
+
     table = Table()
     for column in ("who", "success", "95 % interval", "episodes"):
         table.add_column(column, justify="left" if column == "who" else "right")
     for name, rate in rows.items():
         low, high = rate["ci95"]
-        table.add_row(name, f"{rate['success_rate']:.1%}", f"{low:.1%} to {high:.1%}", str(rate["episodes"]))
+        table.add_row(labelled(name), f"{rate['success_rate']:.1%}", f"{low:.1%} to {high:.1%}", str(rate["episodes"]))
     return table

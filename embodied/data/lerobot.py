@@ -109,6 +109,10 @@ class DatasetWriter:
         for key, values in columns.items():
             self.columns.setdefault(key, []).append(values)
 
+    def describe(self, source: Mapping[str, Any]) -> None:
+        """Nothing. Says where the dataset comes from: plain facts, in a file of ours that LeRobot ignores."""
+        write_json(self._new(meta.SOURCE), dict(source))
+
     def _columns(self, episode: Demonstration) -> dict[str, np.ndarray]:
         """Every column of the data file, checked."""
         count = len(episode.action)

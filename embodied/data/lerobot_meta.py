@@ -21,6 +21,9 @@ VIDEO = "videos/{key}/chunk-000/file-000.mp4"
 DIGESTS = "meta/sha256.json"
 """Ours: file -> SHA-256, since a flipped bit in a parquet or mp4 reads as wrong numbers, not as an error."""
 
+SOURCE = "meta/source.json"
+"""Ours: what the episodes were and who planned them."""
+
 STATE, ACTION, IMAGES = "observation.state", "action", "observation.images."
 OUTCOME = {"next.reward": "float32", "next.done": "bool", "next.success": "bool", "next.is_judged": "bool"}
 """next.is_judged: ours; where an episode's last frame has it false, nobody judged it, and next.success says nothing."""

@@ -35,7 +35,8 @@ from embodied.data.story import placed, runs_of, takes_of
 
 ID = re.compile(r"rec_[0-9a-f]{12}")
 RECORDING, EVENTS, TELEMETRY, VIDEO, DATASET = "recording.json", "events.json", "telemetry.json", "video.mp4", "dataset"
-LISTED = ("recording_id", "task", "created_unix_s", "duration_s", "instructions", "runs", "frames", "fps", "has_video")
+LISTED = ("recording_id", "task", "created_unix_s", "duration_s", "instructions", "runs", "frames", "fps", "has_video",
+          "planner", "privileged")
 _CHUNK_BYTES = 1 << 20
 _APART = ("import os, sys; from pathlib import Path; from embodied.data.recordings import end_with, publish_held; "
           "end_with(int(sys.argv[4])); os.nice(10); "
@@ -77,7 +78,7 @@ class Recording:
 
     def listed(self) -> dict[str, Any]:
         """What the list of recordings says of it."""
-        return {key: self.facts[key] for key in LISTED}
+        return {key: self.facts.get(key) for key in LISTED}
 
     def events(self) -> list[dict[str, Any]]:
         """Every event, with `video_s`, its place in the film."""

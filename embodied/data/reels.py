@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -87,6 +88,7 @@ def write_dataset(folder: Path, reel: Reel, takes: Sequence[Take]) -> None:
     schema = Schema(contents.meta.fps, str(session.get("robot") or "robot"), (*joints, "gripper_width_m"), joints,
                     reel.sizes)
     with new_dataset(folder, schema) as writer:
+        writer.describe({key: session.get(key) for key in ("task", "seed", "planner", "privileged")})
         for take in takes:
             rows = contents.rows[take.rows]
             state = np.concatenate([rows["joint_pos"], rows["gripper_width_m"][:, None]], axis=1)
@@ -105,7 +107,7 @@ def write_film(path: Path, reel: Reel, rows: np.ndarray) -> bool:
     cameras = [c for c in (reel.contents.meta.session.get("video_camera"), "onlooker", *reel.sizes) if c in reel.sizes]
     if not cameras:
         return False
-    captions, fps = captions_of(reel.contents.events), reel.contents.meta.fps
+    captions, fps = captions_of(reel.contents.events, _planned_by(reel.contents.meta.session)), reel.contents.meta.fps
     moments = reel.contents.rows["unix_s"][rows].tolist()
     with VideoWriter(path, fps) as video:
         for image, caption in zip(reel.pictures(cameras[0], rows), captions_at(captions, moments), strict=True):
@@ -113,6 +115,11 @@ def write_film(path: Path, reel: Reel, rows: np.ndarray) -> bool:
         for _ in range(round(LAST_PICTURE_S * fps)):
             video.add(_sheet(image, captions[-1] if captions else caption))
     return True
+
+
+def _planned_by(session: Mapping[str, Any]) -> str:
+    """What a film says before each instruction; "" for plans that were made of what a robot senses."""
+    return f"{session['planner'].upper()} (reads the simulator's true state): " if session.get("privileged") else ""
 
 
 def _sheet(image: np.ndarray, caption: Caption) -> np.ndarray:

@@ -123,14 +123,15 @@ def even_rows(time_s: np.ndarray, fps: int) -> np.ndarray:
     return np.searchsorted(time_s, moments, side="left") - 1
 
 
-def captions_of(events: Sequence[Event]) -> list[Caption]:
-    """What the films say, in order of time: the instruction, then each step and how it went."""
+def captions_of(events: Sequence[Event], planned_by: str = "") -> list[Caption]:
+    """What the films say, in order of time: the instruction, then each step and how it went. planned_by: stands before
+    every instruction."""
     captions, title = [], ""
     for event in events:
         unix_s = event.get("unix_s")
         text = _caption(event) if isinstance(unix_s, int | float) else None
         if text is not None:
-            title = str(event.get("instruction", "")) if event["type"] == "instruction" else title
+            title = planned_by + str(event.get("instruction", "")) if event["type"] == "instruction" else title
             captions.append(Caption(unix_s, title, *text))
     return sorted(captions, key=lambda caption: caption.unix_s)
 

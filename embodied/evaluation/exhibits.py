@@ -10,6 +10,7 @@ from embodied.evaluation.contest import arena_of
 from embodied.evaluation.film import Film, strip
 from embodied.evaluation.play import Player, Record, one_thread
 from embodied.evaluation.report import Exhibit
+from embodied.evaluation.suites import PRIVILEGED, labelled
 from embodied.planning.closed_loop import Step
 
 FPS, SIZE, STRIP_HEIGHT_PX = 6, (240, 320), 150
@@ -39,6 +40,8 @@ def make_filmer(**arena: Any) -> Callable[[int], dict[str, bytes]]:
 def shoot(player: Player, seed: int, fps: int, size: tuple[int, int]) -> Film:
     """The film of one episode. size: height, width, pixels."""
     film, env = Film(fps), player.env(player.arena.task_of(seed)).unwrapped
+    if player.arena.contestant in PRIVILEGED:
+        film.title(labelled(player.arena.contestant))
     env.watch(film.add, fps=fps, size=size)
     try:
         player.play(seed, watch=lambda step: _narrate(film, step))

@@ -18,7 +18,7 @@ BASELINE_MEANING = {
     "blind": "the same model, its images blanked",
     "shuffled": "the same model, shown the images of another scene",
     "random": "a random valid plan over what is in sight",
-    "oracle": "the scripted expert, which alone is told the truth",
+    "oracle": "PRIVILEGED, the scripted expert, which alone is told the truth",
 }
 
 

@@ -11,7 +11,14 @@ CONTESTANTS: tuple[Contestant, ...] = ("model", "unconstrained", "blind", "shuff
                                        "chat")
 
 BASELINES: tuple[Contestant, ...] = ("blind", "shuffled", "random", "oracle")
-"""Contestants that the report sets beside the model; `oracle` alone sees the truth."""
+"""Contestants that the report sets beside the model."""
+PRIVILEGED: tuple[Contestant, ...] = ("oracle",)
+"""Contestants that are told the truth: bounds for the others, and labelled wherever they are shown."""
+
+
+def labelled(name: str) -> str:
+    """How a contestant is named in tables, films and on the terminal."""
+    return f"{name} (PRIVILEGED)" if name in PRIVILEGED else name
 
 
 def episode_seeds(split: str, first: int, count: int) -> range:

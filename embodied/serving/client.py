@@ -125,7 +125,7 @@ class Client:
         return self.call("GET", "/healthz")
 
     def worlds(self) -> list[dict[str, Any]]:
-        """Tasks to open, each with its planners, examples of instructions, and skills."""
+        """Tasks to open, each with its planners (name, privileged, meaning), examples of instructions, and skills."""
         return self.call("GET", "/v1/worlds")["worlds"]
 
     def sessions(self) -> list[dict[str, Any]]:
@@ -134,8 +134,10 @@ class Client:
 
     def open(self, task: str, *, seed: int = 0, planner: str | None = None, robot: str | None = None,
              speed: float = 1.0, require: Sequence[str] = ()) -> Session:
-        """A new session, commanded by this client. speed: simulated seconds per second, 0 = as fast as possible.
-        require: things that must be in the scene. Closing it ends it."""
+        """A new session, commanded by this client. planner: None for the server's usual one, ApiError "planner_needed"
+        where that would be privileged: "oracle" reads the simulator's true state, and is asked for by name. speed:
+        simulated seconds per second, 0 = as fast as possible. require: things that must be in the scene. Closing it
+        ends it."""
         wish = {"task": task, "seed": seed, "planner": planner, "robot": robot, "speed": speed,
                 "require": list(require), "client": self.name}
         opened = self.call("POST", "/v1/sessions", wish, timeout_s=_SCENE_S)
@@ -189,6 +191,9 @@ class Session:
         self.joint_names = tuple(state["joint_names"])
         self.joint_low, self.joint_high = (np.array(state[key], float) for key in ("joint_low", "joint_high"))
         self.recording_id: str = state["recording_id"]
+        self.planner: str = state["planner"]
+        self.is_privileged: bool = state["privileged"]
+        """Whether the planner reads the simulator's true state."""
         self.lease_lost: ApiError | None = None
         """Why this client commands the robot no more; None while it does."""
         self._numbers = itertools.count(1)

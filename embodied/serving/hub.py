@@ -25,6 +25,7 @@ from embodied.serving.errors import ApiError, overloaded, unknown, unmakeable
 from embodied.serving.events import Event
 from embodied.serving.hosting import make_hosted
 from embodied.serving.latch import Stop
+from embodied.serving.planners import PlannerKind, chosen, kinds_of
 from embodied.serving.recorder import Recorder
 from embodied.serving.running import Run
 from embodied.serving.safety.envelope import TABLE
@@ -41,8 +42,6 @@ log = logging.getLogger(__name__)
 DOMAIN_OF = {task: domain for domain, tasks in DOMAINS.items() for task in tasks}
 AT_A_TABLE = ("tabletop", "tamp")
 """Domains whose plans must stay over the table."""
-PLANNED_BY_MODEL = ("tabletop",)
-"""Domains that the shipped weights plan in."""
 
 LOADING_S = 5.0
 """About what loading takes."""
@@ -68,6 +67,7 @@ class Limits:
     plans: int = 32  # asked for at once by those who have no session
     record_fps: int = 5
     recordings: Path | None = None  # where recordings go; None = nothing is kept
+    planner: str | None = None  # who plans where a session names nobody; None = never a privileged one
 
 
 ChatMaker = Callable[[Callable[[Observation], Sequence[Slot]]], Any]
@@ -94,10 +94,9 @@ class Hub:
         self.downloads = Places(8, 6, "downloads at once")
         threading.Thread(target=self._beat, name="beat", daemon=True).start()
 
-    def planners_of(self, domain: str) -> list[str]:
-        """Names of who can plan there, the usual one first."""
-        learned = ["model", *(["chat"] if self.make_chat else [])] if domain in PLANNED_BY_MODEL else []
-        return [*learned, "oracle"]
+    def planners_of(self, domain: str) -> list[PlannerKind]:
+        """Who can plan there."""
+        return kinds_of(domain, has_chat=self.make_chat is not None)
 
     def get(self, session_id: str) -> Session:
         """Raises ApiError 404."""
@@ -108,13 +107,11 @@ class Hub:
     async def open(self, task: str, seed: int, planner: str | None, **settings: Any) -> Session:
         """A session whose world is ready. Raises ApiError."""
         domain = DOMAIN_OF[task]
-        known = self.planners_of(domain)
-        if planner is not None and planner not in known:
-            raise ApiError(422, "invalid", f"planner: expected one of {known} in {domain}, got {planner!r}")
+        name = chosen(planner, domain, self.planners_of(domain), self.limits.planner)
         await self.brain.ready()
         if len(self.sessions) + len(self._opening) >= self.limits.sessions:
             raise overloaded(f"expected fewer than {self.limits.sessions} open sessions", 5.0)
-        setup = Setup(task, domain, seed, planner or known[0], record_fps=self.limits.record_fps,
+        setup = Setup(task, domain, seed, name, record_fps=self.limits.record_fps,
                       lease_ttl_s=self.limits.lease_ttl_s, **settings)
         session = Session(setup, self.folder, self._planner, lambda event: self._record(session, event))
         self._opening.add(session)  # whoever stops all robots stops this one, too
@@ -140,7 +137,7 @@ class Hub:
         if self._is_leaving:
             raise overloaded("expected a server that stays, it is shutting down", 5.0)
         facts = session.world.facts
-        about = {"task": setup.task, "robot": facts["robot"], "seed": setup.seed, "planner": setup.planner,
+        about = {"task": setup.task, "robot": facts["robot"], "seed": setup.seed, **setup.planning,
                  "created_unix_s": session.created_unix_s}
         await asyncio.to_thread(self.recorder.begin, session.recording_id, facts, about)
 

@@ -78,7 +78,7 @@ class Session:
         lease = {"is_held": self.leases.is_held, "holder": self.leases.holder,
                  "expires_in_s": round(self.leases.expires_in_s, 2)}
         return {"session_id": self.session_id, "task": setup.task, "domain": setup.domain, "robot": setup.robot,
-                "seed": setup.seed, "planner": setup.planner, "mode": self.latch.mode,
+                "seed": setup.seed, **setup.planning, "mode": self.latch.mode,
                 "instruction": self.jobs.instruction, "stop": stop.as_dict() if stop else None,
                 "run_id": self.run.run_id if self.run else None, "speed": setup.speed,
                 "objects_camera": OBJECTS_CAMERA, "lease": lease, "counters": counts,

@@ -14,11 +14,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from embodied.planning.percept import INSTRUCTION_LIMIT
+from embodied.serving.planners import NAMES
 from envs.interface import ENV_IDS, MAX_CHUNK
 from envs.skills.signatures import TABLES
 
 Task = Literal[tuple(ENV_IDS)]
-Planner = Literal["model", "oracle", "chat"]
+Planner = Literal[NAMES]
 Robot = Literal["panda", "iiwa", "xarm6"]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w .:@+-]+$")]
 Instruction = Annotated[str, Field(min_length=1, max_length=INSTRUCTION_LIMIT)]
@@ -42,7 +43,8 @@ class Open(Strict):
 
     task: Task
     seed: Seed = 0
-    planner: Planner | None = Field(None, description="null: the model where one plans this world, else the oracle")
+    planner: Planner | None = Field(None, description="null: the world's default_planner; refused (planner_needed) "
+                                                         "where there is none")
     robot: Robot | None = Field(None, description="null: the world's own")
     speed: float = Field(1.0, ge=0, le=100, description="simulated seconds per second; 0 = as fast as possible")
     client: Name = "anonymous"
@@ -225,6 +227,7 @@ class SessionState(BaseModel):
     robot: str | None
     seed: int
     planner: str
+    privileged: bool = Field(description="whether the planner reads the simulator's true state, as no robot could")
     mode: Literal["idle", "running", "paused", "stopped", "estopped", "crashed"]
     instruction: str
     run_id: str | None
@@ -305,11 +308,18 @@ class Skill(BaseModel):
     parameters: list[dict[str, str]]
 
 
+class PlannerAnswer(BaseModel):
+    name: str
+    privileged: bool = Field(description="whether it reads the simulator's true state, as no robot could")
+    meaning: str
+
+
 class WorldAnswer(BaseModel):
     task: str
     domain: str
     env_id: str
-    planners: list[str]
+    planners: list[PlannerAnswer]
+    default_planner: str | None = Field(description="who plans where a session names nobody; null: a name is needed")
     examples: list[str]
     skills: list[Skill]
     robots: list[str]

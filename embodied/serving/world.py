@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from embodied.serving.planners import PRIVILEGED
 from envs.isolation.env import PhysicsCrashError
 
 HANG_S = 60.0
@@ -29,6 +30,11 @@ class Setup:
     require: tuple[str, ...] = ()
     record_fps: int = 5
     lease_ttl_s: float = 10.0
+
+    @property
+    def planning(self) -> dict[str, Any]:
+        """Who plans, and whether by what no robot can sense: part of what is told of a session and of its recording."""
+        return {"planner": self.planner, "privileged": self.planner in PRIVILEGED}
 
 
 class World:

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from embodied.serving.answers import Placed, event_stream
 from embodied.serving.errors import ApiError, unknown
-from embodied.serving.hub import PLANNED_BY_MODEL
+from embodied.serving.planners import PLANNED_BY_MODEL
 from embodied.serving.routes.access import FAILURES, HubHere, SessionHere
 from embodied.serving.session import Session
 from embodied.serving.wire import ObservationAnswer, Strict

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from importlib.metadata import version
-from typing import get_args
+from typing import Any, get_args
 
 from fastapi import APIRouter
 
-from embodied.serving.hub import AT_A_TABLE, DOMAIN_OF
+from embodied.serving.hub import AT_A_TABLE, DOMAIN_OF, Hub
+from embodied.serving.planners import usual
 from embodied.serving.routes.access import FAILURES, HubHere
 from embodied.serving.wire import Health, Robot, Worlds, skills_of
 from envs.interface import ENV_IDS
@@ -19,11 +20,12 @@ router = APIRouter(prefix="/v1", tags=["worlds"], responses=FAILURES)
 EXAMPLES = {
     "put_in_bowl": ["put the red block in the blue bowl", "drop the green cube into the yellow bowl"],
     "stack": ["stack the red block on the blue block"],
-    "sort": ["put each block in the bowl of its color"],
-    "tower": ["build a tower of all the blocks"],
+    "sort": ["put each block into the matching bowl"],
+    "tower": ["build a tower of the red block, the green block and the blue block, from bottom to top"],
     "unblock": ["put the red block in the blue bowl"],
 }
-"""Wishes to begin with; every scene also has one of its own (a session's `instruction`)."""
+"""Wishes to begin with, each of which its world can judge; every scene also has one of its own (a session's
+`instruction`)."""
 
 
 @health.get("/healthz", response_model=Health)
@@ -36,8 +38,11 @@ async def healthz(hub: HubHere) -> dict:
 @router.get("/worlds", response_model=Worlds)
 async def worlds(hub: HubHere) -> dict:
     """The worlds, their skills, and who can plan in them."""
-    return {"worlds": [{"task": task, "domain": DOMAIN_OF[task], "env_id": env_id,
-                        "planners": hub.planners_of(DOMAIN_OF[task]), "examples": EXAMPLES.get(task, []),
-                        "skills": skills_of(DOMAIN_OF[task]),
-                        "robots": list(get_args(Robot)) if DOMAIN_OF[task] in AT_A_TABLE else []}
-                       for task, env_id in ENV_IDS.items()]}
+    return {"worlds": [_world(hub, task, DOMAIN_OF[task], env_id) for task, env_id in ENV_IDS.items()]}
+
+
+def _world(hub: Hub, task: str, domain: str, env_id: str) -> dict[str, Any]:
+    kinds = hub.planners_of(domain)
+    return {"task": task, "domain": domain, "env_id": env_id, "planners": [kind.as_dict() for kind in kinds],
+            "default_planner": usual(kinds, hub.limits.planner), "examples": EXAMPLES.get(task, []),
+            "skills": skills_of(domain), "robots": list(get_args(Robot)) if domain in AT_A_TABLE else []}

@@ -26,6 +26,7 @@ def test_the_demo_does_what_is_said_and_leaves_a_film(tmp_path, capsys):
     assert main(argv) == 0
     shown = capsys.readouterr().out
     assert "pick" in shown and "place_in" in shown and "success" in shown
+    assert "planned by the oracle (PRIVILEGED" in shown
     with av.open(str(tmp_path / "here" / "demo.mp4")) as film:
         assert film.streams.video[0].codec_context.name == "h264" and film.streams.video[0].frames > 5
     assert (tmp_path / "here" / "demo.png").stat().st_size > 1000
@@ -60,6 +61,7 @@ def test_a_rollout_is_recorded_and_goes_on_where_it_stopped(tmp_path, capsys):
     assert (tmp_path / "here" / "episodes.jsonl").read_text().startswith(first)
     summary = json.loads((tmp_path / "here" / "summary.json").read_text())
     assert summary["success_rate"] == 1.0 and summary["episodes"] == 2 and set(summary["per_task"]) == {"stack"}
+    assert summary["privileged"] and "PRIVILEGED" in capsys.readouterr().out
     assert len(list((tmp_path / "here" / "films").glob("*.mp4"))) == 1
     assert main([*argv, "episodes=2", "max_calls=3"]) == 1
     assert "another run (different: max_calls)" in capsys.readouterr().err

@@ -14,6 +14,7 @@ TOKEN, LEASE, ROOT = "a-token-of-the-test", "a-lease", "/v1/sessions/s_012345678
 STOP = {"number": 1, "kind": "stop", "latched_s": 10.0, "confirmed_s": None}
 STATE = {"session_id": "s_0123456789ab", "task": "stack", "cameras": ["front"], "joint_names": ["a", "b"],
          "joint_low": [-1.0, -2.0], "joint_high": [1.0, 2.0], "recording_id": "rec_0123456789ab", "mode": "idle",
+         "planner": "oracle", "privileged": True,
          "lease": {"is_held": True, "holder": "python client", "expires_in_s": 0.4}, "of a later version": 1}
 RUN = {"run_id": "r_1", "instruction": "go", "end": "success", "is_success": True, "hint": "", "plans": 1,
        "steps": [{"skill": "pick", "arguments": ["obj_1"], "status": "done", "reason": "", "duration_s": 1.0}]}
