@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from embodied.data.files import sweep_drafts, whole_folder, write_json
-from embodied.data.reels import Reel, write_dataset, write_film
+from embodied.data.reels import Reel, held, write_dataset, write_film
 from embodied.data.spool import Spool, SpoolContents, left, read_spool
 from embodied.data.story import placed, runs_of, takes_of
 
@@ -222,12 +222,13 @@ def _write(contents: SpoolContents, folder: Path, recording_id: str) -> None:
     if takes:
         write_dataset(folder / DATASET, reel, takes)
     has_video = bool(takes) and write_film(folder / VIDEO, reel, shown)
+    frames = held(shown, contents.meta.fps)
     write_json(folder / EVENTS, placed(contents.events, contents.rows["unix_s"][shown], contents.meta.fps))
-    write_json(folder / TELEMETRY, _telemetry(contents.rows[shown]))
+    write_json(folder / TELEMETRY, _telemetry(contents.rows[frames]))
     write_json(folder / RECORDING, {
         **session, "recording_id": recording_id, "task": str(session.get("task", "")),
-        "created_unix_s": float(session.get("created_unix_s", time.time())), "frames": len(shown),
-        "duration_s": len(shown) / contents.meta.fps, "fps": contents.meta.fps, "has_video": has_video,
+        "created_unix_s": float(session.get("created_unix_s", time.time())), "frames": len(frames),
+        "duration_s": len(frames) / contents.meta.fps, "fps": contents.meta.fps, "has_video": has_video,
         "instructions": [run.instruction for run in runs], "runs": [run.record() for run in runs],
         "lost_rows": contents.lost_rows, "damaged_pictures": reel.damaged})
 

@@ -102,8 +102,14 @@ def leading(setpoint: np.ndarray) -> np.ndarray:
     return np.concatenate([setpoint[1:], setpoint[-1:]])
 
 
+def held(rows: np.ndarray, fps: int) -> np.ndarray:
+    """The rows of a film's frames: those given, the last one held for LAST_PICTURE_S. Empty for none."""
+    return np.concatenate([rows, np.repeat(rows[-1:], round(LAST_PICTURE_S * fps))])
+
+
 def write_film(path: Path, reel: Reel, rows: np.ndarray) -> bool:
-    """Whether there is a film of some rows: of the camera that the session's meta names, else of the first that saw."""
+    """Whether there is a film of some rows, its last picture held under the last caption: of the camera that the
+    session's meta names, else of the first that saw."""
     cameras = [c for c in (reel.contents.meta.session.get("video_camera"), "onlooker", *reel.sizes) if c in reel.sizes]
     if not cameras:
         return False

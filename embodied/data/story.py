@@ -126,23 +126,25 @@ def even_rows(time_s: np.ndarray, fps: int) -> np.ndarray:
 def captions_of(events: Sequence[Event], planned_by: str = "") -> list[Caption]:
     """What the films say, in order of time: the instruction, then each step and how it went. planned_by: stands before
     every instruction."""
-    captions, title = [], ""
+    captions, title, looks = [], "", dict[str, str]()
     for event in events:
         unix_s = event.get("unix_s")
-        text = _caption(event) if isinstance(unix_s, int | float) else None
+        if event["type"] == "plan":  # names of objects count anew in each plan
+            looks = {it["name"]: it["looks"] for it in event.get("objects") or () if it.get("looks")}
+        text = _caption(event, looks) if isinstance(unix_s, int | float) else None
         if text is not None:
             title = planned_by + str(event.get("instruction", "")) if event["type"] == "instruction" else title
             captions.append(Caption(unix_s, title, *text))
     return sorted(captions, key=lambda caption: caption.unix_s)
 
 
-def _caption(event: Event) -> tuple[str, str] | None:
+def _caption(event: Event, looks: Mapping[str, str]) -> tuple[str, str] | None:
     """The step and its status; None for events that change nothing under the picture."""
     kind = event["type"]
     if kind == "instruction":
         return "", ""
     if kind in ("step", "outcome"):
-        call = " ".join([str(event.get("skill")), *map(_word, event.get("arguments") or ())])
+        call = " ".join([str(event.get("skill")), *(_word(it, looks) for it in event.get("arguments") or ())])
         return (call, "") if kind == "step" else (f"{call}: {event.get('status')}", str(event.get("status")))
     if kind == "end":
         end, is_success = str(event.get("end")), event.get("is_success")
@@ -153,8 +155,8 @@ def _caption(event: Event) -> tuple[str, str] | None:
     return None
 
 
-def _word(argument: Any) -> str:
-    return argument if isinstance(argument, str) else json.dumps(argument)
+def _word(argument: Any, looks: Mapping[str, str]) -> str:
+    return looks.get(argument, argument) if isinstance(argument, str) else json.dumps(argument)
 
 
 def captions_at(captions: Sequence[Caption], unix_s: Sequence[float]) -> Iterator[Caption]:
@@ -165,6 +167,7 @@ def captions_at(captions: Sequence[Caption], unix_s: Sequence[float]) -> Iterato
 
 
 def placed(events: Sequence[Event], unix_s: Sequence[float], fps: int) -> list[dict[str, Any]]:
-    """The events with `video_s`: where the film is when they happen. unix_s: of each frame of the film, in order."""
-    last, moments = max(len(unix_s) - 1, 0), np.maximum.accumulate(unix_s) if len(unix_s) else unix_s
+    """The events with `video_s`: where the film is when they happen, at the latest where its last picture begins to be
+    held. unix_s: of each frame of the film before that, in order."""
+    last, moments = len(unix_s), np.maximum.accumulate(unix_s) if len(unix_s) else unix_s
     return [{**event, "video_s": min(bisect_left(moments, event.get("unix_s", 0.0)), last) / fps} for event in events]

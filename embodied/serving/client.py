@@ -88,7 +88,7 @@ class Stop:
 class RobotState:
     """What the robot reports: float64[J] joints in rad or m, tool_pose float64[7] position m and quaternion x y z w.
 
-    objects: what is in sight, each with name, camera, pixel, box and outlines.
+    objects: what is in sight, each with name, looks ("red block"), camera, pixel, box and outlines.
     """
 
     time_s: float

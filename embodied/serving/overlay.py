@@ -1,4 +1,4 @@
-"""Objects in sight as clients get them: names, measured boxes, and outlines to draw on the cameras' pictures."""
+"""Objects in sight as clients get them: names, looks, measured boxes, and outlines to draw on the cameras' pictures."""
 
 from __future__ import annotations
 
@@ -8,22 +8,34 @@ from typing import Any
 import numpy as np
 from scipy.spatial import ConvexHull
 
+from embodied.agents.prompting.scene import looks_of
 from embodied.planning.language import object_names
 from embodied.prompt import Slot
 from envs.interface import Box, Camera, Observation
 
+HAND_RADIUS_M = 0.15
+"""From the tool's axis to the edge of a gripper's housing, with play for what is seen of it from one side."""
+
 
 def objects_of(slots: Sequence[Slot], seen: Observation) -> list[dict[str, Any]]:
-    """obj_1, obj_2 .. in the order of the prompt."""
-    return [_object(name, slot, seen) for name, slot in zip(object_names(len(slots)), slots, strict=True)]
+    """obj_1, obj_2 .. in the order of the prompt, without what is the robot's own hand."""
+    named = zip(object_names(len(slots)), slots, strict=True)
+    return [_object(name, slot, seen) for name, slot in named if not is_hand(slot.box, seen.tool_pose)]
+
+
+def is_hand(box: Box, tool_pose: np.ndarray) -> bool:
+    """Whether a measured box is a part of the robot's hand: all of it near the tool's axis and above the tool's point,
+    where nothing that is held or stands on a table can be."""
+    aside_m = np.linalg.norm(np.subtract(box.center[:2], tool_pose[:2]))
+    return bool(box.bottom_z_m > tool_pose[2] and aside_m < HAND_RADIUS_M)
 
 
 def _object(name: str, slot: Slot, seen: Observation) -> dict[str, Any]:
     outlines = {camera: outline(slot.box, lens, seen.rgb[camera].shape[:2]) for camera, lens in seen.cameras.items()
                 if camera in seen.rgb}
     height, width = seen.rgb[slot.camera].shape[:2]
-    return {"name": name, "camera": slot.camera, "pixel": [int(v) for v in slot.pixel], "image_size": [width, height],
-            "box": box_values(slot.box), "outlines": outlines}
+    return {"name": name, "looks": looks_of(slot), "camera": slot.camera, "pixel": [int(v) for v in slot.pixel],
+            "image_size": [width, height], "box": box_values(slot.box), "outlines": outlines}
 
 
 def box_values(box: Box) -> dict[str, Any]:

@@ -274,6 +274,7 @@ class SnapshotAnswer(BaseModel):
 
 class ObjectAnswer(BaseModel):
     name: str
+    looks: str = Field(description="measured color and kind, such as \"red block\"")
     camera: str
     pixel: list[int]
     image_size: list[int]

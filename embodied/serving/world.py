@@ -55,8 +55,18 @@ class World:
 
     def step(self, action: Mapping[str, Any]) -> tuple[Any, ...]:
         answer = self._timed(self.env.step)(action)
+        self.raw = answer[0]
         self.is_crashed = self.is_crashed or "crash" in answer[4]
         return answer
+
+    def snapshot(self) -> Any:
+        """A moment to go back to, with what was seen at it."""
+        return self._timed(self.env.snapshot)(), self.raw
+
+    def restore(self, kept: Any) -> None:
+        moment, raw = kept
+        self._timed(self.env.restore)(moment)
+        self.raw = raw
 
     def end_if_hung(self, sign_s: float) -> None:
         """Ends a process that owes an answer and has shown no sign of life for HANG_S. sign_s: its last one."""

@@ -13,7 +13,7 @@ from embodied.data.video import jpeg
 
 JOINTS, FPS, CAMERAS = 3, 5, ("front", "onlooker")
 META = {"session_id": "s_1", "task": "put_in_bowl", "robot": "panda", "seed": 7, "created_unix_s": 1000.0,
-        "joint_names": ["a", "b", "c"], "video_camera": "front"}
+        "joint_names": ["a", "b", "c"], "video_camera": "front", "planner": "model", "privileged": False}
 
 
 def picture(shade: int, size: tuple[int, int] = (48, 64)) -> np.ndarray:

@@ -54,8 +54,9 @@ def recording(tmp_path, clock) -> Recording:
 def test_the_list_says_what_a_recording_holds(recording, tmp_path):
     listed = [r.listed() for r in list_recordings(tmp_path / "recordings")]
     assert listed == [recording.listed()] == [{
-        "recording_id": ID, "task": "put_in_bowl", "created_unix_s": 1000.0, "duration_s": 16 / FPS, "frames": 16,
-        "fps": FPS, "has_video": True, "instructions": ["put the red block in the bowl", "stack the blocks"],
+        "recording_id": ID, "task": "put_in_bowl", "created_unix_s": 1000.0, "duration_s": 16 / FPS + 1,
+        "frames": 16 + FPS, "fps": FPS, "has_video": True, "planner": "model", "privileged": False,
+        "instructions": ["put the red block in the bowl", "stack the blocks"],
         "runs": [
             {"run_id": "r_1", "instruction": "put the red block in the bowl", "end": "success", "is_success": True,
              "hint": "the red block", "steps": [{"skill": "pick", "arguments": ["obj_1"], "status": "done",
@@ -86,11 +87,19 @@ def test_the_film_shows_the_pictures_in_turn_with_words_below(recording):
         assert image[48:].min() < 140  # ink
 
 
+def test_film_telemetry_and_list_agree_on_how_long_it_is(recording):
+    frames, rows = list(decode(recording.video)), recording.telemetry()["time_s"]
+    length_s = recording.listed()["duration_s"]
+    assert len(frames) == len(rows) == recording.listed()["frames"] == round(length_s * FPS)
+    assert max(event["video_s"] for event in recording.events()) < length_s
+
+
 def test_events_know_their_place_in_the_film(recording):
     ends = [event["video_s"] for event in recording.events() if event["type"] in ("instruction", "end")]
-    assert ends == [0.0, 8 / FPS, 8 / FPS, 15 / FPS]
+    assert ends == [0.0, 8 / FPS, 8 / FPS, 16 / FPS]
     telemetry = recording.telemetry()
-    assert len(telemetry["time_s"]) == 16 and telemetry["time_s"][8] == 0.0
+    assert len(telemetry["time_s"]) == 16 + FPS and telemetry["time_s"][8] == 0.0
+    assert set(telemetry["time_s"][15:]) == {telemetry["time_s"][15]}
     assert telemetry["setpoint"][2] == [0.25] * 3
 
 
@@ -302,6 +311,16 @@ def test_captions_follow_the_steps():
     found = [(c.title, c.step, c.status) for c in captions_at(captions_of(events), (0.5, 1.5, 2.5, 3.5, 9.0))]
     assert found == [("", "", ""), ("go", "", ""), ("go", 'pick {"camera": "front", "pixel": [1, 2]}', ""),
                      ("go", "pick obj_1: failed", "failed"), ("go", "estop: a hand", "failed")]
+
+
+def test_captions_call_things_by_what_they_are():
+    events = [{"type": "instruction", "instruction": "go", "unix_s": 1.0}]
+    for moment, looks in ((2.0, "red block"), (4.0, "green block")):
+        events += [{"type": "plan", "objects": [{"name": "obj_1", "looks": looks}], "unix_s": moment},
+                   {"type": "step", "skill": "pick", "arguments": ["obj_1"], "unix_s": moment + 1}]
+    found = captions_of(events, "ORACLE: ")
+    assert [c.step for c in found] == ["", "pick red block", "pick green block"]
+    assert {c.title for c in found} == {"ORACLE: go"}
 
 
 def test_what_was_never_instructed_is_recorded_all_the_same(tmp_path, clock):

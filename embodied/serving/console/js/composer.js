@@ -83,7 +83,8 @@ export class Composer {
     if (!text) { this.focus(); return; }
     const { way } = this;
     this.send.disabled = true;
-    const sent = await trying(async () => { await (way === "instruct" ? this.robot.instruct(text) : this.robot.correct(text)); return true; });
+    this.form.querySelector(".complaint")?.remove();
+    const sent = await trying(async () => { await (way === "instruct" ? this.robot.instruct(text) : this.robot.correct(text)); return true; }, () => (app.robot === this.robot && this.form.isConnected ? this.field : null));
     if (sent && this.way === way) this.field.value = "";
     if (sent && way === "correct") toast("The robot will look again with your words.");
     if (app.robot === this.robot) this.draw();

@@ -48,6 +48,9 @@ export function button(label, { glyph = null, kind = "", click, ...props } = {})
   return h("button", { type: "button", class: `button ${kind}`.trim(), ...props, on: click ? { click } : {} }, glyph && icon(glyph), h("span", {}, label));
 }
 
+/** What stands beside everything that a planner did which reads what no robot can sense. */
+export const badge = (planner) => h("span", { class: "badge" }, icon("eye"), `${planner.toUpperCase()} (reads the simulator's true state)`);
+
 /** Whether keys pressed there are text, or choose something. */
 export const inField = (element) => element?.matches?.("input:not([type=checkbox]), textarea, select, [contenteditable]") ?? false;
 

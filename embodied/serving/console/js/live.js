@@ -2,7 +2,7 @@
 
 import { Composer } from "./composer.js";
 import { askWhether } from "./dialogs.js";
-import { button, h, soon, titled } from "./dom.js";
+import { badge, button, h, soon, titled } from "./dom.js";
 import { Health } from "./health.js";
 import { Joints } from "./joints.js";
 import { LogPanel } from "./log.js";
@@ -28,11 +28,11 @@ export class LivePage {
     this.draw();
   }
 
-  #head({ task, robot, seed, planner }, world) {
-    const facts = [world?.domain && world.domain !== task ? titled(world.domain) : null, robot, `seed ${seed}`, `planner: ${planner}`].filter(Boolean).join(" · ");
+  #head({ task, robot, seed, planner, privileged }, world) {
+    const facts = [world?.domain && world.domain !== task ? titled(world.domain) : null, robot, `seed ${seed}`, !privileged && `planner: ${planner}`].filter(Boolean).join(" · ");
     this.scene = button("New scene", { glyph: "dice", kind: "is-small", click: () => this.newScene() });
     this.ending = button("End session", { kind: "is-small is-bare", click: () => this.end() });
-    return h("div", { class: "live-head" }, h("h1", {}, titled(task)), h("p", { class: "facts" }, facts), h("div", { class: "row" }, this.scene, this.ending));
+    return h("div", { class: "live-head" }, h("h1", {}, titled(task)), h("p", { class: "facts" }, facts, privileged && [" ", badge(planner)]), h("div", { class: "row" }, this.scene, this.ending));
   }
 
   #listen() {

@@ -40,27 +40,28 @@ const HANDLERS = {
   },
   plan(state, event) {
     const run = runOf(state, event);
+    [state.objects, state.areObjectsStale, state.seenAt] = [event.objects ?? [], false, event.index];
+    run.looks = looksOf(state.objects);
     run.steps = run.steps.filter((it) => it.status !== "waiting" && it.status !== "dropped");
-    run.steps.push(...(event.calls ?? []).map((call) => ({ ...call, arguments: call.arguments ?? [], status: "waiting", reason: "", duration_s: null })));
+    run.steps.push(...(event.calls ?? []).map((call) => ({ ...call, ...named(call, run.looks), status: "waiting", reason: "", duration_s: null })));
     Object.assign(run, { isThinking: false, plans: run.plans + 1, text: event.text ?? "", refusal: event.refusal ?? null, hint: event.hint ?? "",
       probability: event.probability ?? null, thinking_s: event.thinking_s ?? null });
-    [state.objects, state.areObjectsStale, state.seenAt] = [event.objects ?? [], false, event.index];
-    if (event.calls?.length) note(state, event, "plan", `Plan of ${count(event.calls.length, "step")}`, event.text ?? "");
+    if (event.calls?.length) note(state, event, "plan", `Plan of ${count(event.calls.length, "step")}`, event.calls.map((it) => phrase(it.skill, named(it, run.looks).things)).join(", "));
   },
   step(state, event) {
     const run = runOf(state, event);
     const args = event.arguments ?? [];
     let step = run.steps.find((it) => it.status === "waiting" && it.skill === event.skill);
-    if (!step) run.steps.push(step = { skill: event.skill, arguments: args, probability: null, reason: "", duration_s: null });
-    Object.assign(step, { status: "running", from_s: event.time_s, arguments: args.length ? args : step.arguments });
+    if (!step) run.steps.push(step = { skill: event.skill, ...named(event, looksOf(state.objects)), probability: null, reason: "", duration_s: null });
+    Object.assign(step, { status: "running", from_s: event.time_s }, args.length ? named(event, run.looks ?? looksOf(state.objects)) : {});
   },
   outcome(state, event) {
     const run = runOf(state, event);
     let step = run.steps.find((it) => it.status === "running");
-    if (!step) run.steps.push(step = { skill: event.skill, arguments: event.arguments ?? [], probability: null });
+    if (!step) run.steps.push(step = { skill: event.skill, ...named(event, looksOf(state.objects)), probability: null });
     Object.assign(step, { status: event.status, reason: event.reason ?? "", duration_s: event.duration_s });
     state.areObjectsStale = true;
-    note(state, event, event.status, `${phrase(event.skill, step.arguments)}: ${event.status}`, event.reason ?? "");
+    note(state, event, event.status, `${phrase(event.skill, step.things)}: ${event.status}`, event.reason ?? "");
   },
   question(state, event) {
     Object.assign(runOf(state, event), { question: event.text, isAsking: true, isThinking: false });
@@ -108,6 +109,17 @@ export function judgement({ end, is_success: isSuccess }) {
   if (isSuccess === null || isSuccess === undefined) return end === "done" ? "The planner says that it is done. The simulator does not know what goal the whole sentence asks for, so nobody judges it." : "";
   return isSuccess ? "The simulator sees the goal reached." : "The simulator does not see the goal reached.";
 }
+
+/** Object name -> what it looks like, of those that say so. */
+const looksOf = (objects) => Object.fromEntries(objects.filter((it) => it.looks).map((it) => [it.name, it.looks]));
+
+/** A call's arguments, and as `things` what they look like: names of objects count anew in each plan, looks stay. */
+function named({ arguments: args = [] }, looks) {
+  return { arguments: args, things: args.map((it) => (typeof it === "string" && looks[it]) || it) };
+}
+
+/** The number of "obj_6"; "" of other words. */
+export const slotNumber = (name) => /^obj_(\d+)$/.exec(name)?.[1] ?? "";
 
 export const phrase = (skill, args) => [skill.replaceAll("_", " "), ...args].join(" ");
 

@@ -27,15 +27,31 @@ export function toast(text, tone = "plain") {
   setTimeout(() => note.remove(), TOAST_MS);
 }
 
-/** Does something that may fail; the failure is told to the person, and undefined given back. */
-export async function trying(job) {
+/** Does something that may fail; the failure is told to the person, and undefined given back. control: of which field
+ * it was about, or (error) => field; the failure is then said right there. */
+export async function trying(job, control = null) {
   try {
     return await job();
   } catch (error) {
     if (error.name !== "ApiError" && error.constructor.name !== "ApiError") console.error(error);
-    toast(error.message, "bad");
+    const field = typeof control === "function" ? control(error) : control;
+    if (field) complain(field, error.message); else toast(error.message, "bad");
     return undefined;
   }
+}
+
+/** Says under a field what was wrong with it, until something else is put there. */
+export function complain(control, text) {
+  const host = control.closest(".field, form");
+  let at = control;
+  while (at.parentElement !== host) at = at.parentElement;
+  host.querySelector(":scope > .complaint")?.remove();
+  at.after(h("p", { class: "complaint", role: "alert" }, text));
+  control.setAttribute("aria-invalid", "true");
+  for (let it = control.closest("details"); it; it = it.parentElement.closest("details")) it.open = true;
+  control.focus({ preventScroll: false });
+  const clear = () => { host.querySelector(":scope > .complaint")?.remove(); control.removeAttribute("aria-invalid"); };
+  ["input", "change"].forEach((type) => control.addEventListener(type, clear, { once: true }));
 }
 
 /** Says something to screen readers alone. */

@@ -1,7 +1,7 @@
 /** The plan as it forms, its steps as they are carried out, and how it ended. */
 
 import { fill, h, icon, lasting } from "./dom.js";
-import { judgement, verdict } from "./model.js";
+import { judgement, slotNumber, verdict } from "./model.js";
 
 const STATE_WORDS = { waiting: "waiting", running: "running", done: "done", failed: "failed", timeout: "timed out", refused: "refused", dropped: "dropped", stopped: "stopped" };
 const LONG_HINT = 120;
@@ -67,14 +67,15 @@ function one(step, crops) {
   return h("li", { class: `step is-${step.status}`, "data-status": step.status },
     h("span", { class: "step-mark", "aria-hidden": "true" }, GLYPHS[step.status] && icon(GLYPHS[step.status])),
     h("div", { class: "step-text" },
-      h("p", { class: "step-call" }, h("span", { class: "step-skill" }, step.skill.replaceAll("_", " ")), (step.arguments ?? []).map((it) => argument(String(it), crops))),
+      h("p", { class: "step-call" }, h("span", { class: "step-skill" }, step.skill.replaceAll("_", " ")), (step.arguments ?? []).map((it, i) => argument(String(it), String(step.things?.[i] ?? it), crops))),
       step.reason ? h("p", { class: "step-reason" }, step.reason) : null),
     h("div", { class: "step-side" }, h("span", { class: "step-state" }, words, step.duration_s ? ` ${lasting(step.duration_s)}` : ""), bar(step.probability)));
 }
 
-function argument(name, crops) {
+/** A thing by what it is, its number in the plan small beside it. */
+function argument(name, thing, crops) {
   const crop = crops.get(name);
-  return h("span", { class: "argument" }, crop && copied(crop), name);
+  return h("span", { class: "argument", "data-name": name, title: thing === name ? null : name }, crop && copied(crop), thing, thing !== name && h("small", {}, slotNumber(name)));
 }
 
 function copied(canvas) {

@@ -1,6 +1,6 @@
 /** The page of one recording: film, steps beneath it, joints with a cursor, the timeline, the data set. */
 
-import { button, fill, h, icon, stamp, titled, day } from "./dom.js";
+import { badge, button, fill, h, icon, stamp, titled, day } from "./dom.js";
 import { Joints } from "./joints.js";
 import { LogPanel } from "./log.js";
 import { phrase } from "./model.js";
@@ -60,7 +60,7 @@ export class PlayerPage {
     this.download = button("Dataset", { glyph: "down", kind: "is-small", title: "dataset.zip, in the LeRobot v3 layout", click: () => this.#save("dataset.zip") });
     this.saveFilm = button("Film", { glyph: "down", kind: "is-small", title: "video.mp4", disabled: !this.about.has_video, click: () => this.#save("video.mp4") });
     const facts = [said && titled(this.about.task), this.about.created_unix_s && day(this.about.created_unix_s), `${this.replay.rows.length} samples`].filter(Boolean).join(" · ");
-    return h("div", { class: "live-head" }, this.#back(), h("h1", {}, said || titled(this.about.task) || "Recording"), h("p", { class: "facts" }, facts), h("div", { class: "row" }, this.saveFilm, this.download));
+    return h("div", { class: "live-head" }, this.#back(), h("h1", {}, said || titled(this.about.task) || "Recording"), h("p", { class: "facts" }, facts, this.about.privileged && [" ", badge(this.about.planner)]), h("div", { class: "row" }, this.saveFilm, this.download));
   }
 
   #controls() {

@@ -1,6 +1,6 @@
 /** The list of recordings. */
 
-import { button, day, fill, h, icon, lasting, titled } from "./dom.js";
+import { badge, button, day, fill, h, icon, lasting, titled } from "./dom.js";
 import { count, verdict } from "./model.js";
 import { app, show, trying } from "./page.js";
 
@@ -26,7 +26,7 @@ export class RecordingsPage {
 function row(it) {
   const said = titleOf(it);
   return h("a", { class: "recording", href: `#/recordings/${encodeURIComponent(it.recording_id)}` }, icon("film"),
-    h("span", { class: "recording-text" }, h("strong", {}, said || titled(it.task)), h("span", { class: "quiet" }, [said && titled(it.task), day(it.created_unix_s), lasting(it.duration_s), count(it.runs?.length ?? 0, "run")].filter(Boolean).join(" · "))),
+    h("span", { class: "recording-text" }, h("strong", {}, said || titled(it.task)), h("span", { class: "quiet" }, [said && titled(it.task), day(it.created_unix_s), lasting(it.duration_s), count(it.runs?.length ?? 0, "run")].filter(Boolean).join(" · ")), it.privileged && badge(it.planner)),
     h("span", { class: "recording-ends" }, (it.runs ?? []).filter((run) => run.end !== null).slice(-4).map(mark)));
 }
 

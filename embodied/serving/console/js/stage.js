@@ -1,7 +1,7 @@
 /** The cameras: one large, the others small beside it, and the objects in sight drawn over the pictures they were seen in. */
 
 import { fill, h, svg, titled } from "./dom.js";
-import { referred } from "./model.js";
+import { referred, slotNumber } from "./model.js";
 
 const UNIT = 1000;
 
@@ -33,11 +33,13 @@ export class Stage {
 
   show(camera, blob) { this.views.get(camera)?.show(blob); }
 
-  /** Objects as they were seen last; those of the running step stand out. */
+  /** Objects as they were seen last; those of the running step stand out. Where the robot has moved things since, the
+   * others are left out: their outlines would lie over the gripper, or over nothing. */
   draw() {
     const { objects, areObjectsStale } = this.robot.state;
     const marked = referred(this.robot.state);
-    for (const view of this.views.values()) view.outline(objects, marked, areObjectsStale);
+    const shown = areObjectsStale ? objects.filter((it) => marked.has(it.name)) : objects;
+    for (const view of this.views.values()) view.outline(shown, marked, areObjectsStale);
     this.element.classList.toggle("is-old", this.robot.link !== "open");
   }
 
@@ -66,6 +68,7 @@ class View {
   }
 
   setLarge(isLarge) {
+    this.isLarge = isLarge;
     this.element.classList.toggle("is-large", isLarge);
     this.swap.hidden = isLarge;
   }
@@ -106,7 +109,7 @@ class View {
   }
 
   outline(objects, marked, isStale) {
-    const key = JSON.stringify([objects.map((it) => [it.name, it.outlines?.[this.camera]]), [...marked]]);
+    const key = JSON.stringify([objects.map((it) => [it.name, it.looks, it.outlines?.[this.camera]]), [...marked], this.isLarge]);
     this.overlay.classList.toggle("is-stale", isStale);
     if (key === this.key) return;
     this.key = key;
@@ -120,7 +123,14 @@ class View {
     const at = { x: Math.min(UNIT - 60, Math.max(60, middle(points))), y: Math.max(44, top[1] - 16) };
     return svg("g", { class: isMarked ? "object is-marked" : "object", "data-name": object.name },
       svg("polygon", { points: points.map((it) => it.map((n) => n.toFixed(1)).join(",")).join(" ") }),
-      svg("text", { ...at, "text-anchor": "middle" }, short(object.name)));
+      svg("text", { ...at, "text-anchor": "middle" }, ...this.#label(object, isMarked)));
+  }
+
+  /** What it is, its number small after it; in a small picture the number alone, but for what the step is about. */
+  #label({ name, looks }, isMarked) {
+    const number = slotNumber(name);
+    if (!looks || !number) return [short(name)];
+    return this.isLarge || isMarked ? [looks, svg("tspan", { class: "slot", dx: 8 }, number)] : [svg("tspan", { class: "slot is-alone" }, number)];
   }
 
   /** The part of the picture around an outline, 40 pixels wide. */

@@ -14,12 +14,14 @@ TOKENS = [(" pick", 0.99), ("(", 1.0), ("obj_2", 0.93), (")", 1.0), ("; ", 1.0),
           ("(", 1.0), ("obj_1", 0.61), (")", 1.0), ("; ", 1.0), ("done", 0.99), ("()", 1.0)]
 HOSTILE = '<img src=x onerror="window.hacked=1">'
 KNOWN = "I know: block, blue, bowl, " + ", ".join(f"word{i}" for i in range(40)) + ", yellow."
+LOOKS = {"obj_1": "blue bowl", "obj_2": "red block"}
 SQUARE = [(-0.06, -0.06), (0.06, -0.06), (0.06, 0.06), (-0.06, 0.06)]
 
 
 def outlined(name: str, at: tuple[float, float]) -> dict[str, Any]:
     """An object as the API tells it."""
-    return {"name": name, "camera": "front", "pixel": [int(192 * v) for v in at], "image_size": [192, 192],
+    return {"name": name, "looks": LOOKS.get(name, ""), "camera": "front", "pixel": [int(192 * v) for v in at],
+            "image_size": [192, 192],
             "box": {"center": [0.5, 0.0, 0.02], "size": [0.04, 0.04, 0.04], "yaw": 0.0},
             "outlines": {"front": [[at[0] + u, at[1] + v] for u, v in SQUARE]}}
 
@@ -33,6 +35,7 @@ class FakeRobot:
     is_held_up: bool = False
     """Whether its world takes its time to confirm a stop."""
     stop: dict[str, Any] | None = None
+    planner: str = "model"
     lease: str | None = "lease-1"
     holder: str = "somebody"
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -159,9 +162,9 @@ class FakeRobot:
         """SESSION of the contract."""
         lease = {"is_held": self.lease is not None, "holder": self.holder if self.lease else "", "expires_in_s": 9.0}
         return {"session_id": "s_fake", "task": "put_in_bowl", "domain": "tabletop", "robot": "panda", "seed": 7,
-                "planner": "model", "mode": self.mode, "instruction": "put the red block in the blue bowl",
-                "stop": self.stop, "run_id": None, "speed": 1.0,
-                "cameras": ["onlooker", "front", "top"], "objects_camera": "front",
+                "planner": self.planner, "privileged": self.planner == "oracle", "mode": self.mode,
+                "instruction": "put the red block in the blue bowl", "stop": self.stop,
+                "run_id": None, "speed": 1.0, "cameras": ["onlooker", "front", "top"], "objects_camera": "front",
                 "joint_names": [f"panda_joint{i + 1}" for i in range(7)], "joint_low": [-2.8] * 7,
                 "joint_high": [2.8] * 7, "lease": lease, "time_s": self.time_s, "counters": self.counters,
                 "recording_id": "rec_fake", "created_unix_s": time.time()}

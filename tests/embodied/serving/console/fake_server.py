@@ -24,12 +24,18 @@ from tests.embodied.serving.console.fake_robot import FakeRobot, picture
 CONSOLE = Path(__file__).parents[4] / "embodied" / "serving" / "console"
 POLICY = "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'"
 TOKEN = "fake-token"
+ORACLE = {"name": "oracle", "privileged": True, "meaning": "the scripted expert"}
 WORLD = {"task": "put_in_bowl", "domain": "tabletop", "env_id": "embodied/PutInBowl-v0",
-         "planners": ["model", "oracle"],
+         "planners": [{"name": "model", "privileged": False, "meaning": "the loaded weights"}, ORACLE],
+         "default_planner": "model",
          "examples": ["put the red block in the blue bowl", "stack the green block on the red block"],
          "skills": [{"name": "pick", "meaning": "take an object", "parameters": []},
                     {"name": "place_in", "meaning": "put it into another one", "parameters": []}],
          "cameras": ["onlooker", "front", "top"], "robots": ["panda"]}
+
+
+KITCHEN = {**WORLD, "task": "kitchen_noun", "domain": "kitchen", "env_id": "embodied/KitchenNoun-v0",
+           "planners": [ORACLE], "default_planner": None, "examples": [], "robots": []}
 
 
 def problem(status: int, code: str, message: str) -> JSONResponse:
@@ -61,7 +67,7 @@ class Fake:
         app = self.app
         app.get("/")(lambda: FileResponse(CONSOLE / "index.html"))
         app.get("/healthz")(lambda: {"status": "ok", "version": "0", "sessions": int(self.is_open), "uptime_s": 1.0})
-        app.get("/v1/worlds")(lambda: {"worlds": [WORLD]})
+        app.get("/v1/worlds")(lambda: {"worlds": [WORLD, KITCHEN]})
         app.get("/v1/sessions")(lambda: {"sessions": [self.robot.as_dict()] if self.is_open else []})
         app.get("/v1/recordings")(lambda: {"recordings": []})
         app.post("/v1/estop")(self._estop)
@@ -87,8 +93,11 @@ class Fake:
         app.post(f"{one}/estop/reset")(partial(self._turned, "stopped"))
         app.post(f"{one}/reset")(partial(self._turned, "idle"))
 
-    async def _open(self, request: Request) -> dict[str, Any]:
-        self.robot.holder = (await request.json()).get("client", "somebody")
+    async def _open(self, request: Request) -> Any:
+        wish = await request.json()
+        if wrong := [name for name in wish.get("require", ()) if "blok" in name]:
+            return problem(422, "invalid", f"expected an entity such as 'red block', got {wrong[0]!r}")
+        self.robot.holder, self.robot.planner = wish.get("client", "somebody"), wish["planner"]
         self.robot.lease, self.is_open = "lease-1", True
         return {"session": self.robot.as_dict(), "lease": self.robot.lease}
 

@@ -19,7 +19,7 @@ ESCAPE = "\ue00c"
 WISH = "put the red block in the blue bowl"
 AGAIN = "put the green block in the yellow bowl"
 MARKED = """
-    const named = document.querySelector('.step.is-running .argument')?.textContent;
+    const named = document.querySelector('.step.is-running .argument')?.dataset.name;
     const marked = [...document.querySelectorAll('.object.is-marked')].map((it) => it.dataset.name);
     return marked.length === 2 && marked.every((it) => it === named);"""
 Shoot = Callable[[str], None]
