@@ -18,6 +18,9 @@ from envs.interface import Observation, Transition
 NOTHING_IN_SIGHT = "I see no objects"
 UNREADABLE = "I could not put a plan into words"
 TOO_LONG = "the instruction is too long for me"
+EXAMPLE = "put the red block in the blue bowl"
+"""Of what is understood, for those who were refused."""
+_FEW = 8  # words that a refusal may list
 
 
 class LanguageAgent:
@@ -85,7 +88,17 @@ def refuse_word(word: str, known: frozenset[str]) -> Plan:
     """A refusal that names the unknown word, its nearest known one, and what else would be understood."""
     near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.7)
     meant = f"Did you mean {near[0]!r}? " if near else ""
-    hint = f"{meant}I know: {', '.join(sorted(known))}." if known else ""
+    hint = meant + _vocabulary(word, known) if known else ""
     spelled = clause(word[:40]) if word.isascii() else None  # a plan's text holds plain letters only
     reason = f"I do not know the word '{spelled}'" if spelled else "I only know plain English words"
     return Plan((), refusal=clause(reason), hint=hint)
+
+
+def _vocabulary(word: str, known: frozenset[str]) -> str:
+    """What would be understood, as a sentence that can be read at a glance: no list of every word."""
+    if len(known) <= _FEW:
+        return f"I know: {', '.join(sorted(known))}."
+    if known.issuperset(EXAMPLE.split()):
+        return f"I know {len(known)} words and understand, for example, '{EXAMPLE}'."
+    nearest = difflib.get_close_matches(word, sorted(known), n=_FEW, cutoff=0.0)
+    return f"I know {len(known)} words, such as {', '.join(nearest)}."

@@ -159,6 +159,10 @@ class Hosted(gymnasium.Env):
         return self._env.instruction
 
     @property
+    def is_success(self) -> bool:
+        return self._env.is_success
+
+    @property
     def is_judged(self) -> bool:
         return self._env.is_judged
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from embodied.agents.backends.replay import ReplayBackend
-from embodied.agents.language_agent import NOTHING_IN_SIGHT, TOO_LONG, UNREADABLE, LanguageAgent
+from embodied.agents.language_agent import EXAMPLE, NOTHING_IN_SIGHT, TOO_LONG, UNREADABLE, LanguageAgent
 from embodied.planning.closed_loop import play
 from embodied.planning.language import describe
 from embodied.prompt import MAX_OBJECTS, Completion, Entity, Image, Prompt, PromptTooLongError, Text
@@ -56,6 +56,19 @@ def test_an_unknown_word_is_named_before_anything_is_asked():
     plan = planner.plan("put the red blok", observation())
     assert plan.refusal == "I do not know the word 'blok'" and not backend.asked
     assert describe(plan) == "No: I do not know the word 'blok'. Did you mean 'block'? I know: block, put, red, the."
+
+
+MANY = [f"z{a}{b}" for a in "abcdefg" for b in "abcdefghijk"]
+
+
+@pytest.mark.parametrize(("lexicon", "says"), [
+    ([*EXAMPLE.split(), *MANY[:70]], f"I know 77 words and understand, for example, '{EXAMPLE}'"),
+    (MANY, "I know 77 words, such as "),
+])
+def test_a_refusal_does_not_list_every_word(lexicon, says):
+    planner, _ = agent(PLAN, lexicon=lexicon)
+    hint = planner.plan("juggle", observation()).hint
+    assert hint.startswith(says) and len(hint) < 120
 
 
 @pytest.mark.parametrize(("instruction", "refusal"), [
