@@ -111,10 +111,10 @@ export function judgement({ end, is_success: isSuccess }) {
 }
 
 /** Object name -> what it looks like, of those that say so. */
-const looksOf = (objects) => Object.fromEntries(objects.filter((it) => it.looks).map((it) => [it.name, it.looks]));
+export const looksOf = (objects) => Object.fromEntries(objects.filter((it) => it.looks).map((it) => [it.name, it.looks]));
 
 /** A call's arguments, and as `things` what they look like: names of objects count anew in each plan, looks stay. */
-function named({ arguments: args = [] }, looks) {
+export function named({ arguments: args = [] }, looks) {
   return { arguments: args, things: args.map((it) => (typeof it === "string" && looks[it]) || it) };
 }
 

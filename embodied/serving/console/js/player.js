@@ -79,7 +79,7 @@ export class PlayerPage {
     return h("div", { class: "track", role: "group", "aria-label": "Steps of the recording" },
       wishes.map((it) => h("span", { class: "track-wish", css: { "--from": share(it.filmS) }, title: it.text, "aria-hidden": "true" })),
       steps.map((it) => h("button", { type: "button", class: `track-step is-${it.status}`, css: { "--from": share(it.from), "--long": share(Math.max(it.to - it.from, this.replay.durationS * 0.012)) },
-        title: `${phrase(it.skill, it.arguments)}: ${it.status}`, "aria-label": `${phrase(it.skill, it.arguments)}, ${it.status}, at ${stamp(it.from)}`, on: { click: () => this.seek(it.from) } }, h("span", {}, phrase(it.skill, it.arguments)))));
+        title: `${phrase(it.skill, it.things)}: ${it.status}`, "aria-label": `${phrase(it.skill, it.things)}, ${it.status}, at ${stamp(it.from)}`, on: { click: () => this.seek(it.from) } }, h("span", {}, phrase(it.skill, it.things)))));
   }
 
   async #film() {

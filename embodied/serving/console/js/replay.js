@@ -1,6 +1,6 @@
 /** A recording as the player needs it: events by their place in the film, and what was known at each moment. No page. */
 
-import { apply, newState } from "./model.js";
+import { apply, looksOf, named, newState } from "./model.js";
 
 export class Replay {
   /** events: with `video_s`, their place in the film. telemetry: a row for each frame of the film. */
@@ -27,10 +27,11 @@ export class Replay {
 /** Steps as stretches of the film, and where instructions begin. */
 function marks(events, durationS) {
   const [steps, wishes] = [[], []];
-  let open = null;
+  let [open, looks] = [null, {}];
   for (const { event, filmS } of events) {
     if (event.type === "instruction") wishes.push({ filmS, text: event.instruction });
-    if (event.type === "step") open = { from: filmS, skill: event.skill, arguments: event.arguments ?? [] };
+    if (event.type === "plan") looks = looksOf(event.objects ?? []);
+    if (event.type === "step") open = { from: filmS, skill: event.skill, ...named(event, looks) };
     if (open && ["outcome", "end"].includes(event.type)) {
       steps.push({ ...open, to: filmS, status: event.status ?? "stopped" });
       open = null;

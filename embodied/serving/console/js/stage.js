@@ -130,7 +130,7 @@ class View {
   #label({ name, looks }, isMarked) {
     const number = slotNumber(name);
     if (!looks || !number) return [short(name)];
-    return this.isLarge || isMarked ? [looks, svg("tspan", { class: "slot", dx: 8 }, number)] : [svg("tspan", { class: "slot is-alone" }, number)];
+    return this.isLarge || isMarked ? [looks, svg("tspan", { class: "slot", dx: 14 }, number)] : [svg("tspan", { class: "slot is-alone" }, number)];
   }
 
   /** The part of the picture around an outline, 40 pixels wide. */
