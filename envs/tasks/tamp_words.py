@@ -34,6 +34,8 @@ _OPENING = re.compile(r"(?:a:)?\s*(?:first,? )?")
 _GRASP = re.compile(r"grasp the (\w+(?: object)?)(?:,? and place it on the (\w+(?: object)?))?")
 _PLACE = re.compile(r"place the (\w+(?: object)?) on the (\w+(?: object)?)")
 _NOTHING = "A: Nothing is left to do."
+_DENIALS = frozenset(("not", "cannot", "never", "neither", "nor", "impossible", "isn", "doesn"))
+_DOUBTS = frozenset(("know", "sure", "unsure", "whether", "if", "maybe", "perhaps", "guess"))
 
 
 def by_color(name: str) -> str:
@@ -107,18 +109,21 @@ def plan_steps(text: str) -> list[tuple[str, str, str]] | None:
 
 
 def understood(task: str, text: str) -> str | None:
-    """The answer that a text gives: a color, a side, "yes" or "no"; None when it gives none, or two."""
+    """The answer that a text gives: a color, a side, "yes" or "no"; None when it gives none, two, or a doubtful one."""
     words = re.findall(r"[a-z]+", text.lower().replace("centre", "center").replace("middle", "center"))
+    denies = bool(_DENIALS & set(words))
+    if _DOUBTS & set(words) or (denies and task in ("color", "where")):  # "not red" says no color
+        return None
     if task == "color":
         return _only(words, COLORS)
     if task == "where":
         return _only(words, SIDES)
     spoken = _only(words, ("yes", "no"))
     if spoken is not None or {"yes", "no"} & set(words):
-        return spoken
+        return None if spoken == "yes" and denies else spoken
     if not {"possible", "impossible", "below", "underneath", "under", "can", "cannot", "is"} & set(words):
         return None
-    return "no" if {"not", "cannot", "impossible"} & set(words) else "yes"
+    return "no" if denies else "yes"
 
 
 def _only(words: Sequence[str], options: Sequence[str]) -> str | None:

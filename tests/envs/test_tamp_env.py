@@ -64,6 +64,13 @@ def test_answers_are_read_in_any_words(task, text, answer):
     assert tamp_words.understood(task, text) == answer
 
 
+@pytest.mark.parametrize(("task", "text"), [
+    ("color", "It is not red."), ("where", "not left"), ("below", "I do not know whether it is below."),
+    ("possible", "Yes, this is not possible."), ("possible", "Maybe it is possible.")])
+def test_denied_and_doubtful_words_are_no_answer(task, text):
+    assert tamp_words.understood(task, text) is None
+
+
 STACKED = state(
     {"green block": "table", "orange block": "green block", "red block": "table", "blue block": "table"}, ())
 GRASP = TampScene((), "grasp", {"a": "green block"})
