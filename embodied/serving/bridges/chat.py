@@ -36,9 +36,9 @@ _LOOK_S = 0.1  # between looks at whether a client still waits
 @router.get("/models")
 async def models(hub: HubHere) -> dict[str, Any]:
     """The planner, and every robot that can be talked to."""
-    names = [PLANNER, *(f"{ROBOT}{name}" for name in hub.sessions)]
-    return {"object": "list", "data": [{"id": name, "object": "model", "created": 0, "owned_by": "embodied"}
-                                       for name in names]}
+    named = {PLANNER: {}} | {f"{ROBOT}{name}": session.setup.planning for name, session in hub.sessions.items()}
+    return {"object": "list", "data": [{"id": name, "object": "model", "created": 0, "owned_by": "embodied", **planning}
+                                       for name, planning in named.items()]}
 
 
 @router.post("/chat/completions")

@@ -61,6 +61,8 @@ def test_a_session_says_by_what_it_is_planned(lean: Served):
         listed = {s["session_id"]: s for s in lean.client.get("/v1/sessions").json()["sessions"]}
         assert robot.opened["privileged"] is listed[robot.id]["privileged"] is privileged
         assert (robot.opened["planner"] in PRIVILEGED) is privileged
+        models = {model["id"]: model for model in lean.client.get("/v1/models").json()["data"]}
+        assert models[f"robot:{robot.id}"]["privileged"] is privileged
         assert robot.post("/stop").status_code == 200
         lean.client.delete(robot.path, headers=robot.headers)
 
