@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
-END_S = 4.5
+END_S = 4.0
 _LOOK_S = 0.05
 
 
