@@ -16,6 +16,7 @@ from embodied.data.locks import HeldError, Hold
 
 def write_whole(path: Path, content: bytes) -> None:
     """Nothing. Publishes `content` at `path` so that a kill or a full disk at any moment leaves the old file."""
+    sweep_drafts(path.parent, of=path.name)
     draft, hold = _new_draft(path, Path.touch)
     try:
         with open(draft, "wb") as file:
@@ -67,17 +68,27 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     """
     if folder.exists():
         raise FileExistsError(f"{folder}: expected a folder that does not exist yet; choose another or remove it")
-    draft, hold = _new_draft(folder, lambda draft: draft.mkdir(parents=True))
-    try:
+    with draft_folder(folder) as draft:
         yield draft
         sync_tree(draft)
         os.rename(draft, folder)  # not replace: fails where somebody published it meanwhile
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
-    finally:
-        hold.release()
     sync_folder(folder.parent)
+
+
+@contextmanager
+def draft_folder(folder: Path) -> Iterator[Path]:
+    """A new hidden folder beside `folder`, to fill and to rename; removed at the end unless it was renamed.
+
+    What killed writers of the same folder left is swept first.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    sweep_drafts(folder.parent, of=folder.name)
+    draft, hold = _new_draft(folder, Path.mkdir)
+    try:
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+        hold.release()
 
 
 def sync_tree(folder: Path) -> None:
@@ -89,9 +100,16 @@ def sync_tree(folder: Path) -> None:
         sync_folder(Path(place))
 
 
-def sweep_drafts(folder: Path) -> int:
-    """How many drafts of killed writers were removed from `folder`: files and folders. Those of live ones stay."""
-    return sum(_swept(draft) for draft in folder.glob(".*.draft"))
+def sweep_drafts(folder: Path, *, of: str | None = None, is_deep: bool = False) -> int:
+    """How many drafts of killed writers were removed from `folder`: files and folders. Those of live ones stay.
+
+    of: only drafts of what has this name. is_deep: in the folders below, too.
+    """
+    if is_deep:
+        return sum(_swept(draft) for draft in list(folder.rglob(".*.draft")))
+    start = "." if of is None else f".{of}."
+    names = [name for name in os.listdir(folder) if name.startswith(start) and name.endswith(".draft")]
+    return sum(_swept(folder / name) for name in names)
 
 
 def _swept(draft: Path) -> bool:

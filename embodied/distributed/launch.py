@@ -16,11 +16,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from embodied.distributed.cluster import connect, refuse_odd_split
 from embodied.training import checkpoint
 from embodied.training.hooks import JsonlLog, ProgressBar, numbers_of
 from embodied.training.loop import TrainState
 from embodied.training.recipe import Job, StageName, prepare, validation
+from embodied.training.run_folder import note_workers
 from embodied.training.settings import read_settings
 
 
@@ -54,7 +57,9 @@ def _fit(loop_config: Mapping[str, Any], num_workers: int, max_failures: int, ke
     result = trainer.fit()
     if result.checkpoint is None:
         raise RuntimeError(f"{storage}: expected a checkpoint of the job, got none; run the same command again")
-    return Path(result.checkpoint.path)
+    saved = Path(result.checkpoint.path)
+    checkpoint.verify(saved)
+    return saved
 
 
 def train_worker(loop_config: Mapping[str, Any]) -> None:
@@ -79,20 +84,24 @@ def _logs(job: Job, folder: Path, every: int, world_size: int) -> list[Any]:
     import torch
 
     header = {"threads": torch.get_num_threads(), "world_size": world_size, "backend": "ray"}
+    note_workers(folder.parent, folder.name, threads=header["threads"], world_size=world_size)
     print(f"{folder.name}: from step {job.start} of {job.settings.steps}, {world_size} workers, "
           f"{header['threads']} torch thread(s) each", flush=True)
     return [JsonlLog(folder / "log.jsonl", every=every, start=job.start, header=header), ProgressBar(folder.name)]
 
 
 def _resume(job: Job, world_size: int) -> None:
-    """Nothing. Puts the job where its newest reported checkpoint stands."""
+    """Nothing. Puts the job where its newest whole checkpoint stands; those passed over are warned of."""
     import ray.train
 
-    saved = ray.train.get_checkpoint()
-    if saved is not None:
-        with saved.as_directory() as folder, warnings.catch_warnings():
-            warnings.simplefilter("always")
-            job.start = checkpoint.load(Path(folder), model=job.model, optimizer=job.optimizer, sampler=job.batches,
+    reported = ray.train.get_checkpoint()
+    if reported is None:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        saved = checkpoint.newest_valid(Path(reported.path).parent, "checkpoint_*")
+        if saved is not None:
+            job.start = checkpoint.load(saved, model=job.model, optimizer=job.optimizer, sampler=job.batches,
                                         world_size=world_size)
 
 
@@ -110,12 +119,20 @@ class _Report:
     def _report(self, state: TrainState[Any], folder: Path) -> None:
         import ray.train
 
-        saved = None
-        if self.rank == 0:
+        is_whole = self.rank == 0 and self._fill(state, folder)
+        saved = ray.train.Checkpoint.from_directory(str(folder)) if is_whole else None
+        ray.train.report(json.loads(json.dumps(numbers_of(state))), checkpoint=saved)
+
+    def _fill(self, state: TrainState[Any], folder: Path) -> bool:
+        """Whether a checkpoint stands in `folder`; a full disk is said, for the other ranks wait for this one."""
+        try:
             checkpoint.fill(folder, model=state.model, optimizer=state.optimizer, step=state.step,
                             sampler=self.job.batches, world_size=self.world_size)
-            saved = ray.train.Checkpoint.from_directory(str(folder))
-        ray.train.report(json.loads(json.dumps(numbers_of(state))), checkpoint=saved)
+            checkpoint.verify(folder)
+        except (OSError, SafetensorError, checkpoint.CheckpointError) as error:
+            warnings.warn(f"no checkpoint of step {state.step}: {error}; free some space", stacklevel=2)
+            return False
+        return True
 
     def end(self, state: TrainState[Any]) -> None:
         pass

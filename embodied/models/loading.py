@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import safetensors
 import torch
 from transformers.utils import logging
 
-from embodied.models.folder import REMEDY, CheckpointError, aside_of, check_folder, restore, write_manifest
+from embodied.data.files import draft_folder, sync_tree
+from embodied.models.folder import (
+    REMEDY,
+    CheckpointError,
+    aside_of,
+    check_folder,
+    restore,
+    verify_manifest,
+    write_manifest,
+)
 from embodied.models.planner import PalmEForConditionalGeneration
 from embodied.models.processor import PalmEProcessor
 
@@ -37,23 +44,21 @@ def save(model: PalmEForConditionalGeneration, processor: PalmEProcessor, folder
     """The folder, published whole: written beside it, flushed to disk, then renamed into place.
 
     An older checkpoint of that name stays until the new one is complete. Raises OSError, naming the bytes needed, when
-    the disk is full; the older checkpoint is then intact.
+    the disk is full; the older checkpoint is then intact. CheckpointError when what was written does not read back.
     """
     folder = Path(folder).resolve()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        model.save_pretrained(draft)
-        processor.save_pretrained(draft)
-        write_manifest(draft)
-        _flush(draft)
-        _publish(draft, folder)
+        with draft_folder(folder) as draft:
+            model.save_pretrained(draft)
+            processor.save_pretrained(draft)
+            write_manifest(draft)
+            sync_tree(draft)
+            _publish(draft, folder)
+        verify_manifest(folder)
     except (OSError, safetensors.SafetensorError) as error:
         needed = sum(p.numel() * p.element_size() for p in model.parameters())
         raise OSError(f"checkpoint {folder}: could not be written ({error}); about {needed:,} bytes are needed, "
                       f"{shutil.disk_usage(folder.parent).free:,} are free; what was there before is intact") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return folder
 
 
@@ -67,16 +72,6 @@ def _read_quietly(folder: Path) -> tuple[PalmEForConditionalGeneration, PalmEPro
     finally:
         if had_bar:
             logging.enable_progress_bar()
-
-
-def _flush(folder: Path) -> None:
-    """Forces every file, then the folder's own entries, to disk."""
-    for path in [*folder.rglob("*"), folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _publish(draft: Path, folder: Path) -> None:

@@ -12,7 +12,6 @@ import json
 import os
 import random
 import shutil
-import uuid
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, load_model, save_file, save_model
 from torch import nn
 
-from embodied.data.files import sync_folder, write_json
+from embodied.data.files import draft_folder, sweep_drafts, sync_folder, write_json
 from embodied.training.loop import TrainState
 
 FILES = ("model.safetensors", "optimizer.safetensors", "trainer.json")
@@ -46,17 +45,19 @@ def unwrap(model: nn.Module) -> nn.Module:
 
 def save(path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, sampler: HasPosition,
          world_size: int = 1) -> Path:
-    """`path`, published whole. CheckpointError when the disk is full: what stood there before still stands."""
-    draft = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.draft"
+    """`path`, published whole and read back. CheckpointError when the disk is full or what was written is damaged.
+
+    What stood there before still stands when the disk is full.
+    """
     try:
-        draft.mkdir(parents=True)
-        fill(draft, model=model, optimizer=optimizer, step=step, sampler=sampler, world_size=world_size)
-        shutil.rmtree(path, ignore_errors=True)  # only a damaged one can stand here: see `Checkpointing._save`
-        os.replace(draft, path)
+        with draft_folder(path) as draft:
+            fill(draft, model=model, optimizer=optimizer, step=step, sampler=sampler, world_size=world_size)
+            shutil.rmtree(path, ignore_errors=True)  # only a damaged one can stand here: see `Checkpointing._save`
+            os.replace(draft, path)
+        sync_folder(path.parent)
     except (OSError, SafetensorError) as error:
-        shutil.rmtree(draft, ignore_errors=True)
         raise CheckpointError(_no_room(path, model, error)) from error
-    sync_folder(path.parent)
+    verify(path)
     return path
 
 
@@ -145,14 +146,14 @@ def is_valid(path: Path) -> bool:
     return True
 
 
-def saved_in(folder: Path) -> list[Path]:
-    """Checkpoints of a folder, oldest first, valid or not."""
-    return sorted(p for p in folder.glob("step_*") if p.is_dir())
+def saved_in(folder: Path, pattern: str = "step_*") -> list[Path]:
+    """Checkpoints of a folder, oldest first, valid or not; their names sort as their steps do."""
+    return sorted(p for p in folder.glob(pattern) if p.is_dir())
 
 
-def newest_valid(folder: Path) -> Path | None:
+def newest_valid(folder: Path, pattern: str = "step_*") -> Path | None:
     """The newest checkpoint that passes `verify`; a warning for each one passed over. None when there is none."""
-    for path in reversed(saved_in(folder)):
+    for path in reversed(saved_in(folder, pattern)):
         try:
             verify(path)
             return path
@@ -189,13 +190,13 @@ def load_weights(model: nn.Module, path: Path) -> None:
 
 
 class Checkpointing:
-    """Saves every `every` steps and at the end, keeps the newest `keep`; a full disk is reported and survived."""
+    """Saves every `every` steps and at the end, keeps the newest `keep` whole ones; says and survives a full disk."""
 
     def __init__(self, folder: Path, sampler: HasPosition, *, every: int, keep: int = 2):
         self.folder, self.sampler, self.every, self.keep = folder, sampler, every, keep
         self.saved: int | None = None
-        for draft in folder.glob(".step_*.draft"):
-            shutil.rmtree(draft, ignore_errors=True)
+        if folder.exists():
+            sweep_drafts(folder)
 
     def step(self, state: TrainState[Any]) -> None:
         if state.step % self.every == 0:
@@ -214,5 +215,15 @@ class Checkpointing:
             warnings.warn(str(error), stacklevel=2)
             return
         self.saved = state.step
-        for old in saved_in(self.folder)[:-self.keep]:
-            shutil.rmtree(old, ignore_errors=True)
+        prune(self.folder, self.keep)
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Nothing. Removes what is older than the newest `keep` whole checkpoints, each read again; damaged ones count
+    for nothing, and nothing is removed where there are fewer whole ones."""
+    whole = 0
+    for path in reversed(saved_in(folder)):
+        if whole == keep:
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            whole += is_valid(path)

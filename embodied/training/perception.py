@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialize
 
 from embodied.data.episodes import View
 from embodied.data.files import write_json, write_whole
@@ -24,10 +25,7 @@ from embodied.prompt import Slot
 def save_segmenter(segmenter: ObjectSegmenter, config: Mapping[str, Any], folder: Path) -> None:
     """Nothing. Publishes the weights, then the sizes: a folder with `segmenter.json` is whole."""
     folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / ".weights"
-    save_file(segmenter.state_dict(), str(draft))
-    write_whole(folder / "segmenter.safetensors", draft.read_bytes())
-    draft.unlink()
+    write_whole(folder / "segmenter.safetensors", serialize(segmenter.state_dict()))
     write_json(folder / "segmenter.json", dict(config))
 
 

@@ -1,6 +1,6 @@
 """From a dataset to a model that acts: segmenter, what it sees there, planner. Local runs and Ray jobs share this.
 
-    run/recipe.json                 settings of the run: another recipe is refused in the same folder
+    run/recipe.json, owner.json ... what the folder says of itself, see run_folder
     run/<stage>/checkpoints, log.jsonl, tensorboard
     run/segmenter/segmenter.*       the trained eyes
     run/start/                      the planner before its first step
@@ -42,6 +42,7 @@ from embodied.training.objectives.segment import segment
 from embodied.training.objectives.sft import sft
 from embodied.training.optim import WarmupCosine, adamw
 from embodied.training.perception import eyes_of, load_segmenter, make_eyes, make_perfect_eyes, save_segmenter
+from embodied.training.run_folder import claim, note_workers, owned
 from embodied.training.settings import StageName, StageSettings, TrainSettings, plain, read_settings
 
 VALIDATION_BATCHES = 8
@@ -84,15 +85,17 @@ def train_all(values: Mapping[str, Any], run_dir: str | Path, *, run: RunStage |
               map_seeds: MapSeeds = map_seeds) -> Path:
     """The folder of the trained model. Everything already done in `run_dir` is kept; the rest goes on where it stopped.
 
-    Raises ValueError for a bad recipe or dataset, StoppedError after SIGTERM or Ctrl-C.
+    Raises ValueError for a bad recipe or dataset, OccupiedError while another process trains in that folder,
+    StoppedError after SIGTERM or Ctrl-C.
     """
     run_dir, settings = Path(run_dir).resolve(), read_settings(values)
-    claim(run_dir, settings)
     run = run or run_stage
-    for stage in stages_of(settings):
-        if not finished(stage, run_dir).exists():
-            start_stage(settings, stage, run_dir, map_seeds)
-            finish_stage(settings, stage, run_dir, run(plain(settings), stage, run_dir))
+    with owned(run_dir):
+        claim(run_dir, settings)
+        for stage in stages_of(settings):
+            if not finished(stage, run_dir).exists():
+                start_stage(settings, stage, run_dir, map_seeds)
+                finish_stage(settings, stage, run_dir, run(plain(settings), stage, run_dir))
     return run_dir / "model"
 
 
@@ -103,20 +106,6 @@ def stages_of(settings: TrainSettings) -> tuple[StageName, ...]:
 def finished(stage: StageName, run_dir: Path) -> Path:
     """The file whose presence says that a stage is over."""
     return run_dir / ("segmenter/segmenter.json" if stage == "segmenter" else "model/manifest.json")
-
-
-def claim(run_dir: Path, settings: TrainSettings) -> None:
-    """Nothing. Writes recipe.json, or checks that the run in this folder is the same. ValueError when it is not."""
-    path, wanted = run_dir / "recipe.json", json.loads(json.dumps(plain(settings, only_inward=True)))
-    run_dir.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        write_json(path, wanted)
-        return
-    found = json.loads(path.read_text())
-    changed = [key for key in wanted if found.get(key) != wanted[key]]
-    if changed:
-        raise ValueError(f"{run_dir}: expected the recipe this folder began with, got another {', '.join(changed)}; "
-                         "choose a new run folder or restore those settings")
 
 
 def run_stage(values: Mapping[str, Any], stage: StageName, run_dir: str | Path, *, hooks: Sequence[Hook] = ()) -> Path:
@@ -130,6 +119,7 @@ def run_stage(values: Mapping[str, Any], stage: StageName, run_dir: str | Path, 
         job.start = checkpoint.load(saved, model=job.model, optimizer=job.optimizer, sampler=job.batches)
     saver = checkpoint.Checkpointing(folder / "checkpoints", job.batches, every=job.settings.save_every,
                                      keep=job.settings.keep)
+    note_workers(run_dir, stage, threads=threads, world_size=1)
     header = {"stage": stage, "threads": threads, "world_size": 1}
     print(f"{stage}: from step {job.start} of {job.settings.steps}, {threads} torch threads", flush=True)
     log = JsonlLog(folder / "log.jsonl", every=settings.log_every, start=job.start, header=header)
@@ -143,13 +133,16 @@ def validation(job: Job) -> list[Hook]:
 
 
 def _last(folder: Path, state: TrainState[Batch]) -> Path:
-    """The checkpoint just saved. StoppedError when training stopped early, OSError when nothing could be saved."""
+    """The checkpoint just saved, read again. StoppedError when training stopped early, OSError when it is not whole."""
     path = folder / "checkpoints" / f"step_{state.step:08d}"
+    if not checkpoint.is_valid(path):
+        newest = checkpoint.newest_valid(path.parent)
+        raise OSError(f"{path}: the last checkpoint could not be saved, or is damaged, after {state.step} of "
+                      f"{state.steps} steps; {f'{newest.name} is whole' if newest else 'no other is whole'}; free some "
+                      "space and run the same command again")
     if state.stop:
         raise StoppedError(f"stopped by {state.stop} at step {state.step} of {state.steps}; saved in {path}; the same "
                           "command goes on from there")
-    if not path.is_dir():
-        raise OSError(f"{path}: the last checkpoint could not be saved; free some space and run the same command again")
     return path
 
 

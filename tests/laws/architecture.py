@@ -25,7 +25,8 @@ MAY_IMPORT: dict[str, list[str]] = {
     "embodied.compat": [],
     "embodied.on_import": [],
     "embodied.prompt": ["envs.interface"],
-    "embodied.models": ["embodied.prompt", "envs.interface"],
+    "embodied.models": ["embodied.prompt", "envs.interface",
+                        "embodied.data.files"],  # weights are written whole or not at all, as everything is
     "embodied.planning": ["embodied.prompt", "envs.interface", "envs.skills.signatures"],
     "embodied.data": ["embodied.planning", "embodied.prompt", "envs.interface"],
     "embodied.agents": ["embodied.models", "embodied.planning", "embodied.prompt", "envs.interface",

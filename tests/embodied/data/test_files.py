@@ -45,6 +45,15 @@ def test_a_draft_is_swept_once_its_writer_is_dead(writer, tmp_path):
     assert sweep_drafts(tmp_path) == 1 and list(tmp_path.iterdir()) == []
 
 
+def test_the_next_writer_sweeps_what_a_dead_one_left_of_the_same_name(writer, tmp_path):
+    write_whole(tmp_path / "other", b"content")
+    assert len(list(tmp_path.glob(".whole.*.draft"))) == 1, "a live one's, and another's business"
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
+    write_whole(tmp_path / "whole", b"content")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["other", "whole"]
+
+
 def test_what_is_published_is_held_by_nobody(tmp_path):
     write_whole(tmp_path / "file", b"content")
     with whole_folder(tmp_path / "folder"):

@@ -7,6 +7,7 @@ import shutil
 import pytest
 import torch
 
+from embodied.data.locks import Hold
 from embodied.models import loading
 from embodied.models.folder import CheckpointError, aside_of, verify_manifest
 from embodied.models.loading import load, save
@@ -101,7 +102,7 @@ def test_full_disk_keeps_the_old_checkpoint(made, copy, monkeypatch):
     def full(folder):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(loading, "_flush", full)
+    monkeypatch.setattr(loading, "sync_tree", full)
     with pytest.raises(OSError, match=r"No space left.*bytes are needed"):
         save(*made, copy)
     assert {p.name: p.read_bytes() for p in copy.iterdir()} == before
@@ -119,3 +120,26 @@ def test_save_replaces_an_older_checkpoint(made, copy):
     save(*made, copy)
     assert not (copy / "stale.txt").exists()
     verify_manifest(copy)
+
+
+def test_a_draft_that_a_killed_writer_left_is_swept_by_the_next_save(made, copy):
+    dead, live, other = (copy.with_name(name) for name in (
+        ".checkpoint.01234567.draft", ".checkpoint.89abcdef.draft", ".another.01234567.draft"))
+    for draft in (dead, live, other):
+        draft.mkdir()
+        (draft / "model.safetensors").write_bytes(b"half")
+    with Hold.own(live):
+        save(*made, copy)
+    assert not dead.exists() and live.exists() and other.exists()
+
+
+def test_what_does_not_read_back_is_not_called_saved(made, copy, monkeypatch):
+    publish = loading._publish
+
+    def worn_out(draft, folder):
+        publish(draft, folder)
+        damage_flip(folder)
+
+    monkeypatch.setattr(loading, "_publish", worn_out)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
+        save(*made, copy)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from embodied.data.batches import Batches, Sampler
+from embodied.data.locks import Hold
 from embodied.training import checkpoint
 from embodied.training.loop import train
 from embodied.training.optim import WarmupCosine, adamw
@@ -84,6 +85,65 @@ def test_nothing_that_is_saved_could_be_left_out(tmp_path, forgotten):
 def test_only_the_newest_are_kept(tmp_path):
     go(parts(), tmp_path, 9, every=2)
     assert [p.name for p in checkpoint.saved_in(tmp_path)] == ["step_00000008", "step_00000009"]
+
+
+def spoil(path):
+    file = path / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+
+
+def test_damaged_checkpoints_push_out_no_whole_one(tmp_path):
+    """The two newest are damaged; training goes on from the third and saves again before it gets to their steps."""
+    made = parts()
+    go(made, tmp_path, 8, every=2)
+    go(parts(), tmp_path / "other", 5, every=1)
+    for step in (4, 5):
+        (tmp_path / "other" / f"step_{step:08d}").rename(tmp_path / f"step_{step:08d}")
+    for step in (6, 8):
+        spoil(tmp_path / f"step_{step:08d}")
+    checkpoint.prune(tmp_path, keep=2)
+    assert [p.name[-1] for p in checkpoint.saved_in(tmp_path)] == ["4", "5", "6", "8"]
+    with pytest.warns(UserWarning, match="passed over"):
+        newest = checkpoint.newest_valid(tmp_path)
+    assert newest.name == "step_00000005"
+
+
+def test_nothing_is_removed_while_too_few_are_whole(tmp_path):
+    go(parts(), tmp_path, 4, every=2)
+    spoil(tmp_path / "step_00000004")
+    checkpoint.prune(tmp_path, keep=1)
+    assert [p.name[-1] for p in checkpoint.saved_in(tmp_path)] == ["2", "4"]
+    checkpoint.save(tmp_path / "step_00000004", **_what(parts()), step=4)
+    checkpoint.prune(tmp_path, keep=1)
+    assert [p.name[-1] for p in checkpoint.saved_in(tmp_path)] == ["4"]
+
+
+def _what(made):
+    return {"model": made[0], "optimizer": made[1], "sampler": made[2]}
+
+
+def test_what_does_not_read_back_is_not_reported_as_saved(tmp_path, monkeypatch):
+    made = parts()
+    go(made, tmp_path, 4)
+    fill = checkpoint.fill
+
+    def worn_out(folder, **what):
+        fill(folder, **what)
+        spoil(folder)
+
+    monkeypatch.setattr(checkpoint, "fill", worn_out)
+    with pytest.warns(UserWarning, match=r"step_0000000[68].*damaged"):
+        go(made, tmp_path, 8, start=4)
+    assert [checkpoint.is_valid(p) for p in checkpoint.saved_in(tmp_path)] == [True, True, False, False]
+
+
+def test_drafts_of_a_killed_trainer_are_swept_and_those_of_a_live_one_are_not(tmp_path):
+    dead, live = (tmp_path / f".step_0000000{i}.0123456{i}.draft" for i in (1, 2))
+    for draft in (dead, live):
+        draft.mkdir()
+    with Hold.own(live):
+        checkpoint.Checkpointing(tmp_path, parts()[2], every=2)
+    assert not dead.exists() and live.exists()
 
 
 @pytest.mark.parametrize("file", [*checkpoint.FILES, "manifest.json"])

@@ -94,6 +94,30 @@ def test_stopped_after_two_steps_and_resumed_equals_four(run_dir, dataset, tmp_p
     assert all(checkpoint.sha256(saved / n) == checkpoint.sha256(whole / n) for n in names)
 
 
+def test_threads_that_change_at_the_border_of_two_stages_are_said(run_dir, dataset, tmp_path):
+    for part in ("segmenter", "start", "recipe.json", "workers.json"):
+        (tmp_path / part).symlink_to(run_dir / part)
+    before = torch.get_num_threads()
+    try:
+        with pytest.warns(UserWarning, match="planner begins with threads 1 -> 2 since segmenter: not bit-exact"):
+            train_all(tiny(dataset, threads=2), tmp_path)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_last_checkpoint_that_was_damaged_is_not_called_saved(run_dir, dataset, tmp_path):
+    class Spoil:
+        def step(self, state):
+            state.stop = "the test" if state.step == 2 else None
+
+        def end(self, state):
+            (tmp_path / "segmenter" / "checkpoints" / "step_00000002" / "trainer.json").write_text("{}")
+
+    hooks = [Spoil()]
+    with pytest.raises(OSError, match=r"damaged, after 2 of 4 steps; no other is whole"), pytest.warns(UserWarning):
+        run_stage(tiny(dataset), "segmenter", tmp_path, hooks=hooks)
+
+
 def test_held_out_episodes_are_learned_from_by_neither_stage(dataset):
     settings = read_settings(tiny(dataset, validation_fraction=0.25))
     learned, held_out = split(len(Dataset(dataset)), settings)
