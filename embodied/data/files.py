@@ -108,8 +108,8 @@ def sweep_drafts(folder: Path, *, of: str | None = None, is_deep: bool = False) 
     if is_deep:
         return sum(_swept(draft) for draft in list(folder.rglob(".*.draft")))
     start = "." if of is None else f".{of}."
-    names = [name for name in os.listdir(folder) if name.startswith(start) and name.endswith(".draft")]
-    return sum(_swept(folder / name) for name in names)
+    names = os.listdir(folder) if folder.is_dir() else ()
+    return sum(_swept(folder / name) for name in names if name.startswith(start) and name.endswith(".draft"))
 
 
 def _swept(draft: Path) -> bool:

@@ -10,6 +10,8 @@ from huggingface_hub.dataclasses import strict
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
+from embodied.models.strangers import check_config, check_language
+
 LANGUAGE_FAMILIES = ("gpt2", "gpt_neox", "llama", "mistral", "olmo2", "opt", "phi", "phi3", "qwen2", "qwen3", "smollm3")
 """Causal language models of transformers that take `inputs_embeds` without rescaling them."""
 
@@ -110,6 +112,12 @@ class PalmEConfig(PreTrainedConfig):
     language_is_frozen: bool = False
     tie_word_embeddings: bool = False
 
+    @classmethod
+    def from_dict(cls, config_dict: dict, **kwargs) -> PalmEConfig:
+        """As in transformers, of values that a file may hold. StrangeValueError, with nothing built, for others."""
+        check_config(config_dict)
+        return super().from_dict(config_dict, **kwargs)
+
     def __post_init__(self, **kwargs):
         if isinstance(self.text_config, dict):
             check_known("language family", self.text_config.get("model_type", "llama"), LANGUAGE_FAMILIES)
@@ -121,10 +129,11 @@ class PalmEConfig(PreTrainedConfig):
 
 
 def language_config(values: dict) -> PreTrainedConfig:
-    """The transformers configuration of {"model_type": ..., sizes}; ValueError for an unknown family."""
+    """The transformers configuration of {"model_type": ..., sizes}; ValueError for an unknown family, key or size."""
     values = dict(values)
     family = values.pop("model_type", "llama")
     check_known("language family", family, LANGUAGE_FAMILIES)
+    check_language({"model_type": family, **values}, "language config: ")
     return CONFIG_MAPPING[family](**values)
 
 

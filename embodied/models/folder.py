@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 
 import safetensors
+
+from embodied.models.strangers import CheckpointError, check_contents, check_files, check_sizes
 
 MANIFEST = "manifest.json"
 NEEDED = ("config.json", "processor_config.json", "tokenizer.json")
 PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
 
 
-class CheckpointError(ValueError):
-    """A checkpoint that must not be used; the message names the file and the remedy."""
-
-
 def check_folder(folder: Path) -> None:
-    """Nothing. Raises CheckpointError when the folder is missing, incomplete, altered or damaged, or holds pickles."""
+    """Nothing. Raises CheckpointError when the folder is missing, incomplete, altered or damaged, or holds pickles, or
+    keys and sizes that no known configuration has (see strangers)."""
     restore(folder)
+    check_files(folder)
     check_present(folder)
+    check_contents(folder)
+    check_sizes(folder, sum(map(_count_numbers, sorted(folder.glob("*.safetensors")))))
     if (folder / MANIFEST).exists():
         verify_manifest(folder)
-    for weights in sorted(folder.glob("*.safetensors")):
-        _check_safetensors(weights)
 
 
 def write_manifest(folder: str | Path) -> None:
@@ -68,11 +69,11 @@ def check_present(folder: Path) -> None:
         raise CheckpointError(f"checkpoint {folder}: {', '.join(missing) or 'model.safetensors'} missing; {REMEDY}")
 
 
-def _check_safetensors(path: Path) -> None:
-    """Raises CheckpointError unless the header parses and its offsets fit the file (which safetensors checks)."""
+def _count_numbers(path: Path) -> int:
+    """How many numbers a file holds. CheckpointError unless its header parses and its offsets fit the file."""
     try:
         with safetensors.safe_open(path, framework="np") as file:
-            list(file.keys())
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - no mapping
     except (safetensors.SafetensorError, OSError) as error:
         raise CheckpointError(f"checkpoint file {path}: truncated or damaged ({error}); {REMEDY}") from error
 

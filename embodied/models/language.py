@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from embodied.models.configuration import LANGUAGE_FAMILIES, check_known
+from embodied.models.strangers import check_files, check_language
 
 
 def build_language(source: PreTrainedConfig | str | Path) -> PreTrainedModel:
     """A causal language model: random weights from a configuration, published ones from a hub name or folder.
 
-    Raises ValueError for an unknown family, or a name that is neither a folder nor reachable on a hub.
+    Raises ValueError for an unknown family, a key or size that none of that family has (see strangers), or a name that
+    is neither a folder nor reachable on a hub.
     """
     if isinstance(source, PreTrainedConfig):
         return AutoModelForCausalLM.from_config(source)
-    model = _published(AutoModelForCausalLM, source, use_safetensors=True)
-    check_known("language family", model.config.model_type, LANGUAGE_FAMILIES)
+    _check_published(source)
+    model = _reached(AutoModelForCausalLM.from_pretrained, source, use_safetensors=True, trust_remote_code=False)
+    if hasattr(model.config, "auto_map"):  # followed by nobody, and refused in a folder of ours
+        del model.config.auto_map
     return model
 
 
 def published_tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a hub name or folder; ValueError as in build_language."""
-    return _published(AutoTokenizer, source)
+    _check_published(source)
+    return _reached(AutoTokenizer.from_pretrained, source, trust_remote_code=False)
 
 
-def _published(kind: type, source: str | Path, **options: Any) -> Any:
+def _check_published(source: str | Path) -> None:
+    """Nothing. ValueError unless the configuration is one of a known family, before anything is built of it."""
+    if Path(source).is_dir():
+        check_files(Path(source))
+    values, _ = _reached(PreTrainedConfig.get_config_dict, source)
+    check_language(values, "language model: ", is_published=True)
+
+
+def _reached(read: Callable[..., Any], source: str | Path, **options: Any) -> Any:
     try:
-        return kind.from_pretrained(source, **options)
+        return read(source, **options)
     except OSError as error:
         raise ValueError(f"language model: expected a folder or a hub name that can be reached, got {str(source)!r}; "
                          "give a folder with model.safetensors, or sizes to start from nothing") from error

@@ -27,11 +27,13 @@ from embodied.models.processor import PalmEProcessor
 def load(folder: str | Path, device: str = "cpu") -> tuple[PalmEForConditionalGeneration, PalmEProcessor]:
     """The model (evaluation mode, on `device`) and processor saved in a folder.
 
-    Raises CheckpointError when the folder is missing, incomplete, altered or damaged, or holds pickles; ValueError when
-    the weights do not fit its configuration.
+    Raises CheckpointError when the folder is missing, incomplete, altered or damaged, holds pickles, or asks for what
+    no known configuration does (see strangers); ValueError when the weights do not fit its configuration.
     """
     folder = Path(folder).resolve()
     check_folder(folder)
+    for path in sorted(folder.glob("*.safetensors")):
+        _check_finite(path)
     try:
         model, processor = _read_quietly(folder)
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
@@ -60,6 +62,16 @@ def save(model: PalmEForConditionalGeneration, processor: PalmEProcessor, folder
         raise OSError(f"checkpoint {folder}: could not be written ({error}); about {needed:,} bytes are needed, "
                       f"{shutil.disk_usage(folder.parent).free:,} are free; what was there before is intact") from error
     return folder
+
+
+def _check_finite(path: Path) -> None:
+    """Nothing. CheckpointError for a weight that is no number, or endless: a model with one answers nothing."""
+    with safetensors.safe_open(path, framework="pt") as file:
+        for name in file.keys():  # noqa: SIM118 - no mapping
+            tensor = file.get_tensor(name)
+            if tensor.is_floating_point() and not bool(tensor.float().isfinite().all()):
+                raise CheckpointError(f"checkpoint file {path}: {name}: expected finite numbers, got NaN or infinity; "
+                                      f"{REMEDY}")
 
 
 def _read_quietly(folder: Path) -> tuple[PalmEForConditionalGeneration, PalmEProcessor]:

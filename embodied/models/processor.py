@@ -19,6 +19,7 @@ from embodied.models.configuration import PalmEConfig
 from embodied.models.geometry import GEOMETRY_SIZE, geometry_vector
 from embodied.models.planner import IGNORED
 from embodied.models.sentences import prompts_given
+from embodied.models.strangers import check_processor, read_json
 from embodied.models.tokens import IMAGE_TOKEN, SLOT_TOKENS
 from embodied.prompt import Entity, Image, Prompt, PromptTooLongError, Text
 
@@ -172,9 +173,10 @@ class PalmEProcessor:
     def from_pretrained(cls, name: str | Path, **hub: Any) -> PalmEProcessor:
         """The processor saved in a folder, or published under a hub name."""
         hub = {key: hub[key] for key in ("cache_dir", "revision", "token", "local_files_only") if key in hub}
-        values = json.loads(Path(cached_file(str(name), FILE_NAME, **hub)).read_text(encoding="utf-8"))
+        values = read_json(Path(cached_file(str(name), FILE_NAME, **hub)))
+        check_processor(values)
         values.pop("processor_class", None)
-        return cls(AutoTokenizer.from_pretrained(name, **hub), **values)
+        return cls(AutoTokenizer.from_pretrained(name, trust_remote_code=False, **hub), **values)
 
 
 def words_of(text: str) -> list[str]:

@@ -76,6 +76,7 @@ def note_workers(run_dir: Path, stage: StageName, **now: Any) -> None:
     A change within a stage is said by `checkpoint.load`.
     """
     path = run_dir / "workers.json"
+    run_dir.mkdir(parents=True, exist_ok=True)
     known: Mapping[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     for other, before in known.items():
         changed = [f"{key} {before.get(key)} -> {value}" for key, value in now.items() if before.get(key) != value]

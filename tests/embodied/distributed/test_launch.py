@@ -48,7 +48,7 @@ def test_two_workers_learn_what_one_does_even_when_one_is_killed(tmp_path, value
     finally:
         disconnect()
     one, two = (load_file(path / "model.safetensors") for path in (alone, together))
-    # Sharing a batch changes the order of sums and (vote loss averages over pixels) the weights of images, no more.
+    # Sharing a batch changes the order of sums, no more; AdamW's first steps blow the rounding of tiny gradients up.
     assert max(float((one[name] - two[name]).abs().max()) for name in one) < 0.02
     seen, starts = losses(job / "segmenter" / "log.jsonl")
     assert len(seen) == 4 and np.isfinite(seen).all() and [e["step"] for e in starts][:2] == [0, 2]

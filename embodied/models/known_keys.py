@@ -1,0 +1,161 @@
+"""Keys that files of a checkpoint may hold, and the bounds of their values: data, for `strangers` to check against."""
+
+from __future__ import annotations
+
+LARGEST_NUMBER = 10**12
+LONGEST_TEXT = 10_000
+LONGEST_LIST = 50_000
+"""Items of one list or object: words of a lexicon are the most there is."""
+
+_LAYERS, _WIDTH, _INNER, _HEADS = (1, 256), (1, 16_384), (1, 131_072), (1, 256)
+_WORDS = (-1, 262_144)
+BOUNDS: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("num_hidden_layers", "n_layer", "depth", "depths", "layers"), _LAYERS),
+    **dict.fromkeys(("hidden_size", "n_embd", "word_embed_proj_dim", "projector_width", "embed_dim", "dims",
+                     "pooler_output_size", "projection_dim"), _WIDTH),
+    **dict.fromkeys(("intermediate_size", "ffn_dim", "n_inner"), _INNER),
+    **dict.fromkeys(("num_attention_heads", "num_key_value_heads", "n_head", "num_heads"), _HEADS),
+    **dict.fromkeys(("vocab_size", "bos_token_id", "pad_token_id", "placeholder_first_id", "placeholder_last_id",
+                     "name_first_id", "suppress_tokens", "begin_suppress_tokens"), _WORDS),
+    "eos_token_id": _WORDS,
+    "head_dim": (1, 1024),
+    **dict.fromkeys(("max_position_embeddings", "n_positions", "n_ctx", "max_tokens",
+                     "original_max_position_embeddings"), (1, 2**20)),
+    **dict.fromkeys(("image_size", "img_size"), (8, 2048)),
+    "patch_size": (1, 256),
+    "window_size": (1, 256),
+    "output_stride": (1, 64),
+    "encoder_stride": (1, 256),
+    "pretraining_tp": (1, 64),
+    "num_channels": (1, 16),
+    "soft_tokens": (1, 1024),
+    "geometry_size": (1, 256),
+    "widths": (8, 1024),
+    "crop_size": (8, 512),
+    "min_pixels": (1, 2**20),
+    "cluster_radius_m": (1e-4, 10.0),
+    "mlp_ratio": (0.1, 32.0),
+    "chunk_size_feed_forward": (0, 2**20),
+    "num_labels": (0, 1000),
+}
+"""Key -> least and greatest value; above what any published model of the known families has."""
+
+EVERYWHERE = frozenset((
+    "model_type", "architectures", "dtype", "torch_dtype", "transformers_version", "_name_or_path", "name_or_path",
+    "_commit_hash", "use_cache", "return_dict", "output_hidden_states", "output_attentions", "id2label", "label2id",
+    "problem_type", "is_encoder_decoder", "is_decoder", "chunk_size_feed_forward", "tie_word_embeddings",
+    "bos_token_id", "eos_token_id", "pad_token_id"))
+"""Of every configuration of transformers; none of them loads anything."""
+
+PUBLISHED = frozenset((
+    "_num_labels", "_remove_final_layer_norm", "activation_dropout", "add_cross_attention", "attn_pdrop",
+    "attention_bias", "clean_up_tokenization_spaces", "decoder_start_token_id", "embd_pdrop", "finetuning_task",
+    "full_attn_mod", "gradient_checkpointing", "head_dim", "hidden_dropout", "initializer_factor", "initializer_range",
+    "interpolate_factor", "is_llama_config", "layer_norm_epsilon", "layer_types", "max_sequence_length",
+    "max_window_layers", "mlp_bias", "n_ctx", "norm_eps", "num_labels", "output_past", "partial_rotary_factor",
+    "predict_special_tokens", "prefix", "pretraining_tp", "pruned_heads", "rope_interleaved", "rope_parameters",
+    "rope_scaling", "rope_theta", "rotary_emb_base", "rotary_pct", "sep_token_id", "sliding_window", "suffix",
+    "task_specific_params", "torchscript", "transformers.js_config", "unk_token_id", "use_bfloat16", "use_mrope",
+    "use_parallel_residual", "use_sliding_window"))
+"""Keys of older or other writers that stand in configurations of the hub; they are read by no code of these families,
+or are numbers that it bounds."""
+
+GENERATION = frozenset((
+    "_from_model_config", "begin_suppress_tokens", "do_sample", "max_length", "max_new_tokens", "min_length",
+    "num_beams", "repetition_penalty", "suppress_tokens", "temperature", "top_k", "top_p"))
+
+PROCESSOR = frozenset((
+    "processor_class", "seeing", "image_size", "mean", "std", "soft_tokens", "max_tokens", "lexicon",
+    "grammar_fingerprint", "cameras"))
+
+TOKENIZER = frozenset((
+    "add_bos_token", "add_eos_token", "add_prefix_space", "added_tokens_decoder", "additional_special_tokens",
+    "backend", "bos_token", "chat_template", "clean_up_tokenization_spaces", "cls_token", "do_lower_case",
+    "eos_token", "errors", "extra_special_tokens", "is_local", "legacy", "local_files_only", "mask_token",
+    "max_length", "model_input_names", "model_max_length", "model_specific_special_tokens", "name_or_path",
+    "pad_to_multiple_of", "pad_token", "pad_token_type_id", "padding_side", "processor_class", "sep_token",
+    "spaces_between_special_tokens", "special_tokens_map_file", "split_special_tokens", "stride", "tokenizer_class",
+    "truncation_side", "truncation_strategy", "unk_token", "use_default_system_prompt"))
+
+
+LANGUAGE_KEYS: dict[str, frozenset[str]] = {family: frozenset(keys.split()) for family, keys in {
+    "gpt2": (
+        "activation_function add_cross_attention attn_pdrop embd_pdrop hidden_size initializer_range "
+        "layer_norm_epsilon max_position_embeddings n_embd n_head n_inner n_layer n_positions "
+        "num_attention_heads num_hidden_layers reorder_and_upcast_attn resid_pdrop "
+        "scale_attn_by_inverse_layer_idx scale_attn_weights summary_activation summary_first_dropout "
+        "summary_proj_to_labels summary_type summary_use_proj vocab_size"),
+    "gpt_neox": (
+        "attention_bias attention_dropout classifier_dropout hidden_act hidden_dropout hidden_size "
+        "initializer_range intermediate_size layer_norm_eps max_position_embeddings num_attention_heads "
+        "num_hidden_layers rope_parameters use_parallel_residual vocab_size"),
+    "llama": (
+        "attention_bias attention_dropout head_dim hidden_act hidden_size initializer_range "
+        "intermediate_size max_position_embeddings mlp_bias num_attention_heads num_hidden_layers "
+        "num_key_value_heads pretraining_tp rms_norm_eps rope_parameters vocab_size"),
+    "mistral": (
+        "attention_dropout head_dim hidden_act hidden_size initializer_range intermediate_size "
+        "max_position_embeddings num_attention_heads num_hidden_layers num_key_value_heads rms_norm_eps "
+        "rope_parameters sliding_window vocab_size"),
+    "olmo2": (
+        "attention_bias attention_dropout hidden_act hidden_size initializer_range intermediate_size "
+        "max_position_embeddings num_attention_heads num_hidden_layers num_key_value_heads rms_norm_eps "
+        "rope_parameters vocab_size"),
+    "opt": (
+        "_remove_final_layer_norm activation_function attention_dropout do_layer_norm_before dropout "
+        "enable_bias ffn_dim hidden_size init_std layer_norm_elementwise_affine layerdrop "
+        "max_position_embeddings num_attention_heads num_hidden_layers vocab_size word_embed_proj_dim"),
+    "phi": (
+        "attention_dropout embd_pdrop hidden_act hidden_size initializer_range intermediate_size "
+        "layer_norm_eps max_position_embeddings num_attention_heads num_hidden_layers num_key_value_heads "
+        "qk_layernorm resid_pdrop rope_parameters vocab_size"),
+    "phi3": (
+        "attention_dropout embd_pdrop hidden_act hidden_size initializer_range intermediate_size "
+        "max_position_embeddings num_attention_heads num_hidden_layers num_key_value_heads "
+        "original_max_position_embeddings resid_pdrop rms_norm_eps rope_parameters sliding_window vocab_size"),
+    "qwen2": (
+        "attention_dropout hidden_act hidden_size initializer_range intermediate_size layer_types "
+        "max_position_embeddings max_window_layers num_attention_heads num_hidden_layers num_key_value_heads "
+        "rms_norm_eps rope_parameters sliding_window use_sliding_window vocab_size"),
+    "qwen3": (
+        "attention_bias attention_dropout head_dim hidden_act hidden_size initializer_range "
+        "intermediate_size layer_types max_position_embeddings max_window_layers num_attention_heads "
+        "num_hidden_layers num_key_value_heads rms_norm_eps rope_parameters sliding_window "
+        "use_sliding_window vocab_size"),
+    "smollm3": (
+        "attention_bias attention_dropout hidden_act hidden_size initializer_range intermediate_size "
+        "layer_types max_position_embeddings mlp_bias no_rope_layer_interval no_rope_layers "
+        "num_attention_heads num_hidden_layers num_key_value_heads rms_norm_eps rope_parameters "
+        "sliding_window use_sliding_window vocab_size"),
+}.items()}
+"""Language family -> its fields beside EVERYWHERE, other names included; a test holds them to the classes."""
+
+VISION_KEYS: dict[str, frozenset[str]] = {family: frozenset(keys.split()) for family, keys in {
+    "clip_vision_model": (
+        "attention_dropout hidden_act hidden_size image_size initializer_factor initializer_range "
+        "intermediate_size layer_norm_eps num_attention_heads num_channels num_hidden_layers patch_size "
+        "projection_dim"),
+    "dinov2": (
+        "_out_features _out_indices apply_layernorm attention_probs_dropout_prob drop_path_rate hidden_act "
+        "hidden_dropout_prob hidden_size image_size initializer_range layer_norm_eps layerscale_value "
+        "mlp_ratio num_attention_heads num_channels num_hidden_layers patch_size qkv_bias "
+        "reshape_hidden_states use_mask_token use_swiglu_ffn"),
+    "siglip_vision_model": (
+        "attention_dropout hidden_act hidden_size image_size intermediate_size layer_norm_eps "
+        "num_attention_heads num_channels num_hidden_layers patch_size vision_use_head"),
+    "vit": (
+        "attention_probs_dropout_prob encoder_stride hidden_act hidden_dropout_prob hidden_size image_size "
+        "initializer_range intermediate_size layer_norm_eps num_attention_heads num_channels "
+        "num_hidden_layers patch_size pooler_act pooler_output_size qkv_bias"),
+}.items()}
+"""Vision tower of transformers -> its fields."""
+
+OUR_KEYS: dict[str, frozenset[str]] = {family: frozenset(keys.split()) for family, keys in {
+    "palm_e": (
+        "geometry_size language_is_frozen name_first_id naming_weight placeholder_first_id placeholder_last_id "
+        "projector_width seeing segmenter_config soft_tokens text_config vision_config"),
+    "palm_e_vision": "encoder image_size mean name options source std",
+    "palm_e_segmenter": (
+        "clearance_m cluster_radius_m crop_size margin_m min_pixels widths workspace_high_m workspace_low_m"),
+}.items()}
+"""The same of this project's own configurations."""
