@@ -23,9 +23,9 @@ def check_folder(folder: Path) -> None:
     check_files(folder)
     check_present(folder)
     check_contents(folder)
-    check_sizes(folder, sum(map(_count_numbers, sorted(folder.glob("*.safetensors")))))
     if (folder / MANIFEST).exists():
         verify_manifest(folder)
+    check_sizes(folder, sum(map(_count_numbers, sorted(folder.glob("*.safetensors")))))
 
 
 def write_manifest(folder: str | Path) -> None:
