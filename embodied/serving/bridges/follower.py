@@ -6,6 +6,7 @@ last chunk, so many targets of it were carried out.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from embodied.planning.closed_loop import Planner
 from embodied.planning.percept import GRASPING, RELEASING
+from embodied.serving.bridges.episodes import UNMARKED, Boundary, Marks
 from envs.interface import Observation, Outcome, Rehearsal, SkillCall, Transition
 
 Rehearse = Callable[[SkillCall, Observation, tuple | None], Rehearsal]
@@ -34,6 +36,7 @@ class Chunk:
     left: int  # targets of this skill that are not carried out yet
     end: str  # "" while the task goes on, "done", "refused: <clause>" or "failed: <clause>"
     hint: str
+    begun: str = ""  # why a new episode begins here, "" while one goes on
 
 
 @dataclass
@@ -58,6 +61,8 @@ class Follower:
     horizon: int
     fingers: int = 2
     """How many joints, the last ones, are fingers: they go on pulling at what they hold, wherever the arm is."""
+    _boundary: Boundary = field(init=False)
+    _answer_s: float = 0.0  # what the last answer took
     _prompt: str = ""
     _time_s: float = -1.0
     _act: _Act | None = None
@@ -71,10 +76,22 @@ class Follower:
     _calls: int = 0
     _failures: int = 0
 
-    def act(self, prompt: str, seen: Observation) -> Chunk:
-        """The next chunk. A new prompt counts once the skill under way is over: half a grasp helps nobody."""
-        if seen.time_s < self._time_s:
+    def __post_init__(self) -> None:
+        self._boundary = Boundary(self.fingers)
+
+    def act(self, prompt: str, seen: Observation, marks: Marks = UNMARKED) -> Chunk:
+        """The next chunk. A new prompt counts once the skill under way is over: half a grasp helps nobody. A new
+        episode counts at once, and remembers nothing."""
+        begun = self._boundary.cross(seen, marks, self._answer_s)
+        if begun:
             self._forget()
+        start_s = time.perf_counter()
+        try:
+            return replace(self._go_on(prompt, seen), begun=begun)
+        finally:
+            self._answer_s = time.perf_counter() - start_s
+
+    def _go_on(self, prompt: str, seen: Observation) -> Chunk:
         if prompt != self._prompt:
             self._obey(prompt)
         self._note_progress(seen)

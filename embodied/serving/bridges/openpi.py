@@ -2,9 +2,12 @@
 
 Point openpi's own client at it with WebsocketClientPolicy(host="ws://127.0.0.1:PORT/openpi", port=None, api_key=TOKEN).
 
+Each connection is one robot. Where its episodes begin is in `episodes`: as the client's `reset` and `episode` say, or
+by stated bounds, for openpi's own client has no word for it.
+
 Departures: errors are one sentence of text, never a traceback, and the connection outlives a bad observation. The
-reply says more than `actions`: plan, skill, end. Which actions were carried out is read from observation/time_s, so a
-client may ask again before a chunk is used up.
+reply says more than `actions`: plan, skill, end, new_episode. Which actions were carried out is read from
+observation/time_s, so a client may ask again before a chunk is used up.
 """
 
 from __future__ import annotations
@@ -24,8 +27,9 @@ from fastapi import APIRouter, FastAPI, Query, WebSocket, WebSocketDisconnect
 
 from embodied.agents.language_agent import LanguageAgent
 from embodied.serving.brain import BusyError, Voice
+from embodied.serving.bridges.episodes import BOUNDS
 from embodied.serving.bridges.follower import Follower
-from embodied.serving.bridges.sensed import UnfitError, read, spec
+from embodied.serving.bridges.sensed import OPTIONAL, UnfitError, read, spec
 from embodied.serving.bridges.studio import Studio, StudioError, weights_sha256
 from embodied.serving.errors import ApiError
 from embodied.serving.packing import MAX_BYTES, PackingError, pack, unpack
@@ -132,13 +136,13 @@ class _Desk:
     def answer(self, message: bytes) -> bytes:
         """Raises PackingError, UnfitError, BusyError, StudioError: of what the client can do something about."""
         start = time.perf_counter()
-        prompt, seen = read(unpack(message), self.low, self.high)
-        chunk = self.follower.act(prompt, fitted(seen))
+        prompt, seen, marks = read(unpack(message), self.low, self.high)
+        chunk = self.follower.act(prompt, fitted(seen), marks)
         timing = {"infer_ms": 1e3 * (time.perf_counter() - start)}
         if self.total_ms is not None:
             timing["prev_total_ms"] = self.total_ms
         return pack({"actions": chunk.actions, "server_timing": timing, "plan": chunk.plan, "skill": chunk.skill,
-                     "actions_left": chunk.left, "end": chunk.end, "hint": chunk.hint})
+                     "actions_left": chunk.left, "end": chunk.end, "hint": chunk.hint, "new_episode": chunk.begun})
 
 
 async def _converse(socket: WebSocket, room: Room, desk: _Desk) -> None:
@@ -187,6 +191,11 @@ def _name_of(backend: Any) -> str:
     return Path(getattr(getattr(backend, "model", None), "name_or_path", "")).name or type(backend).__name__
 
 
+EPISODES = ("where a client says neither reset nor episode, a new one begins when the clock goes back, or on by more "
+            "than longest_gap_s, when a joint of the arm moves faster than fastest_rad_s, or when a larger share of "
+            "the table than most_changed changes, most_changed_at_once while the clock stands")
+
+
 def metadata(facts: dict[str, Any], horizon: int, model: str, weights: str | None) -> dict[str, Any]:
     """What a client needs to know: what to send, what comes back and in which units. facts: of `Studio`."""
     names = facts["joint_names"]
@@ -197,8 +206,10 @@ def metadata(facts: dict[str, Any], horizon: int, model: str, weights: str | Non
     reply = {"actions": "what to do next", "server_timing": "infer_ms, prev_total_ms",
              "plan": "the plan being followed, in words", "skill": "the skill under way, empty when none is",
              "actions_left": "targets of that skill that are left", "hint": "what may help after a refusal",
+             "new_episode": "why this observation begins an episode, empty while one goes on",
              "end": "empty, or done, refused: <why>, failed: <why>; actions hold still then, until the prompt or the "
                     "episode changes"}
     return {"protocol": "openpi", "model": model, "weights_sha256": weights, "action_horizon": horizon,
-            "actions": actions, "observation": spec(names), "reply": reply,
+            "actions": actions, "observation": spec(names), "optional": OPTIONAL, "reply": reply,
+            "episodes": {"meaning": EPISODES, **BOUNDS},
             "limits": {"message_bytes": MAX_BYTES, "idle_s": IDLE_S, "clients": MAX_CLIENTS}}

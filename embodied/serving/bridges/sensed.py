@@ -10,6 +10,7 @@ import numpy as np
 
 from embodied.planning.percept import INSTRUCTION_LIMIT
 from embodied.planning.screen import fault
+from embodied.serving.bridges.episodes import Marks
 from embodied.serving.views import LEAST_PX, STEP_PX
 from envs.interface import Observation
 
@@ -18,6 +19,7 @@ CAMERAS = ("front", "top")
 _SIDES_PX = (LEAST_PX, 1024)
 _BEYOND = 0.05  # rad or m that a joint may be measured beyond its limits
 _FARTHEST_M = 20.0
+_NAME_CHARACTERS = 200
 _WIDEST_M, _OVERLAP_M = 0.5, 0.005  # between fingers; a little less than nothing is measured where they meet
 _RIGID = 1e-3  # of a pose: how far its axes may be from square
 
@@ -37,7 +39,7 @@ def spec(joint_names: Sequence[str]) -> dict[str, dict[str, Any]]:
                                                              "finger tips, in the frame of the robot's base"),
             "observation/gripper_width_m": of("float64", [1], "m", "between the fingers, as measured"),
             "observation/time_s": of("float64", [1], "s", "of the robot's clock: by how much it went on, as many "
-                                     "actions were carried out; when it goes back, a new episode begins")}
+                                     "actions were carried out")}
     for name in CAMERAS:
         keys |= {f"observation/rgb/{name}": of("uint8", ["H", "W", 3], "", f"colour; H, W multiples of {STEP_PX}, of "
                                                f"all cameras alike"),
@@ -48,8 +50,17 @@ def spec(joint_names: Sequence[str]) -> dict[str, dict[str, Any]]:
     return keys
 
 
-def read(message: Any, low: np.ndarray, high: np.ndarray) -> tuple[str, Observation]:
-    """Prompt and observation of a message. low, high: float64[J], limits of the joints. Raises UnfitError."""
+OPTIONAL = {
+    "reset": {"dtype": "bool", "shape": [], "unit": "", "meaning": "true with the first observation of an episode, "
+              "false with the others: what was planned and done before is forgotten"},
+    "episode": {"dtype": "str or int", "shape": [], "unit": "", "meaning": "a name; another one is another episode. "
+                "With this key or reset nothing is guessed, but that a clock that goes back begins an episode"}}
+"""Keys that a message may have."""
+
+
+def read(message: Any, low: np.ndarray, high: np.ndarray) -> tuple[str, Observation, Marks]:
+    """Prompt and observation of a message, and what it says of its episode. low, high: float64[J], limits of the
+    joints. Raises UnfitError."""
     known = spec([""] * len(low))
     if not isinstance(message, dict):
         raise UnfitError(f"expected a map of observation keys, got {type(message).__name__}; keys: {', '.join(known)}")
@@ -59,7 +70,18 @@ def read(message: Any, low: np.ndarray, high: np.ndarray) -> tuple[str, Observat
     trouble = fault(raw) or _implausible(raw, low, high)
     if trouble is not None:
         raise UnfitError(f"observation: {trouble}")
-    return prompt, Observation.from_dict(raw)
+    return prompt, Observation.from_dict(raw), _marks(message)
+
+
+def _marks(message: Mapping[str, Any]) -> Marks:
+    reset, episode = message.get("reset"), message.get("episode")
+    if not isinstance(reset, bool | None):
+        raise UnfitError(f"reset: expected true or false, got {type(reset).__name__}")
+    is_name = isinstance(episode, int | str | None) and not isinstance(episode, bool)
+    if not is_name or len(str(episode)) > _NAME_CHARACTERS:
+        raise UnfitError(f"episode: expected a number or a name of up to {_NAME_CHARACTERS} characters, got "
+                         f"{type(episode).__name__}")
+    return Marks(episode, reset)
 
 
 def _check_keys(message: Mapping[str, Any], known: Mapping[str, Any]) -> None:
@@ -67,10 +89,10 @@ def _check_keys(message: Mapping[str, Any], known: Mapping[str, Any]) -> None:
     if missing:
         raise UnfitError(f"expected {len(known)} keys, {len(missing)} are missing: {', '.join(missing)}")
     for key in message:
-        if key.startswith("observation/") and key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
+        if key not in known and key not in OPTIONAL:
+            near = difflib.get_close_matches(str(key), [*known, *OPTIONAL], n=1)
             meant = f"; did you mean {near[0]!r}?" if near else ""
-            raise UnfitError(f"expected keys of the metadata's observation, got {key[:60]!r}{meant}")
+            raise UnfitError(f"expected keys of the metadata's observation and optional, got {str(key)[:60]!r}{meant}")
 
 
 def _prompt(value: Any) -> str:

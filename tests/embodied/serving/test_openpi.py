@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import signal
@@ -213,6 +214,9 @@ HOSTILE = {
     "an impossible width": (lambda m: broken(m, "observation/gripper_width_m", -1.0), "gripper_width_m"),
     "a time before all time": (lambda m: broken(m, "observation/time_s", -1.0), "time_s"),
     "a mirrored camera": (lambda m: broken(m, "observation/cameras/top/pose", TURNED), "expected a rotation"),
+    "a reset that is neither": (lambda m: broken(m, "reset", 1), "reset: expected true or false"),
+    "an episode without a name": (lambda m: broken(m, "episode", [1]), "episode: expected a number or a name"),
+    "a key that is nobody's": (lambda m: broken(m, "restet", True), "did you mean 'reset'"),
     "no lens": (lambda m: broken(m, "observation/cameras/top/intrinsics", np.zeros((3, 3))), "intrinsics"),
 }
 
@@ -276,6 +280,40 @@ def test_two_robots_are_led_apart(served, moment):
     assert np.abs(one - two).max() > 1e-3
     for client in (first, second):
         client.close()
+
+
+@pytest.fixture(scope="module")
+def scenes(env):
+    """A scene that lacks what the prompt names, and one that has it: (message, message), of the same time."""
+    wish, told = "put the red block in the blue bowl", []
+    for seed in range(SEED_RANGES["test"][1], SEED_RANGES["test"][1] + 400):
+        raw, _ = env.reset(seed=seed)
+        if not told and not {"red block", "blue bowl"} <= set(env.unwrapped.world.names()):
+            told.append(flat(copy.deepcopy(raw), wish))
+            break
+    raw, _ = env.reset(seed=SEED_RANGES["test"][1], options={"require": ["red block", "blue bowl"]})
+    return [*told, flat(copy.deepcopy(raw), wish)]
+
+
+def at(message: dict, time_s: float, **more) -> dict:
+    return {**message, "observation/time_s": np.array([time_s]), **more}
+
+
+@pytest.mark.parametrize(("first_s", "then_s", "marks"), [
+    (0.05, 0.05, ({}, {})), (100.0, 160.0, ({}, {})), (7.0, 7.5, ({}, {})),
+    (7.0, 7.5, ({"episode": 1}, {"episode": 2})), (7.0, 7.5, ({"reset": True}, {"reset": True}))],
+    ids=["same time", "later", "soon", "named", "reset"])
+def test_a_scene_remembers_nothing_of_the_one_before(served, scenes, first_s, then_s, marks):
+    lacks, has = scenes
+    for order in ((lacks, has), (has, lacks)):
+        client, fresh = PolicyClient(served.url), PolicyClient(served.url)
+        client.infer(at(order[0], first_s, **marks[0]))
+        got, alone = client.infer(at(order[1], then_s, **marks[1])), fresh.infer(at(order[1], then_s))
+        assert [got[k] for k in ("plan", "skill", "end", "actions_left")] == [
+            alone[k] for k in ("plan", "skill", "end", "actions_left")] and got["new_episode"]
+        assert np.array_equal(got["actions"], alone["actions"])
+        client.close()
+        fresh.close()
 
 
 @pytest.mark.slow
