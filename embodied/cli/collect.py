@@ -5,6 +5,7 @@ Episodes go to data.folder, one file each, whole or absent: a run that was stopp
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,26 +28,31 @@ class Settings:
 def act(settings: Settings, run: Run) -> float:
     """How many episodes of those asked for are on the disk."""
     check_cluster(settings.backend, settings.workers)
-    from embodied.data.teaching import describe
-
     report = gather(settings.data, settings.env, workers=settings.workers, backend=settings.backend,
                     deadline_s=settings.deadline_s)
-    print(f"{report.episodes} episodes in {settings.data.folder}, {report.made} of them made now")
-    print("\n".join([*describe(report.card, "can be taught"), f"see {Path(settings.data.folder) / 'card.json'}"]))
-    if report.damaged:
-        print(f"{len(report.damaged)} episodes were damaged and collected again: seeds "
-              f"{', '.join(map(str, report.damaged))}")
-    if report.quarantined:
-        print(f"{len(report.quarantined)} seeds were given up: see {Path(settings.data.folder) / 'quarantine.jsonl'}")
     return float(report.episodes)
 
 
 def gather(data: DataSettings, env: EnvSettings, *, workers: int, backend: Backend, deadline_s: float = 300.0) -> Any:
-    """The report of a collection that leaves `data.episodes` episodes in `data.folder`."""
+    """The report, told on the screen, of a collection that leaves `data.episodes` episodes in `data.folder`."""
     from embodied.data.collect import CollectSpec
     from embodied.distributed.generate import collect
 
     spec = CollectSpec(env_kwargs=env.arguments(), labels=data.labels, disturbance=data.disturbance,
                        first_seed=data.first_seed)
-    return collect(spec, data.folder, episodes=data.episodes, executed_fraction=data.executed_fraction, workers=workers,
-                   backend=backend, deadline_s=deadline_s)
+    report = collect(spec, data.folder, episodes=data.episodes, executed_fraction=data.executed_fraction,
+                     workers=workers, backend=backend, deadline_s=deadline_s)
+    print("\n".join(_told(report, Path(data.folder))))
+    return report
+
+
+def _told(report: Any, folder: Path) -> Iterator[str]:
+    """What a collection left, line by line."""
+    from embodied.data.teaching import describe
+
+    yield f"{report.episodes} episodes in {folder}, {report.made} of them made now"
+    yield from describe(report.card, f"can be taught, see {folder / 'card.json'}")
+    if mended := sorted(set(report.damaged) - set(report.quarantined)):
+        yield f"{len(mended)} episodes were damaged and are made again: seeds {', '.join(map(str, mended))}"
+    if report.quarantined:
+        yield f"{len(report.quarantined)} seeds were given up: see {folder / 'quarantine.jsonl'}"

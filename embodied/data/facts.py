@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
-
-import numpy as np
 
 from embodied.data.files import write_json
 
@@ -56,10 +55,13 @@ def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _agree(a: Any, b: Any) -> bool:
+    """Whether two facts are the same; numbers that are not whole, up to what their text may lose."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         return a.keys() == b.keys() and all(_agree(a[k], b[k]) for k in a)
     if isinstance(a, list) and isinstance(b, list):
-        return np.shape(a) == np.shape(b) and bool(np.allclose(a, b, atol=1e-6))
+        return len(a) == len(b) and all(map(_agree, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-5, abs_tol=1e-6)
     return a == b
 
 

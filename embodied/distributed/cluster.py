@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from embodied.distributed.guard import watch_over
+
 QUIET = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_TRAIN_ENABLE_STATE_TRACKING": "0",
          "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "1", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
          "RAY_TRAIN_ENABLE_PRINT_PATCH": "0", "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
@@ -41,12 +43,13 @@ def connect(workers: int) -> None:
 
 
 def _start() -> None:
-    """Nothing. Starts a cluster of this process alone."""
+    """Nothing. Starts a cluster of this process alone, which ends with it."""
     import ray
 
     try:
-        ray.init(address="local", include_dashboard=False, configure_logging=False, log_to_driver=True,
-                 object_store_memory=OBJECT_STORE_BYTES, runtime_env={"env_vars": worker_environment()})
+        with watch_over():
+            ray.init(address="local", include_dashboard=False, configure_logging=False, log_to_driver=True,
+                     object_store_memory=OBJECT_STORE_BYTES, runtime_env={"env_vars": worker_environment()})
     except Exception as error:  # a start-up that takes too long is a plain Exception of Ray's
         disconnect()
         raise ClusterError(f"ray: expected a cluster to start on this machine, got: {error}; try again when it is less "

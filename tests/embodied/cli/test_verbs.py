@@ -67,10 +67,16 @@ def test_a_rollout_is_recorded_and_goes_on_where_it_stopped(tmp_path, capsys):
     assert "another run (different: max_calls)" in capsys.readouterr().err
 
 
-def test_episodes_of_another_arm_may_not_join_a_dataset(capsys):
+def test_a_dataset_is_mended_and_episodes_of_another_arm_may_not_join_it(tmp_path, capsys):
     argv = ["collect", "data=smoke", "data.folder=here", "data.episodes=1", "data.labels=1", "workers=0",
             "env.image_size=48"]
     assert main(argv) == 0
+    assert "1 of 1 asks can be taught" in capsys.readouterr().out
+    episode = tmp_path / "here" / "episodes" / "00000000.npz"
+    whole = episode.read_bytes()
+    episode.write_bytes(whole[:-100])
+    assert main(argv) == 0 and episode.read_bytes() == whole
+    assert "1 episodes were damaged and are made again: seeds 0" in capsys.readouterr().out
     for other, said in (("robot=iiwa", 'another robot: expected "iiwa", got "panda"'),
                         ("data.executed_fraction=1", "another share of executed episodes")):
         assert main([*argv, other]) == 1 and said in capsys.readouterr().err
