@@ -9,13 +9,17 @@ from embodied.on_import import after_import, before_import
 
 __version__ = "0.1.0"
 
-__all__ = ["load_agent", "make_agent", "weights_path"]
+__all__ = ["Observation", "load_agent", "make_agent", "weights_path"]
 
 _AUTO = "transformers.models.auto"
 
 
 def __getattr__(name: str) -> object:
-    """What `__all__` lists, looked up when it is first used: it brings torch along."""
+    """What `__all__` lists, looked up when it is first used: some of it brings torch along."""
+    if name == "Observation":
+        from envs.interface import Observation
+
+        return Observation
     if name in __all__:
         from embodied.agents import shipped
 

@@ -12,10 +12,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from PIL import Image as PillowImage
-from transformers import AutoProcessor, AutoTokenizer, BatchFeature, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, BatchFeature, PreTrainedTokenizerBase
 from transformers.utils import cached_file
 
-from embodied.models.configuration import PalmEConfig
 from embodied.models.geometry import GEOMETRY_SIZE, geometry_vector
 from embodied.models.planner import IGNORED
 from embodied.models.sentences import prompts_given
@@ -196,6 +195,3 @@ def _resize(pixels: np.ndarray, size: int) -> np.ndarray:
     if pixels.shape[:2] == (size, size):
         return pixels
     return np.asarray(PillowImage.fromarray(pixels).resize((size, size), PillowImage.Resampling.BILINEAR))
-
-
-AutoProcessor.register(PalmEConfig, PalmEProcessor, exist_ok=True)
