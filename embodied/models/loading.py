@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import safetensors
@@ -11,6 +13,7 @@ import torch
 from transformers.utils import logging
 
 from embodied.data.files import draft_folder, sync_tree
+from embodied.models.configuration import PalmEVisionConfig
 from embodied.models.folder import (
     REMEDY,
     CheckpointError,
@@ -22,6 +25,8 @@ from embodied.models.folder import (
 )
 from embodied.models.planner import PalmEForConditionalGeneration
 from embodied.models.processor import PalmEProcessor
+from embodied.models.strangers import read_json
+from embodied.models.vision import build_vision
 
 
 def load(folder: str | Path, device: str = "cpu") -> tuple[PalmEForConditionalGeneration, PalmEProcessor]:
@@ -32,7 +37,9 @@ def load(folder: str | Path, device: str = "cpu") -> tuple[PalmEForConditionalGe
     """
     folder = Path(folder).resolve()
     check_folder(folder)
-    for path in sorted(folder.glob("*.safetensors")):
+    weights = sorted(folder.glob("*.safetensors"))
+    _check_vision(folder, weights)
+    for path in weights:
         _check_finite(path)
     try:
         model, processor = _read_quietly(folder)
@@ -62,6 +69,26 @@ def save(model: PalmEForConditionalGeneration, processor: PalmEProcessor, folder
         raise OSError(f"checkpoint {folder}: could not be written ({error}); about {needed:,} bytes are needed, "
                       f"{shutil.disk_usage(folder.parent).free:,} are free; what was there before is intact") from error
     return folder
+
+
+def _check_vision(folder: Path, weights: Sequence[Path]) -> None:
+    """Nothing. CheckpointError where config.json names an encoder of more numbers than the weights have for one.
+
+    Sizes of an encoder follow from its name alone; it is laid out without memory to count them.
+    """
+    with torch.device("meta"):
+        encoder = build_vision(PalmEVisionConfig(**read_json(folder / "config.json").get("vision_config", {})))
+    named = sum(parameter.numel() for parameter in encoder.parameters())
+    found = sum(_numbers_under("vision.", path) for path in weights)
+    if named > found:
+        raise CheckpointError(f"checkpoint file {folder / 'config.json'}: vision_config: expected an encoder of the "
+                              f"{found:,} numbers in the weights beside it, got one of {named:,}; {REMEDY}")
+
+
+def _numbers_under(prefix: str, path: Path) -> int:
+    with safetensors.safe_open(path, framework="pt") as file:
+        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys()  # noqa: SIM118 - no mapping
+                   if name.startswith(prefix))
 
 
 def _check_finite(path: Path) -> None:

@@ -153,6 +153,13 @@ def test_a_file_that_is_no_object_is_refused(folder, text):
     refused(folder, r"config\.json: (cannot be read|expected)")
 
 
+def test_an_encoder_far_greater_than_the_weights_is_refused(folder):
+    giant = {"source": "timm", "name": "vit_giant_patch14_224", "image_size": 224, "options": {}, "encoder": None}
+    change(folder, "config.json", "vision_config", lambda values: values | giant)
+    with pytest.raises(CheckpointError, match=r"vision_config: expected an encoder of the .* got one of 1,0"):
+        load(folder)
+
+
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_weights_that_are_no_numbers_are_refused(folder, number):
     tensors = load_file(folder / "model.safetensors")
