@@ -6,7 +6,8 @@ episode: what was planned, done and held in the old one is of no use there, and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -55,11 +56,14 @@ class Boundary:
     fingers: int
     _marks: Marks = UNMARKED
     _last: Observation | None = None
+    _views: Mapping[str, View] = field(default_factory=dict)  # of the last observation
 
     def cross(self, seen: Observation, marks: Marks, answer_s: float) -> str:
         """Why this observation begins an episode, "" when the old one goes on. answer_s: that the answer to the
         observation before took, for the robot's clock may have run on meanwhile."""
         before, said, self._last, self._marks = self._last, self._marks, seen, marks
+        is_said = marks.episode is not None or marks.reset is not None
+        views, self._views = self._views, {} if is_said else views_of(seen)
         if before is None:
             return "the first observation"
         if marks.reset:
@@ -68,8 +72,7 @@ class Boundary:
             return "another episode"
         if seen.time_s < before.time_s:
             return "the clock went back"
-        is_said = marks.episode is not None or marks.reset is not None
-        return "" if is_said else self._unexplained(before, seen, answer_s)
+        return "" if is_said else self._unexplained(before, seen, answer_s) or self._changed(views, before, seen)
 
     def _unexplained(self, before: Observation, seen: Observation, answer_s: float) -> str:
         """What no motion explains, as a clause."""
@@ -79,51 +82,61 @@ class Boundary:
         moved = np.abs(seen.joint_pos - before.joint_pos)[:-self.fingers or None]
         if moved.max(initial=0.0) > FASTEST_RAD_S * passed_s + JOINT_SLACK_RAD:
             return f"a joint moved by {moved.max():.2f} rad in {passed_s:.2f} s"
-        share = changed_share(before, seen)
-        is_other = share > (MOST_CHANGED if passed_s > 0 else MOST_CHANGED_AT_ONCE)
+        return ""
+
+    def _changed(self, views: Mapping[str, View], before: Observation, seen: Observation) -> str:
+        """Whether the scene is another one, as a clause. views: of the observation before."""
+        share = changed_share(views, self._views)
+        is_other = share > (MOST_CHANGED if seen.time_s > before.time_s else MOST_CHANGED_AT_ONCE)
         return f"{100 * share:.1f} % of the table changed" if is_other else ""
 
 
-def changed_share(before: Observation, now: Observation) -> float:
-    """The share of the table that changed its height or its hue, away from the tool, by the camera that saw most of
-    that; 0 for cameras that were moved themselves."""
-    return max((_changed(before, now, name) for name in now.depth if name in before.depth
-                and before.depth[name].shape == now.depth[name].shape
-                and _stands(before.cameras[name], now.cameras[name])), default=0.0)
+class View(NamedTuple):
+    """Every _STRIDE-th pixel of a camera, for speed. points: float64[H, W, 3], base frame. hue: float32[H, W, 3], the
+    channels' shares of the light, which shadows hardly change. is_table: bool[H, W], where neither the arm nor nothing
+    was seen. tool: float64[2], where the tool stood."""
 
-
-def _stands(before: Camera, now: Camera) -> bool:
-    return np.allclose(before.pose, now.pose, atol=1e-3) and np.allclose(before.intrinsics, now.intrinsics, rtol=1e-3)
-
-
-def _changed(before: Observation, now: Observation, name: str) -> float:
-    """The share of comparable pixels of a camera that changed; of every _STRIDE-th pixel alone, for speed."""
-    views = [_View.of(seen, name) for seen in (before, now)]
-    is_table = np.logical_and(*(view.is_table for view in views))
-    for seen in (before, now):
-        for view in views:
-            is_table &= np.hypot(view.points[..., 0] - seen.tool_pose[0], view.points[..., 1] - seen.tool_pose[1]
-                                 ) > _REACH_M
-    first, second = views
-    is_changed = np.abs(first.points[..., 2] - second.points[..., 2]) > CHANGED_M
-    is_changed |= np.abs(first.hue - second.hue).max(axis=-1) > CHANGED_HUE
-    return float(_inner(is_table & is_changed).sum() / max(1, is_table.sum()))
-
-
-class _View(NamedTuple):
-    """Pixels of a camera. points: float64[H, W, 3], base frame. hue: float32[H, W, 3], the channels' shares of the
-    light, which shadows hardly change. is_table: bool[H, W], where neither arm nor nothing was seen."""
-
+    camera: Camera
     points: np.ndarray
     hue: np.ndarray
     is_table: np.ndarray
+    tool: np.ndarray
 
-    @classmethod
-    def of(cls, seen: Observation, name: str) -> _View:
-        depth, rgb = seen.depth[name][::_STRIDE, ::_STRIDE], seen.rgb[name][::_STRIDE, ::_STRIDE].astype(np.float32)
-        points = thinned(seen.cameras[name], _STRIDE).lift(depth)
-        return cls(points, (rgb + _DARK) / (rgb + _DARK).sum(axis=-1, keepdims=True),
-                   (depth > 0) & (points[..., 2] < _ARM_M))
+
+def views_of(seen: Observation) -> dict[str, View]:
+    """What each camera sees of the table."""
+    return {name: _view(seen, name) for name in seen.depth}
+
+
+def _view(seen: Observation, name: str) -> View:
+    depth, rgb = seen.depth[name][::_STRIDE, ::_STRIDE], seen.rgb[name][::_STRIDE, ::_STRIDE].astype(np.float32)
+    points = thinned(seen.cameras[name], _STRIDE).lift(depth)
+    light = rgb + _DARK
+    is_table = (depth > 0) & (points[..., 2] < _ARM_M)
+    return View(seen.cameras[name], points, light / light.sum(axis=-1, keepdims=True), is_table, seen.tool_pose[:2])
+
+
+def changed_share(before: Mapping[str, View], now: Mapping[str, View]) -> float:
+    """The share of the table that changed its height or its hue, away from the tool, by the camera that saw most of
+    that; 0 for cameras that were moved themselves. before, now: of `views_of`."""
+    return max((_changed(before[name], now[name]) for name in now if name in before
+                and _stands(before[name], now[name])), default=0.0)
+
+
+def _stands(before: View, now: View) -> bool:
+    return (before.points.shape == now.points.shape and np.allclose(before.camera.pose, now.camera.pose, atol=1e-3)
+            and np.allclose(before.camera.intrinsics, now.camera.intrinsics, rtol=1e-3))
+
+
+def _changed(before: View, now: View) -> float:
+    """The share of comparable pixels that changed."""
+    is_table = before.is_table & now.is_table
+    for tool in (before.tool, now.tool):
+        for points in (before.points, now.points):
+            is_table &= np.hypot(points[..., 0] - tool[0], points[..., 1] - tool[1]) > _REACH_M
+    is_changed = np.abs(before.points[..., 2] - now.points[..., 2]) > CHANGED_M
+    is_changed |= np.abs(before.hue - now.hue).max(axis=-1) > CHANGED_HUE
+    return float(_inner(is_table & is_changed).sum() / max(1, is_table.sum()))
 
 
 def _inner(mask: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from embodied.serving.bridges.episodes import (
     MOST_CHANGED_AT_ONCE,
     Marks,
     changed_share,
+    views_of,
 )
 from embodied.serving.bridges.follower import Follower
 from envs.interface import Camera, Observation, Outcome, Referent, Rehearsal, SkillCall
@@ -218,19 +219,23 @@ def test_time_that_an_answer_took_is_no_gap():
     assert "went on" in robot.act("go", scene(1.0 + 2 * (LONGEST_GAP_S + 19), 2)).begun
 
 
+def share(before: Observation, now: Observation) -> float:
+    return changed_share(views_of(before), views_of(now))
+
+
 def test_one_block_that_moves_is_the_same_scene_and_noise_is_none():
     rng, still, moved = np.random.default_rng(0), scene(0.0, 5), scene(0.0, 5)
     depth = moved.depth["top"]
     depth[5:15, 5:15], depth[45:49, 45:49] = 1.0, 0.95  # taken away; something small elsewhere
     noisy = replace(still, depth={"top": still.depth["top"] + rng.normal(0, 0.006, depth.shape).astype(np.float32)})
-    assert changed_share(still, noisy) < MOST_CHANGED_AT_ONCE < changed_share(still, moved) < MOST_CHANGED
-    assert changed_share(scene(0.0, 2), scene(0.0, 6)) > MOST_CHANGED
+    assert share(still, noisy) < MOST_CHANGED_AT_ONCE < share(still, moved) < MOST_CHANGED
+    assert share(scene(0.0, 2), scene(0.0, 6)) > MOST_CHANGED
     red = still.rgb["top"].copy()
     red[5:15, 5:75] = 200, 60, 60
-    assert changed_share(still, replace(still, rgb={"top": red})) > MOST_CHANGED  # the same places, other things
-    assert changed_share(still, replace(still, rgb={"top": still.rgb["top"] // 2})) == 0.0  # a shadow
+    assert share(still, replace(still, rgb={"top": red})) > MOST_CHANGED  # the same places, other things
+    assert share(still, replace(still, rgb={"top": still.rgb["top"] // 2})) == 0.0  # a shadow
     near = replace(moved, tool_pose=np.array([(10 - 48) / 96, -(10 - 48) / 96, 0.1, 0, 0, 0, 1]))
-    assert changed_share(still, near) < changed_share(still, moved)
+    assert share(still, near) < share(still, moved)
 
 
 def test_the_docs_state_the_bounds():
