@@ -80,7 +80,7 @@ def collect(spec: CollectSpec, out: str | Path, *, episodes: int, executed_fract
     missing = {s for s in seeds if s not in given_up and not episode_path(out, s).exists()}
     todo = sorted(missing | set(damaged))
     if todo and why_closed:
-        raise ValueError(why_closed)
+        raise ValueError(f"{why_closed}. Missing or damaged: {len(todo)} episodes, the first of seed {todo[0]}")
     kwargs = {"spec": asdict(spec), "out": str(out), "executed_fraction": executed_fraction, "skills": facts["skills"]}
     results = map_seeds(make_recorder, kwargs, todo, workers=workers, deadline_s=deadline_s)
     failed = _follow(results, out, len(todo), asks)

@@ -184,7 +184,7 @@ def test_an_older_dataset_is_read_and_kept_but_nothing_joins_it(tmp_path):
     write_json(tmp_path / "dataset.json", facts)
     assert len(Dataset(tmp_path)) == 3 and collect(SPEC, tmp_path, episodes=3, workers=0).made == 0
     with pytest.raises(ValueError, match=r"made by embodied 0\.0\.1 and does not tell its robot, most calls, share of "
-                                         r"executed episodes.*into another folder"):
+                                         r"executed episodes.*into another folder.*the first of seed 3"):
         collect(SPEC, tmp_path, episodes=4, workers=0)
     with pytest.raises(ValueError, match="another number of labels"):
         collect(replace(SPEC, labels=2), tmp_path, episodes=3, workers=0)
