@@ -7,11 +7,12 @@ a body may be in letters of four bytes, takes some 20 ms, and as much time passe
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
@@ -19,6 +20,9 @@ from pydantic_core import from_json
 
 from embodied.serving.errors import ApiError
 from embodied.serving.packing import MAX_BYTES
+
+T = TypeVar("T")
+READERS = 2
 
 LARGE = re.compile(r"^/v1/(plan|chat/completions|lerobot/)")
 """Where bodies carry images."""
@@ -48,6 +52,13 @@ class Shape:
             raise too_large(f"{MAX_VALUES} values")
         if self.escapes > MAX_ESCAPES:
             raise too_large(f"{MAX_ESCAPES} escapes")
+
+
+async def read_aside(request: Request, read: Callable[[], T]) -> T:
+    """What `read` gives in a thread, of which two at most read images and arrays of strangers: each wants the
+    interpreter, and the loop waits for all that do. The application's state counts them in `readers`."""
+    async with request.app.state.readers:
+        return await asyncio.to_thread(read)
 
 
 class _OneAtATime(Request):

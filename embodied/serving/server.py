@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from embodied.serving.answers import error_response
+from embodied.serving.bodies import READERS
 from embodied.serving.brain import BusyError
 from embodied.serving.bridges import chat, lerobot, openpi, plan
 from embodied.serving.errors import ApiError, overloaded
@@ -35,12 +36,13 @@ _SWITCH_S = 0.0005
 def make_app(make_hub: Callable[[], Hub], *, tokens: Mapping[str, str], bounds: Bounds | None = None) -> FastAPI:
     """The application. make_hub: called once the event loop runs. tokens: token -> "operator" or "viewer"."""
     app = FastAPI(title="embodied robot control", version="1", lifespan=_lifespan(make_hub), docs_url=None,
-                  redoc_url=None, openapi_url="/v1/openapi.json",
+                  redoc_url=None, openapi_url=None,
                   description="Talk to a robot, watch it, stop it. Every command needs the robot's lease.")
-    app.state.reading = Turnstile()
+    app.state.reading, app.state.readers = Turnstile(), asyncio.Semaphore(READERS)
     for router in (worlds.health, worlds.router, commands.vital, sessions.router, commands.router, streams.router,
                    recordings.router, plan.router, chat.router, lerobot.router, openpi.router):
         app.include_router(router)
+    _describe(app)
     _answer_errors(app)
     _serve_console(app)
     app.add_middleware(Walls, tokens=dict(tokens), bounds=bounds or Bounds(),
@@ -52,23 +54,33 @@ def _lifespan(make_hub: Callable[[], Hub]) -> Callable[[FastAPI], Any]:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         hub = app.state.hub = make_hub()
-        _favour_the_loop()
-        tidying = asyncio.create_task(hub.tidy())
+        tasks = [asyncio.create_task(job) for job in (hub.tidy(), _favour_the_loop(hub))]
         try:
             yield
         finally:
-            tidying.cancel()
+            for task in tasks:
+                task.cancel()
             await hub.close()
 
     return lifespan
 
 
-def _favour_the_loop() -> None:
+async def _favour_the_loop(hub: Hub) -> None:
     """The thread that answers stops waits for the others no longer than it must: a thread that computes hands over
-    within half a millisecond instead of five, and what was loaded before the start is looked through for garbage no
-    more, which takes a quarter of a second each time."""
+    within half a millisecond instead of five, and what was loaded is looked through for garbage no more, which takes a
+    quarter of a second each time."""
     sys.setswitchinterval(_SWITCH_S)
+    with contextlib.suppress(Exception):  # what could not be loaded is told to whoever waits for it
+        await hub.brain.ready()
     gc.freeze()
+
+
+def _describe(app: FastAPI) -> None:
+    """The OpenAPI document; making it takes a third of a second, so a thread does."""
+
+    @app.get("/v1/openapi.json", include_in_schema=False)
+    async def describe() -> JSONResponse:
+        return JSONResponse(await asyncio.to_thread(app.openapi))
 
 
 def _serve_console(app: FastAPI) -> None:

@@ -17,7 +17,7 @@ from fastapi.responses import Response
 
 from embodied.planning.language import Plan
 from embodied.serving.answers import event_stream
-from embodied.serving.bodies import LargeRoute
+from embodied.serving.bodies import LargeRoute, read_aside
 from embodied.serving.brain import CancelledError
 from embodied.serving.bridges.chat_answer import Answer, End, Said, chunks, of_plan, whole
 from embodied.serving.bridges.chat_request import PLANNER, ROBOT, Chat
@@ -70,8 +70,7 @@ def _answer(chat: Chat, hub: Hub, request: Request, lease: str | None) -> Answer
 
 async def _planned(chat: Chat, hub: Hub, request: Request, text: str, urls: list[str]) -> Answer:
     """The plan's tokens, once it is whole and checked: what is streamed cannot be taken back."""
-    pictures = await asyncio.to_thread(lambda: [decode(from_url(url)) for url in urls])
-    seen = observation_of(pictures)
+    seen = await read_aside(request, lambda: observation_of([decode(from_url(url)) for url in urls]))
     is_left = False
 
     def heard(piece: str, probability: float) -> bool:

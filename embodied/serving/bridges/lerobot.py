@@ -6,17 +6,16 @@ The route is stateless.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import Field
 
 from embodied.agents.prompting.scene import looks_of
 from embodied.planning.language import Plan, object_names
 from embodied.prompt import Slot
-from embodied.serving.bodies import MAX_LARGE_BYTES, LargeRoute
+from embodied.serving.bodies import MAX_LARGE_BYTES, LargeRoute, read_aside
 from embodied.serving.pictures import decode, from_url, observation_of
 from embodied.serving.routes.access import FAILURES, HubHere
 from embodied.serving.wire import Instruction, Strict
@@ -42,10 +41,10 @@ class Subtask(Strict):
 
 
 @router.post("/generate_text", response_model=Subtask)
-async def generate_text(ask: Ask, hub: HubHere) -> dict:
+async def generate_text(ask: Ask, hub: HubHere, request: Request) -> dict:
     """The next subtask, in words."""
-    pictures = await asyncio.to_thread(lambda: [decode(from_url(url)) for url in ask.images])
-    plan = await hub.plan(ask.task, observation_of(pictures))
+    seen = await read_aside(request, lambda: observation_of([decode(from_url(url)) for url in ask.images]))
+    plan = await hub.plan(ask.task, seen)
     return {"text": subtask(plan), "plan": plan.text.strip()}
 
 

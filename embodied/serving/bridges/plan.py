@@ -6,13 +6,13 @@ skill-level environment (`rgb`, `depth`, `cameras`, `joint_pos`, `tool_pose`, `g
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request
 
 from embodied.planning.percept import INSTRUCTION_LIMIT
 from embodied.planning.screen import fault
+from embodied.serving.bodies import read_aside
 from embodied.serving.errors import ApiError
 from embodied.serving.overlay import objects_of
 from embodied.serving.packing import PackingError, unpack
@@ -30,7 +30,8 @@ _BODY = {"requestBody": {"required": True, "content": {"application/msgpack": {"
 @router.post("/plan", openapi_extra=_BODY)
 async def plan(request: Request, hub: HubHere) -> dict[str, Any]:
     """What to do next about what is seen, as a session's `plan` event says it."""
-    instruction, seen = await asyncio.to_thread(_read, await request.body())
+    body = await request.body()
+    instruction, seen = await read_aside(request, lambda: _read(body))
     made = await hub.plan(instruction, seen)
     slots = made.percept.slots if made.percept is not None else ()
     return {**told(made), "objects": objects_of(slots, seen)}

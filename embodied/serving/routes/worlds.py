@@ -17,6 +17,8 @@ from envs.interface import ENV_IDS
 health = APIRouter(tags=["health"])
 router = APIRouter(prefix="/v1", tags=["worlds"], responses=FAILURES)
 
+VERSION = version("embodied")
+
 EXAMPLES = {
     "put_in_bowl": ["put the red block in the blue bowl", "drop the green cube into the yellow bowl"],
     "stack": ["stack the red block on the blue block"],
@@ -31,7 +33,7 @@ EXAMPLES = {
 @health.get("/healthz", response_model=Health)
 async def healthz(hub: HubHere) -> dict:
     """That the server lives; "ok" once its planner can plan."""
-    return {"status": "ok" if hub.brain.is_ready else "loading", "version": version("embodied"),
+    return {"status": "ok" if hub.brain.is_ready else "loading", "version": VERSION,
             "sessions": len(hub.sessions), "uptime_s": round(time.monotonic() - hub.started_s, 3)}
 
 

@@ -240,6 +240,11 @@ def test_a_last_event_that_has_not_happened_is_said_to_be_none(flooded: Served, 
     assert flooded.client.get(f"{its_robot.path}/events?after=999999").status_code == 422
 
 
+def test_the_description_of_the_api_is_there(flooded: Served):
+    schema = flooded.client.get("/v1/openapi.json").json()
+    assert {"/healthz", "/v1/estop", "/v1/chat/completions"} <= set(schema["paths"])
+
+
 def test_recordings_are_told_as_they_lie_on_disk(flooded: Served):
     assert flooded.client.get(f"/v1/recordings/{RECORDING}/events").json() == {"events": [{"type": "mode"}]}
     assert flooded.client.get(f"/v1/recordings/{RECORDING}/telemetry").json() == {"time_s": [0.0]}
