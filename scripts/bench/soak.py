@@ -86,20 +86,33 @@ def work(served: Served, is_over: threading.Event) -> None:
     """Sessions one after the other: wishes, a stop in the middle, an emergency stop and its reset, a new scene."""
     seed = 1_000_000 + threading.get_ident() % 1000
     while not is_over.is_set():
-        with served.client() as client, contextlib.suppress(httpx.HTTPError, KeyError):
+        with served.client() as client, contextlib.suppress(httpx.HTTPError):
             seed += 1
             opened = client.post("/v1/sessions", json={"task": "put_in_bowl", "seed": seed, "planner": "oracle",
-                                                       "speed": 4.0, "client": "soak"}).json()
-            at, mine = f"/v1/sessions/{opened['session']['session_id']}", {"X-Lease": opened["lease"]}
-            for turn in range(4):
-                _one_turn(client, at, mine, turn, seed)
-            client.delete(at, headers=mine)
+                                                       "speed": 4.0, "client": "soak"})
+            if opened.status_code == 201:
+                _use(client, opened.json(), seed)
+            else:
+                is_over.wait(0.5)
+
+
+def _use(client: httpx.Client, opened: dict[str, Any], seed: int) -> None:
+    """Four turns with a robot, which is left in order whatever happens."""
+    at, mine = f"/v1/sessions/{opened['session']['session_id']}", {"X-Lease": opened["lease"]}
+    try:
+        for turn in range(4):
+            _one_turn(client, at, mine, turn, seed)
+    finally:
+        until_s = time.monotonic() + 60  # a lease that was lost is taken again
+        while client.delete(at, headers=mine).status_code not in (204, 404) and time.monotonic() < until_s:
+            mine = {"X-Lease": client.post(f"{at}/lease", json={"client": "soak"}).json().get("lease", "")}
+            time.sleep(0.2)
 
 
 def _one_turn(client: httpx.Client, at: str, mine: dict[str, str], turn: int, seed: int) -> None:
-    wish = client.get(at).json()["instruction"]
+    wish = client.get(at).json().get("instruction", "")
     waits = "true" if turn % 2 else "false"
-    client.post(f"{at}/instructions?wait={waits}", headers=mine, json={"instruction": wish})
+    client.post(f"{at}/instructions?wait={waits}", headers=mine, json={"instruction": wish or "go"})
     if turn == 2:
         time.sleep(0.3)
         client.post(f"{at}/estop")
@@ -108,7 +121,8 @@ def _one_turn(client: httpx.Client, at: str, mine: dict[str, str], turn: int, se
     client.get(f"{at}/observation")
     client.get(f"{at}/cameras/front")
     for _ in range(50):
-        if client.post(f"{at}/reset", headers=mine, json={"seed": seed + 100 * turn}).status_code == 200:
+        answer = client.post(f"{at}/reset", headers=mine, json={"seed": seed + 100 * turn})
+        if answer.status_code == 200 or answer.json()["error"]["code"] != "busy":
             return
         time.sleep(0.05)
 

@@ -11,6 +11,7 @@ import socket
 import time
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
@@ -257,3 +258,22 @@ def test_a_kept_connection_serves_the_next_request_after_head(flooded: Served):
             connection.request(method, "/healthz")
             answer = connection.getresponse()
             assert answer.status == 200 and bool(answer.read()) == (method == "GET")
+
+
+@pytest.mark.slow
+def test_a_server_that_is_used_by_many_threads_does_not_keep_what_each_of_them_held(tmp_path: Path):
+    """Large bodies and downloads: what the first round took is enough for those that follow."""
+    _record(tmp_path / RECORDING)
+    with Served(look_s=0.0, bounds={"requests_per_s": 2000.0}, limits={"recordings": str(tmp_path)}) as server:
+        def use(turn: int) -> int:
+            with server.new_client() as client:
+                if turn % 2:
+                    return client.get(f"/v1/recordings/{RECORDING}/dataset.zip").status_code
+                return client.post("/v1/chat/completions", json={"model": "a" * (MAX_LARGE_BYTES - 100)}).status_code
+
+        after_mib = []
+        for _ in range(3):
+            with ThreadPoolExecutor(24) as pool:
+                list(pool.map(use, range(96)))
+            after_mib.append(server.rss_mib())
+    assert after_mib[-1] - after_mib[0] < 20, after_mib
