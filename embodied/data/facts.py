@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from embodied.data.files import write_json
 
 FORMAT = 2
-"""Of episodes and facts. Datasets of format 1 are read as ever, but tell less: nothing of the robot, the share of
+"""Of episodes and facts. Datasets of format 1 are read as ever, but tell less: nothing of robot, skills, the share of
 executed episodes and the most calls, and of their asks not what the answers rest on."""
 
 NAMES = {"grammar": "plan grammar", "cameras": "camera", "image_size": "image size", "env.id": "world",
