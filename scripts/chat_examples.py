@@ -19,13 +19,14 @@ from typing import Any
 import gymnasium
 
 from embodied.agents.oracle import OraclePlanner
-from embodied.agents.prompting.scene import describe_scene, looks_of, without_parts
+from embodied.agents.prompting.scene import describe_scene
 from embodied.agents.prompting.turns import EXAMPLES_FILE, Moment, arguments_by_name
 from embodied.agents.shipped import load_agent
 from embodied.agents.sight import Eyes, look
 from embodied.data.files import write_json
 from embodied.planning.closed_loop import run
 from embodied.planning.language import Plan
+from embodied.planning.looks import looks_of, without_parts
 from embodied.planning.percept import Percept
 from envs.interface import SEED_RANGES, TASK_IDS, Box, Observation, Referent, SkillCall, Transition
 

@@ -26,11 +26,14 @@ from embodied.agents.prompting.budget import Budget, OverBudgetError, Purse
 from embodied.agents.prompting.library import REPLY_FORMATS, ReplyFormat, response_format, tools
 from embodied.agents.prompting.memory import Memory
 from embodied.agents.prompting.reply import MOST_CALLS, Rules, read_reply, spoken
-from embodied.agents.prompting.scene import describe_scene, looks_of, mark_scene, picture_url, without_parts
-from embodied.agents.prompting.turns import Moment, Said, complaint, conversation, shipped_examples
+from embodied.agents.prompting.scene import describe_scene, mark_scene, picture_url
+from embodied.agents.prompting.turns import PERSON, Moment, Said, complaint, conversation, shipped_examples
 from embodied.agents.sight import Eyes, Sight, look
+from embodied.planning.instruction import InstructionError, clean_instruction
 from embodied.planning.language import Plan, PlanError, clause, ground, object_names, place_of
-from embodied.planning.percept import InstructionError, clean_instruction
+from embodied.planning.looks import Scene, looks_of, without_parts
+from embodied.planning.understanding import Policy, judge, refused, trust, turned_down
+from embodied.planning.wording import Wish, read
 from envs.interface import Box, Observation, Transition
 from envs.skills.signatures import SIGNATURES, Signature
 
@@ -68,14 +71,15 @@ class ChatAgent:
                  reply_format: ReplyFormat = "schema", examples: int = 4, retries: int = 2, max_tokens: int = 800,
                  most_calls: int = MOST_CALLS, temperature: float = 0.0, seed: int = 0, budget: Budget | None = None,
                  memory: Memory | None = None, skills: Mapping[str, Signature] = SIGNATURES,
-                 heard: Heard | None = None) -> None:
+                 heard: Heard | None = None, unclear: Policy = trust) -> None:
         """retries: how often an unreadable answer is asked for again, with what was wrong with it. examples: how many
         worked ones the prompt has; beside a picture none. max_tokens: of one answer. most_calls: of one plan. heard:
-        gets the answer's text as it comes, and may stop it."""
+        gets the answer's text as it comes, and may stop it. unclear: what becomes of wishes that the judge of
+        `embodied.planning.understanding` cannot read whole; a model that knows more words is trusted with them."""
         if showing not in SHOWINGS or reply_format not in REPLY_FORMATS:
             raise ValueError(f"ChatAgent: expected showing one of {SHOWINGS} and reply_format one of {REPLY_FORMATS}, "
                              f"got {showing!r} and {reply_format!r}")
-        self.endpoint, self.eyes, self.skills, self.heard = endpoint, eyes, skills, heard
+        self.endpoint, self.eyes, self.skills, self.heard, self.unclear = endpoint, eyes, skills, heard, unclear
         self.showing, self.reply_format, self.retries, self.most_calls = showing, reply_format, retries, most_calls
         self.examples = shipped_examples()[:examples] if skills is SIGNATURES and showing != "image" else ()
         self.sampling = {"temperature": temperature, "seed": seed}
@@ -140,7 +144,7 @@ class ChatAgent:
               history: Sequence[Transition]) -> Plan:
         with self._lock:
             heard, self._news = self._news, []
-        episode.said += [Said("the person", text) for text in heard]
+        episode.said += [Said(PERSON, text) for text in heard]
         if episode.is_waiting and not heard:
             return Plan((), refusal=UNANSWERED, hint=f"I asked: {episode.said[-1].text}")
         try:
@@ -150,7 +154,11 @@ class ChatAgent:
         sight = look(lambda seen: without_parts(self.eyes(seen)), observation, history)
         if not sight.percept.slots and not sight.is_holding and self._needs_objects:
             return Plan((), refusal=NOTHING_IN_SIGHT, percept=sight.percept)
-        plan = self._ask(self._moment(episode, sight, observation), sight)
+        wish, scene = read(_all_said(episode)), sight.scene(history)
+        plan = turned_down(wish, scene, self.unclear)
+        if plan is not None:
+            return replace(plan, percept=sight.percept)
+        plan = self._ask(self._moment(episode, sight, observation), sight, wish, scene)
         self._looks |= {a.box: looks_of(sight.percept.slots[place_of(a.words)])
                         for call in plan.calls for a in call.arguments if getattr(a, "box", None) is not None}
         return plan
@@ -165,26 +173,31 @@ class ChatAgent:
         return Moment(episode.wish, scene, episode.history, self._looks, tuple(episode.said),
                       self.memory.recall(episode.wish), picture)
 
-    def _ask(self, moment: Moment, sight: Sight) -> Plan:
-        """The grounded plan of the first answer that can be read; a refusal when none can."""
+    def _ask(self, moment: Moment, sight: Sight, wish: Wish, scene: Scene) -> Plan:
+        """The grounded plan of the first answer that can be read and that the judge lets pass; else a refusal."""
         rules = Rules(object_names(len(sight.percept.slots)), sight.is_holding, self.skills, self.most_calls)
-        refused = Plan((), refusal=UNREADABLE, percept=sight.percept)
         corrections: list[Message] = []
         for _ in range(1 + self.retries):
             try:
-                reply, fault = self._complete(moment, corrections, rules), None
-            except EndpointTruncated as cut:  # a shorter one may fit
-                reply, fault = cut.reply, PlanError(str(cut))
+                reply, cut = self._complete(moment, corrections, rules), ""
+            except EndpointTruncated as error:  # a shorter one may fit
+                reply, cut = error.reply, str(error)
             except ChatError as error:
-                return replace(refused, refusal=NO_ANSWER, hint=f"{str(error)[:1].upper()}{str(error)[1:]}.")
+                hint = f"{str(error)[:1].upper()}{str(error)[1:]}."
+                return Plan((), refusal=NO_ANSWER, percept=sight.percept, hint=hint)
             try:
-                if fault is not None:
-                    raise fault
-                return ground(read_reply(reply, rules), sight.percept)
+                if cut:
+                    raise PlanError(cut)
+                plan = ground(read_reply(reply, rules), sight.percept)
+                veto = judge(plan, wish, scene, is_whole=False)
+                if veto is None:
+                    return plan
+                fault, failed = veto.reason, refused(plan, veto, wish, scene)
             except PlanError as error:
-                refused = replace(refused, text=reply.text, hint=f"The answer was no plan: {error}.")
-                corrections += [{"role": "assistant", "content": _shown(reply)}, complaint(str(error))]
-        return refused
+                fault, hint = str(error), f"The answer was no plan: {error}."
+                failed = Plan((), refusal=UNREADABLE, percept=sight.percept, text=reply.text, hint=hint)
+            corrections += [{"role": "assistant", "content": _shown(reply)}, complaint(fault)]
+        return failed
 
     def _complete(self, moment: Moment, corrections: Sequence[Message], rules: Rules) -> ChatReply:
         """One answer, paid for. An endpoint that knows no schemas or tools is asked in plain text from then on."""
@@ -210,6 +223,11 @@ class ChatAgent:
             raise
         purse.pay(reply.tokens)
         return reply
+
+
+def _all_said(episode: Episode) -> str:
+    """The wish and what the person said since."""
+    return ". ".join([episode.wish, *(s.text for s in episode.said if s.who == PERSON)])
 
 
 def _fields(form: ReplyFormat, rules: Rules) -> dict[str, Any]:

@@ -9,9 +9,13 @@ from dataclasses import replace
 
 from embodied.agents.backends.base import Backend
 from embodied.agents.sight import Sight, look
-from embodied.planning.grammar import plan_grammar
+from embodied.planning.grammar import ANY_PLAN, Without, plan_grammar
+from embodied.planning.instruction import InstructionError, clean_instruction
 from embodied.planning.language import LOCATION_BINS, Plan, PlanError, clause, ground, parse
-from embodied.planning.percept import InstructionError, Seeing, clean_instruction, last_failure, write_prompt
+from embodied.planning.looks import Scene
+from embodied.planning.percept import Seeing, last_failure, write_prompt
+from embodied.planning.understanding import Policy, judge, refuse, refused, turned_down
+from embodied.planning.wording import Wish, read
 from embodied.prompt import Prompt, PromptTooLongError
 from envs.interface import Observation, Transition
 
@@ -21,18 +25,24 @@ TOO_LONG = "the instruction is too long for me"
 EXAMPLE = "put the red block in the blue bowl"
 """Of what is understood, for those who were refused."""
 _FEW = 8  # words that a refusal may list
+TRIES = 5
+"""Plans that a model is asked for where the judge turns the likelier ones down."""
+_LONGEST_WORD = 40  # that a refusal quotes
 
 
 class LanguageAgent:
     """A `Planner` made of a backend. It keeps nothing between calls: the history of the episode says it all."""
 
     def __init__(self, backend: Backend, *, constrained: bool = True, seeing: Seeing | None = None,
-                 max_new_tokens: int = 192, seed: int = 0) -> None:
+                 max_new_tokens: int = 192, seed: int = 0, unclear: Policy | None = refuse) -> None:
         """constrained: decode under the plan grammar; without it, an unreadable answer is asked for once more with it.
 
-        seeing: what the prompt shows, by default what the backend's model learned to see.
+        seeing: what the prompt shows, by default what the backend's model learned to see. unclear: what becomes of
+        wishes that were not read whole; None lets every plan pass, for measuring what a model alone is worth. Plans of
+        whole images, which name no slots, are not judged.
         """
         self.backend, self.constrained, self.seeing = backend, constrained, seeing or backend.seeing
+        self.unclear = unclear if self.seeing == "slots" else None
         self.max_new_tokens, self.seed = max_new_tokens, seed
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:
@@ -50,17 +60,34 @@ class LanguageAgent:
             return Plan((), refusal=NOTHING_IN_SIGHT, percept=sight.percept)
         prompt = write_prompt(instruction, sight.percept, held=sight.held, is_holding=sight.is_holding,
                               last_failure=last_failure(history), seeing=self.seeing)
-        return self._ask(prompt, sight)
+        if self.unclear is None:
+            return self._ask(prompt, sight)
+        return self._judged(prompt, sight, read(instruction), sight.scene(history))
+
+    def _judged(self, prompt: Prompt, sight: Sight, wish: Wish, scene: Scene) -> Plan:
+        """The likeliest plan that nothing speaks against, among the first few; else the refusal of the likeliest."""
+        plan = turned_down(wish, scene, self.unclear)
+        if plan is not None:
+            return replace(plan, percept=sight.percept)
+        without, first = ANY_PLAN, None
+        for _ in range(TRIES):
+            plan = self._ask(prompt, sight, without)
+            veto = judge(plan, wish, scene)
+            if veto is None:
+                return plan
+            first = first or (plan, veto)
+            without |= veto.without
+        return refused(*first, wish, scene)
 
     def look(self, observation: Observation, history: Sequence[Transition] = ()) -> Sight:
         """What is in sight now, and what the hand holds since which pick."""
         return look(self.backend.perceive if self.seeing == "slots" else None, observation, history)
 
-    def _ask(self, prompt: Prompt, sight: Sight) -> Plan:
+    def _ask(self, prompt: Prompt, sight: Sight, without: Without = ANY_PLAN) -> Plan:
         """The grounded plan of the first answer that can be read; a refusal when none can."""
         objects, bins = (len(sight.percept.slots), 0) if self.seeing == "slots" else (0, LOCATION_BINS)
-        grammar = plan_grammar(objects, locations=bins, is_holding=sight.is_holding)
-        for mask in [grammar] if self.constrained else [None, grammar]:
+        grammar = plan_grammar(objects, locations=bins, is_holding=sight.is_holding, without=without)
+        for mask in [grammar] if self.constrained or without != ANY_PLAN else [None, grammar]:
             try:
                 answer = self.backend.complete(prompt, mask, max_new_tokens=self.max_new_tokens, seed=self.seed)
             except PromptTooLongError as error:
@@ -89,8 +116,8 @@ def refuse_word(word: str, known: frozenset[str]) -> Plan:
     near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.7)
     meant = f"Did you mean {near[0]!r}? " if near else ""
     hint = meant + _vocabulary(word, known) if known else ""
-    spelled = clause(word[:40]) if word.isascii() else None  # a plan's text holds plain letters only
-    reason = f"I do not know the word '{spelled}'" if spelled else "I only know plain English words"
+    is_plain = word.isascii() and len(word) <= _LONGEST_WORD  # others cannot be spelled in a plan's text
+    reason = f"I do not know the word '{word}'" if is_plain else "I only know plain English words"
     return Plan((), refusal=clause(reason), hint=hint)
 
 

@@ -11,10 +11,13 @@ import numpy as np
 
 from embodied.agents.affordance import affordance
 from embodied.agents.backends.local import LocalBackend
-from embodied.agents.language_agent import NOTHING_IN_SIGHT, TOO_LONG, read_wish
+from embodied.agents.language_agent import NOTHING_IN_SIGHT, TOO_LONG, TRIES, read_wish
 from embodied.agents.sight import Sight, look
 from embodied.planning.language import Plan, ground, object_names, write
+from embodied.planning.looks import Scene
 from embodied.planning.percept import last_failure, write_prompt
+from embodied.planning.understanding import Policy, judge, refuse, refused, turned_down
+from embodied.planning.wording import Wish, read
 from embodied.prompt import Prompt, PromptTooLongError
 from envs.interface import Observation, Referent, SkillCall, Transition
 from envs.skills.signatures import SIGNATURES
@@ -54,12 +57,12 @@ class Scored:
 class SayCanAgent:
     """A `Planner` that plans one step at a time: the step with the highest score, greedily."""
 
-    def __init__(self, backend: LocalBackend, *, scoring: Scoring = "saycan") -> None:
-        """Raises ValueError for a model that names no objects."""
+    def __init__(self, backend: LocalBackend, *, scoring: Scoring = "saycan", unclear: Policy | None = refuse) -> None:
+        """unclear: as of `LanguageAgent`. Raises ValueError for a model that names no objects."""
         if scoring not in SCORINGS or backend.seeing != "slots":
             raise ValueError(f"SayCanAgent: expected scoring one of {SCORINGS} and a model that sees slots, got "
                              f"{scoring!r} and {backend.seeing!r}")
-        self.backend, self.scoring = backend, scoring
+        self.backend, self.scoring, self.unclear = backend, scoring, unclear
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:
         """The one step to do next, or that nothing is left to do; a refusal where there is nothing to choose from."""
@@ -77,9 +80,21 @@ class SayCanAgent:
         prompt = write_prompt(instruction, sight.percept, held=sight.held, is_holding=sight.is_holding,
                               last_failure=last_failure(history))
         try:
-            return self._best(self.score(prompt, sight), sight)
+            scored = self.score(prompt, sight)
         except PromptTooLongError as error:
             return Plan((), refusal=TOO_LONG, percept=sight.percept, hint=str(error))
+        best = sorted(scored, key=lambda s: -s.score(self.scoring))[:1 if self.unclear is None else TRIES]
+        plans = [_plan_of(s.option, sight) for s in best]
+        return plans[0] if self.unclear is None else self._judged(plans, sight, read(instruction), sight.scene(history))
+
+    def _judged(self, plans: Sequence[Plan], sight: Sight, wish: Wish, scene: Scene) -> Plan:
+        """The first of the plans that nothing speaks against, else a refusal."""
+        plan = turned_down(wish, scene, self.unclear)
+        if plan is not None:
+            return replace(plan, percept=sight.percept)
+        vetoes = [judge(plan, wish, scene, is_whole=False) for plan in plans]
+        fitting = next((plan for plan, veto in zip(plans, vetoes, strict=True) if veto is None), None)
+        return fitting or refused(plans[0], vetoes[0], wish, scene)
 
     def score(self, prompt: Prompt, sight: Sight) -> list[Scored]:
         """Every option of the scene with its two factors. Raises PromptTooLongError."""
@@ -89,13 +104,14 @@ class SayCanAgent:
         return [Scored(o, float(p), affordance(o.skill or "", o.name, sight))
                 for o, p in zip(options, said / said.sum(), strict=True)]
 
-    def _best(self, scored: Sequence[Scored], sight: Sight) -> Plan:
-        best = max(scored, key=lambda s: s.score(self.scoring)).option
-        if best.skill is None:
-            return Plan((), text=write(Plan(())), percept=sight.percept)
-        named = () if best.name is None else (Referent(best.name),)
-        plan = Plan((SkillCall(best.skill, named),))
-        return replace(ground(plan, sight.percept), text=write(plan))
+
+def _plan_of(option: Option, sight: Sight) -> Plan:
+    """The plan of one step, or of none."""
+    if option.skill is None:
+        return Plan((), text=write(Plan(())), percept=sight.percept)
+    named = () if option.name is None else (Referent(option.name),)
+    plan = Plan((SkillCall(option.skill, named),))
+    return replace(ground(plan, sight.percept), text=write(plan))
 
 
 def options_in(sight: Sight) -> list[Option]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from embodied.planning.looks import Scene
 from embodied.planning.percept import Percept, held_since, nearest_slot
 from embodied.prompt import MAX_OBJECTS, Slot
 from envs.interface import Observation, Referent, Transition
@@ -20,6 +21,11 @@ class Sight:
     percept: Percept
     is_holding: bool = False
     held: Slot | None = None  # how it looked when it was picked
+
+    def scene(self, history: Sequence[Transition] = ()) -> Scene:
+        """The same in words, for the judge. history: of the episode."""
+        return Scene.of(self.percept.slots, self.held, is_holding=self.is_holding,
+                        is_begun=any(t.outcome.status == "done" for t in history))
 
 
 def look(eyes: Eyes | None, observation: Observation, history: Sequence[Transition] = ()) -> Sight:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from embodied.agents.backends.base import Backend
 
+HINDERED = ("blind", "shuffled")
+"""Contestants whose model sees less than its eyes; their plans are not held against what those see."""
+
 SHIPPED = "tabletop-tiny"
 """The weights that `weights=shipped` means."""
 
@@ -95,7 +98,8 @@ class Entrants:
         from embodied.agents.language_agent import LanguageAgent
 
         listener = Listener(copy.copy(self._backend))  # a copy: the shuffled one counts its questions
-        return LanguageAgent(listener, constrained=self._contestant != "unconstrained"), listener
+        judging = {} if self._contestant not in HINDERED else {"unclear": None}
+        return LanguageAgent(listener, constrained=self._contestant != "unconstrained", **judging), listener
 
 
 @cache

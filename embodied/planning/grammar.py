@@ -2,7 +2,8 @@
 
 Made from `envs.skills.signatures`, so that mask, parser and skills cannot drift. It encodes what the hand allows: what
 was picked is released before the next pick, an object is never released onto itself, and only objects that the prompt
-names can be named.
+names can be named. Refusals take the forms that models are taught, `reasons.FORMS`; the language itself, and so its
+fingerprint, has room for any other clause.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from embodied.planning.language import LOCATION_BINS, MAX_CALLS, REASON_CHARACTERS, REASON_LIMIT, object_names
 from embodied.planning.percept import GRASPING, RELEASING
+from embodied.planning.reasons import FORMS
 from embodied.prompt import MAX_OBJECTS
 from envs.skills.signatures import SIGNATURES, TABLES, Signature
 
@@ -21,6 +24,7 @@ PLAN_SYNTAX = ("skill(argument)", "; ", "done()", f"refuse([{REASON_CHARACTERS}]
                "<loc_{column}><loc_{row}>")
 """How plans are spelled; part of the fingerprint."""
 
+_PLACING = tuple(skill for skill in RELEASING if skill != "put_down_beside")
 _MOST_STEPS = (MAX_CALLS - 2) // 2  # a step is at most two calls; two remain for a full hand's first release
 
 
@@ -41,37 +45,70 @@ def is_spoken(skill: str, kinds: Sequence[str]) -> bool:
     return skill in SIGNATURES and [p.kind for p in SIGNATURES[skill].parameters] == list(kinds)
 
 
+@dataclass(frozen=True, slots=True)
+class Without:
+    """What a plan that is asked for again must do without."""
+
+    moves: frozenset[tuple[str | None, str | None]] = frozenset()
+    """(what is moved, where to): where None = anywhere, what None = what the hand holds already."""
+    aside: frozenset[str | None] = frozenset()  # what is not to be put down beside something
+    steps: int = 0  # fewer than so many
+    refusal: bool = False
+
+    def __or__(self, other: Without) -> Without:
+        return Without(self.moves | other.moves, self.aside | other.aside, max(self.steps, other.steps),
+                       self.refusal or other.refusal)
+
+    def places(self, moved: str | None, names: Sequence[str]) -> list[str]:
+        """The names that a thing may still be moved to."""
+        return [name for name in names if name != moved and (moved, name) not in self.moves]
+
+
+ANY_PLAN = Without()
+
+
 @lru_cache(maxsize=256)
-def plan_grammar(objects: int, *, locations: int = 0, is_holding: bool = False) -> str:
+def plan_grammar(objects: int, *, locations: int = 0, is_holding: bool = False, without: Without = ANY_PLAN) -> str:
     """Lark text of every answer (a space, then a plan or a refusal) over a scene.
 
     objects: slots that the prompt names, or locations: bins of an image-seeing model (one of the two is 0). is_holding:
-    whether the hand is full now; the plan then empties it first, or goes home with it.
+    whether the hand is full now; the plan then empties it first, or goes home with it. without: what to leave out, of
+    plans that name objects.
     """
     if objects and locations:
         raise ValueError(f"plan_grammar: expected objects or locations, got {objects} and {locations}; set one to 0")
-    moves = _moves_by_location() if locations else _moves_between(object_names(objects))
+    moves = _moves_by_location() if locations else _moves_between(object_names(objects), without)
     targets = ["location"] if locations else _quoted(object_names(objects))
-    rules = ['start: " " (plan | refusal)', _plan_rule(is_holding, bool(targets)),
+    held_to = ["target"] if locations else _quoted(without.places(None, object_names(objects)))
+    rules = [f'start: " " ({"plan" if without.refusal else "plan | refusal"})',
+             _plan_rule(is_holding, held_to, min(without.steps, _MOST_STEPS)),
              f"step: {_either(['free', *moves])}", f"free: {_either(_free_calls(targets))}",
-             f"releasing: {_either(_opened(RELEASING))}", f"grasping: {_either(_opened(GRASPING))}",
+             f"releasing: {_either(_opened(RELEASING))}",
+             f"placing: {_either(_opened(_PLACING))}" if without.aside else "",
+             f"grasping: {_either(_opened(GRASPING))}",
              f"target: {_either(targets)}" if targets else "", _location_rules(locations),
-             'refusal: "refuse(" REASON ")"', f"REASON: /[{REASON_CHARACTERS}]{{1,{REASON_LIMIT}}}/"]
+             "" if without.refusal else f'refusal: "refuse(" REASON ")"\nREASON: /{FORMS}/']
     return "\n".join(rule for rule in rules if rule) + "\n"
 
 
-def _plan_rule(is_holding: bool, has_targets: bool) -> str:
-    steps = f'step{{0,{_MOST_STEPS}}} "done()"'
+def _plan_rule(is_holding: bool, held_to: Sequence[str], least: int) -> str:
+    """held_to: where the held object may be released. least: fewest steps."""
+    steps = f'step{{{least},{_MOST_STEPS}}} "done()"'
     if not is_holding:
         return f"plan: {steps}"
-    release = f'| free? releasing target "); " {steps}' if has_targets else ""
+    release = f'| free? releasing ({_either(held_to)}) "); " {steps}' if held_to else ""
     return f'plan: free "done()" {release}'
 
 
-def _moves_between(names: Sequence[str]) -> list[str]:
+def _moves_between(names: Sequence[str], without: Without) -> list[str]:
     """For each object: grasp it, then release it at any other one."""
-    return [f'grasping "{name}); " releasing ({_either(_quoted(n for n in names if n != name))}) "); "'
-            for name in names if len(names) > 1]
+    places = {name: without.places(name, names) for name in names if (name, None) not in without.moves}
+    return [f'grasping "{name}); " {_releasing(name, without)} ({_either(_quoted(to))}) "); "'
+            for name, to in places.items() if to]
+
+
+def _releasing(moved: str, without: Without) -> str:
+    return "placing" if moved in without.aside else "releasing"
 
 
 def _moves_by_location() -> list[str]:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from embodied.planning.percept import Percept, clean_instruction, write_prompt
+from embodied.planning.instruction import clean_instruction
+from embodied.planning.percept import Percept, write_prompt
 from embodied.prompt import MAX_OBJECTS, Completion, Slot
 from envs.interface import Referent, SkillCall
 from envs.skills.signatures import SIGNATURES

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from embodied.planning.instruction import clean_instruction
 from embodied.prompt import MAX_OBJECTS, Entity, Image, Prompt, Segment, Slot, Text
 from envs.interface import Box, Observation, Outcome, SkillCall, Transition
 
@@ -19,9 +19,6 @@ GRASPING = ("pick",)
 
 RELEASING = ("place_in", "place_on", "put_down_beside")
 """Skills that empty the hand; they need it full."""
-
-INSTRUCTION_LIMIT = 1000
-"""Most characters of an instruction that a prompt carries."""
 
 REASON_LIMIT = 60
 """Most characters of an outcome's reason that a prompt repeats."""
@@ -40,10 +37,6 @@ WIDE_M = 0.09
 """Wider things hold what is narrower and over the same place: between a block's diagonal and a bowl's rim."""
 
 
-class InstructionError(ValueError):
-    """An instruction that no prompt can carry; the message is a clause for people."""
-
-
 @dataclass(frozen=True, slots=True)
 class Percept:
     """Object slots in the order in which a prompt names them, when they were seen, and the image they were seen in."""
@@ -58,20 +51,6 @@ class Percept:
         largest = sorted(slots, key=lambda slot: -slot.area_px)[:limit]
         image = Image(LOOKING_CAMERA, observation.rgb[LOOKING_CAMERA])
         return cls(order_slots(largest), observation.time_s, image)
-
-
-def clean_instruction(instruction: str) -> str:
-    """The instruction without control characters and angle brackets (they mark placeholders), whitespace collapsed.
-
-    Raises InstructionError when nothing is left or more than `INSTRUCTION_LIMIT` characters are.
-    """
-    kept = "".join(" " if c in "<>" or unicodedata.category(c)[0] in "CZ" else c for c in instruction)
-    cleaned = " ".join(kept.split())
-    if not cleaned:
-        raise InstructionError("the instruction is empty")
-    if len(cleaned) > INSTRUCTION_LIMIT:
-        raise InstructionError(f"the instruction has {len(cleaned)} characters, the limit is {INSTRUCTION_LIMIT}")
-    return cleaned
 
 
 def write_prompt(instruction: str, percept: Percept, *, held: Slot | None = None, is_holding: bool = False,
@@ -109,7 +88,7 @@ def _slot_sentences(slots: Sequence[Slot]) -> list[Segment]:
 
 def supports(slots: Sequence[Slot]) -> list[int | None]:
     """For each slot, the place of the one that it rests on or in, by measured boxes alone; None = the table."""
-    return [max((j for j in range(len(slots)) if j != i and _carries(slots[j].box, slots[i].box)),
+    return [max((j for j in range(len(slots)) if j != i and carries(slots[j].box, slots[i].box)),
                 key=lambda j: slots[j].box.center[2], default=None) for i in range(len(slots))]
 
 
@@ -138,7 +117,7 @@ def _place_in_row(slot: Slot) -> tuple[bool, float, float]:
     return max(slot.box.size[:2]) <= WIDE_M, -y, x
 
 
-def _carries(base: Box, top: Box) -> bool:
+def carries(base: Box, top: Box) -> bool:
     """Whether `top` stands over `base`: higher by half a block, or inside something wide."""
     apart_m = np.hypot(top.center[0] - base.center[0], top.center[1] - base.center[1])
     is_above = top.center[2] - base.center[2] > RISE_M

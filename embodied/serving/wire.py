@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from embodied.planning.percept import INSTRUCTION_LIMIT
+from embodied.planning.instruction import INSTRUCTION_LIMIT
 from embodied.serving.planners import NAMES
 from envs.interface import ENV_IDS, MAX_CHUNK
 from envs.skills.signatures import TABLES

@@ -13,17 +13,10 @@ from PIL import ImageDraw
 from embodied.agents.prompting.library import quote
 from embodied.agents.sight import Sight
 from embodied.planning.language import object_names
-from embodied.planning.percept import LOOKING_CAMERA, WIDE_M, Percept, supports
+from embodied.planning.looks import looks_of
+from embodied.planning.percept import LOOKING_CAMERA, Percept, supports
 from embodied.prompt import Slot
 from envs.interface import Observation
-
-MASKED = 12
-"""Brightest channel (of 255) of what the mask left out of a crop, with play for its resampled rim."""
-GREY_SATURATION = 0.25
-"""Below this the colour of a pixel is white, grey or black."""
-HUES = ((16.0, "red"), (41.0, "orange"), (70.0, "yellow"), (160.0, "green"), (205.0, "cyan"), (260.0, "blue"),
-        (320.0, "purple"), (345.0, "pink"), (360.0, "red"))
-"""Upper ends of hues in degrees and their English words."""
 
 PICTURE_PX = 576
 """Width of the picture shown to a model: marks can be read, and it costs few tokens."""
@@ -58,52 +51,6 @@ def hand_sentence(sight: Sight) -> str:
 def _measures(slot: Slot) -> str:
     (x, y, z), (width, depth, height) = slot.box.center, slot.box.size
     return f"size {width:.2f} x {depth:.2f} x {height:.2f}, at x {x:.2f} y {y:.2f} z {z:.2f}"
-
-
-def looks_of(slot: Slot) -> str:
-    """Colour and kind of what a slot shows: "red block"."""
-    return f"{color_of(slot.crop)} {kind_of(slot)}"
-
-
-def kind_of(slot: Slot) -> str:
-    """"bowl" for what is wide and flat, "block" for what a hand could grasp, "thing" for the rest; by its box alone."""
-    (width, depth, height), narrow = slot.box.size, min(slot.box.size)
-    if min(width, depth) > WIDE_M > height:
-        return "bowl"
-    return "block" if max(width, depth) < WIDE_M and narrow > 0 and max(slot.box.size) < 3 * narrow else "thing"
-
-
-def color_of(crop: np.ndarray) -> str:
-    """The colour word of most pixels of a masked crop uint8[S, S, 3]; "dark" where nothing is bright enough to tell.
-
-    Pixels vote one by one, for a crop may show a strip of a neighbour too.
-    """
-    pixels = crop.reshape(-1, 3).astype(np.float64)
-    pixels = pixels[pixels.max(axis=1) > MASKED]
-    if len(pixels) == 0:
-        return "dark"
-    words, votes = np.unique(_color_words(pixels), return_counts=True)
-    return str(words[votes.argmax()])
-
-
-def _color_words(pixels: np.ndarray) -> np.ndarray:
-    """str[P]: the colour word of each pixel float64[P, 3]."""
-    red, green, blue = pixels.T
-    top, span = pixels.max(axis=1), np.ptp(pixels, axis=1)
-    turned = [(green - blue) / np.maximum(span, 1) % 6, (blue - red) / np.maximum(span, 1) + 2,
-              (red - green) / np.maximum(span, 1) + 4]
-    hue = 60 * np.select([top == red, top == green], turned[:2], turned[2])
-    named = np.array([word for _, word in HUES])[np.searchsorted([end for end, _ in HUES], hue).clip(max=len(HUES) - 1)]
-    grey = np.select([top > 100, top > 45], ["white", "grey"], "black")
-    return np.where(span < GREY_SATURATION * top, grey, named)
-
-
-def without_parts(slots: Sequence[Slot]) -> list[Slot]:
-    """The slots but those that are a part of another: a bowl's floor or rim, taken for a thing of its own."""
-    bases = supports(slots)
-    return [slot for slot, base in zip(slots, bases, strict=True)
-            if base is None or kind_of(slot) == "block" or kind_of(slots[base]) != "bowl"
-            or color_of(slot.crop) != color_of(slots[base].crop)]
 
 
 def picture_url(percept: Percept, observation: Observation) -> str:

@@ -26,9 +26,12 @@ SAID_LIMIT = 500
 """Most characters of one thing that a person said."""
 
 
+PERSON = "the person"
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One sentence of the dialogue of an episode. who: "you" (the planner) or "the person"."""
+    """One sentence of the dialogue of an episode. who: "you" (the planner) or `PERSON`."""
 
     who: str
     text: str

@@ -12,8 +12,8 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from embodied.agents.prompting.scene import looks_of
 from embodied.planning.language import Plan, object_names
+from embodied.planning.looks import looks_of
 from embodied.prompt import Slot
 from embodied.serving.bodies import MAX_LARGE_BYTES, LargeRoute, read_aside
 from embodied.serving.pictures import decode, from_url, observation_of

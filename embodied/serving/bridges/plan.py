@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from embodied.planning.percept import INSTRUCTION_LIMIT
+from embodied.planning.instruction import INSTRUCTION_LIMIT
 from embodied.planning.screen import fault
 from embodied.serving.bodies import read_aside
 from embodied.serving.errors import ApiError

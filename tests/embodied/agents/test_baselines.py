@@ -50,7 +50,7 @@ def test_random_planners_of_one_seed_agree():
 @pytest.mark.parametrize("geometry", [True, False])
 def test_the_blind_see_black_but_act_in_the_true_scene(geometry: bool):
     backend = ReplayBackend([PLAN], eyes)
-    plan = LanguageAgent(BlindBackend(backend, geometry=geometry)).plan("x", observation())
+    plan = LanguageAgent(BlindBackend(backend, geometry=geometry), unclear=None).plan("x", observation())
     assert all(not picture.crop.any() for picture in pictures(backend))
     assert {p.box for p in pictures(backend)} == ({s.box for s in HERE} if geometry else {NOWHERE})
     assert plan.calls[0].arguments[0].box == HERE[0].box
@@ -58,7 +58,7 @@ def test_the_blind_see_black_but_act_in_the_true_scene(geometry: bool):
 
 def test_the_shuffled_see_another_scene_but_act_in_the_true_one():
     backend = ReplayBackend([PLAN], eyes)
-    plan = LanguageAgent(ShuffledBackend(backend, [observation(time_s=1.0)])).plan("x", observation())
+    plan = LanguageAgent(ShuffledBackend(backend, [observation(time_s=1.0)]), unclear=None).plan("x", observation())
     assert pictures(backend) == [THERE[0], THERE[0]]
     assert [c.arguments[0].box for c in plan.calls] == [s.box for s in HERE]
 
@@ -69,7 +69,7 @@ def test_image_models_can_be_veiled_too():
         image[:] = 255
     for veil, level in ((BlindBackend, 0), (lambda b: ShuffledBackend(b, [bright]), 255)):
         backend = ReplayBackend([" done()"], lambda _: [], seeing="image")
-        LanguageAgent(veil(backend)).plan("x", observation())
+        LanguageAgent(veil(backend), unclear=None).plan("x", observation())
         assert all((s.pixels == level).all() for s in backend.asked[-1][0].segments if isinstance(s, Image))
 
 

@@ -17,7 +17,7 @@ PLAN = " pick(obj_1); place_in(obj_2); done()"
 
 def agent(*replies: str, slots=(LEFT, RIGHT), lexicon=(), **settings) -> tuple[LanguageAgent, ReplayBackend]:
     backend = ReplayBackend(replies, lambda _: slots, lexicon=lexicon)
-    return LanguageAgent(backend, **settings), backend
+    return LanguageAgent(backend, **{"unclear": None, **settings}), backend  # the judge has tests of its own
 
 
 def text_of(prompt: Prompt) -> str:

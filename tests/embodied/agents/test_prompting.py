@@ -16,9 +16,10 @@ from embodied.agents.prompting.budget import Budget, OverBudgetError, Purse
 from embodied.agents.prompting.library import manner, quote, response_format, tools
 from embodied.agents.prompting.memory import Memory
 from embodied.agents.prompting.reply import Rules, read_text
-from embodied.agents.prompting.scene import color_of, describe_scene, kind_of, picture_url, without_parts
+from embodied.agents.prompting.scene import describe_scene, picture_url
 from embodied.agents.prompting.turns import shipped_examples
 from embodied.agents.sight import Sight
+from embodied.planning.looks import color_of, kind_of, without_parts
 from embodied.planning.percept import Percept
 from embodied.prompt import Slot
 from envs.interface import Box, Camera, Observation

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from embodied.planning.instruction import InstructionError, clean_instruction
 from embodied.planning.percept import (
-    InstructionError,
     Percept,
-    clean_instruction,
     held_since,
     last_failure,
     nearest_slot,

@@ -1,0 +1,48 @@
+"""Reasons of refusals, held against words and scene: what is denied must be out of sight, what is quoted be said."""
+
+from __future__ import annotations
+
+import re
+
+from embodied.planning.looks import Scene
+from embodied.planning.meaning import find, wanted, which
+from embodied.planning.wording import COLORS, KINDS, Mention, Wish, is_known
+
+NO_PARTNER = "no block has a bowl of its color"
+ONLY_BLOCKS = "I can only move blocks"
+FORMS = f"I see no [a-z]{{2,20}} [a-z]{{2,20}}|I do not know the word [a-z]{{1,20}}|{NO_PARTNER}|{ONLY_BLOCKS}"
+"""Regular expression of the reasons that training data teaches: what a model may decode."""
+_DENIAL = re.compile(rf"\bno ({'|'.join(COLORS)}) ({'|'.join(KINDS)})\b")
+_STRANGE = re.compile(r"I do not know the word '?([A-Za-z]+)'?")
+
+
+def excuse(wish: Wish, scene: Scene) -> str | None:
+    """What stands in the way of a wish in this scene, as far as it was measured; None where nothing is known to."""
+    for mention in wish.mentions:
+        if not mention.is_negated and not find(mention, scene):
+            return f"I see no {mention.words}"
+    if any(goal.is_matched for goal in wish.goals) and not any(list(wanted(goal, scene)) for goal in wish.goals):
+        return NO_PARTNER
+    if any(goal.moved.kind == "bowl" for goal in wish.goals):
+        return ONLY_BLOCKS
+    kind = which(wish, scene)
+    return f"I do not know which {kind} you mean" if kind else None
+
+
+def is_true(reason: str, wish: Wish, scene: Scene) -> bool:
+    """Whether a reason quotes the wish and denies nothing that is in sight, as far as that can be told."""
+    strange = _STRANGE.fullmatch(reason)
+    if strange is not None:
+        return strange[1].lower() in wish.words and not is_known(strange[1].lower())
+    if not all(_is_missed(color, noun, wish, scene) for color, noun in _DENIAL.findall(reason)):
+        return False
+    if reason == NO_PARTNER:
+        return not any(list(wanted(goal, scene)) for goal in wish.goals if goal.is_matched)
+    return reason != ONLY_BLOCKS or any(m.kind == "bowl" and m.role == "moved" for m in wish.mentions)
+
+
+def _is_missed(color: str, noun: str, wish: Wish, scene: Scene) -> bool:
+    """Whether such a thing was spoken of and is out of sight."""
+    denied = Mention(f"{color} {noun}", frozenset(COLORS[color]), KINDS[noun])
+    return not find(denied, scene) and any(
+        m.colors == denied.colors and m.kind in (denied.kind, None) for m in wish.mentions)
