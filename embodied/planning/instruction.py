@@ -14,7 +14,7 @@ INSTRUCTION_LIMIT = 1000
 """Most characters of an instruction that a prompt carries."""
 
 _APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u201a\u201b\u2032\u02bc\u00b4`"), "'")
-_DASHES = dict.fromkeys(map(ord, "\u2012\u2013\u2014\u2015;"), ",")
+_DASHES = dict.fromkeys(map(ord, "\u2012\u2013\u2014\u2015"), ",")
 _BLANKS = dict.fromkeys(map(ord, '<>()[]{}*"\u201c\u201d\u201e\u201f\u00ab\u00bb\u00a1\u00bf'), " ")
 _STOPS = {ord("!"): "."}
 
@@ -50,9 +50,9 @@ def _with_plain_stops(text: str) -> str:
     text = re.sub(r"(?<=[^\W\d_])-(?=[^\W\d_])", " ", text)
     text = re.sub(r"\s+-+(?=\s)|--+", ",", text)
     text = re.sub(r"\s*,[\s,]*", ", ", text)
-    text = re.sub(r"\s+(?=[.:?])|^[\s.,:?]+", "", text)
-    text = re.sub(r"(?<=[.:?])(?=[^\W\d_])", " ", text)
-    body = text.rstrip(" .,:?")
+    text = re.sub(r"\s+(?=[.:;?])|^[\s.,:;?]+", "", text)
+    text = re.sub(r"(?<=[.:;?])(?=[^\W\d_])", " ", text)
+    body = text.rstrip(" .,:;?")
     return body + ("?" if "?" in text[len(body):] else "." if "." in text[len(body):] else "")
 
 
@@ -63,6 +63,5 @@ def _with_plain_case(text: str) -> str:
 
 
 def _cased(word: str, before: str) -> str:
-    begins = before.endswith((".", "?"))
-    is_kept = re.match(r"I\b", word) if word[1:2] in ("", "'") else begins and word[1:] == word[1:].lower()
-    return word if is_kept else word.lower()
+    begins = before.endswith((".", "?", ":"))
+    return word if re.match("I($|')", word) or (begins and word[1:] == word[1:].lower()) else word.lower()

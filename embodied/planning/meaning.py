@@ -55,9 +55,9 @@ def _is_right(skill: str, place: int, goal: Goal, scene: Scene) -> bool:
     held = scene.held
     is_relation = goal.role == "to" or (goal.role == "in") == (skill == "place_in")
     is_container = goal.role != "in" or scene.looks[place][1] != "block"
-    is_pair = place in find(goal.destination, scene) and (held is None or held in find(goal.moved, scene))
-    return is_relation and is_container and is_pair and (
-        not goal.is_matched or held is None or _is_alike(held, place, scene))
+    if held is None or held not in find(goal.moved, scene) or place not in find(goal.destination, scene):
+        return False
+    return is_relation and is_container and (not goal.is_matched or _is_alike(held, place, scene))
 
 
 def _is_forbidden(place: int, wish: Wish, scene: Scene) -> bool:

@@ -50,10 +50,13 @@ def trust(wish: Wish) -> str | None:
 
 def turned_down(wish: Wish, scene: Scene, unclear: Policy) -> Plan | None:
     """The refusal of a wish that no plan could meet; None where it is worth a plan."""
-    reason = None if wish.is_clear else unclear(wish)
-    if reason is None and (not wish.is_clear or which(wish, scene) is None):
-        return None
-    return refused(Plan(()), Veto(reason or NO_PLAN), wish, scene)
+    if not wish.is_clear:
+        reason = unclear(wish)
+    elif scene.is_begun:  # what is named may be out of sight for a while
+        reason = NO_PLAN if which(wish, scene) else None
+    else:
+        reason = excuse(wish, scene)
+    return None if reason is None else refused(Plan(()), Veto(reason), wish, scene)
 
 
 def refused(plan: Plan, veto: Veto, wish: Wish, scene: Scene) -> Plan:

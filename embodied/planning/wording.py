@@ -45,7 +45,7 @@ _PLAIN = frozenset((
     "and", "be", "belongs", "belong", "build", "can", "could", "drop", "go", "goes", "grab", "i", "it", "like", "make",
     "listed", "move", "of", "own", "only", "pick", "place", "please", "put", "same", "set", "should", "sit", "stack",
     "take", "then", "tidy", "tower", "up", "want", "with", "would", "you", "we", "need", "now", "kindly", "robot",
-    "hello", "hey", "hi", "thanks", "thank", "lift", "lay", "down", ".", ",", ":", "?"))
+    "hello", "hey", "hi", "thanks", "thank", "lift", "lay", "down", ".", ",", ":", ";", "?"))
 _KNOWN = frozenset((*COLORS, *KINDS, "blocks", "cubes", "bowls", "dishes", *_NUMBERS, *_NOT, *_LIKENESS, *_LEVELS,
                     *_PLAIN, *itertools.chain(*map(str.split, _TURNS))))
 
@@ -162,7 +162,7 @@ def _role(before: Sequence[str]) -> Role:
 
 def _is_negated(before: Sequence[str]) -> bool:
     """Whether a negation stands before, in the same clause; "no, .." answers somebody."""
-    clause = itertools.takewhile(lambda word: word not in (".", ",", ":", "?", "then", "but"), reversed(before))
+    clause = itertools.takewhile(lambda word: word not in (".", ",", ":", ";", "?", "then", "but"), reversed(before))
     return not _NOT.isdisjoint(clause)
 
 

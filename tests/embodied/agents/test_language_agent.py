@@ -5,11 +5,19 @@ from __future__ import annotations
 import pytest
 
 from embodied.agents.backends.replay import ReplayBackend
-from embodied.agents.language_agent import EXAMPLE, NOTHING_IN_SIGHT, TOO_LONG, UNREADABLE, LanguageAgent
+from embodied.agents.language_agent import (
+    EXAMPLE,
+    NOTHING_IN_SIGHT,
+    TOO_LONG,
+    TRIES,
+    UNREADABLE,
+    LanguageAgent,
+)
 from embodied.planning.closed_loop import play
 from embodied.planning.language import describe
+from embodied.planning.understanding import refuse
 from embodied.prompt import MAX_OBJECTS, Completion, Entity, Image, Prompt, PromptTooLongError, Text
-from tests.embodied.planning.scenes import FULL_HAND_M, ToyEnv, observation, slot, transition
+from tests.embodied.planning.scenes import FULL_HAND_M, ToyEnv, bowl, colored, observation, slot, transition
 
 LEFT, RIGHT = slot(0.4, 0.2), slot(0.6, -0.2)
 PLAN = " pick(obj_1); place_in(obj_2); done()"
@@ -126,3 +134,42 @@ def test_it_closes_the_loop():
     planner, backend = agent(PLAN, PLAN, " done()")
     summary = play(ToyEnv(goal=3), planner, seed=0)
     assert (summary.end, summary.calls, summary.replans, len(backend.asked)) == ("done", 4, 2, 3)
+
+
+RED, BLUE = colored(LEFT, (220, 20, 20)), colored(bowl(RIGHT), (20, 40, 210))
+WISH = "put the red block in the blue bowl"
+
+
+def test_a_plan_against_the_words_is_asked_for_again_without_what_was_wrong():
+    other = colored(slot(0.5, 0.0), (20, 150, 30))
+    planner, backend = agent(" pick(obj_3); place_in(obj_1); done()", " pick(obj_2); place_in(obj_1); done()",
+                             slots=(RED, BLUE, other), unclear=refuse)
+    plan = planner.plan(WISH, observation())
+    assert [c.arguments[0].box for c in plan.calls] == [RED.box, BLUE.box]
+    first, second = (grammar for _, grammar in backend.asked)
+    assert 'grasping "obj_3' in first and 'grasping "obj_3' not in second
+
+
+def test_plans_that_stay_against_the_words_become_a_refusal_of_the_first():
+    planner, backend = agent(*[" pick(obj_2); place_in(obj_1); done()"] * TRIES, slots=(RED, BLUE), unclear=refuse)
+    plan = planner.plan("stack the red block on the blue bowl", observation())
+    assert plan.refusal == "I would put the red block in the blue bowl, which you did not ask for"
+    assert not plan.calls and len(backend.asked) == TRIES
+
+
+def test_what_was_not_understood_is_refused_before_the_model_is_asked():
+    planner, backend = agent(slots=(RED, BLUE), unclear=refuse)
+    plan = planner.plan("put the red block by the blue bowl", observation())
+    assert plan.refusal == "I did not understand what to do with the red block" and not backend.asked
+
+
+@pytest.mark.parametrize("spelled", [WISH.upper(), "Put The Red Block In The Blue Bowl", f"  {WISH}\u200b "])
+def test_a_prompt_has_the_one_spelling(spelled: str):
+    planner, backend = agent(" pick(obj_2); place_in(obj_1); done()", slots=(RED, BLUE), unclear=refuse)
+    assert planner.plan(spelled, observation()).calls
+    assert text_of(backend.asked[0][0]).lower().startswith(f"instruction: {WISH}\n")
+
+
+def test_long_words_are_not_quoted_in_part():
+    planner, _ = agent(lexicon=["put"])
+    assert planner.plan("put " + "goldenta" * 6, observation()).refusal == "I only know plain English words"

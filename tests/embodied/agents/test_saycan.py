@@ -97,3 +97,29 @@ def test_it_plans_one_step_and_refuses_as_the_agent_does(backend):
     assert agent.plan("", observation()).refusal == "the instruction is empty"
     with pytest.raises(ValueError, match="scoring one of"):
         SayCanAgent(backend, scoring="hope")
+
+
+@pytest.mark.parametrize(("wish", "refusal"), [
+    ("put the red block by the blue bowl", "I did not understand what to do with the red block"),
+    ("put the purple block in the blue bowl", "I see no purple block")])
+def test_steps_are_held_against_the_words(wish: str, refusal: str):
+    class Scorer:
+        """Sees a red block and a blue bowl; likes the first option best, and so on."""
+
+        seeing = "slots"
+        slots = (replace(thing(0.65, width_m=0.13), crop=np.full((8, 8, 3), (20, 40, 210), np.uint8)),
+                 replace(thing(0.5), crop=np.full((8, 8, 3), (220, 20, 20), np.uint8)))
+
+        def perceive(self, _):
+            return self.slots
+
+        def log_probabilities(self, _, options):
+            return [-float(n) for n in range(len(options))]
+
+        def unknown_words(self, _):
+            return []
+
+    agent = SayCanAgent(Scorer(), scoring="language")
+    assert agent.plan(wish, observation()).refusal == refusal
+    plan = agent.plan("put the red block in the blue bowl", observation())  # the likeliest would pick the bowl
+    assert [(c.skill, c.arguments[0].words) for c in plan.calls] == [("pick", "obj_2")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -18,6 +19,16 @@ def slot(x: float = 0.5, y: float = 0.0, top_m: float = 0.04, area_px: int = 100
     """A block-like slot whose crop's brightness tells it apart."""
     crop = np.full((8, 8, 3), int(100 * (x + y)) % 256, dtype=np.uint8)
     return Slot(crop, Box((x, y, top_m / 2), (0.04, 0.04, top_m)), pixel=(int(100 * x), 7), area_px=area_px)
+
+
+def colored(plain: Slot, rgb: tuple[int, int, int]) -> Slot:
+    """The slot in a colour."""
+    return replace(plain, crop=np.full((8, 8, 3), rgb, dtype=np.uint8))
+
+
+def bowl(plain: Slot) -> Slot:
+    """The slot as wide and flat as a bowl."""
+    return replace(plain, box=Box(plain.box.center, (0.13, 0.13, 0.04)))
 
 
 def raw_observation(width_m: float = EMPTY_HAND_M, time_s: float = 0.0) -> dict[str, Any]:

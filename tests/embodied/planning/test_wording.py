@@ -1,0 +1,91 @@
+"""What is recognised of a wish: every phrasing that planners are taught, and words in other orders."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embodied.planning.wording import Wish, is_known, read
+from envs.tasks.phrasings import PHRASINGS, VOCABULARY, say
+from envs.tasks.scene import COLORS
+from tests.envs.tasks.test_phrasings import roles_of
+
+WANTED = {"in": [("block", "in", "bowl")], "on": [("block", "on", "base")],
+          "tower": [("middle", "on", "low"), ("high", "on", "middle")]}
+
+
+def goals(wish: Wish) -> list[str]:
+    """The only way that a wish may mean, in words."""
+    return [f"{g.moved.words} {g.role} {g.destination.words}" for g in wish.ways[0]] if len(wish.ways) == 1 else []
+
+
+@given(form=st.sampled_from(list(PHRASINGS)), seed=st.integers(0, 2**32 - 1),
+       colors=st.lists(st.sampled_from(list(COLORS)), min_size=3, max_size=3, unique=True))
+def test_what_planners_are_taught_is_read_whole(form: str, seed: int, colors: list[str]):
+    roles = roles_of(form, colors)
+    wish = read(say(form, roles, np.random.default_rng(seed)))
+    assert wish.is_clear and len(wish.ways) == 1
+    if form == "sort":
+        assert [(g.is_matched, g.moved.kind, g.moved.count) for g in wish.ways[0]] == [(True, "block", None)]
+        return
+    found = [(*g.moved.colors, g.role, *g.destination.colors) for g in wish.ways[0]]
+    assert sorted(found) == sorted((roles[a].split()[0], role, roles[b].split()[0]) for a, role, b in WANTED[form])
+
+
+def test_it_knows_the_words_that_planners_are_taught():
+    assert all(is_known(word) for word in VOCABULARY)
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("on the red block I would like the green block", ["green block on red block"]),
+    ("into the blue bowl goes the red cube", ["red cube in blue bowl"]),
+    ("the green block should sit below the red block", ["red block to green block"]),
+    ("put the red block and the green block in the blue bowl", ["red block in blue bowl", "green block in blue bowl"]),
+    ("put the red and the green block in the blue bowl", ["red in blue bowl", "green block in blue bowl"]),
+    ("put the red block in the blue bowl, then put it on the green one",
+     ["red block in blue bowl", "red block on green one"]),
+    ("take the red block from the white bowl and put it on the green block", ["red block on green block"]),
+    ("put the red block on the top of the green block", ["red block on green block"]),
+    ("put the red block in the white bowl, not in the blue one", ["red block in white bowl"]),
+    ("stack red on green", ["red on green"]), ("put a block in any bowl", ["block in bowl"])])
+def test_what_shall_go_where(text: str, expected: list[str]):
+    assert goals(read(text)) == expected and read(text).is_clear
+
+
+@pytest.mark.parametrize("text", [
+    "", "tidy up", "put the red block", "in the blue bowl", "put it in the blue bowl", "red block blue bowl",
+    "put the red block by the blue bowl", "put the red block in the blue bowl and the white bowl",
+    "put the red block in the blue bowl on the green block", "do not put the red block in the blue bowl",
+    "put the crimson block in the blue bowl", "put the red spoon in the blue bowl", "the red block = the blue bowl",
+    "put the red block or the green block in the blue bowl", "put the red block in every bowl", "stack the blocks",
+    "put each block in a bowl of another color", "take each block from the bowl of its color", "build a tower",
+    "sort the blocks by color into the blue bowl", "stack the blocks of the same color", "a bored block in a sunbowl"])
+def test_what_is_not_read_whole_is_not_clear(text: str):
+    assert not read(text).is_clear
+
+
+@pytest.mark.parametrize(("text", "words", "count"), [
+    ("every block", "block", None), ("the blocks", "blocks", None), ("all of the red blocks", "red blocks", None),
+    ("a block", "block", 1), ("two blocks", "blocks", 2), ("one of the blocks", "blocks", 1), ("3 dishes", "dishes", 3),
+    ("both the red block", "red block", 1), ("the red ones", "red ones", None)])
+def test_of_how_many_things_words_speak(text: str, words: str, count: int | None):
+    assert [(m.words, m.count) for m in read(text).mentions] == [(words, count)]
+
+
+@pytest.mark.parametrize(("text", "negated"), [
+    ("don't move the red block", [True]), ("no, the red block", [False]),
+    ("the red block, not the green block", [False, True]),
+    ("never put the red block in the blue bowl", [True, True]), ("put nothing: the red block", [False])])
+def test_what_a_negation_reaches(text: str, negated: list[bool]):
+    assert [m.is_negated for m in read(text).mentions] == negated
+
+
+def test_a_tower_without_an_order_may_stand_in_any():
+    assert len(read("build a tower of the red block, the green block and the blue block").ways) == 6
+
+
+@given(st.text(max_size=120))
+def test_any_text_can_be_read(text: str):
+    assert isinstance(read(text), Wish)
