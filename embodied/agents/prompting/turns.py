@@ -125,7 +125,7 @@ def _called(example: Example, number: int) -> list[Message]:
 
 def complaint(plan_error: str) -> Message:
     """What a model is told after an answer that was no plan."""
-    return {"role": "user", "content": f"That was no plan, and nothing was done: {quote(plan_error, 400)}. Reply "
+    return {"role": "user", "content": f"Nothing of that was done: {quote(plan_error, 400)}. Reply "
                                        "again, with the whole plan and nothing else."}
 
 

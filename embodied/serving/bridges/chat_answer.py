@@ -50,7 +50,8 @@ def of_plan(plan: Plan, stops: Sequence[str]) -> list[Said | End]:
     OpenAI does; a refusal that was made without the model cost none."""
     made = plan.completion
     is_cut = made is not None and made.is_cut
-    if made is None or not (is_cut or plan.refusal is None or plan.text.strip() == write(plan)):
+    is_own = made is not None and plan.text.strip() == made.text.strip()  # not what the judge put in its place
+    if made is None or not (is_cut or (is_own and (plan.refusal is None or plan.text.strip() == write(plan)))):
         said = [Said(f"{write(plan)}\n{plan.hint}" if plan.hint else write(plan))]
     elif len(made.pieces) == len(made.log_probs):
         said = [Said(*token) for token in zip(made.pieces, made.log_probs, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import openai
 import pytest
@@ -74,6 +75,8 @@ def test_a_refusal_made_without_the_model_costs_nothing_and_one_of_a_judge_hides
     made = Completion(" pick(obj_1); done()", (1, 2, 3), (-0.1, -0.1, 0.0), True, (" pick(obj_1);", " done()", ""), 9)
     judged = Plan((), refusal="not what was asked", text=made.text, completion=made)
     assert of_plan(judged, []) == [Said("refuse(not what was asked)"), End("stop", 9, 2)]
+    worded = replace(judged, text="refuse(not what was asked)")
+    assert of_plan(worded, []) == of_plan(judged, [])
 
 
 @pytest.fixture(scope="module")
