@@ -25,8 +25,8 @@ def which(wish: Wish, scene: Scene) -> str | None:
 # What the words allow ------------------------------------------------------------------------------------------------
 
 def may_pick(place: int, wish: Wish, scene: Scene) -> bool:
-    """Whether a thing is among those that shall go somewhere, or rests on one that the words are about."""
-    named = {p for m in wish.mentions if not m.is_negated for p in find(m, scene)}
+    """Whether a thing shall go somewhere where it is not yet, or rests on one that the words are about."""
+    named = {p for m in wish.mentions if not m.is_negated for p in find(m, scene) if scene.looks[p][1] != "bowl"}
     return _may_move(place, wish, scene) or any(below in named for below in scene.below(place))
 
 
@@ -34,7 +34,8 @@ def _may_move(place: int, wish: Wish, scene: Scene) -> bool:
     if _is_forbidden(place, wish, scene):
         return False
     if wish.is_clear:
-        return any(place in find(goal.moved, scene) for goal in wish.goals)
+        return any(moved == place and not any(_is_at(moved, p, goal, scene) for p in places)
+                   for goal in wish.goals for moved, places in wanted(goal, scene))
     movers = [m for m in wish.mentions if m.role not in PLACES and not m.is_negated]
     return wish.is_vague or not movers or any(place in find(m, scene) for m in movers)
 

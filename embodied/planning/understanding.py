@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from embodied.planning.grammar import Without
 from embodied.planning.language import Plan, clause, object_names, write
 from embodied.planning.looks import Scene
-from embodied.planning.meaning import is_done, may_pick, may_place, which
+from embodied.planning.meaning import find, is_done, may_pick, may_place, which
 from embodied.planning.percept import GRASPING
 from embodied.planning.reasons import excuse, is_true
 from embodied.planning.wording import Wish
@@ -97,8 +97,11 @@ def _against(call: SkillCall, wish: Wish, scene: Scene) -> Veto | None:
         reason = f"I would only move the {scene.words(scene.held)} about"
         return Veto(reason, Without(aside=aside)) if scene.is_loose and wish.is_clear else None
     if call.skill in GRASPING:
-        reason = f"I would move the {scene.words(target)}, which you did not ask for"
-        return None if may_pick(target, wish, scene) else Veto(reason, _without(target, None, scene))
+        if may_pick(target, wish, scene):
+            return None
+        is_asked = any(target in find(goal.moved, scene) for goal in wish.goals)  # but is in its place already
+        reason = NO_PLAN if is_asked else f"I would move the {scene.words(target)}, which you did not ask for"
+        return Veto(reason, _without(target, None, scene))
     if may_place(call.skill, target, wish, scene):
         return None
     place = f"{'in' if call.skill == 'place_in' else 'on'} the {scene.words(target)}"
