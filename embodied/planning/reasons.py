@@ -10,6 +10,7 @@ from embodied.planning.wording import COLORS, KINDS, Mention, Wish, is_known
 
 NO_PARTNER = "no block has a bowl of its color"
 ONLY_BLOCKS = "I can only move blocks"
+ONLY_WHERE = "I can put things only into bowls and onto blocks"
 FORMS = f"I see no [a-z]{{2,20}} [a-z]{{2,20}}|I do not know the word [a-z]{{1,20}}|{NO_PARTNER}|{ONLY_BLOCKS}"
 """Regular expression of the reasons that training data teaches: what a model may decode."""
 _DENIAL = re.compile(rf"\bno ({'|'.join(COLORS)}) ({'|'.join(KINDS)})\b")
@@ -25,8 +26,15 @@ def excuse(wish: Wish, scene: Scene) -> str | None:
         return NO_PARTNER
     if any(goal.moved.kind == "bowl" for goal in wish.goals):
         return ONLY_BLOCKS
+    if any(_kinds(goal.destination, scene) == wrong for goal in wish.goals
+           for role, wrong in (("in", {"block"}), ("on", {"bowl"})) if goal.role == role):
+        return ONLY_WHERE
     kind = which(wish, scene)
     return f"I do not know which {kind} you mean" if kind else None
+
+
+def _kinds(mention: Mention, scene: Scene) -> set[str]:
+    return {scene.looks[place][1] for place in find(mention, scene)}
 
 
 def is_true(reason: str, wish: Wish, scene: Scene) -> bool:

@@ -13,6 +13,7 @@ from embodied.planning.grammar import Without
 from embodied.planning.language import Plan, ground, parse
 from embodied.planning.looks import Scene
 from embodied.planning.percept import Percept
+from embodied.planning.reasons import ONLY_WHERE
 from embodied.planning.understanding import (
     ALREADY,
     HALF,
@@ -116,6 +117,7 @@ def test_of_wishes_that_are_not_read_whole_only_contradictions_are_vetoed(instru
     ("tidy up", "I did not understand what to do"),
     ("put the block in the blue bowl", "I do not know which block you mean"),
     ("put the purple block by the blue bowl", "I see no purple block"),
+    ("put the red block into the blue cube", ONLY_WHERE), ("put the red block on the blue bowl", ONLY_WHERE),
     ("do not put the red block in the blue bowl", "I did not understand what to do with the red block")])
 def test_what_was_not_understood_is_refused_before_anybody_plans(instruction: str, refusal: str):
     plan = turned_down(read(instruction), SCENE, refuse)
