@@ -69,6 +69,16 @@ def test_a_configuration_alone_loads_none_of_our_models():
     assert say(code) == "[]"
 
 
+def test_the_doctor_says_what_to_do_where_transformers_came_first(monkeypatch):
+    from embodied import compat
+    from embodied.cli import doctor
+
+    monkeypatch.setattr(compat, "guard_torchvision", lambda: "guarded")
+    check = doctor._pairing()
+    assert check.state == "note"
+    assert "`import embodied` comes before" in check.detail and "nms does not exist" in check.detail
+
+
 def test_a_model_made_from_a_configuration_is_ours_too():
     from transformers import AutoConfig, AutoModelForImageTextToText
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from embodied.agents.backends.local import LocalBackend
 from embodied.agents.language_agent import LanguageAgent
-from embodied.models.folder import check_present
+from embodied.models.folder import check_folder
 
 if TYPE_CHECKING:
     from embodied.models import PalmEForConditionalGeneration, PalmEProcessor
@@ -32,7 +32,7 @@ def load_agent(name: str | Path = "tabletop-tiny", *, device: str = "cpu", tempe
                **settings: Any) -> LanguageAgent:
     """A ready agent from shipped weights or a checkpoint folder; settings as of `LanguageAgent`."""
     folder = Path(name) if "/" in str(name) or Path(name).is_dir() else weights_path(str(name))
-    check_present(folder)
+    check_folder(folder)
     from embodied.models.loading import load  # torch comes along, and a wrong folder has been refused
 
     model, processor = load(folder, device)
