@@ -125,6 +125,7 @@ def act(settings: Settings, run: Run) -> float:
     if settings.backend != "ray":  # a cluster takes its time to end, and leaves processes behind where it has none
         end_in_time(lambda: server.should_exit)
     try:
+        _join_cluster(settings)
         asyncio.run(_serve(server, door, settings, "" if given else token, backend))
     finally:
         door.close()
@@ -186,16 +187,23 @@ def _brain(settings: Settings, backend: LateBackend) -> Brain:
                  askers=4 if settings.backend == "ray" else 1)
 
 
+def _join_cluster(settings: Settings) -> None:
+    """Nothing. Starts Ray where it is asked for: in the main thread and before the server, for it takes SIGTERM to
+    itself, and whoever asks for it last has it."""
+    if settings.backend == "ray":
+        from embodied.distributed.cluster import connect
+
+        connect(settings.fewest_replicas)
+
+
 def _load(settings: Settings) -> Any:
     """The planner's backend: of this process, or a deployment's."""
     from embodied.evaluation.contestants import weights_folder
 
     folder = weights_folder(settings.weights).resolve()
     if settings.backend == "ray":
-        from embodied.distributed.cluster import connect
         from embodied.serving.app import deploy
 
-        connect(settings.fewest_replicas)
         return deploy(str(folder), settings.replicas, settings.batch, settings.batch_wait_s)
     import torch
 
