@@ -54,6 +54,9 @@ class Settings:
 def act(settings: Settings, run: Run) -> float | None:
     """The success rate on validation seeds, None where none was played."""
     _check_workers(settings)
+    from embodied.training.run_folder import refuse_occupied
+
+    refuse_occupied(run.folder)  # before minutes of collecting
     from embodied.cli.collect import gather
     from embodied.evaluation.curve import draw_curves
     from embodied.training.recipe import StoppedError, train_all

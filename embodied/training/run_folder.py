@@ -47,6 +47,12 @@ def owned(run_dir: Path) -> Iterator[None]:
         yield
 
 
+def refuse_occupied(run_dir: Path) -> None:
+    """Nothing. Raises OccupiedError, at once, while another process trains in the folder."""
+    with owned(run_dir):
+        pass
+
+
 def _owner(path: Path) -> str:
     """Who wrote the file, in words."""
     try:

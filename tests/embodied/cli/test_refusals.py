@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from embodied.agents.shipped import weights_path
+from embodied.training.run_folder import owned
 from tests.embodied.serving.served import ROOT
 
 MOST_S = 2.5
@@ -73,6 +74,12 @@ def test_a_batch_that_workers_cannot_share_is_refused_before_anything_is_collect
         pytest.skip("needs two processors")
     words = ["distributed=ray", "distributed.num_workers=2", "objective.planner.batch_size=7"]
     assert "a multiple of the 2 workers" in refused(tmp_path, "train", "experiment=smoke", *words)
+
+
+def test_a_run_folder_in_which_another_trains_is_refused_before_anything_is_collected(tmp_path):
+    with owned(tmp_path):
+        said = refused(tmp_path, "train", "experiment=smoke", f"data.folder={tmp_path}/data")
+    assert f"in which process {os.getpid()} of " in said and not (tmp_path / "data").exists()
 
 
 def test_an_address_that_is_taken_is_said_before_the_planner_is_loaded(tmp_path):
