@@ -31,9 +31,9 @@ MESSAGE_BYTES = 128 << 10
 """Of a websocket's message."""
 LARGE_SOCKETS = {"/openpi": MAX_BYTES}
 """Those whose messages carry images."""
-MESSAGES_PER_S, MESSAGE_BURST = 200.0, 400
+MESSAGES_PER_S, MESSAGE_BURST = 200.0, 100
 """Frames of one websocket, pings included."""
-_SLICE_BYTES, _SLICES_S = 1024, 0.002
+_SLICE_BYTES, _LARGE_SLICE_BYTES, _SLICES_S = 256, 1024, 0.001
 """A websocket's bytes are read in such slices, for about so long in a turn of the event loop: 256 KiB may be forty
 thousand frames, which take a second."""
 _KEEPALIVE = {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3}
@@ -70,7 +70,7 @@ class PatientSocket(_Attentive, WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._bytes = bytearray()
-        self._is_reading = False
+        self._is_reading, self._slice_bytes = False, _SLICE_BYTES
         self._messages = Buckets(MESSAGES_PER_S, MESSAGE_BURST)
 
     def data_received(self, data: bytes) -> None:
@@ -82,8 +82,8 @@ class PatientSocket(_Attentive, WebSocketsSansIOProtocol):
         """Reads for a while, as long as the application keeps up; the rest in the loop's next turn."""
         self._is_reading, until_s = False, time.monotonic() + _SLICES_S
         while self._bytes and not self.read_paused and time.monotonic() < until_s:
-            piece = bytes(self._bytes[:_SLICE_BYTES])
-            del self._bytes[:_SLICE_BYTES]
+            piece = bytes(self._bytes[:self._slice_bytes])
+            del self._bytes[:self._slice_bytes]
             super().data_received(piece)
         if self.transport.is_closing():
             self._bytes.clear()
@@ -105,7 +105,8 @@ class PatientSocket(_Attentive, WebSocketsSansIOProtocol):
 
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
-        self.conn.max_message_size = LARGE_SOCKETS.get(event.path.partition("?")[0], MESSAGE_BYTES)
+        if (most := LARGE_SOCKETS.get(event.path.partition("?")[0])) is not None:
+            self.conn.max_message_size, self._slice_bytes = most, _LARGE_SLICE_BYTES
 
     def handle_text(self, event: Any) -> None:
         if self._may_speak():
