@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.spatial import ConvexHull
 
-from embodied.agents.prompting.scene import looks_of
 from embodied.planning.language import object_names
+from embodied.planning.looks import looks_of
 from embodied.prompt import Slot
 from envs.interface import Box, Camera, Observation
 
