@@ -18,8 +18,8 @@ def find(mention: Mention, scene: Scene) -> list[int]:
 def which(wish: Wish, scene: Scene) -> str | None:
     """The kind of "the block" of a wish, where there are several; None where it is clear which."""
     meant = [m for goal in wish.goals for m in (goal.moved, goal.destination)]
-    return next((m.kind for m in meant if m.is_definite and m.count == 1 and not m.colors and len(find(m, scene)) > 1),
-                None)
+    return next((m.kind for m in meant
+                 if m.is_definite and m.count and not m.colors and len(find(m, scene)) > m.count), None)
 
 
 # What the words allow ------------------------------------------------------------------------------------------------
@@ -55,10 +55,10 @@ def _is_right(skill: str, place: int, goal: Goal, scene: Scene) -> bool:
     """Whether a goal lets what is held go there by that skill."""
     held = scene.held
     is_relation = goal.role == "to" or (goal.role == "in") == (skill == "place_in")
-    is_container = goal.role != "in" or scene.looks[place][1] != "block"
-    if held is None or held not in find(goal.moved, scene) or place not in find(goal.destination, scene):
+    is_able = scene.looks[place][1] != ("block" if skill == "place_in" else "bowl")
+    if held is None or held not in _movable(goal.moved, scene) or place not in find(goal.destination, scene):
         return False
-    return is_relation and is_container and (not goal.is_matched or _is_alike(held, place, scene))
+    return is_relation and is_able and (not goal.is_matched or _is_alike(held, place, scene))
 
 
 def _is_forbidden(place: int, wish: Wish, scene: Scene) -> bool:
@@ -91,11 +91,16 @@ def _holds(goal: Goal, scenes: Sequence[Scene]) -> bool:
 
 def wanted(goal: Goal, scene: Scene) -> Iterator[tuple[int, list[int]]]:
     """Each thing that may be meant, with the places that it may go to; of matched ones those that have a partner."""
-    for moved in find(goal.moved, scene):
+    for moved in _movable(goal.moved, scene):
         places = [p for p in find(goal.destination, scene)
                   if p != moved and (not goal.is_matched or _is_alike(moved, p, scene))]
         if places:
             yield moved, places
+
+
+def _movable(mention: Mention, scene: Scene) -> list[int]:
+    """The places of the things that a mention may mean, where they shall be moved: "the red one" is no bowl then."""
+    return [p for p in find(mention, scene) if mention.kind is not None or scene.looks[p][1] != "bowl"]
 
 
 def _is_at(thing: int, place: int, goal: Goal, scene: Scene) -> bool:

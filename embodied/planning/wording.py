@@ -139,7 +139,8 @@ def _mention(thing: re.Match[str], text: str) -> Mention:
     words = " ".join(filter(None, (thing["color"], thing["noun"] or thing["bare"] or thing["other"])))
     level = _AFTER.match(text, thing.end())
     before = text[:thing.start()].split()
-    is_definite = _ANY.isdisjoint(thing["which"].split()) and not thing["number"]
+    which = thing["which"].split()
+    is_definite = _ANY.isdisjoint(which) and (not thing["number"] or not {"the", "these", "those"}.isdisjoint(which))
     kind = "thing" if thing["other"] else KINDS.get(noun)
     return Mention(words, colors, kind, _role(before), _count(thing), is_definite, _is_negated(before),
                    _LEVELS[level[1]] if level else None, thing.start())
@@ -151,6 +152,8 @@ def _count(thing: re.Match[str]) -> int | None:
     number = next((w for w in (*(thing["number"] or "").split(), *which) if w in _NUMBERS or w.isdecimal()), None)
     if number is not None:
         return _NUMBERS[number] if number in _NUMBERS else int(number)
+    if is_many and "both" in which:
+        return 2
     return None if is_many or not {"every", "each", "all"}.isdisjoint(which) else 1
 
 

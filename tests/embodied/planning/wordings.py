@@ -1,7 +1,7 @@
 """Phrasings of wishes, each with the motions that its words permit, and what became of them by the true state.
 
 wordings.json: "may" lists the ways in which a phrasing may be met, each a list of "red block in blue bowl, .."; none
-where nothing may move. "sort": every block into the bowl of its color.
+where nothing may move; "via", what may be so in between. "sort": every block into the bowl of its color.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Result:
 def corpus() -> list[dict[str, Any]]:
     """Every phrasing, numbered."""
     entries = json.loads(CORPUS.read_text(encoding="utf-8"))
-    return [{"number": n, "things": THINGS, "absent": [], **entry} for n, entry in enumerate(entries)]
+    return [{"number": n, "things": THINGS, "absent": [], "via": [], **entry} for n, entry in enumerate(entries)]
 
 
 def play(env: gymnasium.Env, planner: Planner, phrase: Mapping[str, Any], round_: int = 0) -> Result:
@@ -61,7 +61,7 @@ def play(env: gymnasium.Env, planner: Planner, phrase: Mapping[str, Any], round_
     after = _state(env)
     env.reset(seed=seed, options=options)
     before = _state(env)
-    return _result(phrase["number"], end, before, after, _ways(phrase["may"], tuple(before)))
+    return _result(phrase["number"], end, before, after, ways_of(phrase["may"], tuple(before)))
 
 
 def _names(env: gymnasium.Env, seed: int, options: Mapping[str, Any]) -> list[str]:
@@ -85,7 +85,8 @@ Way = list[tuple[set[str], int, set[str]]]
 """Relations: of which things, how many at least, are on or in which."""
 
 
-def _ways(may: list[str], names: tuple[str, ...]) -> list[Way]:
+def ways_of(may: list[str], names: tuple[str, ...]) -> list[Way]:
+    """The ways of a phrasing, among things of these names."""
     return [_way("; ".join(f"{r.block} in {r.bowl}" for r in matching_pairs(names)) if way == "sort" else way, names)
             for way in may]
 
