@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import signal
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.sync.client import connect
 
 from embodied.cli import serve
 from embodied.cli.complaint import Complaint
@@ -41,6 +44,10 @@ def test_a_server_leaves_its_tokens_in_no_file_and_no_output(tmp_path):
     for token in (TOKEN, VIEWER, WRONG):
         httpx.get(f"{url}v1/worlds", headers={"Authorization": f"Bearer {token}"})
         httpx.post(f"{url}v1/plan", headers={"Authorization": f"Bearer {token}"}, content=b"no plan")
+        with contextlib.suppress(InvalidHandshake, ConnectionClosed), connect(
+                f"{url.replace('http', 'ws')}openpi", subprotocols=[f"bearer.{token}"],
+                additional_headers={"Authorization": f"Api-Key {token}"}) as socket:
+            socket.recv(timeout=10)
     server.send_signal(signal.SIGTERM)
     said += server.communicate(timeout=60)[0]
     secrets = [secret.encode() for secret in (TOKEN, VIEWER, WRONG)]
