@@ -10,7 +10,6 @@ import errno
 import multiprocessing
 import os
 import signal
-import threading
 import time
 import traceback
 from collections import deque
@@ -18,6 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
+
+from embodied.data.parents import end_with
 
 Episode = Callable[[int], Any]
 Make = Callable[..., Episode]
@@ -71,10 +72,9 @@ def _inline(episode: Episode, seeds: Iterable[int]) -> Iterator[Result]:
 
 
 def worker_main(connection: Connection, make: Make, kwargs: Mapping[str, Any]) -> None:
-    """Nothing. Serves seeds until the other end closes; Ctrl-C is the parent's business. Ends in the middle of whatever
-    it does when the parent is gone: nobody waits for it, and it would write where others may have begun."""
+    """Nothing. Serves seeds until the other end closes or the parent is gone; Ctrl-C is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    end_with(multiprocessing.parent_process().pid)
     try:
         episode = make(**kwargs)
     except Exception:
@@ -84,11 +84,6 @@ def worker_main(connection: Connection, make: Make, kwargs: Mapping[str, Any]) -
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             connection.send(attempt(episode, connection.recv()))
-
-
-def _leave_with_parent() -> None:
-    wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)
 
 
 def attempt(episode: Episode, seed: int) -> tuple[str, Any]:

@@ -18,7 +18,6 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +29,7 @@ import numpy as np
 
 from embodied.data.files import sweep_drafts, whole_folder, write_json
 from embodied.data.reels import Reel, held, write_dataset, write_film
-from embodied.data.spool import Spool, SpoolContents, left, read_spool
+from embodied.data.spool import Spool, SpoolContents, finished, left, read_spool
 from embodied.data.story import placed, runs_of, takes_of
 
 ID = re.compile(r"rec_[0-9a-f]{12}")
@@ -38,8 +37,8 @@ RECORDING, EVENTS, TELEMETRY, VIDEO, DATASET = "recording.json", "events.json", 
 LISTED = ("recording_id", "task", "created_unix_s", "duration_s", "instructions", "runs", "frames", "fps", "has_video",
           "planner", "privileged")
 _CHUNK_BYTES = 1 << 20
-_APART = ("import os, sys; from pathlib import Path; from embodied.data.recordings import end_with, publish_held; "
-          "end_with(int(sys.argv[4])); os.nice(10); "
+_APART = ("import os, sys; from pathlib import Path; from embodied.data.parents import end_with; "
+          "from embodied.data.recordings import publish_held; end_with(int(sys.argv[4])); os.nice(10); "
           "publish_held(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])")
 _LOOK_S = 0.1
 
@@ -143,8 +142,9 @@ def publish(spool: Spool | Path, recordings: Path, recording_id: str) -> Recordi
 
 
 def publish_held(spool: Path, recordings: Path, recording_id: str) -> Recording:
-    """The same as `publish`, of a spool that nobody writes any more. Raises HeldError where somebody does."""
-    with left(spool):
+    """The same as `publish`, of a finished spool: that of the caller's own session, or one that `left` gave. Raises
+    HeldError where somebody is still at it."""
+    with finished(spool):
         return publish(spool, recordings, recording_id)
 
 
@@ -177,16 +177,6 @@ def _said(child: subprocess.Popen, is_over: Callable[[], bool]) -> str | None:
     return None
 
 
-def end_with(owner: int) -> None:
-    """From now on this process ends when its parent, of the process id `owner`, is gone."""
-    def watch() -> None:
-        while os.getppid() == owner:
-            time.sleep(_LOOK_S)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def publish_left(spools: Path, recordings: Path, is_over: Callable[[], bool] = lambda: False) -> list[Recording]:
     """The recordings made of spools that a killed server left, each named by its id. Sweeps drafts of the dead first.
 
@@ -199,7 +189,7 @@ def publish_left(spools: Path, recordings: Path, is_over: Callable[[], bool] = l
     published = []
     for spool in sorted(Path(spools).glob("rec_*")):
         try:
-            left(spool).release()  # far cheaper than to start a process that finds it held
+            left(spool).release()  # its writers are gone: publication would not ask where there are no locks
             published.append(publish_apart(spool, recordings, spool.name, is_over))
             remove_spool(spool)
         except (OSError, ValueError, NoRecordingError):
@@ -209,7 +199,7 @@ def publish_left(spools: Path, recordings: Path, is_over: Callable[[], bool] = l
 
 def remove_spool(spool: Path) -> None:
     """Nothing. Removes a spool that is published. Raises HeldError where somebody is still at it."""
-    with left(spool):
+    with finished(spool):
         shutil.rmtree(spool, ignore_errors=True)
 
 

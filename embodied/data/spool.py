@@ -8,6 +8,7 @@ Recording never stops a robot: a full disk or spool ends the recording, `fault` 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -151,16 +152,18 @@ class Spool:
         return self._append(handle, line) is not None
 
     def close(self) -> None:
-        """Nothing. Flushes what this writer wrote to the disk; harmless when repeated, and `read_spool` needs none."""
+        """Nothing. Flushes what this writer wrote to the disk; harmless when repeated, and `read_spool` needs none.
+        Raises OSError where the disk fails; this writer's hold is over then too."""
         with self._lock:
             self.fault = self.fault or "it was closed"
-            for name in ("_rows", "_frames", "_events"):
-                handle = self.__dict__.pop(name, None)
-                if handle is not None:
-                    os.fsync(handle)
-                    os.close(handle)
-            if self._hold is not None:
-                self._hold.release()
+            with contextlib.ExitStack() as ends:  # the lock last, and every one of them whatever the disk says
+                if self._hold is not None:
+                    ends.callback(self._hold.release)
+                for name in ("_rows", "_frames", "_events"):
+                    handle = self.__dict__.pop(name, None)
+                    if handle is not None:
+                        ends.callback(os.close, handle)
+                        ends.callback(os.fsync, handle)
 
     def _ends_motion(self, extra_bytes: int) -> bool:
         """Whether rows and pictures are over, after a look at the room that is left."""
@@ -238,9 +241,16 @@ class SpoolContents:
 
 
 def left(path: Path) -> Hold:
-    """The lock of a spool whose writers are all gone, for whoever publishes it. Raises HeldError where one lives, or
-    somebody else publishes it, FileNotFoundError where it is gone."""
+    """The lock of a spool that others wrote and left: its writers are all gone. Raises HeldError where one lives, or
+    somebody publishes it, or nobody can tell, FileNotFoundError where it is gone."""
     return Hold.take(path / LOCK, is_made=True)
+
+
+def finished(path: Path) -> Hold:
+    """The lock of a spool that this process's own session has finished, for whoever publishes or removes it: it needs
+    no proof that the writers are gone, so it comes also where there are no locks. Raises HeldError, FileNotFoundError.
+    """
+    return Hold.own(path / LOCK, is_made=True)
 
 
 def _shared(path: Path) -> Hold:

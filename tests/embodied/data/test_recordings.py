@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -204,7 +205,7 @@ def test_a_publication_apart_says_why_it_failed(tmp_path, clock):
     spool = write_session(tmp_path / "spool", clock).path
     assert check(publish_apart(spool, tmp_path / "recordings", ID).dataset).faults == ()
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(OSError, match=r"expected to be published, got: .*Not a directory"):
+    with pytest.raises(OSError, match=r"expected to be published, got: .*File exists"):
         publish_apart(spool, tmp_path / "file", ID)
     with pytest.raises(NoRecordingError):
         publish_apart(spool, tmp_path / "recordings", "../x")
@@ -254,6 +255,35 @@ def test_a_recording_goes_on_while_a_second_server_starts_over_its_folder(tmp_pa
     first.close()
     assert [r["instructions"] for r in first.listed()] == [["before", "after"]]
     assert list((tmp_path / "spools").iterdir()) == []
+
+
+NO_LOCKS = """
+import errno, fcntl
+
+def flock(handle, kind):
+    raise OSError(errno.EOPNOTSUPP, "no locks on this file system")
+
+fcntl.flock = flock
+"""
+"""A `sitecustomize` that takes the locks from every Python that starts with it."""
+
+
+def no_flock(handle: int, kind: int) -> None:
+    raise OSError(errno.EOPNOTSUPP, "no locks on this file system")
+
+
+def test_without_locks_a_server_publishes_its_own_recording_and_leaves_those_of_others(tmp_path, clock, monkeypatch):
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(NO_LOCKS)
+    monkeypatch.syspath_prepend(tmp_path / "site")  # for the process that publishes
+    monkeypatch.setattr("fcntl.flock", no_flock)
+    others = write_session(tmp_path / "spools" / "rec_00000000000c", clock)
+    recorder = Recorder(tmp_path, FPS)
+    recorder.begin(ID, {"cameras": [], "joint_low": [0.0] * JOINTS, "joint_names": ["a", "b", "c"]}, META)
+    recorder.finish(ID)
+    recorder.close()
+    assert [r["recording_id"] for r in recorder.listed()] == [ID]
+    assert list((tmp_path / "spools").iterdir()) == [others.path]
 
 
 def test_a_world_that_outlives_its_server_adds_nothing_to_what_is_being_published(tmp_path, clock):

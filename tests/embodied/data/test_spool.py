@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from embodied.data import spool as spools
-from embodied.data.spool import FRAMES, ROWS, Spool, SpoolError, read_spool
+from embodied.data.spool import FRAMES, ROWS, Spool, SpoolError, left, read_spool
 from tests.embodied.data.sessions import CAMERAS, FPS, JOINTS, META, write_row
 
 
@@ -67,6 +67,19 @@ def test_every_cut_of_the_files_leaves_the_whole_rows(spool):
     film = (spool.path / FRAMES).read_bytes()
     (spool.path / FRAMES).write_bytes(film[:-1])
     assert (len(read_spool(spool.path).rows), read_spool(spool.path).lost_rows) == (2, 1)
+
+
+def test_a_disk_that_fails_at_the_end_keeps_no_lock_and_no_handle(spool, monkeypatch):
+    fill(spool, 1)
+    handles, before = len(os.listdir("/proc/self/fd")), spool.event({"type": "mode", "mode": "idle"})
+    assert before and len(os.listdir("/proc/self/fd")) == handles + 1
+    with monkeypatch.context() as failing:
+        failing.setattr(spools.os, "fsync", lambda handle: os.fstat(-1))
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            spool.close()
+    assert len(os.listdir("/proc/self/fd")) == handles - 3  # rows, frames, lock
+    left(spool.path).release()
+    spool.close()
 
 
 def test_a_damaged_row_is_left_out(spool):
