@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from pathlib import Path
 
 import safetensors
 
-from embodied.models.strangers import CheckpointError, check_contents, check_files, check_sizes
+from embodied.models.strangers import CheckpointError, check_contents, check_files, check_sizes, refuse_pickles
 
 MANIFEST = "manifest.json"
 NEEDED = ("config.json", "processor_config.json", "tokenizer.json")
@@ -20,8 +21,8 @@ def check_folder(folder: Path) -> None:
     """Nothing. Raises CheckpointError when the folder is missing, incomplete, altered or damaged, or holds pickles, or
     keys and sizes that no known configuration has (see strangers)."""
     restore(folder)
-    check_files(folder)
     check_present(folder)
+    check_files(folder, PICKLES)
     check_contents(folder)
     if (folder / MANIFEST).exists():
         verify_manifest(folder)
@@ -57,15 +58,17 @@ REMEDY = "copy it again, or train one with `embodied train`"
 
 
 def check_present(folder: Path) -> None:
-    """Nothing. Raises CheckpointError when the folder is missing or incomplete, or holds pickles."""
-    if not folder.is_dir():
-        raise CheckpointError(f"checkpoint {folder}: no such folder; give one that `embodied train` wrote")
-    pickles = sorted(p.name for p in folder.rglob("*") if p.suffix.lower() in PICKLES)
-    if pickles:
-        raise CheckpointError(f"checkpoint {folder}: holds {pickles[0]}, which may run code when loaded; convert it to "
-                              "model.safetensors with safetensors.torch.save_file and remove it")
-    missing = [name for name in NEEDED if not (folder / name).is_file()]
-    if missing or not any(folder.glob("*.safetensors")):
+    """Nothing. Raises CheckpointError when the folder is missing or incomplete: by the names in it alone, for it may
+    be anything, such as a whole disk."""
+    try:
+        names = set(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise CheckpointError(f"checkpoint {folder}: no such folder; give one that `embodied train` wrote") from error
+    except OSError as error:
+        raise CheckpointError(f"checkpoint {folder}: cannot be read ({error.strerror}); {REMEDY}") from error
+    refuse_pickles(folder, sorted(names), PICKLES)
+    missing = [name for name in NEEDED if name not in names]
+    if missing or not any(name.endswith(".safetensors") for name in names):
         raise CheckpointError(f"checkpoint {folder}: {', '.join(missing) or 'model.safetensors'} missing; {REMEDY}")
 
 

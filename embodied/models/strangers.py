@@ -8,11 +8,12 @@ Needs neither torch nor transformers: a refusal is quick.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from embodied.models.known_keys import (
     VISION_KEYS,
 )
 
+MOST_FILES = 10_000
 MOST_JSON_BYTES = 16 * 2**20
 MOST_TOKENIZER_BYTES = 64 * 2**20
 DEEPEST = 4
@@ -62,13 +64,30 @@ def check_contents(folder: Path) -> None:
     _check_tokenizer_file(folder / "tokenizer.json", words)
 
 
-def check_files(folder: Path) -> None:
-    """Nothing. CheckpointError for a pipe, socket or device: reading one may never end."""
-    for path in sorted(folder.rglob("*")):
-        mode = path.stat().st_mode if path.exists() else 0
+def check_files(folder: Path, pickles: Collection[str] = ()) -> None:
+    """Nothing. CheckpointError for a pipe, socket or device, since reading one may never end, for more than MOST_FILES
+    files, and for one with a suffix of `pickles`; here and in the folders below."""
+    try:
+        paths = sorted(itertools.islice(folder.rglob("*"), MOST_FILES + 1))
+        modes = [path.stat().st_mode if path.exists() else 0 for path in paths]
+    except OSError as error:
+        raise CheckpointError(f"checkpoint {folder}: cannot be read ({error.strerror}); {REMEDY}") from error
+    if len(paths) > MOST_FILES:
+        raise CheckpointError(f"checkpoint {folder}: expected at most {MOST_FILES:,} files and folders, got more; "
+                              f"{REMEDY}")
+    refuse_pickles(folder, [path.relative_to(folder).as_posix() for path in paths], pickles)
+    for path, mode in zip(paths, modes, strict=True):
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise CheckpointError(f"checkpoint file {path}: expected a regular file, got "
                                   f"{_kind(mode)}; {REMEDY}")
+
+
+def refuse_pickles(folder: Path, names: Iterable[str], suffixes: Collection[str]) -> None:
+    """Nothing. CheckpointError for the first of the names that ends in one of the suffixes."""
+    for name in names:
+        if Path(name).suffix.lower() in suffixes:
+            raise CheckpointError(f"checkpoint {folder}: holds {name}, which may run code when loaded; convert it to "
+                                  "model.safetensors with safetensors.torch.save_file and remove it")
 
 
 def _kind(mode: int) -> str:

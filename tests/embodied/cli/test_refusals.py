@@ -40,6 +40,13 @@ def test_a_folder_that_is_none(tmp_path, verb):
     assert "no such folder; give one that `embodied train` wrote" in refused(tmp_path, verb, f"weights={tmp_path}/none")
 
 
+@pytest.mark.parametrize("folder", ["/usr", "/proc"])
+def test_a_folder_of_something_else_is_refused_by_what_it_lacks(tmp_path, folder):
+    """Great, or changing while it is looked at: nothing below it is opened."""
+    said = refused(tmp_path, "rollout", f"weights={folder}")
+    assert f"checkpoint {folder}: config.json, processor_config.json, tokenizer.json missing" in said
+
+
 @pytest.mark.weights
 @pytest.mark.parametrize(("spoil", "reason"), [
     (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors missing"),

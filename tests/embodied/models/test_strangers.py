@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForImageTextToText
 
 from embodied.cli.weights import checked
-from embodied.models import known_keys, loading
+from embodied.models import known_keys, loading, strangers
 from embodied.models.building import build
 from embodied.models.configuration import (
     LANGUAGE_FAMILIES,
@@ -135,6 +135,30 @@ def test_a_pipe_instead_of_a_file_is_refused(folder, name):
     refused(folder, f"{name}: expected a regular file, got a pipe")
     with pytest.raises(CheckpointError, match="expected a regular file, got a pipe"):
         checked(str(folder))
+
+
+def test_a_folder_of_very_many_files_is_refused_without_looking_at_all_of_them(folder, monkeypatch):
+    monkeypatch.setattr(strangers, "MOST_FILES", 20)
+    (folder / "more").mkdir()
+    for index in range(20):
+        (folder / "more" / str(index)).touch()
+    refused(folder, r"expected at most 20 files and folders, got more")
+
+
+def test_a_pickle_in_a_folder_below_is_refused(folder):
+    (folder / "more").mkdir()
+    (folder / "more" / "optimizer.pt").touch()
+    refused(folder, r"holds more/optimizer\.pt, which may run code when loaded")
+
+
+@pytest.mark.parametrize("fault", [FileNotFoundError(2, "No such file or directory"),
+                                   PermissionError(13, "Permission denied")])
+def test_a_folder_that_cannot_be_read_is_refused_in_our_words(folder, monkeypatch, fault):
+    def failing(*_, **__):
+        raise fault
+
+    monkeypatch.setattr(strangers.Path, "rglob", failing)
+    refused(folder, rf"checkpoint .*weights: cannot be read \({fault.strerror}")
 
 
 def test_a_tokenizer_of_two_million_words_is_refused(folder):
