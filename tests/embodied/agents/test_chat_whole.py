@@ -146,7 +146,7 @@ def test_a_truncated_answer_is_paid_for_and_asked_for_again_shorter():
     half = ChatReply('{"thought": "', (), 120, "length")
     asked = RecordedEndpoint([EndpointTruncated(half), PICK_AND_PLACE])
     agent = ChatAgent(asked, lambda _: [slot(0.4), slot(0.5)], examples=0)
-    plan = agent.plan("put the red block in the blue bowl", observation())
+    plan = agent.plan("tidy up", observation())
     assert plan.refusal is None and len(plan.calls) == 2 and agent.tokens_spent == 120 + 100
     assert "cut off" in asked.told(-1)
     held_back = RecordedEndpoint([EndpointFiltered(half)])

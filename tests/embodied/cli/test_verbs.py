@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 
 import av
 import pytest
 
+from embodied.agents.shipped import weights_path
 from embodied.cli.demo import scene_for
 from embodied.cli.main import main
 from envs.isolation.env import IsolatedEnv
@@ -89,9 +91,7 @@ def test_missing_weights_are_named(verb, capsys):
 
 
 def test_truncated_weights_are_refused(tmp_path, capsys):
-    (tmp_path / "model").mkdir()
-    for name in ("config.json", "processor_config.json", "tokenizer.json"):
-        (tmp_path / "model" / name).write_text("{}")
+    shutil.copytree(weights_path("tabletop-tiny"), tmp_path / "model")
     (tmp_path / "model" / "model.safetensors").write_bytes(b"\x10\x00")
     assert main(["demo", "weights=./model"]) == 1
     shown = capsys.readouterr().err

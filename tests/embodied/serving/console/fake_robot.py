@@ -28,7 +28,7 @@ def outlined(name: str, at: tuple[float, float]) -> dict[str, Any]:
 
 @dataclass
 class FakeRobot:
-    """One session's worth of pretence. pace: seconds of a step."""
+    """One session's worth of pretence. pace: seconds of a step, also of the one under way."""
 
     pace: float = 1.2
     mode: str = "idle"
@@ -124,7 +124,7 @@ class FakeRobot:
     async def _think(self, run: dict[str, Any]) -> None:
         self.tell("thinking", run_id=run["run_id"])
         for text, probability in TOKENS:
-            await asyncio.sleep(self.pace / 20)
+            await asyncio.sleep(min(self.pace, 1.2) / 20)
             self.tell("token", run_id=run["run_id"], text=text, probability=probability)
 
     def _plan(self, run: dict[str, Any], calls: list[tuple[str, str, float]], **more: Any) -> None:
@@ -135,8 +135,8 @@ class FakeRobot:
 
     async def _step(self, run: dict[str, Any], index: int, skill: str, name: str, fails: bool = False) -> None:
         self.tell("step", run_id=run["run_id"], place=index, skill=skill, arguments=[name])
-        until = time.monotonic() + self.pace
-        while time.monotonic() < until or self.mode == "paused":
+        begun = time.monotonic()
+        while time.monotonic() < begun + self.pace or self.mode == "paused":
             await asyncio.sleep(0.02)
             self.counters["admitted"] += 1
         outcome = {"skill": skill, "arguments": [name], "status": "failed" if fails else "done",

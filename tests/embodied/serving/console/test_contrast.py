@@ -43,7 +43,7 @@ def shade(page: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_words_stand_out(page: Any, address: str, scheme: str):
+def test_words_stand_out(page: Any, address: str, fake: Any, scheme: str):
     shade(page, scheme)
     resize(page, DESKTOP)
     page.get(f"{address}/#token={TOKEN}")
@@ -52,6 +52,7 @@ def test_words_stand_out(page: Any, address: str, scheme: str):
     open_robot(page, address)
     for wish, shown in (("fail once", ".step.is-running"), ("", ".verdict.is-done"),
                         ("a banana", ".verdict.is-refused"), ("ask me", ".asked:not([hidden])")):
+        fake.robot.pace = 3600.0 if shown == ".step.is-running" else 0.5  # the step lasts until it was looked at
         if wish:
             say(page, wish)
         until(page, lambda shown=shown: page.find_elements("css selector", shown), shown)
