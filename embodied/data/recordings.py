@@ -76,7 +76,8 @@ class Recording:
         return self.folder.name
 
     def listed(self) -> dict[str, Any]:
-        """What the list of recordings says of it."""
+        """What the list of recordings says of it. frames: of the dataset; duration_s: of the film, which holds its last
+        picture for a while."""
         return {key: self.facts.get(key) for key in LISTED}
 
     def events(self) -> list[dict[str, Any]]:
@@ -217,7 +218,7 @@ def _write(contents: SpoolContents, folder: Path, recording_id: str) -> None:
     write_json(folder / TELEMETRY, _telemetry(contents.rows[frames]))
     write_json(folder / RECORDING, {
         **session, "recording_id": recording_id, "task": str(session.get("task", "")),
-        "created_unix_s": float(session.get("created_unix_s", time.time())), "frames": len(frames),
+        "created_unix_s": float(session.get("created_unix_s", time.time())), "frames": len(shown),
         "duration_s": len(frames) / contents.meta.fps, "fps": contents.meta.fps, "has_video": has_video,
         "instructions": [run.instruction for run in runs], "runs": [run.record() for run in runs],
         "lost_rows": contents.lost_rows, "damaged_pictures": reel.damaged})

@@ -25,12 +25,13 @@ from embodied.serving.errors import ApiError, overloaded, unknown, unmakeable
 from embodied.serving.events import Event
 from embodied.serving.hosting import make_hosted
 from embodied.serving.latch import Stop
+from embodied.serving.memory import give_back
 from embodied.serving.planners import PlannerKind, chosen, kinds_of
 from embodied.serving.recorder import Recorder
 from embodied.serving.running import Run
 from embodied.serving.safety.envelope import TABLE
 from embodied.serving.safety.plans import CheckedPlanner
-from embodied.serving.session import Session
+from embodied.serving.session import Session, recording_id_of
 from embodied.serving.shares import Places
 from embodied.serving.worker import aside
 from embodied.serving.world import Setup
@@ -113,7 +114,7 @@ class Hub:
             raise overloaded(f"expected fewer than {self.limits.sessions} open sessions", 5.0)
         setup = Setup(task, domain, seed, name, record_fps=self.limits.record_fps,
                       lease_ttl_s=self.limits.lease_ttl_s, **settings)
-        session = Session(setup, self.folder, self._planner, lambda event: self._record(session, event))
+        session = Session(setup, self.folder, self._planner, self._record)
         self._opening.add(session)  # whoever stops all robots stops this one, too
         try:
             await self._make(session)
@@ -141,8 +142,8 @@ class Hub:
                  "created_unix_s": session.created_unix_s}
         await asyncio.to_thread(self.recorder.begin, session.recording_id, facts, about)
 
-    def _record(self, session: Session, event: Event) -> None:
-        self.recorder.note(session.recording_id, event)
+    def _record(self, event: Event) -> None:
+        self.recorder.note(recording_id_of(event["session_id"]), event)
 
     async def close_session(self, session_id: str, patience_s: float = _PLAN_S) -> None:
         """Stops and forgets a session, see `Session.close`; its recording is finished in the background."""
@@ -152,6 +153,8 @@ class Hub:
         session.latch.close()  # at once: the stop of all robots reaches it no more
         await aside(partial(session.close, patience_s))
         self.recorder.finish(session.recording_id)
+        del session
+        await aside(give_back)
 
     def estop_all(self, reason: str) -> list[tuple[Session, Stop]]:
         """The robots that were stopped, each with its stop; those that are being opened among them."""
@@ -195,21 +198,29 @@ class Hub:
     def _beat(self) -> None:
         """Tells every world that its server lives, and looks for those that hang or were left alone."""
         while not self._closed.wait(_BEAT_S):
-            until_ns = time.monotonic_ns() + int(_SERVER_GRACE_S * 1e9)
-            for session in list(self.sessions.values()):
-                session.board.write(server_until_ns=until_ns)
-                session.check_alive()
-                session.tell_confirmed()
+            self._look_after_all()
+
+    def _look_after_all(self) -> None:
+        """One beat; in between nobody holds a session that may end meanwhile."""
+        until_ns = time.monotonic_ns() + int(_SERVER_GRACE_S * 1e9)
+        for session in list(self.sessions.values()):
+            session.board.write(server_until_ns=until_ns)
+            session.check_alive()
+            session.tell_confirmed()
 
     async def tidy(self) -> None:
         """Closes, for ever, what nobody used for too long."""
         while True:
             await asyncio.sleep(5.0)
-            now_s = time.monotonic()
-            for session in list(self.sessions.values()):
-                is_left = now_s - session.touched_s > self.limits.idle_s and not session.doing
-                if is_left or time.time() - session.created_unix_s > self.limits.session_s:
-                    await self.close_session(session.session_id)
+            for name in self._left():
+                await self.close_session(name)
+
+    def _left(self) -> list[str]:
+        """Names of sessions that nobody uses, and of those that are too old."""
+        now_s, now_unix_s, limits = time.monotonic(), time.time(), self.limits
+        return [name for name, session in self.sessions.items()
+                if (now_s - session.touched_s > limits.idle_s and not session.doing)
+                or now_unix_s - session.created_unix_s > limits.session_s]
 
     def leave(self) -> None:
         """The beginning of the end: robots stop, and whoever watches is let go."""

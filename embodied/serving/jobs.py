@@ -52,9 +52,17 @@ class Jobs:
             if (seed, tuple(require)) != first:
                 self.reset(*first)
             raise
+        self._forget_episode()
+        self.instruction = str(self._world.raw["instruction"])
+
+    def forget(self) -> None:
+        """Lets go of all that was seen: there is no world any more."""
+        self._forget_episode()
+        self._world.raw = None
+
+    def _forget_episode(self) -> None:
         self.history, self._sight = [], None
         self._snapshots.clear()
-        self.instruction = str(self._world.raw["instruction"])
 
     def skill(self, call: SkillCall) -> dict[str, Any]:
         """How one call went."""
@@ -90,15 +98,15 @@ class Jobs:
         if len(self._snapshots) >= MAX_SNAPSHOTS:
             self._snapshots.pop(next(iter(self._snapshots)))
         name = f"snap_{secrets.token_hex(4)}"
-        self._snapshots[name] = self._world.snapshot(), self._world.raw, list(self.history), self.instruction
+        self._snapshots[name] = self._world.snapshot(), list(self.history), self.instruction
         return name
 
     def restore(self, name: str) -> None:
         """Goes back to a moment, and to what was known then. Raises KeyError, and ApiError 409 where the robot was
         stopped before it began."""
-        moment, raw, history, instruction = self._snapshots[name]
+        moment, history, instruction = self._snapshots[name]
         _unless_held(lambda: self._world.restore(moment))
-        self._world.raw, self.history, self.instruction, self._sight = raw, list(history), instruction, None
+        self.history, self.instruction, self._sight = list(history), instruction, None
 
     def has_snapshot(self, name: str) -> bool:
         return name in self._snapshots

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import gc
 import logging
 import sys
@@ -25,6 +24,7 @@ from embodied.serving.bridges import chat, lerobot, openpi, plan
 from embodied.serving.errors import ApiError, overloaded
 from embodied.serving.hub import Hub
 from embodied.serving.limits import Bounds, Walls
+from embodied.serving.memory import share_pools
 from embodied.serving.routes import commands, recordings, sessions, streams, worlds
 from embodied.serving.shares import Turnstile
 
@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 
 CONSOLE = Path(__file__).parent / "console"
 _SWITCH_S = 0.0005
-_M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
 def make_app(make_hub: Callable[[], Hub], *, tokens: Mapping[str, str], bounds: Bounds | None = None) -> FastAPI:
@@ -55,7 +54,7 @@ def make_app(make_hub: Callable[[], Hub], *, tokens: Mapping[str, str], bounds: 
 def _lifespan(make_hub: Callable[[], Hub]) -> Callable[[FastAPI], Any]:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        _share_memory()
+        share_pools()
         hub = app.state.hub = make_hub()
         tasks = [asyncio.create_task(job) for job in (hub.tidy(), _favour_the_loop(hub))]
         try:
@@ -66,13 +65,6 @@ def _lifespan(make_hub: Callable[[], Hub]) -> Callable[[FastAPI], Any]:
             await hub.close()
 
     return lifespan
-
-
-def _share_memory() -> None:
-    """Threads share two pools of memory. The C library gives each thread one of its own, of which each keeps what its
-    thread once held: under mixed load the server grew by them, and never shrank."""
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 async def _favour_the_loop(hub: Hub) -> None:

@@ -36,8 +36,26 @@ _KILLED_S = 0.3  # for a thread to hear that its world was killed
 PlannerMaker = Callable[["Session", Run], Planner]
 
 
+def recording_id_of(session_id: str) -> str:
+    """Name of a session's recording."""
+    return f"rec_{session_id.removeprefix('s_')}"
+
+
+def _teller(board: Blackboard, log: EventLog) -> Callable[..., Event]:
+    """(type, **content): the event of this moment, told."""
+    def tell(type: str, **content: Any) -> Event:
+        told = board.telemetry()
+        return log.append(type, told.time_s if told else 0.0, **content)
+
+    return tell
+
+
 class Session:
-    """See the module. Attributes are for reading."""
+    """See the module. Attributes are for reading.
+
+    Nothing that it has knows it: what it holds, a megabyte of pictures and a mapped file among it, is let go when the
+    last one who uses it leaves, not whenever the collector looks for cycles next.
+    """
 
     def __init__(self, setup: Setup, folder: Path, make_planner: PlannerMaker,
                  on_event: Callable[[Event], None]) -> None:
@@ -47,12 +65,13 @@ class Session:
         self.board = Blackboard(folder / f"{self.session_id}.board", is_new=True)
         self.board.write(speed=setup.speed, watch_fps=8.0, lease_until_ns=0, server_until_ns=NEVER_NS)
         self.log = EventLog(self.session_id, asyncio.get_running_loop(), on_event)
+        self.tell = _teller(self.board, self.log)
         self.leases = Leases(setup.lease_ttl_s)
         self.runs: list[Run] = []
         self.run: Run | None = None
-        self.world = World()
-        self.latch = Latch(self.board, lambda: self.world.is_crashed)
-        self.jobs = Jobs(setup, self.world, self.board, self.tell)
+        self.world = world = World()
+        self.latch = Latch(self.board, lambda: world.is_crashed)
+        self.jobs = Jobs(setup, world, self.board, self.tell)
         self._correction: str | None = None
         self._watchers: dict[object, set[str]] = {}
         self._looks: dict[str, asyncio.Future] = {}
@@ -64,11 +83,6 @@ class Session:
     def doing(self) -> str:
         """What is under way; "" at rest."""
         return self.latch.doing
-
-    @property
-    def time_s(self) -> float:
-        told = self.board.telemetry()
-        return told.time_s if told else 0.0
 
     def as_dict(self) -> dict[str, Any]:
         told, facts, setup = self.board.telemetry(), self.world.facts, self.setup
@@ -90,11 +104,7 @@ class Session:
 
     @property
     def recording_id(self) -> str:
-        return f"rec_{self.session_id.removeprefix('s_')}"
-
-    def tell(self, type: str, **content: Any) -> Event:
-        """An event of this moment."""
-        return self.log.append(type, self.time_s, **content)
+        return recording_id_of(self.session_id)
 
     def halt(self, level: Halt, reason: str) -> Stop:
         """The stop; no further command is let through from now on: writes to shared memory, whatever else goes on."""
@@ -174,7 +184,10 @@ class Session:
         for a job that changes the world, while the emergency stop is latched or the robot is paused."""
         ticket = self._begin(what, changes, revives)
         ended = self._in_time(self._timely(job, deadline_s), ticket, changes)
-        return await asyncio.shield(ended)  # a caller that leaves takes no job out of the thread
+        try:
+            return await asyncio.shield(ended)  # a caller that leaves takes no job out of the thread
+        finally:
+            del ended  # of which an error would hold this frame, and this frame the error
 
     def _begin(self, what: str, changes: bool, revives: bool = False) -> int:
         ticket = self.latch.begin(what, changes=changes, revives=revives)
@@ -292,5 +305,7 @@ class Session:
             self.world.kill()
         if self._thread.join(_KILLED_S) and self.world.env is not None:
             self.world.env.close()
+        self.world.env = None
+        self.jobs.forget()
         self.board.remove()
         self.log.close()

@@ -47,6 +47,7 @@ class Worker(Executor):
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             _carry_out(*job)
+            del job  # what it gave is not held until the next one comes
 
 
 def _carry_out(future: Future, call: Callable[[], Any]) -> None:
@@ -56,6 +57,8 @@ def _carry_out(future: Future, call: Callable[[], Any]) -> None:
         future.set_result(call())
     except BaseException as error:  # whoever waits for the future is told
         future.set_exception(error)
+    finally:
+        del future, call  # an error holds this frame, which would hold the error
 
 
 def aside(call: Callable[[], Any]) -> asyncio.Future:

@@ -56,7 +56,7 @@ def test_the_list_says_what_a_recording_holds(recording, tmp_path):
     listed = [r.listed() for r in list_recordings(tmp_path / "recordings")]
     assert listed == [recording.listed()] == [{
         "recording_id": ID, "task": "put_in_bowl", "created_unix_s": 1000.0, "duration_s": 16 / FPS + 1,
-        "frames": 16 + FPS, "fps": FPS, "has_video": True, "planner": "model", "privileged": False,
+        "frames": 16, "fps": FPS, "has_video": True, "planner": "model", "privileged": False,
         "instructions": ["put the red block in the bowl", "stack the blocks"],
         "runs": [
             {"run_id": "r_1", "instruction": "put the red block in the bowl", "end": "success", "is_success": True,
@@ -91,8 +91,12 @@ def test_the_film_shows_the_pictures_in_turn_with_words_below(recording):
 def test_film_telemetry_and_list_agree_on_how_long_it_is(recording):
     frames, rows = list(decode(recording.video)), recording.telemetry()["time_s"]
     length_s = recording.listed()["duration_s"]
-    assert len(frames) == len(rows) == recording.listed()["frames"] == round(length_s * FPS)
+    assert len(frames) == len(rows) == round(length_s * FPS)
     assert max(event["video_s"] for event in recording.events()) < length_s
+
+
+def test_the_list_counts_the_frames_of_the_dataset(recording):
+    assert recording.listed()["frames"] == check(recording.dataset).frames == 16
 
 
 def test_events_know_their_place_in_the_film(recording):

@@ -103,9 +103,9 @@ def test_what_the_docs_show_works_as_it_stands_there(server, tmp_path):
     _, client = server
     told = (Path(__file__).parents[3] / "docs/client.md").read_text()
     code = re.search(r"```python\n(.*?)```", told, re.DOTALL)[1]
-    code = code.replace("http://127.0.0.1:8420", client.url).replace('"..."', repr(server[0].token))
+    code = code.replace("http://127.0.0.1:8420", client.url)
     ran = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True,
-                         env={**os.environ, "PYTHONPATH": os.getcwd()})
+                         env={**os.environ, "PYTHONPATH": os.getcwd(), "EMBODIED_TOKEN": server[0].token})
     assert ran.returncode == 0, ran.stderr
     assert "success True" in ran.stdout and (tmp_path / "front.jpg").stat().st_size > 1000
 
