@@ -23,6 +23,7 @@ class Gate:
         """latch: what stops motion now, a clause after "stopped by"; None for nothing."""
         self._board, self._latch, self._lock = board, latch, threading.Lock()
         self._is_passing, self._confirmed = False, 0
+        board.take_over()
 
     def watch(self) -> None:
         """Looks for stops from now on."""

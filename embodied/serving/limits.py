@@ -19,7 +19,7 @@ from embodied.serving.answers import error_response
 from embodied.serving.bodies import LARGE, MAX_LARGE_BYTES, PACKED, Shape, too_large
 from embodied.serving.errors import ApiError, overloaded
 from embodied.serving.loglines import Collapsed
-from embodied.serving.shares import VIEWER, Buckets, Places, Turnstile
+from embodied.serving.shares import VIEWER, Buckets, Places, PlacesEach, Turnstile
 
 log = logging.getLogger(__name__)
 log.addFilter(Collapsed())
@@ -32,7 +32,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 VITAL = re.compile(r"^/(healthz|v1/estop|v1/sessions/[^/]{1,40}/(stop|estop|pause))$")
 """What is answered first: health and stops."""
 OPEN = re.compile(r"^/($|healthz$|favicon\.ico$|console/)")
-"""What needs no token: health, and the page itself, which holds no secret."""
+"""What needs no token: health, and the page itself, which holds no secret. No body comes with it: one would be held for
+whoever likes to send it slowly."""
 MAX_HEAD_BYTES = 32 << 10
 
 _POLICY = (b"default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; "
@@ -52,6 +53,7 @@ class Bounds:
     sockets_per_s: float = 20.0  # websockets that are opened
     guesses_per_s: float = 10.0  # wrong tokens
     in_flight: int = 256  # requests at once, of which half may be of those who are no operators
+    open_in_flight: int = 32  # requests without a token at once, of one address
     held_bytes: int = 128 << 20  # of bodies, of all requests together
 
 
@@ -67,6 +69,7 @@ class Walls:
         self._requests, self._sockets, self._guesses = (
             Buckets(rate, 2 * rate) for rate in (bounds.requests_per_s, bounds.sockets_per_s, bounds.guesses_per_s))
         self._in_flight = Places(bounds.in_flight, bounds.in_flight // 2, "requests at once")
+        self._open = PlacesEach(bounds.open_in_flight, "requests without a token at once")
         self._entrance, self._held_bytes = Turnstile(), 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,26 +85,29 @@ class Walls:
             self._admit(scope)
             if VITAL.match(scope["path"]):
                 await self._serve(scope, receive, send)
+            elif OPEN.match(scope["path"]):
+                await self._serve_in_turn(self._open, _address(scope), scope, receive, send)
             else:
-                await self._serve_in_turn(scope, receive, send)
+                await self._serve_in_turn(self._in_flight, scope["role"], scope, receive, send)
         except ApiError as refused:
             await _closing(refused)(scope, receive, send)
 
-    async def _serve_in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve_in_turn(self, places: Places | PlacesEach, who: str, scope: Scope, receive: Receive,
+                             send: Send) -> None:
         """As one of so many at once, of whom one begins in a turn of the event loop."""
-        role = scope.get("role")
-        self._in_flight.take(role)
+        places.take(who)
         try:
             async with self._entrance.turn():
                 pass
             await self._serve(scope, receive, send)
         finally:
-            self._in_flight.leave(role)
+            places.leave(who)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         pieces: list[bytes] = []
         try:
-            await self._read(scope, receive, pieces)
+            if not OPEN.match(scope["path"]):
+                await self._read(scope, receive, pieces)
             pieces[:] = [b"".join(pieces)]
             again = _replay(pieces[0], receive)
             await (_answer_head(self._app, scope, again, send) if scope["method"] == "HEAD"
@@ -112,7 +118,9 @@ class Walls:
     def _admit(self, scope: Scope) -> None:
         """Nothing; the scope knows the role. Raises ApiError for a request that goes no further."""
         _check_head(scope)
-        if not OPEN.match(scope["path"]):
+        if OPEN.match(scope["path"]):
+            _check_no_body(scope)
+        else:
             self._identify(scope)
         if VITAL.match(scope["path"]):
             return
@@ -218,6 +226,12 @@ def _check_head(scope: Scope) -> None:
         raise ApiError(431, "too_large", f"expected a head of at most {MAX_HEAD_BYTES} bytes, got more")
     if _header(scope, b"transfer-encoding") and _header(scope, b"content-length"):
         raise ApiError(400, "malformed", "expected Content-Length or Transfer-Encoding, got both")
+
+
+def _check_no_body(scope: Scope) -> None:
+    """Raises ApiError for a body that is announced."""
+    if _header(scope, b"transfer-encoding") or _header(scope, b"content-length").strip(b"0"):
+        raise ApiError(400, "malformed", f"expected a request without a body at {scope['path'][:40]!r}, got one")
 
 
 def _with_headers(outer: Send) -> Send:

@@ -24,7 +24,8 @@ logging.getLogger("uvicorn.error").addFilter(Collapsed())
 HEAD_S = 8.0
 """For the whole head of a request, from the moment the connection is there or the last answer is out."""
 MAX_CONNECTIONS = 512
-"""At this many, the one that has been silent longest makes room for the next: whoever presses stop gets through."""
+"""At this many, the one that has been silent longest makes room for the next, where none is silent the one whose body
+has been coming longest: whoever presses stop gets through."""
 UNREAD_S = 10.0
 """So long may a client leave what it was sent unread: then its connection is cut, and what was for it is let go."""
 MESSAGE_BYTES = 128 << 10
@@ -140,6 +141,7 @@ class PatientProtocol(_Attentive, H11Protocol):
 
     _open = 0
     _silent: dict[PatientProtocol, asyncio.TimerHandle] = {}  # noqa: RUF012 - of all connections, the longest first
+    _sending: dict[PatientProtocol, None] = {}  # noqa: RUF012 - those whose bodies are still coming, the longest first
 
     def connection_made(self, transport: Any) -> None:
         PatientProtocol._open += 1
@@ -147,11 +149,19 @@ class PatientProtocol(_Attentive, H11Protocol):
         _keep_alive(transport.get_extra_info("socket"))
         self._expect()
         if PatientProtocol._open > MAX_CONNECTIONS:
-            next(iter(self._silent)).transport.close()  # this one is silent yet, if no other is
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """For this one, which is silent yet; it goes itself where all others are being answered."""
+        oldest = next(iter(self._silent))
+        if oldest is self:
+            oldest = next(iter(self._sending), self)
+        oldest.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         PatientProtocol._open -= 1
         self._forget()
+        self._sending.pop(self, None)
         super().connection_lost(exc)
 
     def handle_events(self) -> None:
@@ -159,9 +169,18 @@ class PatientProtocol(_Attentive, H11Protocol):
         super().handle_events()
         if self.cycle is not before and self.cycle is not None:
             self._forget()
+        self._note_body()
+
+    def _note_body(self) -> None:
+        """Whether the body of a request that is not answered yet is still coming."""
+        if self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete:
+            self._sending.setdefault(self)
+        else:
+            self._sending.pop(self, None)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        self._note_body()
         if not self.transport.is_closing():
             self._expect()
 

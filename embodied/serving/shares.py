@@ -59,6 +59,25 @@ class Places:
         self._held[role == OPERATOR] -= 1
 
 
+class PlacesEach:
+    """So many of something at once for each of those who ask: one who takes all of his takes none of another's."""
+
+    def __init__(self, most: int, what: str) -> None:
+        self._most, self._what = most, what
+        self._held: Counter[str] = Counter()
+
+    def take(self, key: str) -> None:
+        """Holds a place; `leave` gives it back. Raises ApiError 503 where the key has none left."""
+        if self._held[key] >= self._most:
+            raise overloaded(f"expected fewer than {self._most} {self._what}", 2.0)
+        self._held[key] += 1
+
+    def leave(self, key: str) -> None:
+        self._held[key] -= 1
+        if not self._held[key]:
+            del self._held[key]
+
+
 class Turnstile:
     """Lets work begin one at a time, each after a pause as long as the work before it took.
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Response
+from fastapi import Path as InPath
 from fastapi.responses import FileResponse, StreamingResponse
 
 from embodied.data.recordings import EVENTS, TELEMETRY, NoRecordingError, Recording
@@ -14,9 +17,10 @@ from embodied.serving.errors import ApiError, unknown
 from embodied.serving.routes.access import FAILURES, HubHere
 
 router = APIRouter(prefix="/v1/recordings", tags=["recordings"], responses=FAILURES)
+_PIECE_BYTES = 64 << 10
 
 
-def recording_of(hub: HubHere, recording_id: Annotated[str, Path(max_length=40)]) -> Recording:
+def recording_of(hub: HubHere, recording_id: Annotated[str, InPath(max_length=40)]) -> Recording:
     """The recording of the path. Raises ApiError 404."""
     try:
         return Recording.load(hub.recorder.folder, recording_id) if hub.recorder.folder else _none(recording_id)
@@ -38,10 +42,18 @@ async def list_all(hub: HubHere) -> dict[str, list[dict[str, Any]]]:
 
 
 @router.get("/{recording_id}/events")
-async def events(recording: RecordingHere) -> Response:
+async def events(recording: RecordingHere, hub: HubHere) -> Response:
     """Every event of a session, with its place in the film."""
-    told = await asyncio.to_thread((recording.folder / EVENTS).read_bytes)
-    return Response(b'{"events": %b}' % told, media_type="application/json")
+    return Placed(StreamingResponse(_told(recording.folder / EVENTS), media_type="application/json"), hub.downloads)
+
+
+def _told(path: Path) -> Iterator[bytes]:
+    """The answer with the events of a file, piece by piece: a long session's are some 64 MiB."""
+    yield b'{"events": '
+    with path.open("rb") as told:
+        while piece := told.read(_PIECE_BYTES):
+            yield piece
+    yield b"}"
 
 
 @router.get("/{recording_id}/telemetry", response_class=FileResponse)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from embodied.serving.blackboard import Blackboard, Telemetry
+from embodied.serving.gate import Gate
 
 
 class _Peeking:
@@ -33,3 +35,38 @@ def test_a_reader_has_the_last_whole_report_while_the_next_one_is_written(tmp_pa
     assert between.time_s == 1.0 and between.joint_pos.tolist() == [1.0] * 3
     now = reader.telemetry()
     assert now.time_s == 2.0 and now.joint_pos.tolist() == [2.0] * 3 and now.last_motion_ns == 7
+
+
+class _KilledError(Exception):
+    """The end of a writer."""
+
+
+class _Fatal:
+    """A number whose writer is killed by it."""
+
+    def __index__(self) -> int:
+        raise _KilledError
+
+    __int__ = __float__ = __index__
+
+
+def test_a_world_that_was_killed_while_it_confirmed_a_stop_keeps_none_unconfirmed_for_ever(tmp_path: Path):
+    board, reader = Blackboard(tmp_path / "a.board", is_new=True), Blackboard(tmp_path / "a.board")
+    with pytest.raises(_KilledError):
+        board.confirm(1, _Fatal())
+    assert reader.confirmed() == (0, 0)
+    board.write(stop_number=2)
+    gate = Gate(Blackboard(tmp_path / "a.board"), lambda: "a stop")
+    assert reader.confirmed() == (0, 0), "what was half said counts as not said"
+    gate.stops()
+    assert reader.confirmed()[0] == 2
+
+
+def test_a_picture_whose_writer_was_killed_is_none_and_the_next_one_is_seen(tmp_path: Path):
+    board, reader = Blackboard(tmp_path / "a.board", is_new=True), Blackboard(tmp_path / "a.board")
+    board.show(0, b"first")
+    board._pictures[0][0]["version"] += 1  # as far as it came
+    Gate(board, lambda: None)
+    assert reader.picture(0) is None
+    board.show(0, b"second")
+    assert reader.picture(0)[1] == b"second"

@@ -187,6 +187,33 @@ def test_row_40_however_many_are_silent_a_stop_gets_in(besieged: Served, its_rob
     assert answer.status_code == 200 and answer.elapsed.total_seconds() < 0.5
 
 
+STRANGE = [(path, length) for path in ("/healthz", "/", "/console/index.html", "/favicon.ico")
+           for length in ("Content-Length: 1000", "Content-Length: 0001", "Transfer-Encoding: chunked")]
+
+
+@pytest.mark.parametrize(("path", "length"), STRANGE)
+def test_row_40_what_needs_no_token_takes_no_body(besieged: Served, path: str, length: str):
+    """It is refused unread: one that never comes is waited for by nobody."""
+    with socket.create_connection(("127.0.0.1", besieged.port)) as connection:
+        connection.settimeout(20)
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n{length}\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ") and b"connection: close" in answer.lower()
+
+
+def test_row_40_however_many_bodies_are_awaited_a_stop_gets_in(besieged: Served, its_robot: Robot):
+    """More requests whose bodies never come than there are places for connections, of those that hold no place among
+    requests: the oldest make room."""
+    start = head("/v1/estop", "Content-Length: 1000")
+    with ExitStack() as stack:
+        for _ in range(CONNECTIONS + 50):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", besieged.port)))
+            connection.sendall(start)
+        with besieged.new_client() as client:
+            assert client.post(f"{its_robot.path}/stop", json={}).status_code == 200
+            assert client.get("/console/index.html").status_code == 200
+
+
 def test_row_41_overload_is_said_and_stops_are_not_kept_waiting(besieged: Served, its_robot: Robot, views):
     """Sixty clients ask a planner that takes 0.3 s a look: what does not fit the queue is told to come back, and
     meanwhile health and stops take at most 100 ms nearly always."""

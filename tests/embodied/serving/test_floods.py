@@ -24,13 +24,14 @@ from embodied.serving.listening import MESSAGE_BYTES
 from tests.embodied.serving.served import TOKEN, VIEWER, Robot, Served
 
 RECORDING = "rec_0123456789ab"
+EVENT = {"type": "mode", "reason": "a" * (16 << 20)}
 UNREAD_S, DOWNLOADS, OTHERS_DOWNLOADS, OTHERS_AT_ONCE = 1.0, 8, 6, 128
 
 
 @pytest.fixture(scope="module")
 def flooded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A lean server with the usual bounds but for guesses, which it takes one of in two seconds, little patience with
-    who does not read, and a recording of 16 MiB."""
+    who does not read, and a recording of 16 MiB, its events as much again."""
     recordings = tmp_path_factory.mktemp("recordings")
     _record(recordings / RECORDING)
     with Served(look_s=0.0, unread_s=UNREAD_S, bounds={"guesses_per_s": 0.5},
@@ -41,7 +42,7 @@ def flooded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def _record(folder: Path) -> None:
     (folder / "dataset").mkdir(parents=True)
     (folder / "dataset" / "film.mp4").write_bytes(bytes(16 << 20))
-    (folder / "events.json").write_text('[{"type": "mode"}]')
+    (folder / "events.json").write_text(json.dumps([EVENT]))
     (folder / "telemetry.json").write_text('{"time_s": [0.0]}')
     facts = {"recording_id": RECORDING, "task": "stack", "created_unix_s": 0.0, "duration_s": 0.0, "instructions": [],
              "runs": [], "frames": 0, "fps": 5, "has_video": False}
@@ -162,9 +163,10 @@ def test_heads_of_70_kb_are_refused(flooded: Served, pieces: int):
 # Places ----------------------------------------------------------------------------------------------------------
 
 
-def test_downloads_that_nobody_reads_keep_no_place(flooded: Served):
+@pytest.mark.parametrize("what", ["dataset.zip", "events"])
+def test_downloads_that_nobody_reads_keep_no_place(flooded: Served, what: str):
     """Those who only watch have six places, the operator finds another; a download that is not read is cut."""
-    path = f"/v1/recordings/{RECORDING}/dataset.zip"
+    path = f"/v1/recordings/{RECORDING}/{what}"
     with ExitStack() as stack:
         readers = [stack.enter_context(closing(asked(flooded, path))) for _ in range(DOWNLOADS)]
         statuses = [status(reader) for reader in readers]
@@ -247,7 +249,7 @@ def test_the_description_of_the_api_is_there(flooded: Served):
 
 
 def test_recordings_are_told_as_they_lie_on_disk(flooded: Served):
-    assert flooded.client.get(f"/v1/recordings/{RECORDING}/events").json() == {"events": [{"type": "mode"}]}
+    assert flooded.client.get(f"/v1/recordings/{RECORDING}/events").json() == {"events": [EVENT]}
     assert flooded.client.get(f"/v1/recordings/{RECORDING}/telemetry").json() == {"time_s": [0.0]}
 
 

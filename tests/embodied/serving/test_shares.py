@@ -12,7 +12,7 @@ import pytest
 from embodied.serving.errors import ApiError
 from embodied.serving.events import MAX_EVENTS, EventLog
 from embodied.serving.loglines import Collapsed
-from embodied.serving.shares import OPERATOR, VIEWER, Buckets, Places, Turnstile
+from embodied.serving.shares import OPERATOR, VIEWER, Buckets, Places, PlacesEach, Turnstile
 
 
 def test_a_bucket_is_empty_after_its_burst_and_says_when_it_is_not():
@@ -35,6 +35,17 @@ def test_others_get_their_share_of_places_and_the_operator_finds_one():
     places.leave(None)
     places.take(OPERATOR)
     assert places.held == 4
+
+
+def test_one_address_takes_no_place_of_another():
+    places = PlacesEach(2, "things")
+    for _ in range(2):
+        places.take("a")
+    with pytest.raises(ApiError, match="fewer than 2 things"):
+        places.take("a")
+    places.take("b")
+    places.leave("a")
+    places.take("a")
 
 
 def test_work_behind_the_turnstile_takes_turns_with_what_is_not():
@@ -80,23 +91,42 @@ def test_a_turn_that_is_given_up_goes_to_the_next():
     assert asyncio.run(run()) == [2, 3]
 
 
+class Flooded:
+    """A log whose lines of a kind collapse after two in ten seconds of `now_s`."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+        self.now_s = 0.0
+        keep = logging.Handler()
+        keep.emit = lambda record: self.written.append(record.getMessage())
+        self.log = logging.Logger("a flood")
+        self.log.addHandler(keep)
+        self.log.addFilter(Collapsed(kept=2, window_s=10.0, clock_s=lambda: self.now_s))
+
+
 def test_lines_of_one_kind_collapse_and_are_counted():
-    written: list[str] = []
-
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            written.append(record.getMessage())
-
-    log = logging.Logger("a flood")
-    log.addHandler(Keep())
-    log.addFilter(Collapsed(kept=2, window_s=0.2))
+    flooded = Flooded()
     for i in range(100):
-        log.warning("401 %d", i)
-    log.warning("another")
-    assert written == ["401 0", "401 1", "another"]
-    time.sleep(0.25)
-    log.warning("401 %d", 100)
-    assert written[-1] == "401 100 (98 more like this before)"
+        flooded.log.warning("401 %d", i)
+    flooded.log.warning("another")
+    assert flooded.written == ["401 0", "401 1", "another"]
+    flooded.now_s = 10.0
+    flooded.log.warning("401 %d", 100)
+    assert flooded.written[-1] == "401 100 (98 more like this before)"
+
+
+def test_errors_of_another_type_or_place_are_of_another_kind():
+    flooded = Flooded()
+    failures = [lambda: [][0],
+                lambda: {}["a"],
+                lambda: int("b"),
+                lambda: {}["a"]]
+    for fail in failures * 3:
+        try:
+            fail()
+        except (LookupError, ValueError) as error:
+            flooded.log.error("broken", exc_info=error)
+    assert len(flooded.written) == 2 * len(failures)
 
 
 def test_who_asks_for_events_that_are_kept_no_more_is_told():
