@@ -20,7 +20,7 @@ import numpy as np
 
 from embodied.serving import listening
 from embodied.serving.brain import Brain
-from embodied.serving.ending import end_in_time
+from embodied.serving.ending import END_S, end_in_time
 from embodied.serving.hub import Hub, Limits
 from embodied.serving.late import LateBackend
 from embodied.serving.limits import Bounds
@@ -116,7 +116,7 @@ def main(settings: dict[str, Any]) -> None:
     app = make_app(lambda: Hub(brain, Limits(**limits), make_chat=_chat(settings)), tokens=settings["tokens"],
                    bounds=Bounds(**settings.get("bounds", {})))
     server = listening.Server(listening.config(app, "127.0.0.1", 0))
-    end_in_time(lambda: server.should_exit)
+    end_in_time(lambda: server.should_exit, settings.get("end_s", END_S))
     asyncio.run(_serve(server, app))
 
 

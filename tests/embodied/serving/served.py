@@ -55,10 +55,12 @@ class Served:
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
 
-    def new_client(self, token: str | None = TOKEN, timeout_s: float = 60.0) -> httpx.Client:
-        """A client of its own, without a token where None is given."""
+    def new_client(self, token: str | None = TOKEN, timeout_s: float = 60.0, is_keeping: bool = True) -> httpx.Client:
+        """A client of its own, without a token where None is given. is_keeping: its connections for more requests; a
+        server of little patience may close one at the very moment at which it is used again."""
         headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s,
+                            limits=httpx.Limits(max_keepalive_connections=None if is_keeping else 0))
 
     def rss_mib(self) -> float:
         """Resident memory of the server's process."""

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -135,9 +136,16 @@ def frozen(pid: int) -> Iterator[None]:
     """A process that gets nowhere, as if a picture took for ever."""
     os.kill(pid, signal.SIGSTOP)
     try:
+        while any(state != "T" for state in states(pid)):  # a thread that runs stops a little later
+            time.sleep(0.001)
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def states(pid: int) -> list[str]:
+    """What each thread of a process is at, "T" for stopped."""
+    return [(task / "stat").read_text().rpartition(")")[2].split()[0] for task in Path(f"/proc/{pid}/task").iterdir()]
 
 
 def test_a_world_that_is_held_up_confirms_later_and_an_event_says_so(mover: Robot):
