@@ -62,9 +62,9 @@ def _is_right(skill: str, place: int, goal: Goal, scene: Scene) -> bool:
 
 
 def _is_forbidden(place: int, wish: Wish, scene: Scene) -> bool:
-    """Whether the words say no to a thing, and not elsewhere yes."""
-    return any(m.is_negated and place in find(m, scene) for m in wish.mentions) and not any(
-        m.colors and not m.is_negated and place in find(m, scene) for m in wish.mentions)
+    """Whether the last word that says no to a thing, or yes by its colour, is a no."""
+    said = [m.is_negated for m in wish.mentions if (m.is_negated or m.colors) and place in find(m, scene)]
+    return bool(said) and said[-1]
 
 
 # Whether it is done --------------------------------------------------------------------------------------------------

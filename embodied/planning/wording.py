@@ -1,8 +1,9 @@
 """What a wish says in words that are known here: which things it names, what shall go where, what shall stay.
 
 No grammar of English: a scan for colours, kinds and the small words around them. What stands after "in", "on" or "to"
-is where something goes, what does not is what goes. `Wish.is_clear` says whether that accounts for every word; where it
-does not, what was recognised is still there, and it is for others to say what becomes of the rest.
+is where something goes, what does not is what goes. `Wish.is_clear` says whether that accounts for every word and
+whether the words ask for it (`asking`); where they do not, what was recognised is still there, and it is for others to
+say what becomes of the rest.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from embodied.planning.asking import NEGATIONS, THING, asks, is_settled, reach
 
 Role = Literal["moved", "in", "on", "to", "under", "source", "aside"]
 PLACES = ("in", "on", "to")
@@ -26,8 +29,6 @@ KINDS = {"block": "block", "cube": "block", "bowl": "bowl", "dish": "bowl"}
 
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
 _ANY = frozenset(("a", "an", "any", "some", *_NUMBERS))
-_NOT = frozenset(("not", "never", "no", "nor", "neither", "don't", "dont", "doesn't", "shouldn't", "mustn't", "can't",
-                  "cannot", "without", "avoid"))
 _LIKENESS = frozenset(("color", "colour", "colors", "colours", "matching", "match", "sort"))
 _VAGUE = frozenset(("everything", "anything", "something", "others", "other", "rest", "another", "different", "or",
                     "but", "except", "thing", "things", "object", "objects", "them", "they"))
@@ -46,7 +47,7 @@ _PLAIN = frozenset((
     "listed", "move", "of", "own", "only", "pick", "place", "please", "put", "same", "set", "should", "sit", "stack",
     "take", "then", "tidy", "tower", "up", "want", "with", "would", "you", "we", "need", "now", "kindly", "robot",
     "hello", "hey", "hi", "thanks", "thank", "lift", "lay", "down", ".", ",", ":", ";", "?"))
-_KNOWN = frozenset((*COLORS, *KINDS, "blocks", "cubes", "bowls", "dishes", *_NUMBERS, *_NOT, *_LIKENESS, *_LEVELS,
+_KNOWN = frozenset((*COLORS, *KINDS, "blocks", "cubes", "bowls", "dishes", *_NUMBERS, *NEGATIONS, *_LIKENESS, *_LEVELS,
                     *_PLAIN, *itertools.chain(*map(str.split, _TURNS))))
 
 
@@ -94,7 +95,8 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """mentions: in reading order. ways: each a list of goals that would do, in their order. is_clear: all was read."""
+    """mentions: in reading order. ways: each a list of goals that would do, in their order. is_clear: all was read
+    and is asked for."""
 
     words: frozenset[str]
     mentions: tuple[Mention, ...] = ()
@@ -122,7 +124,8 @@ def read(instruction: str) -> Wish:
     words = frozenset(text.split())
     ways = _ways(text, words, [m for m in mentions if not m.is_negated])
     is_read = bool(ways) and not strange and all(m.kind != "thing" for m in mentions)
-    return Wish(words, mentions, ways, is_read, bool(words & _VAGUE) or _names_more(text, strange))
+    is_clear = is_read and _is_asked(text, found, mentions)
+    return Wish(words, mentions, ways, is_clear, bool(words & _VAGUE) or _names_more(text, strange))
 
 
 def _names_more(text: str, strange: Sequence[str]) -> bool:
@@ -142,7 +145,7 @@ def _mention(thing: re.Match[str], text: str) -> Mention:
     which = thing["which"].split()
     is_definite = _ANY.isdisjoint(which) and (not thing["number"] or not {"the", "these", "those"}.isdisjoint(which))
     kind = "thing" if thing["other"] else KINDS.get(noun)
-    return Mention(words, colors, kind, _role(before), _count(thing), is_definite, _is_negated(before),
+    return Mention(words, colors, kind, _role(before), _count(thing), is_definite, bool(_negations(thing, text)),
                    _LEVELS[level[1]] if level else None, thing.start())
 
 
@@ -163,10 +166,23 @@ def _role(before: Sequence[str]) -> Role:
     return next((_TURNS[turn] for turn in turns if turn in _TURNS), "moved")
 
 
-def _is_negated(before: Sequence[str]) -> bool:
-    """Whether a negation stands before, in the same clause; "no, .." answers somebody."""
-    clause = itertools.takewhile(lambda word: word not in (".", ",", ":", ";", "?", "then", "but"), reversed(before))
-    return not _NOT.isdisjoint(clause)
+def _is_asked(text: str, found: Sequence[re.Match[str]], mentions: Sequence[Mention]) -> bool:
+    """Whether the words ask for all that they speak of, and take nothing of it back."""
+    used = frozenset(itertools.chain(*(_negations(thing, text) for thing in found)))
+    is_one_minded = not any(_may_be_same(no, yes) for no in mentions if no.is_negated
+                            for yes in mentions if not yes.is_negated)
+    return is_one_minded and is_settled(text.split(), used) and asks(_THING.sub(f" {THING} ", text))
+
+
+def _may_be_same(one: Mention, other: Mention) -> bool:
+    return (one.colors is None or other.colors is None or not one.colors.isdisjoint(other.colors)) and (
+        one.kind is None or other.kind is None or one.kind == other.kind)
+
+
+def _negations(thing: re.Match[str], text: str) -> list[int]:
+    """The places of the words that say no to a thing."""
+    before = text[:thing.start()].split()
+    return reach(before, len(before))
 
 
 # What shall be done --------------------------------------------------------------------------------------------------

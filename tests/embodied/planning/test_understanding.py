@@ -105,6 +105,8 @@ def test_contradictions_are_vetoed(instruction: str, text: str, reason: str):
     ("plonk the red block onto the blue block, would you mind", "pick(obj_6); place_on(obj_3); done()", False),
     ("do not touch the red block, clear the rest away", RED_IN_BLUE + "done()", False),
     ("do not touch the red block, clear the rest away", "pick(obj_6); place_in(obj_1); done()", True),
+    ("plonk the red block into the blue bowl; no, not the red block", RED_IN_BLUE + "done()", False),
+    ("do not touch the red block, plonk the red block into the blue bowl", RED_IN_BLUE + "done()", True),
     ("clear the crimson brick away into the blue bowl", RED_IN_BLUE + "done()", True),
     ("clear the table", RED_IN_BLUE + "done()", True)])
 def test_of_wishes_that_are_not_read_whole_only_contradictions_are_vetoed(instruction: str, text: str, passes: bool):

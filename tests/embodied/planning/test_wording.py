@@ -66,6 +66,38 @@ def test_what_is_not_read_whole_is_not_clear(text: str):
     assert not read(text).is_clear
 
 
+THERE = "the red block in the blue bowl"
+
+
+@pytest.mark.parametrize("text", [
+    f"you should not, please, put {THERE}", f"put {THERE}; no, not the red block", f"put {THERE}. don't.",
+    f"i need {THERE}, you should not move the red block", f"put {THERE}? no.", f"put {THERE}, then not",
+    f"no no, put {THERE}", f"avoid the blue bowl: put {THERE}", f"put {THERE}, not a block",
+    "put a block in the blue bowl, not the red one"])
+def test_what_takes_back_any_of_the_words_is_not_clear(text: str):
+    assert read(f"put {THERE}").is_clear and not read(text).is_clear
+
+
+@pytest.mark.parametrize("text", [
+    f"i like {THERE}", "should the red block be in the blue bowl?", f"i put {THERE}", f"you put {THERE}",
+    f"the robot put {THERE}", f"can i put {THERE}?", f"would you like {THERE}?", f"{THERE}?", f"this put {THERE}",
+    "the red block can go in the blue bowl", "the red block goes in the blue bowl?", f"you can put {THERE}",
+    "the red block should be in the blue bowl by now", f"thanks, i like it: {THERE}", f"i want to put {THERE}",
+    f"put the green block in the white bowl. i like {THERE}"])
+def test_statements_and_questions_ask_for_nothing(text: str):
+    assert not read(text).is_clear
+
+
+@pytest.mark.parametrize("text", [
+    f"i would like {THERE}", f"we need {THERE}", f"i want you to put {THERE}", f"you should put {THERE}",
+    f"hey robot, would you put {THERE}, please? thanks.", f"put {THERE}, could you?", f"no, put {THERE}", THERE,
+    f"put {THERE}?", f"put put {THERE}", "the red block belongs in the blue bowl", f"robot, {THERE}",
+    f"avoid the green block, put {THERE}", "in the blue bowl belongs the red block"])
+def test_other_ways_to_ask_are_clear(text: str):
+    wish = read(text)
+    assert wish.is_clear and [(*g.moved.colors, *g.destination.colors) for g in wish.goals] == [("red", "blue")]
+
+
 @pytest.mark.parametrize(("text", "words", "count"), [
     ("every block", "block", None), ("the blocks", "blocks", None), ("all of the red blocks", "red blocks", None),
     ("a block", "block", 1), ("two blocks", "blocks", 2), ("one of the blocks", "blocks", 1), ("3 dishes", "dishes", 3),
