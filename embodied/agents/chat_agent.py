@@ -84,6 +84,8 @@ class ChatAgent:
         self.examples = shipped_examples()[:examples] if skills is SIGNATURES and showing != "image" else ()
         self.sampling = {"temperature": temperature, "seed": seed}
         self.max_tokens, self.budget, self.memory = max_tokens, budget or Budget(), memory or Memory()
+        self.begins: Callable[[], None] = lambda: None
+        """Called before each answer that is asked for."""
         self._news: list[str] = []
         self._lock = threading.Lock()
         self._episode: Episode | None = None
@@ -212,6 +214,7 @@ class ChatAgent:
 
     def _request(self, moment: Moment, corrections: Sequence[Message], rules: Rules, form: ReplyFormat) -> ChatReply:
         """Raises ChatError or OverBudgetError."""
+        self.begins()
         messages = [*conversation(moment, reply=form, skills=self.skills, examples=self.examples), *corrections]
         purse, fields = self._episode.purse, {**self.sampling, **_fields(form, rules)}
         room = purse.room_after(_estimate(messages))

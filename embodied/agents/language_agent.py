@@ -69,15 +69,16 @@ class LanguageAgent:
         plan = turned_down(wish, scene, self.unclear)
         if plan is not None:
             return replace(plan, percept=sight.percept)
-        without, first = ANY_PLAN, None
+        without, tried, first = ANY_PLAN, [], None
         for _ in range(TRIES):
             plan = self._ask(prompt, sight, without)
             veto = judge(plan, wish, scene)
             if veto is None:
-                return plan
-            first = first or (plan, veto)
+                return plan.instead_of(tried)
+            tried.append(plan)
+            first = first or veto
             without |= veto.without
-        return refused(*first, wish, scene)
+        return refused(tried[0].instead_of(tried[1:]), first, wish, scene)
 
     def look(self, observation: Observation, history: Sequence[Transition] = ()) -> Sight:
         """What is in sight now, and what the hand holds since which pick."""
@@ -87,18 +88,19 @@ class LanguageAgent:
         """The grounded plan of the first answer that can be read; a refusal when none can."""
         objects, bins = (len(sight.percept.slots), 0) if self.seeing == "slots" else (0, LOCATION_BINS)
         grammar = plan_grammar(objects, locations=bins, is_holding=sight.is_holding, without=without)
+        unread: list[Plan] = []
         for mask in [grammar] if self.constrained or without != ANY_PLAN else [None, grammar]:
             try:
                 answer = self.backend.complete(prompt, mask, max_new_tokens=self.max_new_tokens, seed=self.seed)
             except PromptTooLongError as error:
-                return Plan((), refusal=TOO_LONG, percept=sight.percept, hint=str(error))
+                return Plan((), refusal=TOO_LONG, percept=sight.percept, hint=str(error)).instead_of(unread)
             try:
                 plan = ground(parse(answer.text, objects=objects, locations=bins), sight.percept)
-                return replace(plan, completion=answer)
+                return replace(plan, completion=answer).instead_of(unread)
             except PlanError as error:
-                refused = Plan((), refusal=UNREADABLE, text=answer.text, completion=answer, percept=sight.percept,
-                               hint=f"The answer was no plan: {error}.")
-        return refused
+                unread.append(Plan((), refusal=UNREADABLE, text=answer.text, completion=answer, percept=sight.percept,
+                                   hint=f"The answer was no plan: {error}."))
+        return unread[-1].instead_of(unread[:-1])
 
 
 def read_wish(backend: Backend, instruction: str) -> str | Plan:

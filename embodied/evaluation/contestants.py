@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from embodied.agents.backends.base import Backend
 
-HINDERED = ("blind", "shuffled")
-"""Contestants whose model sees less than its eyes; their plans are not held against what those see."""
+UNJUDGED = ("unconstrained", "blind", "shuffled")
+"""Contestants whose plans are taken as they come: a model alone, and those that see less than a judge would."""
 
 SHIPPED = "tabletop-tiny"
 """The weights that `weights=shipped` means."""
@@ -98,7 +98,7 @@ class Entrants:
         from embodied.agents.language_agent import LanguageAgent
 
         listener = Listener(copy.copy(self._backend))  # a copy: the shuffled one counts its questions
-        judging = {} if self._contestant not in HINDERED else {"unclear": None}
+        judging = {} if self._contestant not in UNJUDGED else {"unclear": None}
         return LanguageAgent(listener, constrained=self._contestant != "unconstrained", **judging), listener
 
 

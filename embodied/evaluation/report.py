@@ -14,7 +14,7 @@ from embodied.evaluation.charts import histogram, rate_bars
 
 BASELINE_MEANING = {
     "model": "the model, from camera images and depth",
-    "unconstrained": "the same model decoding freely, without the plan grammar",
+    "unconstrained": "the same model alone, decoding without the plan grammar, its plans not judged",
     "blind": "the same model, its images blanked",
     "shuffled": "the same model, shown the images of another scene",
     "random": "a random valid plan over what is in sight",

@@ -46,7 +46,9 @@ def _seen(character: str) -> str:
 
 
 def _with_plain_stops(text: str) -> str:
-    """Hyphens between letters opened, dashes made commas, blanks where commas have them, one stop at the end."""
+    """Single quotes that are no apostrophes gone, hyphens between letters opened, dashes made commas, blanks where
+    commas have them, one stop at the end."""
+    text = " ".join(re.sub(r"(?<![^\W\d_])'|'(?![^\W\d_])", " ", text).split())
     text = re.sub(r"(?<=[^\W\d_])-(?=[^\W\d_])", " ", text)
     text = re.sub(r"\s+-+(?=\s)|--+", ",", text)
     text = re.sub(r"\s*,[\s,]*", ", ", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from embodied.planning.instruction import clean_instruction
@@ -47,11 +47,31 @@ class Plan:
     percept: Percept | None = field(default=None, compare=False)
     hint: str = field(default="", compare=False)  # help for people after a refusal: what would be understood
     question: str | None = None  # to people, before anything is done: "which red block do you mean?"
+    turned_down: tuple[Completion, ...] = field(default=(), compare=False)  # the other answers that it took to get here
 
     @property
     def is_done(self) -> bool:
         """Whether the plan says that nothing is left to do."""
         return not self.calls and self.refusal is None and self.question is None
+
+    @property
+    def answers(self) -> tuple[Completion, ...]:
+        """All that the model was asked for: the answers that were turned down, too."""
+        return self.turned_down if self.completion is None else (self.completion, *self.turned_down)
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens that the model read, over all answers."""
+        return sum(answer.prompt_tokens for answer in self.answers)
+
+    @property
+    def answer_tokens(self) -> int:
+        """Tokens that the model wrote, over all answers, without their end tokens."""
+        return sum(answer.answer_tokens for answer in self.answers)
+
+    def instead_of(self, plans: Iterable[Plan]) -> Plan:
+        """The plan, with what other plans took that were turned down."""
+        return replace(self, turned_down=(*self.turned_down, *(a for plan in plans for a in plan.answers)))
 
 
 def object_names(count: int) -> tuple[str, ...]:

@@ -216,10 +216,11 @@ def _always(text: str, probability: float) -> bool:
 class Voice:
     """A `Backend` for one session: the brain, with somebody who hears the plan as it forms and may cancel it."""
 
-    def __init__(self, brain: Brain, heard: Heard) -> None:
+    def __init__(self, brain: Brain, heard: Heard, begins: Callable[[], None] = lambda: None) -> None:
+        """begins: called before each answer that is asked for."""
         self._brain, self._heard, self.seeing = brain, heard, brain.seeing
         self.unknown_words, self.known_words = brain.unknown_words, brain.known_words
-        self._is_cancelled = False
+        self._is_cancelled, self._begins = False, begins
 
     seeing: Seeing
 
@@ -229,6 +230,7 @@ class Voice:
     def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Completion:
         """Raises CancelledError when the listener said no."""
         self._is_cancelled = False
+        self._begins()
         answer = self._brain.complete(prompt, grammar, max_new_tokens=max_new_tokens, seed=seed, heard=self._hear)
         if self._is_cancelled:
             raise CancelledError("expected somebody who waits for the plan, got nobody; ask again")

@@ -75,8 +75,8 @@ class Moved(Outcome):
 @dataclass(frozen=True, slots=True)
 class Stop:
     """A stop, in seconds of the server's monotonic clock, as `last_motion_s` of the state is. confirmed_s: when the
-    world said that nothing more passes; None: latched, not confirmed yet, a safety event of kind "confirmed" follows.
-    """
+    world said that nothing more passes; None: latched, not confirmed yet, a safety event of kind "confirmed" follows,
+    unless the world has crashed or is never made, where nothing moves."""
 
     number: int
     kind: str

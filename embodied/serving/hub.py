@@ -188,9 +188,9 @@ class Hub:
             made: Planner = OraclePlanner(session.world)
         elif session.setup.planner == "chat":
             made = self.make_chat(self.brain.perceive)
-            made.heard = lambda text: session.heard(run)(text, 1.0)
+            made.heard, made.begins = lambda text: session.heard(run)(text, 1.0), run.begin_attempt
         else:
-            made = LanguageAgent(Voice(self.brain, session.heard(run)))
+            made = LanguageAgent(Voice(self.brain, session.heard(run), run.begin_attempt))
         workspace = TABLE if session.setup.domain in AT_A_TABLE else None
         return CheckedPlanner(made, TABLES[session.setup.domain], workspace,
                               on_fault=lambda reason: session.tell("safety", kind="plan", reason=reason))

@@ -37,6 +37,11 @@ class Run:
     plans: int = 0
     prompt_tokens: int = 0  # that the local planner read, over all plans
     completion_tokens: int = 0
+    attempt: int = 0  # at the plan that is being made: answers before this one were turned down
+
+    def begin_attempt(self) -> None:
+        """Counts one more answer to what is being planned."""
+        self.attempt += 1
 
     def as_dict(self) -> dict[str, Any]:
         return {"run_id": self.run_id, "instruction": self.instruction, "end": self.end, "is_success": self.is_success,
@@ -55,13 +60,13 @@ class ToldPlanner:
         return bool(getattr(talker(self._planner), "has_news", False))
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition]) -> Plan:
+        self._run.attempt = 0
         self._tell("thinking", run_id=self._run.run_id)
         plan = self._planner.plan(instruction, observation, history)
         self._run.plans += 1
         self._run.hint = plan.hint
-        if plan.completion is not None:
-            self._run.prompt_tokens += plan.completion.prompt_tokens
-            self._run.completion_tokens += plan.completion.answer_tokens
+        self._run.prompt_tokens += plan.prompt_tokens
+        self._run.completion_tokens += plan.answer_tokens
         slots = plan.percept.slots if plan.percept is not None else ()
         self._saw(observation, slots)
         self._tell("plan", run_id=self._run.run_id, **told(plan), objects=objects_of(slots, observation))

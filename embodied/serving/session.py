@@ -283,7 +283,7 @@ class Session:
     def heard(self, run: Run) -> Callable[[str, float], bool]:
         """What is told of each token while a plan forms; a halt ends the thinking."""
         def hear(text: str, probability: float) -> bool:
-            self.tell("token", run_id=run.run_id, text=text, probability=round(probability, 4))
+            self.tell("token", run_id=run.run_id, text=text, probability=round(probability, 4), attempt=run.attempt)
             return halted(self.board) is None
 
         return hear

@@ -211,7 +211,8 @@ class StopTimes(BaseModel):
     confirmed_s: float | None = Field(description="when the world's process said that nothing more passes, which no "
                                                   "motion is later than; null: latched, not yet confirmed, for a "
                                                   "picture or a reset holds the world up; a safety event of kind "
-                                                  "confirmed follows")
+                                                  "confirmed follows, unless the world has crashed or is never made, "
+                                                  "where nothing moves")
 
 
 class StoppedAll(BaseModel):

@@ -47,7 +47,7 @@ Answer = AsyncIterator[Said | End]
 
 def of_plan(plan: Plan, stops: Sequence[str]) -> list[Said | End]:
     """A plan as its planner wrote it, or the refusal that stands for it. Tokens are counted without the end token, as
-    OpenAI does; a refusal that was made without the model cost none."""
+    OpenAI does, those of answers that were turned down too; a refusal that was made without the model cost none."""
     made = plan.completion
     is_cut = made is not None and made.is_cut
     is_own = made is not None and plan.text.strip() == made.text.strip()  # not what the judge put in its place
@@ -58,10 +58,11 @@ def of_plan(plan: Plan, stops: Sequence[str]) -> list[Said | End]:
         said = said if is_cut else said[:-1]  # the end token
     else:
         said = [Said(made.text)]
-    asked, told = (made.prompt_tokens, made.answer_tokens) if made is not None else (0, 0)
+    asked, told = plan.prompt_tokens, plan.answer_tokens
+    unsaid = sum(answer.answer_tokens for answer in plan.turned_down)
     kept, read = until(_trimmed(said), stops)
     if "".join(piece.text for piece in kept) != "".join(piece.text for piece in _trimmed(said)):
-        return [*kept, End("stop", asked, min(told, read))]
+        return [*kept, End("stop", asked, min(told, unsaid + read))]
     return [*kept, End("length" if is_cut else "stop", asked, told)]
 
 

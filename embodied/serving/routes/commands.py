@@ -133,7 +133,8 @@ async def resume(session: CommandedSession) -> dict:
 async def stop(session: SessionHere) -> dict:
     """Holds the robot at once and drops what it was doing; the next command re-arms it. Anybody with a token of an
     operator may stop, whoever holds the lease. `stop` in the answer says when it was latched, and when the world's
-    process confirmed that nothing more passes; null where that takes longer, and an event follows."""
+    process confirmed that nothing more passes; null where that takes longer, and an event follows. A world that has
+    crashed or is never made confirms nothing, and nothing moves in it."""
     return await session.halted(session.halt(Halt.STOP, "stop was asked for"))
 
 

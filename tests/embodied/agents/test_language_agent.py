@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from embodied.agents.backends.replay import ReplayBackend
@@ -156,6 +158,29 @@ def test_plans_that_stay_against_the_words_become_a_refusal_of_the_first():
     plan = planner.plan(WISH, observation())
     assert plan.refusal == "I would only move the red block about"
     assert not plan.calls and len(backend.asked) == TRIES
+
+
+class Counting(ReplayBackend):
+    """Each answer read ten tokens and wrote three, the end token among them."""
+
+    def complete(self, prompt: Prompt, grammar: str | None, **settings) -> Completion:
+        answer = super().complete(prompt, grammar, **settings)
+        return replace(answer, token_ids=(1, 2, 3), log_probs=(-0.1,) * 3, prompt_tokens=10)
+
+
+@pytest.mark.parametrize(("replies", "settings", "tries"), [
+    ([" pick(obj_2); place_in(obj_1); done()"], {"unclear": refuse}, 1),
+    ([" pick(obj_2); put_down_beside(obj_1); done()", " pick(obj_2); place_in(obj_1); done()"], {"unclear": refuse}, 2),
+    ([" pick(obj_2); put_down_beside(obj_1); done()"] * TRIES, {"unclear": refuse}, TRIES),
+    (["Sure, I will!", " pick(obj_2); place_in(obj_1); done()"], {"unclear": None, "constrained": False}, 2),
+    (["Sure, I will!"] * 2, {"unclear": None, "constrained": False}, 2),
+    (["Sure!", " pick(obj_2); put_down_beside(obj_1); done()", " pick(obj_2); place_in(obj_1); done()"],
+     {"unclear": refuse, "constrained": False}, 3)])
+def test_tokens_of_answers_that_were_turned_down_count(replies: list[str], settings: dict, tries: int):
+    backend = Counting(replies, lambda _: (RED, BLUE))
+    plan = LanguageAgent(backend, **settings).plan(WISH, observation())
+    assert len(backend.asked) == tries == len(plan.answers)
+    assert (plan.prompt_tokens, plan.answer_tokens) == (10 * tries, 2 * tries)
 
 
 def test_what_was_not_understood_is_refused_before_the_model_is_asked():

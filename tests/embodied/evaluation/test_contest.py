@@ -8,7 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from embodied.agents.backends.replay import ReplayBackend
 from embodied.data.pool import Result
+from embodied.evaluation import contestants
 from embodied.evaluation.contest import STRIDE, Heat, contest
 from embodied.evaluation.ledger import Ledger
 from embodied.evaluation.play import Arena, Player, Witness, describe, reads
@@ -17,7 +19,7 @@ from embodied.planning.closed_loop import run
 from embodied.planning.language import Plan
 from envs.interface import SEED_RANGES, Box, Referent, SkillCall
 from tests.embodied.evaluation.fakes import TASKS, record
-from tests.embodied.planning.scenes import ToyEnv
+from tests.embodied.planning.scenes import ToyEnv, slot
 
 ARENA = Arena("model", TASKS, 2_000_000, "weights")
 RED, BOWL = Box((0.5, -0.2, 0.02), (0.04, 0.04, 0.04)), Box((0.5, 0.2, 0.02), (0.13, 0.13, 0.04))
@@ -119,6 +121,16 @@ def test_a_text_is_read_against_what_was_in_the_scene():
     assert reads("pick(obj_2); done()", {"obj_1", "obj_2"}, 0)
     assert not reads("pick(obj_3); done()", {"obj_1", "obj_2"}, 0)
     assert not reads("I would pick obj_1", {"obj_1"}, 64)
+
+
+@pytest.mark.parametrize(("contestant", "is_constrained", "is_judged"), [
+    ("model", True, True), ("unconstrained", False, False), ("blind", True, False), ("shuffled", True, False)])
+def test_only_the_model_itself_is_judged(monkeypatch, contestant: str, is_constrained: bool, is_judged: bool):
+    """Who decodes freely shows what the model is worth alone: nobody turns its plans down, or asks again for others."""
+    eyes = ReplayBackend([" done()"], lambda _: [slot(0.4, 0.2)])
+    monkeypatch.setattr(contestants, "model_backend", lambda _: eyes)
+    planner, _ = contestants.Entrants(contestant, "shipped", ToyEnv).planner(2_000_000, ToyEnv())
+    assert (planner.constrained, planner.unclear is not None) == (is_constrained, is_judged)
 
 
 def test_a_player_is_made_from_plain_values():

@@ -19,6 +19,7 @@ PLAIN = "put the red block in the blue bowl"
 
 @pytest.mark.parametrize("text", [
     "PUT THE RED BLOCK IN THE BLUE BOWL", "put The RED block in the Blue bowl",
+    "'put the red block in the \u2018blue bowl\u2019'", "put the 'red' block in the blue bowl'",
     " put  the red\tblock\nin the blue bowl",
     "put the red-block in the blue-bowl", "\u201cput the red block in the blue bowl\u201d",
     "(put the red block) in the *blue* bowl", "p\u200but the re\u00add block in the blue bowl\u2060",

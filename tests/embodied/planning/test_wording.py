@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from embodied.planning.instruction import clean_instruction
 from embodied.planning.wording import Wish, is_known, read
-from envs.tasks.phrasings import PHRASINGS, VOCABULARY, say
+from envs.tasks.phrasings import PHRASINGS, VOCABULARY, say, understand
 from envs.tasks.scene import COLORS
 from tests.envs.tasks.test_phrasings import roles_of
 
@@ -32,6 +35,40 @@ def test_what_planners_are_taught_is_read_whole(form: str, seed: int, colors: li
         return
     found = [(*g.moved.colors, g.role, *g.destination.colors) for g in wish.ways[0]]
     assert sorted(found) == sorted((roles[a].split()[0], role, roles[b].split()[0]) for a, role, b in WANTED[form])
+
+
+CASES = (str, str.upper, str.title, str.swapcase, str.capitalize)
+FRAMES = ("{}", "{}.", "{}!!!", "{} ...", "\u201c{}\u201d", '"{}"', "'{}'", "\u2018{}.\u2019", "({})", "  {}\u2014",
+          "\u2013 {} !")
+MARKS = ("", "", ",", " \u2013", " -", ";", ".", ":", "!", '"', "'", " (")
+
+
+@given(form=st.sampled_from(list(PHRASINGS)), seed=st.integers(0, 2**32 - 1), case=st.sampled_from(CASES),
+       colors=st.lists(st.sampled_from(list(COLORS)), min_size=3, max_size=3, unique=True),
+       frame=st.sampled_from(FRAMES), hyphen=st.booleans())
+def test_what_the_world_understands_whole_in_any_spelling_is_read_whole(form, seed, case, colors, frame, hyphen: bool):
+    text = say(form, roles_of(form, colors), np.random.default_rng(seed))
+    text = frame.format(case(re.sub(r"(\w) (block|cube|bowl|dish)\b", r"\1-\2", text) if hyphen else text))
+    assert understand(text) is not None
+    assert read(clean_instruction(text)).is_clear, clean_instruction(text)
+
+
+@given(form=st.sampled_from(list(PHRASINGS)), seed=st.integers(0, 2**32 - 1), where=st.integers(0, 30),
+       colors=st.lists(st.sampled_from(list(COLORS)), min_size=3, max_size=3, unique=True),
+       mark=st.sampled_from(MARKS), extra=st.sampled_from(["", "", "not", "no", "never", "I", "red", "and", "please"]))
+def test_what_world_and_judge_both_read_whole_they_read_alike(form, seed, where, colors, mark: str, extra: str):
+    """Wherever a mark or a word more stands: neither takes a text for another wish than the other does."""
+    words = say(form, roles_of(form, colors), np.random.default_rng(seed)).split()
+    text = " ".join([*words[:where], *filter(None, [extra]), *words[where:]])
+    at = text.find(" ", where * 3)
+    text = text if at < 0 else f"{text[:at]}{mark}{text[at:]}"
+    understood, wish = understand(text), read(clean_instruction(text))
+    if understood is not None and wish.is_clear and understood[0] != "sort":
+        roles = understood[1]
+        assert len(wish.ways) == 1
+        found = [(*g.moved.colors, g.role, *g.destination.colors) for g in wish.ways[0]]
+        assert sorted(found) == sorted((roles[a].split()[0], role, roles[b].split()[0])
+                                       for a, role, b in WANTED[understood[0]]), text
 
 
 def test_it_knows_the_words_that_planners_are_taught():

@@ -79,6 +79,13 @@ def test_a_refusal_made_without_the_model_costs_nothing_and_one_of_a_judge_hides
     assert of_plan(worded, []) == of_plan(judged, [])
 
 
+def test_answers_that_were_turned_down_are_in_the_usage_and_not_in_the_answer():
+    made = Completion("pick(obj_1); done()", (1, 2, 3), (-0.1, -0.1, 0.0), True, ("pick(obj_1);", " done()", ""), 9)
+    plan = Plan((), text=made.text, completion=made, turned_down=(replace(made, text="pick(obj_2); done()"),))
+    assert of_plan(plan, [])[-1] == End("stop", 18, 4) and of_plan(plan, [";"])[-1] == End("stop", 18, 3)
+    assert "".join(piece.text for piece in of_plan(plan, [])[:-1]) == made.text
+
+
 @pytest.fixture(scope="module")
 def client(served: Served) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=f"{served.url}/v1", api_key=TOKEN, max_retries=0) as client:

@@ -141,7 +141,8 @@ def test_row_22_a_world_that_dies_is_said_to_be_crashed_and_can_be_made_anew(lea
     answer = robot.post("/skills", HOME)
     assert answer.status_code < 500
     assert code(robot.post("/instructions", {"instruction": "go"})) == (409, "crashed")
-    assert robot.post("/stop").json()["mode"] == "crashed"
+    stopped = robot.post("/stop").json()
+    assert stopped["mode"] == "crashed" and stopped["stop"]["confirmed_s"] is None, "nobody is there to confirm it"
     assert robot.post("/reset", {}).status_code == 200
     assert robot.ready().post("/skills", HOME).json()["status"] == "done"
     robot.delete()

@@ -33,10 +33,12 @@ const HANDLERS = {
   },
   thinking(state, event) {
     const run = runOf(state, event);
-    Object.assign(run, { isThinking: true, tokens: [], question: null, isAsking: false });
+    Object.assign(run, { isThinking: true, attempt: 0, tokens: [], question: null, isAsking: false });
   },
   token(state, event) {
-    runOf(state, event).tokens.push({ text: event.text, probability: event.probability });
+    const run = runOf(state, event);
+    if (event.attempt !== run.attempt) Object.assign(run, { attempt: event.attempt, tokens: [] }); // the ones before were turned down
+    run.tokens.push({ text: event.text, probability: event.probability });
   },
   plan(state, event) {
     const run = runOf(state, event);

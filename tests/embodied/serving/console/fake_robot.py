@@ -125,7 +125,7 @@ class FakeRobot:
         self.tell("thinking", run_id=run["run_id"])
         for text, probability in TOKENS:
             await asyncio.sleep(min(self.pace, 1.2) / 20)
-            self.tell("token", run_id=run["run_id"], text=text, probability=probability)
+            self.tell("token", run_id=run["run_id"], text=text, probability=probability, attempt=1)
 
     def _plan(self, run: dict[str, Any], calls: list[tuple[str, str, float]], **more: Any) -> None:
         told = [{"skill": skill, "arguments": [name], "probability": chance} for skill, name, chance in calls]
