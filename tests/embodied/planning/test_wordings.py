@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import gymnasium
 import numpy as np
 import pytest
@@ -35,6 +37,15 @@ def slots_of(names: list[str]) -> tuple[list[str], list[Slot]]:
 def test_there_are_enough_and_each_is_said_once():
     said = [phrase["say"] for phrase in PHRASES]
     assert len(said) >= 120 and len(set(said)) == len(said)
+
+
+def test_the_page_has_what_became_of_each_and_nothing_was_wrong():
+    docs = Path(__file__).parents[3] / "docs"
+    rows = [line.split(" | ") for line in (docs / "wordings.md").read_text(encoding="utf-8").splitlines()]
+    results = {row[0].removeprefix("| "): row for row in rows if len(row) > 5}
+    assert [results[str(p["number"])][1] for p in PHRASES] == [p["family"] for p in PHRASES]
+    assert not [row for row in results.values() if row[3].startswith("wrong")]
+    assert f"what becomes of {len(PHRASES)} phrasings" in (docs / "architecture.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("phrase", PHRASES, ids=lambda p: f"{p['number']} {p['family']}")
