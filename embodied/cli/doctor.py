@@ -20,6 +20,7 @@ from embodied.cli.complaint import NOT_DONE, Complaint
 from embodied.cli.configs import config_dir
 from embodied.cli.run import Run
 
+LEAVES_FILES = False
 PACKAGES = ("embodied", "torch", "torchvision", "timm", "transformers", "tokenizers", "safetensors", "llguidance",
             "pybullet", "gymnasium", "ray", "hydra-core", "numpy", "av", "rich")
 NEEDED_DISK_BYTES = 500e6

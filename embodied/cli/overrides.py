@@ -18,7 +18,7 @@ from embodied.cli.configs import group_options
 from embodied.cli.sizes import check_jobs, check_size
 
 HYDRA_KEYS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.job.name", "hydra.verbose", "hydra.mode",
-              "hydra.job.num", "hydra.output_subdir", "hydra/launcher", "hydra/sweeper")
+              "hydra.job.num", "hydra/launcher", "hydra/sweeper")
 HYDRA_PREFIXES = ("hydra.launcher.", "hydra.sweeper.")
 MAX_SWEEP_CHECKED = 512
 """Jobs of a sweep that are checked before the first one starts; later ones are checked when they start."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,9 @@ from embodied.distributed.cluster import ClusterError
 
 OWNERS = 0o600
 """Mode of the files that hold what was typed."""
+
+_WRITES_NOTHING = ("hydra.output_subdir=null", "++hydra.job_logging.handlers.file.delay=true")
+"""Hydra writes before a verb can refuse its run folder, in which another may be at work: `_save_request` does it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ def _under_hydra(request: Request, configs: Path) -> None:
         return _one_job(request, config)
 
     GlobalHydra.instance().clear()
-    with _typed_as(["embodied", *request.overrides, *(["--multirun"] if request.is_multirun else [])]), _logs_closed():
+    with _typed_as(["embodied", *request.overrides, *_WRITES_NOTHING,
+                    *(["--multirun"] if request.is_multirun else [])]), _logs_closed():
         hydra.main(config_path=str(configs), config_name=request.name, version_base="1.3")(job)()
 
 
@@ -70,19 +74,26 @@ def _one_job(request: Request, config: Any) -> float | None:
 
     values = _with_text(checks.plain(config), request.text)
     settings = read(request.verb.Settings, merged(values, request.secrets))
-    folder, kept = Path(HydraConfig.get().runtime.output_dir), HydraConfig.get().output_subdir
+    folder = Path(HydraConfig.get().runtime.output_dir)
     run = Run(folder, merged(values, hidden(request.secrets)), request.command)
     try:
-        if kept is not None:
-            save_config(run)
-            _close_to_others([*(folder / kept).glob("*"), *folder.glob("*.log")])
-        return request.verb.act(settings, run)
+        with getattr(request.verb, "enter", _free_to_all)(settings, folder):
+            if getattr(request.verb, "LEAVES_FILES", True):
+                save_config(run)
+                _save_request(folder, config)
+            return request.verb.act(settings, run)
     except (ValueError, OSError, WorkerStartError, ClusterError) as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
         raise _Stop(Complaint(f"{_one_line(error)} (HYDRA_FULL_ERROR=1 shows where)", NOT_DONE)) from error
     except Complaint as complaint:
         raise _Stop(complaint) from complaint
+
+
+@contextmanager
+def _free_to_all(settings: Any, folder: Path) -> Iterator[None]:
+    """A run folder of a verb that has no `enter`, which would check and hold it before anything is written there."""
+    yield
 
 
 class _Stop(SystemExit):
@@ -107,6 +118,22 @@ def save_config(run: Run) -> Path:
     write_whole(path, text.encode())
     _close_to_others([path])
     return path
+
+
+def _save_request(folder: Path, config: Any) -> None:
+    """Nothing. What Hydra says of a job, where and as it would say it, and the job's log, begun or gone on with."""
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
+
+    hydra = HydraConfig.instance().cfg
+    (folder / ".hydra").mkdir(exist_ok=True)
+    paths = [folder / ".hydra" / name for name in ("config.yaml", "hydra.yaml", "overrides.yaml")]
+    for path, node in zip(paths, (config, hydra, hydra.hydra.overrides.task), strict=True):
+        write_whole(path, OmegaConf.to_yaml(node).encode())
+    logs = [Path(h.baseFilename) for h in logging.getLogger().handlers if isinstance(h, logging.FileHandler)]
+    for path in logs:
+        path.touch(OWNERS)
+    _close_to_others([*paths, *logs])
 
 
 def _close_to_others(paths: Iterable[Path]) -> None:

@@ -7,6 +7,8 @@ it stopped. distributed=ray distributed.num_workers=2 does the same as a Ray Tra
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -51,20 +53,28 @@ class Settings:
     validation_episodes: int = between(0, 100_000)
 
 
+@contextmanager
+def enter(settings: Settings, folder: Path) -> Iterator[None]:
+    """The run folder, held for this training alone. Raises ValueError where another trains in it, where it began with
+    another recipe, and for workers that cannot do what is asked; what it holds is then as it was."""
+    _check_workers(settings)
+    from embodied.training.run_folder import owned
+    from embodied.training.settings import read_settings
+
+    with owned(folder, read_settings(recipe(settings))):
+        yield
+
+
 def act(settings: Settings, run: Run) -> float | None:
     """The success rate on validation seeds, None where none was played."""
-    _check_workers(settings)
-    from embodied.training.run_folder import refuse_occupied
-
-    refuse_occupied(run.folder)  # before minutes of collecting
     from embodied.cli.collect import gather
     from embodied.evaluation.curve import draw_curves
-    from embodied.training.recipe import StoppedError, train_all
+    from embodied.training.recipe import StoppedError, train_owned
 
     where = settings.distributed
     gather(settings.data, settings.env, workers=settings.workers, backend="local")
     try:
-        model = train_all(recipe(settings), run.folder, **_workers(where))
+        model = train_owned(recipe(settings), run.folder, **_workers(where))
     except StoppedError as stopped:
         raise Complaint(str(stopped), INTERRUPTED) from stopped
     finally:

@@ -88,14 +88,20 @@ def train_all(values: Mapping[str, Any], run_dir: str | Path, *, run: RunStage |
     Raises ValueError for a bad recipe or dataset, OccupiedError while another process trains in that folder,
     StoppedError after SIGTERM or Ctrl-C.
     """
+    with owned(Path(run_dir).resolve()):
+        return train_owned(values, run_dir, run=run, map_seeds=map_seeds)
+
+
+def train_owned(values: Mapping[str, Any], run_dir: str | Path, *, run: RunStage | None = None,
+                map_seeds: MapSeeds = map_seeds) -> Path:
+    """The same as `train_all`, in a folder that the caller has made its own (`run_folder.owned`)."""
     run_dir, settings = Path(run_dir).resolve(), read_settings(values)
     run = run or run_stage
-    with owned(run_dir):
-        claim(run_dir, settings)
-        for stage in stages_of(settings):
-            if not finished(stage, run_dir).exists():
-                start_stage(settings, stage, run_dir, map_seeds)
-                finish_stage(settings, stage, run_dir, run(plain(settings), stage, run_dir))
+    claim(run_dir, settings)
+    for stage in stages_of(settings):
+        if not finished(stage, run_dir).exists():
+            start_stage(settings, stage, run_dir, map_seeds)
+            finish_stage(settings, stage, run_dir, run(plain(settings), stage, run_dir))
     return run_dir / "model"
 
 

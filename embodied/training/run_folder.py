@@ -27,10 +27,11 @@ class OccupiedError(ValueError):
 
 
 @contextmanager
-def owned(run_dir: Path) -> Iterator[None]:
+def owned(run_dir: Path, wanted: TrainSettings | None = None) -> Iterator[None]:
     """The folder, made where there is none, for this process alone; drafts that killed trainings left are swept.
 
-    Raises OccupiedError, at once, while another process trains in it.
+    Raises OccupiedError, at once, while another process trains in it, ValueError where it began with another recipe
+    than `wanted`; what it holds is then as it was.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     path = run_dir / "owner.json"
@@ -40,17 +41,13 @@ def owned(run_dir: Path) -> Iterator[None]:
         raise OccupiedError(f"{run_dir}: expected a run folder that nobody trains in, got one in which {_owner(path)} "
                             "trains; wait for it or stop it, or choose another folder") from error
     with hold:
+        if wanted is not None:
+            _refuse_another_recipe(run_dir, wanted)
         # In place: a renamed file would not be the locked one.
         path.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname(),
                                     "since": time.strftime("%Y-%m-%dT%H:%M:%S%z")}))
         sweep_drafts(run_dir, is_deep=True)
         yield
-
-
-def refuse_occupied(run_dir: Path) -> None:
-    """Nothing. Raises OccupiedError, at once, while another process trains in the folder."""
-    with owned(run_dir):
-        pass
 
 
 def _owner(path: Path) -> str:
@@ -64,12 +61,17 @@ def _owner(path: Path) -> str:
 
 def claim(run_dir: Path, settings: TrainSettings) -> None:
     """Nothing. Writes recipe.json, or checks that the run in this folder is the same. ValueError when it is not."""
-    path, wanted = run_dir / "recipe.json", json.loads(json.dumps(plain(settings, only_inward=True)))
+    path = run_dir / "recipe.json"
     run_dir.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        write_json(path, wanted)
-        return
-    found = json.loads(path.read_text())
+    if path.exists():
+        _refuse_another_recipe(run_dir, settings)
+    else:
+        write_json(path, plain(settings, only_inward=True))
+
+
+def _refuse_another_recipe(run_dir: Path, settings: TrainSettings) -> None:
+    path, wanted = run_dir / "recipe.json", json.loads(json.dumps(plain(settings, only_inward=True)))
+    found = json.loads(path.read_text()) if path.exists() else wanted
     changed = [key for key in wanted if found.get(key) != wanted[key]]
     if changed:
         raise ValueError(f"{run_dir}: expected the recipe this folder began with, got another {', '.join(changed)}; "

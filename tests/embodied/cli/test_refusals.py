@@ -11,6 +11,8 @@ import sys
 import pytest
 
 from embodied.agents.shipped import weights_path
+from embodied.cli import collect
+from embodied.cli.main import main
 from embodied.training.run_folder import owned
 from tests.embodied.serving.served import ROOT
 
@@ -83,10 +85,55 @@ def test_a_batch_that_workers_cannot_share_is_refused_before_anything_is_collect
     assert "a multiple of the 2 workers" in refused(tmp_path, "train", "experiment=smoke", *words)
 
 
-def test_a_run_folder_in_which_another_trains_is_refused_before_anything_is_collected(tmp_path):
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A run folder with what a training of another seed left."""
     with owned(tmp_path):
-        said = refused(tmp_path, "train", "experiment=smoke", f"data.folder={tmp_path}/data")
-    assert f"in which process {os.getpid()} of " in said and not (tmp_path / "data").exists()
+        pass
+    (tmp_path / ".hydra").mkdir()
+    for name in ("config.yaml", "train.log", ".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml"):
+        (tmp_path / name).write_text("of the first\n")
+    (tmp_path / "recipe.json").write_text(json.dumps({"seed": 1}))
+    return tmp_path
+
+
+SECOND = ("train", "experiment=smoke", "seed=77")
+
+
+def test_a_run_folder_in_which_another_trains_is_refused_before_anything_is_written(trained):
+    with owned(trained):
+        before = contents(trained)
+        said = refused(trained, *SECOND, f"data.folder={trained}/data")
+    assert f"in which process {os.getpid()} of " in said and contents(trained) == before
+
+
+def test_another_recipe_is_refused_before_anything_is_written(trained):
+    before = contents(trained)
+    said = refused(trained, *SECOND, f"data.folder={trained}/data")
+    assert "expected the recipe this folder began with, got another" in said and "seed" in said
+    assert contents(trained) == before
+
+
+def test_a_training_that_workers_cannot_do_is_refused_before_anything_is_written(trained):
+    before = contents(trained)
+    words = ("distributed=ray", "distributed.num_workers=1")
+    assert "expected it unset" in refused(trained, *SECOND, *words, RAY_ADDRESS="192.0.2.1:6379")
+    assert contents(trained) == before
+
+
+def test_the_run_folder_is_held_while_episodes_are_collected(tmp_path, monkeypatch, capsys):
+    def gather(*_, **__):
+        with owned(tmp_path / "run"):
+            raise AssertionError("another training may begin while this one collects")
+
+    monkeypatch.setattr(collect, "gather", gather)
+    monkeypatch.chdir(tmp_path)
+    assert main([*SECOND, "hydra.run.dir=run"]) == 1
+    assert f"in which process {os.getpid()} of " in capsys.readouterr().err
 
 
 def test_an_address_that_is_taken_is_said_before_the_planner_is_loaded(tmp_path):

@@ -47,7 +47,7 @@ def test_a_server_leaves_its_tokens_in_no_file_and_no_output(tmp_path):
         with contextlib.suppress(InvalidHandshake, ConnectionClosed), connect(
                 f"{url.replace('http', 'ws')}openpi", subprotocols=[f"bearer.{token}"],
                 additional_headers={"Authorization": f"Api-Key {token}"}) as socket:
-            socket.recv(timeout=10)
+            socket.recv(timeout=60)  # the planner is loaded first
     server.send_signal(signal.SIGTERM)
     said += server.communicate(timeout=60)[0]
     secrets = [secret.encode() for secret in (TOKEN, VIEWER, WRONG)]
