@@ -65,8 +65,8 @@ def _verb(name: str, rest: list[str]) -> int:
     from embodied.cli.withheld import shown, withhold
 
     verb = importlib.import_module(f"embodied.cli.{name}")
-    overrides, text, flags = _sort_arguments(verb, rest)
-    overrides, secrets = withhold(verb.Settings, overrides)
+    words, secrets = withhold(verb.Settings, rest)
+    overrides, text, flags = _sort_arguments(verb, words)
     command = _command([name, *(shown(word, verb.Settings) for word in rest)])
     configs = config_dir()
     if flags & {"help", "cfg"}:
@@ -88,7 +88,8 @@ def _sort_arguments(verb: ModuleType, rest: list[str]) -> tuple[list[str], str |
     flags = {_FLAGS[a] for a in rest if a in _FLAGS}
     words = [a for a in rest if a not in overrides and a not in _FLAGS]
     if words and (not getattr(verb, "TAKES_TEXT", False) or words[0].startswith("-")):
-        raise Complaint(f"{words[0]!r} is not understood: expected key=value" + suggest(words[0], _FLAGS))
+        name, *value = words[0].split("=", 1)  # which may be a secret
+        raise Complaint(f"{name + '=..' * len(value)!r} is not understood: expected key=value" + suggest(name, _FLAGS))
     text = " ".join(words).encode("utf-8", "replace").decode() if words else None
     return overrides, text, flags
 

@@ -43,9 +43,10 @@ def _parse(text: str) -> Any:
 
     try:
         return OverridesParser.create().parse_override(text)
-    except HydraException as error:
-        reason = str(error).splitlines()[0][:200]
-        raise Complaint(f"{text!r} is not key=value: {reason}") from None
+    except HydraException:
+        key = text.partition("=")[0]
+        raise Complaint(f"{key}: not key=value with a value that can be read (it may hold a secret: it is not repeated); "
+                        f"put quotes around it that the shell leaves there: \"{key}='..'\"") from None
 
 
 def _refuse_forbidden(override: Any) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from embodied.cli.complaint import Complaint
 from embodied.cli.typed import is_secret
@@ -34,10 +36,21 @@ def _secrets(kind: type, prefix: str) -> Iterator[str]:
 
 
 def withhold(kind: type, overrides: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
-    """The overrides without secrets, and the secrets by their keys. Raises Complaint, which repeats none of them."""
+    """The words without secrets, and the secrets by their keys. Raises Complaint, which repeats none of them."""
     keys = secret_keys(kind)
+    for text in overrides:
+        _refuse_another_spelling(text, keys)
     rest = [text for text in overrides if _key(text) not in keys]
     return rest, {_key(text): _value(text) for text in overrides if _key(text) in keys}
+
+
+def _refuse_another_spelling(text: str, keys: frozenset[str]) -> None:
+    """Nothing. Raises Complaint for what means a secret and would not be withheld: `--token=..`, `token@x=..`."""
+    head, is_value, _ = text.partition("=")
+    meant = re.split(r"[@:\[]", head.strip(" \t\n+~-").lower())[0].strip().replace("-", "_")
+    key = next((key for key in keys if f"{meant}.".startswith(f"{key}.")), None)
+    if is_value and key is not None and _key(text) != key:
+        raise Complaint(f"{key}: expected {key}=value, got another spelling of it (which is not repeated here)")
 
 
 def _key(text: str) -> str:
@@ -67,12 +80,31 @@ def _value(text: str) -> Any:
 def check_endpoint(base_url: str | None, key_variable: str | None) -> None:
     """Nothing. Raises Complaint for an address or a variable's name that looks like a secret, which it does not repeat:
     both are written into files."""
-    if base_url is not None and ("@" in base_url or "?" in base_url):
-        raise Complaint("chat.base_url: expected an address without names, passwords and parameters, such as "
-                        "http://127.0.0.1:8000/v1; name the variable that holds the key with chat.key_variable")
+    if base_url is not None:
+        _check_address(*base_url.partition("?")[::2])
     if key_variable is not None and key_variable not in os.environ:
         raise Complaint("chat.key_variable: expected the name of an environment variable that is set, such as "
                         "OPENAI_API_KEY, and not a key; export the key under a name, and give the name")
+
+
+_SECRET = re.compile("key|token|secret|sig|pass|pwd|auth|code|cred|sas|jwt|session")
+"""In the names of parameters that hold secrets, and of some that do not: those are refused too."""
+
+
+def _check_address(before: str, query: str) -> None:
+    """Nothing. Raises Complaint for a name, password, fragment, or parameter that may be a secret."""
+    advice = "name the variable that holds the key with chat.key_variable"
+    if set("@#") & set(before + query):
+        raise Complaint("chat.base_url: expected an address without names, passwords and fragments, such as "
+                        f"http://127.0.0.1:8000/v1; {advice}")
+    for parameter in re.split("[&;]", query) if query else ():
+        name, is_named, _ = parameter.partition("=")
+        if not is_named:
+            raise Complaint("chat.base_url: expected name=value between the & after ?, got a parameter without a value "
+                            f"(it is not repeated here); {advice}")
+        if _SECRET.search(re.sub("[^a-z]", "", unquote(name).lower())):
+            raise Complaint(f"chat.base_url: expected parameters that hold no secret, got the parameter "
+                            f"{unquote(name)!r} (its value is not repeated here); {advice}")
 
 
 def shown(word: str, kind: type) -> str:

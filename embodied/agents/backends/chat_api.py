@@ -52,9 +52,9 @@ _UNTAKEN = re.compile(r"not supported|unsupported|does not support|n't support|o
 class ChatEndpoint:
     """A client of one model at one address; safe to share between threads.
 
-    base_url: up to and with the version, "http://127.0.0.1:8000/v1". key_variable: the environment variable that holds
-    the key, None for none; it is read at each request, kept nowhere, and never logged. extra: further fields of every
-    request, for what one server knows alone.
+    base_url: up to and with the version, "http://127.0.0.1:8000/v1"; parameters after it ("?api-version=..") are sent
+    with every request. key_variable: the environment variable that holds the key, None for none; it is read at each
+    request, kept nowhere, and never logged. extra: further fields of every request, for what one server knows alone.
     """
 
     base_url: str
@@ -129,9 +129,8 @@ class ChatEndpoint:
             raise EndpointTimeout("no time is left to ask the endpoint")
         until = time.monotonic() + timeout_s
         try:
-            with _hiding(self._key()), self.http.stream("POST", f"{self.base_url.rstrip('/')}/chat/completions",
-                                                           json=body, headers=self._headers(),
-                                                           timeout=timeout_s) as answer:
+            with _hiding(self._key()), self.http.stream("POST", _completions(self.base_url), json=body,
+                                                           headers=self._headers(), timeout=timeout_s) as answer:
                 if answer.status_code != 200:
                     self._refuse(answer, until)
                 if heard is not None and "text/event-stream" in answer.headers.get("content-type", ""):
@@ -195,6 +194,12 @@ def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
         *whole, rest = (rest + piece).split(b"\n")
         yield from whole
     yield rest
+
+
+def _completions(base_url: str) -> str:
+    """Where conversations are completed: a path below that of the address, before its parameters."""
+    parts = urlsplit(base_url)
+    return parts._replace(path=f"{parts.path.rstrip('/')}/chat/completions").geturl()
 
 
 def _spelled(body: Message, spelled: Mapping[str, str | None]) -> Message:

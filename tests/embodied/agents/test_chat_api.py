@@ -60,6 +60,13 @@ def test_an_answer_is_read_and_counted():
                                                "top_p": 0.9}
 
 
+def test_parameters_of_an_address_stay_behind_its_path():
+    made, requests, _ = endpoint(ok())
+    made.base_url = "https://host/openai/v1/?api-version=2024-10-21&region=eu"
+    made.complete(ASK, max_tokens=7)
+    assert requests[0].url == "https://host/openai/v1/chat/completions?api-version=2024-10-21&region=eu"
+
+
 def test_tool_calls_and_parts_are_read_and_missing_counts_are_estimated():
     calls = [{"id": "1", "type": "function", "function": {"name": "pick", "arguments": "{}"}}]
     message = {"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "tool_calls": calls}

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -20,7 +21,7 @@ from embodied.cli import serve
 from embodied.cli.complaint import Complaint
 from embodied.cli.main import main
 from embodied.cli.typed import read
-from embodied.cli.withheld import KEPT_OUT, hidden, merged, secret_keys, withhold
+from embodied.cli.withheld import KEPT_OUT, check_endpoint, hidden, merged, secret_keys, withhold
 from tests.embodied.serving.served import ROOT
 
 TOKEN, VIEWER, WRONG = "operators-secret-5f1c09", "viewers-secret-77b2aa", "wrong-secret-of-somebody-1234"
@@ -59,6 +60,21 @@ def test_a_server_leaves_its_tokens_in_no_file_and_no_output(tmp_path):
     assert f"token: {KEPT_OUT}" in (tmp_path / "run" / "config.yaml").read_text()
 
 
+ODD = [f"token ={TOKEN}", f" token={TOKEN}", f"token@x={TOKEN}", f"+token@x:y={TOKEN}", f"--token={TOKEN}",
+       f"viewer-token={TOKEN}", f"token[0]={TOKEN}", f"token.x={TOKEN}", f"+token.x={TOKEN}", f"~token@x={TOKEN}",
+       f"TOKEN={TOKEN}", f"--tokn={TOKEN}", f"chat.base_url=http://host/v1?key={TOKEN}"]
+
+
+@pytest.mark.parametrize("word", ODD)
+@pytest.mark.parametrize("flag", [(), ("--cfg",)], ids=["run", "cfg"])
+def test_a_token_in_another_spelling_is_refused_and_written_nowhere(tmp_path, monkeypatch, capsys, word, flag):
+    monkeypatch.chdir(tmp_path)
+    assert main(["serve", word, *flag]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("embodied: ") and TOKEN not in said.out + said.err
+    assert not files_of(tmp_path)
+
+
 def test_a_resolved_config_and_a_repr_hold_no_token(capsys):
     assert main(["serve", f"token={TOKEN}", f"viewer_token={VIEWER}", "--cfg"]) == 0
     said = capsys.readouterr()
@@ -81,6 +97,29 @@ def test_a_complaint_repeats_no_secret(tmp_path, capsys, word):
     said = capsys.readouterr()
     assert said.err.startswith("embodied: ") and TOKEN[:9] not in said.out + said.err
     assert not files_of(tmp_path)
+
+
+@pytest.mark.parametrize("query", ["api-version=2024-10-21", "api-version=2024-10-21&region=eu", "a=1;b=2"])
+def test_an_address_may_have_parameters_that_are_no_secrets(query):
+    check_endpoint(f"https://host/openai/v1?{query}", None)
+
+
+@pytest.mark.parametrize("name", ["key", "api-key", "api_key", "apikey", "API%2DKEY", "subscription-key", "token",
+                                  "access_token", "sig", "X-Amz-Signature", "secret", "client%5Fsecret", "password",
+                                  "pwd", "auth", "code", "credential", "sas", "x=1;sig"])
+def test_a_parameter_named_like_a_secret_is_refused_by_its_name(name):
+    with pytest.raises(Complaint, match=r"chat\.base_url: .*parameter ") as refused:
+        check_endpoint(f"https://host/v1?api-version=1&{name}={TOKEN}", None)
+    assert unquote(name).removeprefix("x=1;") in str(refused.value) and TOKEN not in str(refused.value)
+
+
+@pytest.mark.parametrize("address", [f"https://me:{TOKEN}@host/v1", f"https://host/v1#{TOKEN}",
+                                     f"https://host/v1?{TOKEN}",
+                                     f"https://host/v1?api-version=1&{TOKEN}", f"https://host/v1?x={TOKEN}@host"])
+def test_what_may_be_a_secret_in_an_address_is_not_repeated(address):
+    with pytest.raises(Complaint) as refused:
+        check_endpoint(address, None)
+    assert TOKEN not in str(refused.value)
 
 
 @pytest.mark.parametrize("word", [f"token={TOKEN}", f"+token={TOKEN}", f"token='{TOKEN}'", f'token="{TOKEN}"'])
