@@ -57,6 +57,18 @@ def test_bytecode_is_compiled_once_and_read_though_none_may_be_written(checkout)
     assert set_up(checkout) == ""
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_environment_that_may_only_be_read_is_used_as_it_is(checkout):
+    set_up(checkout)
+    venv = checkout / ".venv"
+    (venv / ".compiled").unlink()
+    venv.chmod(0o555)
+    try:
+        assert set_up(checkout) == ""
+    finally:
+        venv.chmod(0o755)
+
+
 def test_what_changed_in_the_checkout_is_compiled_by_the_next_set_up(checkout):
     set_up(checkout)
     (checkout / "envs" / "module.py").write_text("A = 22")

@@ -45,7 +45,7 @@ def _parse(text: str) -> Any:
         return OverridesParser.create().parse_override(text)
     except HydraException:
         key = text.partition("=")[0]
-        raise Complaint(f"{key}: not key=value with a value that can be read (it may hold a secret: it is not repeated); "
+        raise Complaint(f"{key}: not key=value with a value that can be read (it may be a secret: it is not repeated); "
                         f"put quotes around it that the shell leaves there: \"{key}='..'\"") from None
 
 
