@@ -70,6 +70,11 @@ class Served:
         """The most since `forget_peak`."""
         return self._memory_mib("VmHWM")
 
+    def cpu_s(self) -> float:
+        """What the server's process has computed so far, in all threads; however busy the machine is otherwise."""
+        stat = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, stat[11:13])) / os.sysconf("SC_CLK_TCK")
+
     def forget_peak(self) -> None:
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
