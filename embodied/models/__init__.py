@@ -2,8 +2,8 @@
 
 Owns: configuration, vision (the home of timm), language, projector, planner, processor, segmenter, scene, building,
 loading, registration (of all that with transformers), and what is checked of others' folders (folder, strangers,
-known_keys). May import `embodied.prompt`, `embodied.data.files` and `envs.interface`; never a grammar, an environment
-or a training loop. Importing the package itself loads no heavy library.
+tensors, known_keys, known_values). May import `embodied.prompt`, `embodied.data.files` and `envs.interface`; never a
+grammar, an environment or a training loop. Importing the package itself loads no heavy library.
 """
 
 from __future__ import annotations

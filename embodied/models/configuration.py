@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from typing import ClassVar, Literal
 
 from huggingface_hub.dataclasses import strict
+from huggingface_hub.errors import StrictDataclassError
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
+from embodied.models.known_values import StrangeValueError
 from embodied.models.strangers import check_config, check_language
 
 LANGUAGE_FAMILIES = ("gpt2", "gpt_neox", "llama", "mistral", "olmo2", "opt", "phi", "phi3", "qwen2", "qwen3", "smollm3")
@@ -21,6 +23,15 @@ VISION_FAMILIES = ("clip_vision_model", "dinov2", "siglip_vision_model", "vit")
 TIMM_OPTIONS = ("depth", "depths", "dims", "drop_path_rate", "embed_dim", "img_size", "layers", "mlp_ratio",
                 "num_heads", "output_stride", "patch_size", "qkv_bias", "window_size")
 """Constructor arguments that a configuration may pass to a timm encoder: sizes, nothing that loads or calls."""
+
+STUMBLES = (StrictDataclassError, TypeError, AttributeError, LookupError, ArithmeticError, AssertionError, RuntimeError)
+"""What transformers and torch raise, far from the cause, over values that no file of a known maker has."""
+
+
+def misfit(error: Exception) -> StrangeValueError:
+    """What is raised in place of a stumble; transformers and torch say in theirs which field it is."""
+    said = " ".join(str(error).split())
+    return StrangeValueError(f"expected values that fit each other, got {type(error).__name__}: {said}")
 
 
 def check_known(what: str, name: str, known: Iterable[str]) -> None:
@@ -116,7 +127,10 @@ class PalmEConfig(PreTrainedConfig):
     def from_dict(cls, config_dict: dict, **kwargs) -> PalmEConfig:
         """As in transformers, of values that a file may hold. StrangeValueError, with nothing built, for others."""
         check_config(config_dict)
-        return super().from_dict(config_dict, **kwargs)
+        try:
+            return super().from_dict(config_dict, **kwargs)
+        except STUMBLES as error:
+            raise misfit(error) from error
 
     def __post_init__(self, **kwargs):
         if isinstance(self.text_config, dict):

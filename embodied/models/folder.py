@@ -6,11 +6,20 @@ import hashlib
 import json
 import math
 import os
+import re
 from pathlib import Path
 
 import safetensors
 
-from embodied.models.strangers import CheckpointError, check_contents, check_files, check_sizes, refuse_pickles
+from embodied.models.known_keys import FILES, LONGEST_LIST, SHARDS, TRAINER, UNREAD
+from embodied.models.strangers import (
+    CheckpointError,
+    check_added_tokens,
+    check_contents,
+    check_files,
+    check_sizes,
+    refuse_pickles,
+)
 
 MANIFEST = "manifest.json"
 NEEDED = ("config.json", "processor_config.json", "tokenizer.json")
@@ -18,15 +27,62 @@ PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
 
 
 def check_folder(folder: Path) -> None:
-    """Nothing. Raises CheckpointError when the folder is missing, incomplete, altered or damaged, or holds pickles, or
-    keys and sizes that no known configuration has (see strangers)."""
+    """Nothing. Raises CheckpointError when the folder is missing, incomplete, altered or damaged, or holds pickles,
+    files that do not belong to a model, or keys and sizes that no known configuration has (see strangers)."""
     restore(folder)
     check_present(folder)
     check_files(folder, PICKLES)
+    _check_held(folder)
+
+
+def check_local(name: str | Path | None, subfolder: str = "") -> Path | None:
+    """The folder that `from_pretrained` was given, checked as `check_folder` does; None for the name of a hub.
+
+    It need not be whole (a model and its processor are read one by one), and may be one that a Trainer goes on from.
+    """
+    folder = None if name is None else Path(name, subfolder)
+    if folder is None or not folder.is_dir():
+        return None
+    check_files(folder, PICKLES, apart=TRAINER)
+    _check_held(folder, apart=TRAINER)
+    return folder
+
+
+def check_published(folder: Path) -> None:
+    """Nothing. CheckpointError for a language model's own folder whose files lead elsewhere, or do not end."""
+    check_files(folder)
+    adapter = folder / "adapter_config.json"
+    if adapter.exists():
+        raise CheckpointError(f"checkpoint file {adapter}: expected a whole model, got an adapter, which names another "
+                              "model to load; merge it into its model, or remove the file")
+    check_added_tokens(folder, LONGEST_LIST)
+
+
+def _check_held(folder: Path, apart: str = "") -> None:
+    """Nothing. CheckpointError for what is in the folder; `apart`, a pattern, names files that nobody will read."""
+    check_names(folder, apart)
     check_contents(folder)
     if (folder / MANIFEST).exists():
         verify_manifest(folder)
-    check_sizes(folder, sum(map(_count_numbers, sorted(folder.glob("*.safetensors")))))
+    weights = sorted(folder.glob("*.safetensors"))
+    if weights and (folder / "config.json").exists():
+        check_sizes(folder, sum(map(_count_numbers, weights)))
+
+
+def check_names(folder: Path, apart: str = "") -> None:
+    """Nothing. CheckpointError for a file that a library might read or follow, and that no such model has.
+
+    What people keep beside a model, and hidden files, are read by no library.
+    """
+    for path in sorted(folder.rglob("*")):
+        place = path.relative_to(folder)
+        is_ours = len(place.parts) == 1 and (path.name in FILES or re.fullmatch(SHARDS, path.name))
+        is_unread = path.suffix.lower() in ("", *UNREAD) or re.fullmatch(apart, path.name)
+        is_hidden = any(part.startswith(".") for part in place.parts)
+        if not (path.is_dir() or is_ours or is_unread or is_hidden):
+            raise CheckpointError(f"checkpoint file {path}: expected the files of a model (config.json, "
+                                  "model.safetensors, tokenizer.json ...), got another that a library may follow; "
+                                  "remove it")
 
 
 def write_manifest(folder: str | Path) -> None:

@@ -9,13 +9,15 @@ LONGEST_LIST = 50_000
 
 _LAYERS, _WIDTH, _INNER, _HEADS = (1, 256), (1, 16_384), (1, 131_072), (1, 256)
 _WORDS = (-1, 262_144)
+_LENGTH_M = (0.0, 100.0)
 BOUNDS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("num_hidden_layers", "n_layer", "depth", "depths", "layers"), _LAYERS),
     **dict.fromkeys(("hidden_size", "n_embd", "word_embed_proj_dim", "projector_width", "embed_dim", "dims",
                      "pooler_output_size", "projection_dim"), _WIDTH),
     **dict.fromkeys(("intermediate_size", "ffn_dim", "n_inner"), _INNER),
     **dict.fromkeys(("num_attention_heads", "num_key_value_heads", "n_head", "num_heads"), _HEADS),
-    **dict.fromkeys(("vocab_size", "bos_token_id", "pad_token_id", "placeholder_first_id", "placeholder_last_id",
+    "vocab_size": (1, 262_144),
+    **dict.fromkeys(("bos_token_id", "pad_token_id", "placeholder_first_id", "placeholder_last_id",
                      "name_first_id", "suppress_tokens", "begin_suppress_tokens"), _WORDS),
     "eos_token_id": _WORDS,
     "head_dim": (1, 1024),
@@ -37,8 +39,69 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "mlp_ratio": (0.1, 32.0),
     "chunk_size_feed_forward": (0, 2**20),
     "num_labels": (0, 1000),
+    "naming_weight": (0.0, 1e6),
+    "mean": (-1e3, 1e3),
+    "std": (1e-6, 1e3),
+    "drop_path_rate": (0.0, 1.0),
+    **dict.fromkeys(("clearance_m", "margin_m"), _LENGTH_M),
+    **dict.fromkeys(("workspace_low_m", "workspace_high_m"), (-100.0, 100.0)),
+    **dict.fromkeys(("max_window_layers", "no_rope_layer_interval", "no_rope_layers"), (0, 2**20)),
+    "sliding_window": (1, 2**20),
+    "_out_indices": (-256, 256),
+    **dict.fromkeys(("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "attention_dropout", "attn_pdrop",
+                     "attention_probs_dropout_prob", "classifier_dropout", "dropout", "embd_pdrop", "hidden_dropout",
+                     "hidden_dropout_prob", "layerdrop", "resid_pdrop", "summary_first_dropout"), (0.0, 1.0)),
+    **dict.fromkeys(("init_std", "initializer_factor", "initializer_range", "layerscale_value"), (0.0, 1e3)),
+    "rope_theta": (1e-3, 1e12),
+    "partial_rotary_factor": (1e-3, 1.0),
 }
-"""Key -> least and greatest value; above what any published model of the known families has."""
+"""Key -> least and greatest value; above what any published model of the known families has. The value must be a
+number, and a whole one where both bounds are."""
+
+LISTS = frozenset((
+    "_out_indices", "begin_suppress_tokens", "depth", "depths", "dims", "embed_dim", "eos_token_id", "layers", "mean",
+    "mlp_ratio", "no_rope_layers", "num_heads", "patch_size", "std", "suppress_tokens", "widths", "window_size",
+    "workspace_high_m", "workspace_low_m"))
+"""Keys of BOUNDS that may be a list of numbers, too."""
+
+LENGTHS = {"mean": 3, "std": 3, "widths": 4, "workspace_low_m": 3, "workspace_high_m": 3}
+"""Keys of LISTS that are lists of so many."""
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("dtype", "torch_dtype"), tuple(
+        start + name for start in ("", "torch.") for name in ("float32", "float16", "bfloat16", "float64", "auto"))),
+    "seeing": ("slots", "image"),
+    "source": ("timm", "transformers"),
+}
+
+KINDS: dict[str, str] = {key: kind for kind, keys in {
+    "true or false": (
+        "_remove_final_layer_norm add_cross_attention apply_layernorm attention_bias do_layer_norm_before do_sample "
+        "enable_bias is_decoder is_encoder_decoder language_is_frozen layer_norm_elementwise_affine mlp_bias "
+        "output_attentions output_hidden_states qk_layernorm qkv_bias reorder_and_upcast_attn reshape_hidden_states "
+        "return_dict scale_attn_by_inverse_layer_idx scale_attn_weights summary_proj_to_labels summary_use_proj "
+        "tie_word_embeddings use_cache use_mask_token use_parallel_residual use_sliding_window use_swiglu_ffn "
+        "vision_use_head"),
+    "text": (
+        "_name_or_path activation_function grammar_fingerprint hidden_act model_type name name_or_path pooler_act "
+        "problem_type processor_class rope_type summary_activation summary_type transformers_version _commit_hash"),
+    "a list of text": "_out_features architectures layer_types lexicon",
+    "an object": "cameras encoder id2label label2id options rope_parameters rope_scaling",
+}.items() for key in keys.split()}
+"""Key without bounds -> what its value must be."""
+
+OPTIONAL = frozenset((
+    "_commit_hash", "_name_or_path", "_out_features", "_out_indices", "architectures", "attention_dropout",
+    "begin_suppress_tokens", "bos_token_id", "cameras", "dtype", "encoder", "eos_token_id", "grammar_fingerprint",
+    "head_dim", "id2label", "image_size", "label2id", "layer_types", "lexicon", "mean", "n_inner", "name_or_path",
+    "no_rope_layers", "num_key_value_heads", "options", "output_attentions", "output_hidden_states", "pad_token_id",
+    "patch_size", "pooler_output_size", "pretraining_tp", "problem_type", "processor_class", "return_dict",
+    "rope_parameters", "rope_scaling", "sliding_window", "std", "summary_activation", "suppress_tokens", "torch_dtype",
+    "transformers_version", "use_cache", "widths", "word_embed_proj_dim", "workspace_high_m", "workspace_low_m"))
+"""Keys of BOUNDS, CHOICES and KINDS that may be null."""
+
+FREE_NAMES = frozenset(("cameras", "id2label", "label2id", "task_specific_params"))
+"""Objects whose names are data (a camera may be called "depth"), not keys with bounds."""
 
 EVERYWHERE = frozenset((
     "model_type", "architectures", "dtype", "torch_dtype", "transformers_version", "_name_or_path", "name_or_path",
@@ -77,6 +140,18 @@ TOKENIZER = frozenset((
     "spaces_between_special_tokens", "special_tokens_map_file", "split_special_tokens", "stride", "tokenizer_class",
     "truncation_side", "truncation_strategy", "unk_token", "use_default_system_prompt"))
 
+FILES = ("config.json", "generation_config.json", "processor_config.json", "tokenizer.json", "tokenizer_config.json",
+         "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "model.safetensors.index.json",
+         "manifest.json")
+"""What this project and transformers write for such a model beside its weights: all that may be read of a folder."""
+
+SHARDS = r"model(-\d+-of-\d+)?\.safetensors"
+
+UNREAD = (".md", ".rst", ".log", ".csv", ".jsonl", ".yaml", ".png", ".jpg", ".gif", ".svg", ".pdf", ".mp4")
+"""Endings of what people keep beside a model, and no library reads to load one; names without a dot are of them."""
+
+TRAINER = r"trainer_state\.json|training_args\.bin|(optimizer|scheduler|scaler)\.(pt|bin)|rng_state(_\d+)?\.pth"
+"""What the Trainer of transformers writes beside a model, and reads itself to go on training."""
 
 LANGUAGE_KEYS: dict[str, frozenset[str]] = {family: frozenset(keys.split()) for family, keys in {
     "gpt2": (

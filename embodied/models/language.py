@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import find_adapter_config_file, is_peft_available
 
-from embodied.models.strangers import check_files, check_language
+from embodied.models.folder import check_published
+from embodied.models.strangers import check_language
 
 
 def build_language(source: PreTrainedConfig | str | Path) -> PreTrainedModel:
@@ -35,7 +37,10 @@ def published_tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
 def _check_published(source: str | Path) -> None:
     """Nothing. ValueError unless the configuration is one of a known family, before anything is built of it."""
     if Path(source).is_dir():
-        check_files(Path(source))
+        check_published(Path(source))
+    elif is_peft_available() and _reached(find_adapter_config_file, str(source)):
+        raise ValueError(f"language model: expected a whole model, got {str(source)!r}, an adapter, which names "
+                         "another model to load; merge it into its model")
     values, _ = _reached(PreTrainedConfig.get_config_dict, source)
     check_language(values, "language model: ", is_published=True)
 

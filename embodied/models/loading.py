@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import math
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import safetensors
@@ -13,7 +10,7 @@ import torch
 from transformers.utils import logging
 
 from embodied.data.files import draft_folder, sync_tree
-from embodied.models.configuration import PalmEVisionConfig
+from embodied.models.configuration import STUMBLES
 from embodied.models.folder import (
     REMEDY,
     CheckpointError,
@@ -25,8 +22,7 @@ from embodied.models.folder import (
 )
 from embodied.models.planner import PalmEForConditionalGeneration
 from embodied.models.processor import PalmEProcessor
-from embodied.models.strangers import read_json
-from embodied.models.vision import build_vision
+from embodied.models.tensors import check_tensors
 
 
 def load(folder: str | Path, device: str = "cpu") -> tuple[PalmEForConditionalGeneration, PalmEProcessor]:
@@ -37,13 +33,10 @@ def load(folder: str | Path, device: str = "cpu") -> tuple[PalmEForConditionalGe
     """
     folder = Path(folder).resolve()
     check_folder(folder)
-    weights = sorted(folder.glob("*.safetensors"))
-    _check_vision(folder, weights)
-    for path in weights:
-        _check_finite(path)
+    check_tensors(folder)
     try:
         model, processor = _read_quietly(folder)
-    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+    except (OSError, *STUMBLES) as error:
         fault = f"{type(error).__name__}: {error}"
         raise CheckpointError(f"checkpoint {folder}: cannot be read ({fault}); {REMEDY}") from error
     return model.to(device).eval(), processor
@@ -71,43 +64,13 @@ def save(model: PalmEForConditionalGeneration, processor: PalmEProcessor, folder
     return folder
 
 
-def _check_vision(folder: Path, weights: Sequence[Path]) -> None:
-    """Nothing. CheckpointError where config.json names an encoder of more numbers than the weights have for one.
-
-    Sizes of an encoder follow from its name alone; it is laid out without memory to count them.
-    """
-    with torch.device("meta"):
-        encoder = build_vision(PalmEVisionConfig(**read_json(folder / "config.json").get("vision_config", {})))
-    named = sum(parameter.numel() for parameter in encoder.parameters())
-    found = sum(_numbers_under("vision.", path) for path in weights)
-    if named > found:
-        raise CheckpointError(f"checkpoint file {folder / 'config.json'}: vision_config: expected an encoder of the "
-                              f"{found:,} numbers in the weights beside it, got one of {named:,}; {REMEDY}")
-
-
-def _numbers_under(prefix: str, path: Path) -> int:
-    with safetensors.safe_open(path, framework="pt") as file:
-        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys()  # noqa: SIM118 - no mapping
-                   if name.startswith(prefix))
-
-
-def _check_finite(path: Path) -> None:
-    """Nothing. CheckpointError for a weight that is no number, or endless: a model with one answers nothing."""
-    with safetensors.safe_open(path, framework="pt") as file:
-        for name in file.keys():  # noqa: SIM118 - no mapping
-            tensor = file.get_tensor(name)
-            if tensor.is_floating_point() and not bool(tensor.float().isfinite().all()):
-                raise CheckpointError(f"checkpoint file {path}: {name}: expected finite numbers, got NaN or infinity; "
-                                      f"{REMEDY}")
-
-
 def _read_quietly(folder: Path) -> tuple[PalmEForConditionalGeneration, PalmEProcessor]:
     """Without transformers' progress bar, whose state is put back."""
     had_bar = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        model = PalmEForConditionalGeneration.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-        return model, PalmEProcessor.from_pretrained(folder, local_files_only=True)
+        model = PalmEForConditionalGeneration.from_checked(folder, dtype=torch.float32, local_files_only=True)
+        return model, PalmEProcessor.from_checked(folder, local_files_only=True)
     finally:
         if had_bar:
             logging.enable_progress_bar()

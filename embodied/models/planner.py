@@ -26,10 +26,12 @@ from transformers import AutoModel, AutoModelForImageTextToText, GenerationMixin
 from transformers.utils import ModelOutput
 
 from embodied.models.configuration import PalmEConfig
+from embodied.models.folder import check_local
 from embodied.models.language import build_language, decoder_width
 from embodied.models.pointer import Pointer
 from embodied.models.projector import GridProjector, SlotProjector
 from embodied.models.segmenter import ObjectSegmenter
+from embodied.models.tensors import check_tensors
 from embodied.models.vision import build_vision, restore_buffers
 from embodied.prompt import MAX_OBJECTS
 
@@ -214,8 +216,19 @@ class PalmEForConditionalGeneration(PreTrainedModel, GenerationMixin):
         return torch.cat([rows.repeat(copies) for rows in each])
 
     @classmethod
-    def from_pretrained(cls, *args: Any, output_loading_info: bool = False, **kwargs: Any) -> Any:
-        """The saved model, every weight of it; ValueError naming each missing, unexpected or misshapen one."""
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
+        """The saved model, every weight of it; ValueError naming each missing, unexpected or misshapen one.
+
+        Of a local folder: CheckpointError, before anything is built, for all that `loading.load` refuses there.
+        """
+        folder = check_local(pretrained_model_name_or_path, kwargs.get("subfolder") or "")
+        if folder is not None and (folder / "config.json").exists():
+            check_tensors(folder)
+        return cls.from_checked(pretrained_model_name_or_path, *args, **kwargs)
+
+    @classmethod
+    def from_checked(cls, *args: Any, output_loading_info: bool = False, **kwargs: Any) -> Any:
+        """`from_pretrained` for who has checked the folder."""
         kwargs["ignore_mismatched_sizes"] = True  # collected here and refused below, all at once
         model, info = super().from_pretrained(*args, output_loading_info=True, **kwargs)
         faults = {kind: sorted(map(str, info[f"{kind}_keys"])) for kind in ("missing", "unexpected", "mismatched")}

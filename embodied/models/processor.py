@@ -15,6 +15,7 @@ from PIL import Image as PillowImage
 from transformers import AutoTokenizer, BatchFeature, PreTrainedTokenizerBase
 from transformers.utils import cached_file
 
+from embodied.models.folder import check_local
 from embodied.models.geometry import GEOMETRY_SIZE, geometry_vector
 from embodied.models.planner import IGNORED
 from embodied.models.sentences import prompts_given
@@ -170,7 +171,16 @@ class PalmEProcessor:
 
     @classmethod
     def from_pretrained(cls, name: str | Path, **hub: Any) -> PalmEProcessor:
-        """The processor saved in a folder, or published under a hub name."""
+        """The processor saved in a folder, or published under a hub name.
+
+        Of a local folder: CheckpointError, before anything is built, for what `folder.check_local` refuses.
+        """
+        check_local(name)
+        return cls.from_checked(name, **hub)
+
+    @classmethod
+    def from_checked(cls, name: str | Path, **hub: Any) -> PalmEProcessor:
+        """`from_pretrained` for who has checked the folder."""
         hub = {key: hub[key] for key in ("cache_dir", "revision", "token", "local_files_only") if key in hub}
         values = read_json(Path(cached_file(str(name), FILE_NAME, **hub)))
         check_processor(values)

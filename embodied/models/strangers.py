@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 import re
 import stat
 from collections.abc import Collection, Iterable, Mapping
@@ -18,34 +17,27 @@ from pathlib import Path
 from typing import Any
 
 from embodied.models.known_keys import (
-    BOUNDS,
     EVERYWHERE,
     GENERATION,
     LANGUAGE_KEYS,
     LARGEST_NUMBER,
     LONGEST_LIST,
-    LONGEST_TEXT,
     OUR_KEYS,
     PROCESSOR,
     PUBLISHED,
     TOKENIZER,
     VISION_KEYS,
 )
+from embodied.models.known_values import StrangeValueError, check_value, is_whole, short
 
 MOST_FILES = 10_000
 MOST_JSON_BYTES = 16 * 2**20
 MOST_TOKENIZER_BYTES = 64 * 2**20
-DEEPEST = 4
-DTYPES = ("float32", "float16", "bfloat16", "float64", "auto")
 REMEDY = "use a folder that `embodied train` wrote, or have its maker write it again"
 
 
 class CheckpointError(ValueError):
     """A checkpoint that must not be used; the message names the file and the remedy."""
-
-
-class StrangeValueError(ValueError):
-    """A key or value that no known configuration has; the message names it, what was expected and what came."""
 
 
 def check_contents(folder: Path) -> None:
@@ -61,12 +53,15 @@ def check_contents(folder: Path) -> None:
                 raise CheckpointError(f"checkpoint file {path}: {error}; {REMEDY}") from error
             if name == "config.json":
                 words = values["text_config"].get("vocab_size", words)
+    check_added_tokens(folder, words)
     _check_tokenizer_file(folder / "tokenizer.json", words)
+    _check_length(folder / "chat_template.jinja", MOST_JSON_BYTES)
 
 
-def check_files(folder: Path, pickles: Collection[str] = ()) -> None:
+def check_files(folder: Path, pickles: Collection[str] = (), apart: str = "") -> None:
     """Nothing. CheckpointError for a pipe, socket or device, since reading one may never end, for more than MOST_FILES
-    files, and for one with a suffix of `pickles`; here and in the folders below."""
+    files, and for one with a suffix of `pickles` whose name is none of the pattern `apart`; here and in the folders
+    below."""
     try:
         paths = sorted(itertools.islice(folder.rglob("*"), MOST_FILES + 1))
         modes = [path.stat().st_mode if path.exists() else 0 for path in paths]
@@ -75,7 +70,8 @@ def check_files(folder: Path, pickles: Collection[str] = ()) -> None:
     if len(paths) > MOST_FILES:
         raise CheckpointError(f"checkpoint {folder}: expected at most {MOST_FILES:,} files and folders, got more; "
                               f"{REMEDY}")
-    refuse_pickles(folder, [path.relative_to(folder).as_posix() for path in paths], pickles)
+    refuse_pickles(folder, [path.relative_to(folder).as_posix() for path in paths
+                            if not re.fullmatch(apart, path.name)], pickles)
     for path, mode in zip(paths, modes, strict=True):
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise CheckpointError(f"checkpoint file {path}: expected a regular file, got "
@@ -97,9 +93,7 @@ def _kind(mode: int) -> str:
 
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file. CheckpointError for one too long, too deep, not JSON, or with NaN in it."""
-    if path.stat().st_size > MOST_JSON_BYTES:
-        raise CheckpointError(f"checkpoint file {path}: expected at most {MOST_JSON_BYTES:,} bytes, got "
-                              f"{path.stat().st_size:,}; {REMEDY}")
+    _check_length(path, MOST_JSON_BYTES)
     try:
         values = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
@@ -147,8 +141,9 @@ def _check_part(values: Any, families: Mapping[str, frozenset[str]], where: str,
 def _check_type(values: Any, known: Iterable[str], where: str) -> None:
     if not isinstance(values, Mapping):
         raise StrangeValueError(f"{where[:-1] or 'the file'}: expected an object, got {type(values).__name__}")
-    if values.get("model_type") not in known:
-        got = _short(values.get("model_type"))
+    family = values.get("model_type")
+    if not (isinstance(family, str) and family in known):
+        got = short(family)
         raise StrangeValueError(f"{where}model_type: expected {' or '.join(known)}, got {got}")
 
 
@@ -156,29 +151,9 @@ def _check_keys(values: Mapping[str, Any], known: Iterable[str], where: str, apa
     """Nothing. Every key is known and every value bounded; parts, which have checks of their own, are left out."""
     for key, value in values.items():
         if key not in known:
-            raise StrangeValueError(f"{where}{key[:60]}: expected a file without this key, got {_short(value)}")
+            raise StrangeValueError(f"{where}{key[:60]}: expected a file without this key, got {short(value)}")
         if not (key in apart or key.endswith("_config")):
-            _check_value(value, key, f"{where}{key}", DEEPEST)
-
-
-def _check_value(value: Any, key: str, where: str, depth: int) -> None:
-    if isinstance(value, bool) or value is None:
-        return
-    if isinstance(value, int | float):
-        least, most = BOUNDS.get(key, (-LARGEST_NUMBER, LARGEST_NUMBER))
-        if not (math.isfinite(value) and least <= value <= most):
-            raise StrangeValueError(f"{where}: expected a number from {least:,} to {most:,}, got {_short(value)}")
-    elif isinstance(value, str):
-        if key in ("dtype", "torch_dtype") and value.removeprefix("torch.") not in DTYPES:
-            raise StrangeValueError(f"{where}: expected one of {', '.join(DTYPES)}, got {_short(value)}")
-        if len(value) > LONGEST_TEXT:
-            raise StrangeValueError(f"{where}: expected at most {LONGEST_TEXT:,} characters, got {len(value):,}")
-    elif depth == 0 or len(value) > LONGEST_LIST:
-        raise StrangeValueError(f"{where}: expected at most {LONGEST_LIST:,} items and {DEEPEST} levels, got more")
-    else:
-        named = value.items() if isinstance(value, dict) else ((None, item) for item in value)
-        for name, item in named:
-            _check_value(item, name or key, f"{where}.{name}" if name else where, depth - 1)
+            check_value(value, key, f"{where}{key}")
 
 
 def check_generation(values: Mapping[str, Any]) -> None:
@@ -196,7 +171,7 @@ def check_tokenizer(values: Mapping[str, Any]) -> None:
     _check_keys({k: v for k, v in values.items() if k != "model_max_length"}, TOKENIZER, "")
     name = values.get("tokenizer_class")
     if name is not None and not re.fullmatch(r"[A-Za-z0-9]+Tokenizer(Fast)?|TokenizersBackend", str(name)):
-        raise StrangeValueError(f"tokenizer_class: expected the name of one of transformers, got {_short(name)}")
+        raise StrangeValueError(f"tokenizer_class: expected the name of one of transformers, got {short(name)}")
 
 
 def check_index(values: Mapping[str, Any]) -> None:
@@ -205,17 +180,35 @@ def check_index(values: Mapping[str, Any]) -> None:
     shards = values.get("weight_map")
     for name, shard in shards.items() if isinstance(shards, dict) else [("weight_map", shards)]:
         if not re.fullmatch(r"[\w-][\w.-]*\.safetensors", str(shard)):
-            raise StrangeValueError(f"weight_map.{name}: expected a *.safetensors of this folder, got {_short(shard)}")
+            raise StrangeValueError(f"weight_map.{name}: expected a *.safetensors of this folder, got {short(shard)}")
+
+
+def check_added_tokens(folder: Path, words: int) -> None:
+    """Nothing. CheckpointError unless added_tokens.json, where there is one, gives ids to at most `words` tokens."""
+    path = folder / "added_tokens.json"
+    values = read_json(path) if path.exists() else {}
+    most = min(words, LONGEST_LIST)
+    if len(values) > most:
+        raise CheckpointError(f"checkpoint file {path}: expected at most {most:,} added tokens, got {len(values):,}; "
+                              f"{REMEDY}")
+    for token, number in values.items():
+        if not is_whole(number):
+            raise CheckpointError(f"checkpoint file {path}: {token[:60]}: expected a whole number, got "
+                                  f"{short(number)}; {REMEDY}")
+
+
+def _check_length(path: Path, most: int) -> None:
+    """Nothing. CheckpointError for a file of more bytes; one that is not there has none."""
+    size = path.stat().st_size if path.exists() else 0
+    if size > most:
+        raise CheckpointError(f"checkpoint file {path}: expected at most {most:,} bytes, got {size:,}; {REMEDY}")
 
 
 def _check_tokenizer_file(path: Path, words: int) -> None:
     """Nothing. CheckpointError for more entries than `words` account for, counted without building any."""
     if not path.exists():
         return
-    size = path.stat().st_size
-    if size > MOST_TOKENIZER_BYTES:
-        raise CheckpointError(f"checkpoint file {path}: expected at most {MOST_TOKENIZER_BYTES:,} bytes, got {size:,}; "
-                              f"{REMEDY}")
+    _check_length(path, MOST_TOKENIZER_BYTES)
     # A word is one comma, its merge one to three more, an added token seven; whatever else is there is short.
     most, found = 8 * words + 65_536, path.read_bytes().count(b",")
     if found > most:
@@ -224,28 +217,35 @@ def _check_tokenizer_file(path: Path, words: int) -> None:
 
 
 def least_numbers(text: Mapping[str, Any]) -> int:
-    """How many numbers a language model of these sizes has at the least: its words, and two matrices a layer."""
-    def size(*names: str) -> int:
-        return next((int(text[name]) for name in names if text.get(name)), 0)
+    """How many numbers a language model of these sizes has at the least: its words, and two matrices a layer.
 
-    width, layers = size("hidden_size", "n_embd"), size("num_hidden_layers", "n_layer")
+    Raises StrangeValueError where a size is not written: what a family takes instead may be seven billion numbers.
+    """
+    def size(*names: str) -> int:
+        return max(int(text.get(name) or 0) for name in names)  # two names of one size: either may be heeded
+
+    def written(*names: str) -> int:
+        if not size(*names):
+            raise StrangeValueError(f"text_config.{names[0]}: expected a whole number, got none")
+        return size(*names)
+
+    width, layers = written("hidden_size", "n_embd"), written("num_hidden_layers", "n_layer")
     inner = size("intermediate_size", "ffn_dim", "n_inner") or width
-    return size("vocab_size") * (size("word_embed_proj_dim") or width) + layers * 2 * width * inner
+    return written("vocab_size") * (size("word_embed_proj_dim") or width) + layers * 2 * width * inner
 
 
 def check_sizes(folder: Path, found: int) -> None:
     """Nothing. CheckpointError where config.json asks for more numbers than the weights of the folder hold: `found`."""
-    least = least_numbers(read_json(folder / "config.json")["text_config"])
+    path = folder / "config.json"
+    try:
+        least = least_numbers(read_json(path)["text_config"])
+    except StrangeValueError as error:
+        raise CheckpointError(f"checkpoint file {path}: {error}; {REMEDY}") from error
     if least > found:
-        raise CheckpointError(f"checkpoint file {folder / 'config.json'}: text_config: expected sizes of the {found:,} "
-                              f"numbers in the weights beside it, got sizes of at least {least:,}; {REMEDY}")
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+        raise CheckpointError(f"checkpoint file {path}: text_config: expected sizes of the {found:,} numbers in the "
+                              f"weights beside it, got sizes of at least {least:,}; {REMEDY}")
 
 
 _CHECKS = {"config.json": check_config, "generation_config.json": check_generation,
            "processor_config.json": check_processor, "tokenizer_config.json": check_tokenizer,
-           "model.safetensors.index.json": check_index}
+           "special_tokens_map.json": check_tokenizer, "model.safetensors.index.json": check_index}

@@ -55,7 +55,10 @@ def test_a_folder_of_something_else_is_refused_by_what_it_lacks(tmp_path, folder
     (lambda folder: (folder / "model.safetensors").write_bytes(b"\x00" * 100), "truncated or altered"),
     (lambda folder: (folder / "extra.pt").write_bytes(b""), "may run code when loaded"),
     (lambda folder: (folder / "manifest.json").write_text(json.dumps({"files": []})), "manifest.json: cannot be read"),
-], ids=["no weights", "other bytes", "a pickle", "no manifest"])
+    (lambda folder: (folder / "config.json").write_text((folder / "config.json").read_text().replace(
+        '"vocab_size": 640', '"vocab_size": null')), "text_config.vocab_size: expected a whole number, got null"),
+    (lambda folder: (folder / "adapter_config.json").write_text("{}"), "adapter_config.json: expected the files of a"),
+], ids=["no weights", "other bytes", "a pickle", "no manifest", "a value of another kind", "an adapter"])
 def test_a_folder_that_is_spoilt(tmp_path, spoil, reason):
     folder = shutil.copytree(weights_path("tabletop-tiny"), tmp_path / "model")
     spoil(folder)

@@ -11,7 +11,7 @@ import time
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForImageTextToText
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModel, AutoModelForImageTextToText, AutoProcessor
 
 from embodied.cli.weights import checked
 from embodied.models import known_keys, loading, strangers
@@ -23,12 +23,14 @@ from embodied.models.configuration import (
     PalmEVisionConfig,
     SegmenterConfig,
 )
-from embodied.models.folder import check_folder
+from embodied.models.folder import check_folder, check_local
 from embodied.models.loading import CheckpointError, load, save
+from embodied.models.processor import PalmEProcessor
 from tests.embodied.models.test_planner import CORPUS, LLAMA, SIGLIP, VIT, make
 from tests.embodied.training.test_first_steps import sizes_of
 
 MOST_S = 1.0
+PARTS = {"text_config", "vision_config", "segmenter_config"}
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +82,7 @@ CONFIG = [
     ("text_config/num_hidden_layers", 256, r"text_config: expected sizes of the [\d,]+ numbers in the weights"),
     ("text_config/hidden_size", times_4096, r"text_config\.hidden_size: expected a number from 1 to 16,384"),
     ("text_config/intermediate_size", times_4096, r"text_config\.intermediate_size: expected a number"),
-    ("text_config/vocab_size", times_4096, r"text_config\.vocab_size: expected a number from -1 to 262,144"),
+    ("text_config/vocab_size", times_4096, r"text_config\.vocab_size: expected a number from 1 to 262,144"),
     ("text_config/max_position_embeddings", 2**30, r"text_config\.max_position_embeddings: expected a number"),
     ("text_config/num_attention_heads", times_4096, r"text_config\.num_attention_heads: expected a number"),
     ("text_config/text_config", {"model_type": "llama"}, r"text_config\.text_config: expected a file without"),
@@ -94,12 +96,52 @@ CONFIG = [
     ("segmenter_config/widths", [24 * 4096] * 4, r"segmenter_config\.widths: expected a number from 8 to 1,024"),
     ("segmenter_config/auto_map", {}, r"segmenter_config\.auto_map: expected a file without"),
 ]
+TYPES = [
+    ("model_type", ["palm_e"], r"model_type: expected palm_e, got \['palm_e'\]"),
+    ("naming_weight", "x", "naming_weight: expected a number, got 'x'"),
+    ("naming_weight", None, "naming_weight: expected a number, got null"),
+    ("placeholder_first_id", [1, 2], r"placeholder_first_id: expected a whole number, got \[1, 2\]"),
+    ("soft_tokens", 1.5, "soft_tokens: expected a whole number, got 1.5"),
+    ("soft_tokens", True, "soft_tokens: expected a whole number, got True"),
+    ("seeing", "evil", "seeing: expected one of slots, image, got 'evil'"),
+    ("language_is_frozen", "no", "language_is_frozen: expected true or false, got 'no'"),
+    ("text_config", None, "text_config: expected an object, got NoneType"),
+    ("text_config/vocab_size", None, r"text_config\.vocab_size: expected a whole number, got null"),
+    ("text_config/vocab_size", "100", r"text_config\.vocab_size: expected a whole number, got '100'"),
+    ("text_config/vocab_size", 0, r"text_config\.vocab_size: expected a number from 1 to"),
+    ("text_config/hidden_size", [1], r"text_config\.hidden_size: expected a whole number, got \[1\]"),
+    ("text_config/hidden_size", "abc", r"text_config\.hidden_size: expected a whole number, got 'abc'"),
+    ("text_config/hidden_size", 96.5, r"text_config\.hidden_size: expected a whole number, got 96.5"),
+    ("text_config/num_attention_heads", "4", r"text_config\.num_attention_heads: expected a whole number, got '4'"),
+    ("text_config/num_key_value_heads", {}, r"num_key_value_heads: expected a whole number or null, got {}"),
+    ("text_config/rms_norm_eps", "x", r"text_config\.rms_norm_eps: expected a number, got 'x'"),
+    ("text_config/hidden_act", 3, r"text_config\.hidden_act: expected text, got 3"),
+    ("text_config/rope_parameters", "x", r"text_config\.rope_parameters: expected an object or null, got 'x'"),
+    ("text_config/rope_parameters/rope_theta", "x", r"rope_parameters\.rope_theta: expected a number, got 'x'"),
+    ("text_config/rope_parameters/rope_type", [], r"rope_parameters\.rope_type: expected text, got \[\]"),
+    ("vision_config/mean", [0.5, 0.5], r"vision_config\.mean: expected a list of 3 numbers, got"),
+    ("vision_config/std", [0, 1, 1], r"vision_config\.std: expected a number from 1e-06 to"),
+    ("vision_config/name", 3, r"vision_config\.name: expected text, got 3"),
+    ("vision_config/encoder/hidden_size", "24", r"encoder\.hidden_size: expected a whole number, got '24'"),
+    ("segmenter_config/widths", "wide", r"segmenter_config\.widths: expected a whole number or a list of them or nul"),
+    ("segmenter_config/margin_m", None, r"segmenter_config\.margin_m: expected a number, got null"),
+]
+FITS = [
+    ("text_config/num_attention_heads", 7, "config.json: expected values that fit each other, got Strict.*hidden size"),
+    ("vision_config/encoder/layer_norm_eps", 1, "config.json: expected values that fit each other, got Strict"),
+]
+NAMES = ["adapter_config.json", "modeling_x.py", "custom_generate/generate.py", "additional_chat_templates/a.jinja",
+         "tokenizer.model", "vocab.json", "merges.txt", "preprocessor_config.json", "model.gguf", "other.safetensors"]
 OTHERS = [
     ("generation_config.json", "custom_generate", "evil/generate", "custom_generate: expected a file without this key"),
     ("generation_config.json", "cache_implementation", "evil", "cache_implementation: expected a file without"),
     ("generation_config.json", "suppress_tokens", list(range(60_000)), "suppress_tokens: expected at most 50,000"),
     ("processor_config.json", "auto_map", {"AutoProcessor": "evil--p.P"}, "auto_map: expected a file without"),
     ("processor_config.json", "trust_remote_code", True, "trust_remote_code: expected a file without"),
+    ("processor_config.json", "image_size", "32", "image_size: expected a whole number or null, got '32'"),
+    ("processor_config.json", "lexicon", ["a", 3], r"lexicon: expected a list of text or null, got \['a', 3\]"),
+    ("special_tokens_map.json", "auto_map", {}, "auto_map: expected a file without"),
+    ("added_tokens.json", "word", "x", "word: expected a whole number, got 'x'"),
     ("processor_config.json", "image_size", 65_536, "image_size: expected a number from 8 to 2,048"),
     ("tokenizer_config.json", "auto_map", {"AutoTokenizer": ["evil--t.T", None]}, "auto_map: expected a file without"),
     ("tokenizer_config.json", "trust_remote_code", True, "trust_remote_code: expected a file without"),
@@ -120,6 +162,56 @@ def refused(folder, message):
 def test_a_configuration_is_refused_by_key(folder, keys, value, message):
     change(folder, "config.json", keys, value)
     refused(folder, message)
+
+
+@pytest.mark.parametrize(("keys", "value", "message"), TYPES, ids=[f"{case[0]}={case[1]}" for case in TYPES])
+def test_a_value_of_another_kind_is_refused_without_torch(folder, keys, value, message):
+    change(folder, "config.json", keys, value)
+    with pytest.raises(CheckpointError, match=rf"config\.json: .*{message}"):
+        check_folder(folder)
+    with pytest.raises(ValueError, match=message):
+        PalmEConfig.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(("keys", "value", "message"), FITS, ids=[case[0] for case in FITS])
+def test_values_that_do_not_fit_each_other_are_refused(folder, keys, value, message):
+    change(folder, "config.json", keys, value)
+    refused(folder, message)
+
+
+@pytest.mark.parametrize("key", ["vocab_size", "hidden_size", "num_hidden_layers"])
+def test_sizes_are_written_and_not_those_that_the_family_takes_instead(folder, key):
+    change(folder, "config.json", "text_config", lambda values: {k: v for k, v in values.items() if k != key})
+    refused(folder, rf"config\.json: text_config\.{key}: expected a whole number, got none")
+
+
+def test_names_of_cameras_and_labels_are_no_keys(folder):
+    change(folder, "processor_config.json", "cameras", {"depth": {"width": 640}, "layers": {"depth": "x"}})
+    change(folder, "config.json", "label2id", {"depth": 0})
+    check_folder(folder)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_that_a_library_may_follow_is_refused_by_name(folder, name):
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text("{}")
+    refused(folder, f"{name}: expected the files of a model .* remove it")
+
+
+def test_what_people_keep_beside_a_model_may_stay(folder):
+    for name in ("README.md", "LICENSE", "metrics.jsonl", "figures/a.png", ".git/hooks/x.py", "chat_template.jinja"):
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).write_text("x")
+    check_folder(folder)
+
+
+def test_more_added_tokens_than_words_are_refused(folder):
+    words = json.loads((folder / "config.json").read_text())["text_config"]["vocab_size"]
+    path = folder / "added_tokens.json"
+    path.write_text(json.dumps({f"word{i}": i for i in range(words + 1)}))
+    refused(folder, rf"added_tokens\.json: expected at most {words} added tokens, got {words + 1}")
+    path.write_bytes(b'{"a":1' + b',"word":1' * 2_000_000 + b"}")
+    refused(folder, r"added_tokens\.json: expected at most 16,777,216 bytes, got 18,")
 
 
 @pytest.mark.parametrize(("name", "keys", "value", "message"), OTHERS, ids=[f"{c[0]}-{c[1]}" for c in OTHERS])
@@ -200,6 +292,40 @@ def test_the_auto_classes_refuse_it_too(published, tmp_path):
             kind.from_pretrained(folder)
 
 
+@pytest.mark.parametrize("kind", [AutoModel, AutoModelForImageTextToText, AutoProcessor, PalmEProcessor])
+@pytest.mark.parametrize("spoil", [
+    lambda folder: (folder / "adapter_config.json").write_text("{}"),
+    lambda folder: (folder / "tokenizer.json").write_bytes(b"," * 10**6),
+    lambda folder: (folder / "extra.bin").write_bytes(b""),
+    lambda folder: change(folder, "processor_config.json", "trust_remote_code", True),
+    lambda folder: change(folder, "manifest.json", "files", {"config.json": {"sha256": "0"}}),
+], ids=["adapter", "tokenizer", "pickle", "key", "manifest"])
+def test_from_pretrained_checks_a_local_folder(folder, spoil, kind):
+    spoil(folder)
+    for name, more in ((folder, {}), (str(folder.parent), {"subfolder": folder.name})):
+        if more and kind in (AutoProcessor, PalmEProcessor):
+            continue  # it takes no subfolder
+        with pytest.raises(CheckpointError, match="checkpoint"):
+            kind.from_pretrained(name, **more)
+
+
+def test_from_pretrained_checks_tensors(folder):
+    tensors = load_file(folder / "model.safetensors")
+    tensors["projector.out.bias"][3] = float("nan")
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match=r"projector\.out\.bias: expected finite numbers"):
+        AutoModelForImageTextToText.from_pretrained(folder)
+
+
+def test_from_pretrained_takes_names_of_hubs_and_folders_of_a_trainer(folder):
+    assert check_local("maker/model") is None and check_local(None) is None
+    for name in ("training_args.bin", "optimizer.pt", "rng_state_0.pth", "trainer_state.json"):
+        (folder / name).write_bytes(b"")
+    assert type(AutoModel.from_pretrained(folder)).__name__ == "PalmEForConditionalGeneration"
+    with pytest.raises(CheckpointError, match="which may run code"):
+        check_folder(folder)
+
+
 @pytest.mark.parametrize("family", LANGUAGE_FAMILIES)
 def test_every_family_loads_from_its_published_form_and_from_ours(family, tmp_path):
     """As on a hub: the language model's own folder, with keys of older writers, and code that nobody follows."""
@@ -228,6 +354,14 @@ def test_a_published_model_is_checked_before_it_is_built(tmp_path):
             build(str(tmp_path), VIT)
 
 
+def test_a_published_folder_leads_nowhere_else(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA))
+    for name, said in (("added_tokens.json", "expected a whole number"), ("adapter_config.json", "got an adapter")):
+        (tmp_path / name).write_text('{"base_model_name_or_path": "evil/model"}')
+        with pytest.raises(ValueError, match=rf"{name}: .*{said}"):
+            build(str(tmp_path), VIT)
+
+
 def test_the_shipped_weights_are_none_of_this():
     from embodied.agents.shipped import shipped_names, weights_path
 
@@ -243,4 +377,5 @@ def test_the_known_keys_are_the_fields_of_the_classes():
     for family, keys in written.items():
         kind = ours.get(family) or CONFIG_MAPPING[family]
         fields = {f.name for f in dataclasses.fields(kind)} | set(kind.attribute_map)
+        assert keys <= known_keys.BOUNDS.keys() | known_keys.KINDS.keys() | known_keys.CHOICES.keys() | PARTS, family
         assert fields - known_keys.EVERYWHERE == keys - known_keys.EVERYWHERE, family

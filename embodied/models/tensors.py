@@ -1,0 +1,65 @@
+"""The tensors of a folder, before a model is built to hold them: as many as its eyes need, and each number finite."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import safetensors
+import torch
+from torch import nn
+
+from embodied.models.configuration import STUMBLES, PalmEConfig, misfit
+from embodied.models.folder import REMEDY
+from embodied.models.strangers import CheckpointError, read_json
+from embodied.models.vision import build_vision
+
+
+def check_tensors(folder: Path) -> None:
+    """Nothing. CheckpointError for weights that are not finite, or fewer than the encoder of config.json has."""
+    weights = sorted(folder.glob("*.safetensors"))
+    _check_vision(folder / "config.json", weights)
+    for path in weights:
+        _check_finite(path)
+
+
+def _encoder(path: Path) -> nn.Module:
+    """The encoder that a config.json names, laid out without memory. CheckpointError where it names none."""
+    try:
+        config = PalmEConfig.from_dict(read_json(path)).vision_config
+        with torch.device("meta"):
+            return build_vision(config)
+    except CheckpointError:
+        raise
+    except (ValueError, *STUMBLES) as error:
+        said = error if isinstance(error, ValueError) else misfit(error)
+        raise CheckpointError(f"checkpoint file {path}: {said}; {REMEDY}") from error
+
+
+def _check_vision(path: Path, weights: Sequence[Path]) -> None:
+    """Nothing. CheckpointError where config.json names an encoder of more numbers than the weights have for one.
+
+    Sizes of an encoder follow from its name alone; it is laid out without memory to count them.
+    """
+    named = sum(parameter.numel() for parameter in _encoder(path).parameters())
+    found = sum(_numbers_under("vision.", file) for file in weights)
+    if named > found:
+        raise CheckpointError(f"checkpoint file {path}: vision_config: expected an encoder of the "
+                              f"{found:,} numbers in the weights beside it, got one of {named:,}; {REMEDY}")
+
+
+def _numbers_under(prefix: str, path: Path) -> int:
+    with safetensors.safe_open(path, framework="pt") as file:
+        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys()  # noqa: SIM118 - no mapping
+                   if name.startswith(prefix))
+
+
+def _check_finite(path: Path) -> None:
+    """Nothing. CheckpointError for a weight that is no number, or endless: a model with one answers nothing."""
+    with safetensors.safe_open(path, framework="pt") as file:
+        for name in file.keys():  # noqa: SIM118 - no mapping
+            tensor = file.get_tensor(name)
+            if tensor.is_floating_point() and not bool(tensor.float().isfinite().all()):
+                raise CheckpointError(f"checkpoint file {path}: {name}: expected finite numbers, got NaN or infinity; "
+                                      f"{REMEDY}")
