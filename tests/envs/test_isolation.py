@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -21,6 +20,7 @@ from envs.isolation.env import IsolatedEnv, PhysicsCrashError, isolate
 from envs.isolation.wire import Block, pack, unpack
 from tests.digest import digest
 from tests.envs.faulty import EXIT, GRIP, HANG, RAISE, SEGFAULT, SOUND, Faulty
+from tests.processes import is_alive, until
 
 SMALL = {"image_size": 48, "render_size": (48, 64), "render_mode": "rgb_array", "labels": 2}
 
@@ -152,18 +152,8 @@ def test_large_arrays_go_by_memory_and_the_rest_by_the_pipe():
     block.close()
 
 
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 def is_gone(pid: int, within_s: float) -> bool:
-    end = time.monotonic() + within_s
-    while is_alive(pid) and time.monotonic() < end:
-        time.sleep(0.05)
-    return not is_alive(pid)
+    return until(lambda: not is_alive(pid), within_s)
 
 
 def open_files() -> int:

@@ -30,6 +30,7 @@ from embodied.data.facts import check_facts, declare, read_facts
 from embodied.data.files import write_json
 from embodied.data.pool import map_seeds
 from tests.embodied.data.fake_env import ID
+from tests.processes import is_alive, until
 
 SPEC = CollectSpec(env_id=ID, disturbance=0.2)
 
@@ -209,21 +210,6 @@ def make_sleeper(place: str):
         time.sleep(1000)
 
     return episode
-
-
-def is_alive(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat")
-    try:
-        return stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def until(is_so, within_s: float = 60.0) -> bool:
-    deadline = time.monotonic() + within_s
-    while not is_so() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return is_so()
 
 
 @pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGTERM])

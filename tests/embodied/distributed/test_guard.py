@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from embodied.distributed.guard import marked
+from tests.processes import until
 
 OWNER = """
 import subprocess, sys, time
@@ -22,13 +22,6 @@ other = subprocess.Popen(sleeper, start_new_session=True, stdout=subprocess.DEVN
 print(mark, other.pid, flush=True)
 time.sleep(1000)
 """
-
-
-def until(is_so, within_s: float = 30.0) -> bool:
-    deadline = time.monotonic() + within_s
-    while not is_so() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return is_so()
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="processes tell their environment on Linux alone")

@@ -14,6 +14,7 @@ from embodied.data.spool import EVENTS, Spool
 from embodied.serving import ending
 from tests.embodied.data.sessions import Clock, write_session
 from tests.embodied.serving.served import Served
+from tests.processes import is_alive
 
 END_S = 5.0
 """In which a server ends, whatever hangs in it."""
@@ -43,14 +44,6 @@ def publisher(server: int, patience_s: float = 30.0) -> int:
                     return pid
         time.sleep(0.02)
     raise AssertionError("expected a process that publishes, there is none")
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process does anything; one that nobody has waited for yet does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_what_hangs_is_left_behind_well_before_the_server_must_have_ended():
