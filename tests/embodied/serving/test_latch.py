@@ -41,6 +41,9 @@ class Board:
             self._rest()
             self._words[name] = value
 
+    def take_over(self) -> None:
+        """A list of words is never half written."""
+
     def confirm(self, number: int, at_ns: int) -> None:
         self._confirmed = number, at_ns
         self.moved.append("confirmed")
