@@ -11,7 +11,6 @@ from embodied.prompt import Completion, Prompt, PromptTooLongError, Slot
 from envs.interface import Observation
 
 if TYPE_CHECKING:
-
     from embodied.agents.backends.listening import OnToken
     from embodied.models.planner import PalmEForConditionalGeneration
     from embodied.models.processor import PalmEProcessor
