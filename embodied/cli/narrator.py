@@ -14,8 +14,9 @@ from rich.markup import escape
 from embodied.evaluation.film import Film
 from embodied.evaluation.suites import PRIVILEGED, labelled
 from embodied.planning.closed_loop import Planner, Step
-from embodied.planning.language import Plan, describe, words_of
-from envs.interface import Observation, SkillCall, Transition
+from embodied.planning.language import Plan
+from embodied.planning.spoken import describe, say_call
+from envs.interface import Observation, Transition
 
 NOT_JUDGED = "nobody judges this: the simulator does not know what goal the whole sentence asks for"
 COLOR_OF = {"done": "green", "failed": "red", "timeout": "red", "refused": "yellow"}
@@ -47,28 +48,28 @@ class Narrator:
         return _Overheard(planner, self)
 
     def decided(self, plan: Plan, seen: Observation) -> None:
-        self._last_seen, self._todo = seen, list(plan.calls)
+        self._last_seen, self._todo = seen, [say_call(call, plan) for call in plan.calls]
         self._say(f"plan ({plan.thinking_s:.2f} s): [cyan]{escape(plan.text or f'refuse({plan.refusal})')}[/]")
         self._say(escape("\n".join("   " + line for line in describe(plan).splitlines())))
         self._begin_next()
 
     def _begin_next(self) -> None:
         if self._todo:
-            self._film.caption(_name(self._todo.pop(0)) + " ...")
+            self._film.caption(self._todo.pop(0) + " ...")
 
     def tell(self, step: Step) -> None:
         """What was done, and how an episode ended."""
         if step.transition is not None:
-            self._tell_outcome(step.transition)
+            self._tell_outcome(step.transition, say_call(step.transition.call, step.plan))
         if step.end is not None:
             self._tell_end(step)
 
-    def _tell_outcome(self, done: Transition) -> None:
+    def _tell_outcome(self, done: Transition, said: str) -> None:
         outcome, color = done.outcome, COLOR_OF[done.outcome.status]
         reason = f": {outcome.reason}" if outcome.reason else ""
-        self._say(f"   {_name(done.call)} [{color}]{outcome.status}[/]{escape(reason)} "
+        self._say(f"   {escape(said)} [{color}]{outcome.status}[/]{escape(reason)} "
                   f"({outcome.duration_s:.1f} s simulated)")
-        self._film.caption(f"{_name(done.call)}: {outcome.status}{reason}", outcome.status)
+        self._film.caption(f"{said}: {outcome.status}{reason}", outcome.status)
         self._film.hold(0.5)
         self._begin_next()
 
@@ -112,7 +113,3 @@ class _Overheard:
         plan = self._planner.plan(instruction, observation, history)
         self._narrator.decided(plan, observation)
         return plan
-
-
-def _name(call: SkillCall) -> str:
-    return " ".join([call.skill, *words_of(call)])

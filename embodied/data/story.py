@@ -6,7 +6,6 @@ resets.
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from embodied.planning.closed_loop import ending
+from embodied.planning.spoken import spoken
 
 Event = Mapping[str, Any]
 
@@ -144,7 +144,7 @@ def _caption(event: Event, looks: Mapping[str, str]) -> tuple[str, str] | None:
     if kind == "instruction":
         return "", ""
     if kind in ("step", "outcome"):
-        call = " ".join([str(event.get("skill")), *(_word(it, looks) for it in event.get("arguments") or ())])
+        call = spoken(str(event.get("skill")), event.get("arguments") or (), looks)
         return (call, "") if kind == "step" else (f"{call}: {event.get('status')}", str(event.get("status")))
     if kind == "end":
         end, is_success = str(event.get("end")), event.get("is_success")
@@ -153,10 +153,6 @@ def _caption(event: Event, looks: Mapping[str, str]) -> tuple[str, str] | None:
     if kind == "safety" and event.get("kind") in ("stop", "estop"):
         return f"{event['kind']}: {event.get('reason', '')}", "failed"
     return None
-
-
-def _word(argument: Any, looks: Mapping[str, str]) -> str:
-    return looks.get(argument, argument) if isinstance(argument, str) else json.dumps(argument)
 
 
 def captions_at(captions: Sequence[Caption], unix_s: Sequence[float]) -> Iterator[Caption]:

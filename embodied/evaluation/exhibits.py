@@ -12,6 +12,7 @@ from embodied.evaluation.play import Player, Record, one_thread
 from embodied.evaluation.report import Exhibit
 from embodied.evaluation.suites import PRIVILEGED, labelled
 from embodied.planning.closed_loop import Step
+from embodied.planning.spoken import say_call
 
 FPS, SIZE, STRIP_HEIGHT_PX = 6, (240, 320), 150
 
@@ -55,9 +56,8 @@ def shoot(player: Player, seed: int, fps: int, size: tuple[int, int]) -> Film:
 def _narrate(film: Film, step: Step) -> None:
     """Frames come while a step is under way, so its caption follows with its outcome, held for a moment."""
     if step.transition is not None:
-        call, outcome = step.transition.call, step.transition.outcome
-        words = " ".join(str(getattr(a, "words", a)) for a in call.arguments)
-        film.caption(f"{call.skill} {words}: {outcome.status} {outcome.reason}", outcome.status)
+        outcome, said = step.transition.outcome, say_call(step.transition.call, step.plan)
+        film.caption(f"{said}: {outcome.status} {outcome.reason}", outcome.status)
         film.hold(0.5)
     if step.end is not None:
         film.caption(step.ending, {True: "done", None: "refused"}.get(step.is_success, "failed"))

@@ -13,9 +13,8 @@ from embodied.prompt import MAX_OBJECTS, Completion, Slot
 from envs.interface import Referent, SkillCall
 from envs.skills.signatures import SIGNATURES
 
-__all__ = ["LOCATION_BINS", "MAX_CALLS", "Percept", "Plan", "PlanError", "clause", "clean_instruction", "describe",
-           "ground", "location_of", "locations_of", "object_names", "parse", "place_of", "words_of", "write",
-           "write_prompt"]
+__all__ = ["LOCATION_BINS", "MAX_CALLS", "Percept", "Plan", "PlanError", "clause", "clean_instruction", "ground",
+           "location_of", "locations_of", "object_names", "parse", "place_of", "words_of", "write", "write_prompt"]
 
 MAX_CALLS = 64
 MAX_BYTES = 16 * 1024
@@ -238,28 +237,3 @@ def _point_at(words: str, at: tuple[int, int], percept: Percept, bins: int) -> R
     height_px, width_px = percept.image.pixels.shape[:2]
     pixel = (2 * at[0] + 1) * width_px // (2 * bins), (2 * at[1] + 1) * height_px // (2 * bins)
     return Referent(words, camera=percept.image.camera, pixel=pixel)
-
-
-def describe(plan: Plan) -> str:
-    """The plan for people: numbered steps, "nothing left to do", a question, or why not."""
-    if plan.question is not None:
-        return f"Question: {plan.question}"
-    if plan.refusal is not None:
-        return f"No: {plan.refusal}." + (f" {plan.hint}" if plan.hint else "")
-    if plan.is_done:
-        return "Nothing left to do."
-    return "\n".join(f"{i}. {_describe_call(call)}" for i, call in enumerate(plan.calls, start=1))
-
-
-def _describe_call(call: SkillCall) -> str:
-    verb = call.skill.replace("_", " ")
-    return " ".join([verb, *(_describe_argument(a) for a in call.arguments)])
-
-
-def _describe_argument(argument: Referent | str | float) -> str:
-    if not isinstance(argument, Referent):
-        return str(argument)
-    if argument.box is None:
-        return argument.words
-    x, y, _ = argument.box.center
-    return f"{argument.words} (at x {x:.2f} m, y {y:+.2f} m)"

@@ -12,8 +12,8 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from embodied.planning.language import Plan, object_names
-from embodied.planning.looks import looks_of
+from embodied.planning.language import Plan
+from embodied.planning.spoken import looks_by_name
 from embodied.prompt import Slot
 from embodied.serving.bodies import MAX_LARGE_BYTES, LargeRoute, read_aside
 from embodied.serving.pictures import decode, from_url, observation_of
@@ -57,5 +57,5 @@ def subtask(plan: Plan) -> str:
 
 def _worded(call: SkillCall, slots: Sequence[Slot]) -> str:
     """The call as a policy was taught to read: things by their looks, for it knows no obj_3."""
-    looks = dict(zip(object_names(len(slots)), map(looks_of, slots), strict=True))
+    looks = looks_by_name(slots)
     return SUBTASKS[call.skill].format(*(f"the {looks[a.words]}" for a in call.arguments))

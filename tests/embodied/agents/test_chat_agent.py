@@ -15,7 +15,7 @@ from embodied.agents.language_agent import NOTHING_IN_SIGHT, UNREADABLE
 from embodied.agents.prompting.budget import Budget
 from embodied.agents.prompting.memory import Memory
 from embodied.planning.closed_loop import MAX_QUESTIONS, run
-from embodied.planning.language import describe
+from embodied.planning.spoken import describe
 from embodied.planning.understanding import NO_PLAN
 from embodied.prompt import Slot
 from envs.interface import Box, Outcome, Referent, SkillCall, Transition

@@ -16,7 +16,7 @@ from embodied.agents.language_agent import (
     LanguageAgent,
 )
 from embodied.planning.closed_loop import play
-from embodied.planning.language import describe
+from embodied.planning.spoken import describe
 from embodied.planning.understanding import refuse
 from embodied.prompt import MAX_OBJECTS, Completion, Entity, Image, Prompt, PromptTooLongError, Text
 from tests.embodied.planning.scenes import FULL_HAND_M, ToyEnv, bowl, colored, observation, slot, transition

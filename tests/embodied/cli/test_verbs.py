@@ -52,7 +52,7 @@ def test_the_demo_calls_half_a_wish_no_success(capsys, monkeypatch):
             "hydra.run.dir=here", *SMALL]
     assert main(argv) == 0
     shown = capsys.readouterr().out
-    assert "place_in" in shown and "done, but not judged" in shown and "success" not in shown
+    assert "place in" in shown and "done, but not judged" in shown and "success" not in shown
 
 
 def test_a_rollout_is_recorded_and_goes_on_where_it_stopped(tmp_path, capsys):

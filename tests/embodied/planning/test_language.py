@@ -11,7 +11,6 @@ from embodied.planning.language import (
     Plan,
     PlanError,
     clause,
-    describe,
     ground,
     location_of,
     locations_of,
@@ -118,11 +117,3 @@ def test_any_text_becomes_a_clause_that_a_refusal_carries(text: str):
 def test_a_refusal_that_the_language_cannot_spell_is_not_written():
     with pytest.raises(PlanError, match="clause"):
         write(Plan((), refusal="why?"))
-
-
-def test_plans_are_described_for_people():
-    percept = Percept.of([slot(0.4, 0.1)], observation())
-    plan = ground(parse("home(); pick(obj_1); done()", objects=1), percept)
-    assert describe(plan) == "1. home\n2. pick obj_1 (at x 0.40 m, y +0.10 m)"
-    assert describe(Plan(())) == "Nothing left to do."
-    assert describe(Plan((), refusal="I see no objects", hint="Look again.")) == "No: I see no objects. Look again."
