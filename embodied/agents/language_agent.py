@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +9,7 @@ from dataclasses import replace
 from embodied.agents.backends.base import Backend
 from embodied.agents.sight import Sight, look
 from embodied.planning.grammar import ANY_PLAN, Without, plan_grammar
+from embodied.planning.hints import meant, telling
 from embodied.planning.instruction import InstructionError, clean_instruction
 from embodied.planning.language import LOCATION_BINS, Plan, PlanError, clause, ground, parse
 from embodied.planning.looks import Scene
@@ -110,24 +110,23 @@ def read_wish(backend: Backend, instruction: str) -> str | Plan:
     except InstructionError as error:
         return Plan((), refusal=clause(str(error)))
     unknown = backend.unknown_words(wish)
-    return refuse_word(unknown[0], backend.known_words()) if unknown else wish
+    return refuse_word(unknown[0], wish, backend.known_words()) if unknown else wish
 
 
-def refuse_word(word: str, known: frozenset[str]) -> Plan:
-    """A refusal that names the unknown word, its nearest known one, and what else would be understood."""
-    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.7)
-    meant = f"Did you mean {near[0]!r}? " if near else ""
-    hint = meant + _vocabulary(word, known) if known else ""
+def refuse_word(word: str, wish: str, known: frozenset[str]) -> Plan:
+    """A refusal that names the unknown word of a wish, the known one that may be meant, and what else would be
+    understood."""
+    near = meant(word, wish, known)
+    hint = (f"Did you mean {near!r}? " if near else "") + _vocabulary(known) if known else ""
     is_plain = word.isascii() and len(word) <= _LONGEST_WORD  # others cannot be spelled in a plan's text
     reason = f"I do not know the word '{word}'" if is_plain else "I only know plain English words"
     return Plan((), refusal=clause(reason), hint=hint)
 
 
-def _vocabulary(word: str, known: frozenset[str]) -> str:
+def _vocabulary(known: frozenset[str]) -> str:
     """What would be understood, as a sentence that can be read at a glance: no list of every word."""
     if len(known) <= _FEW:
         return f"I know: {', '.join(sorted(known))}."
     if known.issuperset(EXAMPLE.split()):
         return f"I know {len(known)} words and understand, for example, '{EXAMPLE}'."
-    nearest = difflib.get_close_matches(word, sorted(known), n=_FEW, cutoff=0.0)
-    return f"I know {len(known)} words, such as {', '.join(nearest)}."
+    return f"I know {len(known)} words, such as {', '.join(telling(known)[:_FEW])}."

@@ -14,14 +14,15 @@ THING = "#"
 
 _BORDERS = frozenset((".", ",", ":", ";", "?", "then", "but"))
 """What ends the reach of a negation."""
-_ACTS = ("put", "place", "set", "move", "drop", "stack", "pick", "take", "grab", "build", "make", "sort", "match",
-         "tidy", "lift", "lay")
-_TELLING = frozenset((THING, *_ACTS, "i", "we", "you", "it", "be", "go", "goes", "belong", "belongs", "sit", "should",
+ACTS = ("put", "place", "set", "move", "drop", "stack", "pick", "take", "grab", "build", "make", "sort", "match",
+        "tidy", "lift", "lay")
+"""Verbs that ask for something to be done with things."""
+_TELLING = frozenset((THING, *ACTS, "i", "we", "you", "it", "be", "go", "goes", "belong", "belongs", "sit", "should",
                       "would", "could", "can", "want", "need", "like", "robot", "this", "that", "these", "those", "by"))
 """What tells a request from a statement or a question. Other words only add to it."""
 _ASIDE = re.compile(r"\b(?:thank you|by colou?rs?|(?<!the )(?<!a )(?<!this )(?<!that )(?<!each )(?<!every )robot)\b")
 """What tells nothing, though its words might."""
-_ACT = rf"(?:{'|'.join(_ACTS)})"
+_ACT = rf"(?:{'|'.join(ACTS)})"
 _ENDS = "(?: (?:#|it|be|go|sit))*"  # "make # go #"
 _REQUEST = re.compile(rf"(?:# )*(?:(?:could|can|would) you )?{_ACT}{_ENDS}")
 _TAG = re.compile("(?:could|can|would) you")  # ".., could you?"

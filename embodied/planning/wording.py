@@ -26,14 +26,15 @@ COLORS = {**{c: {c} for c in ("red", "orange", "yellow", "green", "cyan", "blue"
 """Word -> colours as `looks` names them."""
 KINDS = {"block": "block", "cube": "block", "bowl": "bowl", "dish": "bowl"}
 """Noun -> kind as `looks` names it."""
+NOUNS = frozenset((*KINDS, "blocks", "cubes", "bowls", "dishes"))
 
-_NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
-_ANY = frozenset(("a", "an", "any", "some", *_NUMBERS))
+NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
+_ANY = frozenset(("a", "an", "any", "some", *NUMBERS))
 _LIKENESS = frozenset(("color", "colour", "colors", "colours", "matching", "match", "sort"))
 _VAGUE = frozenset(("everything", "anything", "something", "others", "other", "rest", "another", "different", "or",
                     "but", "except", "thing", "things", "object", "objects", "them", "they"))
 _LEVELS = {"bottom": 0, "middle": 1, "top": 2}
-_TURNS: dict[str, Role] = {
+TURNS: dict[str, Role] = {
     **dict.fromkeys(("in", "into", "inside", "inside of", "within"), "in"),
     **dict.fromkeys(("on", "onto", "upon", "on top of", "on the top of", "atop"), "on"),
     **dict.fromkeys(("below", "under", "beneath", "underneath"), "under"),
@@ -47,8 +48,8 @@ _PLAIN = frozenset((
     "listed", "move", "of", "own", "only", "pick", "place", "please", "put", "same", "set", "should", "sit", "stack",
     "take", "then", "tidy", "tower", "up", "want", "with", "would", "you", "we", "need", "now", "kindly", "robot",
     "hello", "hey", "hi", "thanks", "thank", "lift", "lay", "down", ".", ",", ":", ";", "?"))
-_KNOWN = frozenset((*COLORS, *KINDS, "blocks", "cubes", "bowls", "dishes", *_NUMBERS, *NEGATIONS, *_LIKENESS, *_LEVELS,
-                    *_PLAIN, *itertools.chain(*map(str.split, _TURNS))))
+_KNOWN = frozenset((*COLORS, *NOUNS, *NUMBERS, *NEGATIONS, *_LIKENESS, *_LEVELS,
+                    *_PLAIN, *itertools.chain(*map(str.split, TURNS))))
 
 
 def _any_of(words: Iterable[str]) -> str:
@@ -56,9 +57,9 @@ def _any_of(words: Iterable[str]) -> str:
 
 
 _THING = re.compile(rf"""
-    (?P<which>(?:(?:{_any_of(_NUMBERS)}|every|each|all|both)\ of\ )?
+    (?P<which>(?:(?:{_any_of(NUMBERS)}|every|each|all|both)\ of\ )?
               (?:(?:every|each|all|both|the|this|that|these|those|its|their|a|an|any|some)\ )*)
-    (?P<number>(?:{_any_of(_NUMBERS)}|\d+)\ )?
+    (?P<number>(?:{_any_of(NUMBERS)}|\d+)\ )?
     (?:(?:same|own|matching)\ )*
     \b(?:(?P<color>{_any_of(COLORS)})\b
        (?:\ (?P<noun>(?:{_any_of(KINDS)}|dishe|one)s?)\b|\ (?!{_any_of(map(re.escape, _KNOWN | _VAGUE))}(?:\ |$))
@@ -152,9 +153,9 @@ def _mention(thing: re.Match[str], text: str) -> Mention:
 def _count(thing: re.Match[str]) -> int | None:
     """Of how many things the words speak."""
     which, is_many = thing["which"].split(), (thing["noun"] or thing["bare"] or "").endswith("s")
-    number = next((w for w in (*(thing["number"] or "").split(), *which) if w in _NUMBERS or w.isdecimal()), None)
+    number = next((w for w in (*(thing["number"] or "").split(), *which) if w in NUMBERS or w.isdecimal()), None)
     if number is not None:
-        return _NUMBERS[number] if number in _NUMBERS else int(number)
+        return NUMBERS[number] if number in NUMBERS else int(number)
     if is_many and "both" in which:
         return 2
     return None if is_many or not {"every", "each", "all"}.isdisjoint(which) else 1
@@ -163,7 +164,7 @@ def _count(thing: re.Match[str]) -> int | None:
 def _role(before: Sequence[str]) -> Role:
     """The part that a thing plays, by the words right before it."""
     turns = (" ".join(before[-n:]) for n in (4, 3, 2, 1))
-    return next((_TURNS[turn] for turn in turns if turn in _TURNS), "moved")
+    return next((TURNS[turn] for turn in turns if turn in TURNS), "moved")
 
 
 def _is_asked(text: str, found: Sequence[re.Match[str]], mentions: Sequence[Mention]) -> bool:
