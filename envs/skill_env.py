@@ -46,7 +46,7 @@ class SkillEnv(WorldEnv):
         self._disturbances = _share(disturbances, self.domain)
         self._disturber: Disturber | None = None
         self._last: tuple[str, str, str | None] | None = None
-        self._skills = tuple(self.domain.signatures)
+        self._skills = tuple(self.domain.language.skills)
         self._camera_names = tuple(self.domain.views(self.robot))
         self.action_space = gymnasium.spaces.Dict(self._action_parts())
         self.hand = Hand()
@@ -58,7 +58,7 @@ class SkillEnv(WorldEnv):
                  "box": gymnasium.spaces.Box(-1.0, 1.0, (7,), np.float32),
                  "camera": gymnasium.spaces.Discrete(len(self._camera_names)),
                  "pixel": gymnasium.spaces.MultiDiscrete([self._image_size] * 2)}
-        kinds = {p.kind for s in self.domain.signatures.values() for p in s.parameters}
+        kinds = {p.kind for s in self.domain.language.skills.values() for p in s.parameters}
         return {**parts, "text": AnyText()} if "text" in kinds else parts
 
     def encode(self, call: SkillCall) -> dict[str, Any]:
@@ -125,7 +125,7 @@ class SkillEnv(WorldEnv):
 
     def _do(self, skill: str, argument: Box | str | None) -> Outcome:
         """How a skill went."""
-        signature = self.domain.signatures[skill]
+        signature = self.domain.language.skills[skill]
         seen = self.seen if self._observed else self.glance(*self._camera_names, size_px=self._image_size)
         situation = Situation(self.robot, seen, self.hand, self.glance)
         return perform(signature.controller or skill, situation, argument, signature.timeout_s,
@@ -151,7 +151,7 @@ class SkillEnv(WorldEnv):
 
     def rehearse(self, call: SkillCall, seen: Observation, held: Any = None) -> Rehearsal:
         """What another robot like this one would be told to do; see `envs.skills.rehearse`. Nothing moves."""
-        return rehearse(self.robot, self.domain.signatures, call, seen, held)
+        return rehearse(self.robot, self.domain.language.skills, call, seen, held)
 
     def _moved(self, outcome: Outcome) -> tuple[dict, dict]:
         self._progress = self._measure()
@@ -165,7 +165,7 @@ class SkillEnv(WorldEnv):
 
     def _kind(self, skill: str) -> str | None:
         """Kind of a skill's parameter, None without one."""
-        parameters = self.domain.signatures[skill].parameters
+        parameters = self.domain.language.skills[skill].parameters
         return parameters[0].kind if parameters else None
 
     def _argument(self, kind: str | None, action: Mapping[str, Any]) -> Box | str | Complaint | None:

@@ -213,7 +213,7 @@ def chance_plays(env: gymnasium.Env, info: dict[str, Any], phrases: dict[str, li
 def random_call(unwrapped: Any, phrases: dict[str, list[str]], rng: np.random.Generator) -> SkillCall:
     """A skill of the domain on something of the scene; a possible one where the domain can tell."""
     is_foreign = not hasattr(unwrapped, "domain")
-    signatures = unwrapped.signatures if is_foreign else unwrapped.domain.signatures
+    signatures = unwrapped.signatures if is_foreign else unwrapped.domain.language.skills
     for _ in range(50):
         skill = str(rng.choice([s for s in signatures if s != "home"]))
         call = SkillCall(skill, tuple(argument(p.kind, skill, unwrapped, phrases, rng)

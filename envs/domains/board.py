@@ -8,7 +8,7 @@ from envs.domains.domain import Domain
 from envs.experts.board import remaining_calls, sample_asks
 from envs.experts.board_judge import BOARD_JUDGE
 from envs.robots.pusher import Pusher
-from envs.skills.signatures import TABLES
+from envs.skills.signatures import BOARD
 from envs.tasks.board_disturbances import BoardDisturber
 from envs.tasks.board_families import BOARD_TASKS, make_board_task
 from envs.world import World
@@ -27,7 +27,7 @@ ONLOOKER = View(eye=(-0.42, -0.55, 0.66), target=(0.36, -0.03, 0.0), up=(0.0, 0.
 
 DOMAIN = Domain(
     name="board", tasks=MappingProxyType({name: make_board_task(name) for name in BOARD_TASKS}),
-    signatures=TABLES["board"],
+    language=BOARD,
     entity_names=TOY_NAMES, make_robot=Pusher,
     make_world=lambda graphics: World(scenery=board, is_memoryless=True, graphics=graphics),
     views=lambda robot: VIEWS, onlooker=ONLOOKER, remaining_calls=remaining_calls, sample_asks=sample_asks,

@@ -11,7 +11,7 @@ import numpy as np
 
 from envs.experts.judge import SkillJudge
 from envs.robots.robot import Robot
-from envs.skills.signatures import Signature
+from envs.skills.signatures import PlanLanguage
 from envs.world.graphics import Graphics
 from envs.world.images import Picture, View
 from envs.world.world import World
@@ -73,8 +73,8 @@ class Domain:
 
     name: str
     tasks: Mapping[str, Task]
-    signatures: Mapping[str, Signature]
-    """Skill name -> signature, in the order of the skill-level action space."""
+    language: PlanLanguage
+    """What plans can say here; its skills are the skill-level action space, its cameras those of the observation."""
     entity_names: tuple[str, ...]
     """Every name that a thing can have here."""
     make_world: Callable[[Graphics], World]

@@ -8,7 +8,7 @@ from envs.domains.domain import Domain
 from envs.experts.judge import SkillJudge
 from envs.experts.kitchen import State, read_state, remaining_calls, sample_asks, why_failed
 from envs.robots.mobile_panda import MobilePanda, views
-from envs.skills.signatures import TABLES
+from envs.skills.signatures import KITCHEN
 from envs.tasks.kitchen.disturbances import KitchenDisturber
 from envs.tasks.kitchen.families import FAMILIES, KitchenTask
 from envs.tasks.kitchen.scene import DRAWER, THINGS
@@ -31,7 +31,7 @@ def make_world(graphics: Graphics) -> World:
 
 DOMAIN = Domain(
     name="kitchen", tasks=MappingProxyType({name: KitchenTask(name) for name in FAMILIES}),
-    signatures=TABLES["kitchen"],
+    language=KITCHEN,
     entity_names=THINGS, make_world=make_world, make_robot=MobilePanda, views=views, onlooker=ONLOOKER,
     remaining_calls=remaining_calls, sample_asks=sample_asks,
     is_success=lambda progress, robot: progress >= 1.0,  # some wishes are to hold a thing

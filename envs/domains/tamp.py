@@ -9,7 +9,7 @@ from envs.experts.judge import TABLE_JUDGE
 from envs.experts.tamp import remaining_calls, sample_asks
 from envs.robots.arms import ARMS
 from envs.sensors import cameras
-from envs.skills.signatures import TABLES
+from envs.skills.signatures import TAMP
 from envs.tasks.disturbances import Disturber
 from envs.tasks.scene import ENTITY_NAMES
 from envs.tasks.tamp import TAMP_TASKS, TampTask
@@ -19,7 +19,7 @@ from envs.world import World
 _TASKS = MappingProxyType({naming: {name: TampTask(name, naming) for name in TAMP_TASKS} for naming in NAMINGS})
 
 DOMAIN = Domain(
-    name="tamp", tasks=_TASKS["color"], variants=MappingProxyType({"naming": _TASKS}), signatures=TABLES["tamp"],
+    name="tamp", tasks=_TASKS["color"], variants=MappingProxyType({"naming": _TASKS}), language=TAMP,
     entity_names=ENTITY_NAMES, make_world=lambda graphics: World(graphics=graphics), make_robot=ARMS["panda"],
     views=lambda robot: cameras.VIEWS,
     onlooker=cameras.ONLOOKER, remaining_calls=remaining_calls, sample_asks=sample_asks, judge=TABLE_JUDGE,

@@ -43,7 +43,7 @@ class ForeignEnv(gymnasium.Env):
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode: expected None or 'rgb_array', got {render_mode!r}")
         self.foreign, self.render_mode, self._image_size = foreign, render_mode, image_size
-        self.signatures: dict[str, Signature] = {name: FOREIGN[name] for name in foreign.skills}
+        self.signatures: dict[str, Signature] = {name: FOREIGN.skills[name] for name in foreign.skills}
         self.observation_space = observation_space((foreign.camera_name,), image_size, 1)
         box = gymnasium.spaces.Box(-_FAR_M, _FAR_M, (7,), np.float32)
         self.action_space = gymnasium.spaces.Dict({

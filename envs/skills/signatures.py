@@ -1,4 +1,5 @@
-"""Every skill, declared once: the grammar, the decoding mask, the prompt and the action space are made from this table.
+"""Every skill, declared once, and the plan language of every domain, which grammar, parser, prompts, API schema and
+action space are made from.
 
 A skill is a declaration here and a function of its name in a file of its name, `envs/skills/<name>.py` (those of
 `FOREIGN`: in `envs/foreign/skills.py`). Imports nothing of the project.
@@ -8,78 +9,144 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
-ParameterKind = Literal["object", "text"]
+ParameterKind = Literal["object", "text", "number"]
 """What a parameter may be: "object" is anything in sight that the plan refers to, "text" is words for a low-level
-policy that understands them."""
+policy that understands them, "number" is a finite number between the parameter's bounds."""
+
+Effect = Literal["none", "grasp", "release"]
+"""What a skill does to the hand: a "grasp" needs it empty and fills it with its first object, a "release" needs it full
+and empties it."""
+
+Relation = Literal["in", "on", "beside"]
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
+    """low, high: bounds of a number, in the unit that its name ends in."""
+
     name: str
     kind: ParameterKind
+    low: float = 0.0
+    high: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
+    """What a skill is called, takes and does. wording: the call as an instruction, one `{}` for each argument."""
+
     name: str
     parameters: tuple[Parameter, ...]
     meaning: str  # one clause for people and language models
-    controller: str = ""  # function and file of it, where another table's skill has taken the name
+    effect: Effect = "none"
+    relation: Relation | None = None  # of what a release lets go of to the first object of the call
+    wording: str = ""
+    controller: str = ""  # function and file of it, where another domain's skill has taken the name
     timeout_s: float = 12.0  # simulated
+
+    def declaration(self) -> dict[str, Any]:
+        """What a plan that calls the skill depends on, as plain values: its name, its parameters and its effect."""
+        parameters = [[p.name, p.kind] if p.kind != "number" else [p.name, p.kind, p.low, p.high]
+                      for p in self.parameters]
+        return {"name": self.name, "parameters": parameters, "effect": self.effect, "relation": self.relation}
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSyntax:
+    """What a plan may be beside calls. text_skill: the skill that says an answer in words, None where none does."""
+
+    has_refusals: bool = True
+    text_skill: str | None = None
+
+
+@dataclass(frozen=True)
+class PlanLanguage:
+    """The language that plans of one domain are written in; the domain owns it.
+
+    cameras: names in the order of the observation; whole images and location tokens are of the first.
+    """
+
+    signatures: tuple[Signature, ...]
+    cameras: tuple[str, ...]
+    answers: AnswerSyntax = AnswerSyntax()
+
+    @cached_property
+    def skills(self) -> Mapping[str, Signature]:
+        """Skill name -> signature, in the order of the skill-level action space."""
+        return MappingProxyType({s.name: s for s in self.signatures})
+
+    @cached_property
+    def grasping(self) -> tuple[str, ...]:
+        """Names of the skills that fill the hand."""
+        return tuple(s.name for s in self.signatures if s.effect == "grasp")
+
+    @cached_property
+    def releasing(self) -> tuple[str, ...]:
+        """Names of the skills that empty the hand."""
+        return tuple(s.name for s in self.signatures if s.effect == "release")
 
 
 _OBJECT, _CONTAINER, _BASE, _NEIGHBOUR = (Parameter(n, "object") for n in ("object", "container", "base", "neighbour"))
-
-def _table(*signatures: Signature) -> Mapping[str, Signature]:
-    return MappingProxyType({s.name: s for s in signatures})
-
-
-SIGNATURES = _table(
-    Signature("pick", (_OBJECT,), "grasp the object from above and lift it"),
-    Signature("place_in", (_CONTAINER,), "let go of the held object inside the container"),
-    Signature("place_on", (_BASE,), "set the held object down on top of the base"),
+_PICK = Signature("pick", (_OBJECT,), "grasp the object from above and lift it", "grasp", wording="pick up {}")
+_PLACE_ON = Signature("place_on", (_BASE,), "set the held object down on top of the base", "release", "on",
+                      "place it on {}")
+_TABLE = (
+    _PICK,
+    Signature("place_in", (_CONTAINER,), "let go of the held object inside the container", "release", "in",
+              "place it in {}"),
+    _PLACE_ON,
     Signature("put_down_beside", (_NEIGHBOUR,),
-              "set the held object down on a free place of the table near the neighbour"),
-    Signature("home", (), "move the arm out of the cameras' view"),
+              "set the held object down on a free place of the table near the neighbour", "release", "beside",
+              "put it down beside {}"),
+    Signature("home", (), "move the arm out of the cameras' view", wording="move the arm away"),
 )
-"""Skill name -> signature, in the order of the skill-level action space: what an arm at a table can do. A domain with
-other skills has a table of its own beside this one; a change of a table makes datasets and weights of it unusable."""
 
-BOARD = _table(
+TABLETOP = PlanLanguage(_TABLE, ("front", "top"))
+"""What an arm at a table can do."""
+
+TAMP = PlanLanguage((*_TABLE, Signature("answer", (Parameter("words", "text"),), "answer the question in words")),
+                    TABLETOP.cameras, AnswerSyntax(text_skill="answer"))
+"""What an arm at a table can do, and say: questions about the table end with an answer."""
+
+BOARD = PlanLanguage((
     Signature("push", (Parameter("instruction", "text"),),
               "push a block over the board as the words say, for at most four seconds"),
-)
+), ("front", "top"))
 """What a peg on a pushing board can do: one policy that understands words."""
+
 _PLACE, _THING = Parameter("place", "text"), Parameter("object", "text")
 _PLACE_BOX = Parameter("place", "object")
 
-KITCHEN = _table(
+KITCHEN = PlanLanguage((
     Signature("go_to", (_PLACE,), "drive to a place of the kitchen", timeout_s=30.0),
     Signature("find", (_THING,), "look around, and drive from place to place, until the object is in sight",
               timeout_s=90.0),
-    Signature("pick", (_THING,), "grasp the object that is in sight and lift it", "pick_named", 30.0),
-    Signature("put_down", (_PLACE,), "put the held object down at the place where the robot stands", timeout_s=30.0),
+    Signature("pick", (_THING,), "grasp the object that is in sight and lift it", "grasp", controller="pick_named",
+              timeout_s=30.0),
+    Signature("put_down", (_PLACE,), "put the held object down at the place where the robot stands", "release",
+              timeout_s=30.0),
     Signature("open_drawer", (), "pull the drawer open by its knob", timeout_s=40.0),
     Signature("close_drawer", (), "push the drawer shut by its knob", timeout_s=40.0),
     Signature("done", (), "say that nothing is left to do"),
-)
+), ("head", "wrist"))
 """What a robot on wheels in a kitchen can do."""
 
-TAMP = _table(*SIGNATURES.values(), Signature("answer", (Parameter("words", "text"),), "answer the question in words"))
-"""What an arm at a table can do, and say: questions about the table end with an answer."""
-
-FOREIGN = _table(
-    SIGNATURES["pick"],
+FOREIGN = PlanLanguage((
+    _PICK,
     Signature("place_at", (_PLACE_BOX,),
-              "bring the held object to the place; let go of it where something carries it, else hold it there"),
-    SIGNATURES["place_on"],
+              "bring the held object to the place; let go of it where something carries it, else hold it there",
+              "release"),
+    _PLACE_ON,
     Signature("push_to", (_OBJECT, _PLACE_BOX), "push the object over the table to the place", timeout_s=40.0),
-)
+), ("front",))
 """What a hand can do in worlds of others; the functions stand together in `envs/foreign/skills.py`."""
 
-TABLES: Mapping[str, Mapping[str, Signature]] = MappingProxyType(
-    {"tabletop": SIGNATURES, "tamp": TAMP, "board": BOARD, "kitchen": KITCHEN})
-"""Domain -> its table."""
+LANGUAGES: Mapping[str, PlanLanguage] = MappingProxyType(
+    {"tabletop": TABLETOP, "tamp": TAMP, "board": BOARD, "kitchen": KITCHEN})
+"""Domain -> its language."""
+
+SIGNATURES = TABLETOP.skills
+TABLES = MappingProxyType({domain: language.skills for domain, language in LANGUAGES.items()})

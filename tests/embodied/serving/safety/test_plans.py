@@ -132,7 +132,7 @@ def test_what_passes_is_plausible(calls: tuple, percept: Percept | None):
                                     "embodied/Kitchen-v0"])
 def test_an_experts_plans_are_never_turned_down(env_id: str):
     env = gymnasium.make(env_id, cameras=())
-    signatures, lengths = env.unwrapped.domain.signatures, []
+    signatures, lengths = env.unwrapped.domain.language.skills, []
     for seed in range(2_000_000, 2_000_030):
         env.reset(seed=seed)
         plan = Plan(tuple(env.unwrapped.expert_plan()))
