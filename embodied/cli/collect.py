@@ -6,6 +6,7 @@ Episodes go to data.folder, one file each, whole or absent: a run that was stopp
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,15 @@ class Settings:
     deadline_s: float = between(1)
 
 
+@contextmanager
+def enter(settings: Settings, folder: Path) -> Iterator[None]:
+    """Nothing. Raises ValueError for a cluster that cannot be; what the folder holds is then as it was."""
+    check_cluster(settings.backend, settings.workers)
+    yield
+
+
 def act(settings: Settings, run: Run) -> float:
     """How many episodes of those asked for are on the disk."""
-    check_cluster(settings.backend, settings.workers)
     report = gather(settings.data, settings.env, workers=settings.workers, backend=settings.backend,
                     deadline_s=settings.deadline_s)
     return float(report.episodes)

@@ -7,7 +7,10 @@ sentence names are put on the table when they are of a known kind and color; any
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from embodied.cli.run import Run
@@ -34,6 +37,17 @@ class Settings:
     weights: str
     seed: int = between(0, 2**31 - 1)
     max_calls: int = between(1, 64)
+
+
+@contextmanager
+def enter(settings: Settings, folder: Path) -> Iterator[None]:
+    """Nothing. Raises ValueError for weights that cannot be loaded; what the folder holds is then as it was."""
+    from embodied.evaluation.contestants import weights_folder
+    from embodied.models.folder import check_folder
+
+    if settings.contestant != "oracle":
+        check_folder(weights_folder(settings.weights))
+    yield
 
 
 def act(settings: Settings, run: Run) -> float:

@@ -6,8 +6,11 @@ The same hydra.run.dir=... goes on where an interrupted run stopped.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from embodied.cli.cluster import check_cluster
@@ -34,28 +37,39 @@ class Settings:
     film_every: int = between(0)
 
 
+@contextmanager
+def enter(settings: Settings, folder: Path) -> Iterator[tuple[Any, str]]:
+    """The heat, and the hash of its weights. Raises ValueError and Complaint for what cannot be played, or not in this
+    folder because it holds another run's results; what it holds is then as it was."""
+    check_cluster(settings.backend, settings.worlds)
+    settings.task.check_planned_by(settings.contestant)
+    weights, sha256 = _weights(settings)
+    from embodied.evaluation.contest import Heat, check_free
+    from embodied.evaluation.suites import episode_seeds
+
+    seeds = episode_seeds(settings.split, settings.first, settings.episodes)
+    heat = Heat(_arena(settings, weights, seeds[0]), seeds, folder / "episodes.jsonl")
+    check_free([heat], sha256)
+    yield heat, sha256
+
+
 def act(settings: Settings, run: Run) -> float:
     """The success rate."""
     from embodied.data.collect import progress
     from embodied.data.files import write_json
     from embodied.distributed.rollouts import map_episodes
-    from embodied.evaluation.contest import Heat, contest
-    from embodied.evaluation.suites import PRIVILEGED, episode_seeds
+    from embodied.evaluation.contest import contest
+    from embodied.evaluation.suites import PRIVILEGED
     from embodied.evaluation.summary import block
 
-    check_cluster(settings.backend, settings.worlds)
-    settings.task.check_planned_by(settings.contestant)
-    folder, sha256 = _weights(settings)
-    seeds = episode_seeds(settings.split, settings.first, settings.episodes)
-    arena = _arena(settings, folder, seeds[0])
+    heat, sha256 = run.entered
     map_seeds = partial(map_episodes, workers=settings.worlds, backend=settings.backend)
-    with progress("rollout", len(seeds)) as played:
-        [records] = contest([Heat(arena, seeds, run.folder / "episodes.jsonl")], map_seeds=map_seeds,
-                            weights_sha256=sha256, played=played)
+    with progress("rollout", len(heat.seeds)) as played:
+        [records] = contest([heat], map_seeds=map_seeds, weights_sha256=sha256, played=played)
     summary = {"contestant": settings.contestant, "privileged": settings.contestant in PRIVILEGED, **block(records)}
     write_json(run.folder / "summary.json", summary)
     if settings.film_every:
-        _film(settings, run, arena, seeds[::settings.film_every], map_seeds)
+        _film(run, heat.arena, heat.seeds[::settings.film_every], map_seeds)
     _show(summary, run)
     return summary["success_rate"]
 
@@ -76,7 +90,7 @@ def _arena(settings: Settings, folder: str, first_seed: int) -> Any:
                  settings.max_calls, settings.latency, settings.chat.arguments(settings.contestant))
 
 
-def _film(settings: Settings, run: Run, arena: Any, seeds: Any, map_seeds: Any) -> None:
+def _film(run: Run, arena: Any, seeds: Any, map_seeds: Any) -> None:
     from embodied.evaluation.exhibits import make_filmer
 
     (run.folder / "films").mkdir(exist_ok=True)

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,6 +34,7 @@ class Run:
     folder: Path
     values: Mapping[str, Any]  # the resolved configuration, without secrets
     command: str  # as typed, without secrets
+    entered: Any = None  # what the verb's `enter` gave
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,11 @@ def _one_job(request: Request, config: Any) -> float | None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     run = Run(folder, merged(values, hidden(request.secrets)), request.command)
     try:
-        with getattr(request.verb, "enter", _free_to_all)(settings, folder):
+        with getattr(request.verb, "enter", _free_to_all)(settings, folder) as entered:
             if getattr(request.verb, "LEAVES_FILES", True):
                 save_config(run)
                 _save_request(folder, config)
-            return request.verb.act(settings, run)
+            return request.verb.act(settings, replace(run, entered=entered))
     except (ValueError, OSError, WorkerStartError, ClusterError) as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise

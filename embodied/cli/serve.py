@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -101,13 +103,20 @@ def _check_places(settings: Settings) -> None:
                             f"recordings=null keeps nothing", NOT_DONE) from None
 
 
-def act(settings: Settings, run: Run) -> float:
-    """1 when the server was ended in peace."""
+@contextmanager
+def enter(settings: Settings, folder: Path) -> Iterator[tuple[str | None, socket.socket]]:
+    """The token that was given, and a socket that listens. Raises Complaint, ValueError and OSError for what cannot be
+    served; what the folder holds is then as it was."""
     given = settings.token or os.environ.get(TOKEN_VARIABLE) or None
     _check_token(TOKEN_VARIABLE, given)
     _check_places(settings)
+    with _listen(settings.host, settings.port) as door:
+        yield given, door
 
-    door = _listen(settings.host, settings.port)
+
+def act(settings: Settings, run: Run) -> float:
+    """1 when the server was ended in peace."""
+    given, door = run.entered
 
     import asyncio
 

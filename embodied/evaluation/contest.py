@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from embodied.data.pool import Result
-from embodied.evaluation.ledger import Ledger
+from embodied.evaluation.ledger import Ledger, results_of
 from embodied.evaluation.play import Arena, Envs, Player, Record, lost, one_thread
 
 MapSeeds = Callable[..., Iterable[Result]]
@@ -30,6 +30,7 @@ class Heat:
 def contest(heats: Sequence[Heat], *, map_seeds: MapSeeds, weights_sha256: str,
             played: Callable[[], None] = lambda: None) -> list[list[Record]]:
     """For each heat the records of its seeds, in their order; those already in its ledger are not played again."""
+    check_free(heats, weights_sha256)
     ledgers = [_ledger(heat, weights_sha256) for heat in heats]
     known = [{record["seed"] for record in ledger.records} for ledger in ledgers]
     tickets = [i * STRIDE + s for i, heat in enumerate(heats) for s in heat.seeds if s not in known[i]]
@@ -55,13 +56,23 @@ def arena_of(values: Mapping[str, Any]) -> Arena:
     return Arena(**{**values, "tasks": tuple(values["tasks"])})
 
 
+def check_free(heats: Sequence[Heat], weights_sha256: str) -> None:
+    """Nothing. Raises ValueError where a ledger holds results of another run; nothing is written."""
+    for heat in heats:
+        results_of(heat.path, _identity(heat, weights_sha256))
+
+
 def _ledger(heat: Heat, weights_sha256: str) -> Ledger:
-    """Where the weights lie does not matter to a result; what they hold does."""
     heat.path.parent.mkdir(parents=True, exist_ok=True)
+    return Ledger(heat.path, _identity(heat, weights_sha256))
+
+
+def _identity(heat: Heat, weights_sha256: str) -> dict[str, Any]:
+    """What makes results comparable. Where the weights lie does not matter to a result; what they hold does."""
     identity = {key: value for key, value in asdict(heat.arena).items() if key != "weights"}
     if not identity["chat"]:  # nobody chats: the same identity as before anybody could
         del identity["chat"]
-    return Ledger(heat.path, {**identity, "weights_sha256": weights_sha256})
+    return {**identity, "weights_sha256": weights_sha256}
 
 
 def _in_order(heat: Heat, ledger: Ledger) -> list[Record]:

@@ -15,14 +15,8 @@ class Ledger:
     def __init__(self, path: Path, belongs_to: Mapping[str, Any]):
         """Opens or begins the file. Raises ValueError when it holds another run's results."""
         self._path = Path(path)
-        self._header = json.loads(json.dumps(dict(belongs_to), sort_keys=True))
-        lines = _whole_lines(self._path)
-        if lines and lines[0] != self._header:
-            different = sorted(k for k in {*lines[0], *self._header} if lines[0].get(k) != self._header.get(k))
-            raise ValueError(f"{self._path} holds results of another run (different: {', '.join(different)}); "
-                             "choose another run folder or remove that file")
-        self.records: list[dict[str, Any]] = lines[1:]
-        self._rewrite([self._header, *self.records])
+        self.records: list[dict[str, Any]] = results_of(self._path, belongs_to)
+        self._rewrite([dict(belongs_to), *self.records])
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Appends one record and leaves it safely on the disk."""
@@ -36,6 +30,17 @@ class Ledger:
         temporary = self._path.with_suffix(".tmp")
         temporary.write_text("".join(json.dumps(line, sort_keys=True) + "\n" for line in lines), "utf-8")
         temporary.replace(self._path)
+
+
+def results_of(path: Path, belongs_to: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The results that a run finds there, [] where it has yet to begin; nothing is written. Raises ValueError for those
+    of another run."""
+    header, [found, *results] = json.loads(json.dumps(dict(belongs_to))), _whole_lines(path) or [None]
+    if found is not None and found != header:
+        different = sorted(k for k in {*found, *header} if found.get(k) != header.get(k))
+        raise ValueError(f"{path} holds results of another run (different: {', '.join(different)}); "
+                         "choose another run folder or remove that file")
+    return results
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import av
 import pytest
@@ -16,6 +17,10 @@ from embodied.cli.main import main
 from envs.isolation.env import IsolatedEnv
 
 SMALL = ("film.width=160", "film.height=120", "film.fps=2", "env.image_size=64")
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(autouse=True)
@@ -65,8 +70,34 @@ def test_a_rollout_is_recorded_and_goes_on_where_it_stopped(tmp_path, capsys):
     assert summary["success_rate"] == 1.0 and summary["episodes"] == 2 and set(summary["per_task"]) == {"stack"}
     assert summary["privileged"] and "PRIVILEGED" in capsys.readouterr().out
     assert len(list((tmp_path / "here" / "films").glob("*.mp4"))) == 1
+    before = contents(tmp_path / "here")
     assert main([*argv, "episodes=2", "max_calls=3"]) == 1
-    assert "another run (different: max_calls)" in capsys.readouterr().err
+    assert "another run (different: max_calls)" in capsys.readouterr().err and contents(tmp_path / "here") == before
+
+
+@pytest.mark.weights
+def test_an_evaluation_that_is_refused_changes_nothing(tmp_path, capsys):
+    """Not even the ledger of the contestant that comes before the one whose ledger is another's."""
+    folder = tmp_path / "here"
+    (folder / "episodes").mkdir(parents=True)
+    for name in ("config.yaml", "evaluate.log"):
+        (folder / name).write_text("of the first")
+    (folder / "episodes" / "random.jsonl").write_text('{"max_calls": 3}\n')
+    before = contents(folder)
+    assert main(["evaluate", "episodes=1", "workers=0", "hydra.run.dir=here"]) == 1
+    assert "random.jsonl holds results of another run" in capsys.readouterr().err and contents(folder) == before
+
+
+@pytest.mark.parametrize("words", [
+    ("demo", "weights=./none"), ("rollout", "weights=./none"), ("rollout", "first=1000000"),
+    ("evaluate", "weights=./none"), ("evaluate", "suite.contestants=[random]"), ("serve", "weights=./none"),
+    ("serve", "host=192.0.2.1"), ("collect", "backend=ray", "workers=256")], ids=" ".join)
+def test_a_run_that_is_refused_changes_nothing(tmp_path, words):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    (folder / "config.yaml").write_text("of the first")
+    assert main([*words, "hydra.run.dir=here"]) in (1, 2)
+    assert contents(folder) == {Path("config.yaml"): b"of the first"}
 
 
 def test_a_dataset_is_mended_and_episodes_of_another_arm_may_not_join_it(tmp_path, capsys):
