@@ -71,10 +71,10 @@ def _is_ready(state: State, relation: Relation, goal: Sequence[Relation]) -> boo
 
 
 def _neighbour(state: State, relations: list[Relation]) -> str | None:
-    """What to put the held block down beside: the block of the first relation, or the bowl that holds it."""
+    """What to put the held thing down beside: the block of the first relation, or the bowl that holds it."""
     named = [name for r in relations for name in (r.block, r.destination)]
-    others = (*named, *sorted(state.under), *sorted(state.bowls))
-    name = next((name for name in others if name != state.held and state.is_present(name)), None)
+    others, away = (*named, *sorted(state.under), *sorted(state.bowls)), {state.held, *state.above(state.held)}
+    name = next((name for name in others if name not in away and state.is_present(name)), None)
     return name and (state.bowl_of(name) or name)
 
 

@@ -64,6 +64,8 @@ def why_not(s: State, skill: str, name: str) -> str | None:
         return "the gripper holds nothing"
     if name == s.held or not s.is_present(name):
         return f"the {name} is in the gripper" if name == s.held else f"there is no {name}"
+    if s.held in s.bowls and (skill != "put_down_beside" or name in s.above(s.held)):
+        return f"the {s.held} is in the gripper, which can only be put down beside what is not in it"
     if skill == "place_in" and name not in s.bowls:
         return f"the {name} is no container"
     if skill == "place_on" and (name in s.bowls or s.above(name)):
@@ -97,7 +99,7 @@ def shortfall(before: State, skill: str, name: str, after: State) -> str | None:
 
 def _misplaced(skill: str, name: str, block: str, after: State) -> str | None:
     """Why a block that was let go is not where it should be."""
-    carrier = after.under.get(block, GONE)
+    carrier = TABLE if block in after.bowls else after.under.get(block, GONE)
     if carrier == GONE:
         return f"the {block} fell off the table"
     wanted = TABLE if skill == "put_down_beside" else name
@@ -124,7 +126,8 @@ def _pick(s: State, name: str) -> State:
 
 
 def _put(s: State, carrier: str) -> State:
-    return replace(s, under=MappingProxyType({**s.under, s.held: carrier}), held=None)
+    """A bowl, which a stop may leave in the hand, stands on the table again, with what is in it."""
+    return replace(s, under=s.under if s.held in s.bowls else MappingProxyType({**s.under, s.held: carrier}), held=None)
 
 
 def _put_down(s: State, name: str) -> State:
