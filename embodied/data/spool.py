@@ -113,7 +113,8 @@ class Spool:
 
     def row(self, *, time_s: float, joint_pos: np.ndarray, joint_vel: np.ndarray, setpoint: np.ndarray,
             gripper_width_m: float, tool_pose: np.ndarray) -> bool:
-        """Whether the row was kept: not where a number is not finite. time_s: simulated; it may go back after a reset.
+        """Whether the row was kept: not where a number is not finite, which `read_spool` counts among the lost ones.
+        time_s: simulated; it may go back after a reset.
 
         joint_pos, joint_vel, setpoint: float[J]. tool_pose: float[7], position m and quaternion.
         """
@@ -121,14 +122,13 @@ class Spool:
         row["time_s"], row["unix_s"] = time_s, time.time()
         row["joint_pos"], row["joint_vel"], row["setpoint"] = joint_pos, joint_vel, setpoint
         row["gripper_width_m"], row["tool_pose"] = gripper_width_m, tool_pose
-        numbers = np.concatenate([np.ravel(row[name]) for name in row.dtype.names[:7]])
-        if not np.isfinite(numbers).all() or self._ends_motion(row.nbytes):
+        if self._ends_motion(row.nbytes):
             return False
         for index, camera in enumerate(self.meta.cameras):
             row["frame_at"][index], row["frame_bytes"][index] = self._pictures.get(camera, (0, 0))
         row["crc"] = _crc(row.tobytes())
         self._row_count += 1
-        return self._append(self._rows, row.tobytes()) is not None
+        return self._append(self._rows, row.tobytes()) is not None and bool(_is_finite(row))
 
     def event(self, event: Mapping[str, Any]) -> bool:
         """Whether the event was kept; any thread of one process may call it. Telemetry is not: the rows hold it."""
@@ -227,7 +227,7 @@ class SpoolContents:
     meta: SpoolMeta
     rows: np.ndarray  # meta.row_type[N]
     events: tuple[Mapping[str, Any], ...]
-    lost_rows: int  # torn or damaged
+    lost_rows: int  # torn, damaged, or with a number that is not finite
 
     def picture(self, row: int, camera: str) -> bytes | None:
         """The JPEG of a camera at a row; None where it had none yet."""
@@ -283,7 +283,13 @@ def _read_rows(path: Path, meta: SpoolMeta) -> tuple[np.ndarray, float]:
     filmed = (path / FRAMES).stat().st_size if (path / FRAMES).exists() else 0
     is_filmed = (rows["frame_at"] + rows["frame_bytes"] <= filmed).all(1)
     is_sound = [_crc(content[i * size:(i + 1) * size]) == crc for i, crc in enumerate(rows["crc"].tolist())]
-    return rows[is_filmed & np.array(is_sound, bool)], len(content) / size
+    return rows[is_filmed & np.array(is_sound, bool) & _is_finite(rows)], len(content) / size
+
+
+def _is_finite(rows: np.ndarray) -> np.ndarray:
+    """bool of the shape of some rows: whether each has no number that is not finite."""
+    numbers = [rows[name] for name in rows.dtype.names if rows.dtype[name].base.kind == "f"]
+    return np.all([np.isfinite(n).all(axis=tuple(range(rows.ndim, n.ndim))) for n in numbers], axis=0)
 
 
 def _read_events(path: Path) -> list[Mapping[str, Any]]:

@@ -146,6 +146,15 @@ def test_a_damaged_picture_is_replaced_and_counted(tmp_path):
     assert recording.facts["damaged_pictures"] >= 1 and check(recording.dataset).faults == ()
 
 
+def test_a_row_that_was_dropped_is_told(tmp_path):
+    spool = Spool.create(tmp_path / "spool", JOINTS, (), FPS, META)
+    for i in range(4):
+        spool.row(time_s=i / FPS, joint_pos=np.full(3, np.nan if i == 1 else 0.0), joint_vel=np.zeros(3),
+                  setpoint=np.zeros(3), gripper_width_m=0.0, tool_pose=np.zeros(7))
+    facts = publish(spool, tmp_path / "recordings", ID).facts
+    assert facts["lost_rows"] == 1 and facts["frames"] == 4, "the row before it stands for it"
+
+
 @pytest.mark.parametrize("bad", ["", "rec_", "rec_0123456789AB", "../rec_0123456789ab", "rec_0123456789ab/..",
                                  "rec_0123456789ab\n", "rec_0123456789abc", 7])
 def test_no_id_leaves_its_folder(recording, tmp_path, bad):

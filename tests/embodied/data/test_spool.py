@@ -49,12 +49,15 @@ def test_a_slow_camera_repeats_its_picture(spool):
 
 
 @pytest.mark.parametrize("name", ["time_s", "joint_pos", "tool_pose"])
-def test_numbers_that_are_not_finite_are_not_recorded(spool, name):
+def test_numbers_that_are_not_finite_are_not_recorded_but_counted(spool, name):
     row = {"time_s": 0.0, "joint_pos": np.zeros(3), "joint_vel": np.zeros(3), "setpoint": np.zeros(3),
            "gripper_width_m": 0.0, "tool_pose": np.zeros(7)}
     assert spool.row(**row)
-    assert not spool.row(**{**row, name: np.full_like(row[name], np.nan)})
-    assert spool.fault is None and len(read_spool(spool.path).rows) == 1
+    for strange in (np.nan, np.inf):
+        assert not spool.row(**{**row, name: np.full_like(row[name], strange)})
+    assert spool.row(**{**row, "time_s": 1.0}) and spool.fault is None
+    found = read_spool(spool.path)
+    assert found.rows["time_s"].tolist() == [0.0, 1.0] and found.lost_rows == 2
 
 
 def test_every_cut_of_the_files_leaves_the_whole_rows(spool):
