@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,32 @@ Tell = Callable[..., None]
 STOPPED = "stopped"
 
 
+class Corrections:
+    """People's words for one run, from any thread: each that it takes in is heard by the run before that may end."""
+
+    def __init__(self) -> None:
+        self._lock, self._words, self._is_closed = threading.Lock(), list[str](), False
+
+    def put(self, text: str) -> bool:
+        """Whether the run will hear the word."""
+        with self._lock:
+            if not self._is_closed:
+                self._words.append(text)
+            return not self._is_closed
+
+    def take(self, *, is_last: bool = False) -> list[str]:
+        """What was said since the last time. is_last: where that is nothing, no more is taken in, for the run ends."""
+        with self._lock:
+            words, self._words = self._words, []
+            self._is_closed |= is_last and not words
+            return words
+
+    def close(self) -> None:
+        """Nothing. No more is taken in: the run was stopped."""
+        with self._lock:
+            self._is_closed = True
+
+
 @dataclass(slots=True)
 class Run:
     """An instruction and what became of it."""
@@ -38,6 +65,7 @@ class Run:
     prompt_tokens: int = 0  # that the local planner read, over all plans
     completion_tokens: int = 0
     attempt: int = 0  # at the plan that is being made: answers before this one were turned down
+    corrections: Corrections = field(default_factory=Corrections)
 
     def begin_attempt(self) -> None:
         """Counts one more answer to what is being planned."""
@@ -143,8 +171,6 @@ class Conduct:
     saw: Callable[[Observation, Sequence[Slot]], None]
     halted: Callable[[], str | None]
     """Why nothing may move now."""
-    corrected: Callable[[], str | None]
-    """A person's word, taken away by asking."""
     answer_s: float = 120.0
     """How long a question waits for its answer, wall time."""
     max_calls: int = 20
@@ -173,33 +199,49 @@ def _follow(run: Run, wish: str, conduct: Conduct, history: list[Transition]) ->
             if (reason := conduct.halted()) is not None:
                 run.end, run.hint = STOPPED, f"stopped by {reason}"
                 return None
-            word = _answer(step, run, conduct) if _is_question(step) else conduct.corrected()
-            if word is not None and hasattr(talker(conduct.planner), "correct"):
-                talker(conduct.planner).correct(word)
-            elif word is not None and step.end is None:
-                return word
-            if step.end is not None:
+            is_over = step.end is not None
+            words = _answer(step, run, conduct) if _is_question(step) else run.corrections.take(is_last=is_over)
+            left = _heed(words, wish, conduct) if words else None
+            if left is not None and (is_over or not _talks(conduct.planner)):
+                return left
+            if is_over:
                 _end(step, run, conduct)
     except CancelledError:
         run.end, run.hint = STOPPED, f"stopped by {conduct.halted() or 'whoever asked'}"
     except BusyError as error:
+        if words := run.corrections.take(is_last=True):
+            return _heed(words, wish, conduct)
         run.end, run.hint = "failed: the planner is overloaded", str(error)
     return None
+
+
+def _talks(planner: Planner) -> bool:
+    return hasattr(talker(planner), "correct")
+
+
+def _heed(words: Sequence[str], wish: str, conduct: Conduct) -> str:
+    """The wish once people's words are known: the newest of them, or the same, of which a planner that talks has heard
+    more."""
+    if not _talks(conduct.planner):
+        return words[-1]
+    for word in words:
+        talker(conduct.planner).correct(word)
+    return wish
 
 
 def _is_question(step: Step) -> bool:
     return step.transition is None and step.end is None and step.plan.question is not None
 
 
-def _answer(step: Step, run: Run, conduct: Conduct) -> str | None:
-    """A person's answer to a question; None when there is none in time, or the robot is stopped."""
+def _answer(step: Step, run: Run, conduct: Conduct) -> list[str]:
+    """A person's answer to a question; none where it does not come in time, or the robot is stopped."""
     conduct.tell("question", run_id=run.run_id, text=step.plan.question)
     deadline_s = time.monotonic() + conduct.answer_s
     while time.monotonic() < deadline_s and conduct.halted() is None:
-        if (word := conduct.corrected()) is not None:
-            return word
+        if words := run.corrections.take():
+            return words
         time.sleep(0.05)
-    return None
+    return []
 
 
 def _note(step: Step, run: Run, conduct: Conduct, history: list[Transition]) -> None:

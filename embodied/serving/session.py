@@ -72,7 +72,6 @@ class Session:
         self.world = world = World()
         self.latch = Latch(self.board, lambda: world.is_crashed)
         self.jobs = Jobs(setup, world, self.board, self.tell)
-        self._correction: str | None = None
         self._watchers: dict[object, set[str]] = {}
         self._looks: dict[str, asyncio.Future] = {}
         self._thread = Worker(self.session_id)
@@ -108,7 +107,9 @@ class Session:
 
     def halt(self, level: Halt, reason: str) -> Stop:
         """The stop; no further command is let through from now on: writes to shared memory, whatever else goes on."""
-        stop = self.latch.halt(level)
+        stop, run = self.latch.halt(level), self.run
+        if run is not None:
+            run.corrections.close()
         self.tell("safety", kind=stop.kind, reason=reason, stop=stop.as_dict())
         self.tell_mode(reason)
         return stop
@@ -232,7 +233,7 @@ class Session:
         """A run that has begun, and the future of its end. deadline_s: how late it may begin."""
         run = Run(instruction, client)
         ticket = self._begin("running an instruction", changes=True)
-        self.run, self._correction, self.jobs.instruction = run, None, instruction
+        self.run, self.jobs.instruction = run, instruction
         self.runs = [*self.runs, run][-MAX_RUNS:]
         self.tell("instruction", run_id=run.run_id, instruction=instruction, client=client)
         self.tell_mode("")
@@ -248,16 +249,15 @@ class Session:
 
     def correct(self, text: str) -> None:
         """A person's word in the middle of a run: the planner is asked again with it, once this skill is over."""
-        if self.run is None or self.run.end is not None:
+        run = self.run  # the thread may take it away
+        if run is None or not run.corrections.put(text):
             raise ApiError(409, "not_running", "expected a run that is going on, there is none; send an instruction")
-        self._correction = text
-        self.tell("correction", run_id=self.run.run_id, text=text)
+        self.tell("correction", run_id=run.run_id, text=text)
 
     def _run_in_thread(self, run: Run) -> Run:
         try:
             planner = self._make_planner(self, run)
-            conduct = Conduct(self.world, planner, self.tell, self.jobs.saw, lambda: halted(self.board),
-                              self._take_correction)
+            conduct = Conduct(self.world, planner, self.tell, self.jobs.saw, lambda: halted(self.board))
             carry_out(run, conduct, self.jobs.history)
         except ApiError:
             raise
@@ -265,6 +265,7 @@ class Session:
             self._failed(run, error)
         finally:
             self.run = None
+            run.corrections.close()
             del self.jobs.history[:-MAX_HISTORY]
             run.end = run.end or STOPPED
         return run
@@ -275,10 +276,6 @@ class Session:
         self.tell("end", run_id=run.run_id, end=run.end, is_success=None)
         if not self.world.is_crashed:
             raise error
-
-    def _take_correction(self) -> str | None:
-        text, self._correction = self._correction, None
-        return text
 
     def heard(self, run: Run) -> Callable[[str, float], bool]:
         """What is told of each token while a plan forms; a halt ends the thinking."""

@@ -55,6 +55,14 @@ def test_row_37_stale_and_replayed_commands_are_dropped_and_counted(robot: Robot
     assert robot.post("/targets", {"joint_pos": aim.tolist(), "sequence": 6}).status_code == 200
 
 
+def test_a_word_to_a_run_that_was_stopped_is_refused(robot: Robot):
+    """Also while its thread has yet to see the stop: nobody would hear it."""
+    assert robot.post("/instructions", {"instruction": robot.opened["instruction"]}).status_code == 202
+    assert robot.post("/corrections", {"text": robot.opened["instruction"]}).status_code == 202
+    assert robot.post("/stop").status_code == 200
+    assert code(robot.post("/corrections", {"text": robot.opened["instruction"]})) == (409, "not_running")
+
+
 @pytest.mark.parametrize("path, body", [("/skills", HOME), ("/targets", {"tool_position_m": [0.5, 0.2, 0.4]}),
                                         ("/instructions?wait=true", {"instruction": "put the red block in the bowl"})])
 def test_row_37_late_commands_are_dropped_and_counted(robot: Robot, path: str, body: dict):

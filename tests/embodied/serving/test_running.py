@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from embodied.agents.backends.replay import ReplayBackend
 from embodied.agents.language_agent import LanguageAgent
+from embodied.planning import closed_loop
+from embodied.planning.closed_loop import Step
+from embodied.planning.language import Plan
 from embodied.prompt import Completion, Prompt
-from embodied.serving.brain import Voice
-from embodied.serving.running import Run, ToldPlanner
+from embodied.serving.brain import BusyError, Voice
+from embodied.serving.running import Conduct, Run, ToldPlanner, carry_out
 from tests.embodied.planning.scenes import bowl, colored, observation, slot
 
 RED, BLUE = (replace(one, box=replace(one.box, center=(*one.box.center[:2], 0.3))) for one in (
@@ -42,3 +49,61 @@ def test_answers_that_were_turned_down_are_marked_and_count():
     assert heard == [(1, WRONG), (2, RIGHT), (1, RIGHT)]
     assert [content["text"] for type, content in told if type == "plan"] == [RIGHT.strip()] * 2
     assert (run.prompt_tokens, run.completion_tokens) == (30, 3)
+
+
+class Silent:
+    """A planner to whom people do not talk; the loop below asks nobody."""
+
+
+class Talker(Silent):
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def correct(self, text: str) -> None:
+        self.heard.append(text)
+
+
+def carried_out(monkeypatch, planner: Any, said: list[list[str]], end: Any = "done") -> tuple[Run, list[str]]:
+    """A run whose every wish ends at once, while people say what is said, and the wishes that were followed."""
+    run, wishes, remarks = Run("the first wish", "tests"), [], iter(said)
+
+    def loop(env: Any, planner: Any, *, options: Any, **how: Any) -> Iterator[Step]:
+        wishes.append(options["instruction"])
+        assert all([run.corrections.put(text) for text in next(remarks, ())])
+        if isinstance(end, Exception):
+            raise end
+        yield Step(0, Plan(()), True, None, {}, end=end)
+
+    monkeypatch.setattr(closed_loop, "run", loop)
+    carry_out(run, Conduct(None, planner, lambda *_, **__: None, lambda *_: None, lambda: None), [])
+    assert run.end is not None and not run.corrections.put("too late"), "what is taken in is heard, else it is refused"
+    return run, wishes
+
+
+@pytest.mark.parametrize("end", ["done", "refused: I see no red block", BusyError(1.0)], ids=str)
+def test_what_is_said_as_a_run_ends_is_the_next_wish(monkeypatch, end):
+    run, wishes = carried_out(monkeypatch, Silent(), [["no", "the second wish"], ["the third wish"]], end)
+    assert wishes == ["the first wish", "the second wish", "the third wish"] and run.end
+
+
+def test_what_is_said_to_a_planner_that_talks_as_a_run_ends_is_heard_by_it(monkeypatch):
+    planner = Talker()
+    _, wishes = carried_out(monkeypatch, planner, [["not that one", "the blue one"]])
+    assert wishes == ["the first wish"] * 2 and planner.heard == ["not that one", "the blue one"]
+
+
+def test_each_word_is_heard_or_refused_whenever_it_is_said(monkeypatch):
+    """Words of another thread, said all the time until one is refused."""
+    run, heard, taken = Run("go", "tests"), [], []
+
+    def talk() -> None:
+        while run.corrections.put(str(len(taken))):
+            taken.append(str(len(taken)))
+
+    speaker = threading.Thread(target=talk)
+    speaker.start()
+    for _ in range(100):
+        heard += run.corrections.take()
+    run.corrections.close()
+    speaker.join()
+    assert heard + run.corrections.take(is_last=True) == taken and not run.corrections.take(is_last=True)
