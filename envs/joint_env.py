@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +11,9 @@ import gymnasium
 import numpy as np
 
 from envs.domains import find_domain
-from envs.domains.domain import Domain, Task, nearest
+from envs.domains.domain import Domain, Task
 from envs.interface import Observation
+from envs.names import unknown
 from envs.robots.robot import Governor, MotionStoppedError, NonFiniteTargetError, Robot
 from envs.sensors.body_sense import observation
 from envs.sensors.cameras import calibrations as calibrations_of
@@ -313,7 +313,7 @@ def _tasks_of(tasks: Mapping[str, Task], name: str | None) -> list[Task]:
     if name is None:
         return list(tasks.values())
     if name not in tasks:
-        raise ValueError(f"task: expected one of {list(tasks)}, got {name!r}{nearest(name, tasks)}")
+        raise ValueError(unknown(name, tasks, what="task"))
     return [tasks[name]]
 
 
@@ -322,7 +322,7 @@ def _cameras_of(known: Iterable[str], names: Sequence[str] | None) -> tuple[str,
     known = tuple(known)
     for name in names or ():
         if name not in known:
-            raise ValueError(f"cameras: expected names of {list(known)}, got {name!r}{nearest(name, known)}")
+            raise ValueError(unknown(name, known, what="cameras"))
     return known if names is None else tuple(name for name in known if name in names)
 
 
@@ -331,8 +331,8 @@ def _maker_of(domain: Domain, robot: str | None) -> Callable[[World], Robot]:
     if robot is None:
         return domain.make_robot
     if robot not in domain.robots:
-        hint = nearest(robot, domain.robots) or "; leave it out for the one that belongs here"
-        raise ValueError(f"robot: expected one of {list(domain.robots)}, got {robot!r}{hint}")
+        raise ValueError(unknown(robot, domain.robots, what="robot",
+                                 otherwise="leave it out for the one that belongs here"))
     return domain.robots[robot]
 
 
@@ -358,8 +358,7 @@ def _read_options(options: Mapping[str, Any] | None) -> tuple[tuple[str, ...], s
     options = dict(options or {})
     for key in options:
         if key not in _OPTIONS:
-            near = (difflib.get_close_matches(key, _OPTIONS, n=1) or _OPTIONS)[0]
-            raise ValueError(f"options: expected keys of {_OPTIONS}, got {key!r}; did you mean {near!r}?")
+            raise ValueError(unknown(key, _OPTIONS, what="options"))
     text = options.get("instruction")
     if text is not None and (not isinstance(text, str) or len(text) > MAX_INSTRUCTION_CHARACTERS):
         raise ValueError(f"instruction: expected text of at most {MAX_INSTRUCTION_CHARACTERS} characters, got "

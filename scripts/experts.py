@@ -21,7 +21,6 @@ possible skill on a thing drawn from the scene, or words that the expert said in
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -38,6 +37,7 @@ from embodied.data.pool import Result, map_seeds
 from embodied.evaluation.ledger import Ledger
 from embodied.evaluation.success import wilson
 from envs.interface import DOMAINS, FOREIGN_IDS, SEED_RANGES, Box, Referent, SkillCall
+from envs.names import unknown
 from envs.tasks.kitchen.families import goal_of_text
 from envs.tasks.kitchen.phrasings import things_named
 
@@ -87,8 +87,7 @@ def refuse_what_makes_no_sense(parser: argparse.ArgumentParser, asked: argparse.
     """Nothing. Ends the program with a readable line where nothing, or nothing of the kind, can be played."""
     if not list(tasks(asked.domain, asked.task)):
         known = [task for name in DOMAINS if asked.domain is None for task in OFFERED[name]] or [*OFFERED[asked.domain]]
-        near = difflib.get_close_matches(asked.task, known, n=1) or [", ".join(known)]
-        parser.error(f"--task: expected a task of the world, got {asked.task!r}; did you mean {near[0]}?")
+        parser.error(unknown(asked.task, known, what="--task"))
     if not seeds:
         parser.error(f"--first, --episodes: expected seeds below {len(SEED_RANGES[asked.split])}, got none of them")
     if asked.domain == "foreign" and (asked.objects is not None or asked.realism != "off" or asked.disturbances

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+
+from envs.names import hint
 
 BAD_REQUEST = 2
 """Exit code of a request that was never started: unknown key, value out of range, unknown verb."""
@@ -23,8 +24,5 @@ class Complaint(Exception):  # noqa: N818  what it is, not what went wrong
 def suggest(name: str, known: Iterable[str]) -> str:
     """A clause that names the nearest known name, or lists a few of them: "; did you mean ...?"."""
     known = sorted(set(known))
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if near:
-        return f"; did you mean {near[0]!r}?"
     shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
-    return f"; known: {shown}" if known else ""
+    return hint(name, known, otherwise=f"known: {shown}" if known else "", likeness=0.5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import ClassVar, Literal
 
@@ -13,6 +12,7 @@ from transformers.configuration_utils import SubConfigSpec
 
 from embodied.models.known_values import StrangeValueError
 from embodied.models.strangers import check_config, check_language
+from envs.names import unknown
 
 LANGUAGE_FAMILIES = ("gpt2", "gpt_neox", "llama", "mistral", "olmo2", "opt", "phi", "phi3", "qwen2", "qwen3", "smollm3")
 """Causal language models of transformers that take `inputs_embeds` without rescaling them."""
@@ -38,9 +38,7 @@ def check_known(what: str, name: str, known: Iterable[str]) -> None:
     """Raises ValueError with the nearest known name unless `name` is known."""
     known = sorted(known)
     if name not in known:
-        near = difflib.get_close_matches(str(name), known, n=1)
-        remedy = f"did you mean {near[0]!r}?" if near else f"known ones: {', '.join(known[:20])}"
-        raise ValueError(f"{what}: expected a known name, got {name!r}; {remedy}")
+        raise ValueError(unknown(name, known, what=what))
 
 
 @strict

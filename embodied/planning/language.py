@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from embodied.planning.instruction import clean_instruction
 from embodied.planning.percept import Percept, write_prompt
 from embodied.prompt import MAX_OBJECTS, Completion, Slot
 from envs.interface import Referent, SkillCall
+from envs.names import nearest
 from envs.skills.signatures import SIGNATURES
 
 __all__ = ["LOCATION_BINS", "MAX_CALLS", "Percept", "Plan", "PlanError", "clause", "clean_instruction", "ground",
@@ -202,8 +202,8 @@ def _is_location(words: str, bins: int) -> bool:
 
 
 def _nearest(word: str, names: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, names, n=1)
-    return f", did you mean {near[0]!r}" if near else f", the names are {', '.join(names)}"
+    near = nearest(word, names)
+    return f", did you mean {near!r}" if near else f", the names are {', '.join(names)}"
 
 
 def _short(text: str) -> str:

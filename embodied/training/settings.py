@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from envs.names import hint
 
 StageName = Literal["segmenter", "planner"]
 STAGES: tuple[StageName, ...] = ("segmenter", "planner")
@@ -89,9 +90,8 @@ def _known(values: Mapping[str, Any], kind: type, where: str) -> dict[str, Any]:
     names = [f.name for f in dataclasses.fields(kind)]
     for key in values:
         if key not in names:
-            near = difflib.get_close_matches(key, names, n=1)
-            raise ValueError(f"training settings: unknown key {where}{key}; "
-                             + (f"did you mean {where}{near[0]}?" if near else f"known: {', '.join(names)}"))
+            remedy = hint(key, names, otherwise=f"known: {', '.join(names)}")
+            raise ValueError(f"training settings: unknown key {where}{key}{remedy}")
     return dict(values)
 
 

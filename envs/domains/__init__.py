@@ -5,12 +5,12 @@ May import every other room of envs but the environments, which read everything 
 
 from __future__ import annotations
 
-import difflib
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from envs.interface import DOMAINS
+from envs.names import unknown
 
 if TYPE_CHECKING:
     from envs.domains.domain import Domain
@@ -20,7 +20,5 @@ if TYPE_CHECKING:
 def find_domain(name: str) -> Domain:
     """The domain of that name: `DOMAIN` in the file of its name. Raises ValueError for an unknown one."""
     if name not in DOMAINS:
-        near = difflib.get_close_matches(name, DOMAINS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"domain: expected one of {list(DOMAINS)}, got {name!r}{hint}")
+        raise ValueError(unknown(name, DOMAINS, what="domain"))
     return import_module(f"envs.domains.{name}").DOMAIN

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -10,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from envs.experts.judge import SkillJudge
+from envs.names import unknown
 from envs.robots.robot import Robot
 from envs.skills.signatures import PlanLanguage
 from envs.world.graphics import Graphics
@@ -111,16 +111,9 @@ class Domain:
         for keyword, value in chosen.items():
             if keyword not in self.variants:
                 known = sorted({*self.variants, *others})
-                raise TypeError(f"{self.name}: expected keywords of {known}, got {keyword!r}{nearest(keyword, known)}")
+                raise TypeError(unknown(keyword, known, what=f"{self.name}: keywords"))
             if value not in self.variants[keyword]:
-                raise ValueError(f"{keyword}: expected one of {list(self.variants[keyword])}, got {value!r}"
-                                 f"{nearest(str(value), self.variants[keyword])}")
+                raise ValueError(unknown(value, self.variants[keyword], what=keyword))
         if len(chosen) > 1:
             raise ValueError(f"expected one variant at a time, got {dict(chosen)}; leave the others out")
         return next((self.variants[keyword][value] for keyword, value in chosen.items()), self.tasks)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint at the known word that is meant, "" where none is near."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""

@@ -8,13 +8,13 @@ laid on the rendered image, each in the frame of its own body: PyBullet offers t
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from envs.interface import Camera
+from envs.names import unknown
 from envs.sensors import cameras
 from envs.world.images import NO_BODY, Picture, View
 from envs.world.world import World
@@ -59,8 +59,7 @@ class Realism:
         names = [dial.name for dial in fields(cls)]
         for name in values or ():
             if name not in names:
-                near = (difflib.get_close_matches(name, names, n=1) or [f"one of {names}"])[0]
-                raise ValueError(f"realism: expected names of dials, got {name!r}; did you mean {near!r}?")
+                raise ValueError(unknown(name, names, what="realism"))
         return cls(**{name: float(value) for name, value in (values or {}).items()})
 
 

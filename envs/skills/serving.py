@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from envs.interface import Box, Camera, Observation
+from envs.names import hint
 from envs.robots.mobile_panda import ArmOver, MobilePanda
 from envs.skills.driving import drive
 from envs.skills.situation import Motion, Situation
@@ -17,22 +17,21 @@ from envs.world.goods import GOODS
 _ASIDE_M = 0.20  # farther than this to a side, the base moves over
 
 
-def unknown(word: str, words: tuple[str, ...], what: str) -> str | None:
+def _no_such(word: str, words: tuple[str, ...], what: str) -> str | None:
     """Why a word cannot be acted on, as a clause; None when it is one of the words."""
     if word in words:
         return None
-    near = difflib.get_close_matches(word, words, n=1)
-    return f"there is no {what} called {word!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    return f"there is no {what} called {word!r}{hint(word, words)}"
 
 
 def unknown_place(word: str) -> str | None:
     """Why a word names no place of the static map; None when it does."""
-    return unknown(word, tuple(PLACES), "place")
+    return _no_such(word, tuple(PLACES), "place")
 
 
 def unknown_thing(word: str) -> str | None:
     """Why a word names nothing of the catalogue; None when it does."""
-    return unknown(word, tuple(GOODS), "thing")
+    return _no_such(word, tuple(GOODS), "thing")
 
 
 def served(robot: MobilePanda) -> Place | None:

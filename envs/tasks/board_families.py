@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -10,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from envs.interface import DOMAINS
+from envs.names import hint, unknown
 from envs.tasks import board_words
 from envs.tasks.board_goals import (
     BESIDE_M,
@@ -131,9 +131,7 @@ class BoardTask:
 def make_board_task(name: str) -> BoardTask:
     """The family of that name. Raises ValueError for an unknown one."""
     if name not in BOARD_TASKS:
-        near = difflib.get_close_matches(name, BOARD_TASKS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"expected one of {list(BOARD_TASKS)}, got {name!r}{hint}")
+        raise ValueError(unknown(name, BOARD_TASKS, what="task"))
     return BoardTask(name)
 
 
@@ -182,10 +180,9 @@ def _excess_m(world: World, scene: BoardScene) -> float:
 
 def _cast(rng: np.random.Generator, count: int, require: tuple[str, ...], is_paired: bool) -> list[str]:
     """Names of the blocks, required ones among them: two of each color, or one of each where four need no pairs."""
-    if unknown := [name for name in require if name not in TOY_NAMES]:
-        near = difflib.get_close_matches(unknown[0], TOY_NAMES, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "write a color and a shape"
-        raise ValueError(f"require: expected blocks such as 'red star', got {unknown[0]!r}; {hint}")
+    if strange := [name for name in require if name not in TOY_NAMES]:
+        remedy = hint(strange[0], TOY_NAMES, otherwise="write a color and a shape")
+        raise ValueError(f"require: expected blocks such as 'red star', got {strange[0]!r}{remedy}")
     asked = list(dict.fromkeys(name.split(" ")[0] for name in require))
     others = [color for color in rng.permutation(list(TOY_COLORS)) if color not in asked]
     each = 2 if count == 8 or is_paired else 1

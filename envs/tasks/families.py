@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from envs.interface import TASK_IDS
+from envs.names import unknown
 from envs.tasks import layout, phrasings, predicates
 from envs.tasks.drafts import FEWEST, USUAL_FEWEST, Draft, draw
 from envs.tasks.scene import COLORS, Entity, In, On, Relation, Scene, matching_pairs, split_name
@@ -29,9 +29,7 @@ _DRAFTS_PER_COUNT = 4
 def make_task(name: str) -> Task:
     """The family of that name. Raises ValueError for an unknown one."""
     if name not in TASKS:
-        near = difflib.get_close_matches(name, TASKS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"expected one of {list(TASKS)}, got {name!r}{hint}")
+        raise ValueError(unknown(name, TASKS, what="task"))
     return Task(name)
 
 

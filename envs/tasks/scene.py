@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from types import MappingProxyType
+
+from envs.names import hint
 
 COLORS = MappingProxyType({
     "red": (0.85, 0.08, 0.08),
@@ -81,9 +82,8 @@ def split_name(name: str) -> tuple[str, str]:
     """Color and kind of "red block". Raises ValueError when it is not the name of a possible entity."""
     known = [f"{color} {kind}" for color in COLORS for kind in KINDS]
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "write a color and 'block' or 'bowl'"
-        raise ValueError(f"expected an entity such as 'red block', got {name!r}; {hint}")
+        remedy = hint(name, known, otherwise="write a color and 'block' or 'bowl'")
+        raise ValueError(f"expected an entity such as 'red block', got {name!r}{remedy}")
     color, kind = name.split(" ")
     return color, kind
 

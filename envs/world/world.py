@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from envs.interface import Box
+from envs.names import unknown
 from envs.world import shapes
 from envs.world.articulation import TOUCH_M, Articulation
 from envs.world.client import Client
@@ -178,9 +178,7 @@ class World:
         if name == "table":
             return self._table
         if name not in self._bodies:
-            near = difflib.get_close_matches(name, self._bodies, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"expected one of {self.names()}, got {name!r}{hint}")
+            raise ValueError(unknown(name, self._bodies, what="body"))
         return self._bodies[name]
 
     def names(self) -> list[str]:

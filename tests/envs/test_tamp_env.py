@@ -207,7 +207,7 @@ def test_a_naming_that_is_none_is_explained():
         gymnasium.make(TAMP_IDS["grasp"], naming="indexes")
     with pytest.raises(TypeError, match="did you mean 'naming'"):
         gymnasium.make(TAMP_IDS["grasp"], namings="index")
-    with pytest.raises(TypeError, match="expected keywords"):
+    with pytest.raises(TypeError, match="keywords: expected one of"):
         gymnasium.make("embodied/Stack-v0", naming="index")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 MAY_IMPORT: dict[str, list[str]] = {
     "envs.interface": [],
+    "envs.names": [],
     "envs.words": [],
     "envs.world": ["envs.words", "envs.interface"],
     "envs.robots": ["envs.world", "envs.interface"],
@@ -46,18 +47,22 @@ MAY_IMPORT: dict[str, list[str]] = {
     "embodied.serving.connections": ["embodied.serving.errors"],
     "embodied.cli": ["*"],
 }
-"""Room -> the rooms it may import, beside itself."""
+"""Room -> the rooms it may import, beside itself and the leaves."""
+
+LEAVES = ["envs.names"]
+"""Modules that import nothing of ours and that every room of both houses may import: what one says of a wrong name."""
 
 HOME: dict[str, list[str]] = {
     "pybullet": ["envs.world"],
     "pybullet_data": ["envs.world"],
     "panda_gym": ["envs.foreign"],
+    "difflib": ["envs.names"],  # one wording of "did you mean ...?"
     "httpx": ["embodied.agents.backends.chat_api"],
     "timm": ["embodied.models.vision"],
     "ray": ["embodied.distributed", "embodied.serving.app", "embodied.cli.doctor"],
     "hydra": ["embodied.cli"],
 }
-"""Library -> the only modules that may import it."""
+"""Library -> the only modules that may import it, of the standard library where a habit has one home."""
 
 TORCH_FREE = ["envs", "embodied.prompt", "embodied.planning", "embodied.serving.safety", "embodied.serving.client",
               "embodied.serving.connections", "embodied.serving.errors"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import unicodedata
@@ -15,6 +14,7 @@ from embodied.agents.prompting.library import DONE, TEXT_LIMIT, WORDS
 from embodied.planning.language import MAX_BYTES, Plan, PlanError, clause
 from embodied.planning.percept import GRASPING, RELEASING
 from envs.interface import Referent, SkillCall
+from envs.names import nearest
 from envs.skills.signatures import SIGNATURES, Parameter, Signature
 
 MAX_DEPTH = 8
@@ -213,8 +213,8 @@ def _known_keys(said: Mapping[str, Any], known: Sequence[str], whose: str) -> No
 
 
 def _nearest(word: str, names: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word[:100], names, n=1)
-    return f", did you mean {near[0]!r}" if near else f", the functions are {', '.join(names)}"
+    near = nearest(word, names)
+    return f", did you mean {near!r}" if near else f", the functions are {', '.join(names)}"
 
 
 def _kind(value: Any) -> str:

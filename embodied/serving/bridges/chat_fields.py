@@ -6,12 +6,12 @@ is neither heeded nor without effect is refused by name: an answer that only loo
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from embodied.serving.errors import ApiError
+from envs.names import hint
 
 HEEDED, FIXED, IDLE = "heeded", "one value", "no effect"
 
@@ -85,9 +85,7 @@ def refuse_unheeded(given: Mapping[str, Any], *, is_robot: bool) -> None:
     for name, value in given.items():
         known = FIELDS.get(name)
         if known is None:
-            near = difflib.get_close_matches(name, FIELDS, n=1)
-            meant = f"did you mean {near[0]!r}? " if near else ""
-            raise _unheeded(ascii(name[:40]), f"no such field; {meant}docs/serving.md lists those that are known")
+            raise _unheeded(ascii(name[:40]), "one of the fields that docs/serving.md lists" + hint(name, FIELDS))
         if is_robot and not known.for_robots and value is not False:
             raise _unheeded(name, "null with robot:<session>, which reports what it does until it has done it")
         if not known.takes(value):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from embodied.planning.screen import fault
 from embodied.serving.bridges.episodes import Marks
 from embodied.serving.views import LEAST_PX, STEP_PX
 from envs.interface import Observation
+from envs.names import hint
 
 CAMERAS = ("front", "top")
 """What the planner learned to see through; both are needed."""
@@ -90,8 +90,7 @@ def _check_keys(message: Mapping[str, Any], known: Mapping[str, Any]) -> None:
         raise UnfitError(f"expected {len(known)} keys, {len(missing)} are missing: {', '.join(missing)}")
     for key in message:
         if key not in known and key not in OPTIONAL:
-            near = difflib.get_close_matches(str(key), [*known, *OPTIONAL], n=1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
+            meant = hint(str(key), [*known, *OPTIONAL])
             raise UnfitError(f"expected keys of the metadata's observation and optional, got {str(key)[:60]!r}{meant}")
 
 

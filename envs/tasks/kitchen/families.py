@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from envs.interface import KITCHEN_IDS
+from envs.names import unknown
 from envs.tasks.kitchen import layout, phrasings, predicates, wishes
 from envs.tasks.kitchen.scene import DRAWER, STOWABLE, THINGS, Relation, Scene
 from envs.tasks.kitchen.wishes import Present
@@ -38,9 +38,7 @@ class KitchenTask:
 
     def __init__(self, name: str) -> None:
         if name not in FAMILIES:
-            near = difflib.get_close_matches(name, FAMILIES, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"expected one of {list(FAMILIES)}, got {name!r}{hint}")
+            raise ValueError(unknown(name, FAMILIES, what="task"))
         self.name = name
 
     def arrange(self, world: World, rng: np.random.Generator, *, min_objects: int = 3, max_objects: int = 8,
@@ -86,9 +84,7 @@ def goal_of_text(scene: Scene, instruction: str) -> tuple[Relation, ...] | None:
 def _check(task: str, min_objects: int, max_objects: int, require: tuple[str, ...]) -> None:
     for name in require:
         if name not in THINGS:
-            near = difflib.get_close_matches(name, THINGS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"things are {list(THINGS)}"
-            raise ValueError(f"require: expected things of the kitchen, got {name!r}; {hint}")
+            raise ValueError(unknown(name, THINGS, what="require"))
     least = max(_FEWEST.get(task, 2), len(require))
     if not (1 <= min_objects <= max_objects and least <= max_objects <= MOST_OBJECTS):
         raise ValueError(f"{task}: expected min_objects <= max_objects with max_objects in [{least}, {MOST_OBJECTS}], "

@@ -1,0 +1,40 @@
+"""What to say of a name that nobody knows: which ones are known, and which of them was meant. For both houses."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable
+from typing import Any
+
+_LONGEST = 100  # characters of a word that are compared: the time grows with their square
+_MOST = 20  # names that are listed
+
+
+def nearest(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str | None:
+    """The known name that is most like the word; None where none is. likeness: in [0, 1], the least that counts."""
+    return next(iter(most_like(word, known, 1, likeness=likeness)), None)
+
+
+def most_like(word: str, known: Iterable[str], count: int, *, likeness: float = 0.0) -> list[str]:
+    """Up to `count` known names, those most like the word first."""
+    return difflib.get_close_matches(word[:_LONGEST], list(known), n=count, cutoff=likeness)
+
+
+def hint(word: str, known: Iterable[str], *, otherwise: str = "", likeness: float = 0.6) -> str:
+    """The end of a message: "; did you mean ...?", else what to do otherwise, else ""."""
+    near = nearest(word, known, likeness=likeness)
+    if near is not None:
+        return f"; did you mean {near!r}?"
+    return f"; {otherwise}" if otherwise else ""
+
+
+def unknown(word: Any, known: Collection[str], *, what: str = "", otherwise: str = "") -> str:
+    """A message: "what: expected one of [...], got ...; did you mean ...?". otherwise: as of `hint`."""
+    shown = ", ".join(map(repr, list(known)[:_MOST])) + (", ..." if len(known) > _MOST else "")
+    remedy = hint(str(word), known, otherwise=otherwise)
+    return f"{what and what + ': '}expected one of [{shown}], got {_short(word)}{remedy}"
+
+
+def _short(word: Any) -> str:
+    text = repr(word)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
