@@ -81,6 +81,36 @@ YAW_STEP_RAD = np.pi / 90.0
 
 
 @dataclass(frozen=True, slots=True)
+class Workspace:
+    """What an arm serves: an upright box, x, y, z in m, and how far from the axis of its base it grasps from above.
+
+    A domain owns it. Whoever draws, measures or bounds things there takes it with a margin of its own.
+    """
+
+    low_m: tuple[float, float, float]
+    high_m: tuple[float, float, float]
+    reach_m: float = float("inf")
+
+    def grown(self, *, near_m: float = 0.0, far_m: float = 0.0, aside_m: float = 0.0, above_m: float = 0.0,
+              reach_m: float = 0.0) -> Workspace:
+        """The same with so much more room towards the base, away from it, to each side, above and in reach; a negative
+        number takes room. Rounded to the micrometre: 0.35 - 0.03 is 0.32."""
+        (x, y, z), (far_x, far_y, top_z) = self.low_m, self.high_m
+        low, high = (x - near_m, y - aside_m, z), (far_x + far_m, far_y + aside_m, top_z + above_m)
+        corners = (tuple(round(v, 6) for v in corner) for corner in (low, high))
+        return Workspace(*corners, round(self.reach_m + reach_m, 6))
+
+    def holds(self, xy: np.ndarray) -> bool:
+        """Whether a place of the world, float64[2], m, is served."""
+        is_inside = (xy >= np.array(self.low_m[:2])).all() and (xy <= np.array(self.high_m[:2])).all()
+        return bool(is_inside and np.hypot(*xy) <= self.reach_m)
+
+
+TABLE_WORKSPACE = Workspace((0.35, -0.35, 0.0), (0.75, 0.35, 0.35), reach_m=0.74)
+"""Of an arm at a table: what it lifts from, and what the cameras see; in the frame of the arm's foot."""
+
+
+@dataclass(frozen=True, slots=True)
 class Camera:
     """A calibrated pinhole camera, OpenCV axes (x right, y down, z forward).
 

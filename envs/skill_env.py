@@ -127,7 +127,7 @@ class SkillEnv(WorldEnv):
         """How a skill went."""
         signature = self.domain.language.skills[skill]
         seen = self.seen if self._observed else self.glance(*self._camera_names, size_px=self._image_size)
-        situation = Situation(self.robot, seen, self.hand, self.glance)
+        situation = Situation(self.robot, seen, self.hand, self.glance, self.domain.workspace)
         return perform(signature.controller or skill, situation, argument, signature.timeout_s,
                        on_period=self._after_period)
 

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from embodied.agents.sight import Sight
 from embodied.planning.language import place_of
 from embodied.planning.percept import GRASPING, RELEASING, WIDE_M, supports
-from envs.interface import Box
+from envs.interface import TABLE_WORKSPACE, Box
 from envs.skills.signatures import SIGNATURES
 
 LIKELY, UNLIKELY = 0.95, 0.02
 """Chance of a skill that nothing speaks against, and of one that something does: eyes err, so never 1 or 0."""
 
-REACH_M = 0.76
+REACH_M = TABLE_WORKSPACE.grown(reach_m=0.02).reach_m
 """Farthest from the robot's axis that an arm at the table grasps from above, with play for what was measured."""
 HAND_M = 0.075
 """Widest side that open fingers go around: they open 8 cm."""

@@ -12,6 +12,7 @@ from transformers.configuration_utils import SubConfigSpec
 
 from embodied.models.known_values import StrangeValueError
 from embodied.models.strangers import check_config, check_language
+from envs.interface import TABLE_WORKSPACE
 from envs.names import unknown
 
 LANGUAGE_FAMILIES = ("gpt2", "gpt_neox", "llama", "mistral", "olmo2", "opt", "phi", "phi3", "qwen2", "qwen3", "smollm3")
@@ -86,8 +87,8 @@ class SegmenterConfig(PreTrainedConfig):
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
         self.widths = list(self.widths or (24, 48, 64, 96))
-        self.workspace_low_m = list(self.workspace_low_m or (0.35, -0.35, 0.0))
-        self.workspace_high_m = list(self.workspace_high_m or (0.75, 0.35, 0.35))
+        self.workspace_low_m = list(self.workspace_low_m or TABLE_WORKSPACE.low_m)
+        self.workspace_high_m = list(self.workspace_high_m or TABLE_WORKSPACE.high_m)
 
 
 @strict

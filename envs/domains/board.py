@@ -7,14 +7,15 @@ from types import MappingProxyType
 from envs.domains.domain import Domain
 from envs.experts.board import remaining_calls, sample_asks
 from envs.experts.board_judge import BOARD_JUDGE
+from envs.interface import Workspace
 from envs.robots.pusher import Pusher
 from envs.skills.signatures import BOARD
 from envs.tasks.board_disturbances import BoardDisturber
 from envs.tasks.board_families import BOARD_TASKS, make_board_task
 from envs.world import World
-from envs.world.board import board
+from envs.world.board import BOARD_HIGH_M, BOARD_LOW_M, board
 from envs.world.images import View
-from envs.world.toys import TOY_NAMES
+from envs.world.toys import TOY_HEIGHT_M, TOY_NAMES
 
 VIEWS = MappingProxyType({
     "front": View(eye=(-0.42, 0.0, 0.70), target=(0.36, 0.0, 0.0), up=(0.0, 0.0, 1.0), fov_rad=0.78),
@@ -31,4 +32,5 @@ DOMAIN = Domain(
     entity_names=TOY_NAMES, make_robot=Pusher,
     make_world=lambda graphics: World(scenery=board, is_memoryless=True, graphics=graphics),
     views=lambda robot: VIEWS, onlooker=ONLOOKER, remaining_calls=remaining_calls, sample_asks=sample_asks,
+    workspace=Workspace((*BOARD_LOW_M.tolist(), 0.0), (*BOARD_HIGH_M.tolist(), TOY_HEIGHT_M)),
     judge=BOARD_JUDGE, make_disturber=BoardDisturber)

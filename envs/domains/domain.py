@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from envs.experts.judge import SkillJudge
+from envs.interface import TABLE_WORKSPACE, Workspace
 from envs.names import unknown
 from envs.robots.robot import Robot
 from envs.skills.signatures import PlanLanguage
@@ -88,6 +89,8 @@ class Domain:
     argument is the name of an entity, or the words of a "text" parameter."""
     sample_asks: Callable[..., list[dict[str, Any]]]
     """Labels (world, scene, rng, count, held, instruction): see `envs.experts.asks`."""
+    workspace: Workspace = TABLE_WORKSPACE
+    """What the arm serves, in the frame of its foot: the world's where it stands still."""
     judge: SkillJudge | None = None
     """Labels about single skills; None where the domain has none."""
     make_disturber: Callable[[float, np.random.Generator, Any], Disturber] | None = None

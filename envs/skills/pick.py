@@ -46,7 +46,7 @@ def pick(situation: Situation, box: Box) -> Motion:
 def _refusal(situation: Situation, box: Box) -> str | None:
     if situation.is_holding:
         return "the gripper holds something already"
-    if reason := complaint(box):
+    if reason := complaint(box, situation.workspace):
         return reason
     if min(box.size[:2]) > _WIDEST_M:
         return "the object is too wide for the gripper"

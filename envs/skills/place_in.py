@@ -16,7 +16,7 @@ def place_in(situation: Situation, box: Box) -> Motion:
     """Outcome "done" when the object was let go low above the container's middle."""
     if not situation.is_holding:
         return ended("refused", EMPTY)
-    if reason := complaint(box):
+    if reason := complaint(box, situation.workspace):
         return ended("refused", reason)
     held = situation.hand.held
     if max(held.size[:2]) > max(box.size[:2]):

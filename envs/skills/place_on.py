@@ -14,7 +14,7 @@ def place_on(situation: Situation, box: Box) -> Motion:
     """Outcome "done" when the object was let go just above the base's top."""
     if not situation.is_holding:
         return ended("refused", EMPTY)
-    if reason := complaint(box):
+    if reason := complaint(box, situation.workspace):
         return ended("refused", reason)
     robot, held = situation.robot, situation.hand.held
     tool = (*box.center[:2], box.top_z_m + held.drop_m + _CLEARANCE_M)

@@ -17,7 +17,7 @@ _CLEARANCE_M = 0.004
 _OVER_RIM_M = 0.02
 _LIFT_M = 0.10  # above what is seen: the hand swings back low and wide
 _ROOM_M = (0.055, 0.035, 0.012, 0.002)
-_REACH_M = 0.72
+_SHORT_OF_REACH_M = 0.02  # a place of furniture is narrower than a table
 _DRAWER_SPAN_M = (0.06, 0.20, 0.10)  # nearest and farthest behind the drawer's front, and to each side
 _LEAST_X_M = 0.34
 
@@ -58,9 +58,10 @@ def _free_spot(local: Situation, place: Place, frame: np.ndarray, seen: Observat
     """float64[2]: a free place with the most room that can be had, in the arm's frame, m."""
     radius = np.hypot(*local.hand.held.size[:2]) / 2
     low, high = _span(place, frame, seen, radius)
+    reach_m = local.workspace.grown(reach_m=-_SHORT_OF_REACH_M).reach_m
     near = np.array([np.clip(0.47, low[0], high[0]), np.clip(0.0, low[1], high[1])])
     for room_m in _ROOM_M:
-        spot = local.surface.free_place(near, radius + room_m, low, high, _REACH_M)
+        spot = local.surface.free_place(near, radius + room_m, low, high, reach_m)
         if spot is not None:
             return spot
     return None

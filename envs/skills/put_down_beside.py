@@ -11,14 +11,15 @@ from envs.skills.situation import Motion, Situation, complaint, ended
 
 _CLEARANCE_M = 0.002
 _ROOM_M = (0.055, 0.035, 0.022)  # around the object: for a later grasp of it or of its neighbours, or at least for now
-_LOW_M, _HIGH_M, _REACH_M = np.array([0.38, -0.31]), np.array([0.71, 0.31]), 0.73
+_RIM = {"near_m": -0.03, "far_m": -0.04, "aside_m": -0.04, "reach_m": -0.01}
+"""Of the workspace, kept free: from there a thing can be fetched again."""
 
 
 def put_down_beside(situation: Situation, box: Box) -> Motion:
     """Outcome "done" when the object was let go on a free place; the roomiest kind of place that exists is taken."""
     if not situation.is_holding:
         return ended("refused", EMPTY)
-    if reason := complaint(box):
+    if reason := complaint(box, situation.workspace):
         return ended("refused", reason)
     held = situation.hand.held
     spot = _free_spot(situation, box, np.hypot(*held.size[:2]) / 2)
@@ -32,9 +33,10 @@ def put_down_beside(situation: Situation, box: Box) -> Motion:
 
 def _free_spot(situation: Situation, box: Box, half_diagonal_m: float) -> np.ndarray | None:
     """float64[2]: the nearest free place with the most room around it that can be had, m."""
-    near = np.array(box.center[:2])
+    near, inner = np.array(box.center[:2]), situation.workspace.grown(**_RIM)
+    low, high = np.array(inner.low_m[:2]), np.array(inner.high_m[:2])
     for room_m in _ROOM_M:
-        spot = situation.surface.free_place(near, half_diagonal_m + room_m, _LOW_M, _HIGH_M, _REACH_M)
+        spot = situation.surface.free_place(near, half_diagonal_m + room_m, low, high, inner.reach_m)
         if spot is not None:
             return spot
     return None

@@ -55,7 +55,7 @@ def over(situation: Situation, face_z_m: float, seen: Observation, lift_m: float
     frame = np.linalg.inv(situation.robot.foot_frame(face_z_m))
     moved = {name: Camera(camera.intrinsics, frame @ camera.pose) for name, camera in seen.cameras.items()}
     return LocalSituation(ArmOver(situation.robot.arm, face_z_m), replace(seen, cameras=moved), situation.hand,
-                          lift_m=lift_m)
+                          workspace=situation.workspace, lift_m=lift_m)
 
 
 def to_foot(robot: MobilePanda, box: Box, face_z_m: float) -> Box:

@@ -9,16 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from envs.interface import Box, Observation, Outcome
+from envs.interface import TABLE_WORKSPACE, Box, Observation, Outcome, Workspace
 from envs.robots.arm import Arm
 from envs.skills.surface import HeightMap
 
-WORKSPACE_LOW_M = (0.32, -0.38)
-WORKSPACE_HIGH_M = (0.78, 0.38)
-"""Where skills act: the tasks' workspace with the width of a measuring error around it."""
-REACH_M = 0.76
-CEILING_M = 0.34
-
+_ERROR = {"near_m": 0.03, "far_m": 0.03, "aside_m": 0.03, "reach_m": 0.02}
+"""By how much a measured thing may seem to lie outside the workspace that it lies in."""
+_HEADROOM_M = 0.01  # under the workspace's ceiling, for the fingers above a thing
 _LEAST_SIZE_M, _GREATEST_SIZE_M = 0.008, 0.30
 _TRAVEL_CLEARANCE_M = 0.05
 
@@ -49,6 +46,8 @@ class Situation:
     hand: Hand
     look: Callable[..., Observation] | None = None
     """(camera names, size_px: side of the square images): what they see at this moment of the motion."""
+    workspace: Workspace = TABLE_WORKSPACE
+    """What the arm serves, in the frame of `seen`."""
 
     @cached_property
     def surface(self) -> HeightMap:
@@ -72,16 +71,15 @@ def ended(status: str, reason: str) -> Outcome:
     return Outcome(status, reason, 0.0)
 
 
-def complaint(box: Box) -> str | None:
-    """Why a measured box cannot be acted on, as a clause; None when it can."""
+def complaint(box: Box, workspace: Workspace) -> str | None:
+    """Why a measured box cannot be acted on in a workspace, as a clause; None when it can."""
     values = np.array([*box.center, *box.size, box.yaw])
     if not np.isfinite(values).all():
         return "the place is not a finite number"
     if min(box.size[:2]) < _LEAST_SIZE_M or max(box.size) > _GREATEST_SIZE_M or box.size[2] <= 0:
         return "the size of the object is not plausible"
-    center = np.array(box.center[:2])
-    if (center < WORKSPACE_LOW_M).any() or (center > WORKSPACE_HIGH_M).any() or np.hypot(*center) > REACH_M:
+    if not workspace.grown(**_ERROR).holds(np.array(box.center[:2])):
         return "the place is out of reach"
-    if not 0.004 < box.top_z_m < CEILING_M:
+    if not 0.004 < box.top_z_m < workspace.high_m[2] - _HEADROOM_M:
         return "the height is out of reach"
     return None

@@ -7,12 +7,12 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 
-from envs.interface import Observation
+from envs.interface import TABLE_WORKSPACE, Observation
 
 CELL_M = 0.005
 _LOW_M = np.array([0.25, -0.45])
 _CELLS = (120, 180)  # x from 0.25 to 0.85, y from -0.45 to 0.45
-_CEILING_M = 0.36  # what is seen above this is the arm itself
+_CEILING_M = TABLE_WORKSPACE.grown(above_m=0.01).high_m[2]  # what is seen above this is the arm itself
 _OCCUPIED_M = 0.008
 
 

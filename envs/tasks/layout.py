@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-WORKSPACE_M = ((0.35, 0.75), (-0.35, 0.35))
-"""x and y ranges that the arm serves and the cameras see."""
-REACH_M = 0.74
-"""Farthest from the base's axis that the arm still grasps from above and lifts."""
+from envs.interface import TABLE_WORKSPACE
+
 EDGE_M = 0.015  # free rim between a thing's outline and the edge of the workspace
 GAP_M = 0.035  # between outlines: an open finger and its play fit in
 TALL_GAP_M = 0.075  # around stacks: the palm, wider than the fingers, comes down beside them
 
+_LOW_M, _HIGH_M = np.array(TABLE_WORKSPACE.low_m[:2]), np.array(TABLE_WORKSPACE.high_m[:2])
 _TRIES_PER_THING = 60
 _TRIES_PER_TABLE = 12
 
@@ -45,22 +44,21 @@ def place(rng: np.random.Generator, footprints: Sequence[Footprint]) -> list[tup
 
 def is_inside(xy: np.ndarray) -> bool:
     """Whether a block centred at world x, y in metres lies where the arm serves."""
-    low, high = (np.array([axis[side] for axis in WORKSPACE_M]) for side in (0, 1))
     margin = EDGE_M + 0.025
-    return bool((xy >= low + margin).all() and (xy <= high - margin).all() and np.hypot(*xy) < REACH_M)
+    is_inside = (xy >= _LOW_M + margin).all() and (xy <= _HIGH_M - margin).all()
+    return bool(is_inside and np.hypot(*xy) < TABLE_WORKSPACE.reach_m)
 
 
 def _free_spot(rng: np.random.Generator, footprint: Footprint,
                taken: list[tuple[Footprint, np.ndarray]]) -> np.ndarray | None:
     """A place for a footprint among those taken; None when none was found. Plain numbers: half of a reset was here."""
     margin = footprint.radius_m + EDGE_M
-    low, high = (np.array([axis[side] for axis in WORKSPACE_M]) for side in (0, 1))
-    low, span = low + margin, (high - margin) - (low + margin)
+    low, span = _LOW_M + margin, (_HIGH_M - margin) - (_LOW_M + margin)
     rivals = [(*spot.tolist(), _distance_m(footprint, other)) for other, spot in taken]
     for _ in range(_TRIES_PER_THING):
         spot = low + span * rng.random(2)
         x, y = spot.tolist()
-        if math.sqrt(x * x + y * y) > REACH_M:
+        if math.sqrt(x * x + y * y) > TABLE_WORKSPACE.reach_m:
             continue
         if all(math.sqrt((x - a) * (x - a) + (y - b) * (y - b)) >= apart for a, b, apart in rivals):
             return spot

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from envs.interface import TASK_IDS
+from envs.interface import TABLE_WORKSPACE, TASK_IDS
 from envs.tasks import TASKS, In, make_task
 from envs.tasks.families import BLOCK_SIDES_M
-from envs.tasks.layout import GAP_M, REACH_M, WORKSPACE_M
+from envs.tasks.layout import GAP_M
 from envs.tasks.predicates import TABLE, supports
 from envs.world import World
 
@@ -50,8 +50,7 @@ def test_scenes_are_within_bounds_and_unsolved(world: World, task: str):
         assert make_task(task).progress(world, scene) == 0.0
         for entity in scene.entities:
             place, size = world.pose(entity.name)[0], world.size(entity.name)
-            assert all(low < v < high for v, (low, high) in zip(place[:2], WORKSPACE_M, strict=True))
-            assert np.hypot(*place[:2]) < REACH_M + 0.01
+            assert TABLE_WORKSPACE.grown(reach_m=0.01).holds(place[:2])
             np.testing.assert_allclose(size, entity.size)
             if entity.kind == "block":
                 assert BLOCK_SIDES_M[0] <= size[0] <= BLOCK_SIDES_M[1]
