@@ -10,6 +10,8 @@ from envs.interface import Box
 
 MAX_OBJECTS = 12
 """Most object slots that one prompt names; `obj_1` .. `obj_12` are tokens of every processor."""
+LOCATION_BINS = 64
+"""Columns and rows into which an image is cut for location tokens `<loc_0>` .. `<loc_63>`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,11 @@ SEED_RANGES = {"train": range(0, 1_000_000), "validation": range(1_000_000, 2_00
                "test": range(2_000_000, 3_000_000)}
 """Disjoint seeds of each split: the one place where they are declared."""
 
+JOINT_READINGS = ("joint_pos", "joint_vel", "setpoint")
+"""What is read of every joint, float64[J]: rad or m, and per second. Names in robots, telemetry and recordings."""
+BODY_READINGS = (*JOINT_READINGS, "tool_pose", "gripper_width_m")
+"""The same with what is read of the whole arm: float64[7] m and quaternion, and m."""
+
 MAX_CHUNK = 400
 """Most joint targets that a robot is given at once, one a control period."""
 

@@ -12,12 +12,7 @@ _MOST = 20  # names that are listed
 
 def nearest(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str | None:
     """The known name that is most like the word; None where none is. likeness: in [0, 1], the least that counts."""
-    return next(iter(most_like(word, known, 1, likeness=likeness)), None)
-
-
-def most_like(word: str, known: Iterable[str], count: int, *, likeness: float = 0.0) -> list[str]:
-    """Up to `count` known names, those most like the word first."""
-    return difflib.get_close_matches(word[:_LONGEST], list(known), n=count, cutoff=likeness)
+    return next(iter(difflib.get_close_matches(word[:_LONGEST], list(known), n=1, cutoff=likeness)), None)
 
 
 def hint(word: str, known: Iterable[str], *, otherwise: str = "", likeness: float = 0.6) -> str:

@@ -11,12 +11,12 @@ from embodied.agents.sight import Sight, look
 from embodied.planning.grammar import ANY_PLAN, Without, plan_grammar
 from embodied.planning.hints import meant, telling
 from embodied.planning.instruction import InstructionError, clean_instruction
-from embodied.planning.language import LOCATION_BINS, Plan, PlanError, clause, ground, parse
+from embodied.planning.language import Plan, PlanError, clause, ground, parse
 from embodied.planning.looks import Scene
 from embodied.planning.percept import Seeing, last_failure, write_prompt
 from embodied.planning.understanding import Policy, judge, refuse, refused, turned_down
 from embodied.planning.wording import Wish, read
-from embodied.prompt import Prompt, PromptTooLongError
+from embodied.prompt import LOCATION_BINS, Prompt, PromptTooLongError
 from envs.interface import Observation, Transition
 
 NOTHING_IN_SIGHT = "I see no objects"

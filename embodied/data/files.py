@@ -76,6 +76,40 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def replaced_folder(folder: Path) -> Iterator[Path]:
+    """A draft folder to fill; leaving it puts it in the place of `folder`, leaving it by an error changes nothing.
+
+    An older folder stays until the new one is complete: it steps aside and is removed last. Whoever reads such a folder
+    calls `put_back` first.
+    """
+    with draft_folder(folder) as draft:
+        yield draft
+        sync_tree(draft)
+        draft.chmod(0o755)
+        put_back(folder)
+        shutil.rmtree(aside_of(folder), ignore_errors=True)
+        if folder.exists():
+            folder.rename(aside_of(folder))
+        try:
+            draft.rename(folder)
+        finally:
+            put_back(folder)
+    shutil.rmtree(aside_of(folder), ignore_errors=True)
+    sync_folder(folder.parent)
+
+
+def put_back(folder: Path) -> None:
+    """Put back a folder that stepped aside for one that never came: the process died between two renames."""
+    if not folder.exists() and aside_of(folder).exists():
+        aside_of(folder).rename(folder)
+
+
+def aside_of(folder: Path) -> Path:
+    """Where a folder waits while another takes its place."""
+    return folder.with_name(f".{folder.name}.old")
+
+
+@contextmanager
 def draft_folder(folder: Path) -> Iterator[Path]:
     """A new hidden folder beside `folder`, to fill and to rename; removed at the end unless it was renamed.
 

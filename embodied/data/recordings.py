@@ -31,6 +31,7 @@ from embodied.data.files import sweep_drafts, whole_folder, write_json
 from embodied.data.reels import Reel, held, write_dataset, write_film
 from embodied.data.spool import Spool, SpoolContents, finished, left, read_spool
 from embodied.data.story import placed, runs_of, takes_of
+from envs.interface import BODY_READINGS
 
 ID = re.compile(r"rec_[0-9a-f]{12}")
 RECORDING, EVENTS, TELEMETRY, VIDEO, DATASET = "recording.json", "events.json", "telemetry.json", "video.mp4", "dataset"
@@ -225,7 +226,7 @@ def _write(contents: SpoolContents, folder: Path, recording_id: str) -> None:
 
 
 def _telemetry(rows: np.ndarray) -> dict[str, list[Any]]:
-    names = ("time_s", "joint_pos", "joint_vel", "setpoint", "gripper_width_m", "tool_pose")
+    names = ("time_s", *BODY_READINGS)
     return {name: np.round(rows[name].astype(float), 5).tolist() for name in names}
 
 

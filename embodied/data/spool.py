@@ -26,6 +26,7 @@ import numpy as np
 
 from embodied.data.files import whole_folder, write_json
 from embodied.data.locks import HeldError, Hold
+from envs.interface import JOINT_READINGS
 
 META, ROWS, FRAMES, EVENTS, LOCK = "meta.json", "rows.bin", "frames.bin", "events.jsonl", "lock"
 MAX_BYTES = 1 << 30
@@ -54,7 +55,7 @@ class SpoolMeta:
     @property
     def row_type(self) -> np.dtype:
         """One row; crc: of the bytes before it. unix_s: wall clock, which also orders rows among the events."""
-        joints = [(name, "<f4", (self.joint_count,)) for name in ("joint_pos", "joint_vel", "setpoint")]
+        joints = [(name, "<f4", (self.joint_count,)) for name in JOINT_READINGS]
         return np.dtype([("time_s", "<f8"), ("unix_s", "<f8"), *joints, ("gripper_width_m", "<f4"),
                          ("tool_pose", "<f4", (7,)), ("frame_at", "<u8", (len(self.cameras),)),
                          ("frame_bytes", "<u4", (len(self.cameras),)), ("crc", "<u4")])

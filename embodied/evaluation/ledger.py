@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from embodied.data.files import write_whole
+
 
 class Ledger:
     """A JSONL file whose first line says which run it belongs to. A torn last line (a kill) is dropped."""
@@ -27,9 +29,7 @@ class Ledger:
         self.records.append(dict(record))
 
     def _rewrite(self, lines: list[Mapping[str, Any]]) -> None:
-        temporary = self._path.with_suffix(".tmp")
-        temporary.write_text("".join(json.dumps(line, sort_keys=True) + "\n" for line in lines), "utf-8")
-        temporary.replace(self._path)
+        write_whole(self._path, "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines).encode())
 
 
 def results_of(path: Path, belongs_to: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -17,7 +17,8 @@ from embodied.evaluation.blame import Decision, Fault, Truth, judge
 from embodied.evaluation.contestants import Entrants, Listener
 from embodied.evaluation.suites import Contestant
 from embodied.planning.closed_loop import Latency, Planner, Step, run
-from embodied.planning.language import LOCATION_BINS, Plan, PlanError, object_names, parse
+from embodied.planning.language import Plan, PlanError, object_names, parse
+from embodied.prompt import LOCATION_BINS
 from envs.interface import ENV_IDS, Observation, Transition
 
 if TYPE_CHECKING:

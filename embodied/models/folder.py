@@ -11,6 +11,7 @@ from pathlib import Path
 
 import safetensors
 
+from embodied.data.files import put_back
 from embodied.models.known_keys import FILES, LONGEST_LIST, SHARDS, TRAINER, UNREAD
 from embodied.models.strangers import (
     CheckpointError,
@@ -29,7 +30,7 @@ PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
 def check_folder(folder: Path) -> None:
     """Nothing. Raises CheckpointError when the folder is missing, incomplete, altered or damaged, or holds pickles,
     files that do not belong to a model, or keys and sizes that no known configuration has (see strangers)."""
-    restore(folder)
+    put_back(folder)
     check_present(folder)
     check_files(folder, PICKLES)
     _check_held(folder)
@@ -140,13 +141,3 @@ def _count_numbers(path: Path) -> int:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def restore(folder: Path) -> None:
-    """Puts back a checkpoint that stepped aside for one that never came: the process died between two renames."""
-    if not folder.exists() and aside_of(folder).exists():
-        aside_of(folder).rename(folder)
-
-
-def aside_of(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.old")

@@ -9,17 +9,9 @@ import safetensors
 import torch
 from transformers.utils import logging
 
-from embodied.data.files import draft_folder, sync_tree
+from embodied.data.files import replaced_folder
 from embodied.models.configuration import STUMBLES
-from embodied.models.folder import (
-    REMEDY,
-    CheckpointError,
-    aside_of,
-    check_folder,
-    restore,
-    verify_manifest,
-    write_manifest,
-)
+from embodied.models.folder import REMEDY, CheckpointError, check_folder, verify_manifest, write_manifest
 from embodied.models.planner import PalmEForConditionalGeneration
 from embodied.models.processor import PalmEProcessor
 from embodied.models.tensors import check_tensors
@@ -50,12 +42,10 @@ def save(model: PalmEForConditionalGeneration, processor: PalmEProcessor, folder
     """
     folder = Path(folder).resolve()
     try:
-        with draft_folder(folder) as draft:
+        with replaced_folder(folder) as draft:
             model.save_pretrained(draft)
             processor.save_pretrained(draft)
             write_manifest(draft)
-            sync_tree(draft)
-            _publish(draft, folder)
         verify_manifest(folder)
     except (OSError, safetensors.SafetensorError) as error:
         needed = sum(p.numel() * p.element_size() for p in model.parameters())
@@ -74,18 +64,3 @@ def _read_quietly(folder: Path) -> tuple[PalmEForConditionalGeneration, PalmEPro
     finally:
         if had_bar:
             logging.enable_progress_bar()
-
-
-def _publish(draft: Path, folder: Path) -> None:
-    """Renames the draft into place; an older folder steps aside first and is removed last."""
-    draft.chmod(0o755)
-    restore(folder)
-    aside = aside_of(folder)
-    shutil.rmtree(aside, ignore_errors=True)
-    if folder.exists():
-        folder.rename(aside)
-    try:
-        draft.rename(folder)
-    finally:
-        restore(folder)
-    shutil.rmtree(aside, ignore_errors=True)

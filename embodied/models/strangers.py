@@ -37,7 +37,8 @@ REMEDY = "use a folder that `embodied train` wrote, or have its maker write it a
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that must not be used; the message names the file and the remedy."""
+    """A checkpoint that must not be used: missing, damaged, altered, of another model or of a stranger; the message
+    names the file and the remedy. One class for a model's folder and a trainer's."""
 
 
 def check_contents(folder: Path) -> None:

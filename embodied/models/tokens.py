@@ -7,10 +7,7 @@ from collections.abc import Iterable
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from embodied.prompt import MAX_OBJECTS
-
-LOCATION_BINS = 64
-"""Bins of an image's side that `<loc_0>` .. `<loc_63>` name."""
+from embodied.prompt import LOCATION_BINS, MAX_OBJECTS
 
 SLOT_TOKENS = tuple(f"<obj_{j}>" for j in range(1, MAX_OBJECTS + 1))
 NAME_TOKENS = tuple(f"obj_{j}" for j in range(1, MAX_OBJECTS + 1))

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from embodied.planning.language import LOCATION_BINS, MAX_CALLS, REASON_CHARACTERS, REASON_LIMIT, object_names
+from embodied.planning.language import MAX_CALLS, REASON_CHARACTERS, REASON_LIMIT, object_names
 from embodied.planning.percept import GRASPING, RELEASING
 from embodied.planning.reasons import FORMS
-from embodied.prompt import MAX_OBJECTS
+from embodied.prompt import LOCATION_BINS, MAX_OBJECTS
 from envs.skills.signatures import SIGNATURES, TABLES, Signature
 
 PLAN_SYNTAX = ("skill(argument)", "; ", "done()", f"refuse([{REASON_CHARACTERS}]{{1,{REASON_LIMIT}}})", "obj_{j}",

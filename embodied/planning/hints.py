@@ -6,12 +6,12 @@ here stands for its own kind; and of any other the word before tells what was ab
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection
 
 from embodied.planning.asking import ACTS
 from embodied.planning.wording import COLORS, NOUNS, NUMBERS, TURNS, is_known
+from envs.names import nearest
 
 _RELATIONS = frozenset(turn for turn in TURNS if " " not in turn)
 _THINGS = frozenset((*COLORS, *NOUNS))
@@ -26,7 +26,7 @@ _LIKENESS = 0.75
 def meant(word: str, text: str, taught: Collection[str]) -> str | None:
     """The taught word that is most like a word of a text, and of a kind that fits; None where there is none."""
     fitting = sorted(_fitting(word, text.lower()).intersection(taught))
-    return next(iter(difflib.get_close_matches(word, fitting, n=1, cutoff=_LIKENESS)), None)
+    return nearest(word, fitting, likeness=_LIKENESS)
 
 
 def telling(words: Collection[str]) -> list[str]:

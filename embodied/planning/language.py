@@ -8,18 +8,16 @@ from dataclasses import dataclass, field, replace
 
 from embodied.planning.instruction import clean_instruction
 from embodied.planning.percept import Percept, write_prompt
-from embodied.prompt import MAX_OBJECTS, Completion, Slot
+from embodied.prompt import LOCATION_BINS, MAX_OBJECTS, Completion, Slot
 from envs.interface import Referent, SkillCall
 from envs.names import nearest
 from envs.skills.signatures import SIGNATURES
 
-__all__ = ["LOCATION_BINS", "MAX_CALLS", "Percept", "Plan", "PlanError", "clause", "clean_instruction", "ground",
+__all__ = ["MAX_CALLS", "Percept", "Plan", "PlanError", "clause", "clean_instruction", "ground",
            "location_of", "locations_of", "object_names", "parse", "place_of", "words_of", "write", "write_prompt"]
 
 MAX_CALLS = 64
 MAX_BYTES = 16 * 1024
-LOCATION_BINS = 64
-"""Columns and rows into which the front image is cut for location tokens `<loc_0>` .. `<loc_63>`."""
 
 REASON_CHARACTERS = "A-Za-z0-9 ,'-"
 REASON_LIMIT = 80

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from envs.interface import JOINT_READINGS
+
 MAX_JOINTS = 16
 MAX_CAMERAS = 6
 PICTURE_BYTES = 96 << 10
@@ -38,7 +40,7 @@ _CONTROL = np.dtype([("halt", "<u1"), ("is_paused", "<u1"), ("watched", "<u2"), 
 _CONFIRMED = np.dtype([("version", "<u8"), ("number", "<u8"), ("at_ns", "<i8")])
 _REPORT = np.dtype([("time_s", "<f8"), ("last_motion_ns", "<i8"), ("period_end_ns", "<i8"),
                     ("motions", "<u8"), ("admitted", "<u8"), ("limited", "<u8"), ("refused", "<u8"), ("joints", "<u2"),
-                    ("joint_pos", "<f8", MAX_JOINTS), ("joint_vel", "<f8", MAX_JOINTS), ("setpoint", "<f8", MAX_JOINTS),
+                    *((name, "<f8", MAX_JOINTS) for name in JOINT_READINGS),
                     ("tool_pose", "<f8", 7), ("gripper_width_m", "<f8")])
 _PICTURE = np.dtype([("version", "<u8"), ("bytes", "<u4"), ("content", "<u1", PICTURE_BYTES)])
 _LAYOUT = np.dtype([("control", _CONTROL), ("confirmed", _CONFIRMED), ("reported", "<u8"), ("reports", _REPORT, 2),
@@ -174,7 +176,7 @@ class Blackboard:
 
 def _telemetry(report: np.void) -> Telemetry:
     count = int(report["joints"])
-    vectors = {name: report[name][:count].copy() for name in ("joint_pos", "joint_vel", "setpoint")}
+    vectors = {name: report[name][:count].copy() for name in JOINT_READINGS}
     numbers = {name: report[name].item() for name in ("time_s", "gripper_width_m", "last_motion_ns", "period_end_ns",
                                                       "motions", "admitted", "limited", "refused")}
     return Telemetry(**vectors, **numbers, tool_pose=report["tool_pose"].copy())

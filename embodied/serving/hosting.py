@@ -22,6 +22,7 @@ from embodied.serving.blackboard import Blackboard, Halt
 from embodied.serving.gate import Gate
 from embodied.serving.safety.envelope import Envelope
 from embodied.serving.safety.governor import Governor
+from envs.interface import BODY_READINGS
 
 ONLOOKER = "onlooker"
 VIEW_PX = {ONLOOKER: (360, 480)}
@@ -200,8 +201,7 @@ class Hosted(gymnasium.Env):
     def _report(self, robot: Any) -> None:
         counts = self.governor.counters
         self._board.report(time_s=self._env.world.time_s, period_end_ns=time.monotonic_ns(),
-                           joint_pos=robot.joint_pos, joint_vel=robot.joint_vel, setpoint=robot.setpoint,
-                           tool_pose=robot.tool_pose, gripper_width_m=robot.gripper_width_m,
+                           **_readings(robot),
                            admitted=counts["admitted"], limited=counts["limited"], refused=counts["refused"])
 
     def _show(self) -> None:
@@ -230,8 +230,11 @@ class Hosted(gymnasium.Env):
             return
         for camera in self._spool.meta.cameras:
             self._spool.frame(camera, self._jpeg(camera))
-        self._spool.row(time_s=time_s, joint_pos=robot.joint_pos, joint_vel=robot.joint_vel, setpoint=robot.setpoint,
-                        gripper_width_m=robot.gripper_width_m, tool_pose=robot.tool_pose)
+        self._spool.row(time_s=time_s, **_readings(robot))
+
+
+def _readings(robot: Any) -> dict[str, Any]:
+    return {name: getattr(robot, name) for name in BODY_READINGS}
 
 
 def watched_bits(cameras: Sequence[str], wanted: set[str]) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
 import shutil
 import warnings
@@ -23,14 +22,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, load_model, save_file, save_model
 from torch import nn
 
-from embodied.data.files import draft_folder, sweep_drafts, sync_folder, write_json
+from embodied.data.files import replaced_folder, sweep_drafts, write_json
+from embodied.models.strangers import CheckpointError
 from embodied.training.loop import TrainState
 
 FILES = ("model.safetensors", "optimizer.safetensors", "trainer.json")
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that is missing, damaged or of another model; the message says what to do."""
 
 
 class HasPosition(Protocol):
@@ -50,11 +46,8 @@ def save(path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, step
     What stood there before still stands when the disk is full.
     """
     try:
-        with draft_folder(path) as draft:
+        with replaced_folder(path) as draft:
             fill(draft, model=model, optimizer=optimizer, step=step, sampler=sampler, world_size=world_size)
-            shutil.rmtree(path, ignore_errors=True)  # only a damaged one can stand here: see `Checkpointing._save`
-            os.replace(draft, path)
-        sync_folder(path.parent)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(_no_room(path, model, error)) from error
     verify(path)
@@ -70,15 +63,13 @@ def _no_room(path: Path, model: nn.Module, error: Exception) -> str:
 
 def fill(folder: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, sampler: HasPosition,
          world_size: int = 1) -> None:
-    """Nothing. Writes and flushes the files of a checkpoint, the manifest last."""
+    """Write the files of a checkpoint, the manifest last."""
     save_model(unwrap(model), str(folder / "model.safetensors"))
     tensors, groups = _flatten(optimizer.state_dict())
     save_file(tensors, str(folder / "optimizer.safetensors"))
     write_json(folder / "trainer.json", {
         "step": step, "sampler": sampler.state_dict(), "random": random_state(), "optimizer_groups": groups,
         "threads": torch.get_num_threads(), "world_size": world_size})
-    for name in FILES:
-        _flush(folder / name)
     write_json(folder / "manifest.json", {name: sha256(folder / name) for name in FILES})
 
 
@@ -118,11 +109,6 @@ def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flush(path: Path) -> None:
-    with open(path, "rb+") as file:
-        os.fsync(file.fileno())
 
 
 def verify(path: Path) -> None:

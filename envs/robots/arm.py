@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 
 from envs.robots.kinematics import Chain
-from envs.robots.robot import SPEED_MARGIN, Governor, NonFiniteTargetError
+from envs.robots.robot import SPEED_MARGIN, Governor, Motored, NonFiniteTargetError, check_rate
 from envs.world.assets import FINGER_JOINTS, FINGERS, HAND, TOOL
 from envs.world.world import World
 
@@ -54,7 +54,7 @@ class UnreachableError(ValueError):
     """No joint angles inside the limits put the tool there."""
 
 
-class Arm:
+class Arm(Motored):
     """An arm in a world: reads its own joints and finger contacts, follows joint targets float64[J].
 
     J joints: the N of the arm (rad), then the openings of both fingers (m).
@@ -65,20 +65,18 @@ class Arm:
     has_one_speed = False
 
     def __init__(self, world: World, config: ArmConfig) -> None:
-        if world.physics_hz % config.control_hz:
-            raise ValueError(f"expected physics_hz to be a multiple of control_hz {config.control_hz}, got "
-                             f"{world.physics_hz}; choose rates that divide")
+        check_rate(world, config.control_hz)
         self.config = config
         urdf = config.urdf(looks=world.graphics.looks)
         self.chain = Chain.from_urdf(urdf, config.joints, TOOL)
         self._count = len(config.joints)
         self._world = world
         self.home = self.target(self.solve_down(config.home_tool_m, np.pi / 2), config.finger_max_m)
-        self._arm = world.add_robot(urdf, (*config.joints, *FINGER_JOINTS), self.home)
+        self._body = world.add_robot(urdf, (*config.joints, *FINGER_JOINTS), self.home)
         for finger in FINGERS:
-            self._arm.set_friction(finger, config.finger_friction)
-        self._arm.cap_speed(SPEED_MARGIN * max(config.velocity_rad_s))
-        self._arm.couple(*FINGERS, max_force_n=50.0)
+            self._body.set_friction(finger, config.finger_friction)
+        self._body.cap_speed(SPEED_MARGIN * max(config.velocity_rad_s))
+        self._body.couple(*FINGERS, max_force_n=50.0)
         self._shaking: tuple[float, np.random.Generator] | None = None
         self._forces = [*config.effort_nm, config.finger_force_n, config.finger_force_n]
         self._lowest, self._highest = self.limits()
@@ -89,18 +87,8 @@ class Arm:
     def reset(self) -> None:
         """Sets the motors to hold home; the world puts the joints there."""
         self.setpoint = self.home.copy()
-        self._arm.rewind()
-        self._arm.drive(self.setpoint.tolist(), self._forces, self.config.position_gain)
-
-    @property
-    def joint_pos(self) -> np.ndarray:
-        """float64[J]: arm angles rad, two finger openings m."""
-        return self._arm.positions()
-
-    @property
-    def joint_vel(self) -> np.ndarray:
-        """float64[J]: rad/s, m/s for the fingers, as measured."""
-        return self._arm.velocities()
+        self._body.rewind()
+        self._body.drive(self.setpoint.tolist(), self._forces, self.config.position_gain)
 
     @property
     def arm_home(self) -> np.ndarray:
@@ -124,7 +112,7 @@ class Arm:
     @property
     def gripper_width_m(self) -> float:
         """Between the fingers."""
-        left_m, right_m = self._arm.positions(self._count)
+        left_m, right_m = self._body.positions(self._count)
         return float(left_m + right_m)
 
     def width_at(self, joint_pos: np.ndarray) -> float:
@@ -134,7 +122,7 @@ class Arm:
     @property
     def tool_pose(self) -> np.ndarray:
         """float64[7]: position m and quaternion of the point between the finger tips."""
-        return self._arm.link_pose(TOOL)
+        return self._body.link_pose(TOOL)
 
     @property
     def jaw_yaw_rad(self) -> float:
@@ -143,7 +131,7 @@ class Arm:
 
     def is_grasping(self, min_width_m: float = 0.008) -> bool:
         """Whether both fingers feel something and are apart."""
-        return self.gripper_width_m > min_width_m and all(self._arm.is_touched(finger) for finger in FINGERS)
+        return self.gripper_width_m > min_width_m and all(self._body.is_touched(finger) for finger in FINGERS)
 
     def held_name(self) -> str | None:
         """Name of what both fingers touch. PRIVILEGED: the robot itself feels only that there is something."""
@@ -153,7 +141,7 @@ class Arm:
 
     def _touched_by_both(self) -> set[int]:
         """Ids of the bodies that press on both fingers."""
-        left, right = (self._arm.touched_bodies(finger) for finger in FINGERS)
+        left, right = (self._body.touched_bodies(finger) for finger in FINGERS)
         return left & right
 
     def limits(self) -> tuple[np.ndarray, np.ndarray]:
@@ -188,7 +176,7 @@ class Arm:
         goal, start = self.limit(admitted), self.setpoint
         reached = self._missed(goal)
         substeps = self._world.physics_hz // self.config.control_hz
-        drive, step, forces, gain = self._arm.drive, self._world.step, self._forces, self.config.position_gain
+        drive, step, forces, gain = self._body.drive, self._world.step, self._forces, self.config.position_gain
         for target in (start + (reached - start) * _shares(substeps)).tolist():
             drive(target, forces, gain)
             step()
@@ -213,9 +201,9 @@ class Arm:
         is_wide_open = min(left_m, right_m) > self.config.finger_max_m - _SQUEEZE_M  # on nothing: Bullet is not asked
         both = set() if is_wide_open else self._touched_by_both()
         if both and left_m + right_m < self.gripper_width_m - _SQUEEZE_M:
-            self._arm.grip(HAND, min(both))
+            self._body.grip(HAND, min(both))
         else:
-            self._arm.ungrip()
+            self._body.ungrip()
 
     def solve_down(self, position_m: tuple[float, float, float], jaw_yaw_rad: float) -> np.ndarray:
         """float64[N]: arm angles that point the tool straight down at position_m, the jaws closing along jaw_yaw_rad.

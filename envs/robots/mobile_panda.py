@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from envs.robots.panda import PANDA, Panda
-from envs.robots.robot import Governor, NonFiniteTargetError
+from envs.robots.robot import Governor, Motored, NonFiniteTargetError
 from envs.world.articulation import Articulation
 from envs.world.images import View
 from envs.world.mobile import ARM_MOUNT_M, BASE_JOINTS, HEAD_LINK, on_wheels
@@ -105,7 +105,7 @@ class ArmOver:
         return self._arm.tool_pose - np.array([0.0, 0.0, self._face_z_m, 0.0, 0.0, 0.0, 0.0])
 
 
-class MobilePanda:
+class MobilePanda(Motored):
     """The robot in a world: joint targets are float64[12], seven angles rad, two fingers m, base x m, y m, yaw rad."""
 
     governor: Governor | None = None
@@ -115,7 +115,7 @@ class MobilePanda:
         self.config, self.base = FOLDED, BASE
         deck = _Deck(world, FOLDED.control_hz)
         self.arm = Panda(deck, FOLDED)
-        self._foot, self._whole = deck.foot, deck.foot._whole
+        self._foot, self._body = deck.foot, deck.foot._whole
 
     def reset(self) -> None:
         """Home, at rest, empty-handed; the world puts the joints there."""
@@ -141,24 +141,14 @@ class MobilePanda:
         self._foot.base_from = self._foot.base_to = target[ARM_COUNT:].copy()
 
     @property
-    def joint_pos(self) -> np.ndarray:
-        """float64[12]."""
-        return self._whole.positions()
-
-    @property
-    def joint_vel(self) -> np.ndarray:
-        """float64[12], as measured."""
-        return self._whole.velocities()
-
-    @property
     def base_pose(self) -> np.ndarray:
         """float64[3]: x m, y m, yaw rad of the base, from its own wheels."""
-        return self._whole.positions()[ARM_COUNT:]
+        return self._body.positions()[ARM_COUNT:]
 
     @property
     def tool_pose(self) -> np.ndarray:
         """float64[7]: position m and quaternion of the point between the finger tips, world frame."""
-        return self._whole.link_pose("panda_grasptarget")
+        return self._body.link_pose("panda_grasptarget")
 
     @property
     def gripper_width_m(self) -> float:
@@ -221,7 +211,7 @@ class MobilePanda:
 
 def views(robot: MobilePanda) -> dict[str, View]:
     """Camera name -> where it stands now: on the mast, and in the wrist beside the hand."""
-    head, hand = robot._whole.link_pose(HEAD_LINK), robot._whole.link_pose(_HAND)
+    head, hand = robot._body.link_pose(HEAD_LINK), robot._body.link_pose(_HAND)
     turn, wrist = _matrix(head[3:]), _matrix(hand[3:])
     eye = hand[:3] + wrist @ np.array([0.065, 0.0, 0.01])
     return {

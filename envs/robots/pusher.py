@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.robots.robot import SPEED_MARGIN, Governor, NonFiniteTargetError
+from envs.robots.robot import SPEED_MARGIN, Governor, Motored, NonFiniteTargetError, check_rate
 from envs.world.board import BOARD_HIGH_M, BOARD_LOW_M, BORDER_M
 from envs.world.world import World
 
@@ -33,7 +33,7 @@ class PusherConfig:
 PUSHER = PusherConfig()
 
 
-class Pusher:
+class Pusher(Motored):
     """The peg in a world. J = 2 joints, metres: the peg's x and y in the world frame."""
 
     governor: Governor | None = None
@@ -41,14 +41,12 @@ class Pusher:
     has_one_speed = True
 
     def __init__(self, world: World, config: PusherConfig = PUSHER) -> None:
-        if world.physics_hz % config.control_hz:
-            raise ValueError(f"expected physics_hz to be a multiple of control_hz {config.control_hz}, got "
-                             f"{world.physics_hz}; choose rates that divide")
+        check_rate(world, config.control_hz)
         self.config, self._world = config, world
         self.home = np.array(config.home_m)
-        self._arm = world.add_robot(_urdf(config), ("x", "y"), self.home)
-        self._arm.set_friction("peg", config.peg_friction)
-        self._arm.cap_speed(SPEED_MARGIN * config.speed_m_s)
+        self._body = world.add_robot(_urdf(config), ("x", "y"), self.home)
+        self._body.set_friction("peg", config.peg_friction)
+        self._body.cap_speed(SPEED_MARGIN * config.speed_m_s)
         self._forces = [config.force_n] * 2
         self.reset()
         world.keep_as_empty()
@@ -56,18 +54,8 @@ class Pusher:
     def reset(self) -> None:
         """Sets the motors to hold home; the world puts the joints there."""
         self.setpoint = self.home.copy()
-        self._arm.rewind()
-        self._arm.drive(self.setpoint, self._forces, self.config.position_gain)
-
-    @property
-    def joint_pos(self) -> np.ndarray:
-        """float64[2]: x and y of the peg, m."""
-        return self._arm.positions()
-
-    @property
-    def joint_vel(self) -> np.ndarray:
-        """float64[2]: of the peg, m/s, as measured."""
-        return self._arm.velocities()
+        self._body.rewind()
+        self._body.drive(self.setpoint, self._forces, self.config.position_gain)
 
     @property
     def gripper_width_m(self) -> float:
@@ -80,7 +68,7 @@ class Pusher:
     @property
     def tool_pose(self) -> np.ndarray:
         """float64[7]: position m and quaternion of the middle of the peg."""
-        return self._arm.link_pose("peg")
+        return self._body.link_pose("peg")
 
     def is_grasping(self) -> bool:
         """False: a peg holds nothing."""
@@ -123,7 +111,7 @@ class Pusher:
         goal, start = self.limit(admitted), self.setpoint
         substeps = self._world.physics_hz // self.config.control_hz
         for i in range(1, substeps + 1):
-            self._arm.drive(start + (goal - start) * (i / substeps), self._forces, self.config.position_gain)
+            self._body.drive(start + (goal - start) * (i / substeps), self._forces, self.config.position_gain)
             self._world.step()
         self.setpoint = goal
         self._world.tend()

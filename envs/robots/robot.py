@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from envs.world.articulation import Articulation
+    from envs.world.world import World
 
 SPEED_MARGIN = 1.2
 """Of the speed limits, for what physics may do beyond what is commanded."""
@@ -24,6 +28,29 @@ class Governor(Protocol):
     def admit(self, robot: Robot, target: np.ndarray) -> np.ndarray:
         """float64[J]: the target that may pass in place of target, which may be anything. Raises NonFiniteTargetError
         or MotionStoppedError when none may; nothing moves then."""
+
+
+class Motored:
+    """What every robot of ours has: one articulation in a world, whose joints it reads. J joints, in its order."""
+
+    _body: Articulation
+
+    @property
+    def joint_pos(self) -> np.ndarray:
+        """float64[J], rad or m."""
+        return self._body.positions()
+
+    @property
+    def joint_vel(self) -> np.ndarray:
+        """float64[J], rad/s or m/s, as measured."""
+        return self._body.velocities()
+
+
+def check_rate(world: World, control_hz: int) -> None:
+    """Raise ValueError unless a control period is a whole number of the world's physics steps."""
+    if world.physics_hz % control_hz:
+        raise ValueError(f"expected physics_hz to be a multiple of control_hz {control_hz}, got "
+                         f"{world.physics_hz}; choose rates that divide")
 
 
 class Robot(Protocol):

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from envs.names import hint, most_like, nearest, unknown
+from envs.names import hint, nearest, unknown
 
 
 def test_the_nearest_known_name_is_found_or_none():
     assert nearest("stak", ["sort", "stack"]) == "stack"
     assert nearest("zzz", ["sort", "stack"]) is None
     assert nearest("", []) is None
-
-
-def test_most_like_lists_the_best_first():
-    assert most_like("stak", {"sort", "stack", "put_in"}, 2) == ["stack", "sort"]
 
 
 def test_a_hint_names_the_nearest_or_says_what_to_do():

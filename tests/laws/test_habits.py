@@ -66,3 +66,26 @@ def test_no_global_random_state():
     for path in FILES:
         drawn = re.search(r"\bnp\.random\.(seed|rand|randn|randint|choice|shuffle|uniform|normal)\(", path.read_text())
         assert not drawn, path
+
+
+def _renames(node: ast.AST) -> bool:
+    """Whether a call renames a file: of a path `rename` or the `replace` with one argument, of `os` either."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return False
+    is_of_os, has_one = ast.unparse(node.func.value) == "os", len(node.args) == 1 and not node.keywords
+    return node.func.attr == "rename" or (node.func.attr == "replace" and (is_of_os or has_one))
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_files_are_published_by_one_module(path: Path):
+    if module_name(path) != "embodied.data.files":
+        assert not [node.lineno for node in ast.walk(ast.parse(path.read_text())) if _renames(node)], path
+
+
+def test_an_error_is_defined_once():
+    places: dict[str, list[str]] = {}
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and node.name.endswith("Error"):
+                places.setdefault(node.name, []).append(module_name(path))
+    assert not {name: modules for name, modules in places.items() if len(modules) > 1}

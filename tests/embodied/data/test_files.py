@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from embodied.data.files import sweep_drafts, whole_folder, write_whole
+from embodied.data.files import aside_of, put_back, replaced_folder, sweep_drafts, whole_folder, write_whole
 from embodied.data.locks import HeldError, Hold
 
 AT_WORK = """
@@ -61,6 +61,33 @@ def test_what_is_published_is_held_by_nobody(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
     for path in tmp_path.iterdir():
         Hold.take(path).release()
+
+
+def test_a_replaced_folder_holds_the_new_alone_and_leaves_nothing_beside(tmp_path):
+    for content in ("old", "new"):
+        with replaced_folder(tmp_path / "folder") as draft:
+            (draft / content).write_text(content)
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+    assert [p.name for p in (tmp_path / "folder").iterdir()] == ["new"]
+
+
+def test_a_replacement_that_fails_leaves_the_old_folder(tmp_path):
+    with replaced_folder(tmp_path / "folder") as draft:
+        (draft / "old").touch()
+    with pytest.raises(ZeroDivisionError), replaced_folder(tmp_path / "folder"):
+        raise ZeroDivisionError
+    assert [p.name for p in (tmp_path / "folder").iterdir()] == ["old"]
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_folder_that_stepped_aside_for_one_that_never_came_is_put_back(tmp_path):
+    folder = tmp_path / "folder"
+    aside_of(folder).mkdir()
+    put_back(folder)
+    assert folder.is_dir() and not aside_of(folder).exists()
+    aside_of(folder).mkdir()
+    put_back(folder)
+    assert aside_of(folder).exists(), "the new one came: what stands aside is left to the next writer"
 
 
 def test_a_writer_whose_new_draft_is_swept_makes_another(tmp_path, monkeypatch):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 
 import pytest
 import torch
 
+from embodied.data.files import aside_of, replaced_folder
 from embodied.data.locks import Hold
 from embodied.models import loading
-from embodied.models.folder import CheckpointError, aside_of, verify_manifest
+from embodied.models.folder import CheckpointError, verify_manifest
 from embodied.models.loading import load, save
 from tests.embodied.models.test_planner import make, prompt
 
@@ -102,7 +104,7 @@ def test_full_disk_keeps_the_old_checkpoint(made, copy, monkeypatch):
     def full(folder):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(loading, "sync_tree", full)
+    monkeypatch.setattr("embodied.data.files.sync_tree", full)
     with pytest.raises(OSError, match=r"No space left.*bytes are needed"):
         save(*made, copy)
     assert {p.name: p.read_bytes() for p in copy.iterdir()} == before
@@ -134,12 +136,12 @@ def test_a_draft_that_a_killed_writer_left_is_swept_by_the_next_save(made, copy)
 
 
 def test_what_does_not_read_back_is_not_called_saved(made, copy, monkeypatch):
-    publish = loading._publish
-
-    def worn_out(draft, folder):
-        publish(draft, folder)
+    @contextmanager
+    def worn_out(folder):
+        with replaced_folder(folder) as draft:
+            yield draft
         damage_flip(folder)
 
-    monkeypatch.setattr(loading, "_publish", worn_out)
+    monkeypatch.setattr(loading, "replaced_folder", worn_out)
     with pytest.raises(CheckpointError, match=r"model\.safetensors"):
         save(*made, copy)

@@ -84,7 +84,7 @@ def test_the_arm_at_home_hides_nothing_of_the_workspace(robot, name):
     x, y, z = np.meshgrid(np.linspace(0.35, 0.75, 9), np.linspace(-0.35, 0.35, 9), [0.0, 0.1], indexing="ij")
     pixels = camera.project(np.stack([x, y, z], axis=-1).reshape(-1, 3)).astype(int)
     assert (pixels >= 0).all() and (pixels < size_px).all(), "the whole workspace is in view"
-    assert not (picture.bodies[pixels[:, 1], pixels[:, 0]] == robot._arm.body).any()
+    assert not (picture.bodies[pixels[:, 1], pixels[:, 0]] == robot._body.body).any()
 
 
 def test_a_joint_about_another_axis_is_refused():

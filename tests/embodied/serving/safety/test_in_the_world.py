@@ -27,7 +27,7 @@ class Governed:
         self.governor = Governor(Envelope.of(self.robot), lambda: self.reason)
         self.env.unwrapped.govern(self.governor)
         self.told: list[np.ndarray] = []
-        self._spy_on(getattr(self.robot, "_arm", None) or self.robot._whole)
+        self._spy_on(self.robot._body)
 
     def _spy_on(self, body) -> None:
         drive = body.drive
