@@ -6,8 +6,7 @@ models, and torchvision is guarded (`embodied.compat`), whenever either is impor
 """
 
 from embodied.on_import import after_import, before_import
-
-__version__ = "0.1.0"
+from embodied.version import __version__ as __version__
 
 __all__ = ["Observation", "load_agent", "make_agent", "weights_path"]
 

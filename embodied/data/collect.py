@@ -17,7 +17,6 @@ from typing import Any, TextIO
 
 import numpy as np
 
-import embodied
 from embodied.data.dataset import episode_files, episode_path
 from embodied.data.episodes import (
     Act,
@@ -34,6 +33,7 @@ from embodied.data.files import sweep_drafts
 from embodied.data.pool import Result, map_seeds
 from embodied.data.teaching import Skills, tally, write_card
 from embodied.planning.grammar import GRASPING, RELEASING, fingerprint, is_spoken, skills_in
+from embodied.version import __version__
 from envs.interface import SEED_RANGES, Box, Referent, SkillCall
 
 DISTURBANCE_STREAM = 0x6469  # keeps the collector's draws apart from the environment's, which start at the same seed
@@ -177,7 +177,7 @@ def facts_of(spec: CollectSpec, executed_fraction: float) -> dict[str, Any]:
                    for name, camera in observation["cameras"].items()}
         sizes = {name: list(image.shape[:2]) for name, image in observation["rgb"].items()}
         facts = {"format": FORMAT, "grammar": fingerprint(), "cameras": cameras, "image_size": sizes,
-                 "renderer": getattr(env.unwrapped, "renderer", "tiny"), "package": embodied.__version__,
+                 "renderer": getattr(env.unwrapped, "renderer", "tiny"), "package": __version__,
                  "env": {"id": spec.env_id, "kwargs": dict(spec.env_kwargs), "labels": spec.labels},
                  "robot": _robot_of(env), "skills": skills_of(env), "max_calls": spec.max_calls,
                  "disturbance": spec.disturbance, "executed_fraction": executed_fraction}

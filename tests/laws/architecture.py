@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "envs.guard": [],
     "envs.levels": ["envs.isolation", "envs.joint_env", "envs.skill_env"],
     "embodied.compat": [],
+    "embodied.version": [],
     "embodied.on_import": [],
     "embodied.prompt": ["envs.interface"],
     "embodied.models": ["embodied.prompt", "envs.interface",
@@ -49,8 +50,9 @@ MAY_IMPORT: dict[str, list[str]] = {
 }
 """Room -> the rooms it may import, beside itself and the leaves."""
 
-LEAVES = ["envs.names"]
-"""Modules that import nothing of ours and that every room of both houses may import: what one says of a wrong name."""
+LEAVES = ["envs.names", "embodied.version"]
+"""Modules that import nothing of ours and that every room of both houses may import: what one says of a wrong
+name, and the version."""
 
 HOME: dict[str, list[str]] = {
     "pybullet": ["envs.world"],
