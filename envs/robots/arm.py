@@ -14,6 +14,9 @@ from envs.robots.robot import SPEED_MARGIN, Governor, Motored, NonFiniteTargetEr
 from envs.world.assets import FINGER_JOINTS, FINGERS, HAND, TOOL
 from envs.world.world import World
 
+TIP_BELOW_TOOL_M = 0.0073
+"""From the tool point down to the finger tips of the Panda's hand."""
+
 _SQUEEZE_M = 0.001  # commanded width below the measured one
 
 Guess = Callable[[tuple[float, float, float], float], np.ndarray]
@@ -44,7 +47,7 @@ class ArmConfig:
     finger_speed_m_s: float = 0.2
     finger_force_n: float = 20.0
     finger_friction: float = 1.2
-    tip_below_tool_m: float = 0.0073  # how far the finger tips reach beyond the tool point
+    tip_below_tool_m: float = TIP_BELOW_TOOL_M  # how far the finger tips reach beyond the tool point
     finger_thickness_m: float = 0.0143  # of a finger's tip, outward from its pad
     position_gain: float = 0.4
     control_hz: int = 20

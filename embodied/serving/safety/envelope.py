@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from embodied.serving.safety.body import ArmBody, Body, FlatBody, WheeledBody
-from envs.robots.arm import Arm
+from envs.robots.arm import TIP_BELOW_TOOL_M, Arm
 from envs.robots.mobile_panda import ARM_COUNT, ARM_MOUNT_M, MobilePanda
 from envs.robots.pusher import Pusher
 from envs.robots.robot import Robot
@@ -31,7 +31,7 @@ class Region(NamedTuple):
     high: tuple[float, float, float]
 
 
-TABLE = Region((0.10, -0.60, 0.0073), (0.85, 0.60, 0.90))
+TABLE = Region((0.10, -0.60, TIP_BELOW_TOOL_M), (0.85, 0.60, 0.90))
 """Where the tool of an arm at a table may be; at the lowest, the finger tips touch it."""
 
 
