@@ -15,11 +15,12 @@ def nearest(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str | 
     return next(iter(difflib.get_close_matches(word[:_LONGEST], list(known), n=1, cutoff=likeness)), None)
 
 
-def hint(word: str, known: Iterable[str], *, otherwise: str = "", likeness: float = 0.6) -> str:
-    """The end of a message: "; did you mean ...?", else what to do otherwise, else ""."""
+def hint(word: str, known: Iterable[str], *, within: str = "", otherwise: str = "", likeness: float = 0.6) -> str:
+    """The end of a message: "; did you mean ...?", else what to do otherwise, else "". within: stands before the name
+    that is meant, such as "planner."."""
     near = nearest(word, known, likeness=likeness)
     if near is not None:
-        return f"; did you mean {near!r}?"
+        return f"; did you mean {within + near!r}?"
     return f"; {otherwise}" if otherwise else ""
 
 

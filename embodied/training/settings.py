@@ -90,7 +90,7 @@ def _known(values: Mapping[str, Any], kind: type, where: str) -> dict[str, Any]:
     names = [f.name for f in dataclasses.fields(kind)]
     for key in values:
         if key not in names:
-            remedy = hint(key, names, otherwise=f"known: {', '.join(names)}")
+            remedy = hint(key, names, within=where, otherwise=f"known: {', '.join(names)}")
             raise ValueError(f"training settings: unknown key {where}{key}{remedy}")
     return dict(values)
 

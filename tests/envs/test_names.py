@@ -15,6 +15,7 @@ def test_a_hint_names_the_nearest_or_says_what_to_do():
     assert hint("stak", ["sort", "stack"]) == "; did you mean 'stack'?"
     assert hint("zzz", ["sort", "stack"], otherwise="leave it out") == "; leave it out"
     assert hint("zzz", ["sort", "stack"]) == ""
+    assert hint("stak", ["sort", "stack"], within="task.") == "; did you mean 'task.stack'?"
 
 
 def test_a_message_lists_what_was_expected_and_what_came():

@@ -130,7 +130,7 @@ def test_held_out_episodes_are_learned_from_by_neither_stage(dataset):
 def test_unknown_settings_suggest_the_nearest(dataset):
     with pytest.raises(ValueError, match=r"planner\.stepps.*planner\.steps"):
         read_settings({"dataset": "x", "planner": {"stepps": 3}})
-    with pytest.raises(ValueError, match=r"sed; did you mean seed"):
+    with pytest.raises(ValueError, match=r"sed; did you mean 'seed'"):
         read_settings({"dataset": "x", "sed": 3})
 
 
