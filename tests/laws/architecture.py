@@ -36,7 +36,8 @@ MAY_IMPORT: dict[str, list[str]] = {
                         "embodied.data.files"],  # a memory is written whole or not at all, as everything is
     "embodied.training": ["embodied.agents", "embodied.data", "embodied.models", "embodied.planning",
                           "embodied.prompt"],
-    "embodied.evaluation": ["embodied.agents", "embodied.data", "embodied.planning", "envs.interface"],
+    "embodied.evaluation": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt",
+                            "envs.interface"],
     "embodied.distributed": ["embodied.training", "embodied.evaluation", "embodied.agents", "embodied.data",
                              "embodied.planning", "embodied.models", "embodied.prompt", "envs.interface"],
     "embodied.serving": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt", "envs.interface",
