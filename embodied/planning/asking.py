@@ -26,7 +26,8 @@ _ACT = rf"(?:{'|'.join(ACTS)})"
 _ENDS = "(?: (?:#|it|be|go|sit))*"  # "make # go #"
 _REQUEST = re.compile(rf"(?:# )*(?:(?:could|can|would) you )?{_ACT}{_ENDS}")
 _TAG = re.compile("(?:could|can|would) you")  # ".., could you?"
-_WISH = re.compile(rf"(?:# )*(?:(?:i|we) (?:want|need|would like)(?: you {_ACT})?|you should {_ACT}){_ENDS}")
+_WISH = re.compile(rf"(?:# )*(?:(?:i|we) (?:want|need|would like)(?:(?: you)? {_ACT})?"
+                   rf"|you (?:should|can|could) {_ACT}){_ENDS}")  # "i want to put # #", for it is the robot's to do
 _RULE = re.compile(r"(?:#|it) (?:belongs?|goes?|should (?:go|be|sit|belong))(?: #)?")
 
 

@@ -107,7 +107,9 @@ THERE = "the red block in the blue bowl"
 
 
 @pytest.mark.parametrize("text", [
-    f"you should not, please, put {THERE}", f"put {THERE}; no, not the red block", f"put {THERE}. don't.",
+    f"you should not, please, put {THERE}", f"you can not put {THERE}", f"you can't put {THERE}",
+    f"i do not want to put {THERE}", f"i want to put {THERE}, not you", f"you can put {THERE}, no",
+    f"i never want to put {THERE}", f"put {THERE}; no, not the red block", f"put {THERE}. don't.",
     f"i need {THERE}, you should not move the red block", f"put {THERE}? no.", f"put {THERE}, then not",
     f"no no, put {THERE}", f"avoid the blue bowl: put {THERE}", f"put {THERE}, not a block",
     "put a block in the blue bowl, not the red one"])
@@ -118,14 +120,23 @@ def test_what_takes_back_any_of_the_words_is_not_clear(text: str):
 @pytest.mark.parametrize("text", [
     f"i like {THERE}", "should the red block be in the blue bowl?", f"i put {THERE}", f"you put {THERE}",
     f"the robot put {THERE}", f"can i put {THERE}?", f"would you like {THERE}?", f"{THERE}?", f"this put {THERE}",
-    "the red block can go in the blue bowl", "the red block goes in the blue bowl?", f"you can put {THERE}",
-    "the red block should be in the blue bowl by now", f"thanks, i like it: {THERE}", f"i want to put {THERE}",
-    f"put the green block in the white bowl. i like {THERE}"])
+    "the red block can go in the blue bowl", "the red block goes in the blue bowl?", f"you can put {THERE}?",
+    "the red block should be in the blue bowl by now", f"thanks, i like it: {THERE}", f"i like to put {THERE}",
+    f"put the green block in the white bowl. i like {THERE}", f"i wanted to put {THERE}", f"i can put {THERE}",
+    f"you would put {THERE}", f"you want to put {THERE}", f"would you like to put {THERE}", f"it can put {THERE}",
+    f"do i want to put {THERE}?", f"should i put {THERE}", f"we could put {THERE}", f"this you can put {THERE}",
+    f"you could have put {THERE}", f"if you can put {THERE}", f"i want to know if you can put {THERE}",
+    f"you can put {THERE} if you like", f"you can put {THERE} by now", f"you can see that i put {THERE}",
+    f"she says you can put {THERE}", f"i want {THERE} and you can see it"])
 def test_statements_and_questions_ask_for_nothing(text: str):
     assert not read(text).is_clear
 
 
 @pytest.mark.parametrize("text", [
+    f"you can put {THERE}", f"i want to put {THERE}", f"i would like to put {THERE}", f"you could put {THERE}, please",
+    f"we need to put {THERE}", f"i would like you to put {THERE}", f"could you please put {THERE}",
+    f"now you can put {THERE}", "the red block you can put in the blue bowl",
+    "you can take the red block and put it in the blue bowl", f"could you put {THERE} please?",
     f"i would like {THERE}", f"we need {THERE}", f"i want you to put {THERE}", f"you should put {THERE}",
     f"hey robot, would you put {THERE}, please? thanks.", f"put {THERE}, could you?", f"no, put {THERE}", THERE,
     f"put {THERE}?", f"put put {THERE}", "the red block belongs in the blue bowl", f"robot, {THERE}",
