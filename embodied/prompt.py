@@ -36,6 +36,8 @@ class Slot:
     camera: str = "front"
     pixel: tuple[int, int] = (0, 0)  # column, row of a pixel inside the object's mask in `camera`
     area_px: int = 0  # pixels of its mask, all cameras
+    window: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    """Where the crop was cut in the camera's image: left, top, width, height as shares of it; zeros where not told."""
 
 
 @dataclass(frozen=True, slots=True)

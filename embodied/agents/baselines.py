@@ -46,7 +46,7 @@ class _Veil:
     """A backend whose model reads prompts changed on the way; what it says is still grounded in the true scene."""
 
     def __init__(self, backend: Backend) -> None:
-        self._backend, self.seeing = backend, backend.seeing
+        self._backend, self.scene = backend, backend.scene
 
     def perceive(self, observation: Observation) -> list[Slot]:
         return self._backend.perceive(observation)
@@ -89,9 +89,9 @@ class ShuffledBackend(_Veil):
     def __init__(self, backend: Backend, others: Sequence[Observation]) -> None:
         """others: observations of other seeds. Raises ValueError when there is none in which anything is seen."""
         super().__init__(backend)
-        percepts = [Percept.of(backend.perceive(o), o) for o in others] if self.seeing == "slots" else [
+        percepts = [Percept.of(backend.perceive(o), o) for o in others] if self.scene.finds_objects else [
             Percept.of((), o) for o in others]
-        self._percepts = [p for p in percepts if p.slots or self.seeing == "image"]
+        self._percepts = [p for p in percepts if p.slots or not self.scene.finds_objects]
         self._asked = 0
         if not self._percepts:
             raise ValueError(f"ShuffledBackend: expected others with objects in sight, got none in {len(others)}; "

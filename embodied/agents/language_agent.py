@@ -11,12 +11,13 @@ from embodied.agents.sight import Sight, look
 from embodied.planning.grammar import ANY_PLAN, Without, plan_grammar
 from embodied.planning.hints import meant, telling
 from embodied.planning.instruction import InstructionError, clean_instruction
-from embodied.planning.language import Plan, PlanError, clause, ground, parse
+from embodied.planning.language import Plan, PlanError, clause, parse
 from embodied.planning.looks import Scene
-from embodied.planning.percept import Seeing, last_failure, write_prompt
+from embodied.planning.percept import last_failure
+from embodied.planning.scene import SceneEncoder, write_prompt
 from embodied.planning.understanding import Policy, judge, refuse, refused, turned_down
 from embodied.planning.wording import Wish, read
-from embodied.prompt import LOCATION_BINS, Prompt, PromptTooLongError
+from embodied.prompt import Prompt, PromptTooLongError
 from envs.interface import Observation, Transition
 
 NOTHING_IN_SIGHT = "I see no objects"
@@ -33,16 +34,16 @@ _LONGEST_WORD = 40  # that a refusal quotes
 class LanguageAgent:
     """A `Planner` made of a backend. It keeps nothing between calls: the history of the episode says it all."""
 
-    def __init__(self, backend: Backend, *, constrained: bool = True, seeing: Seeing | None = None,
+    def __init__(self, backend: Backend, *, constrained: bool = True, scene: SceneEncoder | None = None,
                  max_new_tokens: int = 192, seed: int = 0, unclear: Policy | None = refuse) -> None:
         """constrained: decode under the plan grammar; without it, an unreadable answer is asked for once more with it.
 
-        seeing: what the prompt shows, by default what the backend's model learned to see. unclear: what becomes of
+        scene: what the prompt shows, by default what the backend's model learned to see. unclear: what becomes of
         wishes that were not read whole; None lets every plan pass, for measuring what a model alone is worth. Plans of
         whole images, which name no slots, are not judged.
         """
-        self.backend, self.constrained, self.seeing = backend, constrained, seeing or backend.seeing
-        self.unclear = unclear if self.seeing == "slots" else None
+        self.backend, self.constrained, self.scene = backend, constrained, scene or backend.scene
+        self.unclear = unclear if self.scene.finds_objects else None
         self.max_new_tokens, self.seed = max_new_tokens, seed
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:
@@ -56,10 +57,10 @@ class LanguageAgent:
         if isinstance(instruction, Plan):
             return instruction
         sight = self.look(observation, history)
-        if self.seeing == "slots" and not sight.percept.slots and not sight.is_holding:
+        if self.scene.finds_objects and not sight.percept.slots and not sight.is_holding:
             return Plan((), refusal=NOTHING_IN_SIGHT, percept=sight.percept)
         prompt = write_prompt(instruction, sight.percept, held=sight.held, is_holding=sight.is_holding,
-                              last_failure=last_failure(history), seeing=self.seeing)
+                              last_failure=last_failure(history), scene=self.scene)
         if self.unclear is None:
             return self._ask(prompt, sight)
         return self._judged(prompt, sight, read(instruction), sight.scene(history))
@@ -82,12 +83,13 @@ class LanguageAgent:
 
     def look(self, observation: Observation, history: Sequence[Transition] = ()) -> Sight:
         """What is in sight now, and what the hand holds since which pick."""
-        return look(self.backend.perceive if self.seeing == "slots" else None, observation, history)
+        return look(self.backend.perceive if self.scene.finds_objects else None, observation, history)
 
     def _ask(self, prompt: Prompt, sight: Sight, without: Without = ANY_PLAN) -> Plan:
         """The grounded plan of the first answer that can be read; a refusal when none can."""
-        objects, bins = (len(sight.percept.slots), 0) if self.seeing == "slots" else (0, LOCATION_BINS)
-        grammar = plan_grammar(objects, locations=bins, is_holding=sight.is_holding, without=without)
+        targets = self.scene.targets(sight.percept)
+        grammar = plan_grammar(targets.objects, locations=targets.locations, is_holding=sight.is_holding,
+                               without=without)
         unread: list[Plan] = []
         for mask in [grammar] if self.constrained or without != ANY_PLAN else [None, grammar]:
             try:
@@ -95,7 +97,8 @@ class LanguageAgent:
             except PromptTooLongError as error:
                 return Plan((), refusal=TOO_LONG, percept=sight.percept, hint=str(error)).instead_of(unread)
             try:
-                plan = ground(parse(answer.text, objects=objects, locations=bins), sight.percept)
+                plan = self.scene.ground(parse(answer.text, objects=targets.objects, locations=targets.locations),
+                                         sight.percept)
                 return replace(plan, completion=answer).instead_of(unread)
             except PlanError as error:
                 unread.append(Plan((), refusal=UNREADABLE, text=answer.text, completion=answer, percept=sight.percept,

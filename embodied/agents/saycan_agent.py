@@ -15,7 +15,8 @@ from embodied.agents.language_agent import NOTHING_IN_SIGHT, TOO_LONG, TRIES, re
 from embodied.agents.sight import Sight, look
 from embodied.planning.language import Plan, ground, object_names, write
 from embodied.planning.looks import Scene
-from embodied.planning.percept import last_failure, write_prompt
+from embodied.planning.percept import last_failure
+from embodied.planning.scene import write_prompt
 from embodied.planning.understanding import Policy, judge, refuse, refused, turned_down
 from embodied.planning.wording import Wish, read
 from embodied.prompt import Prompt, PromptTooLongError
@@ -59,9 +60,9 @@ class SayCanAgent:
 
     def __init__(self, backend: LocalBackend, *, scoring: Scoring = "saycan", unclear: Policy | None = refuse) -> None:
         """unclear: as of `LanguageAgent`. Raises ValueError for a model that names no objects."""
-        if scoring not in SCORINGS or backend.seeing != "slots":
-            raise ValueError(f"SayCanAgent: expected scoring one of {SCORINGS} and a model that sees slots, got "
-                             f"{scoring!r} and {backend.seeing!r}")
+        if scoring not in SCORINGS or not backend.scene.finds_objects:
+            raise ValueError(f"SayCanAgent: expected scoring one of {SCORINGS} and a model that names objects, got "
+                             f"{scoring!r} and {type(backend.scene).__name__}")
         self.backend, self.scoring, self.unclear = backend, scoring, unclear
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:

@@ -148,7 +148,7 @@ class ObjectiveSettings:
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    seeing: Literal["slots", "image"]
+    scene_encoder: str
     soft_tokens: int = between(1, 1024)
     image_size: int = between(8, 1024)
     patch_size: int = between(1, 256)

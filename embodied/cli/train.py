@@ -105,8 +105,9 @@ def recipe(settings: Settings) -> dict[str, Any]:
         "validation_fraction": settings.validation_fraction, "jitter": settings.objective.jitter,
         "segmenter": asdict(settings.objective.segmenter), "planner": asdict(settings.objective.planner),
         "model": {"language": language.name or language.config, "vision": vision.fields(),
-                  "pretrained_vision": vision.pretrained, "segmenter": settings.size.segmenter, "seeing": model.seeing,
-                  "vocab_size": settings.size.vocab_size, "is_lexicon_open": settings.is_lexicon_open,
+                  "pretrained_vision": vision.pretrained, "segmenter": settings.size.segmenter,
+                  "scene_encoder": model.scene_encoder, "vocab_size": settings.size.vocab_size,
+                  "is_lexicon_open": settings.is_lexicon_open,
                   "sizes": {"soft_tokens": model.soft_tokens, "naming_weight": model.naming_weight,
                             "projector_width": settings.size.projector_width,
                             "language_is_frozen": settings.language_is_frozen}}}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from embodied.data.episodes import Act, Ask, Episode, read_episode, read_view
 from embodied.data.sights import Sight, Sights
 from embodied.data.teaching import card, describe, rests_on, why_unsayable, why_unseen
 from embodied.planning.grammar import GRASPING
-from embodied.planning.language import Plan, clause, locations_of, write
-from embodied.planning.percept import LOOKING_CAMERA, Percept, Seeing, write_prompt
+from embodied.planning.language import Plan, clause, write
+from embodied.planning.percept import LOOKING_CAMERA, Percept
+from embodied.planning.scene import OBJECTS, SceneEncoder, Viewpoint, write_prompt
 from embodied.prompt import Image, Prompt, Slot
 from envs.interface import Box, Camera, Outcome, Referent, SkillCall
 
@@ -68,8 +70,8 @@ class Item:
 class Examples:
     """Every teachable ask of a dataset: `examples[i]` as it is, `examples.jittered(i, rng)` for training."""
 
-    def __init__(self, dataset: Dataset, sights: Sights, *, seeing: Seeing = "slots", jitter: Jitter = Jitter()):
-        self.dataset, self.seeing, self.jitter = dataset, seeing, jitter
+    def __init__(self, dataset: Dataset, sights: Sights, *, scene: SceneEncoder = OBJECTS, jitter: Jitter = Jitter()):
+        self.dataset, self.scene, self.jitter = dataset, scene, jitter
         self.items: list[Item] = []
         self.left_out: Counter[str] = Counter()
         for file, path in enumerate(dataset.files):
@@ -118,22 +120,25 @@ class Examples:
 
     def _word(self, item: Item) -> Example:
         percept = Percept(item.sight.slots, image=self._image(item))
-        prompt = write_prompt(item.ask.instruction, percept, held=item.held, last_failure=item.last, seeing=self.seeing)
-        pointing = self._pointing(item) if self.seeing == "image" else None
-        names = (*item.sight.names, *([item.held_name] if item.held else []))
-        return Example(prompt, " " + answer(item.ask, item.sight, pointing), item.ask.task,
-                       names if self.seeing == "slots" else (None,))
+        prompt = write_prompt(item.ask.instruction, percept, held=item.held, last_failure=item.last, scene=self.scene)
+        mentions = {name: self.scene.mention(place, item.sight.slots[place], self.viewpoint)
+                    for place, name in enumerate(item.sight.names) if name is not None}
+        names = self.scene.picture_names(item.sight.names, item.held_name if item.held else None)
+        return Example(prompt, " " + answer(item.ask, item.sight, mentions), item.ask.task, names)
 
     def _image(self, item: Item) -> Image | None:
-        if self.seeing == "slots":
+        if not self.scene.needs_image:
             return None
         view = read_view(self.dataset.files[item.file], item.view, pixels=("rgb",))
         return Image(LOOKING_CAMERA, view.observation.rgb[LOOKING_CAMERA])
 
-    def _pointing(self, item: Item) -> tuple[Camera, int, int]:
+    @cached_property
+    def viewpoint(self) -> Viewpoint:
+        """The camera whose image whole-image models are given."""
         height_px, width_px = self.dataset.facts["image_size"][LOOKING_CAMERA]
         camera = self.dataset.facts["cameras"][LOOKING_CAMERA]
-        return Camera(np.array(camera["intrinsics"]), np.array(camera["pose"])), width_px, height_px
+        return Viewpoint(LOOKING_CAMERA, Camera(np.array(camera["intrinsics"]), np.array(camera["pose"])), width_px,
+                         height_px)
 
 
 def remembered(name: str, episode: Episode, place: int, sights: Sights) -> Slot | None:
@@ -152,14 +157,14 @@ def _failure(act: Act) -> tuple[SkillCall, Outcome] | None:
     return SkillCall(act.skill), Outcome(act.status, act.reason, act.duration_s)
 
 
-def answer(ask: Ask, sight: Sight, pointing: tuple[Camera, int, int] | None = None) -> str:
-    """The plan text of an ask. pointing: camera, width, height of the image, to answer by location instead of name."""
+def answer(ask: Ask, sight: Sight, mentions: Mapping[str, str] | None = None) -> str:
+    """The plan text of an ask. mentions: true name -> what the plan calls it (`SceneEncoder.mention`), None for the
+    names of the slots."""
     if ask.refusal is not None:
         return write(Plan((), refusal=clause(ask.refusal)))
     place = {name: j for j, name in enumerate(sight.names) if name is not None}
     calls = by_slot(ask.calls, place) if ask.any_order else list(ask.calls)
-    words = {name: f"obj_{j + 1}" if pointing is None else location(sight.slots[j], *pointing)
-             for name, j in place.items()}
+    words = mentions or {name: f"obj_{j + 1}" for name, j in place.items()}
     return write(Plan(tuple(SkillCall(s, () if n is None else (Referent(words[n]),)) for s, n in calls)))
 
 
@@ -172,15 +177,6 @@ def by_slot(calls: Sequence[tuple[str, str | None]], place: Mapping[str, int]) -
         groups[-1].append(call)
     first, *picked = groups  # what comes before the first pick frees the hand and stays first
     return [*first, *(c for group in sorted(picked, key=lambda g: place[g[0][1]]) for c in group)]
-
-
-def location(slot: Slot, camera: Camera, width_px: int, height_px: int) -> str:
-    """The location tokens that point at a slot in the image: its own pixel, or its middle seen from that camera."""
-    pixel = slot.pixel
-    if slot.camera != LOOKING_CAMERA:
-        column, row = camera.project(np.array(slot.box.center))
-        pixel = int(np.clip(column, 0, width_px - 1)), int(np.clip(row, 0, height_px - 1))
-    return locations_of(pixel, width_px, height_px)
 
 
 def jitter_sight(sight: Sight, needed: set[str], jitter: Jitter, rng: np.random.Generator) -> Sight:

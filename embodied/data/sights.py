@@ -79,7 +79,7 @@ def finite(sight: Sight) -> Sight:
 def _pack(sights: Sights) -> bytes:
     slots = [slot for sight in sights.values() for slot in sight.slots]
     notes = [[seed, place, list(sight.names)] for (seed, place), sight in sights.items()]
-    rest = [[s.camera, *map(int, s.pixel), int(s.area_px)] for s in slots]
+    rest = [[s.camera, *map(int, s.pixel), int(s.area_px), *s.window] for s in slots]
     buffer = io.BytesIO()
     np.savez(buffer, crops=np.stack([s.crop for s in slots]) if slots else np.zeros((0, 1, 1, 3), np.uint8),
              boxes=np.array([s.box.as_vector() for s in slots], np.float32).reshape(-1, 7),
@@ -97,8 +97,8 @@ def _load(path: Path) -> dict[tuple[int, int], Sight] | None:
         return None
     if not np.isfinite(boxes).all():
         return None
-    slots = [Slot(crop, Box.from_vector(box), camera, (column, row), area)
-             for crop, box, (camera, column, row, area) in zip(crops, boxes, rest, strict=True)]
+    slots = [Slot(crop, Box.from_vector(box), camera, (column, row), area, *([tuple(window)] if window else []))
+             for crop, box, (camera, column, row, area, *window) in zip(crops, boxes, rest, strict=True)]
     return _cut(slots, notes)
 
 

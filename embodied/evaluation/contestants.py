@@ -51,7 +51,7 @@ class Listener:
     """A backend that also keeps what the model answered, so that unreadable answers can be counted."""
 
     def __init__(self, backend: Backend):
-        self._backend, self.seeing, self.heard = backend, backend.seeing, []
+        self._backend, self.scene, self.heard = backend, backend.scene, []
         self.perceive = backend.perceive
         self.unknown_words, self.known_words = backend.unknown_words, backend.known_words
 

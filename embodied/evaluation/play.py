@@ -18,6 +18,7 @@ from embodied.evaluation.contestants import Entrants, Listener
 from embodied.evaluation.suites import Contestant
 from embodied.planning.closed_loop import Latency, Planner, Step, run
 from embodied.planning.language import Plan, PlanError, object_names, parse
+from embodied.planning.percept import Percept
 from embodied.prompt import LOCATION_BINS
 from envs.interface import ENV_IDS, Observation, Transition
 
@@ -121,7 +122,8 @@ class Witness:
         if self._truth is None or "crash" in step.info:  # a world that is gone cannot be asked
             return
         percept, done = step.plan.percept, step.transition
-        sees_objects = percept is not None and (percept.slots or getattr(self._listener, "seeing", "") == "slots")
+        finds_objects = self._listener is not None and self._listener.scene.finds_objects
+        sees_objects = percept is not None and (percept.slots or finds_objects)
         seen = tuple(slot.box for slot in percept.slots) if sees_objects else None
         self.decisions.append(Decision(self._truth, done.call if done else None, done.outcome if done else None, seen,
                                        done.before if done else None, step.end or ""))
@@ -135,17 +137,11 @@ class Witness:
         if self._listener is None:
             return []
         heard, self._listener.heard = self._listener.heard, []
-        objects, bins = _in_scene(plan, self._listener.seeing)
+        targets = self._listener.scene.targets(plan.percept or Percept(()))
         return [{"text": h.text, "is_constrained": h.is_constrained,
                  "parsed": reads(h.text, set(_NAME.findall(h.text)), LOCATION_BINS),
-                 "grounded": reads(h.text, object_names(objects), bins)}
+                 "grounded": reads(h.text, object_names(targets.objects), targets.locations)}
                 for h in heard]
-
-
-def _in_scene(plan: Plan, seeing: str) -> tuple[int, int]:
-    """(objects that the prompt named, location bins)."""
-    slots = plan.percept.slots if plan.percept is not None else ()
-    return (0, LOCATION_BINS) if seeing == "image" else (len(slots), 0)
 
 
 def reads(text: str, names: Collection[str], bins: int) -> bool:

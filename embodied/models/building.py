@@ -46,7 +46,8 @@ def build(language: Mapping[str, Any] | str, vision: Mapping[str, Any], *, corpu
     language: sizes ({"model_type": "llama", ...}: random weights), or a hub name or folder (published weights and
     tokenizer). vision: fields of PalmEVisionConfig. tokenizer: None trains one on `corpus` (with sizes) or takes the
     published one (with a name). segmenter: fields of SegmenterConfig, None for no segmenter. sizes: other fields of
-    PalmEConfig (seeing, soft_tokens, projector_width, language_is_frozen). Weights are drawn from torch's generator.
+    PalmEConfig (scene_encoder, soft_tokens, projector_width, language_is_frozen). Weights are drawn from torch's
+    generator.
     """
     if tokenizer is None:
         is_published = isinstance(language, str)
@@ -126,6 +127,6 @@ def _processor(model: PalmEForConditionalGeneration, tokenizer: PreTrainedTokeni
                ) -> PalmEProcessor:
     config, vision = model.config, model.config.vision_config
     return PalmEProcessor(
-        tokenizer, seeing=config.seeing, image_size=vision.image_size, mean=vision.mean, std=vision.std,
+        tokenizer, scene_encoder=config.scene_encoder, image_size=vision.image_size, mean=vision.mean, std=vision.std,
         soft_tokens=config.soft_tokens, max_tokens=config.text_config.max_position_embeddings, lexicon=facts.lexicon,
         grammar_fingerprint=facts.grammar_fingerprint, cameras=facts.cameras)

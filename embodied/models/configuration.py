@@ -11,6 +11,8 @@ from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
 from embodied.models.known_values import StrangeValueError
+from embodied.models.old_forms import renewed
+from embodied.models.scene_encoders import find_encoder
 from embodied.models.strangers import check_config, check_language
 from envs.interface import TABLE_WORKSPACE
 from envs.names import unknown
@@ -93,10 +95,10 @@ class SegmenterConfig(PreTrainedConfig):
 
 @strict
 class PalmEConfig(PreTrainedConfig):
-    """Encoder -> projector -> causal language model; `seeing` says what a picture in the sentence is.
+    """Encoder -> projector -> causal language model.
 
-    "slots": a picture is one object (masked crop and measured geometry) of `soft_tokens` tokens. "image": a picture is
-    a whole camera image of `soft_tokens` tokens, a square number.
+    scene_encoder: what a picture of the sentence is, and how it becomes `soft_tokens` tokens; a file of
+    `embodied.models.scene_encoders`, such as "slots" (one object) or "image" (a whole camera image).
     """
 
     model_type = "palm_e"
@@ -111,9 +113,8 @@ class PalmEConfig(PreTrainedConfig):
     text_config: dict | PreTrainedConfig | None = None
     vision_config: dict | PreTrainedConfig | None = None
     segmenter_config: dict | PreTrainedConfig | None = None  # None: a model without a segmenter
-    seeing: Literal["slots", "image"] = "slots"
+    scene_encoder: str = "slots"
     soft_tokens: int = 1  # a picture
-    geometry_size: int = 11
     projector_width: int = 128
     naming_weight: float = 0.5  # of the loss that pulls soft tokens towards the words of their object's name
     placeholder_first_id: int = 0  # ids in [first, last] mark soft tokens
@@ -127,7 +128,7 @@ class PalmEConfig(PreTrainedConfig):
         """As in transformers, of values that a file may hold. StrangeValueError, with nothing built, for others."""
         check_config(config_dict)
         try:
-            return super().from_dict(config_dict, **kwargs)
+            return super().from_dict(renewed(config_dict), **kwargs)
         except STUMBLES as error:
             raise misfit(error) from error
 
@@ -137,8 +138,7 @@ class PalmEConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)
         check_known("language family", self.text_config.model_type, LANGUAGE_FAMILIES)
         self.tie_word_embeddings = bool(getattr(self.text_config, "tie_word_embeddings", False))
-        if self.seeing == "image" and round(self.soft_tokens**0.5) ** 2 != self.soft_tokens:
-            raise ValueError(f"soft_tokens: expected a square number to see images, got {self.soft_tokens}; use 64")
+        find_encoder(self.scene_encoder).check(self.soft_tokens)
 
 
 def language_config(values: dict) -> PreTrainedConfig:

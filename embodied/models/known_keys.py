@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from embodied.models.scene_encoders import encoder_names
+
 LARGEST_NUMBER = 10**12
 LONGEST_TEXT = 10_000
 LONGEST_LIST = 50_000
@@ -70,7 +72,8 @@ LENGTHS = {"mean": 3, "std": 3, "widths": 4, "workspace_low_m": 3, "workspace_hi
 CHOICES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("dtype", "torch_dtype"), tuple(
         start + name for start in ("", "torch.") for name in ("float32", "float16", "bfloat16", "float64", "auto"))),
-    "seeing": ("slots", "image"),
+    "seeing": ("slots", "image"),  # as earlier versions wrote it, see old_forms
+    "scene_encoder": encoder_names(),
     "source": ("timm", "transformers"),
 }
 
@@ -128,7 +131,7 @@ GENERATION = frozenset((
     "num_beams", "repetition_penalty", "suppress_tokens", "temperature", "top_k", "top_p"))
 
 PROCESSOR = frozenset((
-    "processor_class", "seeing", "image_size", "mean", "std", "soft_tokens", "max_tokens", "lexicon",
+    "processor_class", "scene_encoder", "image_size", "mean", "std", "soft_tokens", "max_tokens", "lexicon",
     "grammar_fingerprint", "cameras"))
 
 TOKENIZER = frozenset((
@@ -227,8 +230,8 @@ VISION_KEYS: dict[str, frozenset[str]] = {family: frozenset(keys.split()) for fa
 
 OUR_KEYS: dict[str, frozenset[str]] = {family: frozenset(keys.split()) for family, keys in {
     "palm_e": (
-        "geometry_size language_is_frozen name_first_id naming_weight placeholder_first_id placeholder_last_id "
-        "projector_width seeing segmenter_config soft_tokens text_config vision_config"),
+        "language_is_frozen name_first_id naming_weight placeholder_first_id placeholder_last_id "
+        "projector_width scene_encoder segmenter_config soft_tokens text_config vision_config"),
     "palm_e_vision": "encoder image_size mean name options source std",
     "palm_e_segmenter": (
         "clearance_m cluster_radius_m crop_size margin_m min_pixels widths workspace_high_m workspace_low_m"),

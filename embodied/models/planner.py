@@ -26,10 +26,11 @@ from transformers import AutoModel, AutoModelForImageTextToText, GenerationMixin
 from transformers.utils import ModelOutput
 
 from embodied.models.configuration import PalmEConfig
+from embodied.models.encoding import ProjectorSizes, SegmentEncoder
 from embodied.models.folder import check_local
 from embodied.models.language import build_language, decoder_width
 from embodied.models.pointer import Pointer
-from embodied.models.projector import GridProjector, SlotProjector
+from embodied.models.scene_encoders import find_encoder
 from embodied.models.segmenter import ObjectSegmenter
 from embodied.models.tensors import check_tensors
 from embodied.models.vision import build_vision, restore_buffers
@@ -66,10 +67,11 @@ class PalmEForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
     def __init__(self, config: PalmEConfig):
         super().__init__(config)
-        self.vision = build_vision(config.vision_config)
-        self.projector = _build_projector(config, self.vision.width)
+        encoder = find_encoder(config.scene_encoder)
+        self.vision = None if encoder.pixels is None else build_vision(config.vision_config)
+        self.projector = encoder.make_projector(_sizes(config, encoder, getattr(self.vision, "width", 0)))
         self.language = build_language(config.text_config)
-        self.pointer = Pointer(decoder_width(config.text_config)) if config.seeing == "slots" else None
+        self.pointer = Pointer(decoder_width(config.text_config)) if encoder.scene.finds_objects else None
         self.segmenter = None if config.segmenter_config is None else ObjectSegmenter(config.segmenter_config)
         self.post_init()
         if config.language_is_frozen:
@@ -88,9 +90,10 @@ class PalmEForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def see(self, pixel_values: Tensor, geometry: Tensor | None = None) -> Tensor:
         """Soft tokens float[N, Q, D] of pictures."""
         if geometry is None:
-            geometry = pixel_values.new_zeros(len(pixel_values), self.config.geometry_size)
+            geometry = pixel_values.new_zeros(len(pixel_values), find_encoder(self.config.scene_encoder).geometry_size)
         pixel_values = pixel_values.to(self.projector.out.weight.dtype)
-        return self.projector(self.vision(pixel_values), geometry.to(pixel_values.dtype))
+        tokens = None if self.vision is None else self.vision(pixel_values)
+        return self.projector(tokens, geometry.to(pixel_values.dtype))
 
     def placeholders(self, input_ids: Tensor) -> Tensor:
         """bool[B, T]: where soft tokens go."""
@@ -277,13 +280,11 @@ def naming_loss(soft: Tensor, words: Tensor, name_ids: Tensor, marks: Sequence[i
     return total / (is_named.sum().clamp(min=1) if count is None else count)
 
 
-def _build_projector(config: PalmEConfig, vision_width: int) -> SlotProjector | GridProjector:
-    scale = getattr(config.text_config, "initializer_range", 0.02)
-    sizes = {"vision_width": vision_width, "width": config.projector_width, "scale": scale,
-             "language_width": decoder_width(config.text_config), "soft_tokens": config.soft_tokens}
-    if config.seeing == "image":
-        return GridProjector(**sizes)
-    return SlotProjector(geometry_size=config.geometry_size, **sizes)
+def _sizes(config: PalmEConfig, encoder: SegmentEncoder, vision_width: int) -> ProjectorSizes:
+    return ProjectorSizes(
+        vision_width=vision_width, geometry_size=encoder.geometry_size, width=config.projector_width,
+        language_width=decoder_width(config.text_config), soft_tokens=config.soft_tokens,
+        scale=getattr(config.text_config, "initializer_range", 0.02))
 
 
 def _is_empty(cache: Any) -> bool:

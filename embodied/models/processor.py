@@ -11,17 +11,18 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from PIL import Image as PillowImage
 from transformers import AutoTokenizer, BatchFeature, PreTrainedTokenizerBase
 from transformers.utils import cached_file
 
 from embodied.models.folder import check_local
-from embodied.models.geometry import GEOMETRY_SIZE, geometry_vector
+from embodied.models.old_forms import renewed
 from embodied.models.planner import IGNORED
+from embodied.models.scene_encoders import find_encoder
 from embodied.models.sentences import prompts_given
 from embodied.models.strangers import check_processor, read_json
 from embodied.models.tokens import IMAGE_TOKEN, SLOT_TOKENS
-from embodied.prompt import Entity, Image, Prompt, PromptTooLongError, Text
+from embodied.planning.scene import SceneEncoder
+from embodied.prompt import Entity, Prompt, PromptTooLongError, Text
 
 FILE_NAME = "processor_config.json"
 
@@ -33,18 +34,24 @@ class PalmEProcessor:
     model learned. cameras: what it saw with (name -> facts). max_tokens: longest sequence the model takes.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, *, seeing: Literal["slots", "image"] = "slots",
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, *, scene_encoder: str = "slots",
                  image_size: int = 32, mean: Sequence[float] = (0.5, 0.5, 0.5), std: Sequence[float] = (0.5, 0.5, 0.5),
                  soft_tokens: int = 1, max_tokens: int = 512, lexicon: Iterable[str] | None = None,
                  grammar_fingerprint: str | None = None, cameras: Mapping[str, Any] | None = None):
         self.tokenizer = tokenizer
-        self.seeing, self.image_size, self.soft_tokens, self.max_tokens = seeing, image_size, soft_tokens, max_tokens
+        self.scene_encoder, self._encoder = scene_encoder, find_encoder(scene_encoder)
+        self.image_size, self.soft_tokens, self.max_tokens = image_size, soft_tokens, max_tokens
         self.mean, self.std = [float(v) for v in mean], [float(v) for v in std]
         self.lexicon = None if lexicon is None else frozenset(lexicon)
         self.grammar_fingerprint = grammar_fingerprint
         self.cameras = dict(cameras or {})
         self._slot_ids = tokenizer.convert_tokens_to_ids(list(SLOT_TOKENS))
         self._image_id = tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
+
+    @property
+    def scene(self) -> SceneEncoder:
+        """What a scene becomes in the sentences that the model reads."""
+        return self._encoder.scene
 
     def __call__(self, prompts: Sequence[Prompt] | None = None, answers: Sequence[str] | None = None, *,
                  text: str | Sequence[str] | None = None, images: Any = None,
@@ -55,13 +62,13 @@ class PalmEProcessor:
         In place of prompts: text and images, as other processors of transformers take them (`sentences.prompts_from`).
 
         input_ids, attention_mask: int64[B, T]. labels (with answers): int64[B, T], IGNORED but for answer and end.
-        pixel_values: float32[N, 3, S, S], normalised, reading order. geometry: float32[N, GEOMETRY_SIZE], 0 for images.
+        pixel_values: float32[N, 3, S, S], normalised, reading order. geometry: float32[N, G].
         Raises ValueError for pictures of the other kind or too few answers, PromptTooLong for too many tokens.
         """
         if return_tensors != "pt":
             raise ValueError(f"return_tensors: expected 'pt', got {return_tensors!r}")
         padding_side = padding_side or ("left" if text is not None and answers is None else "right")
-        prompts = prompts_given(prompts, text, images, self.seeing)
+        prompts = prompts_given(prompts, text, images, self._encoder.picture)
         if answers is not None and len(answers) != len(prompts):
             raise ValueError(f"answers: expected one for each of {len(prompts)} prompts, got {len(answers)}")
         pieces = self._encode_texts(prompts, answers or ())
@@ -89,16 +96,16 @@ class PalmEProcessor:
         return ids
 
     def _placeholders(self, segment: object) -> list[int]:
-        if isinstance(segment, Entity) and self.seeing == "slots":
+        if not isinstance(segment, self._encoder.picture):
+            wanted = self._encoder.picture.__name__
+            raise ValueError(f"prompt: expected Text and {wanted} segments (scene_encoder={self.scene_encoder!r}), got "
+                             f"{type(segment).__name__}; write the prompt for this model's scene encoder")
+        if isinstance(segment, Entity):
             if not 1 <= segment.index <= len(self._slot_ids):
                 raise ValueError(f"Entity.index: expected 1 .. {len(self._slot_ids)}, got {segment.index}; "
                                  "name fewer objects")
             return [self._slot_ids[segment.index - 1]] * self.soft_tokens
-        if isinstance(segment, Image) and self.seeing == "image":
-            return [self._image_id] * self.soft_tokens
-        wanted = "Entity" if self.seeing == "slots" else "Image"
-        raise ValueError(f"prompt: expected Text and {wanted} segments (seeing={self.seeing!r}), got "
-                         f"{type(segment).__name__}; write the prompt for this model's way of seeing")
+        return [self._image_id] * self.soft_tokens
 
     def _pad(self, heads: Sequence[list[int]], tails: Sequence[list[int]], side: str) -> dict[str, torch.Tensor]:
         """int64[B, T] tensors, padded to the longest."""
@@ -117,16 +124,17 @@ class PalmEProcessor:
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def _pictures(self, prompts: Sequence[Prompt]) -> dict[str, torch.Tensor]:
-        """pixel_values float32[N, 3, S, S] and geometry float32[N, GEOMETRY_SIZE] of every picture, reading order."""
-        segments = [s for p in prompts for s in p.segments if isinstance(s, (Entity, Image))]
-        size = self.image_size
+        """pixel_values float32[N, 3, S, S] (S is 1 without a vision tower) and geometry float32[N, G] of every picture,
+        reading order."""
+        segments = [s for p in prompts for s in p.segments if isinstance(s, self._encoder.picture)]
+        size = 1 if self._encoder.pixels is None else self.image_size
         pixels = np.zeros((len(segments), size, size, 3), dtype=np.uint8)
-        geometry = np.zeros((len(segments), GEOMETRY_SIZE), dtype=np.float32)
+        geometry = np.zeros((len(segments), self._encoder.geometry_size), dtype=np.float32)
         for row, segment in enumerate(segments):
-            if isinstance(segment, Entity):
-                pixels[row], geometry[row] = _resize(segment.slot.crop, size), geometry_vector(segment.slot)
-            else:
-                pixels[row] = _resize(segment.pixels, size)
+            if self._encoder.pixels is not None:
+                pixels[row] = self._encoder.pixels(segment, size)
+            if self._encoder.geometry is not None:
+                geometry[row] = self._encoder.geometry(segment)
         return {"pixel_values": self._normalise(pixels), "geometry": torch.from_numpy(geometry)}
 
     def _normalise(self, pixels: np.ndarray) -> torch.Tensor:
@@ -158,9 +166,9 @@ class PalmEProcessor:
 
     def to_dict(self) -> dict[str, Any]:
         """What `processor_config.json` holds."""
-        return {"processor_class": type(self).__name__, "seeing": self.seeing, "image_size": self.image_size,
-                "mean": self.mean, "std": self.std, "soft_tokens": self.soft_tokens, "max_tokens": self.max_tokens,
-                "lexicon": None if self.lexicon is None else sorted(self.lexicon),
+        return {"processor_class": type(self).__name__, "scene_encoder": self.scene_encoder,
+                "image_size": self.image_size, "mean": self.mean, "std": self.std, "soft_tokens": self.soft_tokens,
+                "max_tokens": self.max_tokens, "lexicon": None if self.lexicon is None else sorted(self.lexicon),
                 "grammar_fingerprint": self.grammar_fingerprint, "cameras": self.cameras}
 
     def save_pretrained(self, folder: str | Path, **_: Any) -> None:
@@ -185,7 +193,7 @@ class PalmEProcessor:
         values = read_json(Path(cached_file(str(name), FILE_NAME, **hub)))
         check_processor(values)
         values.pop("processor_class", None)
-        return cls(AutoTokenizer.from_pretrained(name, trust_remote_code=False, **hub), **values)
+        return cls(AutoTokenizer.from_pretrained(name, trust_remote_code=False, **hub), **renewed(values))
 
 
 def words_of(text: str) -> list[str]:
@@ -196,12 +204,3 @@ def words_of(text: str) -> list[str]:
 def _clean(text: str) -> str:
     """Text in one Unicode form (full-width letters become plain ones), without what UTF-8 cannot hold."""
     return unicodedata.normalize("NFKC", text).encode("utf-8", "replace").decode("utf-8")
-
-
-def _resize(pixels: np.ndarray, size: int) -> np.ndarray:
-    """uint8[size, size, 3]."""
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise ValueError(f"picture: expected uint8[H, W, 3], got {pixels.dtype}{list(pixels.shape)}")
-    if pixels.shape[:2] == (size, size):
-        return pixels
-    return np.asarray(PillowImage.fromarray(pixels).resize((size, size), PillowImage.Resampling.BILINEAR))

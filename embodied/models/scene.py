@@ -155,21 +155,35 @@ def _slot(pixels: Pixels, group: np.ndarray, observation: Observation, crop_size
     camera = int(np.bincount(pixels.camera[group], minlength=len(pixels.names)).argmax())
     mine = group[pixels.camera[group] == camera]
     rows, columns = pixels.row[mine], pixels.column[mine]
-    crop = masked_crop(observation.rgb[pixels.names[camera]], rows, columns, crop_size)
+    rgb = observation.rgb[pixels.names[camera]]
+    crop = masked_crop(rgb, rows, columns, crop_size)
     middle = int(((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2).argmin())
     box = measure_box(pixels.points[group], pixels.votes[group], pixels.pitch_m[group],
                       pixels.camera[group])
     return Slot(crop=crop, box=box, camera=pixels.names[camera], pixel=(int(columns[middle]), int(rows[middle])),
-                area_px=len(group))
+                area_px=len(group), window=_share(_window(rows, columns), rgb.shape[:2]))
 
 
 def masked_crop(rgb: np.ndarray, rows: np.ndarray, columns: np.ndarray, size: int) -> np.ndarray:
     """uint8[size, size, 3]: a square around the pixels rows, columns int64[P], black off them. rgb: uint8[H, W, 3]."""
-    side = int(np.ceil(CROP_MARGIN * (max(np.ptp(rows), np.ptp(columns)) + 1)))
-    top, left = (round(float(values.min() + values.max() + 1 - side) / 2) for values in (rows, columns))
+    left, top, side = _window(rows, columns)
     canvas = np.zeros((side, side, 3), dtype=np.uint8)
     canvas[rows - top, columns - left] = rgb[rows, columns]
     return np.asarray(Image.fromarray(canvas).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def _window(rows: np.ndarray, columns: np.ndarray) -> tuple[int, int, int]:
+    """Left, top and side, pixels, of the square that the crop around some pixels is cut from; it may pass the edge."""
+    side = int(np.ceil(CROP_MARGIN * (max(np.ptp(rows), np.ptp(columns)) + 1)))
+    top, left = (round(float(values.min() + values.max() + 1 - side) / 2) for values in (rows, columns))
+    return left, top, side
+
+
+def _share(window: tuple[int, int, int], size_px: tuple[int, int]) -> tuple[float, float, float, float]:
+    """`Slot.window` of a square of an image of size_px = (height, width)."""
+    left, top, side = window
+    height, width = size_px
+    return left / width, top / height, side / width, side / height
 
 
 def best_matches(slots: Sequence[Slot], names: Sequence[str], poses: np.ndarray) -> dict[str, int]:

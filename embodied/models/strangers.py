@@ -29,6 +29,7 @@ from embodied.models.known_keys import (
     VISION_KEYS,
 )
 from embodied.models.known_values import StrangeValueError, check_value, is_whole, short
+from embodied.models.old_forms import OLD_KEYS
 
 MOST_FILES = 10_000
 MOST_JSON_BYTES = 16 * 2**20
@@ -120,7 +121,7 @@ def check_config(values: Mapping[str, Any]) -> None:
         _check_part(segmenter, _OURS["palm_e_segmenter"], "segmenter_config.")
 
 
-_OURS = {family: {family: keys} for family, keys in OUR_KEYS.items()}
+_OURS = {family: {family: keys | OLD_KEYS if family == "palm_e" else keys} for family, keys in OUR_KEYS.items()}
 
 
 def check_language(values: Any, where: str = "text_config.", *, is_published: bool = False) -> None:
@@ -164,7 +165,7 @@ def check_generation(values: Mapping[str, Any]) -> None:
 
 def check_processor(values: Mapping[str, Any]) -> None:
     """Nothing. StrangeValueError for a key that is no argument of PalmEProcessor, or a size beyond bounds."""
-    _check_keys(values, PROCESSOR, "")
+    _check_keys(values, PROCESSOR | OLD_KEYS, "")
 
 
 def check_tokenizer(values: Mapping[str, Any]) -> None:

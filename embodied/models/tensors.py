@@ -12,6 +12,7 @@ from torch import nn
 
 from embodied.models.configuration import STUMBLES, PalmEConfig, misfit
 from embodied.models.folder import REMEDY
+from embodied.models.scene_encoders import find_encoder
 from embodied.models.strangers import CheckpointError, read_json
 from embodied.models.vision import build_vision
 
@@ -25,11 +26,14 @@ def check_tensors(folder: Path) -> None:
 
 
 def _encoder(path: Path) -> nn.Module:
-    """The encoder that a config.json names, laid out without memory. CheckpointError where it names none."""
+    """The vision tower that a config.json asks for, laid out without memory; an empty module where its scene encoder
+    has none. CheckpointError where it names none that is known."""
     try:
-        config = PalmEConfig.from_dict(read_json(path)).vision_config
+        config = PalmEConfig.from_dict(read_json(path))
+        if find_encoder(config.scene_encoder).pixels is None:
+            return nn.Module()
         with torch.device("meta"):
-            return build_vision(config)
+            return build_vision(config.vision_config)
     except CheckpointError:
         raise
     except (ValueError, *STUMBLES) as error:

@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from embodied.planning.instruction import clean_instruction
-from embodied.planning.percept import Percept, write_prompt
+from embodied.planning.percept import Percept
 from embodied.prompt import LOCATION_BINS, MAX_OBJECTS, Completion, Slot
 from envs.interface import Referent, SkillCall
 from envs.names import nearest
 from envs.skills.signatures import SIGNATURES
 
 __all__ = ["MAX_CALLS", "Percept", "Plan", "PlanError", "clause", "clean_instruction", "ground",
-           "location_of", "locations_of", "object_names", "parse", "place_of", "words_of", "write", "write_prompt"]
+           "location_of", "locations_of", "object_names", "parse", "place_of", "words_of", "write"]
 
 MAX_CALLS = 64
 MAX_BYTES = 16 * 1024

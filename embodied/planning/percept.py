@@ -1,27 +1,20 @@
-"""What a planner saw, and the one place where the sentence put to the model is worded (training data uses it too)."""
+"""What a planner saw, and what the history of the episode tells of the hand."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from embodied.planning.instruction import clean_instruction
-from embodied.prompt import MAX_OBJECTS, Entity, Image, Prompt, Segment, Slot, Text
+from embodied.prompt import MAX_OBJECTS, Image, Slot
 from envs.interface import Box, Observation, Outcome, SkillCall, Transition
-
-Seeing = Literal["slots", "image"]
 
 GRASPING = ("pick",)
 """Skills that fill the hand; they need it empty."""
 
 RELEASING = ("place_in", "place_on", "put_down_beside")
 """Skills that empty the hand; they need it full."""
-
-REASON_LIMIT = 60
-"""Most characters of an outcome's reason that a prompt repeats."""
 
 LOOKING_CAMERA = "front"
 """The camera whose image the image-seeing model gets, and whose pixels location tokens count."""
@@ -51,39 +44,6 @@ class Percept:
         largest = sorted(slots, key=lambda slot: -slot.area_px)[:limit]
         image = Image(LOOKING_CAMERA, observation.rgb[LOOKING_CAMERA])
         return cls(order_slots(largest), observation.time_s, image)
-
-
-def write_prompt(instruction: str, percept: Percept, *, held: Slot | None = None, is_holding: bool = False,
-                 last_failure: tuple[SkillCall, Outcome] | None = None, seeing: Seeing = "slots") -> Prompt:
-    """The multimodal sentence: instruction, what is in sight, what is in the hand, what failed last, and `Plan:`.
-
-    held: how what is in the hand looked when it was picked; without it, is_holding says that something is.
-    Raises InstructionError for an instruction that is empty or too long.
-    """
-    parts: list[Segment] = [Text(f"Instruction: {clean_instruction(instruction)}\n")]
-    parts += _image_sentence(percept) if seeing == "image" else _slot_sentences(percept.slots)
-    if held is not None and seeing == "slots":
-        parts += [Text("In hand: "), Entity(len(percept.slots) + 1, held), Text(". ")]
-    elif held is not None or is_holding:
-        parts.append(Text("The hand is full. "))
-    if last_failure is not None:
-        parts.append(Text(_failure_sentence(*last_failure)))
-    parts.append(Text("\nPlan:"))
-    return Prompt(_join_texts(parts))
-
-
-def _slot_sentences(slots: Sequence[Slot]) -> list[Segment]:
-    """The objects side by side, each with the name of what it was measured to rest on.
-
-    "Obj 1 is <obj_1>." around each, the paper's wording, says what the placeholder already says (its embedding is the
-    name's) and makes the part about objects five times as long.
-    """
-    if not slots:
-        return [Text("In sight: nothing. ")]
-    parts: list[Segment] = [Text("In sight: ")]
-    for j, base in enumerate(supports(slots)):
-        parts += [Entity(j + 1, slots[j]), *([] if base is None else [Text(f" on obj_{base + 1} ")])]
-    return [*parts, Text(". ")]
 
 
 def supports(slots: Sequence[Slot]) -> list[int | None]:
@@ -123,28 +83,6 @@ def carries(base: Box, top: Box) -> bool:
     is_above = top.center[2] - base.center[2] > RISE_M
     is_within = max(base.size[:2]) > WIDE_M > max(top.size[:2])
     return bool(apart_m < max(base.size[:2]) / 2 and (is_above or is_within))
-
-
-def _image_sentence(percept: Percept) -> list[Segment]:
-    if percept.image is None:
-        raise ValueError('write_prompt: seeing="image" needs percept.image, got None; make it with Percept.of')
-    return [Text("Given "), percept.image, Text(". ")]
-
-
-def _failure_sentence(call: SkillCall, outcome: Outcome) -> str:
-    reason = " ".join(outcome.reason.split())[:REASON_LIMIT].strip()
-    return f"Last: {call.skill} failed: {reason}. "
-
-
-def _join_texts(parts: Sequence[Segment]) -> tuple[Segment, ...]:
-    """The same sentence with neighbouring texts made one and no space before a line end."""
-    joined: list[Segment] = []
-    for part in parts:
-        if isinstance(part, Text) and joined and isinstance(joined[-1], Text):
-            joined[-1] = Text((joined[-1].text + part.text).replace(" \n", "\n"))
-        else:
-            joined.append(part)
-    return tuple(joined)
 
 
 def last_failure(history: Sequence[Transition]) -> tuple[SkillCall, Outcome] | None:

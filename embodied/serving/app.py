@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from embodied.agents.backends.base import each_alone
-from embodied.planning.percept import Seeing
+from embodied.planning.scene import SceneEncoder
 from embodied.prompt import Completion, Prompt, Slot
 from embodied.serving.brain import BatchBackend
 from envs.interface import Observation
@@ -42,8 +42,8 @@ def _deployment(replicas: Any, max_batch: int, wait_s: float) -> Any:
             torch.set_num_threads(1)
             self._backend = load_agent(folder).backend
 
-        async def facts(self) -> tuple[str, frozenset[str]]:
-            return self._backend.seeing, self._backend.known_words()
+        async def facts(self) -> tuple[SceneEncoder, frozenset[str]]:
+            return self._backend.scene, self._backend.known_words()
 
         async def unknown_words(self, text: str) -> list[str]:
             return self._backend.unknown_words(text)
@@ -99,11 +99,11 @@ def shut_down() -> None:
 class RayBackend:
     """A `Backend` whose eyes and language are the deployment's. Tokens are told when the whole answer is there."""
 
-    seeing: Seeing
+    scene: SceneEncoder
 
     def __init__(self, handle: Any) -> None:
         self._handle = handle
-        self.seeing, self._words = handle.facts.remote().result(timeout_s=_READY_S)
+        self.scene, self._words = handle.facts.remote().result(timeout_s=_READY_S)
 
     def perceive(self, observation: Observation) -> list[Slot]:
         return self._handle.perceive.remote(observation).result()

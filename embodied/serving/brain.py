@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from embodied.agents.backends.base import Backend, each_alone
-from embodied.planning.percept import Seeing
+from embodied.planning.scene import SceneEncoder
 from embodied.prompt import Completion, Prompt, Slot
 from embodied.serving.late import LateBackend
 from envs.interface import Observation
@@ -99,8 +99,8 @@ class Brain:
             thread.start()
 
     @property
-    def seeing(self) -> Seeing:
-        return self.backend.seeing
+    def scene(self) -> SceneEncoder:
+        return self.backend.scene
 
     @property
     def is_ready(self) -> bool:
@@ -218,11 +218,11 @@ class Voice:
 
     def __init__(self, brain: Brain, heard: Heard, begins: Callable[[], None] = lambda: None) -> None:
         """begins: called before each answer that is asked for."""
-        self._brain, self._heard, self.seeing = brain, heard, brain.seeing
+        self._brain, self._heard, self.scene = brain, heard, brain.scene
         self.unknown_words, self.known_words = brain.unknown_words, brain.known_words
         self._is_cancelled, self._begins = False, begins
 
-    seeing: Seeing
+    scene: SceneEncoder
 
     def perceive(self, observation: Observation) -> list[Slot]:
         return self._brain.perceive(observation)

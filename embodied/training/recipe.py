@@ -32,6 +32,7 @@ from embodied.models.configuration import SegmenterConfig
 from embodied.models.loading import load as load_model
 from embodied.models.loading import save as save_model
 from embodied.models.processor import words_of
+from embodied.models.scene_encoders import find_encoder
 from embodied.models.segmenter import ObjectSegmenter
 from embodied.planning.grammar import fingerprint
 from embodied.training import checkpoint
@@ -106,7 +107,7 @@ def train_owned(values: Mapping[str, Any], run_dir: str | Path, *, run: RunStage
 
 
 def stages_of(settings: TrainSettings) -> tuple[StageName, ...]:
-    return ("segmenter", "planner") if settings.model.seeing == "slots" else ("planner",)
+    return ("segmenter", "planner") if find_encoder(settings.model.scene_encoder).scene.finds_objects else ("planner",)
 
 
 def finished(stage: StageName, run_dir: Path) -> Path:
@@ -183,7 +184,7 @@ def open_dataset(settings: TrainSettings) -> Dataset:
 def look(settings: TrainSettings, dataset: Dataset, run_dir: Path, map_seeds: MapSeeds = map_seeds) -> Sights:
     """What the eyes of this run see in every view of the dataset."""
     pool = {"workers": settings.workers, "map_seeds": map_seeds}
-    if settings.model.seeing == "image":
+    if not find_encoder(settings.model.scene_encoder).scene.finds_objects:
         return see_dataset(dataset, "masks", make_perfect_eyes, {}, **pool)
     folder = run_dir / "segmenter"
     return see_dataset(dataset, eyes_of(folder), make_eyes, {"folder": str(folder)}, **pool)
@@ -191,14 +192,14 @@ def look(settings: TrainSettings, dataset: Dataset, run_dir: Path, map_seeds: Ma
 
 def new_planner(settings: TrainSettings, dataset: Dataset, sights: Sights, run_dir: Path) -> tuple[Any, Any]:
     """(model, processor) before the first step: the trained segmenter inside, everything else from the seed."""
-    chosen, examples = settings.model, Examples(dataset, sights, seeing="slots")
+    chosen, examples = settings.model, Examples(dataset, sights)
     facts = Facts(lexicon=None if chosen.is_lexicon_open else lexicon_of(examples),
                   grammar_fingerprint=fingerprint(), cameras=dataset.facts["cameras"])
     torch.manual_seed(settings.seed)
-    segmenter = dict(chosen.segmenter) if chosen.seeing == "slots" else None
+    segmenter = dict(chosen.segmenter) if find_encoder(chosen.scene_encoder).scene.finds_objects else None
     model, processor = build(chosen.language, chosen.vision, corpus=corpus_of(examples), vocab_size=chosen.vocab_size,
                              segmenter=segmenter, pretrained_vision=chosen.pretrained_vision, facts=facts,
-                             seeing=chosen.seeing, **chosen.sizes)
+                             scene_encoder=chosen.scene_encoder, **chosen.sizes)
     if model.segmenter is not None:
         model.segmenter.load_state_dict(load_segmenter(run_dir / "segmenter").state_dict())
     return model, processor
@@ -246,8 +247,8 @@ def _planner_job(settings: TrainSettings, dataset: Dataset, run_dir: Path, rank:
     model, processor = load_model(run_dir / "start")
     if model.segmenter is not None:
         model.segmenter.requires_grad_(False)
-    examples = Examples(dataset, look(settings, dataset, run_dir), seeing=settings.model.seeing,
-                        jitter=Jitter(**settings.jitter))
+    scene = find_encoder(settings.model.scene_encoder).scene
+    examples = Examples(dataset, look(settings, dataset, run_dir), scene=scene, jitter=Jitter(**settings.jitter))
     if rank == 0:
         write_json(run_dir / CARD, examples.card)
     learned, held_out = (set(part.tolist()) for part in split(len(dataset), settings))

@@ -41,7 +41,7 @@ class ModelSettings:
         "name": "vit_tiny_patch16_224", "image_size": 32,
         "options": {"patch_size": 8, "embed_dim": 96, "depth": 2, "num_heads": 3}})
     segmenter: Mapping[str, Any] = field(default_factory=dict)  # fields of SegmenterConfig
-    seeing: Literal["slots", "image"] = "slots"
+    scene_encoder: str = "slots"
     vocab_size: int = 512
     pretrained_vision: bool = False
     is_lexicon_open: bool = False  # False: words that no training instruction held are refused

@@ -46,14 +46,14 @@ def losses(folder: Path) -> Iterator[tuple[str, list[dict[str, float]]]]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     collect(CollectSpec(), folder / "dataset", episodes=8, executed_fraction=0.25, workers=0)
-    for name, (stage, seeing) in OBJECTIVES.items():
-        yield name, _ten_steps(_settings(folder / "dataset", seeing), stage, folder / seeing)
+    for name, (stage, encoder) in OBJECTIVES.items():
+        yield name, _ten_steps(_settings(folder / "dataset", encoder), stage, folder / encoder)
     torch.set_num_threads(before)
 
 
-def _settings(dataset: Path, seeing: str) -> TrainSettings:
+def _settings(dataset: Path, encoder: str) -> TrainSettings:
     values = tiny(dataset)
-    values["model"] |= {"seeing": seeing} | MODELS[seeing]
+    values["model"] |= {"scene_encoder": encoder} | MODELS[encoder]
     values["model"]["language"] |= {"max_position_embeddings": 512}
     for stage in ("segmenter", "planner"):
         values[stage] |= {"steps": STEPS}
@@ -61,7 +61,7 @@ def _settings(dataset: Path, seeing: str) -> TrainSettings:
 
 
 def _ten_steps(settings: TrainSettings, stage: StageName, run: Path) -> list[dict[str, float]]:
-    if stage == "planner" and settings.model.seeing == "slots":
+    if stage == "planner" and settings.model.scene_encoder == "slots":
         eyes = load(weights_path("tabletop-tiny"))[0].segmenter
         save_segmenter(eyes, {"widths": eyes.config.widths}, run / "segmenter")
     start_stage(settings, stage, run)

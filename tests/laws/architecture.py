@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "embodied.on_import": [],
     "embodied.prompt": ["envs.interface"],
     "embodied.models": ["embodied.prompt", "envs.interface",
+                        "embodied.planning.scene",  # an encoder's other half: what the sentence says of a scene
                         "embodied.data.files"],  # weights are written whole or not at all, as everything is
     "embodied.planning": ["embodied.prompt", "envs.interface", "envs.skills.signatures"],
     "embodied.data": ["embodied.planning", "embodied.prompt", "envs.interface"],

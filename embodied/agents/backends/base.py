@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
-from embodied.planning.percept import Seeing
+from embodied.planning.scene import SceneEncoder
 from embodied.prompt import Completion, Prompt, Slot
 from envs.interface import Observation
 
@@ -13,7 +13,7 @@ from envs.interface import Observation
 class Backend(Protocol):
     """Eyes and language of an agent."""
 
-    seeing: Seeing
+    scene: SceneEncoder
 
     def perceive(self, observation: Observation) -> list[Slot]:
         """The objects in sight, in any order."""

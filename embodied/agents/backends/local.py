@@ -27,7 +27,7 @@ class LocalBackend:
             raise ValueError(f"LocalBackend: expected plan language {fingerprint()[:12]}, the checkpoint learned "
                              f"{learned[:12]}; use the version of the code that trained it, or train it again")
         self.model, self.processor, self.temperature = model, processor, temperature
-        self.seeing = processor.seeing
+        self.scene = processor.scene
         self._compiled: Any = None
 
     def perceive(self, observation: Observation) -> list[Slot]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from embodied.planning.percept import Seeing
+from embodied.planning.scene import OBJECTS, SceneEncoder
 from embodied.prompt import Completion, Prompt, Slot
 from envs.interface import Observation
 
@@ -13,8 +13,8 @@ class ReplayBackend:
     """Answers with `replies` one after the other, sees what `eyes` see, and keeps the prompts that it was asked."""
 
     def __init__(self, replies: Iterable[str], eyes: Callable[[Observation], Sequence[Slot]], *,
-                 seeing: Seeing = "slots", lexicon: Iterable[str] = ()) -> None:
-        self.seeing = seeing
+                 scene: SceneEncoder = OBJECTS, lexicon: Iterable[str] = ()) -> None:
+        self.scene = scene
         self.asked: list[tuple[Prompt, str | None]] = []
         self._replies, self._eyes, self._lexicon = iter(replies), eyes, frozenset(lexicon)
 

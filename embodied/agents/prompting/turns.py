@@ -13,7 +13,7 @@ from embodied.agents.backends.chat_reply import Message
 from embodied.agents.prompting.library import ReplyFormat, manner, quote
 from embodied.agents.prompting.memory import Note
 from embodied.planning.language import Plan
-from embodied.planning.percept import REASON_LIMIT
+from embodied.planning.scene import REASON_LIMIT
 from envs.interface import Box, Referent, Transition
 from envs.skills.signatures import SIGNATURES, Signature
 

@@ -10,6 +10,7 @@ from embodied.agents.baselines import NOWHERE, BlindBackend, RandomPlanner, Shuf
 from embodied.agents.language_agent import LanguageAgent
 from embodied.agents.oracle import OraclePlanner
 from embodied.planning.language import parse
+from embodied.planning.scene import WHOLE_IMAGE
 from embodied.prompt import Entity, Image
 from tests.embodied.planning.scenes import FULL_HAND_M, ToyEnv, observation, slot, transition
 
@@ -68,7 +69,7 @@ def test_image_models_can_be_veiled_too():
     for image in bright.rgb.values():
         image[:] = 255
     for veil, level in ((BlindBackend, 0), (lambda b: ShuffledBackend(b, [bright]), 255)):
-        backend = ReplayBackend([" done()"], lambda _: [], seeing="image")
+        backend = ReplayBackend([" done()"], lambda _: [], scene=WHOLE_IMAGE)
         LanguageAgent(veil(backend), unclear=None).plan("x", observation())
         assert all((s.pixels == level).all() for s in backend.asked[-1][0].segments if isinstance(s, Image))
 

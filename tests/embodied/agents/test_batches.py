@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from embodied.agents.backends.local import LocalBackend
 from embodied.models.building import Facts, build
 from embodied.planning.grammar import fingerprint, plan_grammar
-from embodied.planning.percept import Percept, write_prompt
+from embodied.planning.percept import Percept
+from embodied.planning.scene import OBJECTS, write_prompt
 from embodied.prompt import Completion, Prompt, PromptTooLongError
 from embodied.serving.app import answers_to
 from embodied.serving.brain import Brain, CancelledError, Voice
@@ -130,7 +131,7 @@ class Frail:
     """A backend of two rows at once: prompts that are texts, one of which it cannot read; the first try breaks off
     after two tokens."""
 
-    seeing = "slots"
+    scene = OBJECTS
 
     def __init__(self) -> None:
         self.batches: list[tuple[str, ...]] = []

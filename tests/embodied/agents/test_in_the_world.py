@@ -13,6 +13,7 @@ from embodied.agents.oracle import OraclePlanner
 from embodied.planning.closed_loop import play, run
 from embodied.planning.language import Plan, locations_of, object_names, write
 from embodied.planning.percept import LOOKING_CAMERA, Percept
+from embodied.planning.scene import OBJECTS, WHOLE_IMAGE, SceneEncoder
 from embodied.prompt import Completion, Slot
 from envs.interface import Box, Observation, Referent, SkillCall
 
@@ -33,8 +34,8 @@ def true_slots(seen: Observation) -> list[Slot]:
 class Ventriloquist(ReplayBackend):
     """Says what the expert would, in the words of the prompt: names of slots, or locations in the image."""
 
-    def __init__(self, env: gymnasium.Env, seeing: str) -> None:
-        super().__init__([], true_slots, seeing=seeing)
+    def __init__(self, env: gymnasium.Env, scene: SceneEncoder) -> None:
+        super().__init__([], true_slots, scene=scene)
         self._env = env
 
     def perceive(self, observation: Observation) -> list[Slot]:
@@ -47,7 +48,7 @@ class Ventriloquist(ReplayBackend):
         return Completion(" " + write(Plan(calls)), (), (), True)
 
     def _name(self, box: Box) -> str:
-        if self.seeing == "image":
+        if not self.scene.finds_objects:
             camera, height_px = self.camera, self.height_px
             column, row = camera.project(np.array([*box.center[:2], box.top_z_m]))
             return locations_of((int(column), int(row)), height_px, height_px)
@@ -56,9 +57,9 @@ class Ventriloquist(ReplayBackend):
         return object_names(len(slots))[int(np.argmin(far))]
 
 
-@pytest.mark.parametrize("seeing", ["slots", "image"])
-def test_words_become_motions_that_succeed(env, seeing: str):
-    backend = Ventriloquist(env, seeing)
+@pytest.mark.parametrize("scene", [OBJECTS, WHOLE_IMAGE])
+def test_words_become_motions_that_succeed(env, scene: SceneEncoder):
+    backend = Ventriloquist(env, scene)
     first = Observation.from_dict(env.reset(seed=1)[0])
     backend.camera, backend.height_px = first.cameras[LOOKING_CAMERA], first.rgb[LOOKING_CAMERA].shape[0]
     summary = play(env, LanguageAgent(backend), seed=1)

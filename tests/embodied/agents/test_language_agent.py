@@ -16,6 +16,7 @@ from embodied.agents.language_agent import (
     LanguageAgent,
 )
 from embodied.planning.closed_loop import play
+from embodied.planning.scene import WHOLE_IMAGE
 from embodied.planning.spoken import describe
 from embodied.planning.understanding import refuse
 from embodied.prompt import MAX_OBJECTS, Completion, Entity, Image, Prompt, PromptTooLongError, Text
@@ -126,7 +127,7 @@ def test_a_crowd_is_cut_to_the_largest_objects():
 
 
 def test_an_image_seeing_agent_points():
-    backend = ReplayBackend([" pick(<loc_32><loc_0>); done()"], lambda _: [], seeing="image")
+    backend = ReplayBackend([" pick(<loc_32><loc_0>); done()"], lambda _: [], scene=WHOLE_IMAGE)
     plan = LanguageAgent(backend).plan("tidy up", observation())
     assert plan.calls[0].arguments[0].pixel == (4, 0)
     assert [s.camera for s in backend.asked[0][0].segments if isinstance(s, Image)] == ["front"]

@@ -14,7 +14,8 @@ from embodied.agents.backends.local import LocalBackend
 from embodied.agents.language_agent import LanguageAgent
 from embodied.planning.grammar import fingerprint, plan_grammar
 from embodied.planning.language import PlanError, parse
-from embodied.planning.percept import Percept, write_prompt
+from embodied.planning.percept import Percept
+from embodied.planning.scene import OBJECTS, write_prompt
 from embodied.prompt import PromptTooLongError
 from tests.embodied.planning.scenes import observation, slot
 
@@ -118,7 +119,7 @@ def test_an_agent_is_loaded_from_a_folder(loaded, tmp_path):
     import embodied
 
     agent = embodied.load_agent(tmp_path / "mine", max_new_tokens=7)
-    assert (agent.seeing, agent.max_new_tokens) == ("slots", 7)
+    assert (agent.scene, agent.max_new_tokens) == (OBJECTS, 7)
 
 
 def test_naming_the_package_loads_no_torch():

@@ -12,7 +12,8 @@ from embodied.agents.affordance import LIKELY, UNLIKELY, affordance, why_not
 from embodied.agents.saycan_agent import Option, SayCanAgent, options_in
 from embodied.agents.shipped import load_agent
 from embodied.agents.sight import Sight, look
-from embodied.planning.percept import Percept, write_prompt
+from embodied.planning.percept import Percept
+from embodied.planning.scene import OBJECTS, write_prompt
 from embodied.prompt import Slot
 from envs.interface import SEED_RANGES, Box, Observation
 from envs.skills.signatures import SIGNATURES
@@ -106,7 +107,7 @@ def test_steps_are_held_against_the_words(wish: str, refusal: str):
     class Scorer:
         """Sees a red block and a blue bowl; likes the first option best, and so on."""
 
-        seeing = "slots"
+        scene = OBJECTS
         slots = (replace(thing(0.65, width_m=0.13), crop=np.full((8, 8, 3), (20, 40, 210), np.uint8)),
                  replace(thing(0.5), crop=np.full((8, 8, 3), (220, 20, 20), np.uint8)))
 

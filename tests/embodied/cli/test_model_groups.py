@@ -8,6 +8,7 @@ import pytest
 
 from embodied.cli import configs, overrides, train
 from embodied.cli.typed import read
+from embodied.models.scene_encoders import encoder_names
 
 FAMILIES = [(), ("language=gpt2",), ("language=qwen2", "vision=siglip"), ("vision=convnext",), ("model=image",),
             ("model=image", "language=gpt2", "vision=siglip")]
@@ -30,7 +31,7 @@ def test_training_accepts_the_recipe(choices):
     from embodied.training.settings import read_settings
 
     found = read_settings(train.recipe(settings_of(*choices)))
-    assert found.planner.steps > 0 and found.model.seeing in ("slots", "image")
+    assert found.planner.steps > 0 and found.model.scene_encoder in encoder_names()
     assert found.model.language == "HuggingFaceTB/SmolLM-135M" or found.model.language["model_type"]
 
 
@@ -39,8 +40,9 @@ def test_every_family_builds_small(choices):
     from embodied.models.building import build
 
     values = train.recipe(settings_of(*choices))["model"]
-    sizes, segmenter = values["sizes"], values["segmenter"] if values["seeing"] == "slots" else None
+    sizes, segmenter = values["sizes"], values["segmenter"] if values["scene_encoder"] == "slots" else None
     model, processor = build(values["language"], values["vision"], corpus=["put the red block in the blue bowl"],
-                             vocab_size=values["vocab_size"], segmenter=segmenter, seeing=values["seeing"], **sizes)
-    assert processor.seeing == values["seeing"] and model.config.text_config.model_type
+                             vocab_size=values["vocab_size"], segmenter=segmenter,
+                             scene_encoder=values["scene_encoder"], **sizes)
+    assert processor.scene_encoder == values["scene_encoder"] and model.config.text_config.model_type
     assert sum(p.numel() for p in model.parameters()) < 4e6, "tiny is small enough for two cores"

@@ -11,6 +11,7 @@ from embodied.data.examples import Examples, Jitter, by_slot
 from embodied.data.sights import Sight, see_dataset
 from embodied.data.teaching import UNSEEN
 from embodied.planning.language import parse
+from embodied.planning.scene import WHOLE_IMAGE
 from embodied.prompt import Entity, Slot, Text
 from envs.interface import Box
 from tests.embodied.data.fake_env import ID
@@ -91,7 +92,7 @@ def test_jitter_is_seeded_small_and_never_drops_what_is_needed(examples):
 
 
 def test_image_seeing_examples_point_at_pixels(dataset, examples):
-    pointing = Examples(dataset, see_dataset(dataset, "perfect", make_see, {}, workers=0), seeing="image")
+    pointing = Examples(dataset, see_dataset(dataset, "perfect", make_see, {}, workers=0), scene=WHOLE_IMAGE)
     place = next(i for i, item in enumerate(pointing.items) if item.ask.calls)
     example, (column, row) = pointing[place], pointing.items[place].sight.slots[0].pixel
     assert example.prompt.segments[1].pixels.shape == (48, 48, 3)

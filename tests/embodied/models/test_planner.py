@@ -9,6 +9,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
 from embodied.models.building import Facts, build
 from embodied.models.configuration import PalmEConfig
+from embodied.models.geometry import GEOMETRY_SIZE
 from embodied.models.planner import IGNORED, NAMING_SHARPNESS, PalmEForConditionalGeneration, naming_loss
 from embodied.models.pointer import Pointer
 from embodied.models.processor import PalmEProcessor
@@ -60,7 +61,7 @@ def test_shapes_and_loss_by_hand(tiny):
     model, processor = tiny
     batch = processor([prompt((1, 2)), prompt((3,))], [ANSWER, " done()"])
     assert batch["pixel_values"].shape == (3, 3, 16, 16)
-    assert batch["geometry"].shape == (3, model.config.geometry_size)
+    assert batch["geometry"].shape == (3, GEOMETRY_SIZE)
     out = model(**batch)
     inputs = {k: v for k, v in batch.items() if k != "labels"}
     logits = model(**inputs).logits
@@ -175,7 +176,7 @@ def test_round_trip_through_auto_classes(tiny, tmp_path):
     assert torch.equal(model(**batch).logits, again.eval()(**same).logits)
 
 
-@pytest.mark.parametrize(("language", "vision", "seeing"), [
+@pytest.mark.parametrize(("language", "vision", "scene_encoder"), [
     (GPT2, SIGLIP, "slots"),
     (QWEN2, {"name": "resnet10t", "image_size": 32}, "slots"),
     (QWEN2, {"name": "convnext_atto", "image_size": 32,
@@ -183,9 +184,9 @@ def test_round_trip_through_auto_classes(tiny, tmp_path):
     (GPT2, SIGLIP, "image"),
     (LLAMA, {**VIT, "image_size": 32}, "image"),
 ])
-def test_other_families(language, vision, seeing, tmp_path):
-    model, processor = make(language, vision, seeing=seeing, soft_tokens=4)
-    prompts = [prompt((1, 2)), prompt((3,))] if seeing == "slots" else [image_prompt(1), image_prompt(2)]
+def test_other_families(language, vision, scene_encoder, tmp_path):
+    model, processor = make(language, vision, scene_encoder=scene_encoder, soft_tokens=4)
+    prompts = [prompt((1, 2)), prompt((3,))] if scene_encoder == "slots" else [image_prompt(1), image_prompt(2)]
     loss = model.train()(**processor(prompts, [ANSWER, " done()"])).loss
     loss.backward()
     assert all(p.grad is not None for p in model.vision.parameters())
@@ -226,7 +227,7 @@ def test_frozen_language_learns_nothing_but_shows_the_eyes(tmp_path):
     (lambda: make(vision={"name": "vit_tiny_patch16_225"}), "vit_tiny_patch16_224"),
     (lambda: make(vision={**VIT, "options": {"patchsize": 8}}), "patch_size"),
     (lambda: make(vision={**VIT, "options": {"layers": [1]}}), "options it takes"),
-    (lambda: make(seeing="image", soft_tokens=7), "square"),
+    (lambda: make(scene_encoder="image", soft_tokens=7), "square"),
     (lambda: build("no/such/folder", VIT), "hub name"),
 ])
 def test_bad_configuration_is_explained(call, message, monkeypatch):

@@ -67,11 +67,11 @@ def test_any_text_can_be_read(processor, text):
 @pytest.mark.parametrize("picture", [np.full((9, 7, 3), 40, np.uint8), PillowImage.new("RGBA", (7, 9), (40, 40, 40))])
 def test_text_and_images_are_taken_as_other_processors_take_them(processor, picture):
     """Plain pictures where the model sees whole images: Pillow or an array, one or a list, left-padded to generate."""
-    seeing = PalmEProcessor(processor.tokenizer, seeing="image", image_size=16, soft_tokens=4)
-    one = seeing(text="Given <image>. Plan:", images=picture, return_tensors="pt")
+    whole_image = PalmEProcessor(processor.tokenizer, scene_encoder="image", image_size=16, soft_tokens=4)
+    one = whole_image(text="Given <image>. Plan:", images=picture, return_tensors="pt")
     whole = Prompt((Text("Given "), Image("front", np.full((9, 7, 3), 40, np.uint8)), Text(". Plan:")))
-    assert all(torch.equal(one[name], value) for name, value in seeing([whole]).items())
-    two = seeing(text=["Given <image>. Plan:", "<image><image>"], images=[picture, [picture, picture]])
+    assert all(torch.equal(one[name], value) for name, value in whole_image([whole]).items())
+    two = whole_image(text=["Given <image>. Plan:", "<image><image>"], images=[picture, [picture, picture]])
     assert two["pixel_values"].shape[0] == 3
     assert two["attention_mask"][:, -1].all()
 

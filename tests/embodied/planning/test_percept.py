@@ -16,8 +16,8 @@ from embodied.planning.percept import (
     nearest_slot,
     order_slots,
     supports,
-    write_prompt,
 )
+from embodied.planning.scene import WHOLE_IMAGE, write_prompt
 from embodied.prompt import Entity, Image, Prompt, Slot, Text
 from envs.interface import Box, Outcome, SkillCall
 from tests.embodied.planning.scenes import FULL_HAND_M, observation, slot, transition
@@ -50,7 +50,7 @@ def test_a_full_hand_is_told_even_when_its_picture_is_lost():
 
 
 def test_image_prompts_show_the_image_and_no_slots():
-    prompt = write_prompt("tidy", seen(slot()), held=slot(), seeing="image")
+    prompt = write_prompt("tidy", seen(slot()), held=slot(), scene=WHOLE_IMAGE)
     assert spelled(prompt) == "Instruction: tidy\nGiven <image>. The hand is full.\nPlan:"
     assert [s.camera for s in prompt.segments if isinstance(s, Image)] == ["front"]
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from embodied.planning.scene import OBJECTS
 from embodied.serving import listening
 from embodied.serving.brain import Brain
 from embodied.serving.ending import END_S, end_in_time
@@ -30,7 +31,7 @@ from embodied.serving.server import make_app
 class SlowBackend:
     """Sees nothing and takes its time: an overloaded planner."""
 
-    seeing = "slots"
+    scene = OBJECTS
 
     def __init__(self, look_s: float) -> None:
         self.look_s = look_s

@@ -61,7 +61,7 @@ def test_a_planner_that_reads_slots(family, is_tied):
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
 def test_a_planner_that_reads_images(family):
-    model, processor = make(sizes_of(family, True), VIT | {"image_size": 32}, seeing="image", soft_tokens=4)
+    model, processor = make(sizes_of(family, True), VIT | {"image_size": 32}, scene_encoder="image", soft_tokens=4)
     batch = ranks.Batch(0, (), {**processor([image_prompt(1), image_prompt(2)], [" done()", " pick(obj_1)"])})
     assert max(first_norms(model, batch, sft)) < MOST
 

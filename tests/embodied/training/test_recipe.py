@@ -136,9 +136,9 @@ def test_unknown_settings_suggest_the_nearest(dataset):
 
 def test_an_image_seeing_planner_trains_too(dataset, tmp_path):
     values = tiny(dataset)
-    values["model"] |= {"seeing": "image", "sizes": {"soft_tokens": 4}}
+    values["model"] |= {"scene_encoder": "image", "sizes": {"soft_tokens": 4}}
     settings = read_settings(values)
     start_stage(settings, "planner", tmp_path)
     finish_stage(settings, "planner", tmp_path, run_stage(values, "planner", tmp_path))
     model, processor = load(tmp_path / "model")
-    assert model.segmenter is None and processor.seeing == "image"
+    assert model.segmenter is None and processor.scene_encoder == "image"

@@ -1,0 +1,26 @@
+"""Scene encoders: how the pictures of a sentence become soft tokens, one file each.
+
+A file here makes an encoder of its name: `ENCODER` in it, a `SegmentEncoder`, chosen by `model.scene_encoder` of the
+configuration. May import what `embodied.models` may. Importing the package itself loads no heavy library.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from embodied.models.encoding import SegmentEncoder
+
+
+def encoder_names() -> tuple[str, ...]:
+    """Names of all encoders: the files of this package."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def find_encoder(name: str) -> SegmentEncoder:
+    """The encoder of that name. Raises ValueError, naming the known ones, for another."""
+    if name not in encoder_names():
+        raise ValueError(f"scene_encoder: expected one of {', '.join(encoder_names())}, got {name!r}")
+    return import_module(f"{__name__}.{name}").ENCODER

@@ -1,0 +1,176 @@
+"""What a scene becomes in the sentence put to a model, and what the answer may point at in it.
+
+A `SceneEncoder` is the half of an encoder that needs no weights; the other half, how its pictures become soft tokens,
+is a file of `embodied.models.scene_encoders`. `write_prompt` is the one place where the sentence is worded (training
+data uses it too).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from embodied.planning.instruction import clean_instruction
+from embodied.planning.language import Plan, ground, locations_of
+from embodied.planning.percept import Percept, supports
+from embodied.prompt import LOCATION_BINS, Entity, Prompt, Segment, Slot, Text
+from envs.interface import Camera, Outcome, SkillCall
+
+REASON_LIMIT = 60
+"""Most characters of an outcome's reason that a prompt repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What a plan may point at: objects `obj_1` .. `obj_{objects}`, or bins of a side of the image (one is 0)."""
+
+    objects: int = 0
+    locations: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Viewpoint:
+    """The camera whose image whole-image models are given."""
+
+    name: str
+    camera: Camera
+    width_px: int
+    height_px: int
+
+
+class SceneEncoder(Protocol):
+    """What a scene becomes in the sentence, what the grammar may point at, and how an answer is grounded."""
+
+    finds_objects: bool
+    """Whether objects have to be found before the sentence can be written."""
+    needs_image: bool
+    """Whether the sentence shows the whole image."""
+
+    def segments(self, percept: Percept, held: Slot | None, *, is_holding: bool) -> list[Segment]:
+        """The part of the sentence about what is in sight and in the hand. held: how that looked when it was picked;
+        without it, is_holding says that something is."""
+        ...
+
+    def targets(self, percept: Percept) -> Targets:
+        """What a plan over the percept may point at."""
+        ...
+
+    def ground(self, plan: Plan, percept: Percept) -> Plan:
+        """The plan with every referent told where it was measured."""
+        ...
+
+    def mention(self, place: int, slot: Slot, view: Viewpoint) -> str:
+        """What a plan calls the slot that stands at a place of the percept: what training answers are written in."""
+        ...
+
+    def picture_names(self, names: Sequence[str | None], held: str | None) -> tuple[str | None, ...]:
+        """The true name of what each picture of the sentence shows, reading order; None where it shows no one thing.
+        names: of the percept's slots. held: of what is shown in the hand, None where nothing is."""
+        ...
+
+
+class ObjectScene:
+    """Objects by name: `In sight: <obj_1><obj_2> on obj_1 .`; the plan says `obj_2`."""
+
+    finds_objects, needs_image = True, False
+
+    def segments(self, percept: Percept, held: Slot | None, *, is_holding: bool) -> list[Segment]:
+        return [*_slot_sentences(percept.slots), *_hand(held, len(percept.slots) + 1, is_holding=is_holding)]
+
+    def targets(self, percept: Percept) -> Targets:
+        return Targets(objects=len(percept.slots))
+
+    def ground(self, plan: Plan, percept: Percept) -> Plan:
+        return ground(plan, percept)
+
+    def mention(self, place: int, slot: Slot, view: Viewpoint) -> str:
+        return f"obj_{place + 1}"
+
+    def picture_names(self, names: Sequence[str | None], held: str | None) -> tuple[str | None, ...]:
+        return (*names, *([] if held is None else [held]))
+
+
+class ImageScene:
+    """A whole image: `Given <image>.`; the plan points with two location tokens."""
+
+    finds_objects, needs_image = False, True
+
+    def segments(self, percept: Percept, held: Slot | None, *, is_holding: bool) -> list[Segment]:
+        if percept.image is None:
+            raise ValueError("write_prompt: a sentence about a whole image needs percept.image, got None; make it with "
+                             "Percept.of")
+        return [Text("Given "), percept.image, Text(". "), *_hand(None, 0, is_holding=is_holding or held is not None)]
+
+    def targets(self, percept: Percept) -> Targets:
+        return Targets(locations=LOCATION_BINS)
+
+    def ground(self, plan: Plan, percept: Percept) -> Plan:
+        return ground(plan, percept)
+
+    def mention(self, place: int, slot: Slot, view: Viewpoint) -> str:
+        """The location tokens of the slot's own pixel, or of its middle seen from that camera."""
+        pixel = slot.pixel
+        if slot.camera != view.name:
+            column, row = view.camera.project(np.array(slot.box.center))
+            pixel = int(np.clip(column, 0, view.width_px - 1)), int(np.clip(row, 0, view.height_px - 1))
+        return locations_of(pixel, view.width_px, view.height_px)
+
+    def picture_names(self, names: Sequence[str | None], held: str | None) -> tuple[str | None, ...]:
+        return (None,)
+
+
+OBJECTS, WHOLE_IMAGE = ObjectScene(), ImageScene()
+
+
+def write_prompt(instruction: str, percept: Percept, *, held: Slot | None = None, is_holding: bool = False,
+                 last_failure: tuple[SkillCall, Outcome] | None = None, scene: SceneEncoder = OBJECTS) -> Prompt:
+    """The multimodal sentence: instruction, what is in sight, what is in the hand, what failed last, and `Plan:`.
+
+    held: how what is in the hand looked when it was picked; without it, is_holding says that something is.
+    Raises InstructionError for an instruction that is empty or too long.
+    """
+    parts: list[Segment] = [Text(f"Instruction: {clean_instruction(instruction)}\n"),
+                            *scene.segments(percept, held, is_holding=is_holding)]
+    if last_failure is not None:
+        parts.append(Text(_failure_sentence(*last_failure)))
+    parts.append(Text("\nPlan:"))
+    return Prompt(_join_texts(parts))
+
+
+def _slot_sentences(slots: Sequence[Slot]) -> list[Segment]:
+    """The objects side by side, each with the name of what it was measured to rest on.
+
+    "Obj 1 is <obj_1>." around each, the paper's wording, says what the placeholder already says (its embedding is the
+    name's) and makes the part about objects five times as long.
+    """
+    if not slots:
+        return [Text("In sight: nothing. ")]
+    parts: list[Segment] = [Text("In sight: ")]
+    for j, base in enumerate(supports(slots)):
+        parts += [Entity(j + 1, slots[j]), *([] if base is None else [Text(f" on obj_{base + 1} ")])]
+    return [*parts, Text(". ")]
+
+
+def _hand(held: Slot | None, index: int, *, is_holding: bool) -> list[Segment]:
+    if held is not None:
+        return [Text("In hand: "), Entity(index, held), Text(". ")]
+    return [Text("The hand is full. ")] if is_holding else []
+
+
+def _failure_sentence(call: SkillCall, outcome: Outcome) -> str:
+    reason = " ".join(outcome.reason.split())[:REASON_LIMIT].strip()
+    return f"Last: {call.skill} failed: {reason}. "
+
+
+def _join_texts(parts: Sequence[Segment]) -> tuple[Segment, ...]:
+    """The same sentence with neighbouring texts made one and no space before a line end."""
+    joined: list[Segment] = []
+    for part in parts:
+        if isinstance(part, Text) and joined and isinstance(joined[-1], Text):
+            joined[-1] = Text((joined[-1].text + part.text).replace(" \n", "\n"))
+        else:
+            joined.append(part)
+    return tuple(joined)
