@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -49,6 +50,12 @@ def _new_draft(path: Path, make: Callable[[Path], None]) -> tuple[Path, Hold]:
 def write_json(path: Path, value: Any) -> None:
     """Nothing. `write_whole` of JSON text."""
     write_whole(path, json.dumps(value, indent=1, allow_nan=False).encode())
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync_folder(folder: Path) -> None:

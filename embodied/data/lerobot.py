@@ -5,7 +5,6 @@ Frame i of an episode stands at from_timestamp + i / fps of each camera's video,
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embodied.data import lerobot_meta as meta
-from embodied.data.files import whole_folder, write_json
+from embodied.data.files import sha256_of, whole_folder, write_json
 from embodied.data.lerobot_check import THUMBNAIL, DatasetError, check, thumbnail
 from embodied.data.lerobot_meta import ACTION, STATE, ImageStats, Schema
 from embodied.data.video import Clip, VideoWriter, learning_codec, video_facts
@@ -205,10 +204,4 @@ class DatasetWriter:
 def digests(folder: Path) -> dict[str, str]:
     """File -> SHA-256 of every file of a dataset."""
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / meta.DIGESTS)
-    return {str(path.relative_to(folder)): file_digest(path) for path in files}
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return {str(path.relative_to(folder)): sha256_of(path) for path in files}

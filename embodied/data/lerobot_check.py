@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embodied.data import lerobot_meta as meta
+from embodied.data.files import sha256_of
 from embodied.data.video import decode
 
 if TYPE_CHECKING:
@@ -116,9 +116,7 @@ class _Examiner:
     def digests(self) -> None:
         path = self.folder / meta.DIGESTS
         for name, expected in json.loads(path.read_text()).items() if path.exists() else ():
-            with open(self.folder / name, "rb") as file:
-                self.expect(hashlib.file_digest(file, "sha256").hexdigest() == expected,
-                            f"{name}: its content is not what was written")
+            self.expect(sha256_of(self.folder / name) == expected, f"{name}: its content is not what was written")
 
     def info(self) -> None:
         self.facts = json.loads((self.folder / meta.INFO).read_text())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import safetensors
 
-from embodied.data.files import put_back
+from embodied.data.files import put_back, sha256_of
 from embodied.models.known_keys import FILES, LONGEST_LIST, SHARDS, TRAINER, UNREAD
 from embodied.models.strangers import (
     CheckpointError,
@@ -89,7 +88,7 @@ def check_names(folder: Path, apart: str = "") -> None:
 def write_manifest(folder: str | Path) -> None:
     """Writes manifest.json: the SHA-256 and size of every other file of the folder."""
     folder = Path(folder)
-    files = {path.relative_to(folder).as_posix(): {"sha256": _digest(path), "bytes": path.stat().st_size}
+    files = {path.relative_to(folder).as_posix(): {"sha256": sha256_of(path), "bytes": path.stat().st_size}
              for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST}
     (folder / MANIFEST).write_text(json.dumps({"files": files}, indent=2) + "\n", encoding="utf-8")
 
@@ -106,7 +105,7 @@ def verify_manifest(folder: str | Path) -> None:
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
             raise CheckpointError(f"checkpoint file {path}: listed in {MANIFEST} but missing; {REMEDY}")
-        if _digest(path) != digest:
+        if sha256_of(path) != digest:
             raise CheckpointError(f"checkpoint file {path}: its SHA-256 is not the one in {MANIFEST} "
                                   f"(truncated or altered); {REMEDY}")
 
@@ -138,6 +137,3 @@ def _count_numbers(path: Path) -> int:
         raise CheckpointError(f"checkpoint file {path}: truncated or damaged ({error}); {REMEDY}") from error
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from envs.interface import Box
 from envs.skills import jaws
-from envs.skills.placing import EMPTY, set_down
-from envs.skills.situation import Motion, Situation, complaint, ended
+from envs.skills.placing import set_down, why_not
+from envs.skills.situation import Motion, Situation, ended
 
 _CLEARANCE_M = 0.006  # above what lies in the container
 _BELOW_RIM_M = 0.018  # of the object's lower face: the finger tips stay above the slanted wall while they open
@@ -14,9 +14,7 @@ _INNER_M = 0.030  # radius in which the contents are measured
 
 def place_in(situation: Situation, box: Box) -> Motion:
     """Outcome "done" when the object was let go low above the container's middle."""
-    if not situation.is_holding:
-        return ended("refused", EMPTY)
-    if reason := complaint(box, situation.workspace):
+    if reason := why_not(situation, box):
         return ended("refused", reason)
     held = situation.hand.held
     if max(held.size[:2]) > max(box.size[:2]):

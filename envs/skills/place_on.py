@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from envs.interface import Box
 from envs.skills import jaws
-from envs.skills.placing import EMPTY, set_down
-from envs.skills.situation import Motion, Situation, complaint, ended
+from envs.skills.placing import set_down, why_not
+from envs.skills.situation import Motion, Situation, ended
 
 _CLEARANCE_M = 0.002
 
 
 def place_on(situation: Situation, box: Box) -> Motion:
     """Outcome "done" when the object was let go just above the base's top."""
-    if not situation.is_holding:
-        return ended("refused", EMPTY)
-    if reason := complaint(box, situation.workspace):
+    if reason := why_not(situation, box):
         return ended("refused", reason)
     robot, held = situation.robot, situation.hand.held
     tool = (*box.center[:2], box.top_z_m + held.drop_m + _CLEARANCE_M)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from envs.interface import Box
 from envs.skills.motions import fingers, retreat, straight, through, wait
-from envs.skills.situation import Motion, Situation, ended
+from envs.skills.situation import Motion, Situation, complaint, ended
 
 _OPEN_M_S = 0.04  # slow: a finger that sticks drags the object along
 _PLAY_M = 0.010
 SLIPPED = "the object slipped from the gripper"
 EMPTY = "the gripper holds nothing"
+
+
+def why_not(situation: Situation, box: Box) -> str | None:
+    """Why nothing can be set down at a measured box, as a clause; None where something can."""
+    return complaint(box, situation.workspace) if situation.is_holding else EMPTY
 
 
 def set_down(situation: Situation, tool_m: tuple[float, float, float], yaw_rad: float, reason: str) -> Motion:

@@ -6,8 +6,8 @@ import numpy as np
 
 from envs.interface import Box
 from envs.skills import jaws
-from envs.skills.placing import EMPTY, set_down
-from envs.skills.situation import Motion, Situation, complaint, ended
+from envs.skills.placing import set_down, why_not
+from envs.skills.situation import Motion, Situation, ended
 
 _CLEARANCE_M = 0.002
 _ROOM_M = (0.055, 0.035, 0.022)  # around the object: for a later grasp of it or of its neighbours, or at least for now
@@ -17,9 +17,7 @@ _RIM = {"near_m": -0.03, "far_m": -0.04, "aside_m": -0.04, "reach_m": -0.01}
 
 def put_down_beside(situation: Situation, box: Box) -> Motion:
     """Outcome "done" when the object was let go on a free place; the roomiest kind of place that exists is taken."""
-    if not situation.is_holding:
-        return ended("refused", EMPTY)
-    if reason := complaint(box, situation.workspace):
+    if reason := why_not(situation, box):
         return ended("refused", reason)
     held = situation.hand.held
     spot = _free_spot(situation, box, np.hypot(*held.size[:2]) / 2)

@@ -10,9 +10,10 @@ from scipy import ndimage
 from envs.interface import TABLE_WORKSPACE, Observation
 
 CELL_M = 0.005
-_LOW_M = np.array([0.25, -0.45])
-_CELLS = (120, 180)  # x from 0.25 to 0.85, y from -0.45 to 0.45
-_CEILING_M = TABLE_WORKSPACE.grown(above_m=0.01).high_m[2]  # what is seen above this is the arm itself
+_MAPPED = TABLE_WORKSPACE.grown(near_m=0.10, far_m=0.10, aside_m=0.10, above_m=0.01)
+_LOW_M = np.array(_MAPPED.low_m[:2])
+_CELLS = tuple(round(side / CELL_M) for side in (np.array(_MAPPED.high_m[:2]) - _LOW_M).tolist())
+_CEILING_M = _MAPPED.high_m[2]  # what is seen above this is the arm itself
 _OCCUPIED_M = 0.008
 
 

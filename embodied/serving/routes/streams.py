@@ -7,16 +7,19 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, Header, Query, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import StreamingResponse
 from pydantic import Field, ValidationError
 
 from embodied.serving.answers import Placed, event_stream
+from embodied.serving.blackboard import Telemetry
 from embodied.serving.errors import ApiError, unknown
 from embodied.serving.planners import PLANNED_BY_MODEL
 from embodied.serving.routes.access import FAILURES, HubHere, SessionHere
 from embodied.serving.session import Session
 from embodied.serving.wire import ObservationAnswer, Strict
+from envs.interface import BODY_READINGS
 
 router = APIRouter(prefix="/v1/sessions/{session_id}", tags=["streams"], responses=FAILURES)
 
@@ -34,9 +37,7 @@ async def observation(session: SessionHere, hub: HubHere) -> dict:
     told = session.board.telemetry()
     if told is None:
         raise ApiError(503, "overloaded", "expected a robot that has reported, it has not yet", 1.0)
-    return {"time_s": told.time_s, "joint_pos": told.joint_pos.tolist(), "joint_vel": told.joint_vel.tolist(),
-            "setpoint": told.setpoint.tolist(), "tool_pose": told.tool_pose.tolist(),
-            "gripper_width_m": told.gripper_width_m, "objects": objects}
+    return {"time_s": told.time_s, **_readings(told), "objects": objects}
 
 
 @router.get("/cameras/{camera}", response_class=Response,
@@ -186,9 +187,7 @@ class _Viewer:
                 continue
             last_s, is_first = told.time_s, False
             await self._send({"type": "telemetry", "session_id": self._session.session_id,
-                              "time_s": round(told.time_s, 4), "joint_pos": _rounded(told.joint_pos),
-                              "joint_vel": _rounded(told.joint_vel), "setpoint": _rounded(told.setpoint),
-                              "tool_pose": _rounded(told.tool_pose), "gripper_width_m": round(told.gripper_width_m, 5)})
+                              "time_s": round(told.time_s, 4), **_readings(told, digits=5)})
 
     async def _pictures(self) -> None:
         seen: dict[str, int] = {}
@@ -239,5 +238,7 @@ class _Viewer:
             await self._socket.send_text(text)
 
 
-def _rounded(values: Any) -> list[float]:
-    return [round(float(v), 5) for v in values]
+def _readings(told: Telemetry, digits: int | None = None) -> dict[str, Any]:
+    """What was read of the robot as plain numbers, rounded to so many digits."""
+    values = {name: np.asarray(getattr(told, name), dtype=np.float64) for name in BODY_READINGS}
+    return {name: (value if digits is None else np.round(value, digits)).tolist() for name, value in values.items()}
