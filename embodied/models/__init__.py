@@ -8,6 +8,8 @@ grammar, an environment or a training loop. Importing the package itself loads n
 
 from __future__ import annotations
 
+from envs.reexport import lazily
+
 _HOMES = {
     "PalmEConfig": "configuration",
     "PalmEForConditionalGeneration": "planner",
@@ -18,10 +20,4 @@ _HOMES = {
     "save": "loading",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazily(__name__, _HOMES)

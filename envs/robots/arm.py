@@ -87,12 +87,6 @@ class Arm(Motored):
         self.reset()
         world.keep_as_empty()
 
-    def reset(self) -> None:
-        """Sets the motors to hold home; the world puts the joints there."""
-        self.setpoint = self.home.copy()
-        self._body.rewind()
-        self._body.drive(self.setpoint.tolist(), self._forces, self.config.position_gain)
-
     @property
     def arm_home(self) -> np.ndarray:
         """float64[N]: the arm's share of home, rad."""

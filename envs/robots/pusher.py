@@ -51,12 +51,6 @@ class Pusher(Motored):
         self.reset()
         world.keep_as_empty()
 
-    def reset(self) -> None:
-        """Sets the motors to hold home; the world puts the joints there."""
-        self.setpoint = self.home.copy()
-        self._body.rewind()
-        self._body.drive(self.setpoint, self._forces, self.config.position_gain)
-
     @property
     def gripper_width_m(self) -> float:
         return 0.0

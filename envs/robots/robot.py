@@ -31,9 +31,18 @@ class Governor(Protocol):
 
 
 class Motored:
-    """What every robot of ours has: one articulation in a world, whose joints it reads. J joints, in its order."""
+    """What every robot of ours has: one articulation in a world, whose joints it reads and drives, in its order."""
 
+    config: Any
+    home: np.ndarray
     _body: Articulation
+    _forces: list[float]
+
+    def reset(self) -> None:
+        """Set the motors to hold home; the world puts the joints there."""
+        self.setpoint = self.home.copy()
+        self._body.rewind()
+        self._body.drive(self.setpoint.tolist(), self._forces, self.config.position_gain)
 
     @property
     def joint_pos(self) -> np.ndarray:

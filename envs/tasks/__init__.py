@@ -5,7 +5,7 @@ May import: envs.world, envs.words, envs.interface. Tasks and skills are strange
 
 from __future__ import annotations
 
-from typing import Any
+from envs.reexport import lazily
 
 _HOMES = {"TASKS": "families", "make_task": "families", "Task": "families", "Scene": "scene", "Entity": "scene",
           "In": "scene", "On": "scene", "COLORS": "scene", "VOCABULARY": "phrasings", "UNKNOWN_WORDS": "phrasings"}
@@ -13,11 +13,4 @@ _HOMES = {"TASKS": "families", "make_task": "families", "Task": "families", "Sce
 __all__ = ["COLORS", "TASKS", "UNKNOWN_WORDS", "VOCABULARY", "Entity", "In", "On", "Scene", "Task",
            "make_task"]
 
-
-def __getattr__(name: str) -> Any:
-    """The re-exported name, its module imported only now."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {sorted(_HOMES)}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazily(__name__, _HOMES)

@@ -62,12 +62,10 @@ Relation = In | On
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """What is there, and what is wanted: every relation of the goal, lowest first."""
+class Things:
+    """What is there."""
 
     entities: tuple[Entity, ...]
-    goal: tuple[Relation, ...]
-    task: str
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,6 +74,14 @@ class Scene:
     def named(self, kind: str) -> tuple[str, ...]:
         """Names of the entities of one kind."""
         return tuple(entity.name for entity in self.entities if entity.kind == kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene(Things):
+    """What is there, and what is wanted: every relation of the goal, lowest first."""
+
+    goal: tuple[Relation, ...]
+    task: str
 
 
 def split_name(name: str) -> tuple[str, str]:

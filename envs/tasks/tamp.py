@@ -17,7 +17,7 @@ import numpy as np
 from envs.tasks import predicates, tamp_words
 from envs.tasks.drafts import Draft
 from envs.tasks.families import MOST_OBJECTS, stage
-from envs.tasks.scene import COLORS, Entity, On, split_name
+from envs.tasks.scene import COLORS, Entity, On, Things, split_name
 from envs.words import plain_words
 from envs.world import World
 
@@ -34,11 +34,10 @@ _TRIES = 20  # scenes, for one in which the drawn answer is the true one
 
 
 @dataclass(frozen=True, slots=True)
-class TampScene:
+class TampScene(Things):
     """What is there, in the order that obj_1, obj_2 ... count, and what is asked. roles: of the phrasing. answer: ""
     for a wish. naming: how words name things, one of `tamp_words.NAMINGS`."""
 
-    entities: tuple[Entity, ...]
     task: str
     roles: dict[str, str]
     answer: str = ""
@@ -49,14 +48,6 @@ class TampScene:
     def namer(self) -> tamp_words.Namer:
         """What words call a thing of this scene."""
         return tamp_words.namer_of(self.naming, self.names)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(entity.name for entity in self.entities)
-
-    def named(self, kind: str) -> tuple[str, ...]:
-        """Names of the entities of one kind."""
-        return tuple(entity.name for entity in self.entities if entity.kind == kind)
 
 
 @dataclass(frozen=True, slots=True)

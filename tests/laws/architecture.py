@@ -5,6 +5,7 @@ from __future__ import annotations
 MAY_IMPORT: dict[str, list[str]] = {
     "envs.interface": [],
     "envs.names": [],
+    "envs.reexport": [],
     "envs.words": [],
     "envs.world": ["envs.words", "envs.interface"],
     "envs.robots": ["envs.world", "envs.interface"],
@@ -52,9 +53,9 @@ MAY_IMPORT: dict[str, list[str]] = {
 }
 """Room -> the rooms it may import, beside itself and the leaves."""
 
-LEAVES = ["envs.names", "embodied.version"]
+LEAVES = ["envs.names", "envs.reexport", "embodied.version"]
 """Modules that import nothing of ours and that every room of both houses may import: what one says of a wrong
-name, and the version."""
+name, how a package offers names of its modules, and the version."""
 
 HOME: dict[str, list[str]] = {
     "pybullet": ["envs.world"],
