@@ -3,9 +3,10 @@
     python -m scripts.structure [--json] [--against COMMIT] [--change [NAME=]RANGE ...] [--write docs/structure.md]
 
 --against: the same of another commit beside it. --change: which files a branch or range of commits touches, such as
-`main..topic`; of a branch alone, what it adds to the present commit. A room is a package or module right below
-`embodied` or `envs`. Lines of a function are those of its body without the docstring, as tests/laws counts them.
-Imports in functions count, those for type checkers do not.
+`main..topic`; of a branch alone, what it adds to the present commit. Branches are thrown away, so a page that is
+written again without --change keeps those that it lists. A room is a package or module right below `embodied` or
+`envs`. Lines of a function are those of its body without the docstring, as tests/laws counts them. Imports in functions
+count, those for type checkers do not.
 """
 
 from __future__ import annotations
@@ -251,9 +252,16 @@ def page(columns: Mapping[str, Mapping[str, Any]], changes: Mapping[str, Mapping
              "## Imported by most\n",
              table(["module", "by modules"], [[f"`{n}`", str(c)] for n, c in now["most_imported_modules"].items()]),
              table(["name", "by modules"], [[f"`{n}`", str(c)] for n, c in now["most_imported_names"].items()])]
-    return "\n".join([*parts, *(["## Files a change touches\n", changes_written(changes)] if changes else [])])
+    return "\n".join([*parts, *([CHANGES, changes_written(changes)] if changes else [])])
 
 
+def kept_of(path: Path) -> str:
+    """The section of changes that a page has already, "" where there is none."""
+    _, found, rest = path.read_text().partition(CHANGES) if path.exists() else ("", "", "")
+    return f"\n{found}{rest}" if found else ""
+
+
+CHANGES = "## Files a change touches\n"
 HEAD = """# Structure in figures
 
 Written by
@@ -284,7 +292,8 @@ def main() -> None:
     else:
         flags = f" --against {asked.against}" * (asked.against is not None)
         command = f"python -m scripts.structure{flags} --write {asked.write}"
-        asked.write.write_text(text if asked.json else HEAD.format(command=command) + text)
+        kept = "" if changes else kept_of(asked.write)
+        asked.write.write_text(text if asked.json else HEAD.format(command=command) + text + kept)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts import structure
-from scripts.structure import cycles, figures, page, read_tree, sort_files, spread
+from scripts.structure import cycles, figures, kept_of, page, read_tree, sort_files, spread
 
 FILES = {
     "embodied/__init__.py": '"""The mind."""\n',
@@ -73,6 +73,14 @@ def test_a_page_sets_two_trees_side_by_side_and_lists_changes(house):
     assert "| files | 7 | 8 |" in text and "| `envs.names` | - | 1 / 1 |" in text
     assert "| a skill | 1 | 0 | 0 | 0 | `envs/skills/turn.py` |" in text
     assert "- embodied.models.planner - embodied.models.tokens" in text
+
+
+def test_a_page_written_again_keeps_the_changes_that_it_lists(house, tmp_path):
+    values = {"now": {**figures(read_tree(house)), "files_per_commit": spread([1])}}
+    path = tmp_path / "page.md"
+    assert kept_of(path) == ""
+    path.write_text(page(values, {"a skill": sort_files(["envs/skills/turn.py"])}))
+    assert page(values, {}) + kept_of(path) == path.read_text()
 
 
 def test_another_commit_and_a_change_are_read_from_the_history(house, monkeypatch):
