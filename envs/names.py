@@ -28,9 +28,9 @@ def unknown(word: Any, known: Collection[str], *, what: str = "", otherwise: str
     """A message: "what: expected one of [...], got ...; did you mean ...?". otherwise: as of `hint`."""
     shown = ", ".join(map(repr, list(known)[:_MOST])) + (", ..." if len(known) > _MOST else "")
     remedy = hint(str(word), known, otherwise=otherwise)
-    return f"{what and what + ': '}expected one of [{shown}], got {_short(word)}{remedy}"
+    return f"{what and what + ': '}expected one of [{shown}], got {cut(repr(word), _LONGEST)}{remedy}"
 
 
-def _short(word: Any) -> str:
-    text = repr(word)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+def cut(text: str, most: int) -> str:
+    """The text, its end replaced by dots where it has more characters."""
+    return text if len(text) <= most else text[: most - 3] + "..."

@@ -17,6 +17,7 @@ from embodied.planning.closed_loop import Planner, Step
 from embodied.planning.language import Plan
 from embodied.planning.spoken import describe, say_call
 from envs.interface import Observation, Transition
+from envs.names import cut
 
 NOT_JUDGED = "nobody judges this: the simulator does not know what goal the whole sentence asks for"
 COLOR_OF = {"done": "green", "failed": "red", "timeout": "red", "refused": "yellow"}
@@ -30,7 +31,7 @@ class Narrator:
         self._console, self._film = Console(highlight=False, soft_wrap=True), Film(fps)
         self._start, self._todo, self._size = time.perf_counter(), [], (360, 480)
         self._last_seen: Observation | None = None
-        shown = instruction if len(instruction) <= 300 else instruction[:297] + "..."
+        shown = cut(instruction, 300)
         self._wish = shown
         self._say(f"[bold]{escape(shown)}[/]")
         self._film.title(shown)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from embodied.data.files import write_json
+from envs.names import cut
 
 FORMAT = 2
 """Of episodes and facts. Datasets of format 1 are read as ever, but tell less: nothing of robot, skills, the share of
@@ -66,8 +67,7 @@ def _agree(a: Any, b: Any) -> bool:
 
 
 def _brief(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 160 else text[:157] + "..."
+    return cut(json.dumps(value), 160)
 
 
 def declare(folder: Path, facts: Mapping[str, Any]) -> str | None:

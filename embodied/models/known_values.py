@@ -21,6 +21,7 @@ from embodied.models.known_keys import (
     LONGEST_TEXT,
     OPTIONAL,
 )
+from envs.names import cut
 
 DEEPEST = 4
 
@@ -50,8 +51,7 @@ def is_whole(value: Any) -> bool:
 
 def short(value: Any) -> str:
     """The value as it is written, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return cut(repr(value), 60)
 
 
 def _check_null(key: str | None, where: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envs.names import hint, nearest, unknown
+from envs.names import cut, hint, nearest, unknown
 
 
 def test_the_nearest_known_name_is_found_or_none():
@@ -22,6 +22,10 @@ def test_a_message_lists_what_was_expected_and_what_came():
     assert unknown("stak", ("sort", "stack"), what="task") == (
         "task: expected one of ['sort', 'stack'], got 'stak'; did you mean 'stack'?")
     assert unknown(3, ("sort",), otherwise="leave it out") == "expected one of ['sort'], got 3; leave it out"
+
+
+def test_a_text_is_cut_to_its_most():
+    assert cut("abcdef", 6) == "abcdef" and cut("abcdefg", 6) == "abc..."
 
 
 def test_a_long_list_is_cut_and_a_long_word_costs_little():
