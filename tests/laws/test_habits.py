@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from embodied.version import __version__
 from tests.laws.test_imports import FILES, ROOT, module_name
 
 BANNED_MODULES = {"pickle", "dill", "cloudpickle", "marshal", "shelve"}
@@ -89,3 +91,7 @@ def test_an_error_is_defined_once():
             if isinstance(node, ast.ClassDef) and node.name.endswith("Error"):
                 places.setdefault(node.name, []).append(module_name(path))
     assert not {name: modules for name, modules in places.items() if len(modules) > 1}
+
+
+def test_the_distribution_has_the_version_of_the_package():
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == __version__
