@@ -14,7 +14,7 @@ from typing import Any
 from embodied.cli.cluster import check_cluster
 from embodied.cli.run import Run
 from embodied.cli.settings import Backend, DataSettings, EnvSettings
-from embodied.cli.typed import between
+from embodied.typed import between
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from embodied.cli.run import Run
 from embodied.cli.settings import EnvSettings
-from embodied.cli.typed import between
+from embodied.typed import between
 
 TAKES_TEXT = True
 TASK_OF_FORM = {"in": "put_in_bowl", "on": "stack", "tower": "tower", "sort": "sort"}

@@ -17,7 +17,7 @@ from embodied.cli.cluster import check_cluster
 from embodied.cli.complaint import Complaint
 from embodied.cli.run import Run
 from embodied.cli.settings import Backend, EnvSettings, SuiteSettings, TaskSettings
-from embodied.cli.typed import between
+from embodied.typed import between
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 from embodied.cli.complaint import Complaint, suggest
 from embodied.cli.configs import group_options
+from embodied.cli.renamed import refuse_renamed
 from embodied.cli.sizes import check_jobs, check_size
 
 HYDRA_KEYS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.job.name", "hydra.verbose", "hydra.mode",
@@ -31,6 +32,7 @@ def check(folder: Path, config_name: str, overrides: Sequence[str], is_multirun:
     parsed = [_parse(text) for text in overrides]
     for override in parsed:
         _refuse_forbidden(override)
+        refuse_renamed([override.key_or_group], {})
         if override.is_sweep_override() and not is_multirun:
             raise Complaint(f"{override.input_line}: several values need -m (multirun)")
     check_jobs(parsed)
@@ -77,9 +79,11 @@ def compose(folder: Path, config_name: str, overrides: Sequence[str]) -> dict[st
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        return plain(_composed(folder, config_name, overrides))
+        values = plain(_composed(folder, config_name, overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise Complaint(_explain(folder, config_name, overrides, error)) from None
+    refuse_renamed([], values)
+    return values
 
 
 def _composed(folder: Path, config_name: str, overrides: Sequence[str], *, with_hydra: bool = False) -> Any:
@@ -94,11 +98,17 @@ def _composed(folder: Path, config_name: str, overrides: Sequence[str], *, with_
 
 def groups_of(folder: Path, config_name: str) -> list[str]:
     """The groups that a verb's configuration chooses from."""
-    return _groups(_composed(folder, config_name, [], with_hydra=True))
+    return _groups(folder, config_name, _composed(folder, config_name, [], with_hydra=True))
 
 
-def _groups(config: Any) -> list[str]:
-    return sorted(group for group in config.hydra.runtime.choices if not group.startswith("hydra/"))
+def _groups(folder: Path, config_name: str, config: Any) -> list[str]:
+    """Groups of which one option is chosen, and those of which several are, which Hydra does not list."""
+    from omegaconf import ListConfig, OmegaConf
+
+    listed = [item for item in OmegaConf.load(folder / f"{config_name}.yaml").get("defaults", []) if item != "_self_"]
+    several = {group for item in listed if not isinstance(item, str) for group, option in item.items()
+               if isinstance(option, ListConfig)}
+    return sorted(several | {group for group in config.hydra.runtime.choices if not group.startswith("hydra/")})
 
 
 def plain(config: Any) -> dict[str, Any]:
@@ -121,14 +131,15 @@ def _refuse_targets(node: Any, where: str = "") -> None:
 def _explain(folder: Path, config_name: str, overrides: Sequence[str], error: Exception) -> str:
     """The reason of a failed composition, with the nearest group, option or key."""
     options, default = group_options(folder), _composed(folder, config_name, [], with_hydra=True)
-    parsed, mine = [_parse(text) for text in overrides], _groups(default)
+    parsed, mine = [_parse(text) for text in overrides], _groups(folder, config_name, default)
     choices = [o for o in parsed if o.key_or_group.split("@")[0] in options]
     for choice in choices:
-        group, option = choice.key_or_group.split("@")[0], str(choice.value())
+        group, several = choice.key_or_group.split("@")[0], choice.value()
         if group not in mine:
             return f"{config_name} has no group {group!r}" + suggest(group, mine)
-        if not isinstance(choice.value(), dict) and option not in options[group]:
-            return f"{group} has no option {option!r}" + suggest(option, options[group])
+        for option in several if isinstance(several, list) else [] if isinstance(several, dict) else [several]:
+            if str(option) not in options[group]:
+                return f"{group} has no option {str(option)!r}" + suggest(str(option), options[group])
     known = _known_keys(folder, config_name, [o.input_line for o in choices], default)
     for override in parsed:
         if override.key_or_group.startswith("hydra."):

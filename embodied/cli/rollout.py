@@ -16,8 +16,8 @@ from typing import Any
 from embodied.cli.cluster import check_cluster
 from embodied.cli.run import Run
 from embodied.cli.settings import Backend, ChatSettings, EnvSettings, Latency, Split, TaskSettings
-from embodied.cli.typed import between
 from embodied.evaluation.suites import Contestant
+from embodied.typed import between
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from typing import Any
 
 from embodied.cli import overrides as checks
 from embodied.cli.complaint import NOT_DONE, Complaint
-from embodied.cli.typed import read
 from embodied.cli.withheld import hidden, merged
 from embodied.data.files import write_whole
 from embodied.data.pool import WorkerStartError
 from embodied.distributed.cluster import ClusterError
+from embodied.typed import SettingError, read
 
 OWNERS = 0o600
 """Mode of the files that hold what was typed."""
@@ -53,8 +53,16 @@ class Request:
 def carry_out(request: Request, configs: Path) -> None:
     """Checks every job of the request first, then runs them. Raises Complaint."""
     for values in checks.check(configs, request.name, request.overrides, request.is_multirun):
-        read(request.verb.Settings, merged(_with_text(values, request.text), request.secrets))
+        _settings(request, _with_text(values, request.text))
     _under_hydra(request, configs)
+
+
+def _settings(request: Request, values: Mapping[str, Any]) -> Any:
+    """The verb's typed settings. Raises Complaint."""
+    try:
+        return read(request.verb.Settings, merged(values, request.secrets))
+    except SettingError as error:
+        raise Complaint(str(error)) from None
 
 
 def _under_hydra(request: Request, configs: Path) -> None:
@@ -74,7 +82,7 @@ def _one_job(request: Request, config: Any) -> float | None:
     from hydra.core.hydra_config import HydraConfig
 
     values = _with_text(checks.plain(config), request.text)
-    settings = read(request.verb.Settings, merged(values, request.secrets))
+    settings = _settings(request, values)
     folder = Path(HydraConfig.get().runtime.output_dir)
     run = Run(folder, merged(values, hidden(request.secrets)), request.command)
     try:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from embodied.cli.complaint import NOT_DONE, Complaint
 from embodied.cli.run import Run
 from embodied.cli.settings import Backend
-from embodied.cli.typed import between, secret
 from embodied.cli.withheld import check_endpoint
+from embodied.typed import between, secret
 
 if TYPE_CHECKING:
     from embodied.serving.brain import Brain

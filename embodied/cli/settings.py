@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from embodied.cli.complaint import Complaint, suggest
-from embodied.cli.typed import between
 from embodied.cli.withheld import check_endpoint
 from embodied.evaluation.suites import Contestant
+from embodied.typed import between
 from envs.interface import DOMAINS, ENV_IDS
 
 Split = Literal["train", "validation", "test"]
@@ -124,30 +124,9 @@ class DataSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class StageSettings:
-    """One run of the training loop."""
+class PictureSettings:
+    """The group `model`: what a picture is to the planner."""
 
-    steps: int = between(1)
-    batch_size: int = between(1)
-    lr: float = between(0, 10)
-    weight_decay: float = between(0, 10)
-    warmup_steps: int = between(0)
-    clip_norm: float = between(0)
-    save_every: int = between(1)
-    validate_every: int = between(1)
-    keep: int = between(1)
-    lr_scale: dict[str, float] = field(default_factory=dict)  # name prefix of parameters -> factor of lr
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectiveSettings:
-    segmenter: StageSettings
-    planner: StageSettings
-    jitter: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSettings:
     scene_encoder: str
     soft_tokens: int = between(1, 1024)
     image_size: int = between(8, 1024)

@@ -1,15 +1,17 @@
 """embodied train experiment=tabletop_tiny: from nothing to a model that acts.
 
-Collects episodes if they are missing, trains the segmenter, then the planner, and plays a few validation episodes.
-Leaves model/ (for weights=...), logs, curve.png and validation.json in the run folder; the same command goes on where
-it stopped. distributed=ray distributed.num_workers=2 does the same as a Ray Train job.
+Collects episodes if they are missing, trains the stages in their order, on a GPU where there is one, and plays a few
+validation episodes. stage=[segmenter,sft]: the eyes, then the planner; stage=[segmenter,align,sft] lets pictures learn
+a published language model's words first. Leaves model/ (for weights=...), logs, curve.png and validation.json in the
+run folder; the same command goes on where it stopped. distributed=ray distributed.num_workers=2 does the same as a Ray
+Train job.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,35 +23,32 @@ from embodied.cli.settings import (
     DistributedSettings,
     EnvSettings,
     LanguageSettings,
-    ModelSettings,
-    ObjectiveSettings,
+    PictureSettings,
     SizeSettings,
     VisionSettings,
 )
-from embodied.cli.typed import between
+from embodied.training.settings import ModelSettings, RunSettings, TrainSettings
+from embodied.training.stage import StageSettings
+from embodied.training.stages import read_stages
+from embodied.typed import between, read_by
 
 INTERRUPTED = 130
 """Exit code of a training that was asked to stop and saved itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(RunSettings):
     env: EnvSettings
     data: DataSettings
     size: SizeSettings
-    model: ModelSettings
+    model: PictureSettings
     language: LanguageSettings
     vision: VisionSettings
-    objective: ObjectiveSettings
+    stage: dict[str, StageSettings] = field(metadata=read_by(read_stages))
     distributed: DistributedSettings
     name: str
     is_lexicon_open: bool
     language_is_frozen: bool
-    seed: int = between(0)
-    threads: int | None = between(1, 1024)
-    workers: int = between(0, 256)
-    log_every: int = between(1)
-    validation_fraction: float = between(0, 0.5)
     validation_episodes: int = between(0, 100_000)
 
 
@@ -59,9 +58,9 @@ def enter(settings: Settings, folder: Path) -> Iterator[None]:
     another recipe, and for workers that cannot do what is asked; what it holds is then as it was."""
     _check_workers(settings)
     from embodied.training.run_folder import owned
-    from embodied.training.settings import read_settings
 
-    with owned(folder, read_settings(recipe(settings))):
+    with owned(folder, recipe(settings)):
+        recipe(settings).check_needs()
         yield
 
 
@@ -78,39 +77,42 @@ def act(settings: Settings, run: Run) -> float | None:
     except StoppedError as stopped:
         raise Complaint(str(stopped), INTERRUPTED) from stopped
     finally:
-        draw_curves(run.folder)
-    print(f"wrote {model}\nwrote {run.folder / 'curve.png'}")
-    return _validate(settings, run, model) if settings.validation_episodes else None
+        draw_curves(run.folder, tuple(settings.stage))
+    print(f"wrote {model or run.folder}\nwrote {run.folder / 'curve.png'}")
+    return _validate(settings, run, model) if settings.validation_episodes and model else None
 
 
 def _check_workers(settings: Settings) -> None:
-    """Nothing. Raises ValueError, before anything is collected, where Ray could not do what is asked."""
+    """Raise ValueError, before anything is collected, where Ray, or the one process without a GPU, could not do it."""
     from embodied.cli.cluster import check_cluster
 
-    where, objective = settings.distributed, settings.objective
+    where = settings.distributed
     check_cluster(where.name, where.num_workers)
     if where.name == "ray":
         from embodied.distributed.cluster import refuse_odd_split
 
-        for stage in (objective.segmenter, objective.planner):
+        for stage in settings.stage.values():
             refuse_odd_split(stage.batch_size, where.num_workers)
+    elif settings.device == "cuda":
+        from embodied.training.placement import choose
+
+        choose(settings.device)
 
 
-def recipe(settings: Settings) -> dict[str, Any]:
-    """The plain values that the training rooms take."""
-    language, vision, model = settings.language, settings.vision, settings.model
-    return {
-        "dataset": str(Path(settings.data.folder).resolve()), "seed": settings.seed, "threads": settings.threads,
-        "workers": settings.workers, "log_every": settings.log_every,
-        "validation_fraction": settings.validation_fraction, "jitter": settings.objective.jitter,
-        "segmenter": asdict(settings.objective.segmenter), "planner": asdict(settings.objective.planner),
-        "model": {"language": language.name or language.config, "vision": vision.fields(),
-                  "pretrained_vision": vision.pretrained, "segmenter": settings.size.segmenter,
-                  "scene_encoder": model.scene_encoder, "vocab_size": settings.size.vocab_size,
-                  "is_lexicon_open": settings.is_lexicon_open,
-                  "sizes": {"soft_tokens": model.soft_tokens, "naming_weight": model.naming_weight,
-                            "projector_width": settings.size.projector_width,
-                            "language_is_frozen": settings.language_is_frozen}}}
+def recipe(settings: Settings) -> TrainSettings:
+    """What the training rooms take."""
+    shared = {field.name: getattr(settings, field.name) for field in fields(RunSettings)}
+    return TrainSettings(**shared, dataset=str(Path(settings.data.folder).resolve()), stages=settings.stage,
+                         model=_model(settings))
+
+
+def _model(settings: Settings) -> ModelSettings:
+    language, vision, picture, size = settings.language, settings.vision, settings.model, settings.size
+    sizes = {"soft_tokens": picture.soft_tokens, "naming_weight": picture.naming_weight,
+             "projector_width": size.projector_width, "language_is_frozen": settings.language_is_frozen}
+    return ModelSettings(language=language.name or language.config, vision=vision.fields(), segmenter=size.segmenter,
+                         scene_encoder=picture.scene_encoder, vocab_size=size.vocab_size, sizes=sizes,
+                         pretrained_vision=vision.pretrained, is_lexicon_open=settings.is_lexicon_open)
 
 
 def _workers(where: DistributedSettings) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from embodied.cli.complaint import Complaint
-from embodied.cli.typed import is_secret
+from embodied.typed import is_secret
 
 KEPT_OUT = "(kept out of files)"
 """What stands in a run's files where a secret was given."""

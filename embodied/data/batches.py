@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
+
+B = TypeVar("B")
 
 Collate = Callable[[np.ndarray, int], tuple[Sequence[str], Mapping[str, Any]]]
 """(places, step) -> (ids, inputs)."""
@@ -23,6 +25,30 @@ class Batch:
     step: int
     ids: tuple[str, ...]
     inputs: Mapping[str, Any]
+
+
+class OnDemand(Generic[B]):
+    """An endless iterator whose batch of a step is made when it is asked for and not before: of the model as it is
+    then, as reinforcement learning wants it.
+
+    make: step -> batch; what it draws should follow from the step, so that a resumed training draws the same.
+    """
+
+    def __init__(self, make: Callable[[int], B]):
+        self.make, self.step = make, 0
+
+    def __iter__(self) -> Iterator[B]:
+        while True:
+            self.step += 1
+            yield self.make(self.step - 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position: the step whose batch comes next."""
+        return {"step": self.step}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go to a position."""
+        self.step = state["step"]
 
 
 class Sampler:

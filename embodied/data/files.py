@@ -116,6 +116,16 @@ def aside_of(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.old")
 
 
+def renamed_folder(folder: Path, name: str) -> Path:
+    """The folder under another name in the same place. FileExistsError where something stands there."""
+    target = folder.parent / name
+    if target.exists():
+        raise FileExistsError(f"{target}: expected nothing of that name beside {folder.name}; move one of them away")
+    os.rename(folder, target)
+    sync_folder(folder.parent)
+    return target
+
+
 @contextmanager
 def draft_folder(folder: Path) -> Iterator[Path]:
     """A new hidden folder beside `folder`, to fill and to rename; removed at the end unless it was renamed.

@@ -80,6 +80,20 @@ def refuse_shortage(workers: int, processors: int) -> None:
                          "Ray would wait for the missing ones forever")
 
 
+def has_gpus(device: str, workers: int) -> bool:
+    """Whether each worker gets a GPU of this cluster. device: "auto" where there are enough of them, "cpu" or "cuda".
+
+    ValueError for "cuda" where there are fewer than workers.
+    """
+    import ray
+
+    gpus = int(ray.cluster_resources().get("GPU", 0))
+    if device == "cuda" and gpus < workers:
+        raise ValueError(f"device=cuda: expected a GPU for each of {workers} workers, got {gpus}; use fewer workers, "
+                         "or device=cpu")
+    return device != "cpu" and gpus >= workers
+
+
 def refuse_odd_split(batch_size: int, num_workers: int) -> None:
     """Nothing. ValueError unless every worker gets the same share of a batch."""
     if batch_size % num_workers:

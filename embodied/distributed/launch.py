@@ -1,7 +1,7 @@
 """A training stage as a Ray Train job: the same settings, batches and loop as the local run, shared between workers.
 
-Data-parallel over gloo on processors. The batch of a step is split over the workers, so the number of workers changes
-the speed, not what is learned (up to rounding).
+Data-parallel, over gloo on processors and nccl on GPUs. The batch of a step is split over the workers, so the number of
+workers changes the speed, not what is learned (up to rounding).
 """
 
 from __future__ import annotations
@@ -18,39 +18,41 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from embodied.distributed.cluster import connect, refuse_odd_split
+from embodied.distributed.cluster import connect, has_gpus, refuse_odd_split
 from embodied.training import checkpoint
 from embodied.training.hooks import JsonlLog, ProgressBar, numbers_of
+from embodied.training.job import Job
 from embodied.training.loop import TrainState
-from embodied.training.recipe import Job, StageName, prepare, validation
-from embodied.training.run_folder import note_workers
-from embodied.training.settings import read_settings
+from embodied.training.placement import State, choose, one_of_many
+from embodied.training.run_folder import RunFolder, note_workers
+from embodied.training.settings import TrainSettings, plain, read_settings
 
 
-def launch(values: Mapping[str, Any], stage: StageName, run_dir: str | Path, *, num_workers: int = 2,
+def launch(settings: TrainSettings, stage: str, run_dir: str | Path, *, num_workers: int = 2,
            max_failures: int = 3, fault: Mapping[str, Any] | None = None) -> Path:
     """The last checkpoint of a stage, trained by `num_workers` processes.
 
     A worker that dies costs what came after the last checkpoint; after `max_failures` of them the job fails. A job of
     the same stage in the same `run_dir` goes on where it stood. fault, for tests: {"rank", "step", "marker", "wait_s"},
     kill that worker `wait_s` after that step unless the marker file exists.
-    Raises ValueError for more workers than processors, RuntimeError when the job fails.
+    Raises ValueError for more workers than processors or wanted GPUs, RuntimeError when the job fails.
     """
     connect(num_workers)
-    settings = read_settings(values)
-    refuse_odd_split(settings.stage(stage).batch_size, num_workers)
-    loop_config = {"values": dict(values), "stage": stage, "run_dir": str(Path(run_dir).resolve()), "fault": fault}
-    return _fit(loop_config, num_workers, max_failures, settings.stage(stage).keep)
+    refuse_odd_split(settings.stages[stage].batch_size, num_workers)
+    loop_config = {"values": plain(settings), "stage": stage, "run_dir": str(Path(run_dir).resolve()), "fault": fault,
+                   "use_gpu": has_gpus(settings.device, num_workers)}
+    return _fit(loop_config, num_workers, max_failures, settings.stages[stage].keep)
 
 
 def _fit(loop_config: Mapping[str, Any], num_workers: int, max_failures: int, keep: int) -> Path:
     from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
 
-    storage = Path(loop_config["run_dir"]) / "ray"
+    storage, use_gpu = Path(loop_config["run_dir"]) / "ray", loop_config["use_gpu"]
     trainer = TorchTrainer(
-        train_worker, train_loop_config=dict(loop_config), torch_config=TorchConfig(backend="gloo"),
-        scaling_config=ScalingConfig(num_workers=num_workers, use_gpu=False),
+        train_worker, train_loop_config=dict(loop_config),
+        torch_config=TorchConfig(backend="nccl" if use_gpu else "gloo"),
+        scaling_config=ScalingConfig(num_workers=num_workers, use_gpu=use_gpu),
         run_config=RunConfig(name=loop_config["stage"], storage_path=str(storage),
                              failure_config=FailureConfig(max_failures=max_failures),
                              checkpoint_config=CheckpointConfig(num_to_keep=keep)))
@@ -63,35 +65,35 @@ def _fit(loop_config: Mapping[str, Any], num_workers: int, max_failures: int, ke
 
 
 def train_worker(loop_config: Mapping[str, Any]) -> None:
-    """Nothing. What each worker of the job runs: prepare, resume, train, report."""
+    """Prepare, resume, train and report: what each worker of the job runs."""
     import ray.train
     import ray.train.torch
 
     context = ray.train.get_context()
-    rank, world_size = context.get_world_rank(), context.get_world_size()
-    settings, run_dir = read_settings(loop_config["values"]), Path(loop_config["run_dir"])
-    job = prepare(settings, loop_config["stage"], run_dir, rank=rank, world_size=world_size)
-    _resume(job, world_size)
-    # A share of a batch may hold no picture (nothing in sight, to be refused): the eyes then get no gradient.
-    model = ray.train.torch.prepare_model(job.model, parallel_strategy_kwargs={"find_unused_parameters": True})
-    hooks = [*validation(job), _Fault(rank, **(loop_config["fault"] or {})), _Report(job, rank, world_size)]
-    if rank == 0:
-        hooks = [hooks[0], *_logs(job, run_dir / loop_config["stage"], settings.log_every, world_size), *hooks[1:]]
-    job.train(hooks, model)
+    settings, stage = read_settings(loop_config["values"]), loop_config["stage"]
+    device = ray.train.torch.get_device() if loop_config["use_gpu"] else choose("cpu")
+    placement = one_of_many(device, context.get_world_rank(), context.get_world_size(), settings.precision)
+    run = RunFolder(Path(loop_config["run_dir"]), settings)
+    job = settings.stage(stage).prepare(run, placement)
+    _resume(job)
+    hooks = [*_logs(job, run, stage), _Fault(placement.data_rank, **(loop_config["fault"] or {})), _Report(job)]
+    job.train([*job.validation(), *hooks])
 
 
-def _logs(job: Job, folder: Path, every: int, world_size: int) -> list[Any]:
-    import torch
+def _logs(job: Job, run: RunFolder, stage: str) -> list[Any]:
+    """What listens for a person, on rank 0 alone."""
+    if job.placement.data_rank != 0:
+        return []
+    facts = job.placement.facts()
+    note_workers(run.path, stage, **facts)
+    print(f"{stage}: from step {job.start} of {job.settings.steps}, {facts['world_size']} workers, "
+          f"{facts['threads']} torch thread(s) each, device {facts['device']}", flush=True)
+    return [JsonlLog(run.of(stage) / "log.jsonl", every=run.settings.log_every, start=job.start,
+                     header={**facts, "backend": "ray"}), ProgressBar(stage)]
 
-    header = {"threads": torch.get_num_threads(), "world_size": world_size, "backend": "ray"}
-    note_workers(folder.parent, folder.name, threads=header["threads"], world_size=world_size)
-    print(f"{folder.name}: from step {job.start} of {job.settings.steps}, {world_size} workers, "
-          f"{header['threads']} torch thread(s) each", flush=True)
-    return [JsonlLog(folder / "log.jsonl", every=every, start=job.start, header=header), ProgressBar(folder.name)]
 
-
-def _resume(job: Job, world_size: int) -> None:
-    """Nothing. Puts the job where its newest whole checkpoint stands; those passed over are warned of."""
+def _resume(job: Job) -> None:
+    """Put the job where its newest whole checkpoint stands; those passed over are warned of."""
     import ray.train
 
     reported = ray.train.get_checkpoint()
@@ -101,15 +103,15 @@ def _resume(job: Job, world_size: int) -> None:
         warnings.simplefilter("always")
         saved = checkpoint.newest_valid(Path(reported.path).parent, "checkpoint_*")
         if saved is not None:
-            job.start = checkpoint.load(saved, model=job.model, optimizer=job.optimizer, sampler=job.batches,
-                                        world_size=world_size)
+            job.start = checkpoint.load(saved, model=job.model, optimizer=job.optimizer, batches=job.batches,
+                                        placement=job.placement)
 
 
 class _Report:
     """Reports to Ray on every rank, every `save_every` steps and at the end; rank 0 brings the checkpoint."""
 
-    def __init__(self, job: Job, rank: int, world_size: int):
-        self.job, self.rank, self.world_size = job, rank, world_size
+    def __init__(self, job: Job):
+        self.job = job
 
     def step(self, state: TrainState[Any]) -> None:
         if state.step % self.job.settings.save_every == 0 or state.step == state.steps:
@@ -119,18 +121,18 @@ class _Report:
     def _report(self, state: TrainState[Any], folder: Path) -> None:
         import ray.train
 
-        is_whole = self.rank == 0 and self._fill(state, folder)
+        whole = self.job.placement.state(state.model, state.optimizer)
+        is_whole = self.job.placement.data_rank == 0 and self._fill(whole, state.step, folder)
         saved = ray.train.Checkpoint.from_directory(str(folder)) if is_whole else None
         ray.train.report(json.loads(json.dumps(numbers_of(state))), checkpoint=saved)
 
-    def _fill(self, state: TrainState[Any], folder: Path) -> bool:
+    def _fill(self, whole: State, step: int, folder: Path) -> bool:
         """Whether a checkpoint stands in `folder`; a full disk is said, for the other ranks wait for this one."""
         try:
-            checkpoint.fill(folder, model=state.model, optimizer=state.optimizer, step=state.step,
-                            sampler=self.job.batches, world_size=self.world_size)
+            checkpoint.fill(folder, whole, step=step, batches=self.job.batches, facts=self.job.placement.facts())
             checkpoint.verify(folder)
         except (OSError, SafetensorError, checkpoint.CheckpointError) as error:
-            warnings.warn(f"no checkpoint of step {state.step}: {error}; free some space", stacklevel=2)
+            warnings.warn(f"no checkpoint of step {step}: {error}; free some space", stacklevel=2)
             return False
         return True
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-STAGES = ("segmenter", "planner")
 
-
-def draw_curves(run_dir: Path) -> Path | None:
-    """`curve.png` in the run folder, one panel a stage; None when nothing has been logged."""
-    stages = {stage: points for stage in STAGES if (points := _points(run_dir / stage / "log.jsonl"))}
+def draw_curves(run_dir: Path, names: Sequence[str]) -> Path | None:
+    """`curve.png` in the run folder, one panel for each named stage; None when nothing has been logged."""
+    stages = {stage: points for stage in names if (points := _points(run_dir / stage / "log.jsonl"))}
     if not stages:
         return None
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -1,7 +1,8 @@
 """Trainer checkpoints: a folder that is whole or absent, verified by SHA-256 before anything in it is believed.
 
     model.safetensors, optimizer.safetensors   tensors
-    trainer.json                               step, sampler, random states, threads, world size, optimiser groups
+    trainer.json                               step, place among the batches, random states, optimiser groups, and
+                                               threads, world size and device
     manifest.json                              file -> SHA-256; written last, the folder is published by one rename
 """
 
@@ -12,64 +13,58 @@ import json
 import random
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, load_model, save_file, save_model
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from embodied.data.files import replaced_folder, sweep_drafts, write_json
 from embodied.models.strangers import CheckpointError
-from embodied.training.loop import TrainState
+from embodied.training.loop import BatchStream, TrainState
+from embodied.training.placement import Placement, Replicated, State, put_weights
 
 FILES = ("model.safetensors", "optimizer.safetensors", "trainer.json")
 
 
-class HasPosition(Protocol):
-    def state_dict(self) -> dict[str, Any]: ...
-    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
-
-
-def unwrap(model: nn.Module) -> nn.Module:
-    """The model itself, without the wrapper of data-parallel training."""
-    return getattr(model, "module", model)
-
-
-def save(path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, sampler: HasPosition,
-         world_size: int = 1) -> Path:
+def save(path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, batches: BatchStream,
+         placement: Placement | None = None) -> Path:
     """`path`, published whole and read back. CheckpointError when the disk is full or what was written is damaged.
 
-    What stood there before still stands when the disk is full.
+    placement: where the model was wrapped; None: on the CPU, alone. What stood there before still stands when the disk
+    is full.
     """
+    placement = placement or Replicated()
+    state = placement.state(model, optimizer)
     try:
         with replaced_folder(path) as draft:
-            fill(draft, model=model, optimizer=optimizer, step=step, sampler=sampler, world_size=world_size)
+            fill(draft, state, step=step, batches=batches, facts=placement.facts())
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(_no_room(path, model, error)) from error
+        raise CheckpointError(_no_room(path, state, error)) from error
     verify(path)
     return path
 
 
-def _no_room(path: Path, model: nn.Module, error: Exception) -> str:
-    needed = 3 * sum(p.numel() * p.element_size() for p in unwrap(model).parameters())
+def _no_room(path: Path, state: State, error: Exception) -> str:
+    needed = 3 * sum(w.numel() * w.element_size() for w in state.weights.values())
     free = shutil.disk_usage(next(p for p in path.parents if p.exists())).free
     return (f"cannot save {path}: {error}; it takes about {needed / 1e6:.1f} MB and {free / 1e6:.1f} MB are free. "
             "Older checkpoints are untouched; free some space")
 
 
-def fill(folder: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, sampler: HasPosition,
-         world_size: int = 1) -> None:
-    """Write the files of a checkpoint, the manifest last."""
-    save_model(unwrap(model), str(folder / "model.safetensors"))
-    tensors, groups = _flatten(optimizer.state_dict())
+def fill(folder: Path, state: State, *, step: int, batches: BatchStream, facts: Mapping[str, Any]) -> None:
+    """Write the files of a checkpoint, the manifest last. facts: of the placement."""
+    save_file(dict(state.weights), str(folder / "model.safetensors"))
+    tensors, groups = _flatten(state.optimizer)
     save_file(tensors, str(folder / "optimizer.safetensors"))
     write_json(folder / "trainer.json", {
-        "step": step, "sampler": sampler.state_dict(), "random": random_state(), "optimizer_groups": groups,
-        "threads": torch.get_num_threads(), "world_size": world_size})
+        "step": step, "sampler": batches.state_dict(), "random": random_state(), "optimizer_groups": groups,
+        "device_random": state.device_random, **facts})
     write_json(folder / "manifest.json", {name: sha256(folder / name) for name in FILES})
 
 
@@ -97,7 +92,7 @@ def random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: Mapping[str, Any]) -> None:
-    """Nothing. The inverse of `random_state`."""
+    """Put back what `random_state` gave."""
     torch.set_rng_state(torch.tensor(state["torch"], dtype=torch.uint8))
     version, numbers, gauss = state["python"]
     random.setstate((version, tuple(numbers), gauss))
@@ -112,7 +107,7 @@ def sha256(path: Path) -> str:
 
 
 def verify(path: Path) -> None:
-    """Nothing. CheckpointError unless every file is there and has the SHA-256 of the manifest."""
+    """Raise CheckpointError unless every file is there and has the SHA-256 of the manifest."""
     try:
         manifest = json.loads((path / "manifest.json").read_text())
         wrong = [name for name in FILES if sha256(path / name) != manifest.get(name)]
@@ -148,38 +143,47 @@ def newest_valid(folder: Path, pattern: str = "step_*") -> Path | None:
     return None
 
 
-def load(path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, sampler: HasPosition,
-         world_size: int = 1) -> int:
+def load(path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, batches: BatchStream,
+         placement: Placement | None = None) -> int:
     """The step to go on from. Everything is put back; a warning when the result cannot be bit-exact."""
+    placement = placement or Replicated()
     verify(path)
     trainer = json.loads((path / "trainer.json").read_text())
-    load_weights(unwrap(model), path)
-    optimizer.load_state_dict(_unflatten(load_file(path / "optimizer.safetensors"), trainer["optimizer_groups"]))
-    sampler.load_state_dict(trainer["sampler"])
+    saved = _unflatten(load_file(path / "optimizer.safetensors"), trainer["optimizer_groups"])
+    with _said_of(path):
+        weights = load_file(path / "model.safetensors")
+        placement.restore(State(weights, saved, trainer.get("device_random")), model, optimizer)
+    batches.load_state_dict(trainer["sampler"])
     set_random_state(trainer["random"])
-    now = {"threads": torch.get_num_threads(), "world_size": world_size}
-    changed = [f"{key} {trainer[key]} -> {value}" for key, value in now.items() if trainer[key] != value]
+    changed = [f"{key} {trainer[key]} -> {value}" for key, value in placement.facts().items()
+               if trainer.get(key, value) != value]
     if changed:
         warnings.warn(f"resuming {path} with {', '.join(changed)}: not bit-exact", stacklevel=2)
     return trainer["step"]
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Nothing. Puts the weights of a checkpoint into the model, all of them. CheckpointError when they do not fit."""
-    file = path / "model.safetensors"
+    """Put the weights of a checkpoint into a model, all of them. CheckpointError when they do not fit."""
+    with _said_of(path):
+        put_weights(model, load_file(path / "model.safetensors"))
+
+
+@contextmanager
+def _said_of(path: Path) -> Iterator[None]:
+    """Turns the error of weights that do not fit into a CheckpointError that names the file."""
     try:
-        load_model(model, str(file), strict=True)
+        yield
     except RuntimeError as error:
         said = " ".join(str(error).split())
-        raise CheckpointError(f"{file} belongs to another model: {said}; train into a new folder or restore the "
-                              "configuration that made it") from error
+        raise CheckpointError(f"{path / 'model.safetensors'} belongs to another model: {said}; train into a new folder "
+                              "or restore the configuration that made it") from error
 
 
 class Checkpointing:
     """Saves every `every` steps and at the end, keeps the newest `keep` whole ones; says and survives a full disk."""
 
-    def __init__(self, folder: Path, sampler: HasPosition, *, every: int, keep: int = 2):
-        self.folder, self.sampler, self.every, self.keep = folder, sampler, every, keep
+    def __init__(self, folder: Path, batches: BatchStream, *, every: int, keep: int = 2):
+        self.folder, self.batches, self.every, self.keep = folder, batches, every, keep
         self.saved: int | None = None
         if folder.exists():
             sweep_drafts(folder)
@@ -196,7 +200,8 @@ class Checkpointing:
         path = self.folder / f"step_{state.step:08d}"
         try:
             if not is_valid(path):
-                save(path, model=state.model, optimizer=state.optimizer, step=state.step, sampler=self.sampler)
+                save(path, model=state.model, optimizer=state.optimizer, step=state.step, batches=self.batches,
+                     placement=state.placement)
         except CheckpointError as error:
             warnings.warn(str(error), stacklevel=2)
             return
@@ -205,7 +210,7 @@ class Checkpointing:
 
 
 def prune(folder: Path, keep: int) -> None:
-    """Nothing. Removes what is older than the newest `keep` whole checkpoints, each read again; damaged ones count
+    """Remove what is older than the newest `keep` whole checkpoints, each read again; damaged ones count
     for nothing, and nothing is removed where there are fewer whole ones."""
     whole = 0
     for path in reversed(saved_in(folder)):

@@ -149,7 +149,7 @@ class Validation:
 
     def step(self, state: TrainState[Any]) -> None:
         if state.step % self.every == 0 or state.step == state.steps:
-            model = getattr(state.model, "module", state.model)
+            model = state.placement.unwrap(state.model)
             model.eval()
             state.metrics |= {f"validation/{k}": float(v) for k, v in self.measure(model).items()}
             model.train()

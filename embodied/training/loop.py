@@ -1,10 +1,12 @@
-"""The one training loop. It reads any iterable of batches and knows no task, no disk and no cluster: hooks do."""
+"""The one training loop. It reads any iterable of batches and knows no task, no disk, no device and no cluster: hooks
+and the placement do.
+"""
 
 from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
@@ -12,12 +14,13 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from embodied.training.placement import mean_over_ranks, metrics_of_all
+from embodied.training.placement import Placement, Replicated
 
 LARGEST_CLIP = 1000.0
 """A step whose gradient is clipped by more than this factor is as good as thrown away, which is said."""
 
 B = TypeVar("B", contravariant=True)
+B_co = TypeVar("B_co", covariant=True)
 
 
 class Objective(Protocol[B]):
@@ -32,6 +35,7 @@ class TrainState(Generic[B]):
     optimizer: torch.optim.Optimizer
     steps: int
     step: int = 0  # steps taken
+    placement: Placement = field(default_factory=Replicated)
     loss: float = float("nan")
     grad_norm: float = float("nan")
     lr: float = 0.0
@@ -43,6 +47,14 @@ class TrainState(Generic[B]):
     wait_s: float = 0.0  # of this step, spent waiting for its batch
     step_s: float = 0.0
     stop: str | None = None  # why to stop early
+
+
+class BatchStream(Protocol[B_co]):
+    """Batches, endless or not, whose place can be saved and gone back to: read from disk, or made by the live model."""
+
+    def __iter__(self) -> Iterator[B_co]: ...
+    def state_dict(self) -> dict[str, Any]: ...  # JSON values: where the next batch is
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...  # ValueError where it is of other data
 
 
 class Hook(Protocol):
@@ -58,12 +70,13 @@ class NonFiniteError(RuntimeError):
 
 def train(model: nn.Module, batches: Iterable[B], objective: Objective[B], optimizer: torch.optim.Optimizer, *,
           steps: int, start: int = 0, hooks: Sequence[Hook] = (), schedule: Callable[..., float] | None = None,
-          clip_norm: float = 1.0, max_bad_steps: int = 5) -> TrainState[B]:
+          clip_norm: float = 1.0, max_bad_steps: int = 5, placement: Placement | None = None) -> TrainState[B]:
     """The last state, after steps `start` .. `steps` - 1, or fewer where batches end or a hook says so: see `stop`.
 
-    NonFiniteError after `max_bad_steps` bad ones in a row. Every hook's `end` is called, whatever happened.
+    placement: where the model was wrapped; None: on the CPU, alone. NonFiniteError after `max_bad_steps` bad ones in a
+    row. Every hook's `end` is called, whatever happened.
     """
-    state = TrainState(model, optimizer, steps, step=start)
+    state = TrainState(model, optimizer, steps, step=start, placement=placement or Replicated())
     bad: list[Any] = []
     model.train()
     stream = iter(batches)
@@ -99,7 +112,7 @@ def _next(stream: Any, state: TrainState[Any]) -> Any:
 
 
 def _tell(hook: Hook, call: Callable[[TrainState[Any]], None], state: TrainState[Any]) -> None:
-    """Nothing. A log that cannot write keeps nothing from the hooks after it: they may be what saves the training."""
+    """Call a hook. A log that cannot write keeps nothing from those after it: they may be what saves the training."""
     try:
         call(state)
         state.failing.discard(hook)
@@ -121,7 +134,8 @@ def _take_step(state: TrainState[B], batch: B, objective: Objective[B], clip_nor
     """Whether the step was taken; a bad one leaves the weights and the optimiser as they were."""
     began = time.perf_counter()
     state.optimizer.zero_grad(set_to_none=True)
-    loss, metrics = objective(state.model, batch)
+    with state.placement.arithmetic():
+        loss, metrics = objective(state.model, state.placement.put(batch))
     # A loss that is not finite is made to poison every gradient, so that all ranks of a job skip the same step.
     poison = torch.where(torch.isfinite(loss.detach()), 1.0, float("nan"))
     (loss * poison).backward()
@@ -132,8 +146,8 @@ def _take_step(state: TrainState[B], batch: B, objective: Objective[B], clip_nor
         state.optimizer.step()
     state.step += 1
     state.skipped += not is_good
-    state.loss, state.grad_norm = float(mean_over_ranks(loss.detach())), float(norm)
-    state.lr, state.metrics = state.optimizer.param_groups[0]["lr"], metrics_of_all(metrics)
+    state.loss, state.grad_norm = float(state.placement.mean(loss.detach())), float(norm)
+    state.lr, state.metrics = state.optimizer.param_groups[0]["lr"], _of_all(metrics, state.placement)
     if is_good and state.grad_norm > LARGEST_CLIP * clip_norm:
         state.hard_clips += 1
         _note(state, f"the gradient's norm {state.grad_norm:.3g} was clipped to {clip_norm:g}, more than "
@@ -142,8 +156,9 @@ def _take_step(state: TrainState[B], batch: B, objective: Objective[B], clip_nor
     return is_good
 
 
-def set_threads(threads: int | None) -> int:
-    """Torch threads now in use; None keeps what torch chose. One process: all cores; one of several: one."""
-    if threads is not None:
-        torch.set_num_threads(threads)
-    return torch.get_num_threads()
+def _of_all(metrics: Mapping[str, Tensor], placement: Placement) -> dict[str, float]:
+    """Each metric averaged over all ranks, which must hold the same ones."""
+    if not metrics:
+        return {}
+    values = placement.mean(torch.stack([value.detach().double() for value in metrics.values()]))
+    return dict(zip(metrics, values.tolist(), strict=True))

@@ -1,16 +1,184 @@
-"""What data-parallel ranks tell each other so that a batch shared out between them is learned from as one batch.
+"""Where a model trains and with whom: the one object that the loop, checkpoints and launches ask.
 
-Data-parallel training averages the gradients of its ranks. A rank's mean over its own tokens, averaged again, is a mean
-of means: it gives a token of a rank with few of them more weight. So a rank divides its *sums* by its share of the
-counts of the whole batch; the average over the ranks is then the whole batch's mean, up to rounding.
+Nobody else in `training` and `distributed` knows a device, a wrapper or a process group.
+
+What data-parallel ranks tell each other, so that a batch shared out between them is learned from as one batch: their
+gradients are averaged, and a rank's mean over its own tokens, averaged again, is a mean of means: it gives a token of a
+rank with few of them more weight. So a rank divides its *sums* by its share of the counts of the whole batch; the
+average over the ranks is then the whole batch's mean, up to rounding.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+T = TypeVar("T")
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class State:
+    """What a training goes on from, whole and on the CPU, wherever and on however many devices it trained."""
+
+    weights: Mapping[str, Tensor]  # each stored tensor once, also where two names share it
+    optimizer: Mapping[str, Any]  # as `torch.optim.Optimizer.state_dict` gives it
+    device_random: list[int] | None = None  # the state of the device's own random generator, None: it has none
+
+
+class Placement(Protocol):
+    """Device, wrapping and rank of one worker of a training."""
+
+    device: torch.device
+    data_rank: int  # of this worker among those that share out a batch
+    data_size: int  # how many those are
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """The model on its device, and so that gradients of all ranks become one."""
+        ...
+
+    def unwrap(self, model: nn.Module) -> nn.Module:
+        """The model that `wrap` was given."""
+        ...
+
+    def put(self, batch: T) -> T:
+        """The batch with every tensor in it on the device."""
+        ...
+
+    def arithmetic(self) -> AbstractContextManager:
+        """The context in which an objective is computed."""
+        ...
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The values averaged over all ranks; every rank must call it."""
+        ...
+
+    def state(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+        """What to save; every rank must call it."""
+        ...
+
+    def restore(self, state: State, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Put back what `state` gave. RuntimeError where it is of another model."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """What results depend on, up to rounding: said where one training goes on under others."""
+        ...
+
+
+@dataclass(frozen=True)
+class Replicated:
+    """Every rank holds the whole model; one rank is training alone."""
+
+    device: torch.device = CPU
+    data_rank: int = 0
+    data_size: int = 1
+    precision: torch.dtype = torch.float32  # of products; weights and optimiser are float32 in any case
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        model = model.to(self.device)
+        if self.data_size == 1:
+            return model
+        # A share of a batch may hold no picture (nothing in sight, to be refused): the eyes then get no gradient.
+        return DistributedDataParallel(model, find_unused_parameters=True)
+
+    def unwrap(self, model: nn.Module) -> nn.Module:
+        return model.module if isinstance(model, DistributedDataParallel) else model
+
+    def put(self, batch: T) -> T:
+        return batch if self.device.type == "cpu" else _put(batch, self.device)
+
+    def arithmetic(self) -> AbstractContextManager:
+        return torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
+
+    def mean(self, values: Tensor) -> Tensor:
+        return mean_over_ranks(values)
+
+    def state(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+        weights = self.unwrap(model).state_dict()
+        stored = {name: weights[name].cpu().contiguous() for name in stored_names(weights)}
+        random = torch.cuda.get_rng_state(self.device).tolist() if self.device.type == "cuda" else None
+        return State(stored, _put(optimizer.state_dict(), CPU), random)
+
+    def restore(self, state: State, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        put_weights(self.unwrap(model), state.weights)
+        optimizer.load_state_dict(dict(state.optimizer))
+        if state.device_random is not None and self.device.type == "cuda":
+            torch.cuda.set_rng_state(torch.tensor(state.device_random, dtype=torch.uint8), self.device)
+
+    def facts(self) -> dict[str, Any]:
+        return {"threads": torch.get_num_threads(), "world_size": self.data_size, "device": self.device.type}
+
+
+def choose(device: str) -> torch.device:
+    """The device of "auto" (a GPU where there is one), "cpu" or "cuda". ValueError for a GPU that is not there."""
+    has_gpu = torch.cuda.is_available()
+    if device == "cuda" and not has_gpu:
+        raise ValueError("device=cuda: expected a GPU that torch can use, got none; use device=cpu, or device=auto, "
+                         "which takes a GPU where there is one")
+    return torch.device("cuda" if has_gpu and device != "cpu" else "cpu")
+
+
+def alone(device: str, precision: str = "float32") -> Replicated:
+    """The placement of a training in one process. ValueError for a GPU that is not there."""
+    return Replicated(choose(device), precision=getattr(torch, precision))
+
+
+def one_of_many(device: torch.device, rank: int, size: int, precision: str = "float32") -> Replicated:
+    """The placement of one of `size` workers that share out each batch, on the device that its launcher gave it."""
+    return Replicated(device, rank, size, getattr(torch, precision))
+
+
+def set_threads(threads: int | None) -> int:
+    """Torch threads now in use; None keeps what torch chose. One process: all cores; one of several: one."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return torch.get_num_threads()
+
+
+def _put(value: Any, device: torch.device) -> Any:
+    """The value with every tensor in it on the device: of mappings, sequences and dataclasses, at any depth."""
+    if isinstance(value, Tensor):
+        return value.to(device, non_blocking=True)
+    if isinstance(value, Mapping):
+        return {key: _put(item, device) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(_put(item, device) for item in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.replace(value, **{f.name: _put(getattr(value, f.name), device)
+                                             for f in dataclasses.fields(value) if f.init})
+    return value
+
+
+def stored_names(weights: Mapping[str, Tensor]) -> list[str]:
+    """Names of the tensors of a state_dict, the first of those that share one (tied embeddings)."""
+    firsts: dict[Any, str] = {}
+    for name in sorted(weights):
+        firsts.setdefault(_storage(name, weights[name]), name)
+    return list(firsts.values())
+
+
+def _storage(name: str, tensor: Tensor) -> Any:
+    """What two tensors have in common when they are one."""
+    where = tensor.untyped_storage().data_ptr()
+    return (where, tensor.storage_offset(), tensor.shape, tensor.stride()) if where else name
+
+
+def put_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Put weights into a model, all of them: of names that share a tensor, one is enough. RuntimeError otherwise."""
+    own = model.state_dict()
+    missing, unexpected = model.load_state_dict(weights, strict=False)
+    given = {_storage(name, own[name]) for name in weights if name in own}
+    missing = [name for name in missing if _storage(name, own[name]) not in given]
+    if missing or unexpected:
+        raise RuntimeError(f"missing: {', '.join(missing) or 'none'}; unexpected: {', '.join(unexpected) or 'none'}")
 
 
 def _ranks() -> int:
@@ -31,11 +199,3 @@ def mean_over_ranks(values: Tensor) -> Tensor:
     values = values.clone()
     distributed.all_reduce(values)
     return values / ranks
-
-
-def metrics_of_all(metrics: Mapping[str, Tensor]) -> dict[str, float]:
-    """Each metric averaged over all ranks, which must hold the same ones; every rank must call it."""
-    if not metrics:
-        return {}
-    values = mean_over_ranks(torch.stack([value.detach().double() for value in metrics.values()]))
-    return dict(zip(metrics, values.tolist(), strict=True))

@@ -1,8 +1,13 @@
-"""What a run folder says of itself: its recipe, who trains in it now, and what each stage was trained with.
+"""Where everything of a run stands, and what the folder says of itself.
 
-    recipe.json     settings of the run: another recipe is refused in the same folder
-    owner.json      the process that trains here; locked while it lives
-    workers.json    stage -> threads and workers
+    recipe.json, owner.json, workers.json   settings of the run, the process that trains here now (locked while it
+                                            lives), stage -> what it was trained with
+    STAGE/checkpoints, log.jsonl, tensorboard
+    segmenter/segmenter.*                   the trained eyes
+    start/                                  the planner before its first step
+    examples.json                           how many asks of the dataset were taught, and how many left out why
+    STAGE/model/                            the planner after a stage that others go on from
+    model/                                  the result: `embodied.models.loading.load(run / "model")`
 """
 
 from __future__ import annotations
@@ -12,14 +17,70 @@ import os
 import socket
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from embodied.data.files import sweep_drafts, write_json
 from embodied.data.locks import HeldError, Hold
-from embodied.training.settings import StageName, TrainSettings, plain
+from embodied.data.pool import Result, map_seeds
+from embodied.training import old_runs
+from embodied.training.settings import TrainSettings, plain
+from embodied.training.stage import PLANNER
+
+MapSeeds = Callable[..., Iterable[Result]]
+"""`embodied.data.pool.map_seeds`, or the same on other workers."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run: its settings, and where its stages find what earlier ones made."""
+
+    path: Path
+    settings: TrainSettings
+    map_seeds: MapSeeds = field(default=map_seeds, repr=False)  # who looks at the dataset
+
+    def of(self, stage: str) -> Path:
+        """The folder of a stage's checkpoints and logs."""
+        return self.path / stage
+
+    def checkpoints(self, stage: str) -> Path:
+        return self.of(stage) / "checkpoints"
+
+    @property
+    def eyes(self) -> Path:
+        """The folder of the trained segmenter."""
+        return self.path / "segmenter"
+
+    @property
+    def start(self) -> Path:
+        """The folder of the planner before its first step."""
+        return self.path / "start"
+
+    @property
+    def examples_card(self) -> Path:
+        """What the asks of the dataset became, see `embodied.data.teaching`."""
+        return self.path / "examples.json"
+
+    @property
+    def model(self) -> Path:
+        """The folder of the trained planner."""
+        return self.path / "model"
+
+    def planner_before(self, stage: str) -> Path:
+        """The folder of the planner that a stage begins with."""
+        makers = self._planner_stages()
+        earlier = makers[:makers.index(stage)]
+        return self.planner_after(earlier[-1]) if earlier else self.start
+
+    def planner_after(self, stage: str) -> Path:
+        """The folder of the planner that a stage publishes: the run's result, if no later stage goes on from it."""
+        return self.model if self._planner_stages()[-1] == stage else self.of(stage) / "model"
+
+    def _planner_stages(self) -> list[str]:
+        return [name for name in self.settings.stages if PLANNER in self.settings.stage(name).gives]
 
 
 class OccupiedError(ValueError):
@@ -60,26 +121,31 @@ def _owner(path: Path) -> str:
 
 
 def claim(run_dir: Path, settings: TrainSettings) -> None:
-    """Nothing. Writes recipe.json, or checks that the run in this folder is the same. ValueError when it is not."""
+    """Write recipe.json, or check that the run in this folder is the same, and bring a folder of the earlier form into
+    the present one. ValueError when it is another run.
+    """
     path = run_dir / "recipe.json"
     run_dir.mkdir(parents=True, exist_ok=True)
     if path.exists():
         _refuse_another_recipe(run_dir, settings)
+        old_runs.renew(run_dir)
     else:
         write_json(path, plain(settings, only_inward=True))
 
 
 def _refuse_another_recipe(run_dir: Path, settings: TrainSettings) -> None:
     path, wanted = run_dir / "recipe.json", json.loads(json.dumps(plain(settings, only_inward=True)))
-    found = json.loads(path.read_text()) if path.exists() else wanted
+    found = old_runs.present_form(json.loads(path.read_text())) if path.exists() else wanted
     changed = [key for key in wanted if found.get(key) != wanted[key]]
+    if not changed and list(found["stages"]) != list(wanted["stages"]):
+        changed = ["order of stages"]
     if changed:
         raise ValueError(f"{run_dir}: expected the recipe this folder began with, got another {', '.join(changed)}; "
                          "choose a new run folder or restore those settings")
 
 
-def note_workers(run_dir: Path, stage: StageName, **now: Any) -> None:
-    """Nothing. Remembers what a stage is trained with (threads, world_size); a warning where an earlier one differs.
+def note_workers(run_dir: Path, stage: str, **now: Any) -> None:
+    """Remember what a stage is trained with (threads, world_size, device); warn where an earlier stage had another.
 
     A change within a stage is said by `checkpoint.load`.
     """
@@ -87,7 +153,7 @@ def note_workers(run_dir: Path, stage: StageName, **now: Any) -> None:
     run_dir.mkdir(parents=True, exist_ok=True)
     known: Mapping[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     for other, before in known.items():
-        changed = [f"{key} {before.get(key)} -> {value}" for key, value in now.items() if before.get(key) != value]
+        changed = [f"{key} {before[key]} -> {value}" for key, value in now.items() if before.get(key, value) != value]
         if changed and other != stage:
             warnings.warn(f"{run_dir}: {stage} begins with {', '.join(changed)} since {other}: not bit-exact with a "
                           "run that keeps them", stacklevel=2)

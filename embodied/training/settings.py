@@ -1,4 +1,4 @@
-"""What a training run depends on, typed; made from plain values, with the nearest name suggested for a wrong one."""
+"""What a training run depends on, typed. Nothing heavy is imported: what is wrong is refused before torch is loaded."""
 
 from __future__ import annotations
 
@@ -7,92 +7,85 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from envs.names import hint
+from embodied.training import stages
+from embodied.training.stage import PLANNER, Stage, StageSettings
+from embodied.typed import SettingError, between, read, read_by
 
-StageName = Literal["segmenter", "planner"]
-STAGES: tuple[StageName, ...] = ("segmenter", "planner")
-
-
-@dataclass(frozen=True, slots=True)
-class StageSettings:
-    """One run of the loop. batch_size: of all workers together (views for the segmenter, examples for the planner)."""
-
-    steps: int
-    batch_size: int
-    lr: float
-    weight_decay: float = 0.01
-    warmup_steps: int = 100
-    clip_norm: float = 1.0
-    save_every: int = 250
-    keep: int = 2
-    validate_every: int = 250
-    lr_scale: Mapping[str, float] = field(default_factory=dict)  # name prefix of parameters -> factor
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
     """Arguments of `embodied.models.building.build`."""
 
-    language: Any = field(default_factory=lambda: {
-        "model_type": "llama", "hidden_size": 192, "intermediate_size": 512, "num_hidden_layers": 4,
-        "num_attention_heads": 6, "num_key_value_heads": 6, "max_position_embeddings": 512,
-        "tie_word_embeddings": True})
-    vision: Mapping[str, Any] = field(default_factory=lambda: {
-        "name": "vit_tiny_patch16_224", "image_size": 32,
-        "options": {"patch_size": 8, "embed_dim": 96, "depth": 2, "num_heads": 3}})
-    segmenter: Mapping[str, Any] = field(default_factory=dict)  # fields of SegmenterConfig
-    scene_encoder: str = "slots"
-    vocab_size: int = 512
+    language: Any  # sizes with a "model_type", or the name or folder of a published model
+    vision: dict[str, Any]  # fields of PalmEVisionConfig
+    segmenter: dict[str, Any] = field(default_factory=dict)  # fields of SegmenterConfig
+    scene_encoder: str = "slots"  # a file of embodied.models.scene_encoders
+    vocab_size: int = between(300, 1_000_000, default=512)
     pretrained_vision: bool = False
     is_lexicon_open: bool = False  # False: words that no training instruction held are refused
-    sizes: Mapping[str, Any] = field(default_factory=dict)  # other fields of PalmEConfig, such as soft_tokens
+    sizes: dict[str, Any] = field(default_factory=dict)  # other fields of PalmEConfig, such as soft_tokens
 
 
-@dataclass(frozen=True, slots=True)
-class TrainSettings:
-    """A whole run. threads: torch threads of a training process, None = all cores. workers: processes that look."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """What all stages of a run share, whoever starts it."""
+
+    seed: int = between(0)
+    threads: int | None = between(1, 1024)  # of torch in a training process; None: all cores
+    workers: int = between(0, 256)  # processes that look
+    log_every: int = between(1)  # steps
+    validation_fraction: float = between(0, 0.5)  # of episodes, held out of every stage
+    device: Device  # auto: a GPU where there is one
+    precision: Precision  # of the arithmetic; weights are float32 in either
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainSettings(RunSettings):
+    """A whole run: a list of stages, the model and what it learns from."""
 
     dataset: str
-    seed: int = 0
-    threads: int | None = None
-    workers: int = 2
-    log_every: int = 10
-    validation_fraction: float = 0.02  # of episodes, held out of both stages
-    model: ModelSettings = field(default_factory=ModelSettings)
-    jitter: Mapping[str, float] = field(default_factory=dict)  # fields of embodied.data.examples.Jitter
-    segmenter: StageSettings = StageSettings(steps=700, batch_size=12, lr=2e-3)
-    planner: StageSettings = StageSettings(steps=6000, batch_size=32, lr=1e-3)
+    model: ModelSettings
+    stages: dict[str, StageSettings] = field(metadata=read_by(stages.read_stages))  # in the order of the run
 
-    def stage(self, name: StageName) -> StageSettings:
-        return self.segmenter if name == "segmenter" else self.planner
+    def stage(self, name: str) -> Stage:
+        """The stage of that name, with the settings of this run."""
+        return stages.make(name, self.stages[name])
+
+    def check_needs(self) -> None:
+        """Raise SettingError where a stage of the list lacks what it needs of earlier ones. Loads the scene encoder."""
+        given: set[str] = set()
+        for name in self.stages:
+            self._check_needs(name, given)
+            given |= set(self.stage(name).gives)
+
+    def _check_needs(self, name: str, given: set[str]) -> None:
+        for need in self.stage(name).needs(self.model):
+            if need not in given:
+                makers = [other for other in stages.names() if need in stages.stage_class(other).gives]
+                raise SettingError(f"stage {name}: expected an earlier stage that gives its {need}, got none; put "
+                                   f"{' or '.join(makers) or 'one'} before it: stage=[{(makers or ['..'])[0]},{name}]")
+
+    def worked(self) -> tuple[str, ...]:
+        """Names of the stages that have work to do: those after which the planner is better, those that give what a
+        later one needs, and the last one."""
+        return tuple(name for name in self.stages if self._has_work(name))
+
+    def _has_work(self, name: str) -> bool:
+        later = list(self.stages)[list(self.stages).index(name) + 1:]
+        needed = {need for other in later for need in self.stage(other).needs(self.model)} | {PLANNER}
+        return not later or bool(needed & set(self.stage(name).gives))
 
 
-_PARTS = {"model": ModelSettings, "segmenter": StageSettings, "planner": StageSettings}
-OUTWARD = ("threads", "workers", "log_every")
+OUTWARD = ("threads", "workers", "log_every", "device")
 """Settings that may change between a start and its resumption."""
 
 
 def read_settings(values: Mapping[str, Any]) -> TrainSettings:
-    """Typed settings of plain values. ValueError for an unknown key, naming the nearest known one."""
-    parts = {}
-    for key, kind in _PARTS.items():
-        if key in values:
-            base = {f.name: getattr(_default(key), f.name) for f in dataclasses.fields(kind)}
-            parts[key] = kind(**{**base, **_known(values[key], kind, f"{key}.")})
-    return TrainSettings(**{**_known(values, TrainSettings, ""), **parts})
-
-
-def _default(key: str) -> Any:
-    return getattr(TrainSettings(dataset=""), key)
-
-
-def _known(values: Mapping[str, Any], kind: type, where: str) -> dict[str, Any]:
-    names = [f.name for f in dataclasses.fields(kind)]
-    for key in values:
-        if key not in names:
-            remedy = hint(key, names, within=where, otherwise=f"known: {', '.join(names)}")
-            raise ValueError(f"training settings: unknown key {where}{key}{remedy}")
-    return dict(values)
+    """Typed settings of plain values. SettingError for an unknown key, naming the nearest known one."""
+    return read(TrainSettings, values)
 
 
 def plain(settings: TrainSettings, *, only_inward: bool = False) -> dict[str, Any]:

@@ -15,13 +15,14 @@ from embodied.agents.shipped import weights_path
 from embodied.data.collect import CollectSpec, collect
 from embodied.models.loading import load
 from embodied.training.perception import save_segmenter
-from embodied.training.recipe import prepare, start_stage
-from embodied.training.settings import StageName, TrainSettings, read_settings
+from embodied.training.placement import alone
+from embodied.training.recipe import start_stage
+from embodied.training.run_folder import RunFolder
+from embodied.training.settings import TrainSettings, read_settings
 from tests.embodied.training.conftest import tiny
 
 STEPS = 10
-OBJECTIVES: dict[str, tuple[StageName, str]] = {"segment": ("segmenter", "slots"), "sft_slots": ("planner", "slots"),
-                                                "sft_image": ("planner", "image")}
+OBJECTIVES = {"segment": ("segmenter", "slots"), "sft_slots": ("sft", "slots"), "sft_image": ("sft", "image")}
 """Name -> (stage, what the planner sees)."""
 MODELS = {"slots": {"segmenter": {"widths": [24, 48, 64, 96]}}, "image": {"sizes": {"soft_tokens": 4}}}
 """What the planner sees -> settings of its model; the segmenter is as wide as the shipped one."""
@@ -55,16 +56,16 @@ def _settings(dataset: Path, encoder: str) -> TrainSettings:
     values = tiny(dataset)
     values["model"] |= {"scene_encoder": encoder} | MODELS[encoder]
     values["model"]["language"] |= {"max_position_embeddings": 512}
-    for stage in ("segmenter", "planner"):
-        values[stage] |= {"steps": STEPS}
+    values["stages"] = {name: stage | {"steps": STEPS} for name, stage in values["stages"].items()}
     return read_settings(values)
 
 
-def _ten_steps(settings: TrainSettings, stage: StageName, run: Path) -> list[dict[str, float]]:
-    if stage == "planner" and settings.model.scene_encoder == "slots":
+def _ten_steps(settings: TrainSettings, stage: str, folder: Path) -> list[dict[str, float]]:
+    run = RunFolder(folder, settings)
+    if stage == "sft" and settings.model.scene_encoder == "slots":
         eyes = load(weights_path("tabletop-tiny"))[0].segmenter
-        save_segmenter(eyes, {"widths": eyes.config.widths}, run / "segmenter")
-    start_stage(settings, stage, run)
-    watch, job = Watch(), prepare(settings, stage, run)
+        save_segmenter(eyes, {"widths": eyes.config.widths}, run.eyes)
+    start_stage(run, stage)
+    watch, job = Watch(), settings.stage(stage).prepare(run, alone("cpu"))
     job.train([watch])
     return watch.steps

@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "embodied.compat": [],
     "embodied.version": [],
     "embodied.on_import": [],
+    "embodied.typed": [],  # what a setting is, for the command line and for the rooms that have settings
     "embodied.prompt": ["envs.interface"],
     "embodied.models": ["embodied.prompt", "envs.interface",
                         "embodied.planning.scene",  # an encoder's other half: what the sentence says of a scene
@@ -37,7 +38,7 @@ MAY_IMPORT: dict[str, list[str]] = {
                         "envs.skills.signatures",  # prompts, reply schema and tools are made from the one table
                         "embodied.data.files"],  # a memory is written whole or not at all, as everything is
     "embodied.training": ["embodied.agents", "embodied.data", "embodied.models", "embodied.planning",
-                          "embodied.prompt"],
+                          "embodied.prompt", "embodied.typed"],
     "embodied.evaluation": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt",
                             "envs.interface"],
     "embodied.distributed": ["embodied.training", "embodied.evaluation", "embodied.agents", "embodied.data",
@@ -69,6 +70,7 @@ HOME: dict[str, list[str]] = {
 }
 """Library -> the only modules that may import it, of the standard library where a habit has one home."""
 
-TORCH_FREE = ["envs", "embodied.prompt", "embodied.planning", "embodied.serving.safety", "embodied.serving.client",
+TORCH_FREE = ["envs", "embodied.prompt", "embodied.typed", "embodied.training.settings", "embodied.training.stage",
+              "embodied.training.run_folder", "embodied.planning", "embodied.serving.safety", "embodied.serving.client",
               "embodied.serving.connections", "embodied.serving.errors"]
 TORCH_ALLOWED = ["embodied.planning.constrain"]

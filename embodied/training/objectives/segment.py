@@ -17,3 +17,9 @@ def segment(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     targets = {name: batch.inputs[name] for name in ("foreground", "votes", "weights")}
     [total_weight] = share(targets["weights"].sum())
     return segmenter_loss(model(batch.inputs["images"]), targets, total_weight)
+
+
+def counts(batch: Batch) -> dict[str, float]:
+    """What each number of `segment` is a mean over, for what averages it; the loss is counted by the pixel."""
+    pixels = float(batch.inputs["foreground"].numel())
+    return {"loss": pixels, "foreground_loss": pixels, "vote_loss": float(batch.inputs["weights"].sum())}

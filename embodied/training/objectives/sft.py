@@ -30,6 +30,14 @@ def _count(ids: Tensor) -> Tensor:
     return (ids != IGNORED).sum()
 
 
+def counts(batch: Batch) -> dict[str, float]:
+    """What each number of `sft` is a mean over, for what averages it; the loss is counted by the token."""
+    labels, names = batch.inputs["labels"], batch.inputs.get("name_ids")
+    tokens = float(_count(labels[:, 1:]))
+    return {"loss": tokens, "token_accuracy": tokens, "exact": float(len(labels)),
+            "naming_loss": 0.0 if names is None else float(_count(names))}
+
+
 def graded(logits: Tensor, labels: Tensor, tokens: Tensor) -> dict[str, Tensor]:
     """Shares of tokens and of whole answers that are right.
 

@@ -7,8 +7,8 @@ from typing import get_args
 import pytest
 
 from embodied.cli import configs, overrides, train
-from embodied.cli.typed import read
-from embodied.models.scene_encoders import encoder_names
+from embodied.models.scene_encoders import encoder_names, find_encoder
+from embodied.typed import read
 
 FAMILIES = [(), ("language=gpt2",), ("language=qwen2", "vision=siglip"), ("vision=convnext",), ("model=image",),
             ("model=image", "language=gpt2", "vision=siglip")]
@@ -28,10 +28,8 @@ def settings_of(*choices: str) -> train.Settings:
 
 @pytest.mark.parametrize("choices", [*FAMILIES, ("language.name=HuggingFaceTB/SmolLM-135M",), ("size=base",)], ids=str)
 def test_training_accepts_the_recipe(choices):
-    from embodied.training.settings import read_settings
-
-    found = read_settings(train.recipe(settings_of(*choices)))
-    assert found.planner.steps > 0 and found.model.scene_encoder in encoder_names()
+    found = train.recipe(settings_of(*choices))
+    assert found.stages["sft"].steps > 0 and found.model.scene_encoder in encoder_names()
     assert found.model.language == "HuggingFaceTB/SmolLM-135M" or found.model.language["model_type"]
 
 
@@ -39,10 +37,10 @@ def test_training_accepts_the_recipe(choices):
 def test_every_family_builds_small(choices):
     from embodied.models.building import build
 
-    values = train.recipe(settings_of(*choices))["model"]
-    sizes, segmenter = values["sizes"], values["segmenter"] if values["scene_encoder"] == "slots" else None
-    model, processor = build(values["language"], values["vision"], corpus=["put the red block in the blue bowl"],
-                             vocab_size=values["vocab_size"], segmenter=segmenter,
-                             scene_encoder=values["scene_encoder"], **sizes)
-    assert processor.scene_encoder == values["scene_encoder"] and model.config.text_config.model_type
+    chosen = train.recipe(settings_of(*choices)).model
+    finds_objects = find_encoder(chosen.scene_encoder).scene.finds_objects
+    model, processor = build(chosen.language, chosen.vision, corpus=["put the red block in the blue bowl"],
+                             vocab_size=chosen.vocab_size, scene_encoder=chosen.scene_encoder,
+                             segmenter=chosen.segmenter if finds_objects else None, **chosen.sizes)
+    assert processor.scene_encoder == chosen.scene_encoder and model.config.text_config.model_type
     assert sum(p.numel() for p in model.parameters()) < 4e6, "tiny is small enough for two cores"

@@ -84,7 +84,7 @@ def test_a_cluster_elsewhere_that_nobody_would_join(tmp_path, words):
 def test_a_batch_that_workers_cannot_share_is_refused_before_anything_is_collected(tmp_path):
     if os.cpu_count() < 2:
         pytest.skip("needs two processors")
-    words = ["distributed=ray", "distributed.num_workers=2", "objective.planner.batch_size=7"]
+    words = ["distributed=ray", "distributed.num_workers=2", "stage.sft.batch_size=7"]
     assert "a multiple of the 2 workers" in refused(tmp_path, "train", "experiment=smoke", *words)
 
 

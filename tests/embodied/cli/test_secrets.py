@@ -20,8 +20,8 @@ from websockets.sync.client import connect
 from embodied.cli import serve
 from embodied.cli.complaint import Complaint
 from embodied.cli.main import main
-from embodied.cli.typed import read
 from embodied.cli.withheld import KEPT_OUT, check_endpoint, hidden, merged, secret_keys, withhold
+from embodied.typed import read
 from tests.embodied.serving.served import ROOT
 
 TOKEN, VIEWER, WRONG = "operators-secret-5f1c09", "viewers-secret-77b2aa", "wrong-secret-of-somebody-1234"

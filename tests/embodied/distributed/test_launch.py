@@ -13,16 +13,17 @@ from embodied.data.collect import CollectSpec, collect
 from embodied.distributed.cluster import disconnect
 from embodied.distributed.launch import launch, refuse_odd_split
 from embodied.training.recipe import finish_stage, run_stage, start_stage
+from embodied.training.run_folder import RunFolder
 from embodied.training.settings import read_settings
 from tests.embodied.data.fake_env import ID
 from tests.embodied.training.conftest import tiny
 
 
 @pytest.fixture
-def values(tmp_path):
+def settings(tmp_path):
     torch.set_num_threads(1)
     collect(CollectSpec(env_id=ID), tmp_path / "data", episodes=24, executed_fraction=0.25, workers=0)
-    return tiny(tmp_path / "data")
+    return read_settings(tiny(tmp_path / "data"))
 
 
 def losses(path):
@@ -32,19 +33,19 @@ def losses(path):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_two_workers_learn_what_one_does_even_when_one_is_killed(tmp_path, values):
+def test_two_workers_learn_what_one_does_even_when_one_is_killed(tmp_path, settings):
     local, job = tmp_path / "local", tmp_path / "job"
-    alone = run_stage(values, "segmenter", local)
+    alone = run_stage(settings, "segmenter", local)
     fault = {"rank": 1, "step": 3, "marker": str(tmp_path / "killed"),
              "wait_s": 8.0}  # the job's controller hears of a checkpoint within seconds, not at once
     try:
-        together = launch(values, "segmenter", job, num_workers=2, fault=fault)
+        together = launch(settings, "segmenter", job, num_workers=2, fault=fault)
         assert (tmp_path / "killed").exists()
-        assert launch(values, "segmenter", job, num_workers=2) == together, "a finished job has nothing more to do"
-        settings = read_settings(values)
-        finish_stage(settings, "segmenter", job, together)
-        start_stage(settings, "planner", job)
-        finish_stage(settings, "planner", job, launch(values, "planner", job, num_workers=2))
+        assert launch(settings, "segmenter", job, num_workers=2) == together, "a finished job has nothing more to do"
+        run = RunFolder(job, settings)
+        finish_stage(run, "segmenter", together)
+        start_stage(run, "sft")
+        finish_stage(run, "sft", launch(settings, "sft", job, num_workers=2))
     finally:
         disconnect()
     one, two = (load_file(path / "model.safetensors") for path in (alone, together))

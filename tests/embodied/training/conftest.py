@@ -27,11 +27,16 @@ def dataset(tmp_path_factory):
     return folder
 
 
+STAGE = {"steps": 4, "lr": 3e-3, "weight_decay": 0.01, "batch_size": 4, "warmup_steps": 2, "clip_norm": 1.0,
+         "save_every": 2, "validate_every": 50, "keep": 2}
+
+
 def tiny(dataset, **changes):
     """Plain settings of a run that takes seconds."""
-    stage = {"batch_size": 4, "warmup_steps": 2, "save_every": 2, "validate_every": 50}
-    return {"dataset": str(dataset), "threads": 1, "workers": 0, "log_every": 1,
-            "segmenter": stage | {"steps": 4, "lr": 3e-3}, "planner": stage | {"steps": 4, "lr": 3e-3},
+    jitter = {"place_m": 0.002, "light": 0.1, "drop": 0.1}
+    return {"dataset": str(dataset), "threads": 1, "workers": 0, "log_every": 1, "seed": 0, "validation_fraction": 0.02,
+            "device": "cpu", "precision": "float32",
+            "stages": {"segmenter": STAGE, "sft": STAGE | {"jitter": jitter}},
             "model": {"vocab_size": 480, "segmenter": {"widths": [8, 8, 8, 8]},
                       "language": {"model_type": "llama", "hidden_size": 32, "intermediate_size": 64,
                                    "num_hidden_layers": 1, "num_attention_heads": 2, "max_position_embeddings": 256},

@@ -16,6 +16,7 @@ from embodied.data.locks import Hold
 from embodied.training import checkpoint
 from embodied.training.loop import train
 from embodied.training.optim import WarmupCosine, adamw
+from embodied.training.placement import one_of_many
 
 
 def collate(places, step):
@@ -44,7 +45,7 @@ def go(made, folder, steps, start=0, every=2):
 def resume(made, folder, **options):
     model, optimizer, batches = made
     newest = checkpoint.newest_valid(folder)
-    return checkpoint.load(newest, model=model, optimizer=optimizer, sampler=batches, **options)
+    return checkpoint.load(newest, model=model, optimizer=optimizer, batches=batches, **options)
 
 
 def test_two_steps_and_two_more_are_four(tmp_path):
@@ -119,7 +120,7 @@ def test_nothing_is_removed_while_too_few_are_whole(tmp_path):
 
 
 def _what(made):
-    return {"model": made[0], "optimizer": made[1], "sampler": made[2]}
+    return {"model": made[0], "optimizer": made[1], "batches": made[2]}
 
 
 def test_what_does_not_read_back_is_not_reported_as_saved(tmp_path, monkeypatch):
@@ -127,8 +128,8 @@ def test_what_does_not_read_back_is_not_reported_as_saved(tmp_path, monkeypatch)
     go(made, tmp_path, 4)
     fill = checkpoint.fill
 
-    def worn_out(folder, **what):
-        fill(folder, **what)
+    def worn_out(folder, state, **what):
+        fill(folder, state, **what)
         spoil(folder)
 
     monkeypatch.setattr(checkpoint, "fill", worn_out)
@@ -176,8 +177,9 @@ def test_a_full_disk_leaves_the_old_checkpoint_and_training_goes_on(tmp_path, mo
 
 def test_another_thread_or_worker_count_is_said(tmp_path):
     go(parts(), tmp_path, 2)
+    wider = one_of_many(torch.device("cpu"), 0, 2)
     with pytest.warns(UserWarning, match="world_size 1 -> 2: not bit-exact"):
-        resume(parts(), tmp_path, world_size=2)
+        resume(parts(), tmp_path, placement=wider)
     threads = torch.get_num_threads()
     torch.set_num_threads(threads + 1)
     try:
@@ -202,7 +204,7 @@ def test_a_position_in_other_data_is_refused():
 def save_for_ever(folder, step, made, pipe):
     model, optimizer, batches = made
     while True:
-        checkpoint.save(folder / f"step_{step:08d}", model=model, optimizer=optimizer, step=step, sampler=batches)
+        checkpoint.save(folder / f"step_{step:08d}", model=model, optimizer=optimizer, step=step, batches=batches)
         os.write(pipe, b".")
         step += 1
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from embodied.data.batches import OnDemand
 from embodied.training.hooks import JsonlLog, ProgressBar, StopOnSignals, Validation
 from embodied.training.loop import NonFiniteError, train
 from embodied.training.optim import WarmupCosine, adamw
@@ -242,3 +243,31 @@ def test_vectors_do_not_decay_and_prefixes_scale():
     model.requires_grad_(False)
     with pytest.raises(ValueError, match="trainable"):
         adamw(model, lr=1.0)
+
+
+def test_batches_of_the_live_model_are_made_one_at_a_time_and_go_on_after_a_resumption():
+    """Each batch is of the model as it is when the batch is asked for; none is made ahead; seeds follow the step."""
+    model, made = a_model(), []
+
+    def make(step):
+        made.append((step, model.weight.detach().clone()))
+        return next(itertools.islice(lines(), step, None))
+
+    class Weights:
+        def __init__(self):
+            self.after = []
+
+        def step(self, state):
+            self.after.append(model.weight.detach().clone())
+
+        def end(self, state):
+            pass
+
+    batches, weights = OnDemand(make), Weights()
+    train(model, batches, squares, adamw(model, lr=0.05), steps=3, hooks=[weights])
+    assert [step for step, _ in made] == [0, 1, 2]
+    assert all(torch.equal(seen, after) for (_, seen), after in zip(made[1:], weights.after, strict=False))
+    again = OnDemand(make)
+    again.load_state_dict(json.loads(json.dumps(batches.state_dict())))
+    train(model, again, squares, adamw(model, lr=0.05), steps=4, start=3)
+    assert made[-1][0] == 3

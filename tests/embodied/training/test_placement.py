@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch.nn.parallel import DistributedDataParallel
 
 from embodied.models.planner import naming_loss
 from embodied.models.segmenter import segmenter_loss
 from embodied.training.loop import TrainState, _take_step
 from embodied.training.objectives.segment import segment
 from embodied.training.objectives.sft import sft
+from embodied.training.placement import one_of_many
 from tests.embodied.training import ranks
 
 PLACES = list(range(8))
@@ -39,9 +39,10 @@ def test_the_mean_of_two_ranks_is_the_whole_batch(name, tmp_path):
     _take_step(state, batch_of(PLACES), objective, 1e9)
 
     def work(rank: int) -> None:
-        wrapped = DistributedDataParallel(model, find_unused_parameters=True)
+        placement = one_of_many(torch.device("cpu"), rank, 2)
         mine = batch_of(PLACES[rank::2])
-        shared = TrainState(wrapped, torch.optim.SGD(model.parameters(), lr=0.0), steps=1)
+        shared = TrainState(placement.wrap(model), torch.optim.SGD(model.parameters(), lr=0.0), steps=1,
+                            placement=placement)
         _take_step(shared, mine, objective, 1e9)
         found = {k: p.grad for k, p in model.named_parameters() if p.grad is not None}
         said = {"loss": shared.loss, **shared.metrics}

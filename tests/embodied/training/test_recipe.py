@@ -11,16 +11,24 @@ import torch
 from embodied.data.dataset import Dataset
 from embodied.models.loading import load
 from embodied.training import checkpoint
-from embodied.training.recipe import StoppedError, finish_stage, prepare, run_stage, split, start_stage, train_all
+from embodied.training.dataset import split
+from embodied.training.placement import alone
+from embodied.training.recipe import StoppedError, finish_stage, run_stage, start_stage, train_all
+from embodied.training.run_folder import RunFolder
 from embodied.training.settings import read_settings
+from embodied.typed import SettingError
 from tests.embodied.training.conftest import tiny
+
+
+def settings_of(dataset, **changes):
+    return read_settings(tiny(dataset, **changes))
 
 
 @pytest.fixture(scope="module")
 def run_dir(dataset, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     torch.set_num_threads(1)
-    train_all(tiny(dataset), folder)
+    train_all(settings_of(dataset), folder)
     return folder
 
 
@@ -40,12 +48,12 @@ def test_the_run_says_what_the_asks_of_the_dataset_became(run_dir, dataset, tmp_
     assert card["asks"] == sum(len(view.asks) for episode in Dataset(dataset) for view in episode.views)
     shutil.copytree(run_dir, tmp_path / "run")
     (tmp_path / "run/model/manifest.json").unlink()
-    train_all(tiny(dataset), tmp_path / "run")
+    train_all(settings_of(dataset), tmp_path / "run")
     assert f"{card['kept']} of {card['asks']} asks were taught" in capsys.readouterr().out
 
 
 def test_the_logs_say_what_happened(run_dir):
-    for stage in ("segmenter", "planner"):
+    for stage in ("segmenter", "sft"):
         lines = [json.loads(text) for text in (run_dir / stage / "log.jsonl").read_text().splitlines()]
         assert lines[0]["threads"] == 1 and [e["step"] for e in lines if "loss" in e] == [1, 2, 3, 4]
         assert "validation/loss" in lines[-2] and list((run_dir / stage / "tensorboard").iterdir())
@@ -53,14 +61,14 @@ def test_the_logs_say_what_happened(run_dir):
 
 def test_training_again_does_nothing_more(run_dir, dataset):
     before = (run_dir / "model" / "model.safetensors").stat().st_mtime_ns
-    assert train_all(tiny(dataset), run_dir) == run_dir / "model"
+    assert train_all(settings_of(dataset), run_dir) == run_dir / "model"
     assert (run_dir / "model" / "model.safetensors").stat().st_mtime_ns == before
 
 
 def test_another_recipe_is_refused_in_the_same_folder(run_dir, dataset):
     with pytest.raises(ValueError, match=r"another seed; choose a new run folder"):
-        train_all(tiny(dataset, seed=1), run_dir)
-    assert train_all(tiny(dataset, threads=None, workers=1), run_dir)
+        train_all(settings_of(dataset, seed=1), run_dir)
+    assert train_all(settings_of(dataset, threads=None, workers=1), run_dir)
 
 
 def test_a_dataset_of_another_plan_grammar_is_refused(dataset, tmp_path):
@@ -70,13 +78,13 @@ def test_a_dataset_of_another_plan_grammar_is_refused(dataset, tmp_path):
     (other / "dataset.json").write_text(json.dumps(facts | {"grammar": "0123456789abcdef"}))
     said = r"made with another plan grammar: .*got \"0123456789abcdef\".*collect it again"
     with pytest.raises(ValueError, match=said):
-        train_all(tiny(other), tmp_path / "run")
+        train_all(settings_of(other), tmp_path / "run")
     assert not (tmp_path / "run" / "segmenter").exists()
 
 
-@pytest.mark.parametrize("stage", ["segmenter", "planner"])
+@pytest.mark.parametrize("stage", ["segmenter", "sft"])
 def test_stopped_after_two_steps_and_resumed_equals_four(run_dir, dataset, tmp_path, stage):
-    for part in ("segmenter", "start") if stage == "planner" else ():
+    for part in ("segmenter", "start") if stage == "sft" else ():
         (tmp_path / part).symlink_to(run_dir / part)
 
     class Stop:
@@ -87,8 +95,8 @@ def test_stopped_after_two_steps_and_resumed_equals_four(run_dir, dataset, tmp_p
             pass
 
     with pytest.raises(StoppedError, match="step 2 of 4"):
-        run_stage(tiny(dataset), stage, tmp_path, hooks=[Stop()])
-    saved = run_stage(tiny(dataset), stage, tmp_path)
+        run_stage(settings_of(dataset), stage, tmp_path, hooks=[Stop()])
+    saved = run_stage(settings_of(dataset), stage, tmp_path)
     names = ("model.safetensors", "optimizer.safetensors")
     whole = run_dir / stage / "checkpoints" / "step_00000004"
     assert all(checkpoint.sha256(saved / n) == checkpoint.sha256(whole / n) for n in names)
@@ -99,8 +107,8 @@ def test_threads_that_change_at_the_border_of_two_stages_are_said(run_dir, datas
         (tmp_path / part).symlink_to(run_dir / part)
     before = torch.get_num_threads()
     try:
-        with pytest.warns(UserWarning, match="planner begins with threads 1 -> 2 since segmenter: not bit-exact"):
-            train_all(tiny(dataset, threads=2), tmp_path)
+        with pytest.warns(UserWarning, match="sft begins with threads 1 -> 2 since segmenter: not bit-exact"):
+            train_all(settings_of(dataset, threads=2), tmp_path)
     finally:
         torch.set_num_threads(before)
 
@@ -115,30 +123,34 @@ def test_a_last_checkpoint_that_was_damaged_is_not_called_saved(run_dir, dataset
 
     hooks = [Spoil()]
     with pytest.raises(OSError, match=r"damaged, after 2 of 4 steps; no other is whole"), pytest.warns(UserWarning):
-        run_stage(tiny(dataset), "segmenter", tmp_path, hooks=hooks)
+        run_stage(settings_of(dataset), "segmenter", tmp_path, hooks=hooks)
 
 
 def test_held_out_episodes_are_learned_from_by_neither_stage(dataset):
     settings = read_settings(tiny(dataset, validation_fraction=0.25))
     learned, held_out = split(len(Dataset(dataset)), settings)
     assert len(held_out) == 6 and not set(learned) & set(held_out) and len(learned) + len(held_out) == 24
-    job = prepare(settings, "segmenter", dataset)
+    job = settings.stage("segmenter").prepare(RunFolder(dataset, settings), alone("cpu"))
     seeds = {int(i.split("/")[0]) for s in range(job.batches.sampler.per_epoch) for i in job.batches.batch_at(s).ids}
     assert not seeds & set(held_out.tolist())
 
 
 def test_unknown_settings_suggest_the_nearest(dataset):
-    with pytest.raises(ValueError, match=r"planner\.stepps.*planner\.steps"):
-        read_settings({"dataset": "x", "planner": {"stepps": 3}})
-    with pytest.raises(ValueError, match=r"sed; did you mean 'seed'"):
-        read_settings({"dataset": "x", "sed": 3})
+    values = tiny(dataset)
+    with pytest.raises(SettingError, match=r"unknown key 'stages\.sft\.stepps'; did you mean 'stages\.sft\.steps'"):
+        read_settings(values | {"stages": {"sft": {"stepps": 3}}})
+    with pytest.raises(SettingError, match=r"unknown key 'sed'; did you mean 'seed'"):
+        read_settings(values | {"sed": 3})
+    with pytest.raises(SettingError, match=r"stages.sft.steps=0: expected at least 1"):
+        read_settings(values | {"stages": {"sft": values["stages"]["sft"] | {"steps": 0}}})
 
 
 def test_an_image_seeing_planner_trains_too(dataset, tmp_path):
     values = tiny(dataset)
     values["model"] |= {"scene_encoder": "image", "sizes": {"soft_tokens": 4}}
     settings = read_settings(values)
-    start_stage(settings, "planner", tmp_path)
-    finish_stage(settings, "planner", tmp_path, run_stage(values, "planner", tmp_path))
+    run = RunFolder(tmp_path, settings)
+    start_stage(run, "sft")
+    finish_stage(run, "sft", run_stage(settings, "sft", tmp_path))
     model, processor = load(tmp_path / "model")
     assert model.segmenter is None and processor.scene_encoder == "image"

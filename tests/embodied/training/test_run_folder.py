@@ -9,6 +9,7 @@ import pytest
 
 from embodied.training.recipe import train_all
 from embodied.training.run_folder import OccupiedError, note_workers, owned
+from embodied.training.settings import read_settings
 from tests.embodied.training.conftest import tiny
 
 
@@ -33,7 +34,7 @@ def test_a_second_training_is_refused_by_name_and_a_killed_one_leaves_the_folder
     draft = tmp_path / "start" / ".config.json.01234567.draft"
     try:
         with pytest.raises(OccupiedError, match=rf"nobody trains in, got one in which process {holder} of .* trains"):
-            train_all(tiny("no/dataset"), tmp_path)
+            train_all(read_settings(tiny("no/dataset")), tmp_path)
         assert not (tmp_path / "recipe.json").exists(), "refused before anything is written"
     finally:
         os.kill(holder, signal.SIGKILL)
@@ -46,8 +47,8 @@ def test_a_second_training_is_refused_by_name_and_a_killed_one_leaves_the_folder
 
 def test_threads_that_change_between_two_stages_are_said(tmp_path):
     note_workers(tmp_path, "segmenter", threads=1, world_size=1)
-    note_workers(tmp_path, "planner", threads=1, world_size=1)
-    with pytest.warns(UserWarning, match=r"planner begins with threads 1 -> 2 since segmenter: not bit-exact"):
-        note_workers(tmp_path, "planner", threads=2, world_size=1)
-    with pytest.warns(UserWarning, match=r"planner begins with world_size 1 -> 2 since segmenter"):
-        note_workers(tmp_path, "planner", threads=1, world_size=2)
+    note_workers(tmp_path, "sft", threads=1, world_size=1)
+    with pytest.warns(UserWarning, match=r"sft begins with threads 1 -> 2 since segmenter: not bit-exact"):
+        note_workers(tmp_path, "sft", threads=2, world_size=1)
+    with pytest.warns(UserWarning, match=r"sft begins with world_size 1 -> 2 since segmenter"):
+        note_workers(tmp_path, "sft", threads=1, world_size=2)

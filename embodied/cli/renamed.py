@@ -1,0 +1,28 @@
+"""Keys of the command line and of configurations that have another name now: the one place where old ones are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from embodied.cli.complaint import Complaint
+
+RENAMED = {
+    "objective.segmenter": "stage.segmenter", "objective.planner": "stage.sft", "objective.jitter": "stage.sft.jitter",
+    "objective": "stage", "model.seeing": "model.scene_encoder",
+}
+"""Dotted key as it was -> as it is; the rest of a longer key follows. The longest that fits counts."""
+
+
+def refuse_renamed(keys: Iterable[str], values: Mapping[str, Any]) -> None:
+    """Raise Complaint, with the new name, for an old key among those typed or in the composed values."""
+    for key in [*keys, *_dotted(values)]:
+        old = next((old for old in RENAMED if f"{key}.".startswith(f"{old}.")), None)
+        if old is not None:
+            raise Complaint(f"{key}: is called {RENAMED[old]}{key[len(old):]} now")
+
+
+def _dotted(values: Mapping[str, Any]) -> Iterable[str]:
+    for key, value in values.items():
+        yield from (f"{key}.{inner}" for inner in value) if isinstance(value, Mapping) else ()
+        yield str(key)

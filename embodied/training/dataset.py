@@ -1,0 +1,21 @@
+"""The dataset of a run, and which of its episodes are held out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from embodied.data.dataset import Dataset
+from embodied.planning.grammar import fingerprint
+from embodied.training.settings import TrainSettings
+
+
+def open_dataset(settings: TrainSettings) -> Dataset:
+    """The dataset of the run. ValueError when it was made with another plan grammar."""
+    return Dataset(settings.dataset, expect={"grammar": fingerprint()})
+
+
+def split(count: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray]:
+    """(training, validation) places of episodes; those held out are drawn by the seed, at least one of two or more."""
+    order = np.random.default_rng([settings.seed, 1]).permutation(count)
+    held_out = min(max(round(count * settings.validation_fraction), 1), count - 1)
+    return np.sort(order[held_out:]), np.sort(order[:held_out])

@@ -1,0 +1,84 @@
+"""What one worker trains in one stage: model, batches, objective, optimiser; and how it is validated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from embodied.data.batches import Batch, Collate
+from embodied.training.hooks import Validation
+from embodied.training.loop import BatchStream, Hook, Objective, TrainState, train
+from embodied.training.optim import WarmupCosine, adamw
+from embodied.training.placement import Placement
+from embodied.training.stage import StageSettings
+
+VALIDATION_BATCHES = 8
+
+Measure = Callable[[nn.Module], Mapping[str, float]]
+"""The model as `Placement.unwrap` gives it, in evaluation mode -> its numbers."""
+
+Counts = Callable[[Batch], Mapping[str, float]]
+"""A batch -> how much each number of its objective is a mean over, by name; "loss" counts for those without one."""
+
+
+@dataclass(slots=True)
+class Job:
+    """Everything `train` needs for one stage on one worker."""
+
+    settings: StageSettings
+    model: nn.Module  # as the placement wrapped it
+    batches: BatchStream[Any]
+    objective: Objective[Any]
+    optimizer: torch.optim.Optimizer
+    schedule: WarmupCosine
+    placement: Placement
+    measure: Measure | None = None
+    start: int = 0
+
+    def train(self, hooks: Sequence[Hook]) -> TrainState[Any]:
+        """The last state."""
+        return train(self.model, self.batches, self.objective, self.optimizer, steps=self.settings.steps,
+                     start=self.start, hooks=hooks, schedule=self.schedule, clip_norm=self.settings.clip_norm,
+                     placement=self.placement)
+
+    def validation(self) -> list[Hook]:
+        """The hook that measures, if there is something to measure."""
+        return [] if self.measure is None else [Validation(self.measure, every=self.settings.validate_every)]
+
+
+def make_job(settings: StageSettings, model: nn.Module, batches: BatchStream[Any], objective: Objective[Any],
+             placement: Placement, measure: Measure | None = None) -> Job:
+    """The job of a stage: AdamW over what is trainable, and warm-up with a cosine. model: not wrapped yet."""
+    wrapped = placement.wrap(model)
+    optimizer = adamw(model, lr=settings.lr, weight_decay=settings.weight_decay, lr_scale=settings.lr_scale)
+    schedule = WarmupCosine(steps=settings.steps, warmup_steps=settings.warmup_steps)
+    return Job(settings, wrapped, batches, objective, optimizer, schedule, placement, measure)
+
+
+@torch.no_grad()
+def validate(model: nn.Module, objective: Objective[Batch], check: Collate, count: int, batch_size: int,
+             placement: Placement, counts: Counts) -> dict[str, float]:
+    """Loss and metrics over the first `count` held-out examples, at most VALIDATION_BATCHES batches of them; nothing
+    when none is held out. Each batch counts for as much as there is of what was graded in it, see `Counts`.
+    """
+    numbers: dict[str, list[tuple[float, float]]] = {}
+    for start in range(0, min(count, VALIDATION_BATCHES * batch_size), batch_size):
+        ids, inputs = check(np.arange(start, min(start + batch_size, count)), 0)
+        batch = placement.put(Batch(0, tuple(ids), inputs))
+        with placement.arithmetic():
+            loss, metrics = objective(model, batch)
+        weights = counts(batch)
+        for name, value in {"loss": loss, **metrics}.items():
+            numbers.setdefault(name, []).append((float(value), float(weights.get(name, weights["loss"]))))
+    return {name: mean_of_means(pairs) for name, pairs in numbers.items()}
+
+
+def mean_of_means(pairs: Sequence[tuple[float, float]]) -> float:
+    """The mean over everything of (mean, how much it is a mean over); 0 where there is nothing."""
+    total = sum(weight for _, weight in pairs)
+    return sum(mean * weight for mean, weight in pairs) / total if total else 0.0

@@ -1,0 +1,124 @@
+"""What stages that teach the planner the expert's answers have in common: the planner before its first step, the
+examples, and how the result is published.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from embodied.data.batches import Batches, Sampler
+from embodied.data.dataset import Dataset
+from embodied.data.examples import Examples, Jitter
+from embodied.data.files import write_json
+from embodied.data.sights import Sights, see_dataset
+from embodied.data.teaching import describe
+from embodied.models.building import Facts, build
+from embodied.models.loading import load as load_model
+from embodied.models.loading import save as save_model
+from embodied.models.planner import PalmEForConditionalGeneration
+from embodied.models.processor import words_of
+from embodied.models.scene_encoders import find_encoder
+from embodied.planning.grammar import fingerprint
+from embodied.training import checkpoint
+from embodied.training.collate import collate_examples
+from embodied.training.dataset import open_dataset, split
+from embodied.training.job import Job, make_job, validate
+from embodied.training.objectives.sft import counts, sft
+from embodied.training.perception import eyes_of, load_segmenter, make_eyes, make_perfect_eyes
+from embodied.training.placement import Placement
+from embodied.training.run_folder import RunFolder
+from embodied.training.stage import ExampleSettings
+
+UNKNOWN_WORD = "do not know the word"
+"""In the expert's refusal of an instruction with a word that means nothing here."""
+
+
+def begin(run: RunFolder) -> None:
+    """Look at the dataset, once for all workers, and write the planner before its first step where there is none."""
+    dataset = open_dataset(run.settings)
+    sights = look(run, dataset)
+    if not (run.start / "manifest.json").exists():
+        save_model(*new_planner(run, dataset, sights), run.start)
+
+
+def look(run: RunFolder, dataset: Dataset) -> Sights:
+    """What the eyes of this run see in every view of the dataset."""
+    pool = {"workers": run.settings.workers, "map_seeds": run.map_seeds}
+    if not find_encoder(run.settings.model.scene_encoder).scene.finds_objects:
+        return see_dataset(dataset, "masks", make_perfect_eyes, {}, **pool)
+    return see_dataset(dataset, eyes_of(run.eyes), make_eyes, {"folder": str(run.eyes)}, **pool)
+
+
+def new_planner(run: RunFolder, dataset: Dataset, sights: Sights) -> tuple[Any, Any]:
+    """(model, processor) before the first step: the trained segmenter inside, everything else from the seed."""
+    chosen, examples = run.settings.model, Examples(dataset, sights)
+    facts = Facts(lexicon=None if chosen.is_lexicon_open else lexicon_of(examples),
+                  grammar_fingerprint=fingerprint(), cameras=dataset.facts["cameras"])
+    torch.manual_seed(run.settings.seed)
+    segmenter = dict(chosen.segmenter) if find_encoder(chosen.scene_encoder).scene.finds_objects else None
+    model, processor = build(chosen.language, chosen.vision, corpus=corpus_of(examples), vocab_size=chosen.vocab_size,
+                             segmenter=segmenter, pretrained_vision=chosen.pretrained_vision, facts=facts,
+                             scene_encoder=chosen.scene_encoder, **chosen.sizes)
+    if model.segmenter is not None:
+        model.segmenter.load_state_dict(load_segmenter(run.eyes).state_dict())
+    return model, processor
+
+
+def lexicon_of(examples: Examples) -> set[str]:
+    """Words of the instructions, but for those that the expert did not understand."""
+    understood = (item.ask for item in examples.items if UNKNOWN_WORD not in (item.ask.refusal or ""))
+    return {word for ask in understood for word in words_of(ask.instruction)}
+
+
+def corpus_of(examples: Examples) -> list[str]:
+    """Texts that a tokenizer should be good at: every text of every prompt and every answer."""
+    worded = (examples[i] for i in range(len(examples)))
+    return [text for e in worded for text in (*(getattr(s, "text", "") for s in e.prompt.segments), e.answer)]
+
+
+def prepare(run: RunFolder, stage: str, settings: ExampleSettings, placement: Placement,
+            learns: Sequence[str] | None = None) -> Job:
+    """The job of teaching the planner the dataset's examples. learns: see `let_learn`."""
+    model, processor = load_model(run.planner_before(stage))
+    let_learn(model, learns)
+    dataset = open_dataset(run.settings)
+    scene = find_encoder(run.settings.model.scene_encoder).scene
+    examples = Examples(dataset, look(run, dataset), scene=scene, jitter=Jitter(**settings.jitter))
+    if placement.data_rank == 0:
+        write_json(run.examples_card, examples.card)
+    parts = [set(part.tolist()) for part in split(len(dataset), run.settings)]
+    learned, held_out = ([i for i, item in enumerate(examples.items) if item.file in part] for part in parts)
+    collate = partial(collate_examples, examples, processor=processor, seed=run.settings.seed)
+    sampler = Sampler(examples.lengths[learned], batch_size=settings.batch_size, seed=run.settings.seed)
+    batches = Batches(sampler, collate(learned), rank=placement.data_rank, world_size=placement.data_size)
+    measure = partial(validate, objective=sft, check=collate(held_out, is_jittered=False), count=len(held_out),
+                      batch_size=settings.batch_size, placement=placement, counts=counts)
+    return make_job(settings, model, batches, sft, placement, measure)
+
+
+def let_learn(model: PalmEForConditionalGeneration, learns: Sequence[str] | None = None) -> None:
+    """Freeze what a stage leaves alone: the eyes, and, where `learns` names parts of the model, everything but those.
+
+    Raises ValueError for a part that the model does not have.
+    """
+    parts = {name for name, _ in model.named_children()}
+    if strange := sorted(set(learns or ()) - parts):
+        raise ValueError(f"learns: expected parts of the model, {', '.join(sorted(parts))}, got {', '.join(strange)}")
+    for name, part in model.named_children():
+        if name == "segmenter" or (learns is not None and name not in learns):
+            part.requires_grad_(False)
+
+
+def publish(run: RunFolder, stage: str, last: Path) -> None:
+    """Write the planner with the weights of a checkpoint, and say what was taught."""
+    model, processor = load_model(run.planner_before(stage))
+    checkpoint.load_weights(model, last)
+    save_model(model, processor, run.planner_after(stage))
+    card = json.loads(run.examples_card.read_text())
+    print("\n".join([*describe(card, "were taught"), f"see {run.examples_card}"]))

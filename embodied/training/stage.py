@@ -1,0 +1,82 @@
+"""What a stage of a run is. Nothing heavy is imported here, nor at the top of a stage's own file: what a stage's
+settings are has to be known before torch is worth loading.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
+
+from embodied.typed import between
+
+if TYPE_CHECKING:
+    from embodied.training.job import Job
+    from embodied.training.placement import Placement
+    from embodied.training.run_folder import RunFolder
+    from embodied.training.settings import ModelSettings
+
+EYES = "eyes"
+"""Of what a stage gives: a segmenter, in `RunFolder.eyes`."""
+PLANNER = "planner"
+"""Of what a stage gives: the planner a little better than before, in `RunFolder.planner_after`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSettings:
+    """One training of one model. A stage that needs more has a subclass in its own file; values are in its YAML."""
+
+    steps: int = between(1)
+    batch_size: int = between(1)  # of all workers together
+    lr: float = between(0, 10)  # the highest of the schedule
+    weight_decay: float = between(0, 10)
+    warmup_steps: int = between(0)
+    clip_norm: float = between(0)
+    save_every: int = between(1)  # steps
+    validate_every: int = between(1)  # steps
+    keep: int = between(1)  # checkpoints
+    lr_scale: dict[str, float] = field(default_factory=dict)  # name prefix of parameters -> factor of lr
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleSettings(StageSettings):
+    """Of a stage that teaches the planner the examples of the dataset."""
+
+    jitter: dict[str, float]  # fields of embodied.data.examples.Jitter
+
+
+S = TypeVar("S", bound=StageSettings, covariant=True)
+
+
+class Stage(Protocol[S]):
+    """A part of a run: `embodied/training/stages/NAME.py` holds one, called `Stage`, and `configs/stage/NAME.yaml` its
+    values. A subclass says how its work is prepared and published; the rest has defaults.
+    """
+
+    Settings: ClassVar[type[StageSettings]] = StageSettings
+    gives: ClassVar[tuple[str, ...]] = (PLANNER,)
+
+    def __init__(self, name: str, settings: S):
+        self.name, self.settings = name, settings
+
+    def needs(self, model: ModelSettings) -> tuple[str, ...]:
+        """What earlier stages of the same run must have given."""
+        return ()
+
+    def result(self, run: RunFolder) -> Path:
+        """The file whose presence says that this stage is over, the last one that `publish` writes."""
+        return run.planner_after(self.name) / "manifest.json"
+
+    def begin(self, run: RunFolder) -> None:
+        """Make what every worker reads, once, before any of them is started. May be called again after a kill."""
+
+    @abstractmethod
+    def prepare(self, run: RunFolder, placement: Placement) -> Job:
+        """Return what one worker trains; called on each, after `begin`."""
+        ...
+
+    @abstractmethod
+    def publish(self, run: RunFolder, last: Path) -> None:
+        """Write the result of the stage from its last checkpoint, a folder."""
+        ...

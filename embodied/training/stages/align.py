@@ -1,0 +1,32 @@
+"""Alignment: pictures learn the language that is there, which is frozen (PaLM-E, section 4), before `sft` trains all.
+
+The expert's answers are taught as in `sft`, but only the parts named in `learns` move. It is of use where the language
+model is a published one; beside one that starts from nothing, pictures would be fitted to words without meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from embodied.training.stage import ExampleSettings
+from embodied.training.stages import sft
+
+if TYPE_CHECKING:
+    from embodied.training.job import Job
+    from embodied.training.placement import Placement
+    from embodied.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlignSettings(ExampleSettings):
+    learns: tuple[Literal["vision", "projector", "pointer", "language"], ...]  # parts of the planner
+
+
+class Stage(sft.Stage):
+    Settings = AlignSettings
+
+    def prepare(self, run: RunFolder, placement: Placement) -> Job:
+        from embodied.training import planner_stage
+
+        return planner_stage.prepare(run, self.name, self.settings, placement, self.settings.learns)

@@ -1,0 +1,176 @@
+"""A run as a list of stages: what may stand in it, what a stage needs of others, `align`, and old run folders."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from embodied.models.loading import load
+from embodied.training import stages
+from embodied.training.planner_stage import let_learn
+from embodied.training.recipe import run_stage, train_all
+from embodied.training.run_folder import RunFolder
+from embodied.training.settings import plain, read_settings
+from embodied.typed import SettingError
+from tests.embodied.training import ranks
+from tests.embodied.training.conftest import STAGE, tiny
+
+TWO_STEPS = STAGE | {"steps": 2, "jitter": {}}
+ALIGN = TWO_STEPS | {"learns": ["vision", "projector"]}
+
+
+def settings_with(dataset, listed, **model):
+    values = tiny(dataset)
+    values["model"] |= model
+    return read_settings(values | {"stages": listed})
+
+
+def image_settings(dataset, listed):
+    return settings_with(dataset, listed, scene_encoder="image", sizes={"soft_tokens": 4})
+
+
+def test_the_known_stages_are_the_files_of_one_folder():
+    assert stages.names() == ("align", "segmenter", "sft")
+    for name in stages.names():
+        assert stages.stage_class(name).__module__ == f"embodied.training.stages.{name}"
+
+
+@pytest.mark.parametrize(("name", "said"), [("sftt", "did you mean 'sft'"), ("planner", "it is called 'sft' now"),
+                                            ("os", "one of .*align.*segmenter.*sft"), ("../sft", "expected one of")])
+def test_an_unknown_stage_is_refused_with_the_nearest_and_nothing_is_imported(name, said):
+    before = set(sys.modules)
+    with pytest.raises(SettingError, match=said):
+        read_settings(tiny("x") | {"stages": {name: STAGE}})
+    assert set(sys.modules) == before
+
+
+def test_no_stage_loads_torch_before_it_has_work():
+    code = ("import sys; from embodied.training import settings, stages, run_folder; "
+            "[stages.stage_class(n) for n in stages.names()]; print('torch' in sys.modules)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("listed", [{"sft": TWO_STEPS}, {"sft": TWO_STEPS, "segmenter": STAGE}, {"align": ALIGN}])
+def test_a_list_that_lacks_what_a_stage_needs_is_refused(listed):
+    name = next(iter(listed))
+    with pytest.raises(SettingError, match=rf"stage {name}: .* gives its eyes.* put segmenter before it"):
+        read_settings(tiny("x") | {"stages": listed}).check_needs()
+
+
+def test_a_stage_whose_result_nobody_needs_is_passed_over(dataset, tmp_path, capsys):
+    assert image_settings("x", {"segmenter": STAGE, "sft": TWO_STEPS}).worked() == ("sft",)
+    assert read_settings(tiny("x")).worked() == ("segmenter", "sft")
+    only = settings_with(dataset, {"segmenter": STAGE | {"steps": 1}})
+    assert only.worked() == ("segmenter",), "the last one is what the run is for"
+    assert train_all(only, tmp_path) is None and (tmp_path / "segmenter" / "segmenter.json").exists()
+
+
+def test_a_planner_goes_from_stage_to_stage():
+    run = RunFolder(Path("run"), image_settings("x", {"align": ALIGN, "sft": TWO_STEPS}))
+    assert run.planner_before("align") == run.start and run.planner_after("align") == run.of("align") / "model"
+    assert run.planner_before("sft") == run.planner_after("align") and run.planner_after("sft") == run.model
+    alone = RunFolder(Path("run"), image_settings("x", {"sft": TWO_STEPS}))
+    assert alone.planner_before("sft") == alone.start and alone.planner_after("sft") == alone.model
+
+
+def test_alignment_moves_pictures_alone_and_sft_goes_on_from_it(dataset, tmp_path):
+    settings = image_settings(dataset, {"align": ALIGN, "sft": TWO_STEPS})
+    model = train_all(settings, tmp_path)
+    start, aligned, trained = (load_file(folder / "model.safetensors")
+                               for folder in (tmp_path / "start", tmp_path / "align" / "model", model))
+    moved = {name for name in start if not torch.equal(start[name], aligned[name])}
+    assert {name.split(".")[0] for name in moved} == {"vision", "projector"}
+    after = {name.split(".")[0] for name in start if not torch.equal(aligned[name], trained[name])}
+    assert after == {"vision", "projector", "language"}
+    assert [p for p in load(tmp_path / "align" / "model")[0].parameters() if not p.requires_grad] == [], "not for ever"
+    log = (tmp_path / "align" / "log.jsonl").read_text()
+    assert '"validation/loss"' in log
+
+
+def test_parts_that_a_model_lacks_cannot_learn():
+    model, _ = ranks.a_planner()
+    let_learn(model, ["projector"])
+    assert {name.split(".")[0] for name, p in model.named_parameters() if p.requires_grad} == {"projector"}
+    with pytest.raises(ValueError, match="got nose"):
+        let_learn(model, ["nose"])
+
+
+def old_form(settings) -> dict:
+    """The recipe of a run as it was written before a run was a list of stages."""
+    recipe = plain(settings, only_inward=True)
+    listed = recipe.pop("stages")
+    recipe.pop("precision")
+    recipe["model"]["seeing"] = recipe["model"].pop("scene_encoder")
+    return {**recipe, "segmenter": listed["segmenter"], "jitter": listed["sft"].pop("jitter"), "planner": listed["sft"]}
+
+
+@pytest.fixture(scope="module")
+def finished(dataset, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    torch.set_num_threads(1)
+    train_all(read_settings(tiny(dataset)), folder)
+    return folder
+
+
+def make_old(folder, settings):
+    """Give a run folder the names of before."""
+    (folder / "sft").rename(folder / "planner")
+    (folder / "recipe.json").write_text(json.dumps(old_form(settings)))
+    (folder / "workers.json").write_text(json.dumps({s: {"threads": 1, "world_size": 1}
+                                                     for s in ("segmenter", "planner")}))
+
+
+def test_a_run_that_began_with_the_old_names_goes_on(finished, dataset, tmp_path):
+    settings = read_settings(tiny(dataset))
+    run = shutil.copytree(finished, tmp_path / "run")
+    shutil.rmtree(run / "model")
+    shutil.rmtree(run / "sft" / "checkpoints" / "step_00000004")
+    make_old(run, settings)
+    for trainer in run.glob("planner/checkpoints/*/trainer.json"):
+        assert json.loads(trainer.read_text())["step"] == 2
+    train_all(settings, run)
+    assert not (run / "planner").exists()
+    assert set(json.loads((run / "workers.json").read_text())) == {"segmenter", "sft"}
+    assert json.loads((run / "recipe.json").read_text()) == json.loads((finished / "recipe.json").read_text())
+    lines = [json.loads(line) for line in (run / "sft" / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if line.get("event") == "start"] == [0, 2], "it went on from step 2"
+    both = [load_file(folder / "model" / "model.safetensors") for folder in (run, finished)]
+    assert all(torch.equal(both[0][name], both[1][name]) for name in both[1])
+
+
+def test_a_run_that_began_with_the_old_names_and_another_recipe_is_refused_as_it_is(finished, dataset, tmp_path):
+    run = shutil.copytree(finished, tmp_path / "run")
+    make_old(run, read_settings(tiny(dataset)))
+    other = tiny(dataset)
+    other["stages"]["sft"] = other["stages"]["sft"] | {"lr": 1e-4}
+    with pytest.raises(ValueError, match="another stages; choose a new run folder or restore those settings"):
+        train_all(read_settings(other), run)
+    assert (run / "planner").exists() and "planner" in json.loads((run / "recipe.json").read_text())
+
+
+def test_another_order_of_stages_is_another_recipe(dataset, tmp_path):
+    listed = {"align": ALIGN, "sft": TWO_STEPS}
+    settings = image_settings(dataset, listed)
+    (tmp_path / "recipe.json").write_text(json.dumps(plain(settings, only_inward=True)))
+    turned = image_settings(dataset, dict(reversed(listed.items())))
+    with pytest.raises(ValueError, match="another order of stages"):
+        train_all(turned, tmp_path)
+
+
+def test_bfloat16_is_of_the_arithmetic_alone(dataset, tmp_path):
+    values = tiny(dataset, precision="bfloat16")
+    values["stages"]["segmenter"] = STAGE | {"steps": 2}
+    saved = run_stage(read_settings(values), "segmenter", tmp_path / "low")
+    exact = run_stage(read_settings(values | {"precision": "float32"}), "segmenter", tmp_path / "high")
+    low, high = (load_file(folder / "model.safetensors") for folder in (saved, exact))
+    assert {w.dtype for w in low.values()} == {torch.float32}
+    apart = [float((low[name] - high[name]).abs().max()) for name in low]
+    assert 0 < max(apart) < 0.05
