@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from embodied.serving.errors import overloaded
 
@@ -19,13 +19,13 @@ _MOST_KEYS = 4096
 class Buckets:
     """Token buckets, one a key; the keys that were used longest ago are forgotten, and start full again."""
 
-    def __init__(self, rate_hz: float, burst: int) -> None:
-        self._rate_hz, self._burst = rate_hz, float(burst)
+    def __init__(self, rate_hz: float, burst: int, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._rate_hz, self._burst, self._clock_s = rate_hz, float(burst), clock_s
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, key: str) -> float:
         """0 when the key has one left, which is taken, else seconds until it has."""
-        now_s = time.monotonic()
+        now_s = self._clock_s()
         left, at_s = self._left.pop(key, (self._burst, now_s))
         left = min(self._burst, left + (now_s - at_s) * self._rate_hz)
         self._left[key] = (left - 1 if left >= 1 else left, now_s)

@@ -16,10 +16,15 @@ from embodied.serving.shares import OPERATOR, VIEWER, Buckets, Places, PlacesEac
 
 
 def test_a_bucket_is_empty_after_its_burst_and_says_when_it_is_not():
-    buckets = Buckets(rate_hz=0.5, burst=3)
+    now_s = 10.0
+    buckets = Buckets(rate_hz=0.5, burst=3, clock_s=lambda: now_s)
     assert [buckets.take("a") for _ in range(3)] == [0.0] * 3
-    assert 1.5 < buckets.take("a") <= 2.0
+    assert buckets.take("a") == 2.0
     assert buckets.take("b") == 0.0, "another key has its own"
+    now_s += 1.5
+    assert buckets.take("a") == 0.5
+    now_s += 0.5
+    assert [buckets.take("a") for _ in range(2)] == [0.0, 2.0], "asking in vain costs nothing"
 
 
 def test_others_get_their_share_of_places_and_the_operator_finds_one():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,17 +50,23 @@ def complaints(driver: Any) -> list[str]:
     return [line["message"] for line in driver.get_log("browser") if line["level"] == "SEVERE"]
 
 
-def until(driver: Any, is_so: Callable[[], Any], what: str, timeout_s: float = 15.0) -> Any:
-    """What `is_so()` gives once it is true; fails saying what was waited for, and what the page shows instead."""
-    from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
-    from selenium.webdriver.support.ui import WebDriverWait
+def until(driver: Any, is_so: Callable[[], Any], what: str, timeout_s: float = 15.0,
+          progress: Callable[[], Any] = lambda: None) -> Any:
+    """What `is_so()` gives once it is true; fails saying what was waited for, and what the page shows instead.
 
-    wait = WebDriverWait(driver, timeout_s, 0.1, ignored_exceptions=[StaleElementReferenceException])
-    try:
-        return wait.until(lambda _: is_so())
-    except TimeoutException:
-        body = driver.find_element("css selector", "body").text
-        pytest.fail(f"waited {timeout_s} s for {what}; console: {complaints(driver)}; the page shows:\n{body[:1500]}")
+    progress: as long as what it gives changes, time does not count, however slow the machine is."""
+    from selenium.common.exceptions import StaleElementReferenceException
+
+    seen, since_s = progress(), time.monotonic()
+    while time.monotonic() - since_s < timeout_s:
+        with suppress(StaleElementReferenceException):
+            if found := is_so():
+                return found
+            if (now := progress()) != seen:
+                seen, since_s = now, time.monotonic()
+        time.sleep(0.1)
+    body = driver.find_element("css selector", "body").text
+    pytest.fail(f"waited {timeout_s} s for {what}; console: {complaints(driver)}; the page shows:\n{body[:1500]}")
 
 
 def text_of(driver: Any, selector: str) -> str:
