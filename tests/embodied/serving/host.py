@@ -29,15 +29,17 @@ from embodied.serving.server import make_app
 
 
 class SlowBackend:
-    """Sees nothing and takes its time: an overloaded planner."""
+    """Sees nothing and takes its time: an overloaded planner. held_by: a file, as long as it is there."""
 
     scene = OBJECTS
 
-    def __init__(self, look_s: float) -> None:
-        self.look_s = look_s
+    def __init__(self, look_s: float, held_by: Path | None = None) -> None:
+        self.look_s, self._held_by = look_s, held_by
 
     def perceive(self, observation: Any) -> list[Any]:
         time.sleep(self.look_s)
+        while self._held_by is not None and self._held_by.exists():
+            time.sleep(0.01)
         return []
 
     def unknown_words(self, text: str) -> list[str]:
@@ -79,7 +81,7 @@ def _backend(settings: dict[str, Any]) -> Any:
         late.start()
         return late
     if (look_s := settings.get("look_s")) is not None:
-        return SlowBackend(look_s)
+        return SlowBackend(look_s, Path(settings["held_by"]) if "held_by" in settings else None)
     import torch
 
     from embodied.agents.shipped import load_agent

@@ -161,13 +161,13 @@ class Robot:
 
     def wait_for_lease(self) -> str:
         """A new lease, once nobody else holds one."""
-        until_s = time.monotonic() + 30
+        until_s = time.monotonic() + 60
         while time.monotonic() < until_s:
             answer = self.served.client.post(self.path + "/lease", json={"client": "tests"})
             if answer.status_code == 200:
                 return answer.json()["lease"]
             time.sleep(0.1)
-        raise AssertionError(f"expected the lease within 30 s, got {answer.text}")
+        raise AssertionError(f"expected the lease within 60 s, got {answer.text}")
 
     def beat(self) -> None:
         """A sign of life."""
@@ -180,6 +180,14 @@ class Robot:
             assert time.monotonic() < until_s, f"expected another state within {patience_s} s, got {state}"
             time.sleep(0.02)
         return state
+
+    def event(self, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The first event of the session that is as asked, waited for where it has not happened yet."""
+        with self.served.new_client() as client, client.stream("GET", f"{self.path}/events") as answer:
+            for line in answer.iter_lines():
+                if line.startswith("data: ") and is_so(event := json.loads(line.removeprefix("data: "))):
+                    return event
+        raise AssertionError("expected an event, the stream ended")
 
     def wait_for_motion(self, patience_s: float = 30.0) -> None:
         """Until a command has moved the robot, from now on."""

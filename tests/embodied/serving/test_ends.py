@@ -14,7 +14,7 @@ from embodied.data.spool import EVENTS, Spool
 from embodied.serving import ending
 from tests.embodied.data.sessions import Clock, write_session
 from tests.embodied.serving.served import Served
-from tests.processes import is_alive
+from tests.processes import is_alive, until
 
 END_S = 5.0
 """In which a server ends, whatever hangs in it."""
@@ -74,10 +74,7 @@ def test_a_publication_without_end_keeps_no_server_from_ending(tmp_path: Path, w
         os.kill(server.pid, word)
         server.wait(END_S)
     assert board.telemetry().last_motion_ns / 1e9 - told_s < 1.5  # a world finds out by itself that nobody serves it
-    until_s = time.monotonic() + 30.0
-    while is_alive(child) and time.monotonic() < until_s:
-        time.sleep(0.02)
-    assert not is_alive(child)
+    assert until(lambda: not is_alive(child))
     assert not (tmp_path / LEFT).exists()
     (tmp_path / "spools" / LEFT / EVENTS).unlink()
     (tmp_path / "spools" / LEFT / EVENTS).write_bytes(said)

@@ -94,7 +94,8 @@ def test_row_39_a_length_that_is_told_is_refused_before_a_byte_of_it(lean: Serve
 
 
 def test_row_39_many_large_bodies_at_once_are_held_within_bounds(lean: Served):
-    """Forty clients with nearly as much as is taken: some are asked to come back, memory stays bounded."""
+    """Forty clients with nearly as much as is taken: some are asked to come back, memory stays bounded. A body that
+    takes too long, as on a machine that is very busy, is told so."""
     content = b'{"model": "' + b"a" * (MAX_LARGE_BYTES - 100) + b'"}'
 
     def send(_: int) -> int:
@@ -105,7 +106,7 @@ def test_row_39_many_large_bodies_at_once_are_held_within_bounds(lean: Served):
     before_mib = lean.rss_mib()
     with ThreadPoolExecutor(40) as pool:
         statuses = list(pool.map(send, range(40)))
-    assert set(statuses) <= {422, 503}
+    assert set(statuses) <= {422, 503, 408}
     assert lean.peak_rss_mib() - before_mib < 400
 
 

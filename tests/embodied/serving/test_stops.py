@@ -158,23 +158,11 @@ def test_a_world_that_is_held_up_confirms_later_and_an_event_says_so(mover: Robo
         time.sleep(0.2)
         assert mover.state()["stop"]["confirmed_s"] is None
         thawed_s = time.monotonic()
-    event = confirmation(mover, stop["number"])
+    event = mover.event(lambda event: event.get("kind") == "confirmed" and event["stop"]["number"] == stop["number"])
     assert event["stop"]["confirmed_s"] >= thawed_s
     time.sleep(0.2)
     assert mover.state()["last_motion_s"] <= event["stop"]["confirmed_s"]
     assert mover.state()["stop"] == event["stop"]
-
-
-def confirmation(robot: Robot, number: int) -> dict[str, Any]:
-    """The event that a stop was confirmed."""
-    import json
-
-    with robot.served.new_client() as client, client.stream("GET", f"{robot.path}/events") as answer:
-        for line in answer.iter_lines():
-            event = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
-            if event.get("kind") == "confirmed" and event["stop"]["number"] == number:
-                return event
-    raise AssertionError("expected an event, the stream ended")
 
 
 def test_a_robot_at_rest_confirms_a_stop_as_well(robot: Robot):
