@@ -123,6 +123,7 @@ def act(settings: Settings, run: Run) -> float:
     from embodied.serving.ending import end_in_time
     from embodied.serving.late import LateBackend
     from embodied.serving.listening import Server, config
+    from embodied.serving.loglines import written_aside
     from embodied.serving.server import make_app
 
     token = given or secrets.token_urlsafe(24)
@@ -135,7 +136,8 @@ def act(settings: Settings, run: Run) -> float:
         end_in_time(lambda: server.should_exit)
     try:
         _join_cluster(settings)
-        asyncio.run(_serve(server, door, settings, "" if given else token, backend))
+        with written_aside():
+            asyncio.run(_serve(server, door, settings, "" if given else token, backend))
     finally:
         door.close()
         backend.settle(_LOADING_ENDS_S)
@@ -154,8 +156,8 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 async def _serve(server: Any, door: socket.socket, settings: Settings, told_token: str, backend: LateBackend) -> None:
-    """Until a signal comes. The address is printed once somebody answers there, and once more is true, so is that.
-    Raises what loading the planner raised."""
+    """Until a signal comes. The address is printed once somebody answers there, and once more is true, so is that; the
+    loop waits for no terminal. Raises what loading the planner raised."""
     import asyncio
 
     serving = asyncio.create_task(server.serve([door]))
@@ -165,14 +167,14 @@ async def _serve(server: Any, door: socket.socket, settings: Settings, told_toke
     if not server.started:
         await serving
         raise OSError("expected a server that starts, it ended; its log above says why")
-    _tell_address(door.getsockname()[1], settings, told_token)
+    await asyncio.to_thread(_tell_address, door.getsockname()[1], settings, told_token)
     backend.start()
     loading = asyncio.create_task(backend.ready())
     await asyncio.wait({serving, loading}, return_when=asyncio.FIRST_COMPLETED)
     if not loading.done():
         loading.cancel()
     elif loading.exception() is None:
-        print("ready: robots can be opened and plans asked for", flush=True)
+        await asyncio.to_thread(print, "ready: robots can be opened and plans asked for", flush=True)
     else:
         server.should_exit = True
     await serving

@@ -21,9 +21,10 @@ def end_in_time(is_told: Callable[[], bool], patience_s: float = END_S) -> None:
     def watch() -> None:
         while not is_told():
             time.sleep(_LOOK_S)
-        signal.setitimer(signal.ITIMER_REAL, patience_s + _LOOK_S)  # the kernel's: threads may stand still by then
+        signal.setitimer(signal.ITIMER_REAL, patience_s + 3 * _LOOK_S)  # the kernel's: threads may stand still by then
         time.sleep(patience_s)
         log.error("the end of the server took more than %.1f s; what hung was left behind", patience_s)
+        time.sleep(_LOOK_S)  # for whoever writes the log
         os._exit(1)
 
     threading.Thread(target=watch, name="end", daemon=True).start()

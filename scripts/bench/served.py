@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -39,7 +41,9 @@ def serving(*overrides: str) -> Iterator[Served]:
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
                                   env={**os.environ, "EMBODIED_TOKEN": token, "OMP_NUM_THREADS": "1"})
         try:
-            yield Served(_address(server), token, server.pid)
+            address = _address(server)
+            threading.Thread(target=deque, args=(server.stdout, 0), daemon=True).start()  # a pipe is to be read
+            yield Served(address, token, server.pid)
         finally:
             server.send_signal(signal.SIGINT)
             server.wait(timeout=60)

@@ -6,7 +6,8 @@ Robots that work, stop, are reset and closed; watchers that come and go; plans t
 refused; recordings that are made. One JSON line a sample as it goes, then one a measure: its slope by least squares
 after the warm-up, with the 95 % interval of a slope whose errors may hang together (batch means), and the mean of the
 first and of the last third. `is_flat`: the interval holds zero, or what the slope adds in a day is less than the
-measure's `slack`.
+measure's `slack`. `turns` are what robots were asked for and answered; a server that answers nobody for so long as
+IDLE_MIN is no server in use, and the soak fails.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from scripts.bench.served import Served, serving
 MEASURES = {"memory_mib": 100.0, "private_mib": 100.0, "descriptors": 20.0, "threads": 10.0, "shared_mib": 10.0,
             "processes": 2.0}
 """What is measured of the server and all its children -> what it may grow by in a day and still count as flat."""
+IDLE_MIN = 5.0
 _BATCHES = 10
 _T_8 = 2.306  # Student's t for 95 %, and eight degrees of freedom
 _DAY_H = 24.0
@@ -82,6 +84,10 @@ def _shm_mib() -> float:
 # Who uses it ---------------------------------------------------------------------------------------------------------
 
 
+TURNS: list[float] = []
+"""When a robot had done a turn, by the clock of `time.monotonic`."""
+
+
 def work(served: Served, is_over: threading.Event) -> None:
     """Sessions one after the other: wishes, a stop in the middle, an emergency stop and its reset, a new scene."""
     seed = 1_000_000 + threading.get_ident() % 1000
@@ -123,6 +129,7 @@ def _one_turn(client: httpx.Client, at: str, mine: dict[str, str], turn: int, se
     for _ in range(50):
         answer = client.post(f"{at}/reset", headers=mine, json={"seed": seed + 100 * turn})
         if answer.status_code == 200 or answer.json()["error"]["code"] != "busy":
+            TURNS.append(time.monotonic())
             return
         time.sleep(0.05)
 
@@ -221,6 +228,14 @@ def say(**line: Any) -> None:
     print(json.dumps(line), flush=True)
 
 
+def check_in_use(begin_s: float) -> None:
+    """Nothing. Raises SystemExit where no robot has done a turn for long: what does not change then is no plateau."""
+    idle_min = (time.monotonic() - max([begin_s, *TURNS[-1:]])) / 60
+    if idle_min > IDLE_MIN:
+        raise SystemExit(f"expected a server in use, no robot has done a turn for {idle_min:.1f} minutes; its log, and "
+                         f"where its threads stand, say why")
+
+
 def soak(minutes: float, every_s: float, warmup_min: float) -> bool:
     """Whether all was flat; prints samples as it goes."""
     with tempfile.TemporaryDirectory() as folder, serving(f"recordings={folder}", "max_sessions=8") as served, \
@@ -229,7 +244,8 @@ def soak(minutes: float, every_s: float, warmup_min: float) -> bool:
         while (now_min := (time.monotonic() - begin_s) / 60) < minutes:
             samples.append((now_min / 60, sample(served.pid)))
             say(what="sample", minutes=round(now_min, 2), **{k: round(v, 1) for k, v in samples[-1][1].items()},
-                load=round(os.getloadavg()[0], 1))
+                turns=len(TURNS), load=round(os.getloadavg()[0], 1))
+            check_in_use(begin_s)
             time.sleep(every_s)
     late = [(hour, each) for hour, each in samples if hour * 60 >= warmup_min]
     if len(late) < 2 * _BATCHES:

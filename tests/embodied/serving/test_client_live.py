@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import secrets
@@ -12,6 +13,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -23,6 +25,8 @@ from embodied.data.video import decode
 from embodied.serving.client import CLEAR, ApiError, Client
 
 pytestmark = [pytest.mark.slow, pytest.mark.weights]
+
+PIPE_BYTES = 4096  # the least that a pipe holds
 
 
 class Server:
@@ -119,6 +123,30 @@ def test_an_emergency_stop_latches_until_a_person_says_so(server):
         assert (told.value.status, told.value.code) == (409, "estopped")
         session.reset_estop(CLEAR)
         assert session.skill("home").status == "done"
+
+
+def test_a_terminal_that_takes_no_more_holds_no_stop_up(tmp_path):
+    """What it writes to is full, as a pipe is that nobody reads: lines of its log wait, the emergency stop does not."""
+    unread, end = os.pipe()
+    fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    token = secrets.token_urlsafe(18)
+    words = ["port=0", f"token={token}", "recordings=null", f"hydra.run.dir={tmp_path}"]
+    process = subprocess.Popen([sys.executable, "-m", "embodied.cli.main", "serve", *words], stdout=end,
+                               env={**os.environ, "PYTHONPATH": os.getcwd(), "PYTHONUNBUFFERED": "1"})
+    try:
+        with open(unread) as told:
+            address = next(found[0] for line in told if (found := re.search(r"http://127\.0\.0\.1:[0-9]+", line)))
+            assert any(line.startswith("ready: ") for line in told)
+            os.write(end, b"\n" * PIPE_BYTES)
+            assert httpx.get(f"{address}/v1/worlds", timeout=30).status_code == 401
+            stop = httpx.post(f"{address}/v1/estop", timeout=30, headers={"Authorization": f"Bearer {token}"})
+            assert stop.status_code == 200
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(end)
 
 
 def test_who_commands_is_one_at_a_time(server):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import itertools
 import logging
+import os
+import threading
 import time
+from collections import deque
 
 import pytest
 
 from embodied.serving.errors import ApiError
 from embodied.serving.events import MAX_EVENTS, EventLog
-from embodied.serving.loglines import Collapsed
+from embodied.serving.loglines import Collapsed, written_aside
 from embodied.serving.shares import OPERATOR, VIEWER, Buckets, Places, PlacesEach, Turnstile
 
 
@@ -118,6 +122,29 @@ def test_lines_of_one_kind_collapse_and_are_counted():
     flooded.now_s = 10.0
     flooded.log.warning("401 %d", 100)
     assert flooded.written[-1] == "401 100 (98 more like this before)"
+
+
+def test_nobody_waits_for_a_log_that_takes_no_more():
+    """A pipe that nobody reads: who logs goes on, and once it is read, it says how many lines found no room."""
+    unread, end = os.pipe()
+    fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, 4096)
+    log = logging.Logger("a pipe")
+    with open(unread) as told, open(end, "w") as pipe:
+        log.addHandler(logging.StreamHandler(pipe))
+        with written_aside(log, most_waiting=10):
+            talking = threading.Thread(target=lambda: [log.warning("a" * 100) for _ in range(1000)], daemon=True)
+            talking.start()
+            talking.join(30)
+            assert not talking.is_alive()
+            for line in told:
+                log.warning("more")
+                if "lines found no room" in line:
+                    break
+            reading = threading.Thread(target=deque, args=(told, 0))
+            reading.start()
+        pipe.close()
+        reading.join(30)
+    assert [type(handler) for handler in log.handlers] == [logging.StreamHandler]
 
 
 def test_errors_of_another_type_or_place_are_of_another_kind():
