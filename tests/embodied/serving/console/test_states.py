@@ -127,7 +127,7 @@ def test_watching_is_enough_to_stop(page: Any, address: str, fake: Fake):
 
 
 def test_keys_stop_and_pause_but_not_while_one_types(page: Any, address: str, fake: Fake):
-    fake.robot.pace = 3.0
+    fake.robot.pace = 3600.0  # the step lasts until it is stopped
     open_robot(page, address)
     say(page, "go")
     until(page, lambda: page.find_elements("css selector", ".step.is-running"), "a step under way")
