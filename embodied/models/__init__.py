@@ -1,9 +1,10 @@
 """All weights that a deployed robot loads, in Hugging Face form: eyes, projector, language model, segmenter, processor.
 
-Owns: configuration, vision (the home of timm), language, projector, planner, processor, segmenter, scene, building,
-loading, registration (of all that with transformers), and what is checked of others' folders (folder, strangers,
-tensors, known_keys, known_values). May import `embodied.prompt`, `embodied.data.files` and `envs.interface`; never a
-grammar, an environment or a training loop. Importing the package itself loads no heavy library.
+Owns: configuration, vision (the home of timm), language, projector, body (hidden states), planner (the heads on it),
+processor, segmenter, scene, building, loading, registration (of all that with transformers), and what is checked of
+others' folders (folder, strangers, tensors, known_keys, known_values). May import `embodied.prompt`,
+`embodied.data.files`, `envs.interface` and the losses, a leaf of `embodied.training`; never a grammar, an environment
+or a training loop. Importing the package itself loads no heavy library.
 """
 
 from __future__ import annotations

@@ -16,13 +16,13 @@ from transformers.utils import cached_file
 
 from embodied.models.folder import check_local
 from embodied.models.old_forms import renewed
-from embodied.models.planner import IGNORED
 from embodied.models.scene_encoders import find_encoder
 from embodied.models.sentences import prompts_given
 from embodied.models.strangers import check_processor, read_json
 from embodied.models.tokens import IMAGE_TOKEN, SLOT_TOKENS
 from embodied.planning.scene import SceneEncoder
 from embodied.prompt import Entity, Prompt, PromptTooLongError, Text
+from embodied.training.objectives.losses import IGNORED
 
 FILE_NAME = "processor_config.json"
 

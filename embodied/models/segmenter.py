@@ -22,7 +22,6 @@ CHANNELS = 7
 
 VOTE_SIZE = 4
 VOTE_UNIT_M = 0.1
-CM_PER_M = 100.0
 FINEST = 16  # H and W are halved four times
 FEW_PIXELS = 40  # an object that shows fewer in a camera counts less
 
@@ -109,17 +108,3 @@ def targets_from_masks(masks: np.ndarray, poses: np.ndarray) -> dict[str, np.nda
     weights[is_object] = 1.0 / area[masks[is_object]]
     return {"foreground": is_object.astype(np.float32), "votes": np.ascontiguousarray(votes.transpose(2, 0, 1)),
             "weights": weights}
-
-
-def segmenter_loss(output: SegmenterOutput, targets: dict[str, Tensor], total_weight: Tensor | None = None
-                   ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Scalar loss and its parts: cross-entropy of the foreground, and weighted mean smooth L1 of the votes in cm.
-
-    targets: as `targets_from_masks` makes them, with B images stacked. total_weight: what the votes' weighted sum is
-    divided by where these images are a part of a greater batch; None for the sum of their weights.
-    """
-    foreground, weights = targets["foreground"], targets["weights"]
-    cut = F.binary_cross_entropy_with_logits(output.logits, foreground)
-    miss = F.smooth_l1_loss(output.votes * CM_PER_M, targets["votes"] * CM_PER_M, reduction="none").sum(dim=1)
-    vote = (miss * weights).sum() / (weights.sum() if total_weight is None else total_weight).clamp(min=1e-6)
-    return 10 * cut + vote, {"foreground_loss": cut.detach(), "vote_loss": vote.detach()}

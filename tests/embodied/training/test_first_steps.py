@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from embodied.models.configuration import LANGUAGE_FAMILIES
-from embodied.models.planner import naming_loss
 from embodied.training.loop import train
+from embodied.training.objectives.losses import naming_loss
 from embodied.training.objectives.segment import segment
 from embodied.training.objectives.sft import sft
 from embodied.training.optim import WarmupCosine, adamw

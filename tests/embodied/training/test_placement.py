@@ -6,9 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from embodied.models.planner import naming_loss
-from embodied.models.segmenter import segmenter_loss
 from embodied.training.loop import TrainState, _take_step
+from embodied.training.objectives.losses import naming_loss, segmenter_loss
 from embodied.training.objectives.segment import segment
 from embodied.training.objectives.sft import sft
 from embodied.training.placement import one_of_many
@@ -79,7 +78,8 @@ def test_a_vote_loss_of_parts_adds_up():
     targets = {k: v for k, v in batch.inputs.items() if k != "images"}
     total = targets["weights"].sum()
     with torch.no_grad():
-        whole = segmenter_loss(model(batch.inputs["images"]), targets)[1]["vote_loss"]
-        parts = [segmenter_loss(model(batch.inputs["images"][i:i + 1]), {k: v[i:i + 1] for k, v in targets.items()},
+        out = model(batch.inputs["images"])
+        whole = segmenter_loss(out.logits, out.votes, targets)[1]["vote_loss"]
+        parts = [segmenter_loss(out.logits[i:i + 1], out.votes[i:i + 1], {k: v[i:i + 1] for k, v in targets.items()},
                                 total)[1]["vote_loss"] for i in range(2)]
     torch.testing.assert_close(sum(parts), whole)

@@ -1,0 +1,161 @@
+"""The body of the multimodal-sentence model: pictures become soft tokens among the words; hidden states come out.
+
+B examples, T tokens, N pictures (all examples together, reading order), Q soft tokens a picture, D width. After PaLM-E
+(arXiv 2303.03378, section 3); departures:
+1. A soft token is *added* to the embedding of its placeholder (`<obj_j>`, `<image>`) instead of replacing it, and
+   `<obj_j>` starts with the embedding of the name `obj_j`, so that saying an object's name is attending to its slot.
+2. Geometry measured from depth accompanies each object (see projector).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+from transformers.utils import ModelOutput
+
+from embodied.models.configuration import PalmEConfig
+from embodied.models.encoding import ProjectorSizes, SegmentEncoder
+from embodied.models.language import build_language, decoder_width
+from embodied.models.pointer import Pointer
+from embodied.models.scene_encoders import find_encoder
+from embodied.models.segmenter import ObjectSegmenter
+from embodied.models.vision import build_vision, restore_buffers
+from embodied.prompt import MAX_OBJECTS
+
+
+@dataclass
+class PalmEModelOutput(ModelOutput):
+    """last_hidden_state: float[B, T, D]. soft_tokens: float[N, Q, D] of the pictures that were read, None without.
+
+    object_keys: float[B, MAX_OBJECTS, D], what the pointer looks names up in; None where objects are not pointed at.
+    """
+
+    last_hidden_state: Tensor | None = None
+    past_key_values: Any = None
+    soft_tokens: Tensor | None = None
+    object_keys: Tensor | None = None
+
+
+class PalmEModel(PreTrainedModel):
+    """All weights, and the hidden states that they make of a sentence; what is said next is the heads' business."""
+
+    config_class = PalmEConfig
+    main_input_name = "input_ids"
+    input_modalities = ("image", "text")
+    _supports_sdpa = True
+    _supports_flash_attn = True
+
+    def __init__(self, config: PalmEConfig):
+        super().__init__(config)
+        encoder = find_encoder(config.scene_encoder)
+        self.vision = None if encoder.pixels is None else build_vision(config.vision_config)
+        self.projector = encoder.make_projector(_sizes(config, encoder, getattr(self.vision, "width", 0)))
+        self.language = build_language(config.text_config)
+        self.pointer = Pointer(decoder_width(config.text_config)) if encoder.scene.finds_objects else None
+        self.segmenter = None if config.segmenter_config is None else ObjectSegmenter(config.segmenter_config)
+        self.post_init()
+        if config.language_is_frozen:
+            self.freeze_language()
+
+    def freeze_language(self) -> None:
+        """Only the eyes and the projector learn from here on (PaLM-E, "frozen")."""
+        self.language.requires_grad_(False)
+
+    def forward(self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None,
+                pixel_values: Tensor | None = None, geometry: Tensor | None = None, position_ids: Tensor | None = None,
+                past_key_values: Any = None, inputs_embeds: Tensor | None = None, object_keys: Tensor | None = None,
+                use_cache: bool | None = None) -> PalmEModelOutput:
+        """Hidden states of every position.
+
+        object_keys: from the output of the prompt, when past_key_values holds it. All else as in transformers.
+        """
+        soft = None
+        if inputs_embeds is None:
+            inputs_embeds, soft = self._embeddings(input_ids, pixel_values, geometry, past_key_values)
+        if position_ids is None and _is_empty(past_key_values):
+            position_ids = _positions(attention_mask)
+        out = self.language.base_model(inputs_embeds=inputs_embeds, attention_mask=attention_mask,
+                                       position_ids=position_ids, past_key_values=past_key_values, use_cache=use_cache)
+        hidden = out.last_hidden_state
+        if self.pointer is not None and soft is not None:
+            object_keys = self._object_keys(input_ids, soft, hidden)
+        return PalmEModelOutput(hidden, out.past_key_values, soft, object_keys)
+
+    def _interleave(self, input_ids: Tensor, soft: Tensor) -> Tensor:
+        """float[B, T, D] from soft tokens float[N, Q, D], reading order."""
+        words = self.get_input_embeddings()(input_ids)
+        places = torch.where(self.placeholders(input_ids))
+        return words.index_put(places, soft.flatten(0, 1).to(words.dtype), accumulate=True)
+
+    def see(self, pixel_values: Tensor, geometry: Tensor | None = None) -> Tensor:
+        """Soft tokens float[N, Q, D] of pictures."""
+        if geometry is None:
+            geometry = pixel_values.new_zeros(len(pixel_values), find_encoder(self.config.scene_encoder).geometry_size)
+        pixel_values = pixel_values.to(self.projector.out.weight.dtype)
+        tokens = None if self.vision is None else self.vision(pixel_values)
+        return self.projector(tokens, geometry.to(pixel_values.dtype))
+
+    def placeholders(self, input_ids: Tensor) -> Tensor:
+        """bool[B, T]: where soft tokens go."""
+        return (input_ids >= self.config.placeholder_first_id) & (input_ids <= self.config.placeholder_last_id)
+
+    def _check_places(self, places: Tensor, pictures: int) -> None:
+        expected, got = pictures * self.config.soft_tokens, int(places.sum())
+        if expected != got:
+            raise ValueError(f"input_ids: expected {self.config.soft_tokens} placeholder(s) for each of {pictures} "
+                             f"pictures = {expected}, got {got}; make both with the same PalmEProcessor call")
+
+    def _embeddings(self, input_ids: Tensor, pixel_values: Tensor | None, geometry: Tensor | None, cache: Any
+                    ) -> tuple[Tensor, Tensor | None]:
+        """float[B, T, D] and soft tokens; pictures are read once, with the prompt: later steps only add words."""
+        if pixel_values is not None and len(pixel_values):
+            self._check_places(self.placeholders(input_ids), len(pixel_values))
+            soft = self.see(pixel_values, geometry)
+            return self._interleave(input_ids, soft), soft
+        if _is_empty(cache):
+            self._check_places(self.placeholders(input_ids), 0)
+        return self.get_input_embeddings()(input_ids), None
+
+    def _object_keys(self, input_ids: Tensor, soft: Tensor, hidden: Tensor) -> Tensor:
+        """float[B, MAX_OBJECTS, D]: row j - 1 from what stands at `<obj_j>`, zero where it is not in the sentence."""
+        rows, columns = torch.where(self.placeholders(input_ids))
+        index = input_ids[rows, columns] - self.config.placeholder_first_id
+        keys = self.pointer.keys(soft.flatten(0, 1).to(hidden.dtype), hidden[rows, columns]) / self.config.soft_tokens
+        empty = hidden.new_zeros(len(input_ids), MAX_OBJECTS, hidden.shape[-1])
+        return empty.index_put((rows, index), keys, accumulate=True)
+
+    def get_input_embeddings(self) -> torch.nn.Module:
+        return self.language.get_input_embeddings()
+
+    def set_input_embeddings(self, value: torch.nn.Module) -> None:
+        self.language.set_input_embeddings(value)
+
+    def get_output_embeddings(self) -> torch.nn.Module:
+        return self.language.get_output_embeddings()
+
+    def set_output_embeddings(self, new_embeddings: torch.nn.Module) -> None:
+        self.language.set_output_embeddings(new_embeddings)
+
+    def _init_weights(self, module: torch.nn.Module) -> None:
+        """Parts initialise themselves; only what a timm layer keeps out of its state_dict has to be computed again."""
+        restore_buffers(module)
+
+
+def _sizes(config: PalmEConfig, encoder: SegmentEncoder, vision_width: int) -> ProjectorSizes:
+    return ProjectorSizes(
+        vision_width=vision_width, geometry_size=encoder.geometry_size, width=config.projector_width,
+        language_width=decoder_width(config.text_config), soft_tokens=config.soft_tokens,
+        scale=getattr(config.text_config, "initializer_range", 0.02))
+
+
+def _is_empty(cache: Any) -> bool:
+    return cache is None or cache.get_seq_length() == 0
+
+
+def _positions(attention_mask: Tensor | None) -> Tensor | None:
+    """int64[B, T] counted from each example's first word, so that padding on either side changes nothing."""
+    return None if attention_mask is None else (attention_mask.long().cumsum(dim=1) - 1).clamp(min=0)
