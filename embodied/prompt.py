@@ -64,14 +64,30 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Completion:
+class Sample:
+    """One answer of a model, and everything that learning needs of that decision. Nobody tokenises its text again.
+
+    token_ids, log_probs and masked_log_probs are of the same tokens, the end token among them unless `is_cut`. They are
+    empty where whoever answered tells none, as recorded replies do.
+    """
+
     text: str
-    token_ids: tuple[int, ...]
-    log_probs: tuple[float, ...]  # of each token, after the mask
-    is_constrained: bool
+    prompt: Prompt  # that the model read
+    grammar: str | None = None  # Lark text that kept the answer inside; None: anything could be said
+    token_ids: tuple[int, ...] = ()
+    log_probs: tuple[float, ...] = ()  # natural, among all words: the policy's own, without the mask
+    masked_log_probs: tuple[float, ...] = ()  # among what it could say (grammar; no placeholders): how it was drawn
+    temperature: float = 0.0  # that both divide the logits by; 0: the likeliest token each time, and both are at 1
+    seed: int = 0
+    version: int | None = None  # of the weights, as their backend was told; None: nobody told it
     pieces: tuple[str, ...] = ()  # the text that each token added, "" for the end
     prompt_tokens: int = 0  # that the model read, pictures' soft tokens among them
     is_cut: bool = False  # it ended for want of room or because nobody listened, not with the model's end token
+
+    @property
+    def is_constrained(self) -> bool:
+        """Whether a grammar kept it inside."""
+        return self.grammar is not None
 
     @property
     def answer_tokens(self) -> int:

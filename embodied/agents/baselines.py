@@ -11,7 +11,7 @@ from embodied.agents.backends.base import Backend
 from embodied.planning.grammar import GRASPING, RELEASING
 from embodied.planning.language import Plan, refer, write
 from embodied.planning.percept import Percept, held_since
-from embodied.prompt import Completion, Entity, Image, Prompt, Segment, Slot
+from embodied.prompt import Entity, Image, Prompt, Sample, Segment, Slot
 from envs.interface import Box, Observation, SkillCall, Transition
 
 NOWHERE = Box((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
@@ -25,21 +25,25 @@ class RandomPlanner:
     def __init__(self, backend: Backend, rng: np.random.Generator) -> None:
         self._backend, self._rng = backend, rng
 
-    def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:
+    def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = (), *,
+             seed: int | None = None) -> Plan:
         """One random move, or a random release of what is in the hand; done where nothing can be moved."""
+        rng = self._rng if seed is None else np.random.default_rng(seed)
         percept = Percept.of(self._backend.perceive(observation), observation)
-        order = [int(j) for j in self._rng.permutation(len(percept.slots))]
+        order = [int(j) for j in rng.permutation(len(percept.slots))]
         calls: list[SkillCall] = []
         if held_since(history) is None and len(order) > 1:
-            calls.append(self._call(GRASPING, order.pop(), percept))
+            calls.append(_call(GRASPING, percept, order.pop(), rng))
         if order and (calls or held_since(history) is not None):
-            calls.append(self._call(RELEASING, order.pop(), percept))
+            calls.append(_call(RELEASING, percept, order.pop(), rng))
         plan = Plan(tuple(calls), percept=percept)
         return replace(plan, text=write(plan))
 
-    def _call(self, skills: Sequence[str], index: int, percept: Percept) -> SkillCall:
-        skill = skills[int(self._rng.integers(len(skills)))]
-        return SkillCall(skill, (refer(f"obj_{index + 1}", percept.slots[index]),))
+
+def _call(skills: Sequence[str], percept: Percept, index: int, rng: np.random.Generator) -> SkillCall:
+    """Any of the skills, on the object at a place."""
+    skill = skills[int(rng.integers(len(skills)))]
+    return SkillCall(skill, (refer(f"obj_{index + 1}", percept.slots[index]),))
 
 
 class _Veil:
@@ -51,7 +55,7 @@ class _Veil:
     def perceive(self, observation: Observation) -> list[Slot]:
         return self._backend.perceive(observation)
 
-    def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Completion:
+    def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Sample:
         return self._backend.complete(self._change(prompt), grammar, max_new_tokens=max_new_tokens, seed=seed)
 
     def unknown_words(self, text: str) -> list[str]:

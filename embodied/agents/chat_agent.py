@@ -59,6 +59,7 @@ class Episode:
     wish: str = ""
     history: Sequence[Transition] = ()
     is_waiting: bool = False  # for the answer to a question
+    seed: int = 0  # of the plan that is being made
 
 
 class ChatAgent:
@@ -82,7 +83,7 @@ class ChatAgent:
         self.endpoint, self.eyes, self.skills, self.heard, self.unclear = endpoint, eyes, skills, heard, unclear
         self.showing, self.reply_format, self.retries, self.most_calls = showing, reply_format, retries, most_calls
         self.examples = shipped_examples()[:examples] if skills is SIGNATURES and showing != "image" else ()
-        self.sampling = {"temperature": temperature, "seed": seed}
+        self.temperature, self.seed = temperature, seed
         self.max_tokens, self.budget, self.memory = max_tokens, budget or Budget(), memory or Memory()
         self.begins: Callable[[], None] = lambda: None
         """Called before each answer that is asked for."""
@@ -114,10 +115,15 @@ class ChatAgent:
         if episode is not None and episode.wish:
             self.memory.keep(episode.wish, end, episode.history[episode.before:])
 
-    def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:
-        """What to do next, or a question, or a refusal; whatever the endpoint does, never an error."""
+    def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = (), *,
+             seed: int | None = None) -> Plan:
+        """What to do next, or a question, or a refusal; whatever the endpoint does, never an error.
+
+        seed: of this plan's answers, which the endpoint is told. The plan has no `sample`: endpoints tell no tokens.
+        """
         start = time.perf_counter()
         episode = self._open(instruction, history)
+        episode.seed = self.seed if seed is None else seed
         episode.purse.open_plan()
         try:
             plan = self._plan(episode, instruction, observation, history)
@@ -216,11 +222,12 @@ class ChatAgent:
         """Raises ChatError or OverBudgetError."""
         self.begins()
         messages = [*conversation(moment, reply=form, skills=self.skills, examples=self.examples), *corrections]
-        purse, fields = self._episode.purse, {**self.sampling, **_fields(form, rules)}
+        purse, sampling = self._episode.purse, {"temperature": self.temperature, "seed": self._episode.seed}
         room = purse.room_after(_estimate(messages))
         try:
             reply = self.endpoint.complete(messages, max_tokens=min(self.max_tokens, room),
-                                           deadline_s=purse.seconds_left(), heard=self.heard, **fields)
+                                           deadline_s=purse.seconds_left(), heard=self.heard, **sampling,
+                                           **_fields(form, rules))
         except (EndpointTruncated, EndpointFiltered) as half:
             purse.pay(half.reply.tokens)
             raise

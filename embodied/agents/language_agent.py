@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from embodied.agents.backends.base import Backend
 from embodied.agents.sight import Sight, look
@@ -40,19 +41,23 @@ class LanguageAgent:
 
         scene: what the prompt shows, by default what the backend's model learned to see. unclear: what becomes of
         wishes that were not read whole; None lets every plan pass, for measuring what a model alone is worth. Plans of
-        whole images, which name no slots, are not judged.
+        whole images, which name no slots, are not judged. seed: of a backend that samples, where a call names none.
         """
         self.backend, self.constrained, self.scene = backend, constrained, scene or backend.scene
         self.unclear = unclear if self.scene.finds_objects else None
         self.max_new_tokens, self.seed = max_new_tokens, seed
 
-    def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:
-        """What to do next; an instruction that cannot be followed comes back as a refusal, never as an error."""
+    def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = (), *,
+             seed: int | None = None) -> Plan:
+        """What to do next; an instruction that cannot be followed comes back as a refusal, never as an error.
+
+        seed: of this plan's answers, where the backend samples: the same one gives the same plan.
+        """
         start = time.perf_counter()
-        plan = self._plan(instruction, observation, history)
+        plan = self._plan(instruction, observation, history, self.seed if seed is None else seed)
         return replace(plan, thinking_s=time.perf_counter() - start)
 
-    def _plan(self, instruction: str, observation: Observation, history: Sequence[Transition]) -> Plan:
+    def _plan(self, instruction: str, observation: Observation, history: Sequence[Transition], seed: int) -> Plan:
         instruction = read_wish(self.backend, instruction)
         if isinstance(instruction, Plan):
             return instruction
@@ -61,18 +66,19 @@ class LanguageAgent:
             return Plan((), refusal=NOTHING_IN_SIGHT, percept=sight.percept)
         prompt = write_prompt(instruction, sight.percept, held=sight.held, is_holding=sight.is_holding,
                               last_failure=last_failure(history), scene=self.scene)
+        ask = partial(self._ask, prompt, sight, seed)
         if self.unclear is None:
-            return self._ask(prompt, sight)
-        return self._judged(prompt, sight, read(instruction), sight.scene(history))
+            return ask()
+        return self._judged(ask, sight, read(instruction), sight.scene(history))
 
-    def _judged(self, prompt: Prompt, sight: Sight, wish: Wish, scene: Scene) -> Plan:
+    def _judged(self, ask: Callable[[Without], Plan], sight: Sight, wish: Wish, scene: Scene) -> Plan:
         """The likeliest plan that nothing speaks against, among the first few; else the refusal of the likeliest."""
         plan = turned_down(wish, scene, self.unclear)
         if plan is not None:
             return replace(plan, percept=sight.percept)
         without, tried, first = ANY_PLAN, [], None
         for _ in range(TRIES):
-            plan = self._ask(prompt, sight, without)
+            plan = ask(without)
             veto = judge(plan, wish, scene)
             if veto is None:
                 return plan.instead_of(tried)
@@ -85,7 +91,7 @@ class LanguageAgent:
         """What is in sight now, and what the hand holds since which pick."""
         return look(self.backend.perceive if self.scene.finds_objects else None, observation, history)
 
-    def _ask(self, prompt: Prompt, sight: Sight, without: Without = ANY_PLAN) -> Plan:
+    def _ask(self, prompt: Prompt, sight: Sight, seed: int, without: Without = ANY_PLAN) -> Plan:
         """The grounded plan of the first answer that can be read; a refusal when none can."""
         targets = self.scene.targets(sight.percept)
         grammar = plan_grammar(targets.objects, locations=targets.locations, is_holding=sight.is_holding,
@@ -93,15 +99,15 @@ class LanguageAgent:
         unread: list[Plan] = []
         for mask in [grammar] if self.constrained or without != ANY_PLAN else [None, grammar]:
             try:
-                answer = self.backend.complete(prompt, mask, max_new_tokens=self.max_new_tokens, seed=self.seed)
+                answer = self.backend.complete(prompt, mask, max_new_tokens=self.max_new_tokens, seed=seed)
             except PromptTooLongError as error:
                 return Plan((), refusal=TOO_LONG, percept=sight.percept, hint=str(error)).instead_of(unread)
             try:
                 plan = self.scene.ground(parse(answer.text, objects=targets.objects, locations=targets.locations),
                                          sight.percept)
-                return replace(plan, completion=answer).instead_of(unread)
+                return replace(plan, sample=answer).instead_of(unread)
             except PlanError as error:
-                unread.append(Plan((), refusal=UNREADABLE, text=answer.text, completion=answer, percept=sight.percept,
+                unread.append(Plan((), refusal=UNREADABLE, text=answer.text, sample=answer, percept=sight.percept,
                                    hint=f"The answer was no plan: {error}."))
         return unread[-1].instead_of(unread[:-1])
 

@@ -26,6 +26,9 @@ from embodied.training.objectives.losses import IGNORED
 
 FILE_NAME = "processor_config.json"
 
+Answer = str | Sequence[int]
+"""A text to be tokenised, or token ids."""
+
 
 class PalmEProcessor:
     """Callable on prompts; saved and loaded beside the model.
@@ -53,12 +56,13 @@ class PalmEProcessor:
         """What a scene becomes in the sentences that the model reads."""
         return self._encoder.scene
 
-    def __call__(self, prompts: Sequence[Prompt] | None = None, answers: Sequence[str] | None = None, *,
+    def __call__(self, prompts: Sequence[Prompt] | None = None, answers: Sequence[Answer] | None = None, *,
                  text: str | Sequence[str] | None = None, images: Any = None,
                  padding_side: Literal["left", "right"] | None = None, return_tensors: Literal["pt"] = "pt"
                  ) -> BatchFeature:
         """Tensors of a batch; give answers to train, padding_side="left" to generate (usual with text, else "right").
 
+        An answer is a text, which the end token follows, or the tokens of a sample as they are, its own end among them.
         In place of prompts: text and images, as other processors of transformers take them (`sentences.prompts_from`).
 
         input_ids, attention_mask: int64[B, T]. labels (with answers): int64[B, T], IGNORED but for answer and end.
@@ -71,9 +75,9 @@ class PalmEProcessor:
         prompts = prompts_given(prompts, text, images, self._encoder.picture)
         if answers is not None and len(answers) != len(prompts):
             raise ValueError(f"answers: expected one for each of {len(prompts)} prompts, got {len(answers)}")
-        pieces = self._encode_texts(prompts, answers or ())
+        pieces = self._encode_texts(prompts, [answer for answer in answers or () if isinstance(answer, str)])
         heads = [self._sentence(prompt, pieces) for prompt in prompts]
-        tails = [[*pieces[_clean(a)], self.tokenizer.eos_token_id] for a in answers or ()] or [[]] * len(heads)
+        tails = [self._tail(answer, pieces) for answer in answers or ()] or [[]] * len(heads)
         batch = self._pad(heads, tails, padding_side)
         if answers is None:
             del batch["labels"]
@@ -94,6 +98,10 @@ class PalmEProcessor:
         for segment in prompt.segments:
             ids += pieces[_clean(segment.text)] if isinstance(segment, Text) else self._placeholders(segment)
         return ids
+
+    def _tail(self, answer: Answer, pieces: Mapping[str, list[int]]) -> list[int]:
+        """Token ids of one answer."""
+        return [*pieces[_clean(answer)], self.tokenizer.eos_token_id] if isinstance(answer, str) else list(answer)
 
     def _placeholders(self, segment: object) -> list[int]:
         if not isinstance(segment, self._encoder.picture):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+import numpy as np
+
 from embodied.planning.grammar import RELEASING
 from embodied.planning.language import Plan
 from embodied.planning.screen import fault
+from embodied.prompt import Sample
 from envs.interface import Observation, Outcome, SkillCall, Transition
 
 if TYPE_CHECKING:
@@ -31,8 +35,9 @@ MAX_QUESTIONS = 4
 class Planner(Protocol):
     """Whoever decides: a language agent, an oracle, a baseline.
 
-    A planner that people talk to may have `has_news` (bool): true when it was told something since its last plan. What
-    is left of that plan is then dropped, and it is asked again before the next call.
+    One that draws its plans by chance may take `seed` (int) by name, so that the same seed gives the same plan; `run`
+    gives it where it was told to. A planner that people talk to may have `has_news` (bool): true when it was told
+    something since its last plan. What is left of that plan is then dropped, and it is asked again before the next.
     """
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition]) -> Plan:
@@ -59,6 +64,11 @@ class Step:
     info: Mapping[str, Any]
     replans: int = 0  # plans made in the episode after its first
     end: str | None = None
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """What the model was asked for in this step; none where it follows a plan that was made before."""
+        return self.plan.samples if self.is_new_plan else ()
 
     @property
     def is_success(self) -> bool | None:
@@ -97,13 +107,16 @@ class EpisodeSummary:
 
 def run(env: gymnasium.Env, planner: Planner, *, seed: int | None, options: Mapping[str, Any] | None = None,
         latency: Latency = "free", max_calls: int = 20, max_failures: int = 8,
-        replan: Replan = "placing", history: Sequence[Transition] = ()) -> Iterator[Step]:
+        replan: Replan = "placing", history: Sequence[Transition] = (), sampling_seed: int | None = None
+        ) -> Iterator[Step]:
     """The steps of one episode, the last one with `end` set; closing the generator stops it between two calls.
 
     env: a skill-level environment of the caller's. seed: of the scene, None to go on in the present one, with the wish
     options["instruction"]. options: of `env.reset`. history: what happened in this scene before. latency: "free" lets
     the world wait while the planner thinks; "charged" lets it go on for each plan's thinking_s of simulated time, by
     the environment's `hold(seconds)`. max_calls, max_failures: skill calls, and failed ones, after which it gives up.
+    sampling_seed: None leaves seeds to the planner; a number gives each plan one of its own (`plan_seed`), so that the
+    same number repeats an episode, and another draws another one of the same scene.
     """
     if latency not in LATENCIES:
         raise ValueError(f"run: expected latency one of {LATENCIES}, got {latency!r}")
@@ -112,7 +125,16 @@ def run(env: gymnasium.Env, planner: Planner, *, seed: int | None, options: Mapp
                          f'choose "free"')
     if replan not in REPLANS:
         raise ValueError(f"run: expected replan one of {REPLANS}, got {replan!r}")
-    return _Episode(env, planner, max_calls, max_failures, replan, latency, history=list(history)).steps(seed, options)
+    if sampling_seed is not None and "seed" not in inspect.signature(planner.plan).parameters:
+        raise ValueError(f"run: expected a planner whose plan takes seed, for sampling_seed={sampling_seed}, got "
+                         f"{type(planner).__name__}; leave sampling_seed out")
+    return _Episode(env, planner, max_calls, max_failures, replan, latency, sampling_seed,
+                    history=list(history)).steps(seed, options)
+
+
+def plan_seed(sampling_seed: int, seed: int, plan: int) -> int:
+    """The seed of one plan, 0 .. 2**31 - 1. seed: of its episode's scene. plan: its place in the episode, from 0 on."""
+    return int(np.random.SeedSequence([sampling_seed, seed, plan]).generate_state(1)[0] >> 1)
 
 
 def play(env: gymnasium.Env, planner: Planner, *, seed: int, **settings: Any) -> EpisodeSummary:
@@ -143,6 +165,8 @@ class _Episode:
     max_failures: int
     replan: Replan
     latency: Latency
+    sampling_seed: int | None = None
+    seed: int = 0  # of the scene
     plan: Plan = field(default_factory=lambda: Plan(()))
     todo: list[SkillCall] = field(default_factory=list)
     history: list[Transition] = field(default_factory=list)
@@ -153,6 +177,7 @@ class _Episode:
     calls: int = 0
 
     def steps(self, seed: int | None, options: Mapping[str, Any] | None) -> Iterator[Step]:
+        self.seed = seed or 0
         raw, info = self._begin(seed, dict(options) if options else None)
         trouble = fault(raw)
         if trouble is not None:
@@ -177,7 +202,8 @@ class _Episode:
         """Whether the planner was asked: it is when nothing is left to follow, and when it was told something."""
         if self.todo and not getattr(self.planner, "has_news", False):
             return False
-        self.plan = self.planner.plan(self.instruction, observation, tuple(self.history))
+        drawn = {} if self.sampling_seed is None else {"seed": plan_seed(self.sampling_seed, self.seed, self.plans)}
+        self.plan = self.planner.plan(self.instruction, observation, tuple(self.history), **drawn)
         self.todo, self.plans = list(self.plan.calls), self.plans + 1
         if self.latency == "charged":
             self.env.unwrapped.hold(self.plan.thinking_s)

@@ -71,17 +71,42 @@ class PlanConstraint(LogitsProcessor):
 
     def _allowed(self, width: int) -> torch.Tensor:
         """bool[B, V]: the tokens that may come next."""
-        from llguidance.numpy import fill_next_token_bitmask
-
         allowed = np.zeros((len(self._matchers), width), dtype=bool)
         for row, matcher in enumerate(self._matchers):
             if self._is_over(row):
                 allowed[row, self._end_tokens] = True
                 continue
-            fill_next_token_bitmask(matcher, self._mask, row)
-            bits = np.unpackbits(self._mask[row].view(np.uint8), bitorder="little")[:width]
-            allowed[row, :len(bits)] = bits
+            _fill(allowed[row], matcher, self._mask, row)
         return torch.from_numpy(allowed)
+
+
+def allowed_tokens(tokenizer: LLTokenizer, grammar: str, token_ids: Sequence[int], width: int) -> torch.Tensor:
+    """bool[T, V]: the tokens that could have come in place of each of an answer's T, its end token among them.
+
+    tokenizer: from `compile_tokenizer`. width: V. Raises ValueError for an answer that leaves the grammar.
+    """
+    matcher = _matcher(tokenizer, grammar)
+    mask = np.zeros((1, -(-tokenizer.vocab_size // 32)), dtype=np.int32)
+    allowed = np.zeros((len(token_ids), width), dtype=bool)
+    for place, (row, token) in enumerate(zip(allowed, token_ids, strict=True)):
+        if matcher.is_stopped():
+            row[list(tokenizer.eos_tokens)] = True
+        else:
+            _fill(row, matcher, mask, 0)
+        if not row[token]:
+            raise ValueError(f"token_ids: expected an answer inside the grammar, got token {token} at {place}, which "
+                             "leaves it; give the answer's own grammar")
+        matcher.consume_tokens([token])
+    return torch.from_numpy(allowed)
+
+
+def _fill(allowed: np.ndarray, matcher: LLMatcher, mask: np.ndarray, row: int) -> None:
+    """Set bool[V] where a token may come next. mask: int32[rows, V / 32], to work in."""
+    from llguidance.numpy import fill_next_token_bitmask
+
+    fill_next_token_bitmask(matcher, mask, row)
+    bits = np.unpackbits(mask[row].view(np.uint8), bitorder="little")[:len(allowed)]
+    allowed[:len(bits)] = bits
 
 
 def _matcher(tokenizer: LLTokenizer, grammar: str) -> LLMatcher:

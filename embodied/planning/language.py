@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from embodied.planning.instruction import clean_instruction
 from embodied.planning.percept import Percept
-from embodied.prompt import LOCATION_BINS, MAX_OBJECTS, Completion, Slot
+from embodied.prompt import LOCATION_BINS, MAX_OBJECTS, Sample, Slot
 from envs.interface import Referent, SkillCall
 from envs.names import nearest
 from envs.skills.signatures import SIGNATURES
@@ -39,12 +39,12 @@ class Plan:
     calls: tuple[SkillCall, ...]
     refusal: str | None = None  # a clause for people: "I see no purple block"
     text: str = field(default="", compare=False)  # what the model wrote
-    completion: Completion | None = field(default=None, compare=False)  # for reinforcement learning
+    sample: Sample | None = field(default=None, compare=False)  # the answer that it was read from
     thinking_s: float = field(default=0.0, compare=False)
     percept: Percept | None = field(default=None, compare=False)
     hint: str = field(default="", compare=False)  # help for people after a refusal: what would be understood
     question: str | None = None  # to people, before anything is done: "which red block do you mean?"
-    turned_down: tuple[Completion, ...] = field(default=(), compare=False)  # the other answers that it took to get here
+    turned_down: tuple[Sample, ...] = field(default=(), compare=False)  # the other answers that it took to get here
 
     @property
     def is_done(self) -> bool:
@@ -52,23 +52,23 @@ class Plan:
         return not self.calls and self.refusal is None and self.question is None
 
     @property
-    def answers(self) -> tuple[Completion, ...]:
-        """All that the model was asked for: the answers that were turned down, too."""
-        return self.turned_down if self.completion is None else (self.completion, *self.turned_down)
+    def samples(self) -> tuple[Sample, ...]:
+        """All that the model was asked for, its own answer first: the answers that were turned down, too."""
+        return self.turned_down if self.sample is None else (self.sample, *self.turned_down)
 
     @property
     def prompt_tokens(self) -> int:
         """Tokens that the model read, over all answers."""
-        return sum(answer.prompt_tokens for answer in self.answers)
+        return sum(sample.prompt_tokens for sample in self.samples)
 
     @property
     def answer_tokens(self) -> int:
         """Tokens that the model wrote, over all answers, without their end tokens."""
-        return sum(answer.answer_tokens for answer in self.answers)
+        return sum(sample.answer_tokens for sample in self.samples)
 
     def instead_of(self, plans: Iterable[Plan]) -> Plan:
         """The plan, with what other plans took that were turned down."""
-        return replace(self, turned_down=(*self.turned_down, *(a for plan in plans for a in plan.answers)))
+        return replace(self, turned_down=(*self.turned_down, *(s for plan in plans for s in plan.samples)))
 
 
 def object_names(count: int) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from embodied.agents.backends.base import each_alone
 from embodied.planning.scene import SceneEncoder
-from embodied.prompt import Completion, Prompt, Slot
+from embodied.prompt import Prompt, Sample, Slot
 from embodied.serving.brain import BatchBackend
 from envs.interface import Observation
 
@@ -52,15 +52,15 @@ def _deployment(replicas: Any, max_batch: int, wait_s: float) -> Any:
             return self._backend.perceive(observation)
 
         @serve.batch(max_batch_size=max_batch, batch_wait_timeout_s=wait_s)
-        async def complete(self, questions: list[Question]) -> list[Completion | Exception]:
+        async def complete(self, questions: list[Question]) -> list[Sample | Exception]:
             return answers_to(self._backend, questions)
 
     return Thinker
 
 
-def answers_to(backend: BatchBackend, questions: Sequence[Question]) -> list[Completion | Exception]:
+def answers_to(backend: BatchBackend, questions: Sequence[Question]) -> list[Sample | Exception]:
     """What a backend says to each question, or why it cannot: others' questions share its batches."""
-    def ask(alike: Sequence[Question]) -> list[Completion]:
+    def ask(alike: Sequence[Question]) -> list[Sample]:
         _, grammar, most, seed = alike[0]
         return backend.complete_batch([q[0] for q in alike], None if grammar is None else [q[1] for q in alike],
                                       max_new_tokens=most, seed=seed)
@@ -109,7 +109,7 @@ class RayBackend:
         return self._handle.perceive.remote(observation).result()
 
     def complete_batch(self, prompts: Sequence[Prompt], grammars: Sequence[str] | None, *, max_new_tokens: int,
-                       seed: int, on_token: Callable[[int, str, float], bool] | None = None) -> list[Completion]:
+                       seed: int, on_token: Callable[[int, str, float], bool] | None = None) -> list[Sample]:
         """One completion a prompt; the deployment batches what comes at once, from here and from others."""
         masks = [None] * len(prompts) if grammars is None else grammars
         pending = [self._handle.complete.remote((prompt, mask, max_new_tokens, seed))
@@ -128,7 +128,7 @@ class RayBackend:
         return self._words
 
 
-def _tell(row: int, answer: Completion, on_token: Callable[[int, str, float], bool]) -> None:
-    for piece, log_prob in zip(answer.pieces, answer.log_probs, strict=True):
+def _tell(row: int, answer: Sample, on_token: Callable[[int, str, float], bool]) -> None:
+    for piece, log_prob in zip(answer.pieces, answer.masked_log_probs, strict=True):
         if not on_token(row, piece, math.exp(log_prob)):
             return

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from embodied.agents.backends.base import Backend, each_alone
 from embodied.planning.scene import SceneEncoder
-from embodied.prompt import Completion, Prompt, Slot
+from embodied.prompt import Prompt, Sample, Slot
 from embodied.serving.late import LateBackend
 from envs.interface import Observation
 
@@ -42,7 +42,7 @@ class BatchBackend(Backend, Protocol):
     """A backend that completes several prompts side by side."""
 
     def complete_batch(self, prompts: Sequence[Prompt], grammars: Sequence[str] | None, *, max_new_tokens: int,
-                       seed: int, on_token: Callable[[int, str, float], bool] | None = None) -> list[Completion]:
+                       seed: int, on_token: Callable[[int, str, float], bool] | None = None) -> list[Sample]:
         """One completion a prompt."""
         ...
 
@@ -125,7 +125,7 @@ class Brain:
         return self._ask(("perceive",), observation, _always)
 
     def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int,
-                 heard: Heard | None = None) -> Completion:
+                 heard: Heard | None = None) -> Sample:
         """The completion of a prompt. heard: told each token as it is chosen, from another thread; False cancels.
         Raises BusyError, CancelledError, and what the backend raises."""
         key = ("complete", grammar is None, max_new_tokens, seed)
@@ -227,7 +227,7 @@ class Voice:
     def perceive(self, observation: Observation) -> list[Slot]:
         return self._brain.perceive(observation)
 
-    def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Completion:
+    def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Sample:
         """Raises CancelledError when the listener said no."""
         self._is_cancelled = False
         self._begins()

@@ -118,20 +118,20 @@ def told(plan: Plan) -> dict[str, Any]:
 
 def _total(plan: Plan) -> float | None:
     """Probability of the whole answer, None where nobody knows."""
-    if plan.completion is None or not plan.completion.log_probs:
+    if plan.sample is None or not plan.sample.masked_log_probs:
         return None
-    return round(math.exp(sum(plan.completion.log_probs)), 4)
+    return round(math.exp(sum(plan.sample.masked_log_probs)), 4)
 
 
 def _chances(plan: Plan) -> list[float | None]:
     """Probability of each call: of its share of the tokens, by the separators between calls."""
-    if plan.completion is None or len(plan.completion.log_probs) < 2 or not plan.calls:
+    if plan.sample is None or len(plan.sample.masked_log_probs) < 2 or not plan.calls:
         return [None] * len(plan.calls)
-    pieces = plan.completion.pieces
-    if len(pieces) != len(plan.completion.log_probs):
+    pieces = plan.sample.pieces
+    if len(pieces) != len(plan.sample.masked_log_probs):
         return [None] * len(plan.calls)
     chances, total = [], 0.0
-    for piece, log_prob in zip(pieces, plan.completion.log_probs, strict=True):
+    for piece, log_prob in zip(pieces, plan.sample.masked_log_probs, strict=True):
         total += log_prob
         if ";" in piece:
             chances.append(round(math.exp(total), 4))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from embodied.planning.scene import SceneEncoder
-from embodied.prompt import Completion, Prompt, Slot
+from embodied.prompt import Prompt, Sample, Slot
 from envs.interface import Observation
 
 
@@ -19,8 +19,9 @@ class Backend(Protocol):
         """The objects in sight, in any order."""
         ...
 
-    def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Completion:
-        """The answer to a prompt, inside the grammar when one is given. Raises PromptTooLongError."""
+    def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Sample:
+        """The answer to a prompt, inside the grammar when one is given; the same seed gives the same answer. Raises
+        PromptTooLongError."""
         ...
 
     def unknown_words(self, text: str) -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embodied.planning.grammar import fingerprint
-from embodied.prompt import Completion, Prompt, PromptTooLongError, Slot
+from embodied.prompt import Prompt, PromptTooLongError, Sample, Slot
 from envs.interface import Observation
 
 if TYPE_CHECKING:
@@ -20,15 +22,24 @@ class LocalBackend:
     """Completes prompts with a loaded model: the likeliest token each time, or sampled when temperature > 0."""
 
     def __init__(self, model: PalmEForConditionalGeneration, processor: PalmEProcessor, *,
-                 temperature: float = 0.0) -> None:
-        """Raises ValueError when the model learned another plan language than this code speaks."""
+                 temperature: float = 0.0, version: int | None = None) -> None:
+        """version: of the model's weights, which its samples carry. Raises ValueError when the model learned another
+        plan language than this code speaks."""
         learned = processor.grammar_fingerprint
         if learned is not None and learned != fingerprint():
             raise ValueError(f"LocalBackend: expected plan language {fingerprint()[:12]}, the checkpoint learned "
                              f"{learned[:12]}; use the version of the code that trained it, or train it again")
-        self.model, self.processor, self.temperature = model, processor, temperature
+        self.model, self.processor, self.temperature, self.version = model, processor, temperature, version
         self.scene = processor.scene
         self._compiled: Any = None
+
+    def load_weights(self, weights: bytes | str | Path, version: int | None) -> None:
+        """Go on with other weights of the same model: of `models.weights.weights_to_bytes`, or a safetensors file. What
+        is sampled from now on carries their version. Raises ValueError, and changes nothing, when they do not fit."""
+        from embodied.models.weights import load_weights
+
+        load_weights(self.model, weights)
+        self.version = version
 
     def perceive(self, observation: Observation) -> list[Slot]:
         """The objects that the model's segmenter finds. Raises ValueError when the model has none."""
@@ -38,13 +49,13 @@ class LocalBackend:
             raise ValueError("LocalBackend.perceive: the model has no segmenter; load one with segmenter_config")
         return list(perceive(self.model.segmenter, observation))
 
-    def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Completion:
+    def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Sample:
         return self.complete_batch([prompt], None if grammar is None else [grammar],
                                    max_new_tokens=max_new_tokens, seed=seed)[0]
 
     def complete_batch(self, prompts: Sequence[Prompt], grammars: Sequence[str] | None, *, max_new_tokens: int,
-                       seed: int, on_token: OnToken | None = None) -> list[Completion]:
-        """One completion a prompt, the one that it would get alone; grammars: one a prompt, None = anything goes.
+                       seed: int, on_token: OnToken | None = None) -> list[Sample]:
+        """One answer a prompt, the one that it would get alone; grammars: one a prompt, None = anything goes.
         on_token: told each token as it is chosen; a row whose listener answers False ends there. Raises
         PromptTooLongError when one of them is too long: ask for the others again."""
         if self.temperature > 0 and len(prompts) > 1:
@@ -54,10 +65,13 @@ class LocalBackend:
         constraint = None if grammars is None else self._constraint(grammars)
         ends = self._ends(batch["input_ids"].shape[1], self._rooms(sizes, max_new_tokens), on_token, constraint)
         out = self._generate(batch, ends, constraint, seed)
-        return self._read(out, ends, sizes, is_constrained=grammars is not None)
+        asked = [Sample("", prompt, mask, temperature=self.temperature, seed=seed, version=self.version,
+                        prompt_tokens=size)
+                 for prompt, mask, size in zip(prompts, grammars or [None] * len(prompts), sizes, strict=True)]
+        return self._read(out, ends, asked)
 
     def _sample_each(self, prompts: Sequence[Prompt], grammars: Sequence[str] | None, max_new_tokens: int, seed: int,
-                     on_token: OnToken | None) -> list[Completion]:
+                     on_token: OnToken | None) -> list[Sample]:
         """One after the other: `generate` draws for all rows from one stream of chance, so that a row's draw would
         hang on its neighbours."""
         def heard(row: int) -> OnToken | None:
@@ -85,8 +99,8 @@ class LocalBackend:
         import torch
         from transformers import LogitsProcessorList, StoppingCriteriaList
 
-        settings: dict[str, Any] = {"return_dict_in_generate": True, "output_scores": True, "do_sample": False,
-                                    "eos_token_id": self.processor.tokenizer.eos_token_id}
+        settings: dict[str, Any] = {"return_dict_in_generate": True, "output_scores": True, "output_logits": True,
+                                    "do_sample": False, "eos_token_id": self.processor.tokenizer.eos_token_id}
         if self.temperature > 0:
             settings |= {"do_sample": True, "temperature": self.temperature, "top_k": 0, "top_p": 1.0}
         if constraint is not None:
@@ -116,27 +130,34 @@ class LocalBackend:
             self._compiled = compile_tokenizer(self.processor.tokenizer)
         return PlanConstraint(self._compiled, grammars)
 
-    def _read(self, out: Any, ends: Any, sizes: Sequence[int], *, is_constrained: bool) -> list[Completion]:
-        """out: of `generate`; sequences int64[B, S + T], and T times scores float[B, V], after the mask. sizes: tokens
-        of each prompt."""
-        import torch
-
+    def _read(self, out: Any, ends: Any, asked: Sequence[Sample]) -> list[Sample]:
+        """What was asked, answered. out: of `generate`; sequences int64[B, S + T], and T times logits and scores
+        float[B, V], the scores after mask and temperature."""
         tokens = out.sequences[:, -len(out.scores):]
-        log_probs = torch.stack(list(out.scores), dim=1).float().log_softmax(-1)
-        chosen = log_probs.gather(-1, tokens[..., None])[..., 0].tolist()
-        return [self._completion(ids[:ends.lengths[row]], chosen[row], sizes[row], is_constrained)
-                for row, ids in enumerate(tokens.tolist())]
+        own = _log_probs(out.logits, tokens, self.temperature or 1.0)
+        masked = _log_probs(out.scores, tokens)
+        return [self._answered(sample, tokens[row, :ends.lengths[row]].tolist(), own[row], masked[row])
+                for row, sample in enumerate(asked)]
 
-    def _completion(self, ids: list[int], log_probs: list[float], size: int, is_constrained: bool) -> Completion:
+    def _answered(self, sample: Sample, ids: list[int], own: list[float], masked: list[float]) -> Sample:
         from embodied.agents.backends.listening import settled
 
         texts = [settled(self.processor.decode(ids[:count]), count == len(ids)) for count in range(len(ids) + 1)]
         pieces = tuple(text[len(before):] for before, text in itertools.pairwise(texts))
-        is_cut = ids[-1] != self.processor.tokenizer.eos_token_id
-        return Completion(texts[-1], tuple(ids), tuple(log_probs[:len(ids)]), is_constrained, pieces, size, is_cut)
+        return replace(sample, text=texts[-1], token_ids=tuple(ids), log_probs=tuple(own[:len(ids)]),
+                       masked_log_probs=tuple(masked[:len(ids)]), pieces=pieces,
+                       is_cut=ids[-1] != self.processor.tokenizer.eos_token_id)
 
     def unknown_words(self, text: str) -> list[str]:
         return self.processor.unknown_words(text)
 
     def known_words(self) -> frozenset[str]:
         return self.processor.lexicon or frozenset()
+
+
+def _log_probs(steps: Sequence[Any], tokens: Any, temperature: float = 1.0) -> list[list[float]]:
+    """[B][T]: log-probability of each token. steps: T times float[B, V]. tokens: int64[B, T]."""
+    import torch
+
+    scaled = torch.stack(list(steps), dim=1).float() / temperature
+    return scaled.log_softmax(-1).gather(-1, tokens[..., None])[..., 0].tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from embodied.planning.scene import OBJECTS, SceneEncoder
-from embodied.prompt import Completion, Prompt, Slot
+from embodied.prompt import Prompt, Sample, Slot
 from envs.interface import Observation
 
 
@@ -21,13 +21,13 @@ class ReplayBackend:
     def perceive(self, observation: Observation) -> list[Slot]:
         return list(self._eyes(observation))
 
-    def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Completion:
-        """The next reply. Raises ValueError when the recording is over."""
+    def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Sample:
+        """The next reply, without tokens: nobody recorded them. Raises ValueError when the recording is over."""
         self.asked.append((prompt, grammar))
         reply = next(self._replies, None)
         if reply is None:
             raise ValueError(f"ReplayBackend: expected at most {len(self.asked) - 1} questions; record more replies")
-        return Completion(reply, token_ids=(), log_probs=(), is_constrained=grammar is not None)
+        return Sample(reply, prompt, grammar, seed=seed)
 
     def unknown_words(self, text: str) -> list[str]:
         return [w for w in text.lower().split() if w not in self._lexicon] if self._lexicon else []

@@ -48,13 +48,13 @@ Answer = AsyncIterator[Said | End]
 def of_plan(plan: Plan, stops: Sequence[str]) -> list[Said | End]:
     """A plan as its planner wrote it, or the refusal that stands for it. Tokens are counted without the end token, as
     OpenAI does, those of answers that were turned down too; a refusal that was made without the model cost none."""
-    made = plan.completion
+    made = plan.sample
     is_cut = made is not None and made.is_cut
     is_own = made is not None and plan.text.strip() == made.text.strip()  # not what the judge put in its place
     if made is None or not (is_cut or (is_own and (plan.refusal is None or plan.text.strip() == write(plan)))):
         said = [Said(f"{write(plan)}\n{plan.hint}" if plan.hint else write(plan))]
-    elif len(made.pieces) == len(made.log_probs):
-        said = [Said(*token) for token in zip(made.pieces, made.log_probs, strict=True)]
+    elif len(made.pieces) == len(made.masked_log_probs):
+        said = [Said(*token) for token in zip(made.pieces, made.masked_log_probs, strict=True)]
         said = said if is_cut else said[:-1]  # the end token
     else:
         said = [Said(made.text)]

@@ -17,7 +17,7 @@ from embodied.models.building import Facts, build
 from embodied.planning.grammar import fingerprint, plan_grammar
 from embodied.planning.percept import Percept
 from embodied.planning.scene import OBJECTS, write_prompt
-from embodied.prompt import Completion, Prompt, PromptTooLongError
+from embodied.prompt import Prompt, PromptTooLongError, Sample
 from embodied.serving.app import answers_to
 from embodied.serving.brain import Brain, CancelledError, Voice
 from envs.interface import Observation
@@ -34,8 +34,7 @@ VISION = {"name": "vit_tiny_patch16_224", "image_size": 16,
 CORPUS = ["pick(obj_1); place_in(obj_2); done() put the red block in the blue bowl"] * 3
 
 
-@pytest.fixture(scope="module")
-def backend() -> LocalBackend:
+def wide_backend() -> LocalBackend:
     """A small model whose words are spread widely enough that few of them are nearly as likely as others."""
     torch.set_num_threads(1)
     with torch.random.fork_rng():
@@ -45,6 +44,11 @@ def backend() -> LocalBackend:
         with torch.no_grad():
             model.get_output_embeddings().weight.mul_(40.0)
     return LocalBackend(model, processor)
+
+
+@pytest.fixture(scope="module")
+def backend() -> LocalBackend:
+    return wide_backend()
 
 
 def prompt(words: int, objects: int) -> Prompt:
@@ -62,12 +66,12 @@ def longest(backend: LocalBackend, objects: int) -> int:
     return 1 + (CONTEXT - 1 - base) // (more - base)
 
 
-def is_as_alone(alone: Completion, beside: Completion) -> bool:
+def is_as_alone(alone: Sample, beside: Sample) -> bool:
     """Whether it is the same answer. Raises AssertionError where it is another one for no near-tie."""
     if (alone.text, alone.token_ids, alone.is_cut) == (beside.text, beside.token_ids, beside.is_cut):
         return True
     place = next(i for i, (a, b) in enumerate(zip(alone.token_ids, beside.token_ids, strict=False)) if a != b)
-    assert abs(alone.log_probs[place] - beside.log_probs[place]) < NEAR_TIE, (alone, beside)
+    assert abs(alone.masked_log_probs[place] - beside.masked_log_probs[place]) < NEAR_TIE, (alone, beside)
     return False
 
 
@@ -151,7 +155,7 @@ class Frail:
                     break
                 if self.is_broken and len(prompts) > 1 and place == 1:
                     raise RuntimeError("broken")
-            answers.append(Completion(text, (), (), False))
+            answers.append(Sample(text, Prompt(())))
         return answers
 
 

@@ -14,7 +14,7 @@ from embodied.planning.closed_loop import play, run
 from embodied.planning.language import Plan, locations_of, object_names, write
 from embodied.planning.percept import LOOKING_CAMERA, Percept
 from embodied.planning.scene import OBJECTS, WHOLE_IMAGE, SceneEncoder
-from embodied.prompt import Completion, Slot
+from embodied.prompt import Sample, Slot
 from envs.interface import Box, Observation, Referent, SkillCall
 
 
@@ -42,10 +42,10 @@ class Ventriloquist(ReplayBackend):
         self.seen = observation
         return super().perceive(observation)
 
-    def complete(self, prompt, grammar, *, max_new_tokens: int, seed: int) -> Completion:
+    def complete(self, prompt, grammar, *, max_new_tokens: int, seed: int) -> Sample:
         expert = self._env.unwrapped.expert_plan()
         calls = tuple(SkillCall(c.skill, (Referent(self._name(c.arguments[0].box)),)) for c in expert)
-        return Completion(" " + write(Plan(calls)), (), (), True)
+        return Sample(" " + write(Plan(calls)), prompt, grammar)
 
     def _name(self, box: Box) -> str:
         if not self.scene.finds_objects:

@@ -19,7 +19,7 @@ from embodied.planning.closed_loop import play
 from embodied.planning.scene import WHOLE_IMAGE
 from embodied.planning.spoken import describe
 from embodied.planning.understanding import refuse
-from embodied.prompt import MAX_OBJECTS, Completion, Entity, Image, Prompt, PromptTooLongError, Text
+from embodied.prompt import MAX_OBJECTS, Entity, Image, Prompt, PromptTooLongError, Sample, Text
 from tests.embodied.planning.scenes import FULL_HAND_M, ToyEnv, bowl, colored, observation, slot, transition
 
 LEFT, RIGHT = slot(0.4, 0.2), slot(0.6, -0.2)
@@ -44,7 +44,7 @@ def test_a_plan_comes_back_grounded():
     plan = planner.plan("put the red block in the bowl", observation())
     assert [(c.skill, c.arguments[0].words, c.arguments[0].box) for c in plan.calls] == [
         ("pick", "obj_1", LEFT.box), ("place_in", "obj_2", RIGHT.box)]
-    assert (plan.text, plan.completion.is_constrained) == (PLAN, True)
+    assert (plan.text, plan.sample.is_constrained) == (PLAN, True)
     assert plan.thinking_s > 0 and entities(backend.asked[0][0]) == [LEFT, RIGHT]
 
 
@@ -97,7 +97,7 @@ def test_nothing_in_sight_is_a_refusal():
 def test_a_prompt_beyond_the_model_is_a_refusal():
     planner, backend = agent()
 
-    def complete(*_, **__) -> Completion:
+    def complete(*_, **__) -> Sample:
         raise PromptTooLongError("the prompt has 900 tokens, the model takes 512")
 
     backend.complete = complete
@@ -164,9 +164,16 @@ def test_plans_that_stay_against_the_words_become_a_refusal_of_the_first():
 class Counting(ReplayBackend):
     """Each answer read ten tokens and wrote three, the end token among them."""
 
-    def complete(self, prompt: Prompt, grammar: str | None, **settings) -> Completion:
+    def complete(self, prompt: Prompt, grammar: str | None, **settings) -> Sample:
         answer = super().complete(prompt, grammar, **settings)
-        return replace(answer, token_ids=(1, 2, 3), log_probs=(-0.1,) * 3, prompt_tokens=10)
+        return replace(answer, token_ids=(1, 2, 3), prompt_tokens=10)
+
+
+def test_a_plan_is_asked_for_with_the_seed_of_its_call_else_with_the_agents_own():
+    replies = [" pick(obj_2); put_down_beside(obj_1); done()", " pick(obj_2); place_in(obj_1); done()"] * 2
+    planner = LanguageAgent(Counting(replies, lambda _: (RED, BLUE)), seed=5)
+    for given, seed in (({}, 5), ({"seed": 8}, 8)):
+        assert [sample.seed for sample in planner.plan(WISH, observation(), **given).samples] == [seed] * 2
 
 
 @pytest.mark.parametrize(("replies", "settings", "tries"), [
@@ -180,7 +187,7 @@ class Counting(ReplayBackend):
 def test_tokens_of_answers_that_were_turned_down_count(replies: list[str], settings: dict, tries: int):
     backend = Counting(replies, lambda _: (RED, BLUE))
     plan = LanguageAgent(backend, **settings).plan(WISH, observation())
-    assert len(backend.asked) == tries == len(plan.answers)
+    assert len(backend.asked) == tries == len(plan.samples)
     assert (plan.prompt_tokens, plan.answer_tokens) == (10 * tries, 2 * tries)
 
 

@@ -55,10 +55,11 @@ def test_constrained_answers_of_an_untrained_model_parse(loaded):
         parse(answer.text, objects=3)
 
 
-def test_log_probs_are_those_after_the_mask(backend):
+def test_a_mask_makes_what_it_allows_likelier(backend):
     answer = backend.complete(prompt(), plan_grammar(3), max_new_tokens=8, seed=0)
-    assert len(answer.log_probs) == len(answer.token_ids)
-    assert np.isfinite(answer.log_probs).all() and max(answer.log_probs) <= 0
+    own, masked = np.array(answer.log_probs), np.array(answer.masked_log_probs)
+    assert len(own) == len(masked) == len(answer.token_ids)
+    assert np.isfinite(own).all() and (own < masked).any() and (own <= masked).all() and masked.max() <= 0
     free = backend.complete(prompt(), None, max_new_tokens=8, seed=0)
     assert not free.is_constrained and free.token_ids != answer.token_ids
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from embodied.agents.oracle import OraclePlanner
-from embodied.planning.closed_loop import play, run, summarize
+from embodied.planning.closed_loop import plan_seed, play, run, summarize
 from embodied.planning.language import Plan, parse
+from embodied.prompt import Prompt, Sample
 from tests.embodied.planning.scenes import ToyEnv, raw_observation
 
 PLACE = "pick(obj_1); place_in(obj_2); "
@@ -35,6 +36,32 @@ def test_an_episode_ends_in_success_and_tells_how_it_went():
     summary = summarize(steps)
     assert (summary.is_success, summary.progress, summary.acting_s) == (True, 1.0, 4.0)
     assert (summary.calls, summary.failures, summary.replans) == (2, 0, 0)
+
+
+class Drawn(Scripted):
+    """A planner that is given a seed for each plan."""
+
+    def plan(self, instruction, observation, history, *, seed=None) -> Plan:
+        plan = super().plan(instruction, observation, history)
+        return replace(plan, sample=Sample(plan.text, Prompt(()), seed=seed), turned_down=())
+
+
+def seeds(planner, **settings) -> list[int | None]:
+    return [s.seed for step in run(ToyEnv(goal=9), planner, **settings) for s in step.samples]
+
+
+def test_plans_get_seeds_of_their_own_where_that_was_asked_for():
+    texts = [PLACE * 2 + "done()", PLACE + "done()", "done()"]
+    assert seeds(Drawn(*texts), seed=4) == [None] * 3
+    drawn, again, other, elsewhere = (seeds(Drawn(*texts), seed=seed, sampling_seed=number)
+                                      for seed, number in ((4, 1), (4, 1), (4, 2), (5, 1)))
+    assert drawn == again == [plan_seed(1, 4, i) for i in range(3)]
+    assert len({*drawn, *other, *elsewhere}) == 9 and all(0 <= seed < 2**31 for seed in drawn)
+
+
+def test_a_planner_that_takes_no_seed_is_not_given_one():
+    with pytest.raises(ValueError, match=r"whose plan takes seed.*Scripted"):
+        run(ToyEnv(), Scripted("done()"), seed=0, sampling_seed=1)
 
 
 @pytest.mark.parametrize(("replan", "looks_after", "texts"), [

@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from embodied.planning.language import Plan
-from embodied.prompt import Completion
+from embodied.prompt import Prompt, Sample
 from embodied.serving.bridges.chat_answer import End, Said, of_plan, until
 from embodied.serving.bridges.chat_fields import FIELDS, FIXED, refuse_unheeded, table
 from embodied.serving.errors import ApiError
@@ -69,21 +69,24 @@ def test_an_answer_ends_before_the_first_stop(stops: list[str], text: str, read:
     assert ("".join(piece.text for piece in kept), count) == (text, read)
 
 
+MADE = Sample("pick(obj_1); done()", Prompt(()), "start: plan", (1, 2, 3), masked_log_probs=(-0.1, -0.1, 0.0),
+              pieces=("pick(obj_1);", " done()", ""), prompt_tokens=9)
+
+
 def test_a_refusal_made_without_the_model_costs_nothing_and_one_of_a_judge_hides_the_plan():
     assert of_plan(Plan((), refusal="the instruction is empty"), []) == [Said("refuse(the instruction is empty)"),
                                                                           End("stop", 0, 0)]
-    made = Completion(" pick(obj_1); done()", (1, 2, 3), (-0.1, -0.1, 0.0), True, (" pick(obj_1);", " done()", ""), 9)
-    judged = Plan((), refusal="not what was asked", text=made.text, completion=made)
+    made = replace(MADE, text=" pick(obj_1); done()", pieces=(" pick(obj_1);", " done()", ""))
+    judged = Plan((), refusal="not what was asked", text=made.text, sample=made)
     assert of_plan(judged, []) == [Said("refuse(not what was asked)"), End("stop", 9, 2)]
     worded = replace(judged, text="refuse(not what was asked)")
     assert of_plan(worded, []) == of_plan(judged, [])
 
 
 def test_answers_that_were_turned_down_are_in_the_usage_and_not_in_the_answer():
-    made = Completion("pick(obj_1); done()", (1, 2, 3), (-0.1, -0.1, 0.0), True, ("pick(obj_1);", " done()", ""), 9)
-    plan = Plan((), text=made.text, completion=made, turned_down=(replace(made, text="pick(obj_2); done()"),))
+    plan = Plan((), text=MADE.text, sample=MADE, turned_down=(replace(MADE, text="pick(obj_2); done()"),))
     assert of_plan(plan, [])[-1] == End("stop", 18, 4) and of_plan(plan, [";"])[-1] == End("stop", 18, 3)
-    assert "".join(piece.text for piece in of_plan(plan, [])[:-1]) == made.text
+    assert "".join(piece.text for piece in of_plan(plan, [])[:-1]) == MADE.text
 
 
 @pytest.fixture(scope="module")

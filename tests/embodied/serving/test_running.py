@@ -14,7 +14,7 @@ from embodied.agents.language_agent import LanguageAgent
 from embodied.planning import closed_loop
 from embodied.planning.closed_loop import Step
 from embodied.planning.language import Plan
-from embodied.prompt import Completion, Prompt
+from embodied.prompt import Prompt, Sample
 from embodied.serving.brain import BusyError, Voice
 from embodied.serving.running import Conduct, Run, ToldPlanner, carry_out
 from tests.embodied.planning.scenes import bowl, colored, observation, slot
@@ -28,10 +28,10 @@ WRONG, RIGHT = " pick(obj_2); put_down_beside(obj_1); done()", " pick(obj_2); pl
 class Brain(ReplayBackend):
     """Says each answer in one piece to whoever listens."""
 
-    def complete(self, prompt: Prompt, grammar: str | None, *, heard: Any, **settings: Any) -> Completion:
+    def complete(self, prompt: Prompt, grammar: str | None, *, heard: Any, **settings: Any) -> Sample:
         answer = super().complete(prompt, grammar, **settings)
         heard(answer.text, 1.0)
-        return replace(answer, token_ids=(1, 2), log_probs=(-0.1, 0.0), prompt_tokens=10)
+        return replace(answer, token_ids=(1, 2), masked_log_probs=(-0.1, 0.0), prompt_tokens=10)
 
 
 def test_answers_that_were_turned_down_are_marked_and_count():
