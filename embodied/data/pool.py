@@ -1,5 +1,7 @@
 """Whole episodes on local processes: what hangs or dies costs its own episode and nothing else.
 
+Workers may outlive a set of seeds, and be given new weights between two episodes without being built again.
+
 `distributed.rollouts` offers the same interface over Ray actors.
 """
 
@@ -16,13 +18,24 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, Protocol, Self
 
 from embodied.data.parents import end_with
 
 Episode = Callable[[int], Any]
 Make = Callable[..., Episode]
 """Importable by name; `make(**kwargs)` builds, once in each worker, the function that is called with each seed."""
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What workers are given between two episodes, by `load_weights(content, version)` of what `make` built.
+
+    content: safetensors bytes, or the path of a file that workers can read. version: which samples then carry.
+    """
+
+    content: bytes | str
+    version: int
+
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 START_S = 180.0
@@ -57,18 +70,74 @@ def map_seeds(make: Make, kwargs: Mapping[str, Any], seeds: Iterable[int], *, wo
     A seed that raises, outlives `deadline_s` or kills its worker is tried `tries` times in all, each on a fresh worker.
     Raises OSError as soon as an episode meets a full or broken disk: no seed is to blame for it.
     """
+    return run_once(open_pool(make, kwargs, workers=workers, deadline_s=deadline_s, tries=tries), seeds)
+
+
+class Workers(Protocol):
+    """Workers that stay, for one set of seeds after the other. A context manager: they end with it."""
+
+    def run(self, seeds: Iterable[int]) -> Iterator[Result]:
+        """A Result for every seed, as they finish; what is under way when the iterator is closed is given up."""
+        ...
+
+    def load_weights(self, content: bytes | str, version: int) -> None:
+        """Give every worker new weights before its next episode, those that take the place of broken ones too."""
+        ...
+
+    def close(self) -> None:
+        """End the workers."""
+        ...
+
+    def __enter__(self) -> Workers: ...
+    def __exit__(self, *_: object) -> None: ...
+
+
+def open_pool(make: Make, kwargs: Mapping[str, Any], *, workers: int, deadline_s: float = 300.0, tries: int = 2
+              ) -> Workers:
+    """Workers on processes of this machine; workers=0 is this process. All else as of `map_seeds`."""
     if workers < 0:
         raise ValueError(f"workers: expected 0 or more, got {workers}; 0 runs in this process")
-    if workers == 0:
-        return _inline(make(**kwargs), seeds)
-    return _Pool(make, dict(kwargs), seeds, workers, deadline_s, tries).results()
+    return Pool(make, dict(kwargs), workers, deadline_s, tries) if workers else Inline(make(**kwargs))
 
 
-def _inline(episode: Episode, seeds: Iterable[int]) -> Iterator[Result]:
-    for seed in seeds:
-        kind, content = attempt(episode, seed)
-        refuse_disk_fault(kind, content)
-        yield Result(seed, content) if kind == "value" else Result(seed, error=content)
+def run_once(workers: Workers, seeds: Iterable[int]) -> Iterator[Result]:
+    """Results of the seeds; the workers end with them."""
+    with workers:
+        yield from workers.run(seeds)
+
+
+class Kept:
+    """What all kinds of workers do alike."""
+
+    weights: Weights | None = None
+    """The latest that were given."""
+
+    def load_weights(self, content: bytes | str, version: int) -> None:
+        self.weights = Weights(content, version)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Inline(Kept):
+    """`Workers` without a process, without deadline and second tries."""
+
+    def __init__(self, episode: Episode) -> None:
+        self.episode = episode
+        self._loaded: Weights | None = None
+
+    def run(self, seeds: Iterable[int]) -> Iterator[Result]:
+        for seed in seeds:
+            kind, content = attempt(self.episode, seed, None if self._loaded is self.weights else self.weights)
+            self._loaded = self.weights if kind == "value" else None  # what failed may have been the loading
+            refuse_disk_fault(kind, content)
+            yield Result(seed, content) if kind == "value" else Result(seed, error=content)
 
 
 def worker_main(connection: Connection, make: Make, kwargs: Mapping[str, Any]) -> None:
@@ -83,17 +152,29 @@ def worker_main(connection: Connection, make: Make, kwargs: Mapping[str, Any]) -
     connection.send(("ready", None))
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
-            connection.send(attempt(episode, connection.recv()))
+            connection.send(attempt(episode, *connection.recv()))
 
 
-def attempt(episode: Episode, seed: int) -> tuple[str, Any]:
-    """("value", what the episode returned), ("error", its traceback) or ("disk", number and text of an OSError)."""
+def attempt(episode: Episode, seed: int, weights: Weights | None = None) -> tuple[str, Any]:
+    """("value", what the episode returned), ("error", its traceback) or ("disk", number and text of an OSError).
+
+    weights: to be loaded before; None for those that it has.
+    """
     try:
+        if weights is not None:
+            _load(episode, weights)
         return "value", episode(seed)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in DISK_FAULTS:
             return "disk", (error.errno, f"{error.strerror} ({error.filename})")
         return "error", traceback.format_exc(limit=8)
+
+
+def _load(episode: Episode, weights: Weights) -> None:
+    if not hasattr(episode, "load_weights"):
+        raise TypeError(f"weights: expected that make builds an object with load_weights(content, version), got "
+                        f"{type(episode).__name__}; give it that method, or give no weights")
+    episode.load_weights(weights.content, weights.version)
 
 
 def refuse_disk_fault(kind: str, content: Any) -> None:
@@ -115,11 +196,13 @@ class _Worker:
         theirs.close()
         self.is_ready = False
         self.task: tuple[int, int] | None = None  # seed, which try
+        self.weights: Weights | None = None  # that it has beside those it was built with
         self.until = time.monotonic() + START_S
 
-    def give(self, seed: int, attempt: int, deadline_s: float) -> None:
+    def give(self, seed: int, attempt: int, deadline_s: float, weights: Weights | None) -> None:
         self.task, self.until = (seed, attempt), time.monotonic() + deadline_s
-        self.connection.send(seed)
+        self.connection.send((seed, None if weights is self.weights else weights))
+        self.weights = weights
 
     def receive(self) -> tuple[str, Any]:
         """(kind, content); kind "died" when the process is gone."""
@@ -147,31 +230,39 @@ def _single_threaded() -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
-class _Pool:
-    def __init__(self, make: Make, kwargs: Mapping[str, Any], seeds: Iterable[int], workers: int, deadline_s: float,
-                 tries: int):
-        self.make, self.kwargs, self.deadline_s, self.tries = make, kwargs, deadline_s, tries
-        self.todo = deque((seed, 1) for seed in seeds)
+class Pool(Kept):
+    """`Workers` on processes, hired as there is work for them."""
+
+    def __init__(self, make: Make, kwargs: Mapping[str, Any], most: int, deadline_s: float, tries: int):
+        self.make, self.kwargs, self.most, self.deadline_s, self.tries = make, kwargs, most, deadline_s, tries
+        self.todo: deque[tuple[int, int]] = deque()  # seed, which try
         self.workers: list[_Worker] = []
-        self.width = min(workers, len(self.todo))
         self.false_starts = 0
 
-    def results(self) -> Iterator[Result]:
+    def run(self, seeds: Iterable[int]) -> Iterator[Result]:
+        self.todo = deque((seed, 1) for seed in seeds)
         try:
             while self.todo or any(w.task for w in self.workers):
                 self._hire()
                 yield from self._collect()
         finally:
-            for worker in self.workers:
-                worker.end()
+            self._end([w for w in self.workers if w.task])
+
+    def close(self) -> None:
+        self._end(self.workers)
+
+    def _end(self, workers: Iterable[_Worker]) -> None:
+        for worker in list(workers):
+            worker.end()
+            self.workers.remove(worker)
 
     def _hire(self) -> None:
         busy = sum(w.task is not None for w in self.workers)
-        while len(self.workers) < min(self.width, busy + len(self.todo)):
+        while len(self.workers) < min(self.most, busy + len(self.todo)):
             self.workers.append(_Worker(self.make, self.kwargs))
         for worker in self.workers:
             if worker.is_ready and worker.task is None and self.todo:
-                worker.give(*self.todo.popleft(), self.deadline_s)
+                worker.give(*self.todo.popleft(), self.deadline_s, self.weights)
 
     def _collect(self) -> Iterator[Result]:
         """Results of the workers that spoke, died or ran out of time."""
@@ -193,8 +284,7 @@ class _Pool:
             yield Result(task[0], content, tries=task[1])
             return
         refuse_disk_fault(kind, content)
-        worker.end()
-        self.workers.remove(worker)
+        self._end([worker])
         if task is None:
             self._count_false_start(kind, content)
         elif task[1] < self.tries:

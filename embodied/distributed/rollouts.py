@@ -1,7 +1,7 @@
 """Whole episodes on Ray actors, one call an episode, never a step; or on local processes, with the same words.
 
 An actor that dies or outlives its deadline is killed and replaced; its episode is begun again from the seed, or, after
-`tries`, given up. Nothing of a broken episode survives.
+`tries`, given up. Nothing of a broken episode survives. Workers that stay are given new weights between two episodes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-from embodied.data.pool import Make, Result, attempt, map_seeds, refuse_disk_fault
+from embodied.data.pool import Kept, Make, Result, Weights, Workers, attempt, open_pool, refuse_disk_fault, run_once
 
 Backend = Literal["local", "ray"]
 BACKENDS: tuple[Backend, ...] = ("local", "ray")
@@ -23,14 +23,28 @@ def map_episodes(make: Make, kwargs: Mapping[str, Any], seeds: Iterable[int], *,
 
     Raises ValueError for an unknown backend or too few processors for Ray.
     """
+    return run_once(open_workers(make, kwargs, workers=workers, deadline_s=deadline_s, tries=tries, backend=backend),
+                    seeds)
+
+
+def open_workers(make: Make, kwargs: Mapping[str, Any], *, workers: int, deadline_s: float = 300.0, tries: int = 2,
+                 backend: Backend = "local") -> Workers:
+    """Workers that stay, and may be given new weights while they do; arguments and errors as of `map_episodes`.
+
+        with open_workers(make, kwargs, workers=2) as workers:
+            for step in range(steps):
+                results = list(workers.run(seeds_of(step)))
+                ...  # learn from them
+                workers.load_weights(weights_to_bytes(model), version=step + 1)
+    """
     if backend == "local":
-        return map_seeds(make, kwargs, seeds, workers=workers, deadline_s=deadline_s, tries=tries)
+        return open_pool(make, kwargs, workers=workers, deadline_s=deadline_s, tries=tries)
     if backend != "ray":
         raise ValueError(f"backend: expected one of {', '.join(BACKENDS)}, got {backend!r}")
     from embodied.distributed.cluster import connect
 
     connect(max(workers, 1))
-    return _Actors(make, dict(kwargs), seeds, max(workers, 1), deadline_s, tries).results()
+    return Actors(make, dict(kwargs), max(workers, 1), deadline_s, tries)
 
 
 class EpisodeWorker:
@@ -39,37 +53,55 @@ class EpisodeWorker:
     def __init__(self, make: Make, kwargs: Mapping[str, Any]):
         self.episode = make(**kwargs)
 
-    def run(self, seed: int) -> tuple[str, Any]:
-        return attempt(self.episode, seed)
+    def run(self, seed: int, weights: Weights | None) -> tuple[str, Any]:
+        return attempt(self.episode, seed, weights)
 
 
-class _Actors:
-    def __init__(self, make: Make, kwargs: Mapping[str, Any], seeds: Iterable[int], workers: int, deadline_s: float,
-                 tries: int):
+class Actors(Kept):
+    """`Workers` on Ray actors, made as there is work for them."""
+
+    def __init__(self, make: Make, kwargs: Mapping[str, Any], most: int, deadline_s: float, tries: int):
         import ray
 
-        self.ray, self.deadline_s, self.tries = ray, deadline_s, tries
+        self.ray, self.most, self.deadline_s, self.tries = ray, most, deadline_s, tries
         self.kind = ray.remote(EpisodeWorker).options(num_cpus=1, max_restarts=0, max_task_retries=0)
         self.arguments = (make, kwargs)
-        self.todo = deque((seed, 1) for seed in seeds)
-        self.width = min(workers, len(self.todo))
+        self.todo: deque[tuple[int, int]] = deque()  # seed, which try
         self.idle: list[Any] = []
         self.running: dict[Any, tuple[Any, int, int, float]] = {}  # call -> actor, seed, which try, until
+        self.loaded: dict[Any, Any] = {}  # actor -> reference to the weights that it was given last
+        self.reference: Any = None
 
-    def results(self) -> Iterator[Result]:
+    def load_weights(self, content: bytes | str, version: int) -> None:
+        super().load_weights(content, version)
+        self.reference = self.ray.put(self.weights)  # kept once, however many actors read it
+
+    def run(self, seeds: Iterable[int]) -> Iterator[Result]:
+        self.todo = deque((seed, 1) for seed in seeds)
         try:
             while self.todo or self.running:
                 self._give()
                 yield from self._take()
         finally:
-            for actor in [*self.idle, *(entry[0] for entry in self.running.values())]:
-                self.ray.kill(actor, no_restart=True)
+            self._kill([entry[0] for entry in self.running.values()])
+            self.running.clear()
+
+    def close(self) -> None:
+        self._kill(self.idle)
+        self.idle.clear()
+
+    def _kill(self, actors: Iterable[Any]) -> None:
+        for actor in actors:
+            self.loaded.pop(actor, None)
+            self.ray.kill(actor, no_restart=True)
 
     def _give(self) -> None:
-        while self.todo and len(self.running) < self.width:
+        while self.todo and len(self.running) < self.most:
             actor = self.idle.pop() if self.idle else self.kind.remote(*self.arguments)
             seed, tried = self.todo.popleft()
-            self.running[actor.run.remote(seed)] = (actor, seed, tried, time.monotonic() + self.deadline_s)
+            news = None if self.loaded.get(actor) is self.reference else self.reference
+            self.loaded[actor] = self.reference
+            self.running[actor.run.remote(seed, news)] = (actor, seed, tried, time.monotonic() + self.deadline_s)
 
     def _take(self) -> Iterator[Result]:
         """Results of the calls that ended, died or ran out of time."""
@@ -93,7 +125,7 @@ class _Actors:
             self.idle.append(actor)
             yield Result(seed, content, tries=tried)
             return
-        self.ray.kill(actor, no_restart=True)
+        self._kill([actor])
         refuse_disk_fault(kind, content)
         if tried < self.tries:
             self.todo.append((seed, tried + 1))
