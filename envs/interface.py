@@ -240,10 +240,19 @@ class Referent:
     pixel: tuple[int, int] | None = None  # column, row
 
 
+NamedCall = tuple[str | float, ...]
+"""A call in plain values, as experts and labels tell it: the skill, then its arguments; of an object its true name."""
+
+
 @dataclass(frozen=True, slots=True)
 class SkillCall:
     skill: str  # a name declared in envs.skills.signatures
     arguments: tuple[Referent | str | float, ...] = ()
+
+    @property
+    def named(self) -> NamedCall:
+        """The call in plain values, objects by the words of their referents."""
+        return (self.skill, *(a.words if isinstance(a, Referent) else a for a in self.arguments))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import gymnasium
 import numpy as np
 
+from envs.actions import ActionError, CallActions
 from envs.domains.domain import Disturber, Domain
-from envs.interface import MAX_CHUNK, Box, Observation, Outcome, Referent, Rehearsal, SkillCall
+from envs.interface import MAX_CHUNK, Box, NamedCall, Observation, Outcome, Referent, Rehearsal, SkillCall
 from envs.joint_env import WorldEnv
 from envs.sensors.body_sense import observation
 from envs.sensors.cameras import calibrations as calibrations_of
 from envs.sensors.labels import masks
 from envs.sensors.realism import look
 from envs.skills import moves
-from envs.skills.measure import box_at
+from envs.skills.measure import measured
 from envs.skills.perform import carry_out, perform
 from envs.skills.rehearse import rehearse
-from envs.skills.situation import Hand, Situation
-from envs.spaces import AnyText
+from envs.skills.situation import Argument, Hand, Situation
 from envs.world.images import Picture, View
 
 _SETTLE_S = 0.6
@@ -31,9 +29,8 @@ DISTURBANCE_STREAM = 0x6C  # keeps these draws apart from those of the labels
 
 
 class SkillEnv(WorldEnv):
-    """action: {"skill", "box", "camera", "pixel"}. A box that is not all zeros says where the referent was measured;
-    else the pixel of that camera is lifted through the last depth image. Where skills of the domain take text, "text"
-    holds it. Whatever comes is answered by an Outcome."""
+    """action: a call of the domain's language, as `envs.actions` spells it; a pixel is lifted through the last depth
+    image. Whatever comes is answered by an Outcome."""
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012  one frame a call
 
@@ -45,38 +42,18 @@ class SkillEnv(WorldEnv):
         self._label_count = labels
         self._disturbances = _share(disturbances, self.domain)
         self._disturber: Disturber | None = None
-        self._last: tuple[str, str, str | None] | None = None
-        self._skills = tuple(self.domain.language.skills)
-        self._camera_names = tuple(self.domain.views(self.robot))
-        self.action_space = gymnasium.spaces.Dict(self._action_parts())
+        self._last: tuple[NamedCall, str | None] | None = None
+        language = self.domain.language
+        self.actions = CallActions(language.signatures, language.cameras, self._image_size)
+        self.action_space = self.actions.space
         self.hand = Hand()
         self._watcher: Callable[[np.ndarray], None] | None = None
         self._watch_periods, self._watch_size, self._period = 1, (480, 640), 0
 
-    def _action_parts(self) -> dict[str, gymnasium.Space]:
-        parts = {"skill": gymnasium.spaces.Discrete(len(self._skills)),
-                 "box": gymnasium.spaces.Box(-1.0, 1.0, (7,), np.float32),
-                 "camera": gymnasium.spaces.Discrete(len(self._camera_names)),
-                 "pixel": gymnasium.spaces.MultiDiscrete([self._image_size] * 2)}
-        kinds = {p.kind for s in self.domain.language.skills.values() for p in s.parameters}
-        return {**parts, "text": AnyText()} if "text" in kinds else parts
-
     def encode(self, call: SkillCall) -> dict[str, Any]:
-        """The action of a call. A box goes before a pixel; words mean nothing to a skill that takes an object. Raises
-        ValueError for a skill that the domain has not."""
-        if call.skill not in self._skills:
-            raise ValueError(f"expected a skill of {list(self._skills)}, got {call.skill!r}")
-        action = {"skill": np.int64(self._skills.index(call.skill)), "box": np.zeros(7, np.float32),
-                  "camera": np.int64(0), "pixel": np.zeros(2, np.int32)}
-        if "text" in self.action_space.spaces:
-            action["text"] = next((a for a in call.arguments if isinstance(a, str)), "")
-        referent = next((a for a in call.arguments if isinstance(a, Referent)), None)
-        if referent is not None and referent.box is not None:
-            action["box"] = referent.box.as_vector()
-        elif referent is not None and referent.pixel is not None:
-            action["camera"] = np.int64(self._camera_names.index(referent.camera or self._camera_names[0]))
-            action["pixel"] = np.array(referent.pixel, np.int32)
-        return action
+        """The action of a call. Raises ValueError for a skill that the domain has not, or arguments that are not its
+        own."""
+        return self.actions.encode(call)
 
     def _begin(self) -> None:
         self.hand = Hand()
@@ -114,21 +91,21 @@ class SkillEnv(WorldEnv):
             return super()._measure()
         return float(self._task.is_right(self.scene, self.hand.said))
 
-    def _parse(self, action: Mapping[str, Any]) -> tuple[str, Box | str | None] | Outcome:
-        """Skill and argument of an action, or how it is refused when it makes no sense."""
+    def _parse(self, action: Mapping[str, Any]) -> tuple[str, tuple[Argument, ...]] | Outcome:
+        """Skill and arguments of an action, objects measured, or how it is refused when it makes no sense."""
         try:
-            skill = self._skills[_whole(action["skill"])]
-            argument = self._argument(self._kind(skill), action)
-        except (KeyError, IndexError, TypeError, ValueError, OverflowError):
-            return Outcome("refused", "the action is malformed", 0.0)
-        return Outcome("refused", argument.reason, 0.0) if isinstance(argument, Complaint) else (skill, argument)
+            call = self.actions.decode(action)
+        except ActionError as error:
+            return Outcome("refused", str(error), 0.0)
+        arguments = measured(call, self.seen)
+        return Outcome("refused", arguments, 0.0) if isinstance(arguments, str) else (call.skill, arguments)
 
-    def _do(self, skill: str, argument: Box | str | None) -> Outcome:
+    def _do(self, skill: str, arguments: tuple[Argument, ...]) -> Outcome:
         """How a skill went."""
-        signature = self.domain.language.skills[skill]
-        seen = self.seen if self._observed else self.glance(*self._camera_names, size_px=self._image_size)
+        signature = self.actions.skills[skill]
+        seen = self.seen if self._observed else self.glance(*self.domain.language.cameras, size_px=self._image_size)
         situation = Situation(self.robot, seen, self.hand, self.glance, self.domain.workspace)
-        return perform(signature.controller or skill, situation, argument, signature.timeout_s,
+        return perform(signature.controller or skill, situation, arguments, signature.timeout_s,
                        on_period=self._after_period)
 
     def move_joints(self, targets: np.ndarray) -> tuple[dict, dict]:
@@ -163,27 +140,6 @@ class SkillEnv(WorldEnv):
         return observation(self.robot, look(self.world, views, size_px, self._reality),
                            calibrations_of(views, size_px), self.world.time_s)
 
-    def _kind(self, skill: str) -> str | None:
-        """Kind of a skill's parameter, None without one."""
-        parameters = self.domain.language.skills[skill].parameters
-        return parameters[0].kind if parameters else None
-
-    def _argument(self, kind: str | None, action: Mapping[str, Any]) -> Box | str | Complaint | None:
-        """What the skill acts on. Raises an error of Python's for a malformed action."""
-        vector = np.asarray(action["box"], dtype=np.float64).reshape(7)
-        camera = self._camera_names[_whole(action["camera"])]
-        column, row = (_whole(v) for v in np.asarray(action["pixel"]).reshape(2))
-        if kind == "text":
-            return str(action["text"])
-        if kind is None:
-            return None
-        if vector.any():
-            return Box.from_vector(vector)
-        if camera not in self._observed:
-            return Complaint(f"nobody looks through the {camera} camera")
-        found = box_at(self.seen, camera, (column, row))
-        return Complaint(found) if isinstance(found, str) else found
-
     def _look(self, views: Mapping[str, View]) -> dict[str, Picture]:
         pictures = super()._look(views)
         return self._disturber.cover(pictures) if self._disturber and pictures else pictures
@@ -197,19 +153,19 @@ class SkillEnv(WorldEnv):
         """What the judge needs of this moment. PRIVILEGED."""
         return self.domain.judge.view(self.world, self.scene, self.held_name)
 
-    def _before(self, call: tuple[str, Box | str | None] | Outcome) -> tuple[Any, str, str] | None:
-        """What judging a call will need: the moment before, skill, argument; None where nobody asks. PRIVILEGED."""
+    def _before(self, call: tuple[str, tuple[Argument, ...]] | Outcome) -> tuple[Any, NamedCall] | None:
+        """What judging a call will need: the moment before, and the call; None where nobody asks. PRIVILEGED."""
         if isinstance(call, Outcome) or not self._label_count or self.domain.judge is None:
             return None
-        skill, argument = call
-        return self._view(), skill, self._nearest(argument) if isinstance(argument, Box) else argument or ""
+        skill, arguments = call
+        return self._view(), (skill, *(self._nearest(a) if isinstance(a, Box) else a for a in arguments))
 
-    def _judged(self, before: tuple[Any, str, str] | None) -> tuple[str, str, str | None] | None:
-        """Skill, argument and shortfall of the call just made. PRIVILEGED."""
+    def _judged(self, before: tuple[Any, NamedCall] | None) -> tuple[NamedCall, str | None] | None:
+        """The call just made, and its shortfall. PRIVILEGED."""
         if before is None:
             return None
-        view, skill, argument = before
-        return skill, argument, self.domain.judge.shortfall(view, skill, argument, self._view())
+        view, call = before
+        return call, self.domain.judge.shortfall(view, self._view(), *call)
 
     def _nearest(self, box: Box) -> str:
         """The entity whose place a box means. PRIVILEGED."""
@@ -246,12 +202,14 @@ class SkillEnv(WorldEnv):
 
     def why_not(self, call: SkillCall) -> str | None:
         """Why a call is not possible now, a clause, None when it is: its affordance. PRIVILEGED."""
-        argument = next((a if isinstance(a, str) else a.words for a in call.arguments), "")
-        return self.domain.judge.why_not(self._view(), call.skill, argument)
+        if call.skill not in self.actions.skills:
+            return f"there is no skill {call.skill}"
+        reason = self.actions.skills[call.skill].misfit(call.arguments)
+        return f"the call {reason}" if reason else self.domain.judge.why_not(self._view(), *call.named)
 
     def _labels(self) -> dict[str, Any]:
-        """Truth about the present scene, and about the last skill: (name, argument, why it fell short or None). Asks
-        begin with the present wish, where it is judged. PRIVILEGED."""
+        """Truth about the present scene, and about the last call: ((skill, *arguments), why it fell short or None).
+        Asks begin with the present wish, where it is judged. PRIVILEGED."""
         held, names = self.held_name, self.world.names()
         asks = self._asks(self._asks_rng, self._label_count + (not self.is_judged))
         return {"last": self._last, "disturbance": self._disturber.happened if self._disturber else None,
@@ -274,13 +232,13 @@ class SkillEnv(WorldEnv):
         if not self.is_judged:
             return []
         calls = self.domain.remaining_calls(self.world, self.scene, self.held_name)
-        return [SkillCall(skill, self._expert_arguments(skill, argument)) for skill, argument in calls]
+        return [self._true_call(*call) for call in calls]
 
-    def _expert_arguments(self, skill: str, argument: str) -> tuple[Referent | str, ...]:
-        kind = self._kind(skill)
-        if kind is None:
-            return ()
-        return (argument,) if kind == "text" else (Referent(argument, box=self.world.box(argument)),)
+    def _true_call(self, skill: str, *arguments: str | float) -> SkillCall:
+        """A call by true names as one with true boxes. ORACLE."""
+        parameters = self.actions.skills[skill].parameters
+        return SkillCall(skill, tuple(Referent(a, box=self.world.box(a)) if p.kind == "object" else a
+                                      for p, a in zip(parameters, arguments, strict=True)))
 
     def blame_view(self) -> dict[str, Any]:
         """What a judge compares a decision with; nothing is wanted by a wish that is not judged. PRIVILEGED."""
@@ -290,13 +248,6 @@ class SkillEnv(WorldEnv):
                 "wanted": wanted, "any_order": self.is_judged and ask["any_order"]}
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
-    """Why an action has no argument to act on, as a clause."""
-
-    reason: str
-
-
 def _share(share: float, domain: Domain) -> float:
     """A share of disturbed calls that the domain can serve. Raises ValueError."""
     if not 0.0 <= share <= 1.0:
@@ -304,11 +255,3 @@ def _share(share: float, domain: Domain) -> float:
     if share and domain.make_disturber is None:
         raise ValueError(f"disturbances: expected 0 in {domain.name!r}, which has none, got {share}")
     return share
-
-
-def _whole(value: Any) -> int:
-    """A whole number >= 0 from a number or array of one. Raises ValueError for anything else."""
-    number = np.asarray(value, dtype=np.float64).item()
-    if not np.isfinite(number) or number < 0 or number != int(number):
-        raise ValueError(f"expected a whole number >= 0, got {value!r}")
-    return int(number)

@@ -38,6 +38,7 @@ from embodied.evaluation.ledger import Ledger
 from embodied.evaluation.success import wilson
 from envs.interface import DOMAINS, FOREIGN_IDS, SEED_RANGES, Box, Referent, SkillCall
 from envs.names import unknown
+from envs.skills.signatures import Parameter
 from envs.tasks.kitchen.families import goal_of_text
 from envs.tasks.kitchen.phrasings import things_named
 
@@ -212,20 +213,22 @@ def chance_plays(env: gymnasium.Env, info: dict[str, Any], phrases: dict[str, li
 def random_call(unwrapped: Any, phrases: dict[str, list[str]], rng: np.random.Generator) -> SkillCall:
     """A skill of the domain on something of the scene; a possible one where the domain can tell."""
     is_foreign = not hasattr(unwrapped, "domain")
-    signatures = unwrapped.signatures if is_foreign else unwrapped.domain.language.skills
+    signatures = unwrapped.actions.skills
     for _ in range(50):
         skill = str(rng.choice([s for s in signatures if s != "home"]))
-        call = SkillCall(skill, tuple(argument(p.kind, skill, unwrapped, phrases, rng)
+        call = SkillCall(skill, tuple(argument(p, skill, unwrapped, phrases, rng)
                                       for p in signatures[skill].parameters))
         if is_foreign or unwrapped.domain.judge is None or unwrapped.why_not(call) is None:
             break
     return call
 
 
-def argument(kind: str, skill: str, unwrapped: Any, phrases: dict[str, list[str]], rng: np.random.Generator
-             ) -> Referent | str:
-    """A thing of the scene with its true box, or words that were said with this skill."""
-    if kind == "text":
+def argument(parameter: Parameter, skill: str, unwrapped: Any, phrases: dict[str, list[str]],
+             rng: np.random.Generator) -> Referent | str | float:
+    """A thing of the scene with its true box, words that were said with this skill, or any number that it takes."""
+    if parameter.kind == "number":
+        return float(rng.uniform(parameter.low, parameter.high))
+    if parameter.kind == "text":
         return str(rng.choice(phrases.get(skill) or [""]))
     boxes = boxes_of(unwrapped)
     name = str(rng.choice(list(boxes)))

@@ -135,7 +135,7 @@ def foreign_section(seed: int, *, draws: bool) -> str:
         print(f"foreign: {task}", flush=True)
         env = gymnasium.make(env_id, image_size=FOREIGN_PX, render_mode="rgb_array")
         env.reset(seed=seed)
-        say = partial(instruction, env.unwrapped.sight, "pick" in env.unwrapped.signatures)
+        say = partial(instruction, env.unwrapped.sight, "pick" in env.unwrapped.actions.skills)
         words.append(shown("foreign", task, env_id, env, say, draws))
     return "\n".join(words)
 
@@ -177,7 +177,8 @@ def demonstrate(env: gymnasium.Env, most_calls: int = MOST_CALLS) -> tuple[list[
 
 def words_of(call: SkillCall) -> str:
     """pick(red block): a call with names in place of boxes."""
-    return f"{call.skill}({', '.join(a if isinstance(a, str) else a.words for a in call.arguments)})"
+    skill, *arguments = call.named
+    return f"{skill}({', '.join(map(str, arguments))})"
 
 
 if __name__ == "__main__":

@@ -259,11 +259,12 @@ def _disturbance(view: View, rng: np.random.Generator, skills: Skills) -> SkillC
     would begin with."""
     if skills is None or all(is_spoken(skill, skills.get(skill, ())) for skill in GRASPING + RELEASING):
         return random_call(view, rng)
-    wishes = [ask.calls[0] for ask in view.asks if ask.calls and skills.get(ask.calls[0][0]) in ([], ["text"])]
+    begun = [ask.calls[0] for ask in view.asks if ask.calls]
+    wishes = [call for call in begun if "object" not in skills.get(call[0], ["object"])]
     if not wishes:
         return None
-    skill, words = wishes[int(rng.integers(len(wishes)))]
-    return SkillCall(skill, (words,) if skills[skill] else ())
+    skill, *arguments = wishes[int(rng.integers(len(wishes)))]
+    return SkillCall(skill, tuple(arguments))
 
 
 def random_call(view: View, rng: np.random.Generator) -> SkillCall:
@@ -286,5 +287,5 @@ def box_of_pose(pose: np.ndarray) -> Box:
 
 
 def _act(call: SkillCall, chooser: str, outcome: Mapping[str, Any]) -> Act:
-    entity = next((a.words if isinstance(a, Referent) else str(a) for a in call.arguments), None)
-    return Act(call.skill, entity, chooser, outcome["status"], outcome["reason"], float(outcome["duration_s"]))
+    skill, *arguments = call.named
+    return Act(skill, tuple(arguments), chooser, outcome["status"], outcome["reason"], float(outcome["duration_s"]))

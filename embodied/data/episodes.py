@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from embodied.data.files import write_whole
-from envs.interface import Camera, Observation
+from envs.interface import Camera, NamedCall, Observation
 
 DEPTH_STEP_M = 1e-4
 """Depth is stored as uint16 multiples of this: up to 6.5 m, never more than 0.05 mm off."""
@@ -45,7 +45,7 @@ class Ask:
 
     task: str
     instruction: str
-    calls: tuple[tuple[str, str | None], ...]  # (skill, entity name); empty = already done
+    calls: tuple[NamedCall, ...]  # empty = already done
     any_order: bool = False  # pick-and-place pairs may change places
     refusal: str | None = None
     about: tuple[str, ...] | None = None
@@ -70,7 +70,7 @@ class Act:
     """One executed call and how it went."""
 
     skill: str
-    entity: str | None
+    arguments: tuple[str | float, ...]  # objects by name
     chooser: str  # "expert" or "disturbance"
     status: str
     reason: str
@@ -101,8 +101,20 @@ def _ask(ask: Mapping[str, Any]) -> Ask:
                None if about is None else tuple(about), bool(ask.get("is_question")), ask.get("answer"))
 
 
-def _calls(calls: Any) -> tuple[tuple[str, str | None], ...]:
-    return tuple((call[0], call[1] if len(call) > 1 else None) for call in calls)
+def _calls(calls: Any) -> tuple[NamedCall, ...]:
+    return tuple((skill, *_arguments(arguments)) for skill, *arguments in calls)
+
+
+def _arguments(arguments: Sequence[str | float | None]) -> tuple[str | float, ...]:
+    """The arguments of a call; up to format 2, one without any had a None or an empty text for one."""
+    return () if list(arguments) in ([None], [""]) else tuple(arguments)
+
+
+def _act(act: Mapping[str, Any]) -> Act:
+    """An act of a file; up to format 2, its one argument was its entity."""
+    kept = dict(act)
+    arguments = [kept.pop("entity")] if "entity" in kept else kept["arguments"]
+    return Act(**{**kept, "arguments": _arguments(arguments)})
 
 
 def encode_episode(episode: Episode) -> bytes:
@@ -131,7 +143,7 @@ def read_episode(path: Path, *, pixels: Collection[str] = PIXELS) -> Episode:
     with _trusting(path):
         meta, images = _members(path)
         views = tuple(_view_from(view, images, pixels) for view in meta["views"])
-        return Episode(meta["seed"], meta["task"], views, tuple(Act(**act) for act in meta["acts"]))
+        return Episode(meta["seed"], meta["task"], views, tuple(_act(act) for act in meta["acts"]))
 
 
 def read_view(path: Path, place: int, *, pixels: Collection[str] = PIXELS) -> View:

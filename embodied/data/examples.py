@@ -23,7 +23,7 @@ from embodied.planning.language import Plan, clause, write
 from embodied.planning.percept import LOOKING_CAMERA, Percept
 from embodied.planning.scene import OBJECTS, SceneEncoder, Viewpoint, write_prompt
 from embodied.prompt import Image, Prompt, Slot
-from envs.interface import Box, Camera, Outcome, Referent, SkillCall
+from envs.interface import Box, Camera, NamedCall, Outcome, Referent, SkillCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +165,12 @@ def answer(ask: Ask, sight: Sight, mentions: Mapping[str, str] | None = None) ->
     place = {name: j for j, name in enumerate(sight.names) if name is not None}
     calls = by_slot(ask.calls, place) if ask.any_order else list(ask.calls)
     words = mentions or {name: f"obj_{j + 1}" for name, j in place.items()}
-    return write(Plan(tuple(SkillCall(s, () if n is None else (Referent(words[n]),)) for s, n in calls)))
+    return write(Plan(tuple(SkillCall(s, tuple(Referent(words[n]) for n in names)) for s, *names in calls)))
 
 
-def by_slot(calls: Sequence[tuple[str, str | None]], place: Mapping[str, int]) -> list[tuple[str, str | None]]:
+def by_slot(calls: Sequence[NamedCall], place: Mapping[str, int]) -> list[NamedCall]:
     """The calls with their pick-and-place groups in the order of the slots picked: one right answer instead of many."""
-    groups: list[list[tuple[str, str | None]]] = [[]]
+    groups: list[list[NamedCall]] = [[]]
     for call in calls:
         if call[0] in GRASPING:
             groups.append([])

@@ -11,9 +11,10 @@ from typing import Any, NoReturn
 from embodied.data.files import write_json
 from envs.names import cut
 
-FORMAT = 2
-"""Of episodes and facts. Datasets of format 1 are read as ever, but tell less: nothing of robot, skills, the share of
-executed episodes and the most calls, and of their asks not what the answers rest on."""
+FORMAT = 3
+"""Of episodes and facts. Datasets of format 2, whose calls have one argument at most, are read and added to as ever.
+Those of format 1 are read, but tell less: nothing of robot, skills, the share of executed episodes and the most calls,
+and of their asks not what the answers rest on."""
 
 NAMES = {"grammar": "plan grammar", "cameras": "camera", "image_size": "image size", "env.id": "world",
          "env.labels": "number of labels", "executed_fraction": "share of executed episodes",
@@ -73,7 +74,8 @@ def _brief(value: Any) -> str:
 def declare(folder: Path, facts: Mapping[str, Any]) -> str | None:
     """Why no episode may join what is there, None where it may: the dataset is older and does not tell every fact.
 
-    Writes dataset.json where there is none. Raises ValueError where a fact that it tells is another.
+    Writes dataset.json where there is none, and the format into one that episodes of a later format may join. Raises
+    ValueError where a fact that it tells is another.
     """
     (folder / "episodes").mkdir(parents=True, exist_ok=True)
     if not facts_file(folder).exists():
@@ -85,6 +87,8 @@ def declare(folder: Path, facts: Mapping[str, Any]) -> str | None:
         known = {key: value for key, value in known.items() if key in found and key != "format"}
     check_facts(found, known, f"dataset {folder}")
     if not untold:
+        if "format" not in known:
+            write_json(facts_file(folder), {**found, "format": facts["format"]})
         return None
     lacking = ", ".join(NAMES.get(key, key) for key in untold)
     return (f"dataset {folder} was made by embodied {found.get('package', 'unknown')} and does not tell its {lacking}: "

@@ -41,7 +41,7 @@ def why_unsayable(ask: Ask, skills: Skills) -> str | None:
         return WORDS
     if ask.about is None and not ask.calls and ask.task not in TASK_IDS:
         return UNTOLD
-    missing = next((skill for skill, _ in ask.calls if not _is_spoken(skill, skills)), None)
+    missing = next((skill for skill, *_ in ask.calls if not _is_spoken(skill, skills)), None)
     if missing is not None:
         return f"takes the skill {missing}, which plans do not have as this world does"
     return NUMBERED if _NUMBER.search(ask.instruction) else None
@@ -73,7 +73,7 @@ def rests_on(ask: Ask, names: Sequence[str], held: str | None) -> set[str]:
     tell what it is about."""
     is_untold = ask.about is None and not ask.calls and ask.refusal is None
     about = names if is_untold else ask.about or ()
-    return {name for _, name in ask.calls if name is not None} | {name for name in about if name != held}
+    return {name for _, *names in ask.calls for name in names} | {name for name in about if name != held}
 
 
 def card(asked: int, left_out: Mapping[str, int]) -> dict[str, Any]:

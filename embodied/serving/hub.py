@@ -36,7 +36,7 @@ from embodied.serving.shares import Places
 from embodied.serving.worker import aside
 from embodied.serving.world import Setup
 from envs.interface import DOMAINS, ENV_IDS, Observation
-from envs.skills.signatures import TABLES
+from envs.skills.signatures import LANGUAGES
 
 log = logging.getLogger(__name__)
 
@@ -192,7 +192,7 @@ class Hub:
         else:
             made = LanguageAgent(Voice(self.brain, session.heard(run), run.begin_attempt))
         workspace = TABLE if session.setup.domain in AT_A_TABLE else None
-        return CheckedPlanner(made, TABLES[session.setup.domain], workspace,
+        return CheckedPlanner(made, LANGUAGES[session.setup.domain].skills, workspace,
                               on_fault=lambda reason: session.tell("safety", kind="plan", reason=reason))
 
     def _beat(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from embodied.planning.language import object_names, words_of
+from embodied.planning.language import object_names
 from embodied.planning.percept import Percept
 from embodied.prompt import Slot
 from embodied.serving.blackboard import Blackboard
@@ -67,7 +67,7 @@ class Jobs:
     def skill(self, call: SkillCall) -> dict[str, Any]:
         """How one call went."""
         before = self._observation()
-        self._tell("step", run_id=None, place=0, skill=call.skill, arguments=words_of(call))
+        self._tell("step", run_id=None, place=0, skill=call.skill, arguments=list(call.named[1:]))
         raw, reward, terminated, truncated, info = self._world.step(self._world.encode(call))
         self._world.raw = raw
         self._note(before, call, info, float(reward), bool(terminated), bool(truncated))
@@ -76,7 +76,7 @@ class Jobs:
     def _note(self, before: Observation, call: SkillCall, info: Mapping[str, Any], *rest: Any) -> None:
         outcome = Outcome(**info["outcome"])
         self.history = [*self.history, Transition(before, call, outcome, self._observation(), *rest)][-MAX_HISTORY:]
-        self._tell("outcome", run_id=None, place=0, skill=call.skill, arguments=words_of(call), **info["outcome"])
+        self._tell("outcome", run_id=None, place=0, skill=call.skill, arguments=list(call.named[1:]), **info["outcome"])
 
     def joints(self, targets: np.ndarray) -> dict[str, Any]:
         """How a motion to joint targets float64[J], or along float64[T, J], went."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from embodied.planning import closed_loop
 from embodied.planning.closed_loop import Planner, Step
-from embodied.planning.language import Plan, words_of
+from embodied.planning.language import Plan
 from embodied.prompt import Slot
 from embodied.serving.brain import BusyError, CancelledError
 from embodied.serving.overlay import objects_of
@@ -109,7 +109,7 @@ def talker(planner: Planner) -> Any:
 def told(plan: Plan) -> dict[str, Any]:
     """A plan as an event carries it."""
     chances = _chances(plan)
-    calls = [{"skill": call.skill, "arguments": words_of(call), "probability": chance}
+    calls = [{"skill": call.skill, "arguments": list(call.named[1:]), "probability": chance}
              for call, chance in zip(plan.calls, chances, strict=True)]
     return {"text": plan.text.strip(), "calls": calls, "refusal": plan.refusal, "hint": plan.hint,
             "question": plan.question, "probability": _total(plan),
@@ -153,7 +153,7 @@ class ToldEnv:
         return self._env.instruct(text)
 
     def encode(self, call: SkillCall) -> Mapping[str, Any]:
-        self._tell("step", run_id=self._run.run_id, place=self._calls, skill=call.skill, arguments=words_of(call))
+        self._tell("step", run_id=self._run.run_id, place=self._calls, skill=call.skill, arguments=list(call.named[1:]))
         self._calls += 1
         return self._env.encode(call)
 
@@ -249,7 +249,7 @@ def _note(step: Step, run: Run, conduct: Conduct, history: list[Transition]) -> 
         return
     history.append(step.transition)
     done = step.transition
-    report = {"skill": done.call.skill, "arguments": words_of(done.call), "status": done.outcome.status,
+    report = {"skill": done.call.skill, "arguments": list(done.call.named[1:]), "status": done.outcome.status,
               "reason": done.outcome.reason, "duration_s": round(done.outcome.duration_s, 3)}
     run.steps.append(report)
     conduct.tell("outcome", run_id=run.run_id, place=len(run.steps) - 1, **report)

@@ -1,4 +1,5 @@
-"""A skill call of the wire, as the world takes it: words, boxes, pixels, or objects by the names they were seen by."""
+"""A skill call of the wire, as the world takes it: words, numbers, boxes, pixels, or objects by the names they were
+seen by."""
 
 from __future__ import annotations
 
@@ -8,27 +9,26 @@ from embodied.serving.errors import ApiError, unknown
 from embodied.serving.session import Session
 from embodied.serving.wire import ByBox, ByName, ByPixel
 from envs.interface import Box, Referent, SkillCall
-from envs.skills.signatures import TABLES
+from envs.skills.signatures import LANGUAGES
 
 
 def read_call(session: Session, body: Any) -> SkillCall:
     """The call. Raises ApiError: 404 for a skill or object that is not there, 422 for the wrong kind of argument."""
-    table = TABLES[session.setup.domain]
-    if body.skill not in table:
-        raise unknown("skill of this robot", body.skill, ", ".join(table))
-    signature = table[body.skill]
-    names = {p.name for p in signature.parameters}
+    skills = LANGUAGES[session.setup.domain].skills
+    if body.skill not in skills:
+        raise unknown("skill of this robot", body.skill, ", ".join(skills))
+    signature = skills[body.skill]
+    names = [p.name for p in signature.parameters]
     given = {name: getattr(body.arguments, name) for name in type(body.arguments).model_fields}
-    if set(given) != names:
-        raise ApiError(422, "invalid", f"{body.skill}: expected arguments {sorted(names)}, got {sorted(given)}")
-    return SkillCall(body.skill, tuple(_argument(session, p.name, p.kind, given[p.name]) for p in signature.parameters))
+    if set(given) != set(names):
+        raise ApiError(422, "invalid", f"{body.skill}: expected arguments {names}, got {list(given)}")
+    if reason := signature.misfit([given[name] for name in names]):
+        raise ApiError(422, "invalid", f"{body.skill}: {reason}")
+    return SkillCall(body.skill, tuple(_argument(session, given[name]) for name in names))
 
 
-def _argument(session: Session, name: str, kind: str, value: Any) -> Referent | str:
-    if (kind == "text") != isinstance(value, str):
-        wanted = "words" if kind == "text" else "an object by name, box or pixel"
-        raise ApiError(422, "invalid", f"{name}: expected {wanted}")
-    return value if isinstance(value, str) else _referent(session, value)
+def _argument(session: Session, value: ByName | ByBox | ByPixel | str | float) -> Referent | str | float:
+    return _referent(session, value) if isinstance(value, ByName | ByBox | ByPixel) else value
 
 
 def _referent(session: Session, thing: ByName | ByBox | ByPixel) -> Referent:

@@ -1,7 +1,7 @@
 """The messages of version 1, checked before anything else happens: strict types, bounded lengths, no unknown fields.
 
-Numbers are finite. Skills are described from `envs.skills.signatures`, so that what the OpenAPI document says of them
-is what a robot does. Bodies that do not fit are answered 422 without being echoed.
+Numbers are finite. Skills are described by the plan languages of `envs.skills.signatures`, so that what the OpenAPI
+document says of them is what a robot does. Bodies that do not fit are answered 422 without being echoed.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
 
 from embodied.planning.instruction import INSTRUCTION_LIMIT
 from embodied.serving.planners import NAMES
 from envs.interface import ENV_IDS, MAX_CHUNK
-from envs.skills.signatures import TABLES
+from envs.skills.signatures import LANGUAGES, Parameter, Signature
 
 Task = Literal[tuple(ENV_IDS)]
 Planner = Literal[NAMES]
@@ -121,37 +121,58 @@ class Joint(Command):
     jaw_yaw_rad: Annotated[float, Field(ge=-7, le=7)] = 0.0
 
 
-def _skill_models() -> dict[str, type[Strict]]:
-    """Skill -> the model of a call, of every table; a parameter that two tables take differently may be either."""
-    kinds: dict[str, dict[str, set[str]]] = {}
-    meanings: dict[str, str] = {}
-    for table in TABLES.values():
-        for signature in table.values():
-            parameters = kinds.setdefault(signature.name, {})
-            meanings.setdefault(signature.name, signature.meaning)
-            for parameter in signature.parameters:
-                parameters.setdefault(parameter.name, set()).add(parameter.kind)
-    return {name: _skill_model(name, meanings[name], parameters) for name, parameters in kinds.items()}
+def skill_models() -> dict[str, tuple[type[Strict], ...]]:
+    """Skill -> the models of its calls, one for each of the ways in which domains declare it."""
+    ways: dict[str, dict[tuple[Parameter, ...], tuple[str, Signature]]] = {}
+    for domain, language in LANGUAGES.items():
+        for signature in language.signatures:
+            ways.setdefault(signature.name, {}).setdefault(signature.parameters, (domain, signature))
+    return {skill: tuple(_skill_model(s, domain if len(found) > 1 else "") for domain, s in found.values())
+            for skill, found in ways.items()}
 
 
-def _skill_model(name: str, meaning: str, parameters: Mapping[str, set[str]]) -> type[Strict]:
-    title = "".join(part.capitalize() for part in name.split("_"))
-    fields = {p: (Thing | Words if len(kinds) > 1 else Thing if "object" in kinds else Words, ...)
-              for p, kinds in parameters.items()}
+def _skill_model(signature: Signature, domain: str) -> type[Strict]:
+    title = "".join(part.capitalize() for part in (domain, *signature.name.split("_")))
+    fields = {p.name: (_kind_model(p), ...) for p in signature.parameters}
     arguments = create_model(f"{title}Arguments", __base__=Strict, **fields)
     given = (arguments, ...) if fields else (arguments, Field(default_factory=arguments))
-    return create_model(f"{title}Call", __base__=Command, __doc__=meaning, skill=(Literal[name], ...), arguments=given)
+    return create_model(f"{title}Call", __base__=Command, __doc__=signature.meaning,
+                        skill=(Literal[signature.name], ...), arguments=given)
 
 
-SKILLS = _skill_models()
-SkillCallBody = Annotated[reduce(or_, SKILLS.values()), Field(discriminator="skill")]
+def _kind_model(parameter: Parameter) -> Any:
+    """What the wire takes for a parameter."""
+    if parameter.kind == "number":
+        return Annotated[float, Field(ge=parameter.low, le=parameter.high)]
+    return Thing if parameter.kind == "object" else Words
+
+
+def _skill_of(body: Any) -> Any:
+    """What chooses the models that a body is held against."""
+    return body.get("skill") if isinstance(body, Mapping) else getattr(body, "skill", None)
+
+
+def body_of(models: Mapping[str, tuple[type[Strict], ...]]) -> Any:
+    """The type of a body that is a call of one of the skills."""
+    ways = (Annotated[reduce(or_, of_skill), Tag(skill)] for skill, of_skill in models.items())
+    return Annotated[reduce(or_, ways), Discriminator(
+        _skill_of, custom_error_type="unknown_skill",
+        custom_error_message=f"Input should have a skill of: {', '.join(models)}")]
+
+
+SkillCallBody = body_of(skill_models())
 """The body of a skill call: one of all skills."""
 
 
 def skills_of(domain: str) -> list[dict[str, Any]]:
     """The skills of a domain as clients list them."""
-    return [{"name": s.name, "meaning": s.meaning,
-             "parameters": [{"name": p.name, "kind": p.kind} for p in s.parameters]} for s in TABLES[domain].values()]
+    return [{"name": s.name, "meaning": s.meaning, "parameters": [_parameter(p) for p in s.parameters]}
+            for s in LANGUAGES[domain].signatures]
+
+
+def _parameter(parameter: Parameter) -> dict[str, str | float]:
+    bounds = {"low": parameter.low, "high": parameter.high} if parameter.kind == "number" else {}
+    return {"name": parameter.name, "kind": parameter.kind, **bounds}
 
 
 class Problem(BaseModel):
@@ -176,7 +197,7 @@ class Expiry(BaseModel):
 
 class Step(BaseModel):
     skill: str
-    arguments: list[str]
+    arguments: list[str | float]
     status: str
     reason: str
     duration_s: float
@@ -307,7 +328,7 @@ class Health(BaseModel):
 class Skill(BaseModel):
     name: str
     meaning: str
-    parameters: list[dict[str, str]]
+    parameters: list[dict[str, str | float]] = Field(description="name and kind; of a number also low and high")
 
 
 class PlannerAnswer(BaseModel):

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from envs.experts.judge import SkillJudge
-from envs.interface import TABLE_WORKSPACE, Workspace
+from envs.interface import TABLE_WORKSPACE, NamedCall, Workspace
 from envs.names import unknown
 from envs.robots.robot import Robot
 from envs.skills.signatures import PlanLanguage
@@ -84,9 +84,8 @@ class Domain:
     """Camera name -> where it stands now; the names never change."""
     onlooker: View
     """For pictures and films; no observation comes from here."""
-    remaining_calls: Callable[[World, Any, str | None], Sequence[tuple[str, str]]]
-    """ORACLE (world, scene, held): skill and argument of every call that is left to do, [] when the goal holds. The
-    argument is the name of an entity, or the words of a "text" parameter."""
+    remaining_calls: Callable[[World, Any, str | None], Sequence[NamedCall]]
+    """ORACLE (world, scene, held): every call that is left to do, [] when the goal holds."""
     sample_asks: Callable[..., list[dict[str, Any]]]
     """Labels (world, scene, rng, count, held, instruction): see `envs.experts.asks`."""
     workspace: Workspace = TABLE_WORKSPACE

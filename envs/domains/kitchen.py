@@ -35,6 +35,5 @@ DOMAIN = Domain(
     entity_names=THINGS, make_world=make_world, make_robot=MobilePanda, views=views, onlooker=ONLOOKER,
     remaining_calls=remaining_calls, sample_asks=sample_asks,
     is_success=lambda progress, robot: progress >= 1.0,  # some wishes are to hold a thing
-    judge=SkillJudge(read_state, State.why_not,
-                     lambda before, skill, word, after: why_failed(before, after, skill, word)),
+    judge=SkillJudge(read_state, State.why_not, why_failed),
     make_disturber=KitchenDisturber)

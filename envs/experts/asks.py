@@ -9,7 +9,8 @@ import numpy as np
 
 from envs.experts import planner
 from envs.experts.oracle import read_state
-from envs.experts.symbols import Call, State
+from envs.experts.symbols import State
+from envs.interface import NamedCall
 from envs.tasks import phrasings
 from envs.tasks.families import TASK_OF_FORM, goal_of
 from envs.tasks.predicates import TABLE
@@ -35,9 +36,10 @@ def sample_asks(world: World, scene: Scene, rng: np.random.Generator, count: int
                 instruction: str) -> list[dict[str, Any]]:
     """`count` wishes: the scene's own, then others of every family over the same table, some of which must be declined.
 
-    Each is {"task", "instruction", "calls": [[skill, name], ...], "any_order", "refusal": None | reason, "is_question",
-    "about"}. is_question: it is answered in words. about: what has to be seen for the answer to be right, beside what
-    the calls name; a name of nothing in sight for what cannot be seen, such as how things were before.
+    Each is {"task", "instruction", "calls": [[skill, *arguments], ...], "any_order", "refusal": None | reason,
+    "is_question", "about"}. is_question: it is answered in words. about: what has to be seen for the answer to be
+    right, beside what the calls name; a name of nothing in sight for what cannot be seen, such as how things were
+    before.
     """
     state = read_state(world, scene, held)
     asks = [_answer(state, scene.task, instruction, scene.goal)]
@@ -57,7 +59,7 @@ def _answer(state: State, task: str, instruction: str, goal: tuple[Relation, ...
             "about": _about(state, task, goal, calls)}
 
 
-def _about(state: State, task: str, goal: tuple[Relation, ...], calls: list[Call]) -> list[str]:
+def _about(state: State, task: str, goal: tuple[Relation, ...], calls: list[NamedCall]) -> list[str]:
     """What the answer rests on: all that the wish is about. A sort is the same without what is sorted already, while
     there is something left to do."""
     if task == "sort" and calls:
@@ -71,7 +73,7 @@ def _declined(task: str, instruction: str, reason: str) -> dict[str, Any]:
             "is_question": False, "about": []}
 
 
-def is_any_order(state: State, calls: list[Call]) -> bool:
+def is_any_order(state: State, calls: list[NamedCall]) -> bool:
     """Whether the calls are pairs of pick and place_in that may be done in any order: nothing held, nothing stacked."""
     picked = [name for _, name in calls[::2]]
     is_pairs = [skill for skill, _ in calls] == ["pick", "place_in"] * (len(calls) // 2)

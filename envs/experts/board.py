@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from envs.interface import NamedCall
 from envs.tasks.board_families import BOARD_TASKS, BoardScene, BoardTask, goal_of, places
 from envs.tasks.board_goals import (
     BESIDE_M,
@@ -38,12 +39,12 @@ _SPARE_M = 0.03
 _AWAY_CM = 10  # a block that came over to the wrong side is pushed back at least so far
 
 
-def remaining_calls(world: World, scene: BoardScene, held: str | None) -> list[tuple[str, str]]:
-    """Skill and words of every call that is still needed as things stand, [] when the goal holds."""
+def remaining_calls(world: World, scene: BoardScene, held: str | None) -> list[NamedCall]:
+    """Every call that is still needed as things stand, [] when the goal holds."""
     return _calls(scene.goal, world, BoardTask(scene.task).progress(world, scene) >= 1.0)
 
 
-def _calls(goal: Goal, world: World, is_done: bool) -> list[tuple[str, str]]:
+def _calls(goal: Goal, world: World, is_done: bool) -> list[NamedCall]:
     return [] if is_done else [("push", text) for text in _texts(goal, places(world))]
 
 
@@ -123,7 +124,7 @@ def sample_asks(world: World, scene: BoardScene, rng: np.random.Generator, count
     return asks[:count]
 
 
-def _answer(task: str, instruction: str, calls: list[tuple[str, str]], about: list[str], refusal: str | None = None
+def _answer(task: str, instruction: str, calls: list[NamedCall], about: list[str], refusal: str | None = None
             ) -> dict[str, Any]:
     return {"task": task, "instruction": instruction, "calls": [list(call) for call in calls], "any_order": False,
             "refusal": refusal, "is_question": False, "about": about}

@@ -41,7 +41,7 @@ def why_not(view: BoardView, skill: str, words: str) -> str | None:
     return order if isinstance(order, str) else None
 
 
-def shortfall(before: BoardView, skill: str, words: str, after: BoardView) -> str | None:
+def shortfall(before: BoardView, after: BoardView, skill: str, words: str) -> str | None:
     """Why the push did not do what its words mean, as a clause; None when it did, whatever it reported. A block that is
     still on its way has not arrived."""
     order = _meant(before, words)

@@ -14,13 +14,14 @@ from envs.experts.symbols import shortfall, why_not
 class SkillJudge:
     """How a domain judges single skills, from true state.
 
-    view(world, scene, held): what the answers need of a moment. why_not(view, skill, argument): why the skill is not
-    possible then, a clause, or None. shortfall(before, skill, argument, after): why it did not do what it means.
+    view(world, scene, held): what the answers need of a moment. why_not(view, skill, *arguments): why the call is not
+    possible then, a clause, or None. shortfall(before, after, skill, *arguments): why it did not do what it means. Of
+    an object, the argument is its true name.
     """
 
     view: Callable[..., Any]
-    why_not: Callable[[Any, str, str], str | None]
-    shortfall: Callable[[Any, str, str, Any], str | None]
+    why_not: Callable[..., str | None]
+    shortfall: Callable[..., str | None]
 
 
 TABLE_JUDGE = SkillJudge(read_state, why_not, shortfall)

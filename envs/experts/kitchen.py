@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from envs.interface import NamedCall
 from envs.tasks.kitchen import phrasings, predicates, wishes
 from envs.tasks.kitchen.families import FAMILIES
 from envs.tasks.kitchen.scene import BIN, DRAWER, STOWABLE, At, Drawer, Held, Near, Relation, Scene, Sighted
 from envs.tasks.kitchen.wishes import Present
 from envs.world import World
 from envs.world.floorplan import PLACES
-
-Call = tuple[str, str]
-"""Skill and its word, "" for a skill without."""
 
 _ASIDE = "near counter"  # where what is held by mistake is put
 _DRAWS = 60
@@ -44,8 +42,8 @@ class State:
             return self.robot == relation.place
         return relation.thing in self.sighted
 
-    def why_not(self, skill: str, word: str) -> str | None:
-        """Why a skill is not possible now, as a clause; None when it is."""
+    def why_not(self, skill: str, word: str = "") -> str | None:
+        """Why a call is not possible now, as a clause; None when it is. word: of a skill that takes one."""
         if skill == "go_to":
             return None if word in PLACES else f"there is no place called {word!r}"
         if skill == "find":
@@ -83,7 +81,7 @@ class State:
             return "the gripper is not empty"
         return f"the drawer is already {'open' if is_opening else 'closed'}" if self.is_open == is_opening else None
 
-    def apply(self, skill: str, word: str) -> None:
+    def apply(self, skill: str, word: str = "") -> None:
         """Does what a skill does when all goes well."""
         if skill == "go_to":
             self.robot, self.sighted = word, frozenset()
@@ -105,19 +103,19 @@ def read_state(world: World, scene: Scene, held: str | None) -> State:
     return State(at, held, predicates.drawer_m(world) > predicates.OPEN_M, predicates.served(world), sighted)
 
 
-def remaining_calls(world: World, scene: Scene, held: str | None) -> list[Call]:
-    """Skill and word of every call still needed from the current state, [] when the goal holds."""
+def remaining_calls(world: World, scene: Scene, held: str | None) -> list[NamedCall]:
+    """Every call that is still needed from the current state, [] when the goal holds."""
     return plan(read_state(world, scene, held), scene.goal)
 
 
-def plan(state: State, goal: tuple[Relation, ...]) -> list[Call]:
+def plan(state: State, goal: tuple[Relation, ...]) -> list[NamedCall]:
     """Every call that is still needed, [] when the goal holds; what cannot be had is given up. The drawer is seen to
     last, so that nothing has to be opened twice."""
-    calls: list[Call] = []
+    calls: list[NamedCall] = []
 
-    def do(skill: str, word: str = "") -> None:
-        calls.append((skill, word))
-        state.apply(skill, word)
+    def do(skill: str, *words: str) -> None:
+        calls.append((skill, *words))
+        state.apply(skill, *words)
 
     ordered = sorted(goal, key=lambda r: not isinstance(r, At))
     if state.held and not _is_wanted(state, ordered):
@@ -188,8 +186,8 @@ _STEPS = {
     Drawer: lambda state, r, do: _move_drawer(state, r.is_open, do)}
 
 
-def why_failed(before: State, after: State, skill: str, word: str) -> str | None:
-    """Why the last skill did not do what it is for, as a clause; None when it did. Judged by state alone."""
+def why_failed(before: State, after: State, skill: str, word: str = "") -> str | None:
+    """Why the last call did not do what it is for, as a clause; None when it did. Judged by state alone."""
     reason = before.why_not(skill, word)
     if reason is not None and skill != "go_to":
         return reason

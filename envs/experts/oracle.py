@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from envs.experts import planner
-from envs.experts.symbols import Call, State, state
+from envs.experts.symbols import State, state
+from envs.interface import NamedCall
 from envs.tasks import predicates
 from envs.tasks.scene import Scene
 from envs.world import World
@@ -18,6 +19,6 @@ def read_state(world: World, scene: Scene, held: str | None) -> State:
     return state(under, bowls, held, askew)
 
 
-def remaining_calls(world: World, scene: Scene, held: str | None) -> list[Call]:
-    """Skill and entity name of every call still needed from the current state, [] when the goal holds."""
+def remaining_calls(world: World, scene: Scene, held: str | None) -> list[NamedCall]:
+    """Every call that is still needed from the current state, [] when the goal holds."""
     return planner.plan(read_state(world, scene, held), scene.goal)

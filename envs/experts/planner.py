@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from envs.experts.symbols import Call, State, simulate
+from envs.experts.symbols import State, simulate
+from envs.interface import NamedCall
 from envs.tasks.scene import In, Relation
 
 _MOST_CALLS = 100  # far above any plan over ten things; a longer one is a fault of the rule
 
 
-def plan(state: State, goal: Sequence[Relation]) -> list[Call]:
+def plan(state: State, goal: Sequence[Relation]) -> list[NamedCall]:
     """Every call that is still needed, [] when the goal holds; wishes about what fell off the table are given up."""
-    calls: list[Call] = []
+    calls: list[NamedCall] = []
     while (call := next_call(state, goal)) is not None:
         calls.append(call)
         state = simulate(state, [call])
@@ -23,7 +24,7 @@ def plan(state: State, goal: Sequence[Relation]) -> list[Call]:
     return calls
 
 
-def next_call(state: State, goal: Sequence[Relation]) -> Call | None:
+def next_call(state: State, goal: Sequence[Relation]) -> NamedCall | None:
     """The next call, None when there is nothing left to do."""
     goal = [r for r in _lowest_first(goal) if state.is_present(r.block) and state.is_present(r.destination)]
     open_relations = [r for r in goal if not _is_settled(state, r, goal)]
@@ -55,7 +56,7 @@ def _is_founded(state: State, relation: Relation, goal: Sequence[Relation]) -> b
     return all(_is_settled(state, r, goal) for r in goal if r.block in column)
 
 
-def _release(state: State, open_relations: list[Relation], goal: Sequence[Relation]) -> Call | None:
+def _release(state: State, open_relations: list[Relation], goal: Sequence[Relation]) -> NamedCall | None:
     """Puts the held block where it belongs, or out of the way while its place is not ready; None on an empty table."""
     for relation in open_relations:
         if relation.block == state.held and _is_ready(state, relation, goal):

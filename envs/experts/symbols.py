@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from envs.interface import NamedCall
 from envs.tasks.predicates import GONE, TABLE
 from envs.tasks.scene import In, Relation
-
-Call = tuple[str, str]
-"""Skill and entity name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +52,12 @@ def state(under: dict[str, str], bowls: Iterable[str], held: str | None = None, 
     return State(MappingProxyType(dict(under)), frozenset(bowls), held, frozenset(askew))
 
 
-def why_not(s: State, skill: str, name: str) -> str | None:
-    """Why a skill is not possible now, as a clause; None when it is: the affordance of a call."""
+def why_not(s: State, skill: str, *arguments: str | float) -> str | None:
+    """Why a call is not possible now, as a clause; None when it is, and of a skill that moves nothing: its
+    affordance."""
     if skill not in _EFFECTS:
         return None
+    [name] = arguments
     if skill == "pick":
         return _why_not_pick(s, name)
     if s.held is None:
@@ -83,15 +83,16 @@ def _why_not_pick(s: State, name: str) -> str | None:
     return f"the {s.above(name)[0]} is on the {name}" if s.above(name) else None
 
 
-def shortfall(before: State, skill: str, name: str, after: State) -> str | None:
-    """Why a skill did not do what it means, as a clause; None when it did, whatever it reported."""
-    if reason := why_not(before, skill, name):
+def shortfall(before: State, after: State, skill: str, *arguments: str | float) -> str | None:
+    """Why a call did not do what it means, as a clause; None when it did, whatever it reported."""
+    if reason := why_not(before, skill, *arguments):
         return reason
+    if skill not in _EFFECTS:
+        return None
+    [name] = arguments
     if skill == "pick":
         other = f"the gripper holds the {after.held}" if after.held else "the gripper holds nothing"
         return None if after.held == name else other
-    if skill not in _EFFECTS:
-        return None
     if after.held == before.held:
         return f"the gripper still holds the {before.held}"
     return _misplaced(skill, name, before.held, after)
@@ -111,12 +112,13 @@ def _where(skill: str) -> str:
     return "in" if skill == "place_in" else "on"
 
 
-def simulate(before: State, calls: Iterable[Call]) -> State:
+def simulate(before: State, calls: Iterable[NamedCall]) -> State:
     """The state after the calls. Raises ValueError when one of them cannot be done."""
-    for skill, name in calls:
-        if reason := why_not(before, skill, name):
-            raise ValueError(f"{skill}({name}): expected a call that can be done, but {reason}; the state is {before}")
-        before = _EFFECTS[skill](before, name)
+    for skill, *arguments in calls:
+        if reason := why_not(before, skill, *arguments):
+            raise ValueError(f"{skill}({', '.join(map(str, arguments))}): expected a call that can be done, but "
+                             f"{reason}; the state is {before}")
+        before = _EFFECTS[skill](before, *arguments)
     return before
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from envs.experts import planner
 from envs.experts.oracle import read_state
-from envs.experts.symbols import Call, State, simulate
+from envs.experts.symbols import State, simulate
+from envs.interface import NamedCall
 from envs.tasks import tamp, tamp_words
 from envs.tasks.predicates import TABLE
 from envs.tasks.scene import COLORS
@@ -17,14 +18,14 @@ from envs.tasks.tamp import TampScene
 from envs.world import World
 
 
-def remaining_calls(world: World, scene: TampScene, held: str | None) -> list[Call]:
-    """Skill and argument of every call that is left to do: the answer, or what moves blocks."""
+def remaining_calls(world: World, scene: TampScene, held: str | None) -> list[NamedCall]:
+    """Every call that is left to do: the answer, or what moves blocks."""
     if scene.answer:
         return [("answer", tamp_words.answer_sentence(scene.task, scene.roles, scene.answer, scene.namer))]
     return plan(read_state(world, scene, held), scene)
 
 
-def plan(state: State, scene: TampScene) -> list[Call]:
+def plan(state: State, scene: TampScene) -> list[NamedCall]:
     """The rest of the plan for a wish, [] when it is granted or its block is gone."""
     if scene.task == "build":
         return planner.plan(state, scene.goal)
@@ -44,7 +45,8 @@ def _neighbour(state: State) -> str:
     return next((name for name in state.under if state.is_present(name)), state.held)
 
 
-def plan_text(calls: Sequence[Call], namer: tamp_words.Namer = tamp_words.by_color, held: str | None = None) -> str:
+def plan_text(calls: Sequence[NamedCall], namer: tamp_words.Namer = tamp_words.by_color,
+              held: str | None = None) -> str:
     """A plan in the paper's words: "First grasp the orange object and place it on the table, then grasp ...".
 
     held: what the hand holds before the first call.
@@ -70,7 +72,7 @@ def is_valid_plan(state: State, scene: TampScene, text: str) -> bool:
     return end.held == scene.roles["a"] if scene.task == "grasp" else all(end.holds(r) for r in scene.goal)
 
 
-def _calls(state: State, scene: TampScene, text: str) -> list[Call]:
+def _calls(state: State, scene: TampScene, text: str) -> list[NamedCall]:
     """The calls that a text tells. Raises ValueError where it tells none that make sense."""
     steps, calls, called, held = tamp_words.plan_steps(text), [], _called(scene), state.held
     if steps is None or not {word for _, *words in steps for word in words} <= {*called, TABLE, ""}:
@@ -86,7 +88,7 @@ def _calls(state: State, scene: TampScene, text: str) -> list[Call]:
     return calls
 
 
-def _release(state: State, called: dict[str, str], where: str) -> Call:
+def _release(state: State, called: dict[str, str], where: str) -> NamedCall:
     return ("put_down_beside", _neighbour(state)) if where == TABLE else ("place_on", called[where])
 
 

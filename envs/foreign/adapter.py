@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from envs.actions import ActionError, CallActions
 from envs.foreign.description import Foreign, Sight
 from envs.foreign.expert import remaining_calls
 from envs.foreign.screen import picture_fault
@@ -15,13 +16,14 @@ from envs.foreign.skills import SKILLS, Command, Hand, Motion
 from envs.foreign.words import asks_for, instruction
 from envs.guard import fault
 from envs.interface import Box, Camera, Outcome, Referent, SkillCall
-from envs.skills.signatures import FOREIGN, Signature
+from envs.skills.signatures import FOREIGN
 from envs.spaces import MAX_INSTRUCTION_CHARACTERS, observation_space
 
 _SETTLE_S = 0.4
 _LEAST_WAY_M = 0.05  # progress over a shorter way is measured as if it were this long
 _UNKNOWN = Camera(np.eye(3), np.eye(4))
 _FAR_M = 1.0  # of a box from the origin, in each direction
+Arguments = tuple[Box | str | float, ...]
 
 
 class BrokenWorldError(RuntimeError):
@@ -29,8 +31,8 @@ class BrokenWorldError(RuntimeError):
 
 
 class ForeignEnv(gymnasium.Env):
-    """action: {"skill", "box", "place"}: a skill of `signatures` and the boxes float32[7] of its first and second
-    argument, zeros for none. Whatever comes is answered by an Outcome.
+    """action: a call of one of the robot's skills, as `envs.actions` spells it, without pixels. Whatever comes is
+    answered by an Outcome.
 
     The observation is ours: `Observation.from_dict` reads it. Depth is all zeros (no return), joint_pos is the opening
     of the fingers alone, and a camera that the description does not know has identity matrices.
@@ -43,11 +45,9 @@ class ForeignEnv(gymnasium.Env):
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode: expected None or 'rgb_array', got {render_mode!r}")
         self.foreign, self.render_mode, self._image_size = foreign, render_mode, image_size
-        self.signatures: dict[str, Signature] = {name: FOREIGN.skills[name] for name in foreign.skills}
+        self.actions = CallActions(FOREIGN.skills[name] for name in foreign.skills)
         self.observation_space = observation_space((foreign.camera_name,), image_size, 1)
-        box = gymnasium.spaces.Box(-_FAR_M, _FAR_M, (7,), np.float32)
-        self.action_space = gymnasium.spaces.Dict({
-            "skill": gymnasium.spaces.Discrete(len(foreign.skills)), "box": box, "place": box})
+        self.action_space = self.actions.space
         self.benchmark: gymnasium.Env | None = None
         self.hand, self.instruction = Hand(), ""
         self.is_judged = True
@@ -75,7 +75,7 @@ class ForeignEnv(gymnasium.Env):
     def _wish(self, text: str) -> None:
         """Takes a text as the wish, which is judged where it asks for the benchmark's goal."""
         self.instruction = text
-        self.is_judged = self._sight is not None and asks_for(text, self._sight, "pick" in self.signatures)
+        self.is_judged = self._sight is not None and asks_for(text, self._sight, "pick" in self.actions.skills)
         self._progress = self._measure()
 
     def _renew(self) -> None:
@@ -89,7 +89,7 @@ class ForeignEnv(gymnasium.Env):
         self._target_m, self.hand.width_m = self._sight.tool_m.copy(), self._sight.width_m
         self._stay(_SETTLE_S)  # some benchmarks let their things fall
         self._ways_m = self._distances_m()
-        self.instruction = instruction(self._sight, "pick" in self.signatures, self.np_random)
+        self.instruction = instruction(self._sight, "pick" in self.actions.skills, self.np_random)
         self._progress = self._measure()
         self._photograph()
 
@@ -108,10 +108,10 @@ class ForeignEnv(gymnasium.Env):
         return (self._observe(), self._progress - before, self.is_success or self._has_ended,
                 self._broken is not None or self._is_cut, {**self._info(), "outcome": report})
 
-    def _do(self, skill: str, box: Box, place: Box) -> Outcome:
+    def _do(self, skill: str, arguments: Arguments) -> Outcome:
         """How a skill went; what it leaves comes to rest."""
-        motion = SKILLS[skill](self._sight, self.hand, box, place)
-        outcome = self._run(motion, round(self.signatures[skill].timeout_s * self.foreign.hz))
+        motion = SKILLS[skill](self._sight, self.hand, *arguments)
+        outcome = self._run(motion, round(self.actions.skills[skill].timeout_s * self.foreign.hz))
         self._stay(_SETTLE_S)
         return outcome
 
@@ -171,30 +171,22 @@ class ForeignEnv(gymnasium.Env):
             self._broken = str(broken)
 
     def encode(self, call: SkillCall) -> dict[str, Any]:
-        """The action of a call. Raises ValueError for a skill that the robot has not."""
-        if call.skill not in self.signatures:
-            raise ValueError(f"expected a skill of {list(self.signatures)}, got {call.skill!r}")
-        boxes = [a.box.as_vector() if isinstance(a, Referent) and a.box is not None else np.zeros(7, np.float32)
-                 for a in call.arguments]
-        boxes += [np.zeros(7, np.float32)] * 2
-        return {"skill": np.int64(list(self.signatures).index(call.skill)), "box": boxes[0], "place": boxes[1]}
+        """The action of a call. Raises ValueError for a skill that the robot has not, or arguments that are not its
+        own."""
+        return self.actions.encode(call)
 
-    def _parse(self, action: Mapping[str, Any]) -> tuple[str, Box, Box] | Outcome:
+    def _parse(self, action: Mapping[str, Any]) -> tuple[str, Arguments] | Outcome:
         """Skill and arguments of an action, or how it is refused."""
         if self._is_over:
             return Outcome("failed", self._broken or "the benchmark has ended the episode", 0.0)
         try:
-            index = np.asarray(action["skill"], np.float64).item()
-            skill = dict(enumerate(self.signatures))[index]
-            vectors = [np.asarray(action[key], np.float64).reshape(7) for key in ("box", "place")]
-        except (KeyError, TypeError, ValueError):
-            return Outcome("refused", "the action is malformed", 0.0)
-        needed = vectors[: len(self.signatures[skill].parameters)]
-        if not all(np.isfinite(v).all() and (np.abs(v) <= _FAR_M).all() for v in needed):
+            call = self.actions.decode(action)
+        except ActionError as error:
+            return Outcome("refused", str(error), 0.0)
+        arguments = tuple(a.box if isinstance(a, Referent) else a for a in call.arguments)
+        if not all(_is_near(a) for a in arguments if isinstance(a, Box)):
             return Outcome("refused", "the place is not within a metre", 0.0)
-        if not all(v.any() for v in needed):
-            return Outcome("refused", "the call says of no box where it means, and pixels have no depth here", 0.0)
-        return skill, Box.from_vector(vectors[0]), Box.from_vector(vectors[1])
+        return call.skill, arguments
 
     def _distances_m(self) -> dict[str, float]:
         """Name -> way from a thing to its goal."""
@@ -276,6 +268,11 @@ class ForeignEnv(gymnasium.Env):
         if self.benchmark is not None:
             self.benchmark.close()
             self.benchmark = None
+
+
+def _is_near(box: Box) -> bool:
+    """Whether every number of a box is finite and within reach of these worlds."""
+    return all(abs(value) <= _FAR_M for value in (*box.center, *box.size, box.yaw))
 
 
 def _resized(frame: np.ndarray, size_px: int) -> np.ndarray:

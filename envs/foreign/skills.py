@@ -58,7 +58,7 @@ def ended(status: str, reason: str) -> Outcome:
     return Outcome(status, reason, 0.0)
 
 
-def pick(sight: Sight, hand: Hand, box: Box, place: Box) -> Motion:
+def pick(sight: Sight, hand: Hand, box: Box) -> Motion:
     """Outcome "done" only if the fingers are kept apart by something after the lift."""
     if hand.held is not None:
         return ended("refused", "the gripper holds something already")
@@ -78,7 +78,7 @@ def pick(sight: Sight, hand: Hand, box: Box, place: Box) -> Motion:
     return ended("done", "holding the object")
 
 
-def place_at(sight: Sight, hand: Hand, box: Box, place: Box) -> Motion:
+def place_at(sight: Sight, hand: Hand, box: Box) -> Motion:
     """Brings what is held to the box; lets go where something carries it, else holds it there in the air."""
     if hand.held is None:
         return ended("refused", "the gripper holds nothing")
@@ -101,12 +101,12 @@ def place_at(sight: Sight, hand: Hand, box: Box, place: Box) -> Motion:
     return ended("done", "the object lies at the place")
 
 
-def place_on(sight: Sight, hand: Hand, box: Box, place: Box) -> Motion:
+def place_on(sight: Sight, hand: Hand, box: Box) -> Motion:
     """Sets what is held down on the top of the box."""
     if hand.held is None:
         return ended("refused", "the gripper holds nothing")
     height = hand.held.size[2]
-    return (yield from place_at(sight, hand, Box((*box.center[:2], box.top_z_m + height / 2), hand.held.size), place))
+    return (yield from place_at(sight, hand, Box((*box.center[:2], box.top_z_m + height / 2), hand.held.size)))
 
 
 def push_to(sight: Sight, hand: Hand, box: Box, place: Box) -> Motion:
@@ -219,6 +219,6 @@ def is_off(sight: Sight, target_m: np.ndarray) -> bool:
     return float(np.linalg.norm(target_m - sight.tool_m)) > _FAR_M
 
 
-SKILLS: dict[str, Callable[[Sight, Hand, Box, Box], Motion]] = {
+SKILLS: dict[str, Callable[..., Motion]] = {
     "pick": pick, "place_at": place_at, "place_on": place_on, "push_to": push_to}
-"""(sight, hand, first argument, second argument) of each skill that `envs.skills.signatures.FOREIGN` declares."""
+"""(sight, hand, *arguments) of each skill that `envs.skills.signatures.FOREIGN` declares."""

@@ -59,7 +59,7 @@ class Host:
         reach = frozenset(name for name in (*METHODS, *ATTRIBUTES) if hasattr(type(inner), name)
                           or name in vars(inner))
         return Hello(self._env.observation_space, self._env.action_space, dict(self._env.metadata),
-                     self._env.render_mode, reach, tuple(getattr(getattr(inner, "domain", None), "signatures", ())))
+                     self._env.render_mode, reach, tuple(getattr(getattr(inner, "actions", None), "skills", ())))
 
     def answer(self, name: str, args: tuple, kwargs: dict[str, Any]) -> Any:
         return self._calls[name](*args, **kwargs)

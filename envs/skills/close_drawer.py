@@ -6,6 +6,6 @@ from envs.skills.situation import Motion, Situation
 from envs.skills.sliding import slide
 
 
-def close_drawer(situation: Situation, nothing: None = None) -> Motion:
+def close_drawer(situation: Situation) -> Motion:
     """Outcome "done" when depth shows the drawer shut."""
     return (yield from slide(situation, is_opening=False))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from envs.interface import Box
 from envs.skills.motions import fingers, straight, through, wait
 from envs.skills.situation import Motion, Situation, ended
 
 
-def home(situation: Situation, box: Box | None = None) -> Motion:
+def home(situation: Situation) -> Motion:
     """Outcome "done" when the arm is back; an empty gripper is opened."""
     robot = situation.robot
     x, y, z, *_ = robot.tool_pose

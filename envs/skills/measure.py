@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from envs.interface import Box, Observation
+from envs.interface import Box, Observation, Referent, SkillCall
 
 _ABOVE_TABLE_M = 0.005
 _RADIUS_M = 0.08
@@ -14,8 +14,30 @@ _JUMP_M = 0.012  # between neighbouring pixels of one surface
 _HIDDEN_SHARE = 0.6  # a thing seen less deep than this share of its width was seen from above only
 
 
+def measured(call: SkillCall, seen: Observation) -> tuple[Box | str | float, ...] | str:
+    """The arguments of a call as its controller takes them, objects measured; or why one of them is nowhere, as a
+    clause."""
+    found = [_where(a, seen) if isinstance(a, Referent) else a for a in call.arguments]
+    reasons = (value for argument, value in zip(call.arguments, found, strict=True)
+               if isinstance(argument, Referent) and isinstance(value, str))
+    return next(reasons, tuple(found))
+
+
+def _where(referent: Referent, seen: Observation) -> Box | str:
+    """The box of a referent, or why there is none, as a clause. A box goes before a pixel, which is one of the first
+    camera where it names none."""
+    if referent.box is not None:
+        return referent.box
+    if referent.pixel is None:
+        return "the call does not say where its object is"
+    camera = referent.camera or next(iter(seen.cameras), "")
+    return box_at(seen, camera, referent.pixel)
+
+
 def box_at(seen: Observation, camera: str, pixel: tuple[int, int]) -> Box | str:
     """The measured box of the surface around pixel (column, row), or why there is none, as a clause."""
+    if camera not in seen.depth:
+        return f"nobody looks through the {camera} camera"
     depth = seen.depth[camera]
     column, row = pixel
     if not (0 <= row < depth.shape[0] and 0 <= column < depth.shape[1]):

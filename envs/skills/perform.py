@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
-from typing import Any
 
 import numpy as np
 
 from envs.interface import Outcome
 from envs.robots.arm import Arm, UnreachableError
 from envs.robots.robot import MotionStoppedError
-from envs.skills.situation import Motion, Situation, Skill, ended
+from envs.skills.situation import Argument, Motion, Situation, Skill, ended
 
 TIMEOUT_S = 12.0
 """Simulated; the longest sound motion takes about 6 s."""
@@ -24,11 +23,11 @@ def controller(skill: str) -> Skill:
     return getattr(import_module(f"envs.skills.{skill}"), skill)
 
 
-def perform(skill: str, situation: Situation, argument: Any, timeout_s: float = TIMEOUT_S,
+def perform(skill: str, situation: Situation, arguments: Sequence[Argument] = (), timeout_s: float = TIMEOUT_S,
             on_period: Callable[[int], None] = lambda period: None) -> Outcome:
-    """How the skill went. argument: the Box or text of its parameter, None without one. on_period is called after each
-    control period with their number so far, for films and disturbances."""
-    return carry_out(controller(skill)(situation, argument), situation.robot, timeout_s, on_period)
+    """How the skill went. arguments: one for each of its parameters. on_period is called after each control period with
+    their number so far, for films and disturbances."""
+    return carry_out(controller(skill)(situation, *arguments), situation.robot, timeout_s, on_period)
 
 
 def carry_out(motion: Motion, robot: Arm, timeout_s: float,

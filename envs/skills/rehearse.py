@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from envs.interface import Box, Observation, Outcome, Referent, Rehearsal, SkillCall
+from envs.interface import Box, Observation, Outcome, Rehearsal, SkillCall
 from envs.robots.arm import Arm
-from envs.skills.measure import box_at
+from envs.skills.measure import measured
 from envs.skills.perform import perform
 from envs.skills.signatures import Signature
 from envs.skills.situation import Hand, Held, Situation
@@ -111,15 +111,15 @@ def rehearse(robot: Arm, signatures: Mapping[str, Signature], call: SkillCall, o
     Raises ValueError for a robot that is no arm at a table, for an unknown skill, and for joints of another robot.
     """
     signature = _checked(robot, signatures, call, observation)
-    argument = _argument(signature, call, observation)
-    if isinstance(argument, Outcome):
-        return Rehearsal(np.zeros((0, robot.setpoint.size)), argument, held)
+    arguments = signature.misfit(call.arguments) or measured(call, observation)
+    if isinstance(arguments, str):
+        return Rehearsal(np.zeros((0, robot.setpoint.size)), Outcome("refused", arguments, 0.0), held)
     hand, width_m = Hand(), None
     if held is not None:
         width_m = observation.gripper_width_m
         hand.held = held._replace(width_m=width_m)
-    ghost = Ghost(robot, observation.joint_pos, width_m, argument if isinstance(argument, Box) else None)
-    outcome = perform(signature.controller or call.skill, Situation(ghost, observation, hand), argument,
+    ghost = Ghost(robot, observation.joint_pos, width_m, next((a for a in arguments if isinstance(a, Box)), None))
+    outcome = perform(signature.controller or call.skill, Situation(ghost, observation, hand), arguments,
                       signature.timeout_s)
     return Rehearsal(np.reshape(ghost.followed, (-1, robot.setpoint.size)), outcome, hand.held)
 
@@ -134,18 +134,3 @@ def _checked(robot: Arm, signatures: Mapping[str, Signature], call: SkillCall, o
         raise ValueError(f"rehearse: expected joint_pos of {robot.setpoint.size} joints, got shape "
                          f"{list(np.shape(observation.joint_pos))}")
     return signatures[call.skill]
-
-
-def _argument(signature: Signature, call: SkillCall, observation: Observation) -> Box | str | Outcome | None:
-    """What the skill acts on; how it is refused where nothing is there to act on."""
-    if not signature.parameters:
-        return None
-    given = call.arguments[0] if call.arguments else None
-    if signature.parameters[0].kind == "text":
-        return str(given)
-    if isinstance(given, Referent) and given.box is not None:
-        return given.box
-    if isinstance(given, Referent) and given.pixel is not None:
-        found = box_at(observation, given.camera or next(iter(observation.cameras)), given.pixel)
-        return Outcome("refused", found, 0.0) if isinstance(found, str) else found
-    return Outcome("refused", "the call does not say where its object is", 0.0)

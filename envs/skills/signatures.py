@@ -2,14 +2,16 @@
 action space are made from.
 
 A skill is a declaration here and a function of its name in a file of its name, `envs/skills/<name>.py` (those of
-`FOREIGN`: in `envs/foreign/skills.py`). Imports nothing of the project.
+`FOREIGN`: in `envs/foreign/skills.py`), that takes a situation and one value for each parameter. Imports nothing of the
+project.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -33,6 +35,17 @@ class Parameter:
     low: float = 0.0
     high: float = 0.0
 
+    def misfit(self, value: Any) -> str | None:
+        """Why a value is none that the parameter takes, as a clause; None when it is one. Where an object was measured
+        is not looked at."""
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        if self.kind == "number":
+            is_within = is_number and self.low <= value <= self.high  # what is no number is in no range
+            return None if is_within else f"its {self.name} is not a number from {self.low:g} to {self.high:g}"
+        if self.kind == "text":
+            return None if isinstance(value, str) else f"its {self.name} is not words"
+        return f"its {self.name} is nothing that was seen" if is_number or isinstance(value, str) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:
@@ -46,6 +59,12 @@ class Signature:
     wording: str = ""
     controller: str = ""  # function and file of it, where another domain's skill has taken the name
     timeout_s: float = 12.0  # simulated
+
+    def misfit(self, arguments: Sequence[Any]) -> str | None:
+        """Why arguments are not those of the skill, as a clause; None when their number, kinds and bounds are right."""
+        if len(arguments) != len(self.parameters):
+            return f"has {len(arguments)} arguments, it takes {len(self.parameters)}"
+        return next(filter(None, map(Parameter.misfit, self.parameters, arguments)), None)
 
     def declaration(self) -> dict[str, Any]:
         """What a plan that calls the skill depends on, as plain values: its name, its parameters and its effect."""

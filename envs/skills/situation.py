@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -62,8 +62,11 @@ class Situation:
         return float(np.clip(self.surface.top_m + below_tool_m + _TRAVEL_CLEARANCE_M, 0.13, 0.45))
 
 
-Skill = Callable[[Situation, Any], Motion]
-"""The argument is the Box that an "object" parameter was measured as, the words of a "text" one, or None."""
+Argument = Box | str | float
+"""The Box that an "object" parameter was measured as, the words of a "text" one, the value of a "number"."""
+
+Skill = Callable[..., Motion]
+"""(situation, *arguments): one Argument for each parameter of its signature."""
 
 
 def ended(status: str, reason: str) -> Outcome:

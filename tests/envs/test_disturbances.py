@@ -47,7 +47,7 @@ def met_in(episodes):
 
 def fooled_in(episodes):
     """Kinds of the calls that the robot took for done and that were not."""
-    return [kind for _, seen in episodes for kind, last, status, _ in seen if status == "done" and last[2]]
+    return [kind for _, seen in episodes for kind, last, status, _ in seen if status == "done" and last[1]]
 
 
 @pytest.mark.parametrize(("env_id", "share", "kinds", "lies"), [
@@ -121,7 +121,7 @@ def test_a_push_is_judged_by_what_its_words_mean(board, words, xy, is_met):
     judge, before = board.domain.judge, board._view()
     assert judge.why_not(before, "push", words) is None
     place(board, a, xy)
-    reason = judge.shortfall(before, "push", words, board._view())
+    reason = judge.shortfall(before, board._view(), "push", words)
     assert (reason is None) == is_met and (is_met or "cm short" in reason)
 
 
@@ -129,9 +129,9 @@ def test_a_subgoal_that_is_only_partly_done_is_not_reached_yet(board):
     a, _ = lined_up(board, calm=(0.62, -0.30))
     call = SkillCall("push", (f"push the {a} to the bottom left corner",))
     *_, info = board.step(board.encode(call))
-    assert info["outcome"]["status"] == "timeout" and "cm short" in info["labels"]["last"][2]
+    assert info["outcome"]["status"] == "timeout" and "cm short" in info["labels"]["last"][1]
     *_, info = board.step(board.encode(call))
-    assert info["labels"]["last"] == ("push", call.arguments[0], None)
+    assert info["labels"]["last"] == (call.named, None)
 
 
 @pytest.mark.parametrize("way_cm", [1, 2, 3])
@@ -141,9 +141,9 @@ def test_a_short_way_is_a_way(board, way_cm):
     board._observe()
     judge, before, (x, *_) = board.domain.judge, board._view(), board.world.pose(a)[0]
     words = f"push the {a} {way_cm} cm up"
-    assert judge.shortfall(before, "push", words, before), "nothing has happened yet"
+    assert judge.shortfall(before, before, "push", words), "nothing has happened yet"
     *_, info = board.step(board.encode(SkillCall("push", (words,))))
-    assert info["outcome"]["status"] == "done" and info["labels"]["last"][2] is None
+    assert info["outcome"]["status"] == "done" and info["labels"]["last"][1] is None
     assert abs(board.world.pose(a)[0][0] - x - way_cm / 100) < 0.8 * way_cm / 100
 
 
@@ -159,7 +159,7 @@ def test_what_cannot_be_pushed_is_said_with_a_reason(board, words, reason):
     found = board.why_not(SkillCall("push", (words.format(a=a, color=color, absent=absent),)))
     assert found is not None and reason.format(color=color, absent=absent) in found
     *_, info = board.step(board.encode(SkillCall("push", (words.format(a=a, color=color, absent=absent),))))
-    assert info["labels"]["last"][2] == found
+    assert info["labels"]["last"][1] == found
 
 
 def test_people_at_the_board_put_blocks_where_there_is_room(board):

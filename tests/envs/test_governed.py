@@ -113,6 +113,6 @@ def test_a_motion_that_is_cut_off_by_its_time_is_braked_by_the_governor():
     governor = Coasting()
     env.unwrapped.govern(governor)
     situation = Situation(robot, env.unwrapped.seen, Hand())
-    assert perform("pick", situation, call.arguments[0].box, timeout_s=0.5).status == "timeout"
+    assert perform("pick", situation, (call.arguments[0].box,), timeout_s=0.5).status == "timeout"
     assert governor.seen == 13, "asked to stay until it does"
     env.close()

@@ -34,10 +34,11 @@ def test_the_privileged_space_holds_what_is_observed():
 
 def garbage(env: gymnasium.Env) -> list[dict[str, Any]]:
     sound = env.unwrapped.encode(SkillCall("pick", (Referent("x", camera="top", pixel=(1, 1)),)))
-    nan, huge = np.full(7, np.nan, np.float32), np.full(7, 1e30, np.float32)
+    nan, huge = np.full((1, 7), np.nan, np.float32), np.full((1, 7), 1e30, np.float32)
     return [{**sound, "box": nan}, {**sound, "box": huge}, {**sound, "skill": 99}, {**sound, "skill": -1},
-            {**sound, "skill": np.nan}, {**sound, "camera": 7}, {**sound, "pixel": np.array([9999, 0])},
-            {**sound, "pixel": np.array([-3, 0])}, {**sound, "pixel": "here"}, {**sound, "box": np.zeros(3)}, {}, sound]
+            {**sound, "skill": np.nan}, {**sound, "camera": [7]}, {**sound, "pixel": np.array([[9999, 0]])},
+            {**sound, "pixel": np.array([[-3, 0]])}, {**sound, "pixel": "here"}, {**sound, "box": np.zeros(3)}, {}, 7,
+            {**sound, "words": "up"}, {key: part for key, part in sound.items() if key != "camera"}, sound]
 
 
 def test_any_garbage_is_refused_and_moves_nothing(env):
@@ -48,6 +49,13 @@ def test_any_garbage_is_refused_and_moves_nothing(env):
         assert info["outcome"]["status"] == "refused" and info["outcome"]["reason"], action
         assert reward == 0 and not terminated and np.isfinite(observation["joint_pos"]).all()
     assert np.array_equal(env.unwrapped.robot.setpoint, before)
+
+
+def test_an_action_of_the_old_form_is_refused_by_the_new_one(env):
+    env.reset(seed=1)
+    old = {"skill": 0, "box": np.zeros(7, np.float32), "camera": 0, "pixel": np.array([3, 4])}
+    *_, info = env.unwrapped.step(old)
+    assert info["outcome"]["reason"] == "the action is malformed: expected box of shape [1, 7], got [7]"
 
 
 def test_the_expert_reaches_the_goal_and_rewards_sum_to_progress(env):
@@ -211,7 +219,7 @@ def test_disturbances_repeat_by_seed_and_make_honest_negatives():
     calls = [call for _, seen in episodes for call in seen]
     assert sum(success for success, _ in episodes) >= 6, "the expert recovers, unless something leaves the table"
     assert all(possible is None for *_, possible in calls), "the expert asks for what is possible only"
-    failed = [(kind, last, outcome) for kind, last, outcome, _ in calls if last[2]]
+    failed = [(kind, last, outcome) for kind, last, outcome, _ in calls if last[1]]
     assert failed and all(kind or outcome["status"] != "done" for kind, _, outcome in failed)
     lies = [kind for kind, _, outcome in failed if outcome["status"] == "done"]
     assert lies and set(lies) <= {"push_back", "swap", "block", "slip", "drop"}, "the robot thought that it succeeded"

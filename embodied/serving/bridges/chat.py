@@ -122,7 +122,7 @@ def _line(event: dict[str, Any]) -> str:
         return f"question: {event['text']}\n"
     if event["type"] == "outcome":
         reason = f" ({event['reason']})" if event["reason"] else ""
-        return f"{event['skill']} {' '.join(event['arguments'])}: {event['status']}{reason}\n"
+        return f"{event['skill']} {' '.join(map(str, event['arguments']))}: {event['status']}{reason}\n"
     return f"end: {event['end']}\n" if event["type"] == "end" else ""
 
 

@@ -19,12 +19,11 @@ from embodied.serving.bodies import MAX_LARGE_BYTES, LargeRoute, read_aside
 from embodied.serving.pictures import decode, from_url, observation_of
 from embodied.serving.routes.access import FAILURES, HubHere
 from embodied.serving.wire import Instruction, Strict
-from envs.interface import SkillCall
+from envs.interface import Referent, SkillCall
+from envs.skills.signatures import TABLETOP
 
 router = APIRouter(prefix="/v1/lerobot", tags=["lerobot"], responses=FAILURES, route_class=LargeRoute)
 
-SUBTASKS = {"pick": "pick up {}", "place_in": "place it in {}", "place_on": "place it on {}",
-            "put_down_beside": "put it down beside {}", "home": "move the arm away"}
 DONE = "done"
 
 
@@ -58,4 +57,5 @@ def subtask(plan: Plan) -> str:
 def _worded(call: SkillCall, slots: Sequence[Slot]) -> str:
     """The call as a policy was taught to read: things by their looks, for it knows no obj_3."""
     looks = looks_by_name(slots)
-    return SUBTASKS[call.skill].format(*(f"the {looks[a.words]}" for a in call.arguments))
+    words = [f"the {looks[a.words]}" if isinstance(a, Referent) else a for a in call.arguments]
+    return TABLETOP.skills[call.skill].wording.format(*words)

@@ -49,23 +49,20 @@ def _fault_of_call(call: SkillCall, signatures: Mapping[str, Signature], workspa
                    percept: Percept | None) -> str | None:
     if call.skill not in signatures:
         return f"{call.skill}, is no skill of this robot"
-    parameters = signatures[call.skill].parameters
-    if len(call.arguments) != len(parameters):
-        return f"{call.skill}, has {len(call.arguments)} arguments, it takes {len(parameters)}"
-    for parameter, argument in zip(parameters, call.arguments, strict=True):
-        if reason := _fault_of_argument(parameter, argument, workspace, percept):
-            return f"{call.skill}, {reason}"
-    return None
+    reason = signatures[call.skill].misfit(call.arguments)
+    faults = (_fault_of_argument(p, argument, workspace, percept)
+              for p, argument in zip(signatures[call.skill].parameters, call.arguments, strict=True))
+    reason = reason or next(filter(None, faults), None)
+    return reason and f"{call.skill}, {reason}"
 
 
-def _fault_of_argument(parameter: Parameter, argument: Any, workspace: Region | None, percept: Percept | None
-                       ) -> str | None:
-    if parameter.kind == "text":
-        is_short = isinstance(argument, str) and 0 < len(argument) <= MOST_TEXT and argument.isprintable()
-        return None if is_short else f"its {parameter.name} is not a line of words"
-    if not isinstance(argument, Referent):
-        return f"its {parameter.name} is nothing that was seen"
-    return _ungrounded(argument, percept) or _implausible(argument, workspace)
+def _fault_of_argument(parameter: Parameter, argument: Referent | str | float, workspace: Region | None,
+                       percept: Percept | None) -> str | None:
+    """Why an argument of the right kind must not be acted on."""
+    if isinstance(argument, Referent):
+        return _ungrounded(argument, percept) or _implausible(argument, workspace)
+    is_line = not isinstance(argument, str) or (0 < len(argument) <= MOST_TEXT and argument.isprintable())
+    return None if is_line else f"its {parameter.name} is not a line of words"
 
 
 def _ungrounded(referent: Referent, percept: Percept | None) -> str | None:

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 
 from envs.interface import Box, Camera, Referent, SkillCall
-from envs.skills.signatures import SIGNATURES
+from envs.skills.signatures import TABLETOP
 
 SIZE_PX = 48
 COLORS = {"red": (220, 30, 30), "green": (30, 160, 40), "blue": (30, 40, 210), "yellow": (240, 220, 30)}
@@ -135,7 +135,7 @@ class FakeTable(gymnasium.Env):
                 "instruction": f"put the {self.names[0]} in the {self.names[2]}"}
 
 
-assert set(SIGNATURES) >= {"pick", "place_in", "place_on", "put_down_beside"}
+assert set(TABLETOP.skills) >= {"pick", "place_in", "place_on", "put_down_beside"}
 ID = "tests.embodied.data.fake_env:Fake/Table-v0"
 gymnasium.register(id="Fake/Table-v0", entry_point="tests.embodied.data.fake_env:FakeTable", disable_env_checker=True,
                    order_enforce=False)

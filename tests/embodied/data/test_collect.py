@@ -191,9 +191,16 @@ def test_an_older_dataset_is_read_and_kept_but_nothing_joins_it(tmp_path):
         collect(replace(SPEC, labels=2), tmp_path, episodes=3, workers=0)
 
 
+def test_a_dataset_of_format_2_is_added_to_and_says_so(tmp_path):
+    """Whoever reads no later format is told at the door, not episode by episode."""
+    collect(SPEC, tmp_path, episodes=1, workers=0)
+    write_json(tmp_path / "dataset.json", read_facts(tmp_path) | {"format": 2})
+    assert collect(SPEC, tmp_path, episodes=2, workers=0).made == 1 and read_facts(tmp_path)["format"] == 3
+
+
 def test_a_dataset_of_a_later_version_is_refused(tmp_path):
     declare(tmp_path, facts_of(SPEC, 0.1) | {"format": 99})
-    with pytest.raises(ValueError, match=r"format 2 or earlier, got .*use the version of embodied that made it"):
+    with pytest.raises(ValueError, match=r"format 3 or earlier, got .*use the version of embodied that made it"):
         collect(SPEC, tmp_path, episodes=1, workers=0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,6 +50,36 @@ def test_reading_gives_back_what_was_written(tmp_path, episode):
 
 def test_the_same_episode_is_the_same_file(episode):
     assert encode_episode(episode) == encode_episode(episode)
+
+
+def as_of_format_2(path, episode):
+    """The file of an episode whose calls have one argument at most, as it was written then."""
+    write_episode(path, episode)
+    with np.load(path) as members:
+        meta, images = json.loads(members["meta"].tobytes()), members["images"]
+    for act in meta["acts"]:
+        [act["entity"]] = act.pop("arguments") or [None]
+    for ask in (ask for view in meta["views"] for ask in view["asks"]):
+        ask["calls"] = [[skill, *(arguments or [""])] for skill, *arguments in ask["calls"]]
+    np.savez(path, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), images=images)
+
+
+def test_calls_of_format_2_are_read_as_ever(tmp_path, episode):
+    acts = (replace(episode.acts[0], skill="home", arguments=()), *episode.acts[1:])
+    asks = (*episode.views[0].asks, replace(episode.views[0].asks[0], calls=(("home",), ("pick", "red block"))))
+    mixed = replace(episode, acts=acts, views=(replace(episode.views[0], asks=asks), *episode.views[1:]))
+    as_of_format_2(tmp_path / "e.npz", mixed)
+    again = read_episode(tmp_path / "e.npz", pixels=())
+    assert again.acts == acts and again.views[0].asks == asks
+
+
+def test_calls_keep_all_their_arguments(tmp_path, episode):
+    act = replace(episode.acts[0], skill="nudge", arguments=("red block", "to the left", 0.05))
+    ask = replace(episode.views[0].asks[0], calls=(("nudge", "red block", "to the left", 0.05), ("home",)))
+    views = (replace(episode.views[0], asks=(ask,)), *episode.views[1:])
+    write_episode(tmp_path / "e.npz", replace(episode, acts=(act, *episode.acts[1:]), views=views))
+    again = read_episode(tmp_path / "e.npz", pixels=())
+    assert again.acts[0] == act and again.views[0].asks == (ask,)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.99])

@@ -77,7 +77,7 @@ def test_the_expert_acts_in_every_world(tmp_path, name):
     """Text as an argument, and disturbances that the world knows: no episode is given up for them."""
     spec = CollectSpec(env_id=f"envs:embodied/{name}-v0", env_kwargs={"image_size": 48}, max_calls=1, disturbance=0.5)
     assert collect(spec, tmp_path, episodes=2, executed_fraction=1.0, workers=0).quarantined == ()
-    assert all(episode.acts and all(act.entity for act in episode.acts) for episode in Dataset(tmp_path))
+    assert all(episode.acts and all(act.arguments for act in episode.acts) for episode in Dataset(tmp_path))
 
 
 def ask_of(**changes) -> Ask:

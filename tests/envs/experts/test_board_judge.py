@@ -31,7 +31,7 @@ def test_what_is_possible_is_said_with_a_reason(words, reason):
     found = why_not(view(), "push", words)
     assert found is None if reason is None else reason in found
     if reason is not None:
-        assert shortfall(view(), "push", words, view()) == found, "and it cannot have been done either"
+        assert shortfall(view(), view(), "push", words) == found, "and it cannot have been done either"
 
 
 @pytest.mark.parametrize(("words", "near", "far"), [
@@ -40,28 +40,28 @@ def test_what_is_possible_is_said_with_a_reason(words, reason):
     ("push the red star 10 cm up", (0.49, 0.01), (0.45, 0.00)),
     ("push the red star away from the green heart", (0.40, -0.02), (0.40, 0.10))])
 def test_a_push_is_judged_by_where_the_block_is(words, near, far):
-    assert shortfall(view(), "push", words, view(red_star=near)) is None
-    assert "red star is still" in shortfall(view(), "push", words, view(red_star=far))
+    assert shortfall(view(), view(red_star=near), "push", words) is None
+    assert "red star is still" in shortfall(view(), view(red_star=far), "push", words)
 
 
 def test_a_push_that_is_only_partly_done_has_not_arrived():
-    halfway = shortfall(view(), "push", "push the red star 20 cm up", view(red_star=(0.50, 0.0)))
+    halfway = shortfall(view(), view(red_star=(0.50, 0.0)), "push", "push the red star 20 cm up")
     assert halfway == "the red star is still 8 cm short"
 
 
 def test_beside_is_where_the_other_block_has_come_to():
     words, moved = "push the red star to the right of the green heart", (0.40, 0.28)
-    assert shortfall(view(), "push", words, view(red_star=(0.40, 0.10), green_heart=moved))
-    assert shortfall(view(), "push", words, view(red_star=(0.40, 0.18), green_heart=moved)) is None
+    assert shortfall(view(), view(red_star=(0.40, 0.10), green_heart=moved), "push", words)
+    assert shortfall(view(), view(red_star=(0.40, 0.18), green_heart=moved), "push", words) is None
 
 
 def test_pointing_is_judged_by_the_peg():
     words = "move to the red star"
-    assert shortfall(view(), "push", words, view(gap_m=0.01)) is None
-    assert shortfall(view(), "push", words, view(gap_m=0.06)) == "the peg is still 4 cm short"
+    assert shortfall(view(), view(gap_m=0.01), "push", words) is None
+    assert shortfall(view(), view(gap_m=0.06), "push", words) == "the peg is still 4 cm short"
 
 
 def test_what_is_gone_fell_off_the_board():
     after = view(without=("red star",))
-    assert shortfall(view(), "push", "push the red star up", after) == "the red star fell off the board"
+    assert shortfall(view(), after, "push", "push the red star up") == "the red star fell off the board"
     assert why_not(after, "push", "push the red star up") == "there is no red star"

@@ -109,8 +109,8 @@ def test_a_bowl_in_the_hand_can_only_be_put_down():
     for call in (("place_on", G), ("place_in", "blue bowl"), ("put_down_beside", R), ("pick", G)):
         assert "red bowl" in why_not(before, *call)
     after = simulate(before, [("put_down_beside", G)])
-    assert after == state(before.under, before.bowls) and shortfall(before, "put_down_beside", G, after) is None
-    assert "still holds the red bowl" in shortfall(before, "put_down_beside", G, before)
+    assert after == state(before.under, before.bowls) and shortfall(before, after, "put_down_beside", G) is None
+    assert "still holds the red bowl" in shortfall(before, before, "put_down_beside", G)
 
 
 @pytest.mark.parametrize("call", [("pick", G), ("pick", "red bowl"), ("place_on", B), ("put_down_beside", R)])

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envs.experts.symbols import Call, State, simulate, state, why_not
+from envs.experts.symbols import State, simulate, state, why_not
 from envs.experts.tamp import is_valid_plan, plan, plan_text
+from envs.interface import NamedCall
 from envs.tasks import tamp_words
 from envs.tasks.predicates import GONE, TABLE
 from envs.tasks.scene import COLORS, Entity, On
@@ -34,9 +35,9 @@ def tables(draw: st.DrawFn, may_hold: bool = True) -> State:
 
 
 @st.composite
-def walks(draw: st.DrawFn, start: State) -> tuple[Call, ...]:
+def walks(draw: st.DrawFn, start: State) -> tuple[NamedCall, ...]:
     """Up to eight calls, each possible after those before."""
-    calls: list[Call] = []
+    calls: list[NamedCall] = []
     for _ in range(draw(st.integers(0, 8))):
         now = simulate(start, calls)
         possible = [(skill, name) for skill in SKILLS for name in BLOCKS if why_not(now, skill, name) is None]
@@ -72,7 +73,7 @@ def is_granted(start: State, scene: TampScene, steps: list[Step]) -> bool:
     return now.held == scene.roles["a"] if scene.task == "grasp" else all(now.holds(r) for r in scene.goal)
 
 
-def steps_of(calls: tuple[Call, ...]) -> list[Step]:
+def steps_of(calls: tuple[NamedCall, ...]) -> list[Step]:
     steps: list[Step] = []
     for skill, name in calls:
         if skill == "pick":

@@ -94,8 +94,9 @@ def test_a_slow_benchmark_runs_out_of_time():
 
 def test_any_garbage_is_refused_and_moves_nothing(env):
     sound, steps = env.encode(SkillCall("pick", (Referent("it", box=AIR),))), env.benchmark.steps
-    for action in ({}, {**sound, "skill": 7}, {**sound, "skill": np.nan}, {**sound, "box": np.full(7, np.nan)},
-                   {**sound, "box": np.full(7, 1e9)}, {**sound, "box": np.zeros(7)}, {**sound, "box": "there"},
+    shape = env.action_space["box"].shape
+    for action in ({}, {**sound, "skill": 7}, {**sound, "skill": np.nan}, {**sound, "box": np.full(shape, np.nan)},
+                   {**sound, "box": np.full(shape, 1e9)}, {**sound, "box": np.zeros(shape)}, {**sound, "box": "there"},
                    {**sound, "place": np.zeros(2)}, env.encode(SkillCall("pick", (Referent("it", pixel=(3, 4)),)))):
         _, reward, terminated, truncated, info = env.step(action)
         assert info["outcome"]["status"] == "refused" and info["outcome"]["reason"], action

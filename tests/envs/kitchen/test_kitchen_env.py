@@ -25,8 +25,8 @@ def env():
     env.close()
 
 
-def call(env, skill: str, word: str = ""):
-    step = env.unwrapped.step(env.unwrapped.encode(SkillCall(skill, (word,) if word else ())))
+def call(env, skill: str, *words: str):
+    step = env.unwrapped.step(env.unwrapped.encode(SkillCall(skill, words)))
     return step[-1]["outcome"]
 
 
@@ -43,8 +43,8 @@ def solve(env, seed: int, most_calls: int = 40) -> dict:
 
 def track(env, calls) -> list[str]:
     seen = []
-    for skill, word in calls:
-        outcome = call(env, skill, word)
+    for skill, *words in calls:
+        outcome = call(env, skill, *words)
         world = env.unwrapped.world
         seen.append(digest({"joints": env.unwrapped.seen.joint_pos, "rgb": env.unwrapped.seen.rgb["head"],
                             "outcome": outcome, "drawer": world.fixture_pos("drawer"),
@@ -57,7 +57,7 @@ def test_forks_are_bit_identical_with_a_full_hand_and_a_moving_drawer(env):
     name = env.unwrapped.scene.at("near counter") or env.unwrapped.scene.names
     assert call(env, "find", name[0])["status"] == "done" and call(env, "pick", name[0])["status"] == "done"
     calls = [("go_to", "table"), ("put_down", "table"), ("go_to", "drawer"),
-             ("close_drawer" if predicates.drawer_m(env.unwrapped.world) > 0.2 else "open_drawer", "")]
+             ("close_drawer" if predicates.drawer_m(env.unwrapped.world) > 0.2 else "open_drawer",)]
     moment = env.unwrapped.snapshot()
     first = track(env, calls)
     env.unwrapped.restore(moment)
@@ -96,10 +96,11 @@ def test_the_drawer_opens_and_closes_and_depth_tells_how_far(env):
 
 def test_what_makes_no_sense_is_refused_and_explained(env):
     env.reset(seed=11)
-    for skill, word, reason in (("go_to", "tabel", "did you mean 'table'"), ("find", "unicorn", "no thing called"),
-                                ("pick", "apple", "nothing to pick from here"), ("put_down", "table", "holds nothing"),
-                                ("open_drawer", "", "not at the drawer"), ("go_to", "", "no place called")):
-        outcome = call(env, skill, word)
+    for skill, words, reason in (
+            ("go_to", ["tabel"], "did you mean 'table'"), ("find", ["unicorn"], "no thing called"),
+            ("pick", ["apple"], "nothing to pick from here"), ("put_down", ["table"], "holds nothing"),
+            ("open_drawer", [], "not at the drawer"), ("go_to", [""], "no place called")):
+        outcome = call(env, skill, *words)
         assert outcome["status"] == "refused" and reason in outcome["reason"]
         assert env.unwrapped.expert_plan()
     assert call(env, "done")["status"] == "done"

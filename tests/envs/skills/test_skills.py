@@ -40,7 +40,8 @@ class Bench:
     def do(self, skill: str, target: str | Box | None = None, **kwargs):
         self.world.doze()
         box = self.world.box(target) if isinstance(target, str) else target
-        outcome = perform(skill, Situation(self.robot, self.see(), self.hand), box, **kwargs)
+        arguments = () if box is None else (box,)
+        outcome = perform(skill, Situation(self.robot, self.see(), self.hand), arguments, **kwargs)
         self.world.settle(0.5)
         return outcome
 
@@ -112,7 +113,7 @@ GOOD = Box((0.5, 0.0, 0.02), (0.04, 0.04, 0.04))
 def test_a_senseless_box_moves_nothing(bench, box, reason):
     bench.lay(A)
     before = bench.robot.joint_pos
-    outcome = perform("pick", Situation(bench.robot, bench.see(), bench.hand), box)
+    outcome = perform("pick", Situation(bench.robot, bench.see(), bench.hand), (box,))
     assert outcome.status == "refused" and reason in outcome.reason and outcome.duration_s == 0
     assert np.array_equal(bench.robot.joint_pos, before)
 
@@ -151,5 +152,5 @@ def test_depth_without_return_is_refused(bench):
     for nothing in (0.0, np.nan):
         blank = replace(seen, depth={name: np.full_like(d, nothing) for name, d in seen.depth.items()})
         assert "sees nothing" in box_at(blank, "top", (96, 96))
-        outcome = perform("put_down_beside", Situation(bench.robot, blank, bench.hand), GOOD)
+        outcome = perform("put_down_beside", Situation(bench.robot, blank, bench.hand), (GOOD,))
         assert outcome.status == "refused"

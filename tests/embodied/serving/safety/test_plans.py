@@ -16,10 +16,11 @@ from embodied.planning.percept import Percept
 from embodied.prompt import Image
 from embodied.serving.safety import CheckedPlanner, fault
 from envs.interface import Box, Referent, SkillCall
-from envs.skills.signatures import BOARD, SIGNATURES
+from envs.skills.signatures import BOARD, TABLETOP
 from tests.embodied.planning.scenes import observation, slot, transition
 from tests.embodied.serving.safety.motors import envelope_of
 
+SKILLS = TABLETOP.skills
 SLOTS = tuple(slot(0.4 + 0.1 * i, 0.1) for i in range(3))
 PERCEPT = Percept(SLOTS, image=Image("front", np.zeros((8, 8, 3), np.uint8)))
 WORKSPACE = envelope_of("panda").workspace
@@ -38,7 +39,7 @@ def with_box(**changes) -> Plan:
     "done()", "refuse(I see no purple block)", "pick(obj_1); place_on(obj_2); done()", "home(); done()",
     "pick(obj_1); place_in(obj_3); pick(obj_2); place_in(obj_3); done()", "pick(<loc_3><loc_60>); done()"])
 def test_sound_plans_pass(text: str):
-    assert fault(planned(text), SIGNATURES, WORKSPACE) is None
+    assert fault(planned(text), SKILLS, WORKSPACE) is None
 
 
 @pytest.mark.parametrize(("plan", "reason"), [
@@ -63,25 +64,25 @@ def test_sound_plans_pass(text: str):
     (planned("home(); pick(obj_2); " + "pick(obj_1); place_on(obj_2); home(); " * 3 + "done()"), "round in circles"),
     (planned("; ".join(["home()"] * 33) + "; done()"), "33 calls, the most is 32")])
 def test_bad_plans_are_turned_down(plan: Plan, reason: str):
-    assert reason in fault(plan, SIGNATURES, WORKSPACE)
+    assert reason in fault(plan, SKILLS, WORKSPACE)
 
 
 @pytest.mark.parametrize(("words", "is_good"), [
     ("push the red star to the left", True), ("", False), ("x" * 201, False), ("left\nrm -rf", False),
     (Referent("left"), False)])
 def test_words_are_a_short_line(words, is_good: bool):
-    assert (fault(Plan((SkillCall("push", (words,)),)), BOARD) is None) is is_good
+    assert (fault(Plan((SkillCall("push", (words,)),)), BOARD.skills) is None) is is_good
 
 
 def test_the_same_over_and_over_is_noticed_across_looks():
     again = planned("pick(obj_1); done()")
     block = SLOTS[0]
     done = [transition("pick", block, status="failed") for _ in range(3)]
-    assert fault(again, SIGNATURES, WORKSPACE, done) is None
+    assert fault(again, SKILLS, WORKSPACE, done) is None
     done.append(transition("pick", block, status="failed"))
-    assert fault(again, SIGNATURES, WORKSPACE, done) == "the same has been tried over and over"
+    assert fault(again, SKILLS, WORKSPACE, done) == "the same has been tried over and over"
     elsewhere = [transition("pick", slot(0.4 + 0.02 * i, 0.1), status="failed") for i in range(9)]
-    assert fault(again, SIGNATURES, WORKSPACE, elsewhere) is None, "names change, places tell"
+    assert fault(again, SKILLS, WORKSPACE, elsewhere) is None, "names change, places tell"
 
 
 class Stubborn:
@@ -97,18 +98,18 @@ class Stubborn:
 def test_a_checked_planner_refuses_in_words_that_the_language_has():
     told = []
     bad = Plan((SkillCall("pick", (Referent("obj_9", box=SLOTS[0].box),)),), text="pick(obj_9)", percept=PERCEPT)
-    plan = CheckedPlanner(Stubborn(bad), SIGNATURES, WORKSPACE, told.append).plan("pick it", observation(), ())
+    plan = CheckedPlanner(Stubborn(bad), SKILLS, WORKSPACE, told.append).plan("pick it", observation(), ())
     assert plan.calls == () and plan.refusal == "call 1, pick, there is no obj 9 in sight"
     assert told == ["call 1, pick, there is no obj_9 in sight"] and plan.text == "pick(obj_9)"
     good = planned("pick(obj_1); done()")
-    assert CheckedPlanner(Stubborn(good), SIGNATURES, WORKSPACE, told.append).plan("", observation(), ()) is good
+    assert CheckedPlanner(Stubborn(good), SKILLS, WORKSPACE, told.append).plan("", observation(), ()) is good
 
 
 floats = st.floats(width=32)
 boxes = st.builds(Box, st.tuples(floats, floats, floats), st.tuples(floats, floats, floats), floats)
 referents = st.builds(Referent, st.sampled_from(["obj_1", "obj_4", "it"]), st.none() | boxes,
                       st.none() | st.just("front"), st.none() | st.tuples(st.integers(), st.integers()))
-calls = st.builds(SkillCall, st.sampled_from([*SIGNATURES, "push", "fly"]),
+calls = st.builds(SkillCall, st.sampled_from([*SKILLS, "push", "fly"]),
                   st.lists(referents | st.text(max_size=5) | floats, max_size=2).map(tuple))
 
 
@@ -116,10 +117,10 @@ calls = st.builds(SkillCall, st.sampled_from([*SIGNATURES, "push", "fly"]),
 @given(st.lists(calls, max_size=5).map(tuple), st.sampled_from([None, PERCEPT]))
 def test_what_passes_is_plausible(calls: tuple, percept: Percept | None):
     plan = Plan(calls, percept=percept)
-    if fault(plan, SIGNATURES, WORKSPACE) is not None:
+    if fault(plan, SKILLS, WORKSPACE) is not None:
         return
     for call in plan.calls:
-        assert len(call.arguments) == len(SIGNATURES[call.skill].parameters)
+        assert len(call.arguments) == len(SKILLS[call.skill].parameters)
         for referent in call.arguments:
             assert referent.box is not None or referent.pixel is not None
             if referent.box is not None:
