@@ -16,6 +16,7 @@ import numpy as np
 
 from embodied.data.dataset import Dataset
 from embodied.data.episodes import Act, Ask, Episode, read_episode, read_view
+from embodied.data.jitter import USUAL, Jitter
 from embodied.data.sights import Sight, Sights
 from embodied.data.teaching import card, describe, rests_on, why_unsayable, why_unseen
 from embodied.planning.grammar import GRASPING
@@ -32,15 +33,6 @@ class Example:
     answer: str
     task: str
     names: tuple[str | None, ...] = ()  # true names of the prompt's objects, reading order; None = unknown
-
-
-@dataclass(frozen=True, slots=True)
-class Jitter:
-    """Light, seeded changes to what was seen; zeros change nothing."""
-
-    place_m: float = 0.002  # standard deviation of centres and sizes
-    light: float = 0.1  # largest relative change of brightness and of each color channel
-    drop: float = 0.1  # chance that one slot that the answer does not need goes unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +62,7 @@ class Item:
 class Examples:
     """Every teachable ask of a dataset: `examples[i]` as it is, `examples.jittered(i, rng)` for training."""
 
-    def __init__(self, dataset: Dataset, sights: Sights, *, scene: SceneEncoder = OBJECTS, jitter: Jitter = Jitter()):
+    def __init__(self, dataset: Dataset, sights: Sights, *, scene: SceneEncoder = OBJECTS, jitter: Jitter = USUAL):
         self.dataset, self.scene, self.jitter = dataset, scene, jitter
         self.items: list[Item] = []
         self.left_out: Counter[str] = Counter()

@@ -40,7 +40,7 @@ class JsonlLog:
             self.write({"event": "start", "step": start, **header})
 
     def write(self, line: Mapping[str, Any]) -> None:
-        """Nothing. OSError when the disk is full; what was torn off is a line of its own, which readers pass over."""
+        """Write a line. OSError on a full disk; what was torn off is a line of its own, which readers pass over."""
         head = b"\n" * self.is_torn
         lost = _line({"event": "lost", "lines": self.lost}) if self.lost else b""
         text = head + lost + _line(line)

@@ -23,7 +23,7 @@ from embodied.prompt import Slot
 
 
 def save_segmenter(segmenter: ObjectSegmenter, config: Mapping[str, Any], folder: Path) -> None:
-    """Nothing. Publishes the weights, then the sizes: a folder with `segmenter.json` is whole."""
+    """Publish the weights, then the sizes: a folder with `segmenter.json` is whole."""
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "segmenter.safetensors", serialize(segmenter.state_dict()))
     write_json(folder / "segmenter.json", dict(config))

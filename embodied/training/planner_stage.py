@@ -14,7 +14,7 @@ import torch
 
 from embodied.data.batches import Batches, Sampler
 from embodied.data.dataset import Dataset
-from embodied.data.examples import Examples, Jitter
+from embodied.data.examples import Examples
 from embodied.data.files import write_json
 from embodied.data.sights import Sights, see_dataset
 from embodied.data.teaching import describe
@@ -89,7 +89,7 @@ def prepare(run: RunFolder, stage: str, settings: ExampleSettings, placement: Pl
     let_learn(model, learns)
     dataset = open_dataset(run.settings)
     scene = find_encoder(run.settings.model.scene_encoder).scene
-    examples = Examples(dataset, look(run, dataset), scene=scene, jitter=Jitter(**settings.jitter))
+    examples = Examples(dataset, look(run, dataset), scene=scene, jitter=settings.jitter)
     if placement.data_rank == 0:
         write_json(run.examples_card, examples.card)
     parts = [set(part.tolist()) for part in split(len(dataset), run.settings)]
@@ -116,9 +116,10 @@ def let_learn(model: PalmEForConditionalGeneration, learns: Sequence[str] | None
 
 
 def publish(run: RunFolder, stage: str, last: Path) -> None:
-    """Write the planner with the weights of a checkpoint, and say what was taught."""
+    """Write the planner with the weights of a checkpoint, and say what was taught of the dataset."""
     model, processor = load_model(run.planner_before(stage))
     checkpoint.load_weights(model, last)
     save_model(model, processor, run.planner_after(stage))
-    card = json.loads(run.examples_card.read_text())
-    print("\n".join([*describe(card, "were taught"), f"see {run.examples_card}"]))
+    if run.examples_card.exists():
+        card = json.loads(run.examples_card.read_text())
+        print("\n".join([*describe(card, "were taught"), f"see {run.examples_card}"]))

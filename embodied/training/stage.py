@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
+from embodied.data.jitter import Jitter
 from embodied.typed import between
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class StageSettings:
 class ExampleSettings(StageSettings):
     """Of a stage that teaches the planner the examples of the dataset."""
 
-    jitter: dict[str, float]  # fields of embodied.data.examples.Jitter
+    jitter: Jitter  # of what was seen
 
 
 S = TypeVar("S", bound=StageSettings, covariant=True)

@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, list[str]] = {
                         "embodied.data.files",  # weights are written whole or not at all, as everything is
                         "embodied.training.objectives.losses"],  # `forward(labels=)` and objectives share one home
     "embodied.planning": ["embodied.prompt", "envs.interface", "envs.skills.signatures"],
-    "embodied.data": ["embodied.planning", "embodied.prompt", "envs.interface"],
+    "embodied.data": ["embodied.planning", "embodied.prompt", "embodied.typed", "envs.interface"],
     "embodied.agents": ["embodied.models", "embodied.planning", "embodied.prompt", "envs.interface",
                         "envs.skills.signatures",  # prompts, reply schema and tools are made from the one table
                         "embodied.data.files"],  # a memory is written whole or not at all, as everything is

@@ -12,15 +12,20 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from embodied.data.batches import OnDemand
 from embodied.models.loading import load
 from embodied.training import stages
+from embodied.training.job import make_job
+from embodied.training.placement import alone
 from embodied.training.planner_stage import let_learn
-from embodied.training.recipe import run_stage, train_all
+from embodied.training.recipe import train_all
 from embodied.training.run_folder import RunFolder
 from embodied.training.settings import plain, read_settings
+from embodied.training.stage import StageSettings
 from embodied.typed import SettingError
 from tests.embodied.training import ranks
 from tests.embodied.training.conftest import STAGE, tiny
+from tests.embodied.training.test_placement import CASES
 
 TWO_STEPS = STAGE | {"steps": 2, "jitter": {}}
 ALIGN = TWO_STEPS | {"learns": ["vision", "projector"]}
@@ -165,12 +170,24 @@ def test_another_order_of_stages_is_another_recipe(dataset, tmp_path):
         train_all(turned, tmp_path)
 
 
-def test_bfloat16_is_of_the_arithmetic_alone(dataset, tmp_path):
-    values = tiny(dataset, precision="bfloat16")
-    values["stages"]["segmenter"] = STAGE | {"steps": 2}
-    saved = run_stage(read_settings(values), "segmenter", tmp_path / "low")
-    exact = run_stage(read_settings(values | {"precision": "float32"}), "segmenter", tmp_path / "high")
-    low, high = (load_file(folder / "model.safetensors") for folder in (saved, exact))
+def trained_in(precision, case):
+    """The weights and the last loss of four steps."""
+    model, objective, batch_of = case()
+    job = make_job(StageSettings(**STAGE), model, OnDemand(lambda step: batch_of([4 * step + i for i in range(4)])),
+                   objective, alone("cpu", precision))
+    loss = job.train([]).loss
+    return model.state_dict(), loss
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_bfloat16_is_of_the_arithmetic_alone(case):
+    (low, low_loss), (high, high_loss) = (trained_in(precision, case) for precision in ("bfloat16", "float32"))
     assert {w.dtype for w in low.values()} == {torch.float32}
     apart = [float((low[name] - high[name]).abs().max()) for name in low]
-    assert 0 < max(apart) < 0.05
+    assert 0 < max(apart) < 0.05 and low_loss != high_loss and low_loss == pytest.approx(high_loss, rel=0.02)
+
+
+def test_unknown_and_impossible_jitter_is_refused_before_anything_is_loaded():
+    for jitter, said in (({"dropp": 0.1}, "did you mean 'stages.sft.jitter.drop'"), ({"drop": 2.0}, "between 0 and 1")):
+        with pytest.raises(SettingError, match=said):
+            read_settings(tiny("x") | {"stages": {"sft": TWO_STEPS | {"jitter": jitter}}})

@@ -1,0 +1,19 @@
+"""How examples are changed a little each time that they are learned from; a setting of the stages that teach them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from embodied.typed import between
+
+
+@dataclass(frozen=True, slots=True)
+class Jitter:
+    """Light, seeded changes to what was seen; zeros change nothing."""
+
+    place_m: float = between(0, 1, default=0.002)  # standard deviation of centres and sizes
+    light: float = between(0, 1, default=0.1)  # largest relative change of brightness and of each color channel
+    drop: float = between(0, 1, default=0.1)  # chance that one slot that the answer does not need goes unseen
+
+
+USUAL = Jitter()
