@@ -1,33 +1,64 @@
-"""A model's weights as bytes in safetensors' form: how a copy of it in another process learns what this one has."""
+"""A model's weights as values: put into another copy of it, here or in another process, whole or not at all."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import torch
 from safetensors.torch import load, load_file, save
 from torch import Tensor, nn
 
+_NAMED = 8  # tensors that a message names of each kind
+
 
 def weights_to_bytes(model: nn.Module) -> bytes:
-    """Every parameter and buffer of a model, those that share their memory once."""
+    """Every parameter and buffer of a model in safetensors' form, those that share their memory once."""
     state = model.state_dict()
-    return save({names[0]: state[names[0]].detach().cpu().contiguous() for names in _shared(state)})
+    return save({name: state[name].detach().cpu().contiguous() for name in stored_names(state)})
 
 
 def load_weights(model: nn.Module, weights: bytes | str | Path) -> None:
     """Put weights into a model, in place: of `weights_to_bytes`, or a safetensors file, or a folder that holds one.
 
-    Raise ValueError, with the model as it was, for what cannot be read, and for weights of another model, naming each
-    tensor that is missing, unexpected or misshapen.
+    Raise ValueError, with the model as it was, for what cannot be read, and as `put_weights` does.
     """
-    given, state = _read(weights), model.state_dict()
-    _check(given, state)
+    put_weights(model, _read(weights))
+
+
+def put_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Put weights into a model, in place, all of them: of names that share a tensor, one is enough.
+
+    Raise ValueError, with the model as it was, naming the tensors that are missing, unexpected or misshapen.
+    """
+    state = model.state_dict()
+    given = {_storage(name, state[name]) for name in weights if name in state}
+    faults = {
+        "missing": [name for name in stored_names(state) if _storage(name, state[name]) not in given],
+        "unexpected": sorted(weights.keys() - state.keys()),
+        "misshapen": [n for n, tensor in weights.items() if n in state and tensor.shape != state[n].shape]}
+    if any(faults.values()):
+        raise ValueError("; ".join(f"{kind}: {_listed(names)}" for kind, names in faults.items() if names)
+                         + "; give the weights of a model of the same configuration")
     with torch.no_grad():
-        for name, tensor in given.items():
+        for name, tensor in weights.items():
             state[name].copy_(tensor)
+
+
+def stored_names(weights: Mapping[str, Tensor]) -> list[str]:
+    """Names of the tensors of a state_dict, the first of those that share one (tied embeddings)."""
+    firsts: dict[Any, str] = {}
+    for name in sorted(weights):
+        firsts.setdefault(_storage(name, weights[name]), name)
+    return list(firsts.values())
+
+
+def _storage(name: str, tensor: Tensor) -> Any:
+    """What two tensors have in common when they are one."""
+    where = tensor.untyped_storage().data_ptr()
+    return (where, tensor.storage_offset(), tensor.shape, tensor.stride()) if where else name
 
 
 def _read(weights: bytes | str | Path) -> Mapping[str, Tensor]:
@@ -41,20 +72,6 @@ def _read(weights: bytes | str | Path) -> Mapping[str, Tensor]:
                          "weights_to_bytes or save_pretrained") from error
 
 
-def _check(given: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
-    faults = {
-        "missing": [names[0] for names in _shared(state) if not given.keys() & set(names)],
-        "unexpected": sorted(given.keys() - state.keys()),
-        "misshapen": [n for n, tensor in given.items() if n in state and tensor.shape != state[n].shape]}
-    listed = "; ".join(f"{kind}: {', '.join(names[:8])} ({len(names)})" for kind, names in faults.items() if names)
-    if listed:
-        raise ValueError(f"weights do not fit this model: {listed}; give those of a model of the same configuration")
-
-
-def _shared(state: Mapping[str, Tensor]) -> list[list[str]]:
-    """The names of a state, those of one memory together."""
-    groups: dict[object, list[str]] = {}
-    for name, tensor in state.items():
-        place = (tensor.data_ptr(), tensor.shape, tensor.stride()) if tensor.numel() else name
-        groups.setdefault(place, []).append(name)
-    return list(groups.values())
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

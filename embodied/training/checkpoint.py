@@ -26,8 +26,9 @@ from torch import nn
 
 from embodied.data.files import replaced_folder, sweep_drafts, write_json
 from embodied.models.strangers import CheckpointError
+from embodied.models.weights import put_weights
 from embodied.training.loop import BatchStream, TrainState
-from embodied.training.placement import Placement, Replicated, State, put_weights
+from embodied.training.placement import Placement, Replicated, State
 
 FILES = ("model.safetensors", "optimizer.safetensors", "trainer.json")
 
@@ -173,7 +174,7 @@ def _said_of(path: Path) -> Iterator[None]:
     """Turns the error of weights that do not fit into a CheckpointError that names the file."""
     try:
         yield
-    except RuntimeError as error:
+    except ValueError as error:
         said = " ".join(str(error).split())
         raise CheckpointError(f"{path / 'model.safetensors'} belongs to another model: {said}; train into a new folder "
                               "or restore the configuration that made it") from error

@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from embodied.models.weights import put_weights, stored_names
+
 T = TypeVar("T")
 CPU = torch.device("cpu")
 
@@ -65,7 +67,7 @@ class Placement(Protocol):
         ...
 
     def restore(self, state: State, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        """Put back what `state` gave. RuntimeError where it is of another model."""
+        """Put back what `state` gave. ValueError where it is of another model."""
         ...
 
     def facts(self) -> dict[str, Any]:
@@ -155,30 +157,6 @@ def _put(value: Any, device: torch.device) -> Any:
         return dataclasses.replace(value, **{f.name: _put(getattr(value, f.name), device)
                                              for f in dataclasses.fields(value) if f.init})
     return value
-
-
-def stored_names(weights: Mapping[str, Tensor]) -> list[str]:
-    """Names of the tensors of a state_dict, the first of those that share one (tied embeddings)."""
-    firsts: dict[Any, str] = {}
-    for name in sorted(weights):
-        firsts.setdefault(_storage(name, weights[name]), name)
-    return list(firsts.values())
-
-
-def _storage(name: str, tensor: Tensor) -> Any:
-    """What two tensors have in common when they are one."""
-    where = tensor.untyped_storage().data_ptr()
-    return (where, tensor.storage_offset(), tensor.shape, tensor.stride()) if where else name
-
-
-def put_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Put weights into a model, all of them: of names that share a tensor, one is enough. RuntimeError otherwise."""
-    own = model.state_dict()
-    missing, unexpected = model.load_state_dict(weights, strict=False)
-    given = {_storage(name, own[name]) for name in weights if name in own}
-    missing = [name for name in missing if _storage(name, own[name]) not in given]
-    if missing or unexpected:
-        raise RuntimeError(f"missing: {', '.join(missing) or 'none'}; unexpected: {', '.join(unexpected) or 'none'}")
 
 
 def _ranks() -> int:
