@@ -59,7 +59,10 @@ def allowed_words(samples: Sequence[Sample], tokenizer: LLTokenizer, width: int,
 
 def _check(samples: Sequence[Sample]) -> None:
     without = sum(not s.token_ids for s in samples)
-    if not samples or without:
+    if not samples:
+        raise ValueError("samples: expected at least one, got none: no model was asked in these episodes, as where "
+                         "nothing is in sight; play others, or pass these over")
+    if without:
         raise ValueError(f"samples: expected answers with their tokens, got {len(samples)}, {without} of them without; "
                          "sample from a local model: recordings and chat endpoints tell no tokens")
     temperatures = sorted({s.temperature for s in samples})

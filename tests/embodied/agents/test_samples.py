@@ -80,7 +80,7 @@ def test_tokens_stay_what_was_sampled(backend):
 def test_what_has_no_tokens_or_another_temperature_is_refused(backend):
     told = Sample("done()", Prompt(()))
     one = replace(told, token_ids=(1,))
-    for samples, message in (([told, one], "1 of them without"), ([], "got 0"),
+    for samples, message in (([told, one], "1 of them without"), ([], "got none: no model was asked"),
                              ([one, replace(one, temperature=1.0)], "one temperature, got")):
         with pytest.raises(ValueError, match=message):
             sample_batch(samples, backend.processor)
