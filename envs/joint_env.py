@@ -17,7 +17,7 @@ from envs.names import unknown
 from envs.robots.robot import Governor, MotionStoppedError, NonFiniteTargetError, Robot
 from envs.sensors.body_sense import observation
 from envs.sensors.cameras import calibrations as calibrations_of
-from envs.sensors.realism import Realism, Reality, look
+from envs.sensors.realism import Realism, Reality, capture
 from envs.spaces import MAX_INSTRUCTION_CHARACTERS, observation_space
 from envs.world.graphics import Graphics
 from envs.world.images import Picture, View
@@ -95,7 +95,7 @@ class WorldEnv(gymnasium.Env):
         return self._graphics.renderer
 
     def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[dict, dict]:
-        """A new scene. options: "require" names entities that must be there, "instruction" replaces the wish, as
+        """A new scene. options: "require" names entities that must be there, "instruction" replaces the instruction, as
         `instruct` does."""
         super().reset(seed=seed)
         require, text = _read_options(options)
@@ -109,23 +109,23 @@ class WorldEnv(gymnasium.Env):
             self._reality = Reality(self._realism, int(self.np_random.integers(2**62)))
             self.robot.shake(self._realism.joint_noise_rad, self._reality.rng)
         if text is not None:
-            self._wish(text)
+            self._set_instruction(text)
         self._begin()
         self._progress = self._measure()
         return self._observe(), self._info()
 
     def instruct(self, text: str) -> tuple[dict, dict]:
-        """Another wish for the present scene. Where the whole of it is one of the known phrasings, the goal follows it;
-        any other is judged by nobody: info["is_judged"] is False, its progress stays 0 and it never counts as
-        fulfilled. Returns what `reset` returns, of this moment."""
+        """Another instruction for the present scene. Where the whole of it is one of the known phrasings, the goal
+        follows it; any other is judged by nobody: info["is_judged"] is False, its progress stays 0 and it never counts
+        as fulfilled. Returns what `reset` returns, of this moment."""
         _, text = _read_options({"instruction": text})
         self.scene = self._task.as_it_is(self.world, self.scene)
-        self._wish(text)
+        self._set_instruction(text)
         self._progress = self._measure()
         return self._observe(), self._info()
 
-    def _wish(self, text: str) -> None:
-        """Takes a text as the wish: the goal follows it, or nobody judges it."""
+    def _set_instruction(self, text: str) -> None:
+        """Takes a text as the instruction: the goal follows it, or nobody judges it."""
         scene = self._task.retarget(self.scene, text)
         self.instruction, self.is_judged, self.scene = text, scene is not None, scene or self.scene
 
@@ -138,10 +138,10 @@ class WorldEnv(gymnasium.Env):
                 "joint_high": high.tolist(), "control_hz": self.robot.config.control_hz}
 
     def picture(self, camera: str, size_px: tuple[int, int]) -> np.ndarray:
-        """uint8[H, W, 3]: what the "onlooker", or a camera of the robot's, sees now, for people to look at; no part of
+        """uint8[H, W, 3]: what the "spectator", or a camera of the robot's, sees now, for people to look at; no part of
         the episode. size_px: height, width. Raises ValueError for an unknown camera."""
-        if camera == "onlooker":
-            return self._onlook(size_px)
+        if camera == "spectator":
+            return self._spectate(size_px)
         [name] = _cameras_of(self.domain.views(self.robot), [camera])
         return self.world.picture(self._views(name)[name], *size_px).rgb
 
@@ -171,7 +171,7 @@ class WorldEnv(gymnasium.Env):
     def _observe(self) -> dict[str, Any]:
         """The Dict observation, and its typed view in `self.seen`."""
         views = self._views(*self._observed)
-        self.pictures = self._look(views)
+        self.pictures = self._capture(views)
         calibrations = calibrations_of(views, self._image_size)
         self.seen = observation(self.robot, self.pictures, calibrations, self.world.time_s)
         seen = _as_dict(self.seen, self.instruction)
@@ -183,9 +183,9 @@ class WorldEnv(gymnasium.Env):
         """Camera name -> where it stands now, of the cameras of these names."""
         return {name: view for name, view in self.domain.views(self.robot).items() if name in names} if names else {}
 
-    def _look(self, views: Mapping[str, View]) -> dict[str, Picture]:
+    def _capture(self, views: Mapping[str, View]) -> dict[str, Picture]:
         """Camera name -> what it sees now."""
-        return look(self.world, views, self._image_size, self._reality)
+        return capture(self.world, views, self._image_size, self._reality)
 
     def _pose(self, name: str) -> np.ndarray:
         """float32[10]: position, quaternion, size; zeros for what is not there. PRIVILEGED."""
@@ -213,11 +213,11 @@ class WorldEnv(gymnasium.Env):
 
     def render(self) -> np.ndarray | None:
         """uint8[H, W, 3]: what a person beside the robot sees; None without a render mode."""
-        return self._onlook(self._render_size) if self.render_mode == "rgb_array" else None
+        return self._spectate(self._render_size) if self.render_mode == "rgb_array" else None
 
-    def _onlook(self, size_px: tuple[int, int]) -> np.ndarray:
+    def _spectate(self, size_px: tuple[int, int]) -> np.ndarray:
         """uint8[H, W, 3], shadows included."""
-        return self.world.picture(self.domain.onlooker, *size_px).rgb
+        return self.world.picture(self.domain.spectator, *size_px).rgb
 
     def hold(self, seconds: float) -> None:
         """Keeps the robot where it is for so much simulated time, to whole control periods: the planner thinks, the

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from envs.actions import ActionError, CallActions
-from envs.domains.domain import Disturber, Domain
+from envs.domains.domain import Domain, Perturber
 from envs.interface import MAX_CHUNK, Box, NamedCall, Observation, Outcome, Referent, Rehearsal, SkillCall
 from envs.joint_env import WorldEnv
 from envs.sensors.body_sense import observation
 from envs.sensors.cameras import calibrations as calibrations_of
 from envs.sensors.labels import masks
-from envs.sensors.realism import look
+from envs.sensors.realism import capture
 from envs.skills import moves
 from envs.skills.measure import measured
 from envs.skills.perform import carry_out, perform
@@ -35,13 +35,14 @@ class SkillEnv(WorldEnv):
     metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012  one frame a call
 
     def __init__(self, domain: str = "tabletop", task: str | None = None, *, labels: int = 0,
-                 disturbances: float = 0.0, **kwargs: Any) -> None:
-        """labels: how many asks info["labels"] answers; 0 for none. PRIVILEGED: for training and judging. disturbances:
+                 perturbations: float = 0.0, **kwargs: Any) -> None:
+        """labels: how many queries info["labels"] answers; 0 for none. PRIVILEGED: for training and judging.
+        perturbations:
         share of the calls in which something goes wrong, of the domain's kinds."""
         super().__init__(domain, task, **kwargs)
         self._label_count = labels
-        self._disturbances = _share(disturbances, self.domain)
-        self._disturber: Disturber | None = None
+        self._perturbations = _share(perturbations, self.domain)
+        self._perturber: Perturber | None = None
         self._last: tuple[NamedCall, str | None] | None = None
         language = self.domain.language
         self.actions = CallActions(language.signatures, language.cameras, self._image_size)
@@ -57,23 +58,23 @@ class SkillEnv(WorldEnv):
 
     def _begin(self) -> None:
         self.hand = Hand()
-        self._asks_rng = np.random.default_rng(self._seed_of_labels)
+        self._queries_rng = np.random.default_rng(self._seed_of_labels)
         self._last, self._period = None, 0
-        if self._disturbances:
-            self._disturber = self.domain.make_disturber(self._disturbances, np.random.default_rng(
+        if self._perturbations:
+            self._perturber = self.domain.make_perturber(self._perturbations, np.random.default_rng(
                 [self._seed_of_labels, DISTURBANCE_STREAM]), self.scene)
         self._show()
 
     def step(self, action: Mapping[str, Any]) -> tuple[dict, float, bool, bool, dict]:
         call = self._parse(action)
         before = self._before(call)
-        if self._disturber:
-            self._disturber.before(self.world, self.held_name)
+        if self._perturber:
+            self._perturber.before(self.world, self.held_name)
         self.world.doze()
         outcome = call if isinstance(call, Outcome) else self._do(*call)
         self.world.settle(_SETTLE_S)
-        if self._disturber:
-            self._disturber.after(self.world, self.held_name)
+        if self._perturber:
+            self._perturber.after(self.world, self.held_name)
             self.world.settle(_SETTLE_S)
         self._last = self._judged(before)
         reward = self._reward()
@@ -81,9 +82,9 @@ class SkillEnv(WorldEnv):
         is_over = self.is_success or self.hand.said is not None  # an answer is given once
         return self._observe(), reward, is_over, False, {**self._info(), "outcome": report}
 
-    def _wish(self, text: str) -> None:
-        super()._wish(text)
-        self.hand.said = None  # that was an answer to the last wish
+    def _set_instruction(self, text: str) -> None:
+        super()._set_instruction(text)
+        self.hand.said = None  # that was an answer to the last instruction
 
     def _measure(self) -> float:
         """Progress of the task; of a question, once it is answered, whether that was right."""
@@ -137,16 +138,16 @@ class SkillEnv(WorldEnv):
     def glance(self, *names: str, size_px: int = _GLANCE_PX) -> Observation:
         """What the named cameras see now, for a skill that is under way; the episode's observation stays as it was."""
         views = self._views(*names)
-        return observation(self.robot, look(self.world, views, size_px, self._reality),
+        return observation(self.robot, capture(self.world, views, size_px, self._reality),
                            calibrations_of(views, size_px), self.world.time_s)
 
-    def _look(self, views: Mapping[str, View]) -> dict[str, Picture]:
-        pictures = super()._look(views)
-        return self._disturber.cover(pictures) if self._disturber and pictures else pictures
+    def _capture(self, views: Mapping[str, View]) -> dict[str, Picture]:
+        pictures = super()._capture(views)
+        return self._perturber.cover(pictures) if self._perturber and pictures else pictures
 
     def _after_period(self, period: int) -> None:
-        if self._disturber:
-            self._disturber.during(self.world, period, self.held_name)
+        if self._perturber:
+            self._perturber.during(self.world, period, self.held_name)
         self._show()
 
     def _view(self) -> Any:
@@ -174,7 +175,7 @@ class SkillEnv(WorldEnv):
     def _show(self) -> None:
         """A frame to the watcher, when one is due."""
         if self._watcher is not None and self._period % self._watch_periods == 0:
-            self._watcher(self._onlook(self._watch_size))
+            self._watcher(self._spectate(self._watch_size))
         self._period += 1
 
     def watch(self, callback: Callable[[np.ndarray], None] | None, fps: float = 10,
@@ -184,17 +185,17 @@ class SkillEnv(WorldEnv):
         self._watch_periods, self._period = max(1, round(self.robot.config.control_hz / fps)), 0
 
     def _remembered(self) -> dict[str, Any]:
-        disturber = self._disturber.rng.bit_generator.state if self._disturber else None
+        perturber = self._perturber.rng.bit_generator.state if self._perturber else None
         return {**super()._remembered(), "held": self.hand.held, "said": self.hand.said,
-                "asks_rng": self._asks_rng.bit_generator.state,
-                "disturber_rng": disturber}
+                "queries_rng": self._queries_rng.bit_generator.state,
+                "perturber_rng": perturber}
 
     def _remember(self, kept: Mapping[str, Any]) -> None:
         super()._remember(kept)
         self.hand.held, self.hand.said = kept["held"], kept["said"]
-        self._asks_rng.bit_generator.state = kept["asks_rng"]
-        if self._disturber:
-            self._disturber.rng.bit_generator.state = kept["disturber_rng"]
+        self._queries_rng.bit_generator.state = kept["queries_rng"]
+        if self._perturber:
+            self._perturber.rng.bit_generator.state = kept["perturber_rng"]
 
     def _info(self) -> dict[str, Any]:
         info = super()._info()
@@ -209,17 +210,17 @@ class SkillEnv(WorldEnv):
 
     def _labels(self) -> dict[str, Any]:
         """Truth about the present scene, and about the last call: ((skill, *arguments), why it fell short or None).
-        Asks begin with the present wish, where it is judged. PRIVILEGED."""
+        Asks begin with the present instruction, where it is judged. PRIVILEGED."""
         held, names = self.held_name, self.world.names()
-        asks = self._asks(self._asks_rng, self._label_count + (not self.is_judged))
-        return {"last": self._last, "disturbance": self._disturber.happened if self._disturber else None,
+        queries = self._queries(self._queries_rng, self._label_count + (not self.is_judged))
+        return {"last": self._last, "perturbation": self._perturber.happened if self._perturber else None,
                 "masks": masks(self.pictures, self.world, held), "names": names,
                 "poses": np.stack([self._pose(name) for name in names]), "held": held,
-                "asks": asks if self.is_judged else asks[1:]}
+                "asks": queries if self.is_judged else queries[1:]}
 
-    def _asks(self, rng: np.random.Generator, count: int) -> list[dict[str, Any]]:
-        """Wishes about the present scene, its own goal's first, and what each needs. PRIVILEGED."""
-        return self.domain.sample_asks(self.world, self.scene, rng, count, self.held_name, self.instruction)
+    def _queries(self, rng: np.random.Generator, count: int) -> list[dict[str, Any]]:
+        """Instructions about the present scene, its own goal's first, and what each needs. PRIVILEGED."""
+        return self.domain.sample_queries(self.world, self.scene, rng, count, self.held_name, self.instruction)
 
     @property
     def held_name(self) -> str | None:
@@ -227,7 +228,8 @@ class SkillEnv(WorldEnv):
         return self.robot.held_name()
 
     def expert_plan(self) -> list[SkillCall]:
-        """The calls that are left to do, with true boxes; none for a wish that nobody here understands (`is_judged`).
+        """The calls that are left to do, with true boxes; none for an instruction that nobody here understands
+        (`is_judged`).
         ORACLE."""
         if not self.is_judged:
             return []
@@ -240,18 +242,18 @@ class SkillEnv(WorldEnv):
         return SkillCall(skill, tuple(Referent(a, box=self.world.box(a)) if p.kind == "object" else a
                                       for p, a in zip(parameters, arguments, strict=True)))
 
-    def blame_view(self) -> dict[str, Any]:
-        """What a judge compares a decision with; nothing is wanted by a wish that is not judged. PRIVILEGED."""
-        [ask] = self._asks(np.random.default_rng(0), 1)  # the scene's own draws nothing
-        names, wanted = self.world.names(), ask["calls"] if self.is_judged else []
+    def attribution_view(self) -> dict[str, Any]:
+        """What a judge compares a decision with; nothing is wanted by an instruction that is not judged. PRIVILEGED."""
+        [query] = self._queries(np.random.default_rng(0), 1)  # the scene's own draws nothing
+        names, wanted = self.world.names(), query["calls"] if self.is_judged else []
         return {"names": names, "boxes": {name: self.world.box(name) for name in names}, "held": self.held_name,
-                "wanted": wanted, "any_order": self.is_judged and ask["any_order"]}
+                "wanted": wanted, "any_order": self.is_judged and query["any_order"]}
 
 
 def _share(share: float, domain: Domain) -> float:
-    """A share of disturbed calls that the domain can serve. Raises ValueError."""
+    """A share of perturbed calls that the domain can serve. Raises ValueError."""
     if not 0.0 <= share <= 1.0:
-        raise ValueError(f"disturbances: expected a share in [0, 1], got {share}")
-    if share and domain.make_disturber is None:
-        raise ValueError(f"disturbances: expected 0 in {domain.name!r}, which has none, got {share}")
+        raise ValueError(f"perturbations: expected a share in [0, 1], got {share}")
+    if share and domain.make_perturber is None:
+        raise ValueError(f"perturbations: expected 0 in {domain.name!r}, which has none, got {share}")
     return share

@@ -21,13 +21,13 @@ import gymnasium
 from embodied.agents.oracle import OraclePlanner
 from embodied.agents.prompting.scene import describe_scene
 from embodied.agents.prompting.turns import EXAMPLES_FILE, Moment, arguments_by_name
+from embodied.agents.scene_state import Perceive, read_scene
 from embodied.agents.shipped import load_agent
-from embodied.agents.sight import Eyes, look
 from embodied.data.files import write_json
 from embodied.planning.closed_loop import run
 from embodied.planning.language import Plan
 from embodied.planning.looks import looks_of, without_parts
-from embodied.planning.percept import Percept
+from embodied.planning.perception import Perception
 from envs.interface import SEED_RANGES, TASK_IDS, Box, Observation, Referent, SkillCall, Transition
 
 ORDER = ("put_in_bowl", "unblock", "tower", "sort", "stack")
@@ -40,7 +40,7 @@ class Narrator:
     """A planner that does what the expert says, and keeps each moment as a chat model would have been told it."""
 
     expert: OraclePlanner
-    eyes: Eyes
+    perceive: Perceive
     examples: list[dict[str, Any]] = field(default_factory=list)
     looks: dict[Box, str] = field(default_factory=dict)
 
@@ -50,11 +50,11 @@ class Narrator:
 
     def tell(self, instruction: str, observation: Observation, history: Sequence[Transition], plan: Plan) -> Plan:
         """The plan in the words of the scene; the moment is kept as an example."""
-        sight = look(lambda seen: without_parts(self.eyes(seen)), observation, history)
-        named = Plan(tuple(SkillCall(c.skill, tuple(_named(a, sight.percept) for a in c.arguments))
+        state = read_scene(lambda seen: without_parts(self.perceive(seen)), observation, history)
+        named = Plan(tuple(SkillCall(c.skill, tuple(_named(a, state.perception) for a in c.arguments))
                            for c in plan.calls))
         calls = [{"skill": s, "arguments": a} for s, a in arguments_by_name(named)]
-        self.examples.append({"told": str(Moment(instruction, describe_scene(sight), history, dict(self.looks))),
+        self.examples.append({"told": str(Moment(instruction, describe_scene(state), history, dict(self.looks))),
                               "thought": _thought(plan, named), "calls": calls})
         for mine, theirs in zip(plan.calls, named.calls, strict=True):
             self.looks |= {a.box: b.words for a, b in zip(mine.arguments, theirs.arguments, strict=True)
@@ -62,11 +62,11 @@ class Narrator:
         return plan
 
 
-def _named(referent: Referent, percept: Percept) -> Referent:
+def _named(referent: Referent, perception: Perception) -> Referent:
     """The referent under the name of the slot that shows it."""
-    far = [sum((p - q) ** 2 for p, q in zip(s.box.center, referent.box.center, strict=True)) for s in percept.slots]
+    far = [sum((p - q) ** 2 for p, q in zip(s.box.center, referent.box.center, strict=True)) for s in perception.slots]
     slot = far.index(min(far))
-    if far[slot] > 0.03**2 or looks_of(percept.slots[slot]) != referent.words:
+    if far[slot] > 0.03**2 or looks_of(perception.slots[slot]) != referent.words:
         raise ValueError(f"the segmenter does not see the {referent.words}; choose another --seed")
     return Referent(f"obj_{slot + 1}")
 
@@ -80,21 +80,21 @@ def _thought(plan: Plan, named: Plan) -> str:
     return f"{'; '.join(dict.fromkeys(pairs))}."
 
 
-def moments(task: str, seed: int, eyes: Eyes) -> list[dict[str, Any]]:
+def moments(task: str, seed: int, perceive: Perceive) -> list[dict[str, Any]]:
     """The examples of one episode, the last one when nothing is left to do."""
     env = gymnasium.make(f"envs:{TASK_IDS[task]}")
-    narrator, history, wish = Narrator(OraclePlanner(env), eyes), [], ""
+    narrator, history, instruction = Narrator(OraclePlanner(env), perceive), [], ""
     for step in run(env, narrator, seed=seed):
         history += [step.transition]
-        wish = env.unwrapped.instruction
-    narrator.tell(wish, history[-1].after, history, Plan(()))
+        instruction = env.unwrapped.instruction
+    narrator.tell(instruction, history[-1].after, history, Plan(()))
     env.close()
     return [{"task": task, "seed": seed, **example} for example in narrator.examples]
 
 
-def examples(first: int, eyes: Eyes) -> Iterator[dict[str, Any]]:
+def examples(first: int, perceive: Perceive) -> Iterator[dict[str, Any]]:
     """First moments of each task, then one in the middle, then one at the end."""
-    told = {task: moments(task, first + i, eyes) for i, task in enumerate(ORDER)}
+    told = {task: moments(task, first + i, perceive) for i, task in enumerate(ORDER)}
     yield told["put_in_bowl"][0]
     yield told["unblock"][0]
     yield told["tower"][1]

@@ -1,16 +1,16 @@
 """Whether every task can be solved and none solves itself: expert, nobody and chance on test seeds.
 
     python scripts/experts.py --episodes 200              # all tasks of all worlds; --domain NAME, --task NAME for less
-    python scripts/experts.py --contestants nobody random
-    python scripts/experts.py --domain tamp --task build --objects 8 --episodes 100 --contestants expert
-    python scripts/experts.py --domain kitchen --episodes 143 --contestants expert --check-words    # 1,001 instructions
-    python scripts/experts.py --domain kitchen --episodes 20 --contestants expert --realism mild --disturbances 0.3
+    python scripts/experts.py --policies nobody random
+    python scripts/experts.py --domain tamp --task build --objects 8 --episodes 100 --policies expert
+    python scripts/experts.py --domain kitchen --episodes 143 --policies expert --check-words    # 1,001 instructions
+    python scripts/experts.py --domain kitchen --episodes 20 --policies expert --realism mild --perturbations 0.3
     python scripts/experts.py --domain foreign            # worlds of others (docs/foreign.md), left out unless named
 
-One JSON line a task and contestant, with the seeds that the expert failed; of several tasks, one for all together at
+One JSON line a task and policy, with the seeds that the expert failed; of several tasks, one for all together at
 the end. --first: number of the first seed within its split. --objects: scenes of exactly so many things, where the task
 can have them. --check-words (kitchen): counts the instructions that parse to the goal of their scene, and name only
-what is in it. --realism: a file of configs/realism. --disturbances: share of the calls in which something goes wrong.
+what is in it. --realism: a file of configs/realism. --perturbations: share of the calls in which something goes wrong.
 --smooth: skills keep inside acceleration limits too.
 --out: a folder that keeps every episode, so that the same command goes on where it was stopped.
 
@@ -42,7 +42,7 @@ from envs.skills.signatures import Parameter
 from envs.tasks.kitchen.families import goal_of_text
 from envs.tasks.kitchen.phrasings import things_named
 
-CONTESTANTS = ("expert", "nobody", "random")
+POLICIES = ("expert", "nobody", "random")
 LEARNT_FROM = 12  # training seeds whose expert's words chance may repeat
 MOST_CALLS = 60
 OFFERED = {**DOMAINS, "foreign": FOREIGN_IDS}
@@ -50,13 +50,13 @@ REALISM = {file.stem: file for file in (Path(__file__).parents[1] / "configs" / 
 
 
 def main() -> None:
-    """Nothing. Prints a JSON line for every task and contestant asked for."""
+    """Nothing. Prints a JSON line for every task and policy asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--domain", choices=list(OFFERED))
     parser.add_argument("--task")
     parser.add_argument("--episodes", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
+    parser.add_argument("--policies", nargs="+", choices=POLICIES, default=list(POLICIES))
     parser.add_argument("--image-size", type=int, default=96)
     parser.add_argument("--split", choices=list(SEED_RANGES), default="test")
     parser.add_argument("--first", type=int, default=0)
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--smooth", action="store_true")
     parser.add_argument("--check-words", action="store_true")
     parser.add_argument("--realism", choices=sorted(REALISM), default="off")
-    parser.add_argument("--disturbances", type=float, default=0.0)
+    parser.add_argument("--perturbations", type=float, default=0.0)
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     if asked.check_words and asked.domain != "kitchen":
@@ -73,14 +73,14 @@ def main() -> None:
     refuse_what_makes_no_sense(parser, asked, seeds)
     played: dict[tuple[str, str], list[Any]] = {}
     for domain, task, env_id in tasks(asked.domain, asked.task):
-        for contestant in asked.contestants:
-            results = play_all(settings(asked, env_id, contestant), seeds, asked.workers,
-                               asked.out and asked.out / f"{domain}-{task}-{contestant}.jsonl")
-            print(json.dumps(line(domain, task, contestant, results)), flush=True)
-            played.setdefault((domain, contestant), []).extend(results)
-    for (domain, contestant), results in played.items():
+        for policy in asked.policies:
+            results = play_all(settings(asked, env_id, policy), seeds, asked.workers,
+                               asked.out and asked.out / f"{domain}-{task}-{policy}.jsonl")
+            print(json.dumps(line(domain, task, policy, results)), flush=True)
+            played.setdefault((domain, policy), []).extend(results)
+    for (domain, policy), results in played.items():
         if len(results) > asked.episodes:  # of several tasks
-            print(json.dumps(total(domain, contestant, results)), flush=True)
+            print(json.dumps(total(domain, policy, results)), flush=True)
 
 
 def refuse_what_makes_no_sense(parser: argparse.ArgumentParser, asked: argparse.Namespace, seeds: Sequence[int]
@@ -91,13 +91,13 @@ def refuse_what_makes_no_sense(parser: argparse.ArgumentParser, asked: argparse.
         parser.error(unknown(asked.task, known, what="--task"))
     if not seeds:
         parser.error(f"--first, --episodes: expected seeds below {len(SEED_RANGES[asked.split])}, got none of them")
-    if asked.domain == "foreign" and (asked.objects is not None or asked.realism != "off" or asked.disturbances
+    if asked.domain == "foreign" and (asked.objects is not None or asked.realism != "off" or asked.perturbations
                                       or asked.smooth):
-        parser.error("--objects, --realism, --disturbances, --smooth: expected a world of ours, got foreign; leave "
+        parser.error("--objects, --realism, --perturbations, --smooth: expected a world of ours, got foreign; leave "
                      "them out")
 
 
-def settings(asked: argparse.Namespace, env_id: str, contestant: str) -> dict[str, Any]:
+def settings(asked: argparse.Namespace, env_id: str, policy: str) -> dict[str, Any]:
     """What `make_player` is called with."""
     env_kwargs = {"image_size": asked.image_size}
     if asked.objects is not None:
@@ -106,9 +106,9 @@ def settings(asked: argparse.Namespace, env_id: str, contestant: str) -> dict[st
         env_kwargs["smooth"] = True
     if asked.realism != "off":
         env_kwargs["realism"] = yaml.safe_load(REALISM[asked.realism].read_text())["realism"]
-    if asked.disturbances:
-        env_kwargs["disturbances"] = asked.disturbances
-    return {"env_id": env_id, "contestant": contestant, "env_kwargs": env_kwargs, "checks_words": asked.check_words}
+    if asked.perturbations:
+        env_kwargs["perturbations"] = asked.perturbations
+    return {"env_id": env_id, "policy": policy, "env_kwargs": env_kwargs, "checks_words": asked.check_words}
 
 
 def play_all(kwargs: dict[str, Any], seeds: Sequence[int], workers: int, path: Path | None) -> list[Result]:
@@ -120,7 +120,7 @@ def play_all(kwargs: dict[str, Any], seeds: Sequence[int], workers: int, path: P
     kept = [Result(**record) for record in ledger.records if record["error"] is None] if ledger else []
     results = [result for result in kept if result.seed in seeds]
     left = sorted({*seeds} - {r.seed for r in results})
-    with progress(f"{kwargs['env_id']} {kwargs['contestant']}", len(left), sys.stderr) as played:
+    with progress(f"{kwargs['env_id']} {kwargs['policy']}", len(left), sys.stderr) as played:
         for result in map_seeds(make_player, kwargs, left, workers=workers):
             results.append(result)
             if ledger:
@@ -137,20 +137,20 @@ def tasks(domain: str | None, task: str | None) -> Iterator[tuple[str, str, str]
                 yield name, each, env_id
 
 
-def line(domain: str, task: str, contestant: str, results: list[Any]) -> dict[str, Any]:
+def line(domain: str, task: str, policy: str, results: list[Any]) -> dict[str, Any]:
     """What is printed of a task: success, its interval, and which seeds the expert failed and why."""
-    found = total(domain, contestant, results, task)
-    if contestant != "expert":
+    found = total(domain, policy, results, task)
+    if policy != "expert":
         return found
     lost = {r.seed: (r.error or r.value["last"])[-160:] for r in results if r.error or not r.value["is_success"]}
     calls = [r.value["calls"] for r in results if not r.error]
     return {**found, "calls": round(float(np.mean(calls or [0])), 2), "failed": lost}
 
 
-def total(domain: str, contestant: str, results: list[Any], task: str = "all") -> dict[str, Any]:
+def total(domain: str, policy: str, results: list[Any], task: str = "all") -> dict[str, Any]:
     """What is printed of several episodes: success and its interval, how many were worded well where that was asked."""
     wins = sum(r.error is None and r.value["is_success"] for r in results)
-    found = {"domain": domain, "task": task, "contestant": contestant, "episodes": len(results),
+    found = {"domain": domain, "task": task, "policy": policy, "episodes": len(results),
              "success_rate": wins / len(results), "ci95": [round(v, 4) for v in wilson(wins, len(results))]}
     words = [r.value["words"] for r in results if r.error is None and "words" in r.value]
     if not words:
@@ -159,26 +159,26 @@ def total(domain: str, contestant: str, results: list[Any], task: str = "all") -
             **{check: sum(w[check] for w in words) for check in ("parsed", "names_only_what_is_there")}}
 
 
-def make_player(env_id: str, contestant: str, env_kwargs: dict[str, Any], checks_words: bool
+def make_player(env_id: str, policy: str, env_kwargs: dict[str, Any], checks_words: bool
                 ) -> Callable[[int], dict[str, Any]]:
     """The function that plays the episode of a seed and says how it went."""
     env = gymnasium.make(env_id, max_episode_steps=MOST_CALLS, **env_kwargs)
-    phrases = sayings(env) if contestant == "random" else {}
+    phrases = sayings(env) if policy == "random" else {}
 
     def play(seed: int) -> dict[str, Any]:
         _, info = env.reset(seed=seed)
         checked = {"words": check_words(env.unwrapped)} if checks_words else {}
-        return {**contend(env, info, contestant, phrases, seed), **checked}
+        return {**contend(env, info, policy, phrases, seed), **checked}
 
     return play
 
 
-def contend(env: gymnasium.Env, info: dict[str, Any], contestant: str, phrases: dict[str, list[str]], seed: int
+def contend(env: gymnasium.Env, info: dict[str, Any], policy: str, phrases: dict[str, list[str]], seed: int
             ) -> dict[str, Any]:
-    """How a contestant did in the scene that was just set."""
-    if contestant == "nobody":
+    """How a policy did in the scene that was just set."""
+    if policy == "nobody":
         return {"is_success": bool(info["is_success"]), "calls": 0, "last": ""}
-    return expert_plays(env, info) if contestant == "expert" else chance_plays(env, info, phrases, seed)
+    return expert_plays(env, info) if policy == "expert" else chance_plays(env, info, phrases, seed)
 
 
 def check_words(unwrapped: Any) -> dict[str, Any]:
@@ -239,8 +239,8 @@ def boxes_of(unwrapped: Any) -> dict[str, Box]:
     """Name -> box of what chance may point at; in a world of others, goals too, as its observation shows them."""
     if hasattr(unwrapped, "world"):
         return {name: unwrapped.world.box(name) for name in unwrapped.world.names()}
-    goals = {f"goal of {name}": box for name, box in unwrapped.sight.goals.items()}
-    return {**unwrapped.sight.objects, **goals}
+    goals = {f"goal of {name}": box for name, box in unwrapped.reading.goals.items()}
+    return {**unwrapped.reading.objects, **goals}
 
 
 def sayings(env: gymnasium.Env) -> dict[str, list[str]]:

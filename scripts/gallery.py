@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from embodied.data.video import jpeg
-from embodied.evaluation.film import strip
+from embodied.evaluation.rollout_video import strip
 from envs.domains import find_domain
 from envs.foreign.words import instruction
 from envs.interface import DOMAINS, FOREIGN_IDS, SkillCall
@@ -135,7 +135,7 @@ def foreign_section(seed: int, *, draws: bool) -> str:
         print(f"foreign: {task}", flush=True)
         env = gymnasium.make(env_id, image_size=FOREIGN_PX, render_mode="rgb_array")
         env.reset(seed=seed)
-        say = partial(instruction, env.unwrapped.sight, "pick" in env.unwrapped.actions.skills)
+        say = partial(instruction, env.unwrapped.reading, "pick" in env.unwrapped.actions.skills)
         words.append(shown("foreign", task, env_id, env, say, draws))
     return "\n".join(words)
 

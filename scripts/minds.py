@@ -59,7 +59,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--split", choices=list(SEED_RANGES), default="test")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--replan", choices=REPLANS, default="placing")
-    parser.add_argument("--disturbances", type=float, default=0.0)
+    parser.add_argument("--perturbations", type=float, default=0.0)
     parser.add_argument("--out", type=Path)
     chat = parser.add_argument_group("chat")
     chat.add_argument("--base-url")
@@ -83,7 +83,7 @@ def play(mind: str, asked: argparse.Namespace, tasks: list[str], first: int, see
     """A record of every episode."""
     if not seeds:
         return
-    envs = {task: gymnasium.make(f"envs:{TASK_IDS[task]}", disturbances=asked.disturbances) for task in tasks}
+    envs = {task: gymnasium.make(f"envs:{TASK_IDS[task]}", perturbations=asked.perturbations) for task in tasks}
     planner_of = maker(mind, asked)
     for seed in seeds:
         task = tasks[(seed - first) % len(tasks)]
@@ -148,7 +148,7 @@ def line(mind: str, asked: argparse.Namespace, records: list[dict[str, Any]]) ->
         "examples": asked.examples, "most_calls": asked.most_calls, "retries": asked.retries}
     plans = sum(r["plans"] for r in records)
     return {**told, "split": asked.split, "first": asked.first, "replan": asked.replan,
-            "disturbances": asked.disturbances, **rate(records).as_json(),
+            "perturbations": asked.perturbations, **rate(records).as_json(),
             "per_task": {t: str(Rate(sum(r["success"] for r in rs), len(rs))) for t, rs in by_task.items()},
             "failed": dict(failed.most_common(6)), "calls": sum(r["calls"] for r in records), "plans": plans,
             "tokens_a_plan": round(sum(r["tokens"] for r in records) / plans),

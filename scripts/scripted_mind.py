@@ -2,9 +2,10 @@
 
     python scripts/scripted_mind.py --port 8100           # then base_url=http://127.0.0.1:8100/v1 model=scripted
 
-It reads the last user message alone, as a language model would have to: the quoted wish, the lines of the scene, what
-the hand holds. It knows nothing of the world, of the seed, or of the project's own table of wordings. Tests and
-docs/minds.md talk to it where no language model is at hand; it proves the way from words to motions, not a model.
+It reads the last user message alone, as a language model would have to: the quoted instruction, the lines of the
+scene, what the hand holds. It knows nothing of the world, of the seed, or of the project's own table of wordings.
+Tests and docs/minds.md talk to it where no language model is at hand; it proves the way from words to motions, not a
+model.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ BODY_LIMIT = 1 << 20
 class Scene:
     """What a prompt tells. looks: name -> "red block". base: name -> what it rests on, None for the table."""
 
-    wish: str
+    instruction: str
     looks: dict[str, str]
     base: dict[str, str | None]
     held: str | None
@@ -35,12 +36,12 @@ class Scene:
     @classmethod
     def read(cls, message: str) -> Scene:
         """Raises ValueError where a message tells no scene."""
-        wish = re.search(r"^Wish: (\".*\")$", message, re.MULTILINE)
-        if wish is None:
-            raise ValueError("no wish in the message")
+        instruction = re.search(r"^Instruction: (\".*\")$", message, re.MULTILINE)
+        if instruction is None:
+            raise ValueError("no instruction in the message")
         held = re.search(r'^The hand holds: "(.*)"\.$', message, re.MULTILINE)
         rows = _OBJECT.findall(message)
-        return cls(json.loads(wish[1]).lower(), {name: looks for name, looks, _ in rows},
+        return cls(json.loads(instruction[1]).lower(), {name: looks for name, looks, _ in rows},
                    {name: None if base == "the table" else base for name, _, base in rows}, held and held[1])
 
     def named(self, looks: str) -> str | None:
@@ -54,9 +55,10 @@ class Scene:
 
 
 def goal(scene: Scene) -> list[tuple[str, str]]:
-    """(what, where), as looks, in the order in which they are to come true. Raises ValueError for an odd wish."""
+    """(what, where), as looks, in the order in which they are to come true. Raises ValueError for an odd
+    instruction."""
     told = [(f"{color} {KINDS[noun]}", at) for color, noun, at in
-            ((m[1], m[2], m.end()) for m in _MENTION.finditer(scene.wish))]
+            ((m[1], m[2], m.end()) for m in _MENTION.finditer(scene.instruction))]
     looks = [word for word, _ in told]
     if not looks:
         blocks = [s.split()[0] for s in (*scene.looks.values(), scene.held or "") if s.endswith("block")]
@@ -66,8 +68,8 @@ def goal(scene: Scene) -> list[tuple[str, str]]:
     if len(looks) == 4:
         return [(looks[0], looks[1]), (looks[2], looks[3])]
     if len(looks) != 3:
-        raise ValueError("I do not understand the wish")
-    is_downward = "top to bottom" in scene.wish or re.match(r"[ ,]*on top\b", scene.wish[told[0][1]:])
+        raise ValueError("I do not understand the instruction")
+    is_downward = "top to bottom" in scene.instruction or re.match(r"[ ,]*on top\b", scene.instruction[told[0][1]:])
     low, middle, high = reversed(looks) if is_downward else looks
     return [(middle, low), (high, middle)]
 
@@ -88,7 +90,7 @@ def moves(scene: Scene) -> tuple[str, list[dict[str, Any]]]:
             beside = _first_on_table(scene, base if crowd[0] != base else block)
             return f"{crowd[0]} is in the way.", [_call("pick", object=crowd[0]),
                                                   _call("put_down_beside", neighbour=beside)]
-        return f"Wish {number + 1} is open.", [_call("pick", object=block), _place(where, base)]
+        return f"Instruction {number + 1} is open.", [_call("pick", object=block), _place(where, base)]
     return "All is so.", []
 
 

@@ -23,7 +23,8 @@ from tests.embodied.planning.wordings import as_json, corpus, play
 KINDS = ("understood", "half", "refused", "wrong")
 HEAD = """# Phrasings
 
-{count} ways to word, or to misword, a wish for the tabletop, {rounds} scene{s} each, as the shipped weights take them.
+{count} ways to word, or to misword, an instruction for the tabletop, {rounds} scene{s} each, as the shipped weights
+take them.
 Written by
 
     python -m scripts.wordings --rounds {rounds} --write docs/wordings.md

@@ -21,7 +21,7 @@ import pytest
 from embodied.cli.configs import config_dir
 from embodied.cli.main import VERBS, _sort_arguments
 from embodied.cli.overrides import check
-from embodied.cli.withheld import merged, withhold
+from embodied.cli.secret_settings import merged, withhold
 from embodied.typed import read
 from tests.embodied.serving.served import TOKEN, Served
 

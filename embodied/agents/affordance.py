@@ -1,7 +1,8 @@
 """Whether a skill would work here, told from what was measured of the scene: the "can" of SayCan (arXiv 2204.01691).
 
 SayCan multiplies what a language model would say by a learned value function. Here the second factor is not learned: it
-is a handful of rules over measured boxes and the hand, each a reason why a skill fails. It knows nothing of the wish.
+is a handful of rules over measured boxes and the hand, each a reason why a skill fails. It knows nothing of the
+instruction.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from embodied.agents.sight import Sight
+from embodied.agents.scene_state import SceneState
 from embodied.planning.language import place_of
-from embodied.planning.percept import GRASPING, RELEASING, WIDE_M, supports
+from embodied.planning.perception import GRASPING, RELEASING, WIDE_M, supports
 from envs.interface import TABLE_WORKSPACE, Box
 from envs.skills.signatures import SIGNATURES
 
@@ -24,21 +25,21 @@ HAND_M = 0.075
 """Widest side that open fingers go around: they open 8 cm."""
 
 
-def affordance(skill: str, name: str | None, sight: Sight) -> float:
+def affordance(skill: str, name: str | None, state: SceneState) -> float:
     """Chance in (0, 1) that a skill works on the object of that name (None: a skill without one) in this scene."""
-    return LIKELY if why_not(skill, name, sight) is None else UNLIKELY
+    return LIKELY if why_not(skill, name, state) is None else UNLIKELY
 
 
-def why_not(skill: str, name: str | None, sight: Sight) -> str | None:
+def why_not(skill: str, name: str | None, state: SceneState) -> str | None:
     """What speaks against a skill, a clause; None when nothing does."""
-    if skill in GRASPING and sight.is_holding:
+    if skill in GRASPING and state.is_holding:
         return "the hand is full"
-    if skill in RELEASING and not sight.is_holding:
+    if skill in RELEASING and not state.is_holding:
         return "the hand is empty"
     if name is None:
         return None
     place = place_of(name)
-    box, is_covered = sight.percept.slots[place].box, place in supports(sight.percept.slots)
+    box, is_covered = state.perception.slots[place].box, place in supports(state.perception.slots)
     if math.hypot(*box.center[:2]) > REACH_M:
         return "it is out of reach"
     return _CHECKS[skill](box, is_covered) if skill in _CHECKS else None

@@ -10,7 +10,7 @@ import numpy as np
 from embodied.agents.backends.base import Backend
 from embodied.planning.grammar import GRASPING, RELEASING
 from embodied.planning.language import Plan, refer, write
-from embodied.planning.percept import Percept, held_since
+from embodied.planning.perception import Perception, held_since
 from embodied.prompt import Entity, Image, Prompt, Sample, Segment, Slot
 from envs.interface import Box, Observation, SkillCall, Transition
 
@@ -29,21 +29,21 @@ class RandomPlanner:
              seed: int | None = None) -> Plan:
         """One random move, or a random release of what is in the hand; done where nothing can be moved."""
         rng = self._rng if seed is None else np.random.default_rng(seed)
-        percept = Percept.of(self._backend.perceive(observation), observation)
-        order = [int(j) for j in rng.permutation(len(percept.slots))]
+        perception = Perception.of(self._backend.perceive(observation), observation)
+        order = [int(j) for j in rng.permutation(len(perception.slots))]
         calls: list[SkillCall] = []
         if held_since(history) is None and len(order) > 1:
-            calls.append(_call(GRASPING, percept, order.pop(), rng))
+            calls.append(_call(GRASPING, perception, order.pop(), rng))
         if order and (calls or held_since(history) is not None):
-            calls.append(_call(RELEASING, percept, order.pop(), rng))
-        plan = Plan(tuple(calls), percept=percept)
+            calls.append(_call(RELEASING, perception, order.pop(), rng))
+        plan = Plan(tuple(calls), perception=perception)
         return replace(plan, text=write(plan))
 
 
-def _call(skills: Sequence[str], percept: Percept, index: int, rng: np.random.Generator) -> SkillCall:
+def _call(skills: Sequence[str], perception: Perception, index: int, rng: np.random.Generator) -> SkillCall:
     """Any of the skills, on the object at a place."""
     skill = skills[int(rng.integers(len(skills)))]
-    return SkillCall(skill, (refer(f"obj_{index + 1}", percept.slots[index]),))
+    return SkillCall(skill, (refer(f"obj_{index + 1}", perception.slots[index]),))
 
 
 class _Veil:
@@ -93,16 +93,16 @@ class ShuffledBackend(_Veil):
     def __init__(self, backend: Backend, others: Sequence[Observation]) -> None:
         """others: observations of other seeds. Raises ValueError when there is none in which anything is seen."""
         super().__init__(backend)
-        percepts = [Percept.of(backend.perceive(o), o) for o in others] if self.scene.finds_objects else [
-            Percept.of((), o) for o in others]
-        self._percepts = [p for p in percepts if p.slots or not self.scene.finds_objects]
+        perceptions = [Perception.of(backend.perceive(o), o) for o in others] if self.scene.finds_objects else [
+            Perception.of((), o) for o in others]
+        self._perceptions = [p for p in perceptions if p.slots or not self.scene.finds_objects]
         self._asked = 0
-        if not self._percepts:
+        if not self._perceptions:
             raise ValueError(f"ShuffledBackend: expected others with objects in sight, got none in {len(others)}; "
                              "add observations of other seeds")
 
     def _change(self, prompt: Prompt) -> Prompt:
-        other = self._percepts[self._asked % len(self._percepts)]
+        other = self._perceptions[self._asked % len(self._perceptions)]
         self._asked += 1
         return map_pictures(prompt, lambda e: other.slots[(e.index - 1) % len(other.slots)], lambda _: other.image)
 

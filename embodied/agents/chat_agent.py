@@ -18,22 +18,22 @@ from embodied.agents.backends.chat_reply import (
     EndpointFiltered,
     EndpointRefused,
     EndpointTruncated,
-    Heard,
     Message,
+    OnText,
 )
 from embodied.agents.language_agent import NOTHING_IN_SIGHT, UNREADABLE
-from embodied.agents.prompting.budget import Budget, OverBudgetError, Purse
+from embodied.agents.prompting.budget import Budget, BudgetTracker, OverBudgetError
 from embodied.agents.prompting.library import REPLY_FORMATS, ReplyFormat, response_format, tools
 from embodied.agents.prompting.memory import Memory
 from embodied.agents.prompting.reply import MOST_CALLS, Rules, read_reply, spoken
 from embodied.agents.prompting.scene import describe_scene, mark_scene, picture_url
-from embodied.agents.prompting.turns import PERSON, Moment, Said, complaint, conversation, shipped_examples
-from embodied.agents.sight import Eyes, Sight, look
+from embodied.agents.prompting.turns import PERSON, Moment, Utterance, complaint, conversation, shipped_examples
+from embodied.agents.scene_state import Perceive, SceneState, read_scene
 from embodied.planning.instruction import InstructionError, clean_instruction
 from embodied.planning.language import Plan, PlanError, clause, ground, object_names, place_of
 from embodied.planning.looks import Scene, looks_of, without_parts
-from embodied.planning.understanding import Policy, judge, refused, trust, turned_down
-from embodied.planning.wording import Wish, read
+from embodied.planning.understanding import UnclearPolicy, judge, refused, trust, turned_down
+from embodied.planning.wording import ParsedInstruction, read
 from envs.interface import Box, Observation, Transition
 from envs.skills.signatures import SIGNATURES, Signature
 
@@ -49,14 +49,14 @@ PICTURE_TOKENS = 1500
 
 
 @dataclass
-class Episode:
+class ChatEpisode:
     """What one episode leaves in the agent between two plans."""
 
-    purse: Purse
-    asked: str  # the wish as it came
-    before: int = 0  # how much of the history is older than the episode: a scene may see many wishes
-    said: list[Said] = field(default_factory=list)
-    wish: str = ""
+    tracker: BudgetTracker
+    asked: str  # the instruction as it came
+    before: int = 0  # how much of the history is older than the episode: a scene may see many instructions
+    said: list[Utterance] = field(default_factory=list)
+    instruction: str = ""
     history: Sequence[Transition] = ()
     is_waiting: bool = False  # for the answer to a question
     seed: int = 0  # of the plan that is being made
@@ -68,19 +68,20 @@ class ChatAgent:
     Nothing that the model says reaches the robot but whole plans of known skills over objects in sight.
     """
 
-    def __init__(self, endpoint: ChatEndpoint, eyes: Eyes, *, showing: Showing = "text",
+    def __init__(self, endpoint: ChatEndpoint, perceive: Perceive, *, showing: Showing = "text",
                  reply_format: ReplyFormat = "schema", examples: int = 4, retries: int = 2, max_tokens: int = 800,
                  most_calls: int = MOST_CALLS, temperature: float = 0.0, seed: int = 0, budget: Budget | None = None,
                  memory: Memory | None = None, skills: Mapping[str, Signature] = SIGNATURES,
-                 heard: Heard | None = None, unclear: Policy = trust) -> None:
+                 on_text: OnText | None = None, unclear: UnclearPolicy = trust) -> None:
         """retries: how often an unreadable answer is asked for again, with what was wrong with it. examples: how many
         worked ones the prompt has; beside a picture none. max_tokens: of one answer. most_calls: of one plan. heard:
-        gets the answer's text as it comes, and may stop it. unclear: what becomes of wishes that the judge of
+        gets the answer's text as it comes, and may stop it. unclear: what becomes of instructions that the judge of
         `embodied.planning.understanding` cannot read whole; a model that knows more words is trusted with them."""
         if showing not in SHOWINGS or reply_format not in REPLY_FORMATS:
             raise ValueError(f"ChatAgent: expected showing one of {SHOWINGS} and reply_format one of {REPLY_FORMATS}, "
                              f"got {showing!r} and {reply_format!r}")
-        self.endpoint, self.eyes, self.skills, self.heard, self.unclear = endpoint, eyes, skills, heard, unclear
+        self.endpoint, self.perceive, self.skills = endpoint, perceive, skills
+        self.on_text, self.unclear = on_text, unclear
         self.showing, self.reply_format, self.retries, self.most_calls = showing, reply_format, retries, most_calls
         self.examples = shipped_examples()[:examples] if skills is SIGNATURES and showing != "image" else ()
         self.temperature, self.seed = temperature, seed
@@ -89,7 +90,7 @@ class ChatAgent:
         """Called before each answer that is asked for."""
         self._news: list[str] = []
         self._lock = threading.Lock()
-        self._episode: Episode | None = None
+        self._episode: ChatEpisode | None = None
         self._looks: dict[Box, str] = {}  # how what was planned with looked, as long as the scene lasts
 
     @property
@@ -100,7 +101,7 @@ class ChatAgent:
     @property
     def tokens_spent(self) -> int:
         """Tokens of the episode that is going on."""
-        return self._episode.purse.tokens if self._episode else 0
+        return self._episode.tracker.tokens if self._episode else 0
 
     def correct(self, text: str) -> None:
         """Nothing. Takes a person's word, an answer or a correction, from any thread; the next plan knows it."""
@@ -112,8 +113,8 @@ class ChatAgent:
         episode, self._episode = self._episode, None
         with self._lock:
             self._news.clear()
-        if episode is not None and episode.wish:
-            self.memory.keep(episode.wish, end, episode.history[episode.before:])
+        if episode is not None and episode.instruction:
+            self.memory.keep(episode.instruction, end, episode.history[episode.before:])
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = (), *,
              seed: int | None = None) -> Plan:
@@ -124,50 +125,51 @@ class ChatAgent:
         start = time.perf_counter()
         episode = self._open(instruction, history)
         episode.seed = self.seed if seed is None else seed
-        episode.purse.open_plan()
+        episode.tracker.open_plan()
         try:
             plan = self._plan(episode, instruction, observation, history)
         except OverBudgetError as spent:
             plan = Plan((), refusal=clause(str(spent)))
         finally:
-            episode.purse.close_plan()
+            episode.tracker.close_plan()
         if plan.question is not None:
-            episode.said.append(Said("you", plan.question))
+            episode.said.append(Utterance("you", plan.question))
         episode.is_waiting = plan.question is not None
         return replace(plan, thinking_s=time.perf_counter() - start)
 
-    def _open(self, instruction: str, history: Sequence[Transition]) -> Episode:
-        """The episode that goes on, or a new one: with another wish, or when nothing is done and nobody is in talks."""
+    def _open(self, instruction: str, history: Sequence[Transition]) -> ChatEpisode:
+        """The episode that goes on, or a new one: with another instruction, or when nothing is done and nobody is in
+        talks."""
         episode = self._episode
         if episode is not None and episode.asked == instruction and (history or episode.is_waiting or self.has_news):
             return episode
         if episode is not None and len(episode.history) > episode.before:  # nobody said how it ended
-            self.memory.keep(episode.wish, "", episode.history[episode.before:])
+            self.memory.keep(episode.instruction, "", episode.history[episode.before:])
         if not history:
             self._looks.clear()
-        self._episode = Episode(Purse(self.budget), instruction, len(history))
+        self._episode = ChatEpisode(BudgetTracker(self.budget), instruction, len(history))
         return self._episode
 
-    def _plan(self, episode: Episode, instruction: str, observation: Observation,
+    def _plan(self, episode: ChatEpisode, instruction: str, observation: Observation,
               history: Sequence[Transition]) -> Plan:
         with self._lock:
-            heard, self._news = self._news, []
-        episode.said += [Said(PERSON, text) for text in heard]
-        if episode.is_waiting and not heard:
+            news, self._news = self._news, []
+        episode.said += [Utterance(PERSON, text) for text in news]
+        if episode.is_waiting and not news:
             return Plan((), refusal=UNANSWERED, hint=f"I asked: {episode.said[-1].text}")
         try:
-            episode.wish, episode.history = clean_instruction(instruction), tuple(history)
+            episode.instruction, episode.history = clean_instruction(instruction), tuple(history)
         except InstructionError as error:
             return Plan((), refusal=clause(str(error)))
-        sight = look(lambda seen: without_parts(self.eyes(seen)), observation, history)
-        if not sight.percept.slots and not sight.is_holding and self._needs_objects:
-            return Plan((), refusal=NOTHING_IN_SIGHT, percept=sight.percept)
-        wish, scene = read(_all_said(episode)), sight.scene(history)
-        plan = turned_down(wish, scene, self.unclear)
+        state = read_scene(lambda seen: without_parts(self.perceive(seen)), observation, history)
+        if not state.perception.slots and not state.is_holding and self._needs_objects:
+            return Plan((), refusal=NOTHING_IN_SIGHT, perception=state.perception)
+        parsed, scene = read(_all_said(episode)), state.scene(history)
+        plan = turned_down(parsed, scene, self.unclear)
         if plan is not None:
-            return replace(plan, percept=sight.percept)
-        plan = self._ask(self._moment(episode, sight, observation), sight, wish, scene)
-        self._looks |= {a.box: looks_of(sight.percept.slots[place_of(a.words)])
+            return replace(plan, perception=state.perception)
+        plan = self._ask(self._moment(episode, state, observation), state, parsed, scene)
+        self._looks |= {a.box: looks_of(state.perception.slots[place_of(a.words)])
                         for call in plan.calls for a in call.arguments if getattr(a, "box", None) is not None}
         return plan
 
@@ -175,15 +177,15 @@ class ChatAgent:
     def _needs_objects(self) -> bool:
         return any(p.kind == "object" for s in self.skills.values() for p in s.parameters)
 
-    def _moment(self, episode: Episode, sight: Sight, observation: Observation) -> Moment:
-        scene = mark_scene(sight) if self.showing == "image" else describe_scene(sight)
-        picture = None if self.showing == "text" else picture_url(sight.percept, observation)
-        return Moment(episode.wish, scene, episode.history, self._looks, tuple(episode.said),
-                      self.memory.recall(episode.wish), picture)
+    def _moment(self, episode: ChatEpisode, state: SceneState, observation: Observation) -> Moment:
+        scene = mark_scene(state) if self.showing == "image" else describe_scene(state)
+        picture = None if self.showing == "text" else picture_url(state.perception, observation)
+        return Moment(episode.instruction, scene, episode.history, self._looks, tuple(episode.said),
+                      self.memory.recall(episode.instruction), picture)
 
-    def _ask(self, moment: Moment, sight: Sight, wish: Wish, scene: Scene) -> Plan:
+    def _ask(self, moment: Moment, state: SceneState, parsed: ParsedInstruction, scene: Scene) -> Plan:
         """The grounded plan of the first answer that can be read and that the judge lets pass; else a refusal."""
-        rules = Rules(object_names(len(sight.percept.slots)), sight.is_holding, self.skills, self.most_calls)
+        rules = Rules(object_names(len(state.perception.slots)), state.is_holding, self.skills, self.most_calls)
         corrections: list[Message] = []
         for _ in range(1 + self.retries):
             try:
@@ -192,18 +194,18 @@ class ChatAgent:
                 reply, cut = error.reply, str(error)
             except ChatError as error:
                 hint = f"{str(error)[:1].upper()}{str(error)[1:]}."
-                return Plan((), refusal=NO_ANSWER, percept=sight.percept, hint=hint)
+                return Plan((), refusal=NO_ANSWER, perception=state.perception, hint=hint)
             try:
                 if cut:
                     raise PlanError(cut)
-                plan = ground(read_reply(reply, rules), sight.percept)
-                veto = judge(plan, wish, scene, is_whole=False)
+                plan = ground(read_reply(reply, rules), state.perception)
+                veto = judge(plan, parsed, scene, is_whole=False)
                 if veto is None:
                     return plan
-                fault, failed = veto.reason, refused(plan, veto, wish, scene)
+                fault, failed = veto.reason, refused(plan, veto, parsed, scene)
             except PlanError as error:
                 fault, hint = str(error), f"The answer was no plan: {error}."
-                failed = Plan((), refusal=UNREADABLE, percept=sight.percept, text=reply.text, hint=hint)
+                failed = Plan((), refusal=UNREADABLE, perception=state.perception, text=reply.text, hint=hint)
             corrections += [{"role": "assistant", "content": _shown(reply)}, complaint(fault)]
         return failed
 
@@ -222,22 +224,22 @@ class ChatAgent:
         """Raises ChatError or OverBudgetError."""
         self.begins()
         messages = [*conversation(moment, reply=form, skills=self.skills, examples=self.examples), *corrections]
-        purse, sampling = self._episode.purse, {"temperature": self.temperature, "seed": self._episode.seed}
-        room = purse.room_after(_estimate(messages))
+        tracker, sampling = self._episode.tracker, {"temperature": self.temperature, "seed": self._episode.seed}
+        room = tracker.room_after(_estimate(messages))
         try:
             reply = self.endpoint.complete(messages, max_tokens=min(self.max_tokens, room),
-                                           deadline_s=purse.seconds_left(), heard=self.heard, **sampling,
+                                           deadline_s=tracker.seconds_left(), on_text=self.on_text, **sampling,
                                            **_fields(form, rules))
         except (EndpointTruncated, EndpointFiltered) as half:
-            purse.pay(half.reply.tokens)
+            tracker.pay(half.reply.tokens)
             raise
-        purse.pay(reply.tokens)
+        tracker.pay(reply.tokens)
         return reply
 
 
-def _all_said(episode: Episode) -> str:
-    """The wish and what the person said since."""
-    return ". ".join([episode.wish, *(s.text for s in episode.said if s.who == PERSON)])
+def _all_said(episode: ChatEpisode) -> str:
+    """The instruction and what the person said since."""
+    return ". ".join([episode.instruction, *(s.text for s in episode.said if s.who == PERSON)])
 
 
 def _fields(form: ReplyFormat, rules: Rules) -> dict[str, Any]:
@@ -264,7 +266,7 @@ def _shown(reply: ChatReply) -> str:
 
 def chat_agents(base_url: str, model: str, *, key_variable: str | None = None, timeout_s: float = 60.0,
                 memory_file: str | None = None, budget: Mapping[str, float] | None = None, **settings: Any
-                ) -> Callable[[Eyes], ChatAgent]:
+                ) -> Callable[[Perceive], ChatAgent]:
     """What makes the agent of a robot from its eyes; all of them share the endpoint's connections and the memory.
 
     key_variable: the environment variable that holds the key. budget: limits of `Budget` by name. settings: as of
@@ -274,11 +276,12 @@ def chat_agents(base_url: str, model: str, *, key_variable: str | None = None, t
     return partial(ChatAgent, ChatEndpoint(base_url, model, key_variable, timeout_s), **shared)
 
 
-def load_chat_agent(base_url: str, model: str, *, eyes: Eyes | None = None, weights: str = "tabletop-tiny",
+def load_chat_agent(base_url: str, model: str, *, perceive: Perceive | None = None, weights: str = "tabletop-tiny",
                     **settings: Any) -> ChatAgent:
-    """A ready agent from plain values; settings as of `chat_agents`. eyes: by default the segmenter of `weights`."""
-    if eyes is None:
+    """A ready agent from plain values; settings as of `chat_agents`. perceive: by default the segmenter of
+    `weights`."""
+    if perceive is None:
         from embodied.agents.shipped import load_agent
 
-        eyes = load_agent(weights).backend.perceive
-    return chat_agents(base_url, model, **settings)(eyes)
+        perceive = load_agent(weights).backend.perceive
+    return chat_agents(base_url, model, **settings)(perceive)

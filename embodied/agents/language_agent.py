@@ -8,16 +8,16 @@ from dataclasses import replace
 from functools import partial
 
 from embodied.agents.backends.base import Backend
-from embodied.agents.sight import Sight, look
+from embodied.agents.scene_state import SceneState, read_scene
 from embodied.planning.grammar import ANY_PLAN, Without, plan_grammar
 from embodied.planning.hints import meant, telling
 from embodied.planning.instruction import InstructionError, clean_instruction
 from embodied.planning.language import Plan, PlanError, clause, parse
 from embodied.planning.looks import Scene
-from embodied.planning.percept import last_failure
+from embodied.planning.perception import last_failure
 from embodied.planning.scene import SceneEncoder, write_prompt
-from embodied.planning.understanding import Policy, judge, refuse, refused, turned_down
-from embodied.planning.wording import Wish, read
+from embodied.planning.understanding import UnclearPolicy, judge, refuse, refused, turned_down
+from embodied.planning.wording import ParsedInstruction, read
 from embodied.prompt import Prompt, PromptTooLongError
 from envs.interface import Observation, Transition
 
@@ -36,12 +36,13 @@ class LanguageAgent:
     """A `Planner` made of a backend. It keeps nothing between calls: the history of the episode says it all."""
 
     def __init__(self, backend: Backend, *, constrained: bool = True, scene: SceneEncoder | None = None,
-                 max_new_tokens: int = 192, seed: int = 0, unclear: Policy | None = refuse) -> None:
+                 max_new_tokens: int = 192, seed: int = 0, unclear: UnclearPolicy | None = refuse) -> None:
         """constrained: decode under the plan grammar; without it, an unreadable answer is asked for once more with it.
 
         scene: what the prompt shows, by default what the backend's model learned to see. unclear: what becomes of
-        wishes that were not read whole; None lets every plan pass, for measuring what a model alone is worth. Plans of
-        whole images, which name no slots, are not judged. seed: of a backend that samples, where a call names none.
+        instructions that were not read whole; None lets every plan pass, for measuring what a model alone is worth.
+        Plans of whole images, which name no slots, are not judged. seed: of a backend that samples, where a call names
+        none.
         """
         self.backend, self.constrained, self.scene = backend, constrained, scene or backend.scene
         self.unclear = unclear if self.scene.finds_objects else None
@@ -58,74 +59,76 @@ class LanguageAgent:
         return replace(plan, thinking_s=time.perf_counter() - start)
 
     def _plan(self, instruction: str, observation: Observation, history: Sequence[Transition], seed: int) -> Plan:
-        instruction = read_wish(self.backend, instruction)
+        instruction = read_instruction(self.backend, instruction)
         if isinstance(instruction, Plan):
             return instruction
-        sight = self.look(observation, history)
-        if self.scene.finds_objects and not sight.percept.slots and not sight.is_holding:
-            return Plan((), refusal=NOTHING_IN_SIGHT, percept=sight.percept)
-        prompt = write_prompt(instruction, sight.percept, held=sight.held, is_holding=sight.is_holding,
+        state = self.read_scene(observation, history)
+        if self.scene.finds_objects and not state.perception.slots and not state.is_holding:
+            return Plan((), refusal=NOTHING_IN_SIGHT, perception=state.perception)
+        prompt = write_prompt(instruction, state.perception, held=state.held, is_holding=state.is_holding,
                               last_failure=last_failure(history), scene=self.scene)
-        ask = partial(self._ask, prompt, sight, seed)
+        ask = partial(self._ask, prompt, state, seed)
         if self.unclear is None:
             return ask()
-        return self._judged(ask, sight, read(instruction), sight.scene(history))
+        return self._judged(ask, state, read(instruction), state.scene(history))
 
-    def _judged(self, ask: Callable[[Without], Plan], sight: Sight, wish: Wish, scene: Scene) -> Plan:
+    def _judged(self, ask: Callable[[Without], Plan], state: SceneState, parsed: ParsedInstruction,
+                scene: Scene) -> Plan:
         """The likeliest plan that nothing speaks against, among the first few; else the refusal of the likeliest."""
-        plan = turned_down(wish, scene, self.unclear)
+        plan = turned_down(parsed, scene, self.unclear)
         if plan is not None:
-            return replace(plan, percept=sight.percept)
+            return replace(plan, perception=state.perception)
         without, tried, first = ANY_PLAN, [], None
         for _ in range(TRIES):
             plan = ask(without)
-            veto = judge(plan, wish, scene)
+            veto = judge(plan, parsed, scene)
             if veto is None:
                 return plan.instead_of(tried)
             tried.append(plan)
             first = first or veto
             without |= veto.without
-        return refused(tried[0].instead_of(tried[1:]), first, wish, scene)
+        return refused(tried[0].instead_of(tried[1:]), first, parsed, scene)
 
-    def look(self, observation: Observation, history: Sequence[Transition] = ()) -> Sight:
+    def read_scene(self, observation: Observation, history: Sequence[Transition] = ()) -> SceneState:
         """What is in sight now, and what the hand holds since which pick."""
-        return look(self.backend.perceive if self.scene.finds_objects else None, observation, history)
+        return read_scene(self.backend.perceive if self.scene.finds_objects else None, observation, history)
 
-    def _ask(self, prompt: Prompt, sight: Sight, seed: int, without: Without = ANY_PLAN) -> Plan:
+    def _ask(self, prompt: Prompt, state: SceneState, seed: int, without: Without = ANY_PLAN) -> Plan:
         """The grounded plan of the first answer that can be read; a refusal when none can."""
-        targets = self.scene.targets(sight.percept)
-        grammar = plan_grammar(targets.objects, locations=targets.locations, is_holding=sight.is_holding,
+        targets = self.scene.targets(state.perception)
+        grammar = plan_grammar(targets.objects, locations=targets.locations, is_holding=state.is_holding,
                                without=without)
         unread: list[Plan] = []
         for mask in [grammar] if self.constrained or without != ANY_PLAN else [None, grammar]:
             try:
                 answer = self.backend.complete(prompt, mask, max_new_tokens=self.max_new_tokens, seed=seed)
             except PromptTooLongError as error:
-                return Plan((), refusal=TOO_LONG, percept=sight.percept, hint=str(error)).instead_of(unread)
+                return Plan((), refusal=TOO_LONG, perception=state.perception, hint=str(error)).instead_of(unread)
             try:
                 plan = self.scene.ground(parse(answer.text, objects=targets.objects, locations=targets.locations),
-                                         sight.percept)
+                                         state.perception)
                 return replace(plan, sample=answer).instead_of(unread)
             except PlanError as error:
-                unread.append(Plan((), refusal=UNREADABLE, text=answer.text, sample=answer, percept=sight.percept,
+                unread.append(Plan((), refusal=UNREADABLE, text=answer.text, sample=answer, perception=state.perception,
                                    hint=f"The answer was no plan: {error}."))
         return unread[-1].instead_of(unread[:-1])
 
 
-def read_wish(backend: Backend, instruction: str) -> str | Plan:
-    """The wish as a prompt carries it, or its refusal: nothing in it, too long, or a word that nobody was taught."""
+def read_instruction(backend: Backend, instruction: str) -> str | Plan:
+    """The instruction as a prompt carries it, or its refusal: nothing in it, too long, or a word that nobody was
+    taught."""
     try:
-        wish = clean_instruction(instruction)
+        instruction = clean_instruction(instruction)
     except InstructionError as error:
         return Plan((), refusal=clause(str(error)))
-    unknown = backend.unknown_words(wish)
-    return refuse_word(unknown[0], wish, backend.known_words()) if unknown else wish
+    unknown = backend.unknown_words(instruction)
+    return refuse_word(unknown[0], instruction, backend.known_words()) if unknown else instruction
 
 
-def refuse_word(word: str, wish: str, known: frozenset[str]) -> Plan:
-    """A refusal that names the unknown word of a wish, the known one that may be meant, and what else would be
+def refuse_word(word: str, instruction: str, known: frozenset[str]) -> Plan:
+    """A refusal that names the unknown word of an instruction, the known one that may be meant, and what else would be
     understood."""
-    near = meant(word, wish, known)
+    near = meant(word, instruction, known)
     hint = (f"Did you mean {near!r}? " if near else "") + _vocabulary(known) if known else ""
     is_plain = word.isascii() and len(word) <= _LONGEST_WORD  # others cannot be spelled in a plan's text
     reason = f"I do not know the word '{word}'" if is_plain else "I only know plain English words"

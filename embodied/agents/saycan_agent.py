@@ -11,14 +11,14 @@ import numpy as np
 
 from embodied.agents.affordance import affordance
 from embodied.agents.backends.local import LocalBackend
-from embodied.agents.language_agent import NOTHING_IN_SIGHT, TOO_LONG, TRIES, read_wish
-from embodied.agents.sight import Sight, look
+from embodied.agents.language_agent import NOTHING_IN_SIGHT, TOO_LONG, TRIES, read_instruction
+from embodied.agents.scene_state import SceneState, read_scene
 from embodied.planning.language import Plan, ground, object_names, write
 from embodied.planning.looks import Scene
-from embodied.planning.percept import last_failure
+from embodied.planning.perception import last_failure
 from embodied.planning.scene import write_prompt
-from embodied.planning.understanding import Policy, judge, refuse, refused, turned_down
-from embodied.planning.wording import Wish, read
+from embodied.planning.understanding import UnclearPolicy, judge, refuse, refused, turned_down
+from embodied.planning.wording import ParsedInstruction, read
 from embodied.prompt import Prompt, PromptTooLongError
 from envs.interface import Observation, Referent, SkillCall, Transition
 from envs.skills.signatures import SIGNATURES
@@ -58,7 +58,8 @@ class Scored:
 class SayCanAgent:
     """A `Planner` that plans one step at a time: the step with the highest score, greedily."""
 
-    def __init__(self, backend: LocalBackend, *, scoring: Scoring = "saycan", unclear: Policy | None = refuse) -> None:
+    def __init__(self, backend: LocalBackend, *, scoring: Scoring = "saycan",
+                 unclear: UnclearPolicy | None = refuse) -> None:
         """unclear: as of `LanguageAgent`. Raises ValueError for a model that names no objects."""
         if scoring not in SCORINGS or not backend.scene.finds_objects:
             raise ValueError(f"SayCanAgent: expected scoring one of {SCORINGS} and a model that names objects, got "
@@ -72,51 +73,51 @@ class SayCanAgent:
         return replace(plan, thinking_s=time.perf_counter() - start)
 
     def _plan(self, instruction: str, observation: Observation, history: Sequence[Transition]) -> Plan:
-        instruction = read_wish(self.backend, instruction)
+        instruction = read_instruction(self.backend, instruction)
         if isinstance(instruction, Plan):
             return instruction
-        sight = look(self.backend.perceive, observation, history)
-        if not sight.percept.slots and not sight.is_holding:
-            return Plan((), refusal=NOTHING_IN_SIGHT, percept=sight.percept)
-        prompt = write_prompt(instruction, sight.percept, held=sight.held, is_holding=sight.is_holding,
+        state = read_scene(self.backend.perceive, observation, history)
+        if not state.perception.slots and not state.is_holding:
+            return Plan((), refusal=NOTHING_IN_SIGHT, perception=state.perception)
+        prompt = write_prompt(instruction, state.perception, held=state.held, is_holding=state.is_holding,
                               last_failure=last_failure(history))
         try:
-            scored = self.score(prompt, sight)
+            scored = self.score(prompt, state)
         except PromptTooLongError as error:
-            return Plan((), refusal=TOO_LONG, percept=sight.percept, hint=str(error))
+            return Plan((), refusal=TOO_LONG, perception=state.perception, hint=str(error))
         best = sorted(scored, key=lambda s: -s.score(self.scoring))[:1 if self.unclear is None else TRIES]
-        plans = [_plan_of(s.option, sight) for s in best]
-        return plans[0] if self.unclear is None else self._judged(plans, sight, read(instruction), sight.scene(history))
+        plans = [_plan_of(s.option, state) for s in best]
+        return plans[0] if self.unclear is None else self._judged(plans, state, read(instruction), state.scene(history))
 
-    def _judged(self, plans: Sequence[Plan], sight: Sight, wish: Wish, scene: Scene) -> Plan:
+    def _judged(self, plans: Sequence[Plan], state: SceneState, parsed: ParsedInstruction, scene: Scene) -> Plan:
         """The first of the plans that nothing speaks against, else a refusal."""
-        plan = turned_down(wish, scene, self.unclear)
+        plan = turned_down(parsed, scene, self.unclear)
         if plan is not None:
-            return replace(plan, percept=sight.percept)
-        vetoes = [judge(plan, wish, scene, is_whole=False) for plan in plans]
+            return replace(plan, perception=state.perception)
+        vetoes = [judge(plan, parsed, scene, is_whole=False) for plan in plans]
         fitting = next((plan for plan, veto in zip(plans, vetoes, strict=True) if veto is None), None)
-        return fitting or refused(plans[0], vetoes[0], wish, scene)
+        return fitting or refused(plans[0], vetoes[0], parsed, scene)
 
-    def score(self, prompt: Prompt, sight: Sight) -> list[Scored]:
+    def score(self, prompt: Prompt, state: SceneState) -> list[Scored]:
         """Every option of the scene with its two factors. Raises PromptTooLongError."""
-        options = options_in(sight)
+        options = options_in(state)
         log_probs = np.array(self.backend.log_probabilities(prompt, [o.text for o in options]))
         said = np.exp(log_probs - log_probs.max())
-        return [Scored(o, float(p), affordance(o.skill or "", o.name, sight))
+        return [Scored(o, float(p), affordance(o.skill or "", o.name, state))
                 for o, p in zip(options, said / said.sum(), strict=True)]
 
 
-def _plan_of(option: Option, sight: Sight) -> Plan:
+def _plan_of(option: Option, state: SceneState) -> Plan:
     """The plan of one step, or of none."""
     if option.skill is None:
-        return Plan((), text=write(Plan(())), percept=sight.percept)
+        return Plan((), text=write(Plan(())), perception=state.perception)
     named = () if option.name is None else (Referent(option.name),)
     plan = Plan((SkillCall(option.skill, named),))
-    return replace(ground(plan, sight.percept), text=write(plan))
+    return replace(ground(plan, state.perception), text=write(plan))
 
 
-def options_in(sight: Sight) -> list[Option]:
+def options_in(state: SceneState) -> list[Option]:
     """Every step that can be written in a scene, possible or not."""
-    names = object_names(len(sight.percept.slots))
+    names = object_names(len(state.perception.slots))
     acting = [Option(s.name, name) for s in SIGNATURES.values() for name in (names if s.parameters else (None,))]
     return [*acting, Option(None)]

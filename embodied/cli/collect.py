@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from embodied.cli.cluster import check_cluster
-from embodied.cli.run import Run
+from embodied.cli.run import RunContext
 from embodied.cli.settings import Backend, DataSettings, EnvSettings
 from embodied.typed import between
 
@@ -33,7 +33,7 @@ def enter(settings: Settings, folder: Path) -> Iterator[None]:
     yield
 
 
-def act(settings: Settings, run: Run) -> float:
+def act(settings: Settings, run: RunContext) -> float:
     """How many episodes of those asked for are on the disk."""
     report = gather(settings.data, settings.env, workers=settings.workers, backend=settings.backend,
                     deadline_s=settings.deadline_s)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from embodied.cli.complaint import NOT_DONE, Complaint
+from embodied.cli.errors import NOT_DONE, UsageError
 
 
 def config_dir() -> Path:
-    """The absolute folder of the Hydra groups. Raises Complaint when neither place holds it."""
+    """The absolute folder of the Hydra groups. Raises UsageError when neither place holds it."""
     package = Path(__file__).resolve().parents[1]
     checkout = package.parent
     inside, beside = package / "configs", checkout / "configs"
@@ -16,7 +16,7 @@ def config_dir() -> Path:
         return beside
     if (inside / "demo.yaml").is_file():
         return inside
-    raise Complaint(f"no configuration found in {beside} or {inside}; reinstall the package", NOT_DONE)
+    raise UsageError(f"no configuration found in {beside} or {inside}; reinstall the package", NOT_DONE)
 
 
 def group_options(folder: Path) -> dict[str, list[str]]:

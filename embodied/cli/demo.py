@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from embodied.cli.run import Run
+from embodied.cli.run import RunContext
 from embodied.cli.settings import EnvSettings
 from embodied.typed import between
 
@@ -22,7 +22,7 @@ TASK_OF_FORM = {"in": "put_in_bowl", "on": "stack", "tower": "tower", "sort": "s
 
 
 @dataclass(frozen=True, slots=True)
-class FilmSettings:
+class VideoSettings:
     fps: int = between(1, 60)
     width: int = between(64, 1920)
     height: int = between(64, 1080)
@@ -31,9 +31,9 @@ class FilmSettings:
 @dataclass(frozen=True, slots=True)
 class Settings:
     env: EnvSettings
-    film: FilmSettings
+    video: VideoSettings
     instruction: str
-    contestant: Literal["model", "random", "oracle"]
+    policy: Literal["model", "random", "oracle"]
     weights: str
     seed: int = between(0, 2**31 - 1)
     max_calls: int = between(1, 64)
@@ -42,37 +42,38 @@ class Settings:
 @contextmanager
 def enter(settings: Settings, folder: Path) -> Iterator[None]:
     """Nothing. Raises ValueError for weights that cannot be loaded; what the folder holds is then as it was."""
-    from embodied.evaluation.contestants import weights_folder
+    from embodied.evaluation.policies import weights_folder
     from embodied.models.folder import check_folder
 
-    if settings.contestant != "oracle":
+    if settings.policy != "oracle":
         check_folder(weights_folder(settings.weights))
     yield
 
 
-def act(settings: Settings, run: Run) -> float:
-    """1 when the wish was fulfilled, else 0; a refusal is no error, nor is a wish that nobody can judge."""
+def act(settings: Settings, run: RunContext) -> float:
+    """1 when the instruction was fulfilled, else 0; a refusal is no error, nor is an instruction that nobody can
+    judge."""
     import gymnasium
 
-    from embodied.cli.narrator import Narrator
-    from embodied.evaluation.contestants import Entrants
+    from embodied.cli.reporter import Reporter
+    from embodied.evaluation.policies import PolicyFactory
     from embodied.planning.closed_loop import run as closed_loop
     from envs.interface import TASK_IDS
 
     task, required = scene_for(settings.instruction)
-    narrator = Narrator(settings.instruction, settings.film.fps)
-    entrants = Entrants(settings.contestant, settings.weights, gallery=lambda: env)
+    reporter = Reporter(settings.instruction, settings.video.fps)
+    factory = PolicyFactory(settings.policy, settings.weights, gallery=lambda: env)
     env = gymnasium.make(f"envs:{TASK_IDS[task]}", **settings.env.arguments())
     try:
-        narrator.watch(env.unwrapped, (settings.film.height, settings.film.width))
-        planner = narrator.around(entrants.planner(settings.seed, env)[0], settings.contestant)
+        reporter.watch(env.unwrapped, (settings.video.height, settings.video.width))
+        planner = reporter.around(factory.planner(settings.seed, env)[0], settings.policy)
         options: dict[str, Any] = {"instruction": settings.instruction, **({"require": required} if required else {})}
         for step in closed_loop(env, planner, seed=settings.seed, options=options, max_calls=settings.max_calls):
-            narrator.tell(step)
+            reporter.tell(step)
     finally:
         env.close()
-    narrator.save(run.folder)
-    return float(bool(narrator.is_success))
+    reporter.save(run.folder)
+    return float(bool(reporter.is_success))
 
 
 def scene_for(instruction: str) -> tuple[str, list[str]]:

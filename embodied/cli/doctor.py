@@ -16,9 +16,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from embodied.cli.complaint import NOT_DONE, Complaint
 from embodied.cli.configs import config_dir
-from embodied.cli.run import Run
+from embodied.cli.errors import NOT_DONE, UsageError
+from embodied.cli.run import RunContext
 
 LEAVES_FILES = False
 PACKAGES = ("embodied", "torch", "torchvision", "timm", "transformers", "tokenizers", "safetensors", "llguidance",
@@ -40,8 +40,8 @@ class Check:
     detail: str
 
 
-def act(settings: Settings, run: Run) -> None:
-    """Prints every check. Raises Complaint when one is broken."""
+def act(settings: Settings, run: RunContext) -> None:
+    """Prints every check. Raises UsageError when one is broken."""
     checks = [_guarded(name, check) for name, check in _checks(settings).items()]
     if settings.format == "json":
         print(json.dumps({"checks": [asdict(c) for c in checks], "versions": versions()}, indent=2))
@@ -49,7 +49,7 @@ def act(settings: Settings, run: Run) -> None:
         _print_table(checks)
     broken = [c.name for c in checks if c.state == "broken"]
     if broken:
-        raise Complaint(f"broken: {', '.join(broken)}", NOT_DONE)
+        raise UsageError(f"broken: {', '.join(broken)}", NOT_DONE)
 
 
 def _checks(settings: Settings) -> dict[str, Callable[[], Check]]:
@@ -150,7 +150,7 @@ def _ray() -> Check:
 
 
 def _weights(weights: str) -> Check:
-    from embodied.evaluation.contestants import weights_folder
+    from embodied.evaluation.policies import weights_folder
     from embodied.models.loading import load
 
     folder = weights_folder(weights)

@@ -1,6 +1,6 @@
 """embodied evaluate suite=tabletop: judges the model on unseen seeds, beside its baselines.
 
-Leaves eval.json, report.html and episodes/<contestant>.jsonl in the run folder. The same hydra.run.dir=... goes on
+Leaves eval.json, report.html and episodes/<policy>.jsonl in the run folder. The same hydra.run.dir=... goes on
 where an interrupted evaluation stopped. weights=FOLDER judges a model of your own; episodes=20 is a quick look.
 """
 
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from embodied.cli.cluster import check_cluster
-from embodied.cli.complaint import Complaint
-from embodied.cli.run import Run
+from embodied.cli.errors import UsageError
+from embodied.cli.run import RunContext
 from embodied.cli.settings import Backend, EnvSettings, SuiteSettings, TaskSettings
 from embodied.typed import between
 
@@ -33,61 +33,61 @@ class Settings:
 
 @contextmanager
 def enter(settings: Settings, folder: Path) -> Iterator[tuple[list[Any], str]]:
-    """A heat for each contestant, and the hash of the weights. Raises ValueError and Complaint for what cannot be
+    """A job for each policy, and the hash of the weights. Raises ValueError and UsageError for what cannot be
     judged, or not in this folder because it holds another run's results; what it holds is then as it was."""
     from embodied.cli.weights import checked
 
-    if "model" not in settings.suite.contestants:
-        raise Complaint("suite.contestants: expected the model among them; for one baseline: embodied rollout")
+    if "model" not in settings.suite.policies:
+        raise UsageError("suite.policies: expected the model among them; for one baseline: embodied rollout")
     check_cluster(settings.backend, settings.workers)
     settings.task.check_planned_by("model")
     weights, sha256 = checked(settings.weights)
-    from embodied.evaluation.contest import check_free
+    from embodied.evaluation.jobs import check_free
 
-    heats = [_heat(settings, folder, contestant, str(weights)) for contestant in settings.suite.contestants]
-    check_free(heats, sha256)
-    yield heats, sha256
+    jobs = [_job(settings, folder, policy, str(weights)) for policy in settings.suite.policies]
+    check_free(jobs, sha256)
+    yield jobs, sha256
 
 
-def act(settings: Settings, run: Run) -> float:
+def act(settings: Settings, run: RunContext) -> float:
     """The model's success rate."""
     from embodied.distributed.rollouts import map_episodes
     from embodied.evaluation.summary import summarise
 
-    heats, sha256 = run.entered
+    jobs, sha256 = run.entered
     map_seeds = partial(map_episodes, workers=settings.workers, backend=settings.backend)
-    records = _play(settings, heats, sha256, map_seeds)
+    records = _play(settings, jobs, sha256, map_seeds)
     result = summarise(records, _context(settings, sha256))
-    arena = heats[settings.suite.contestants.index("model")].arena
-    _leave(settings, run, result, records["model"], arena, map_seeds)
+    spec = jobs[settings.suite.policies.index("model")].spec
+    _leave(settings, run, result, records["model"], spec, map_seeds)
     return result["success_rate"]
 
 
-def _play(settings: Settings, heats: Sequence[Any], sha256: str, map_seeds: Any) -> dict[str, list[dict]]:
-    """Contestant -> its records."""
+def _play(settings: Settings, jobs: Sequence[Any], sha256: str, map_seeds: Any) -> dict[str, list[dict]]:
+    """Policy -> its records."""
     from embodied.data.collect import progress
-    from embodied.evaluation.contest import contest
+    from embodied.evaluation.jobs import run_jobs
 
-    with progress("episodes", sum(len(heat.seeds) for heat in heats)) as played:
-        records = contest(heats, map_seeds=map_seeds, weights_sha256=sha256, played=played)
-    return dict(zip(settings.suite.contestants, records, strict=True))
+    with progress("episodes", sum(len(job.seeds) for job in jobs)) as played:
+        records = run_jobs(jobs, map_seeds=map_seeds, weights_sha256=sha256, played=played)
+    return dict(zip(settings.suite.policies, records, strict=True))
 
 
-def _heat(settings: Settings, folder: Path, contestant: str, weights: str) -> Any:
-    from embodied.evaluation.contest import Heat
+def _job(settings: Settings, folder: Path, policy: str, weights: str) -> Any:
+    from embodied.evaluation.jobs import EvaluationJob
     from embodied.evaluation.suites import episode_seeds
 
     suite = settings.suite
-    count = settings.episodes if contestant == "model" else min(settings.episodes, suite.baseline_episodes)
+    count = settings.episodes if policy == "model" else min(settings.episodes, suite.baseline_episodes)
     seeds = episode_seeds(suite.split, suite.first, count)
-    return Heat(_arena(settings, contestant, weights, seeds[0]), seeds, folder / "episodes" / f"{contestant}.jsonl")
+    return EvaluationJob(_spec(settings, policy, weights, seeds[0]), seeds, folder / "episodes" / f"{policy}.jsonl")
 
 
-def _arena(settings: Settings, contestant: str, weights: str, first_seed: int) -> Any:
-    from embodied.evaluation.play import Arena
+def _spec(settings: Settings, policy: str, weights: str, first_seed: int) -> Any:
+    from embodied.evaluation.episode import EpisodeSpec
 
-    return Arena(contestant, settings.task.tasks, first_seed, weights, settings.env.arguments(),
-                 settings.suite.max_calls)
+    return EpisodeSpec(policy, settings.task.tasks, first_seed, weights, settings.env.arguments(),
+                       settings.suite.max_calls)
 
 
 def _context(settings: Settings, sha256: str) -> dict[str, Any]:
@@ -101,15 +101,15 @@ def _context(settings: Settings, sha256: str) -> dict[str, Any]:
             "env": settings.env.arguments(), "versions": versions()}
 
 
-def _leave(settings: Settings, run: Run, result: Mapping[str, Any], records: Sequence[dict], arena: Any,
+def _leave(settings: Settings, run: RunContext, result: Mapping[str, Any], records: Sequence[dict], spec: Any,
            map_seeds: Any) -> None:
-    """Writes eval.json at once, then films and the report; prints the table."""
+    """Writes eval.json at once, then videos and the report; prints the table."""
     from embodied.cli.tables import print_evaluation
     from embodied.data.files import write_json
     from embodied.evaluation.report import render
 
     write_json(run.folder / "eval.json", dict(result))
-    page = render({**result, "command": run.command}, exhibits=_films(settings, records, arena, map_seeds),
+    page = render({**result, "command": run.command}, videos=_videos(settings, records, spec, map_seeds),
                   plan_times_s=[t for r in records for t in r["timings"]["plan_s"]],
                   config=(run.folder / "config.yaml").read_text("utf-8"))
     (run.folder / "report.html").write_text(page, "utf-8")
@@ -117,14 +117,14 @@ def _leave(settings: Settings, run: Run, result: Mapping[str, Any], records: Seq
     print(f"wrote {run.folder / 'eval.json'}\nwrote {run.folder / 'report.html'}")
 
 
-def _films(settings: Settings, records: Sequence[dict], arena: Any, map_seeds: Any) -> list[Any]:
+def _videos(settings: Settings, records: Sequence[dict], spec: Any, map_seeds: Any) -> list[Any]:
     from embodied.data.collect import progress
-    from embodied.evaluation.exhibits import choose, exhibits, make_filmer
+    from embodied.evaluation.videos import choose, make_video_maker, report_videos
 
-    chosen = choose(records, settings.suite.wins_filmed, settings.suite.losses_filmed)
+    chosen = choose(records, settings.suite.success_videos, settings.suite.failure_videos)
     made = []
-    with progress("films", len(chosen)) as advance:
-        for result in map_seeds(make_filmer, asdict(arena), [r["seed"] for r in chosen]):
+    with progress("videos", len(chosen)) as advance:
+        for result in map_seeds(make_video_maker, asdict(spec), [r["seed"] for r in chosen]):
             made.append(result)
             advance()
-    return exhibits(chosen, made)
+    return report_videos(chosen, made)

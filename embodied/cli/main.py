@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from types import FrameType, ModuleType
 
-from embodied.cli.complaint import Complaint, suggest
 from embodied.cli.configs import config_dir, group_options
+from embodied.cli.errors import UsageError, suggest
 
 VERBS = {
     "doctor": "check this installation: versions, physics, rendering, weights, configuration",
@@ -31,9 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _dispatch(argv)
-    except Complaint as complaint:
-        print(f"embodied: {complaint}", file=sys.stderr)
-        return complaint.exit_code
+    except UsageError as usage_error:
+        print(f"embodied: {usage_error}", file=sys.stderr)
+        return usage_error.exit_code
     except KeyboardInterrupt:
         print("embodied: interrupted", file=sys.stderr)
         return 130
@@ -56,13 +56,13 @@ def _dispatch(argv: list[str]) -> int:
         print(f"embodied {_version()}")
         return 0
     if argv[0] not in VERBS:
-        raise Complaint(f"unknown verb {argv[0]!r}" + suggest(argv[0], VERBS))
+        raise UsageError(f"unknown verb {argv[0]!r}" + suggest(argv[0], VERBS))
     return _verb(argv[0], argv[1:])
 
 
 def _verb(name: str, rest: list[str]) -> int:
-    from embodied.cli.run import Request, carry_out, complaint_of
-    from embodied.cli.withheld import shown, withhold
+    from embodied.cli.run import Request, carry_out, usage_error_of
+    from embodied.cli.secret_settings import shown, withhold
 
     verb = importlib.import_module(f"embodied.cli.{name}")
     words, secrets = withhold(verb.Settings, rest)
@@ -75,10 +75,10 @@ def _verb(name: str, rest: list[str]) -> int:
     try:
         carry_out(Request(verb, name, overrides, text, "multirun" in flags, command, secrets), configs)
     except SystemExit as stop:
-        complaint = complaint_of(stop)
-        if complaint is None:
+        usage_error = usage_error_of(stop)
+        if usage_error is None:
             raise
-        raise complaint from None
+        raise usage_error from None
     return 0
 
 
@@ -89,7 +89,7 @@ def _sort_arguments(verb: ModuleType, rest: list[str]) -> tuple[list[str], str |
     words = [a for a in rest if a not in overrides and a not in _FLAGS]
     if words and (not getattr(verb, "TAKES_TEXT", False) or words[0].startswith("-")):
         name, *value = words[0].split("=", 1)  # which may be a secret
-        raise Complaint(f"{name + '=..' * len(value)!r} is not understood: expected key=value" + suggest(name, _FLAGS))
+        raise UsageError(f"{name + '=..' * len(value)!r} is not understood: expected key=value" + suggest(name, _FLAGS))
     text = " ".join(words).encode("utf-8", "replace").decode() if words else None
     return overrides, text, flags
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from embodied.cli.complaint import Complaint, suggest
 from embodied.cli.configs import group_options
+from embodied.cli.errors import UsageError, suggest
 from embodied.cli.renamed import refuse_renamed
 from embodied.cli.sizes import check_jobs, check_size
 
@@ -26,7 +26,7 @@ MAX_SWEEP_CHECKED = 512
 
 
 def check(folder: Path, config_name: str, overrides: Sequence[str], is_multirun: bool) -> list[dict[str, Any]]:
-    """The composed configuration of each job, as plain values. Raises Complaint."""
+    """The composed configuration of each job, as plain values. Raises UsageError."""
     for text in overrides:
         check_size(text)
     parsed = [_parse(text) for text in overrides]
@@ -34,7 +34,7 @@ def check(folder: Path, config_name: str, overrides: Sequence[str], is_multirun:
         _refuse_forbidden(override)
         refuse_renamed([override.key_or_group], {})
         if override.is_sweep_override() and not is_multirun:
-            raise Complaint(f"{override.input_line}: several values need -m (multirun)")
+            raise UsageError(f"{override.input_line}: several values need -m (multirun)")
     check_jobs(parsed)
     return [compose(folder, config_name, job) for job in itertools.islice(_jobs(parsed), MAX_SWEEP_CHECKED)]
 
@@ -47,18 +47,19 @@ def _parse(text: str) -> Any:
         return OverridesParser.create().parse_override(text)
     except HydraException:
         key = text.partition("=")[0]
-        raise Complaint(f"{key}: not key=value with a value that can be read (it may be a secret: it is not repeated); "
-                        f"put quotes around it that the shell leaves there: \"{key}='..'\"") from None
+        raise UsageError(f"{key}: not key=value with a value that can be read (it may be a secret: it is not "
+                         "repeated); "
+                         f"put quotes around it that the shell leaves there: \"{key}='..'\"") from None
 
 
 def _refuse_forbidden(override: Any) -> None:
     text, key = override.input_line, override.key_or_group
     if "_target_" in text:
-        raise Complaint(f"{text!r}: _target_ is refused; configs hold names, and the code holds what they mean")
+        raise UsageError(f"{text!r}: _target_ is refused; configs hold names, and the code holds what they mean")
     if "oc.env" in text or "oc.decode" in text:
-        raise Complaint(f"{text!r}: reading the environment from an override is refused; write the value itself")
+        raise UsageError(f"{text!r}: reading the environment from an override is refused; write the value itself")
     if key.split(".")[0].split("/")[0] == "hydra" and key not in HYDRA_KEYS and not key.startswith(HYDRA_PREFIXES):
-        raise Complaint(f"{key!r} may not be changed here" + suggest(key, HYDRA_KEYS))
+        raise UsageError(f"{key!r} may not be changed here" + suggest(key, HYDRA_KEYS))
 
 
 def _jobs(parsed: Sequence[Any]) -> Iterator[list[str]]:
@@ -74,14 +75,14 @@ def _jobs(parsed: Sequence[Any]) -> Iterator[list[str]]:
 
 
 def compose(folder: Path, config_name: str, overrides: Sequence[str]) -> dict[str, Any]:
-    """One job's configuration, resolved to plain values. Raises Complaint with the nearest name."""
+    """One job's configuration, resolved to plain values. Raises UsageError with the nearest name."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
     try:
         values = plain(_composed(folder, config_name, overrides))
     except (HydraException, OmegaConfBaseException) as error:
-        raise Complaint(_explain(folder, config_name, overrides, error)) from None
+        raise UsageError(_explain(folder, config_name, overrides, error)) from None
     refuse_renamed([], values)
     return values
 
@@ -124,7 +125,7 @@ def _refuse_targets(node: Any, where: str = "") -> None:
     children = node.items() if isinstance(node, Mapping) else enumerate(node) if isinstance(node, list) else ()
     for key, value in children:
         if key == "_target_":
-            raise Complaint(f"{where or 'the config'}: _target_ is refused; configs hold names, not code")
+            raise UsageError(f"{where or 'the config'}: _target_ is refused; configs hold names, not code")
         _refuse_targets(value, f"{where}.{key}" if where else str(key))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from embodied.cli.complaint import Complaint
+from embodied.cli.errors import UsageError
 
 RENAMED = {
     "objective.segmenter": "stage.segmenter", "objective.planner": "stage.sft", "objective.jitter": "stage.sft.jitter",
@@ -15,11 +15,11 @@ RENAMED = {
 
 
 def refuse_renamed(keys: Iterable[str], values: Mapping[str, Any]) -> None:
-    """Raise Complaint, with the new name, for an old key among those typed or in the composed values."""
+    """Raise UsageError, with the new name, for an old key among those typed or in the composed values."""
     for key in [*keys, *_dotted(values)]:
         old = next((old for old in RENAMED if f"{key}.".startswith(f"{old}.")), None)
         if old is not None:
-            raise Complaint(f"{key}: is called {RENAMED[old]}{key[len(old):]} now")
+            raise UsageError(f"{key}: is called {RENAMED[old]}{key[len(old):]} now")
 
 
 def _dotted(values: Mapping[str, Any]) -> Iterable[str]:

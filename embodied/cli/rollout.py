@@ -1,6 +1,6 @@
 """embodied rollout: runs and records episodes with any planner, over several worlds at once.
 
-Leaves episodes.jsonl (every call and its outcome), summary.json and, with film_every=k, an mp4 of every k-th episode.
+Leaves episodes.jsonl (every call and its outcome), summary.json and, with video_every=k, an mp4 of every k-th episode.
 The same hydra.run.dir=... goes on where an interrupted run stopped.
 """
 
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from embodied.cli.cluster import check_cluster
-from embodied.cli.run import Run
+from embodied.cli.run import RunContext
 from embodied.cli.settings import Backend, ChatSettings, EnvSettings, Latency, Split, TaskSettings
-from embodied.evaluation.suites import Contestant
+from embodied.evaluation.suites import PolicyName
 from embodied.typed import between
 
 
@@ -25,7 +25,7 @@ class Settings:
     env: EnvSettings
     task: TaskSettings
     chat: ChatSettings
-    contestant: Contestant
+    policy: PolicyName
     weights: str
     backend: Backend
     split: Split
@@ -34,42 +34,42 @@ class Settings:
     worlds: int = between(0, 256)
     first: int = between(0)
     max_calls: int = between(1, 64)
-    film_every: int = between(0)
+    video_every: int = between(0)
 
 
 @contextmanager
 def enter(settings: Settings, folder: Path) -> Iterator[tuple[Any, str]]:
-    """The heat, and the hash of its weights. Raises ValueError and Complaint for what cannot be played, or not in this
+    """The job, and the hash of its weights. Raises ValueError and UsageError for what cannot be played, or not in this
     folder because it holds another run's results; what it holds is then as it was."""
     check_cluster(settings.backend, settings.worlds)
-    settings.task.check_planned_by(settings.contestant)
+    settings.task.check_planned_by(settings.policy)
     weights, sha256 = _weights(settings)
-    from embodied.evaluation.contest import Heat, check_free
+    from embodied.evaluation.jobs import EvaluationJob, check_free
     from embodied.evaluation.suites import episode_seeds
 
     seeds = episode_seeds(settings.split, settings.first, settings.episodes)
-    heat = Heat(_arena(settings, weights, seeds[0]), seeds, folder / "episodes.jsonl")
-    check_free([heat], sha256)
-    yield heat, sha256
+    job = EvaluationJob(_spec(settings, weights, seeds[0]), seeds, folder / "episodes.jsonl")
+    check_free([job], sha256)
+    yield job, sha256
 
 
-def act(settings: Settings, run: Run) -> float:
+def act(settings: Settings, run: RunContext) -> float:
     """The success rate."""
     from embodied.data.collect import progress
     from embodied.data.files import write_json
     from embodied.distributed.rollouts import map_episodes
-    from embodied.evaluation.contest import contest
+    from embodied.evaluation.jobs import run_jobs
     from embodied.evaluation.suites import PRIVILEGED
     from embodied.evaluation.summary import block
 
-    heat, sha256 = run.entered
+    job, sha256 = run.entered
     map_seeds = partial(map_episodes, workers=settings.worlds, backend=settings.backend)
-    with progress("rollout", len(heat.seeds)) as played:
-        [records] = contest([heat], map_seeds=map_seeds, weights_sha256=sha256, played=played)
-    summary = {"contestant": settings.contestant, "privileged": settings.contestant in PRIVILEGED, **block(records)}
+    with progress("rollout", len(job.seeds)) as played:
+        [records] = run_jobs([job], map_seeds=map_seeds, weights_sha256=sha256, played=played)
+    summary = {"policy": settings.policy, "privileged": settings.policy in PRIVILEGED, **block(records)}
     write_json(run.folder / "summary.json", summary)
-    if settings.film_every:
-        _film(run, heat.arena, heat.seeds[::settings.film_every], map_seeds)
+    if settings.video_every:
+        _video(run, job.spec, job.seeds[::settings.video_every], map_seeds)
     _show(summary, run)
     return summary["success_rate"]
 
@@ -77,35 +77,35 @@ def act(settings: Settings, run: Run) -> float:
 def _weights(settings: Settings) -> tuple[str, str]:
     from embodied.cli.weights import checked
 
-    if settings.contestant == "oracle":
+    if settings.policy == "oracle":
         return "", ""
     folder, sha256 = checked(settings.weights)
     return str(folder), sha256
 
 
-def _arena(settings: Settings, folder: str, first_seed: int) -> Any:
-    from embodied.evaluation.play import Arena
+def _spec(settings: Settings, folder: str, first_seed: int) -> Any:
+    from embodied.evaluation.episode import EpisodeSpec
 
-    return Arena(settings.contestant, settings.task.tasks, first_seed, folder, settings.env.arguments(),
-                 settings.max_calls, settings.latency, settings.chat.arguments(settings.contestant))
+    return EpisodeSpec(settings.policy, settings.task.tasks, first_seed, folder, settings.env.arguments(),
+                       settings.max_calls, settings.latency, settings.chat.arguments(settings.policy))
 
 
-def _film(run: Run, arena: Any, seeds: Any, map_seeds: Any) -> None:
-    from embodied.evaluation.exhibits import make_filmer
+def _video(run: RunContext, spec: Any, seeds: Any, map_seeds: Any) -> None:
+    from embodied.evaluation.videos import make_video_maker
 
-    (run.folder / "films").mkdir(exist_ok=True)
-    for result in map_seeds(make_filmer, asdict(arena), seeds):
+    (run.folder / "videos").mkdir(exist_ok=True)
+    for result in map_seeds(make_video_maker, asdict(spec), seeds):
         if result.error is None:
-            (run.folder / "films" / f"{result.seed}.mp4").write_bytes(result.value["film"])
+            (run.folder / "videos" / f"{result.seed}.mp4").write_bytes(result.value["video"])
         else:
             print(f"seed {result.seed} was not filmed: {result.error.strip().splitlines()[-1]}")
 
 
-def _show(summary: dict[str, Any], run: Run) -> None:
+def _show(summary: dict[str, Any], run: RunContext) -> None:
     from rich.console import Console
 
     from embodied.cli.tables import rate_table
 
-    rows = {summary["contestant"]: summary, **{f"  {t}": r for t, r in summary["per_task"].items()}}
+    rows = {summary["policy"]: summary, **{f"  {t}": r for t, r in summary["per_task"].items()}}
     Console().print(rate_table(rows))
     print(f"wrote {run.folder / 'episodes.jsonl'}\nwrote {run.folder / 'summary.json'}")

@@ -13,8 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from embodied.cli import overrides as checks
-from embodied.cli.complaint import NOT_DONE, Complaint
-from embodied.cli.withheld import hidden, merged
+from embodied.cli.errors import NOT_DONE, UsageError
+from embodied.cli.secret_settings import hidden, merged
 from embodied.data.files import write_whole
 from embodied.data.pool import WorkerStartError
 from embodied.distributed.cluster import ClusterError
@@ -28,7 +28,7 @@ _WRITES_NOTHING = ("hydra.output_subdir=null", "++hydra.job_logging.handlers.fil
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunContext:
     """Where a verb may write, what it was asked, and how to ask for it again."""
 
     folder: Path
@@ -51,18 +51,18 @@ class Request:
 
 
 def carry_out(request: Request, configs: Path) -> None:
-    """Checks every job of the request first, then runs them. Raises Complaint."""
+    """Checks every job of the request first, then runs them. Raises UsageError."""
     for values in checks.check(configs, request.name, request.overrides, request.is_multirun):
         _settings(request, _with_text(values, request.text))
     _under_hydra(request, configs)
 
 
 def _settings(request: Request, values: Mapping[str, Any]) -> Any:
-    """The verb's typed settings. Raises Complaint."""
+    """The verb's typed settings. Raises UsageError."""
     try:
         return read(request.verb.Settings, merged(values, request.secrets))
     except SettingError as error:
-        raise Complaint(str(error)) from None
+        raise UsageError(str(error)) from None
 
 
 def _under_hydra(request: Request, configs: Path) -> None:
@@ -84,7 +84,7 @@ def _one_job(request: Request, config: Any) -> float | None:
     values = _with_text(checks.plain(config), request.text)
     settings = _settings(request, values)
     folder = Path(HydraConfig.get().runtime.output_dir)
-    run = Run(folder, merged(values, hidden(request.secrets)), request.command)
+    run = RunContext(folder, merged(values, hidden(request.secrets)), request.command)
     try:
         with getattr(request.verb, "enter", _free_to_all)(settings, folder) as entered:
             if getattr(request.verb, "LEAVES_FILES", True):
@@ -94,9 +94,9 @@ def _one_job(request: Request, config: Any) -> float | None:
     except (ValueError, OSError, WorkerStartError, ClusterError) as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
-        raise _Stop(Complaint(f"{_one_line(error)} (HYDRA_FULL_ERROR=1 shows where)", NOT_DONE)) from error
-    except Complaint as complaint:
-        raise _Stop(complaint) from complaint
+        raise _Stop(UsageError(f"{_one_line(error)} (HYDRA_FULL_ERROR=1 shows where)", NOT_DONE)) from error
+    except UsageError as usage_error:
+        raise _Stop(usage_error) from usage_error
 
 
 @contextmanager
@@ -108,16 +108,16 @@ def _free_to_all(settings: Any, folder: Path) -> Iterator[None]:
 class _Stop(SystemExit):
     """Leaves Hydra, which turns every ordinary exception into its own report, with the complaint intact."""
 
-    def __init__(self, complaint: Complaint):
-        super().__init__(complaint.exit_code)
-        self.complaint = complaint
+    def __init__(self, usage_error: UsageError):
+        super().__init__(usage_error.exit_code)
+        self.usage_error = usage_error
 
 
-def complaint_of(stop: SystemExit) -> Complaint | None:
-    return stop.complaint if isinstance(stop, _Stop) else None
+def usage_error_of(stop: SystemExit) -> UsageError | None:
+    return stop.usage_error if isinstance(stop, _Stop) else None
 
 
-def save_config(run: Run) -> Path:
+def save_config(run: RunContext) -> Path:
     """The file `config.yaml` with every value that the run was given but secrets, nothing left to resolve. It is its
     owner's alone, as is what Hydra writes: who typed something may have typed more than is known to be secret."""
     from omegaconf import OmegaConf

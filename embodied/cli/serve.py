@@ -16,15 +16,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from embodied.cli.complaint import NOT_DONE, Complaint
-from embodied.cli.run import Run
+from embodied.cli.errors import NOT_DONE, UsageError
+from embodied.cli.run import RunContext
+from embodied.cli.secret_settings import check_endpoint
 from embodied.cli.settings import Backend
-from embodied.cli.withheld import check_endpoint
 from embodied.typed import between, secret
 
 if TYPE_CHECKING:
-    from embodied.serving.brain import Brain
-    from embodied.serving.late import LateBackend
+    from embodied.serving.inference_server import InferenceServer
+    from embodied.serving.lazy_backend import LazyBackend
 
 TOKEN_VARIABLE = "EMBODIED_TOKEN"
 _LEAST_TOKEN = 16
@@ -40,7 +40,7 @@ class ChatSettings:
 
     def __post_init__(self) -> None:
         if (self.base_url is None) != (self.model is None):
-            raise Complaint("chat: expected base_url and model together, got one of them")
+            raise UsageError("chat: expected base_url and model together, got one of them")
         check_endpoint(self.base_url, self.key_variable)
 
 
@@ -70,12 +70,12 @@ class Settings:
         for name in ("token", "viewer_token"):
             _check_token(name, getattr(self, name))
         if self.token is not None and self.token == self.viewer_token:
-            raise Complaint("viewer_token: expected another one than the operators', got the same")
+            raise UsageError("viewer_token: expected another one than the operators', got the same")
         if not self.host.strip():
-            raise Complaint("host: expected an address, got none, which would be every one; the default is 127.0.0.1")
+            raise UsageError("host: expected an address, got none, which would be every one; the default is 127.0.0.1")
         counts = self.replicas if isinstance(self.replicas, list) else [self.replicas, self.replicas]
         if len(counts) != 2 or not all(isinstance(n, int) and 1 <= n <= 64 for n in counts) or counts[0] > counts[1]:
-            raise Complaint(f"replicas={self.replicas}: expected a number, or [fewest,most], from 1 to 64")
+            raise UsageError(f"replicas={self.replicas}: expected a number, or [fewest,most], from 1 to 64")
 
     @property
     def fewest_replicas(self) -> int:
@@ -84,8 +84,8 @@ class Settings:
 
 def _check_token(name: str, token: str | None) -> None:
     if token is not None and len(token) < _LEAST_TOKEN:
-        raise Complaint(f"{name}: expected at least {_LEAST_TOKEN} characters, got {len(token)}; leave it out for a "
-                        f"random one")
+        raise UsageError(f"{name}: expected at least {_LEAST_TOKEN} characters, got {len(token)}; leave it out for a "
+                         f"random one")
 
 
 def _check_places(settings: Settings) -> None:
@@ -99,13 +99,13 @@ def _check_places(settings: Settings) -> None:
         try:
             Path(settings.recordings).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise Complaint(f"recordings={settings.recordings}: expected a folder that can be made, {error.strerror}; "
-                            f"recordings=null keeps nothing", NOT_DONE) from None
+            raise UsageError(f"recordings={settings.recordings}: expected a folder that can be made, {error.strerror}; "
+                             f"recordings=null keeps nothing", NOT_DONE) from None
 
 
 @contextmanager
 def enter(settings: Settings, folder: Path) -> Iterator[tuple[str | None, socket.socket]]:
-    """The token that was given, and a socket that listens. Raises Complaint, ValueError and OSError for what cannot be
+    """The token that was given, and a socket that listens. Raises UsageError, ValueError and OSError for what cannot be
     served; what the folder holds is then as it was."""
     given = settings.token or os.environ.get(TOKEN_VARIABLE) or None
     _check_token(TOKEN_VARIABLE, given)
@@ -114,23 +114,23 @@ def enter(settings: Settings, folder: Path) -> Iterator[tuple[str | None, socket
         yield given, door
 
 
-def act(settings: Settings, run: Run) -> float:
+def act(settings: Settings, run: RunContext) -> float:
     """1 when the server was ended in peace."""
     given, door = run.entered
 
     import asyncio
 
-    from embodied.serving.ending import end_in_time
-    from embodied.serving.late import LateBackend
+    from embodied.serving.lazy_backend import LazyBackend
     from embodied.serving.listening import Server, config
     from embodied.serving.loglines import written_aside
     from embodied.serving.server import make_app
+    from embodied.serving.shutdown import end_in_time
 
     token = given or secrets.token_urlsafe(24)
     tokens = {token: "operator"} | ({settings.viewer_token: "viewer"} if settings.viewer_token else {})
-    backend = LateBackend(partial(_load, settings))
-    brain = _brain(settings, backend)
-    app = make_app(lambda: _hub(settings, brain), tokens=tokens)
+    backend = LazyBackend(partial(_load, settings))
+    inference = _inference(settings, backend)
+    app = make_app(lambda: _manager(settings, inference), tokens=tokens)
     server = Server(config(app, settings.host, settings.port))
     if settings.backend != "ray":  # a cluster takes its time to end, and leaves processes behind where it has none
         end_in_time(lambda: server.should_exit)
@@ -155,7 +155,7 @@ def _listen(host: str, port: int) -> socket.socket:
                       f"end what listens there, or choose another with port=") from None
 
 
-async def _serve(server: Any, door: socket.socket, settings: Settings, told_token: str, backend: LateBackend) -> None:
+async def _serve(server: Any, door: socket.socket, settings: Settings, told_token: str, backend: LazyBackend) -> None:
     """Until a signal comes. The address is printed once somebody answers there, and once more is true, so is that; the
     loop waits for no terminal. Raises what loading the planner raised."""
     import asyncio
@@ -191,11 +191,11 @@ def _tell_address(port: int, settings: Settings, told_token: str) -> None:
               flush=True)
 
 
-def _brain(settings: Settings, backend: LateBackend) -> Brain:
-    from embodied.serving.brain import Brain
+def _inference(settings: Settings, backend: LazyBackend) -> InferenceServer:
+    from embodied.serving.inference_server import InferenceServer
 
-    return Brain(backend, max_batch=settings.batch, wait_s=settings.batch_wait_s, places=settings.queue,
-                 askers=4 if settings.backend == "ray" else 1)
+    return InferenceServer(backend, max_batch=settings.batch, wait_s=settings.batch_wait_s, places=settings.queue,
+                           askers=4 if settings.backend == "ray" else 1)
 
 
 def _join_cluster(settings: Settings) -> None:
@@ -209,7 +209,7 @@ def _join_cluster(settings: Settings) -> None:
 
 def _load(settings: Settings) -> Any:
     """The planner's backend: of this process, or a deployment's."""
-    from embodied.evaluation.contestants import weights_folder
+    from embodied.evaluation.policies import weights_folder
 
     folder = weights_folder(settings.weights).resolve()
     if settings.backend == "ray":
@@ -243,11 +243,11 @@ def _shut_down(settings: Settings) -> None:
         disconnect()
 
 
-def _hub(settings: Settings, brain: Brain) -> Any:
-    from embodied.serving.hub import Hub, Limits
+def _manager(settings: Settings, inference: InferenceServer) -> Any:
+    from embodied.serving.session_manager import Limits, SessionManager
 
     recordings = Path(settings.recordings) if settings.recordings else None
     limits = Limits(sessions=settings.max_sessions, idle_s=settings.idle_s, lease_ttl_s=settings.lease_s,
                     record_fps=settings.record_fps, recordings=recordings, plans=settings.plans,
                     planner=settings.planner)
-    return Hub(brain, limits, make_chat=_chat(settings.chat))
+    return SessionManager(inference, limits, make_chat=_chat(settings.chat))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from embodied.cli.complaint import Complaint, suggest
-from embodied.cli.withheld import check_endpoint
-from embodied.evaluation.suites import Contestant
+from embodied.cli.errors import UsageError, suggest
+from embodied.cli.secret_settings import check_endpoint
+from embodied.evaluation.suites import PolicyName
 from embodied.typed import between
 from envs.interface import DOMAINS, ENV_IDS
 
@@ -49,26 +49,26 @@ class EnvSettings:
 
 @dataclass(frozen=True, slots=True)
 class TaskSettings:
-    """Raises Complaint for a task that no world has."""
+    """Raises UsageError for a task that no world has."""
 
     tasks: tuple[str, ...]
 
     def __post_init__(self) -> None:
         for task in self.tasks:
             if task not in ENV_IDS:
-                raise Complaint(f"task.tasks={task}: expected a task of some world" + suggest(task, ENV_IDS))
+                raise UsageError(f"task.tasks={task}: expected a task of some world" + suggest(task, ENV_IDS))
 
-    def check_planned_by(self, contestant: Contestant) -> None:
-        """Nothing. Raises Complaint for worlds that no model plans in yet."""
+    def check_planned_by(self, policy: PolicyName) -> None:
+        """Nothing. Raises UsageError for worlds that no model plans in yet."""
         strange = [task for task in self.tasks if task not in DOMAINS["tabletop"]]
-        if strange and contestant != "oracle":
-            raise Complaint(f"contestant={contestant}: expected oracle for {strange[0]} (PRIVILEGED: it reads the true "
-                            f"state); the shipped weights plan on the tabletop alone")
+        if strange and policy != "oracle":
+            raise UsageError(f"policy={policy}: expected oracle for {strange[0]} (PRIVILEGED: it reads the true "
+                             f"state); the shipped weights plan on the tabletop alone")
 
 
 @dataclass(frozen=True, slots=True)
 class ChatSettings:
-    """The endpoint of the chat contestant; arguments of `embodied.agents.chat_agent.chat_agents`."""
+    """The endpoint of the chat policy; arguments of `embodied.agents.chat_agent.chat_agents`."""
 
     base_url: str | None
     model: str
@@ -85,13 +85,13 @@ class ChatSettings:
     def __post_init__(self) -> None:
         check_endpoint(self.base_url, self.key_variable)
 
-    def arguments(self, contestant: Contestant) -> dict[str, Any]:
-        """What the contestant needs of it: nothing, unless it is the one that chats. Raises Complaint."""
-        if contestant != "chat":
+    def arguments(self, policy: PolicyName) -> dict[str, Any]:
+        """What the policy needs of it: nothing, unless it is the one that chats. Raises UsageError."""
+        if policy != "chat":
             return {}
         if self.base_url is None:
-            raise Complaint("chat.base_url is missing: expected the address of an OpenAI-compatible endpoint, such as "
-                            "chat.base_url=http://127.0.0.1:8000/v1")
+            raise UsageError("chat.base_url is missing: expected the address of an OpenAI-compatible endpoint, such as "
+                             "chat.base_url=http://127.0.0.1:8000/v1")
         return asdict(self)
 
 
@@ -99,18 +99,18 @@ class ChatSettings:
 class SuiteSettings:
     name: str
     split: Split
-    contestants: tuple[Contestant, ...]
+    policies: tuple[PolicyName, ...]
     first: int = between(0)
     episodes: int = between(1)
     baseline_episodes: int = between(1)
     max_calls: int = between(1, 64)
-    wins_filmed: int = between(0, 20)
-    losses_filmed: int = between(0, 20)
+    success_videos: int = between(0, 20)
+    failure_videos: int = between(0, 20)
 
     def __post_init__(self) -> None:
-        if "chat" in self.contestants:
-            raise Complaint("suite.contestants=chat: expected contestants that need no endpoint; a chat model is "
-                            "rolled out by embodied rollout contestant=chat chat.base_url=..")
+        if "chat" in self.policies:
+            raise UsageError("suite.policies=chat: expected policies that need no endpoint; a chat model is "
+                             "rolled out by embodied rollout policy=chat chat.base_url=..")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ def print_evaluation(result: Mapping[str, Any]) -> None:
     console = Console()
     console.print(rate_table({**rows, **result["baselines"]}))
     failures, plans, latency = result["failures"], result["plans"], result["latency_s"]
-    split = ", ".join(f"{culprit} {failures[culprit]}" for culprit in ("perception", "planning", "skill", "other"))
+    split = ", ".join(f"{component} {failures[component]}"
+                      for component in ("perception", "planning", "skill", "other"))
     console.print(f"failures: {failures['count']} ({split}); plans: {plans['decoded']} decoded, "
                   f"{plans['parsed_fraction']} parse, {plans['grounded_fraction']} name only things in the scene; "
                   f"plan time median {latency['median'] * 1000:.0f} ms, p95 {latency['p95'] * 1000:.0f} ms")

@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from embodied.cli.complaint import Complaint
-from embodied.cli.run import Run
+from embodied.cli.errors import UsageError
+from embodied.cli.run import RunContext
 from embodied.cli.settings import (
     DataSettings,
     DistributedSettings,
@@ -47,7 +47,7 @@ class Settings(RunSettings):
     stage: dict[str, StageSettings] = field(metadata=read_by(read_stages))
     distributed: DistributedSettings
     name: str
-    is_lexicon_open: bool
+    is_vocabulary_open: bool
     language_is_frozen: bool
     validation_episodes: int = between(0, 100_000)
 
@@ -64,7 +64,7 @@ def enter(settings: Settings, folder: Path) -> Iterator[None]:
         yield
 
 
-def act(settings: Settings, run: Run) -> float | None:
+def act(settings: Settings, run: RunContext) -> float | None:
     """The success rate on validation seeds, None where none was played."""
     from embodied.cli.collect import gather
     from embodied.evaluation.curve import draw_curves
@@ -75,7 +75,7 @@ def act(settings: Settings, run: Run) -> float | None:
     try:
         model = train_owned(recipe(settings), run.folder, **_workers(where))
     except StoppedError as stopped:
-        raise Complaint(str(stopped), INTERRUPTED) from stopped
+        raise UsageError(str(stopped), INTERRUPTED) from stopped
     finally:
         draw_curves(run.folder, tuple(settings.stage))
     print(f"wrote {model or run.folder}\nwrote {run.folder / 'curve.png'}")
@@ -112,7 +112,7 @@ def _model(settings: Settings) -> ModelSettings:
              "projector_width": size.projector_width, "language_is_frozen": settings.language_is_frozen}
     return ModelSettings(language=language.name or language.config, vision=vision.fields(), segmenter=size.segmenter,
                          scene_encoder=picture.scene_encoder, vocab_size=size.vocab_size, sizes=sizes,
-                         pretrained_vision=vision.pretrained, is_lexicon_open=settings.is_lexicon_open)
+                         pretrained_vision=vision.pretrained, is_vocabulary_open=settings.is_vocabulary_open)
 
 
 def _workers(where: DistributedSettings) -> dict[str, Any]:
@@ -126,24 +126,25 @@ def _workers(where: DistributedSettings) -> dict[str, Any]:
             "map_seeds": partial(map_episodes, backend="ray")}
 
 
-def _validate(settings: Settings, run: Run, model: Path) -> float:
+def _validate(settings: Settings, run: RunContext, model: Path) -> float:
     from embodied.cli.weights import checked
     from embodied.data.collect import progress
     from embodied.data.files import write_json
     from embodied.distributed.rollouts import map_episodes
-    from embodied.evaluation.contest import Heat, contest
-    from embodied.evaluation.play import Arena
+    from embodied.evaluation.episode import EpisodeSpec
+    from embodied.evaluation.jobs import EvaluationJob, run_jobs
     from embodied.evaluation.suites import episode_seeds
     from embodied.evaluation.summary import block
     from envs.interface import TASK_IDS
 
     seeds = episode_seeds("validation", 0, settings.validation_episodes)
     folder, sha256 = checked(str(model))
-    arena = Arena("model", tuple(TASK_IDS), seeds[0], str(folder), settings.env.arguments())
+    spec = EpisodeSpec("model", tuple(TASK_IDS), seeds[0], str(folder), settings.env.arguments())
     map_seeds = partial(map_episodes, workers=settings.workers, backend=settings.distributed.name)
     with progress("validation", len(seeds)) as played:
-        [records] = contest([Heat(arena, seeds, run.folder / f"validation-{sha256[:8]}.jsonl")], map_seeds=map_seeds,
-                            weights_sha256=sha256, played=played)
+        [records] = run_jobs([EvaluationJob(spec, seeds, run.folder / f"validation-{sha256[:8]}.jsonl")],
+                             map_seeds=map_seeds,
+                             weights_sha256=sha256, played=played)
     result = block(records)
     write_json(run.folder / "validation.json", result)
     print(f"validation: {result['success_rate']:.1%} of {result['episodes']} episodes")

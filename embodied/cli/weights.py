@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from embodied.evaluation.contestants import weights_folder
+from embodied.evaluation.policies import weights_folder
 from embodied.models.folder import check_folder
 
 

@@ -54,7 +54,8 @@ class CollectSpec:
 @dataclass(frozen=True, slots=True)
 class CollectReport:
     """What collection left: episodes on disk that were asked for, those made now, seeds given up, and seeds whose
-    episodes were damaged, and so made again or given up. card: what the dataset now says of its asks (`teaching`)."""
+    episodes were damaged, and so made again or given up. card: what the dataset now says of its queries
+    (`teaching`)."""
 
     episodes: int
     made: int
@@ -76,31 +77,31 @@ def collect(spec: CollectSpec, out: str | Path, *, episodes: int, executed_fract
     facts = facts_of(spec, executed_fraction)
     why_closed = declare(out, facts)
     sweep_drafts(out / "episodes")
-    given_up, (damaged, asks) = quarantined_seeds(out), survey(out, facts["skills"])
+    given_up, (damaged, queries) = quarantined_seeds(out), survey(out, facts["skills"])
     missing = {s for s in seeds if s not in given_up and not episode_path(out, s).exists()}
     todo = sorted(missing | set(damaged))
     if todo and why_closed:
         raise ValueError(f"{why_closed}. Missing or damaged: {len(todo)} episodes, the first of seed {todo[0]}")
     kwargs = {"spec": asdict(spec), "out": str(out), "executed_fraction": executed_fraction, "skills": facts["skills"]}
     results = map_seeds(make_recorder, kwargs, todo, workers=workers, deadline_s=deadline_s)
-    failed = _follow(results, out, len(todo), asks)
+    failed = _follow(results, out, len(todo), queries)
     for seed in set(failed) & set(damaged):
         episode_path(out, seed).unlink()
     lost = tuple(sorted({s for s in seeds if s in given_up} | set(failed)))
     return CollectReport(episodes - len(set(lost) & set(seeds)), len(todo) - len(failed), lost, damaged,
-                         write_card(out, asks))
+                         write_card(out, queries))
 
 
 def survey(out: Path, skills: Skills) -> tuple[tuple[int, ...], Counter[str]]:
-    """Seeds of the episodes of a folder that cannot be trusted, and the tally of the asks of all others."""
-    damaged, asks = [], Counter()
+    """Seeds of the episodes of a folder that cannot be trusted, and the tally of the queries of all others."""
+    damaged, queries = [], Counter()
     for file in episode_files(out):
         try:
             check_episode(file)
-            asks += tally(read_episode(file, pixels=()).views, skills)
+            queries += tally(read_episode(file, pixels=()).views, skills)
         except EpisodeError:
             damaged.append(int(file.stem))
-    return tuple(damaged), asks
+    return tuple(damaged), queries
 
 
 def _check(spec: CollectSpec, episodes: int, executed_fraction: float) -> None:
@@ -114,8 +115,9 @@ def _check(spec: CollectSpec, episodes: int, executed_fraction: float) -> None:
                          f"to {spec.first_seed + episodes - 1}; validation and test seeds are never learned from")
 
 
-def _follow(results: Iterable[Result], out: Path, total: int, asks: Counter[str]) -> list[int]:
-    """Seeds that failed, each written to quarantine.jsonl as soon as it is known. The others' asks join the tally."""
+def _follow(results: Iterable[Result], out: Path, total: int, queries: Counter[str]) -> list[int]:
+    """Seeds that failed, each written to quarantine.jsonl as soon as it is known. The others' queries join the
+    tally."""
     failed = []
     with progress("collect", total) as advance:
         for result in results:
@@ -123,7 +125,7 @@ def _follow(results: Iterable[Result], out: Path, total: int, asks: Counter[str]
                 failed.append(result.seed)
                 quarantine(out, result)
             else:
-                asks.update(result.value["asks"])
+                queries.update(result.value["asks"])
             advance()
     return failed
 
@@ -212,7 +214,7 @@ def is_executed(seed: int, fraction: float) -> bool:
 
 def make_recorder(spec: Mapping[str, Any], out: str, executed_fraction: float, skills: Skills
                   ) -> Callable[[int], dict[str, Any]]:
-    """The function that records the episode of a seed and says how many bytes it has, and the tally of its asks."""
+    """The function that records the episode of a seed and says how many bytes it has, and the tally of its queries."""
     spec = CollectSpec(**spec)
     env = make_env(spec)
 
@@ -255,15 +257,15 @@ def _choose(env: Any, view: View, rng: np.random.Generator, disturbance: float) 
 
 
 def _disturbance(view: View, rng: np.random.Generator, skills: Skills) -> SkillCall | None:
-    """Some call that this world knows, None where there is none: where it has no skills of the hand, what another wish
-    would begin with."""
+    """Some call that this world knows, None where there is none: where it has no skills of the hand, what another
+    instruction would begin with."""
     if skills is None or all(is_spoken(skill, skills.get(skill, ())) for skill in GRASPING + RELEASING):
         return random_call(view, rng)
-    begun = [ask.calls[0] for ask in view.asks if ask.calls]
-    wishes = [call for call in begun if "object" not in skills.get(call[0], ["object"])]
-    if not wishes:
+    begun = [query.calls[0] for query in view.queries if query.calls]
+    candidates = [call for call in begun if "object" not in skills.get(call[0], ["object"])]
+    if not candidates:
         return None
-    skill, *arguments = wishes[int(rng.integers(len(wishes)))]
+    skill, *arguments = candidates[int(rng.integers(len(candidates)))]
     return SkillCall(skill, tuple(arguments))
 
 

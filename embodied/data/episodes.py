@@ -36,7 +36,7 @@ class EpisodeError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Query:
     """One instruction about a view, and the expert's answer to it from the state of that view.
 
     about: names of what has to be seen for the answer to be right, beside those in calls; None where nobody told, as in
@@ -62,7 +62,7 @@ class View:
     names: tuple[str, ...]
     poses: np.ndarray  # float32[E, 10]: position m, quaternion, size m
     held: str | None
-    asks: tuple[Ask, ...]
+    queries: tuple[Query, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +89,17 @@ class Episode:
 
 def view_of(observation: Mapping[str, Any], labels: Mapping[str, Any]) -> View:
     """The view of what a skill-level environment returned, labels included."""
-    asks = tuple(_ask(ask) for ask in labels["asks"])
+    queries = tuple(_query(query) for query in labels["asks"])
     poses = np.asarray(labels["poses"], np.float32).reshape(-1, 10)
     return View(Observation.from_dict(observation), dict(labels["masks"]), tuple(labels["names"]), poses,
-                labels["held"], asks)
+                labels["held"], queries)
 
 
-def _ask(ask: Mapping[str, Any]) -> Ask:
-    about = ask.get("about")
-    return Ask(ask["task"], ask["instruction"], _calls(ask["calls"]), bool(ask["any_order"]), ask["refusal"],
-               None if about is None else tuple(about), bool(ask.get("is_question")), ask.get("answer"))
+def _query(query: Mapping[str, Any]) -> Query:
+    about = query.get("about")
+    return Query(query["task"], query["instruction"], _calls(query["calls"]), bool(query["any_order"]),
+                 query["refusal"],
+                 None if about is None else tuple(about), bool(query.get("is_question")), query.get("answer"))
 
 
 def _calls(calls: Any) -> tuple[NamedCall, ...]:
@@ -210,7 +211,7 @@ def _view_meta(view: View, images: _ImageWriter) -> dict[str, Any]:
         "masks": {c: images.add((mask + 1).astype(np.uint8)) for c, mask in view.masks.items()},
         "joint_pos": o.joint_pos.tolist(), "tool_pose": o.tool_pose.tolist(), "gripper_width_m": o.gripper_width_m,
         "time_s": o.time_s, "names": list(view.names), "poses": view.poses.tolist(), "held": view.held,
-        "asks": [asdict(ask) for ask in view.asks]}
+        "asks": [asdict(query) for query in view.queries]}
 
 
 def refuse_nonfinite(view: View) -> None:
@@ -240,8 +241,8 @@ def _view_from(meta: Mapping[str, Any], images: np.ndarray, pixels: Collection[s
         joint_pos=np.array(meta["joint_pos"]), tool_pose=np.array(meta["tool_pose"]),
         gripper_width_m=meta["gripper_width_m"], time_s=meta["time_s"])
     masks = {c: mask.astype(np.int16) - 1 for c, mask in kept["masks"].items()}
-    asks = tuple(_ask(ask) for ask in meta["asks"])
+    queries = tuple(_query(query) for query in meta["asks"])
     poses = np.array(meta["poses"], np.float32).reshape(-1, 10)
-    view = View(observation, masks, tuple(meta["names"]), poses, meta["held"], asks)
+    view = View(observation, masks, tuple(meta["names"]), poses, meta["held"], queries)
     refuse_nonfinite(view)
     return view

@@ -1,6 +1,6 @@
 """What is learned from a view: one prompt and its answer for each thing that was asked about it.
 
-An answer names what was seen (`obj_j`, or where it stands in the image), never what is there: an ask about something
+An answer names what was seen (`obj_j`, or where it stands in the image), never what is there: a query about something
 that the eyes missed teaches nothing and is left out; so is what no plan can answer. All of it is counted, by why.
 """
 
@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from embodied.data.dataset import Dataset
-from embodied.data.episodes import Act, Ask, Episode, read_episode, read_view
+from embodied.data.detections import Detections, ViewDetections
+from embodied.data.episodes import Act, Episode, Query, read_episode, read_view
 from embodied.data.jitter import USUAL, Jitter
-from embodied.data.sights import Sight, Sights
 from embodied.data.teaching import card, describe, rests_on, why_unsayable, why_unseen
 from embodied.planning.grammar import GRASPING
 from embodied.planning.language import Plan, clause, write
-from embodied.planning.percept import LOOKING_CAMERA, Percept
+from embodied.planning.perception import POLICY_CAMERA, Perception
 from embodied.planning.scene import OBJECTS, SceneEncoder, Viewpoint, write_prompt
 from embodied.prompt import Image, Prompt, Slot
 from envs.interface import Box, Camera, NamedCall, Outcome, Referent, SkillCall
@@ -42,53 +42,55 @@ class Item:
     file: int
     seed: int
     view: int
-    ask: Ask
-    sight: Sight
+    query: Query
+    detected: ViewDetections
     held: Slot | None
     last: tuple[SkillCall, Outcome] | None
     held_name: str | None = None
 
     @property
     def id(self) -> str:
-        return f"{self.seed}/{self.view}/{self.ask.instruction}"
+        return f"{self.seed}/{self.view}/{self.query.instruction}"
 
     @property
     def length(self) -> int:
         """About how many tokens the example has: what batches are sorted by."""
-        words = len(self.ask.instruction.split()) + 5 * len(self.sight.slots)
-        return words + 6 * len(self.ask.calls) + (15 if self.last else 0)
+        words = len(self.query.instruction.split()) + 5 * len(self.detected.slots)
+        return words + 6 * len(self.query.calls) + (15 if self.last else 0)
 
 
 class Examples:
     """Every teachable ask of a dataset: `examples[i]` as it is, `examples.jittered(i, rng)` for training."""
 
-    def __init__(self, dataset: Dataset, sights: Sights, *, scene: SceneEncoder = OBJECTS, jitter: Jitter = USUAL):
+    def __init__(self, dataset: Dataset, detections: Detections, *, scene: SceneEncoder = OBJECTS,
+                 jitter: Jitter = USUAL):
         self.dataset, self.scene, self.jitter = dataset, scene, jitter
         self.items: list[Item] = []
         self.left_out: Counter[str] = Counter()
         for file, path in enumerate(dataset.files):
-            self._add(file, read_episode(path, pixels=()), sights)
+            self._add(file, read_episode(path, pixels=()), detections)
         if not self.items:
             raise ValueError(f"examples: expected something to teach in {dataset.path}, got: "
-                             f"{'; '.join(describe(self.card, 'are taught'))}; collect asks that plans can "
+                             f"{'; '.join(describe(self.card, 'are taught'))}; collect queries that plans can "
                              "answer, or train the segmenter longer")
 
-    def _add(self, file: int, episode: Episode, sights: Sights) -> None:
+    def _add(self, file: int, episode: Episode, detections: Detections) -> None:
         held: Slot | None = None
         for place, view in enumerate(episode.views):
-            sight = sights[episode.seed, place]
-            held = None if view.held is None else remembered(view.held, episode, place, sights)
+            detected = detections[episode.seed, place]
+            held = None if view.held is None else remembered(view.held, episode, place, detections)
             last = _failure(episode.acts[place - 1]) if place else None
-            for ask in view.asks:
-                why_not = why_unsayable(ask, self.dataset.facts.get("skills")) or why_unseen(ask, view, sight, held)
+            for query in view.queries:
+                why_not = why_unsayable(query, self.dataset.facts.get("skills")) or why_unseen(query, view, detected,
+                                                                                               held)
                 if why_not is None:
-                    self.items.append(Item(file, episode.seed, place, ask, sight, held, last, view.held))
+                    self.items.append(Item(file, episode.seed, place, query, detected, held, last, view.held))
                 else:
                     self.left_out[why_not] += 1
 
     @property
     def card(self) -> dict[str, Any]:
-        """How many asks the dataset has, how many are kept to be taught, and how many are left out why."""
+        """How many queries the dataset has, how many are kept to be taught, and how many are left out why."""
         return card(len(self.items) + self.left_out.total(), self.left_out)
 
     @property
@@ -105,57 +107,58 @@ class Examples:
     def jittered(self, place: int, rng: np.random.Generator) -> Example:
         """The example with slots moved, tinted and dropped a little; the answer follows."""
         item = self.items[place]
-        needed = rests_on(item.ask, [name for name in item.sight.names if name is not None], item.held_name)
-        sight = jitter_sight(item.sight, needed, self.jitter, rng)
+        needed = rests_on(item.query, [name for name in item.detected.names if name is not None], item.held_name)
+        detected = jitter_detections(item.detected, needed, self.jitter, rng)
         held = item.held and jitter_slot(item.held, self.jitter, rng)
-        return self._word(replace(item, sight=sight, held=held))
+        return self._word(replace(item, detected=detected, held=held))
 
     def _word(self, item: Item) -> Example:
-        percept = Percept(item.sight.slots, image=self._image(item))
-        prompt = write_prompt(item.ask.instruction, percept, held=item.held, last_failure=item.last, scene=self.scene)
-        mentions = {name: self.scene.mention(place, item.sight.slots[place], self.viewpoint)
-                    for place, name in enumerate(item.sight.names) if name is not None}
-        names = self.scene.picture_names(item.sight.names, item.held_name if item.held else None)
-        return Example(prompt, " " + answer(item.ask, item.sight, mentions), item.ask.task, names)
+        perception = Perception(item.detected.slots, image=self._image(item))
+        prompt = write_prompt(item.query.instruction, perception, held=item.held, last_failure=item.last,
+                              scene=self.scene)
+        mentions = {name: self.scene.mention(place, item.detected.slots[place], self.viewpoint)
+                    for place, name in enumerate(item.detected.names) if name is not None}
+        names = self.scene.picture_names(item.detected.names, item.held_name if item.held else None)
+        return Example(prompt, " " + answer(item.query, item.detected, mentions), item.query.task, names)
 
     def _image(self, item: Item) -> Image | None:
         if not self.scene.needs_image:
             return None
         view = read_view(self.dataset.files[item.file], item.view, pixels=("rgb",))
-        return Image(LOOKING_CAMERA, view.observation.rgb[LOOKING_CAMERA])
+        return Image(POLICY_CAMERA, view.observation.rgb[POLICY_CAMERA])
 
     @cached_property
     def viewpoint(self) -> Viewpoint:
         """The camera whose image whole-image models are given."""
-        height_px, width_px = self.dataset.facts["image_size"][LOOKING_CAMERA]
-        camera = self.dataset.facts["cameras"][LOOKING_CAMERA]
-        return Viewpoint(LOOKING_CAMERA, Camera(np.array(camera["intrinsics"]), np.array(camera["pose"])), width_px,
+        height_px, width_px = self.dataset.facts["image_size"][POLICY_CAMERA]
+        camera = self.dataset.facts["cameras"][POLICY_CAMERA]
+        return Viewpoint(POLICY_CAMERA, Camera(np.array(camera["intrinsics"]), np.array(camera["pose"])), width_px,
                          height_px)
 
 
-def remembered(name: str, episode: Episode, place: int, sights: Sights) -> Slot | None:
+def remembered(name: str, episode: Episode, place: int, detections: Detections) -> Slot | None:
     """The slot of an entity in the latest earlier view that shows it: what a planner that picked it remembers."""
     for earlier in range(place - 1, -1, -1):
-        sight = sights[episode.seed, earlier]
-        if name in sight.names:
-            return sight.slots[sight.names.index(name)]
+        detected = detections[episode.seed, earlier]
+        if name in detected.names:
+            return detected.slots[detected.names.index(name)]
     return None
 
 
 def _failure(act: Act) -> tuple[SkillCall, Outcome] | None:
-    """What the prompt says about the last act: the rule is `percept.last_failure`'s."""
+    """What the prompt says about the last act: the rule is `perception.last_failure`'s."""
     if act.status == "done":
         return None
     return SkillCall(act.skill), Outcome(act.status, act.reason, act.duration_s)
 
 
-def answer(ask: Ask, sight: Sight, mentions: Mapping[str, str] | None = None) -> str:
-    """The plan text of an ask. mentions: true name -> what the plan calls it (`SceneEncoder.mention`), None for the
+def answer(query: Query, detected: ViewDetections, mentions: Mapping[str, str] | None = None) -> str:
+    """The plan text of a query. mentions: true name -> what the plan calls it (`SceneEncoder.mention`), None for the
     names of the slots."""
-    if ask.refusal is not None:
-        return write(Plan((), refusal=clause(ask.refusal)))
-    place = {name: j for j, name in enumerate(sight.names) if name is not None}
-    calls = by_slot(ask.calls, place) if ask.any_order else list(ask.calls)
+    if query.refusal is not None:
+        return write(Plan((), refusal=clause(query.refusal)))
+    place = {name: j for j, name in enumerate(detected.names) if name is not None}
+    calls = by_slot(query.calls, place) if query.any_order else list(query.calls)
     words = mentions or {name: f"obj_{j + 1}" for name, j in place.items()}
     return write(Plan(tuple(SkillCall(s, tuple(Referent(words[n]) for n in names)) for s, *names in calls)))
 
@@ -171,13 +174,15 @@ def by_slot(calls: Sequence[NamedCall], place: Mapping[str, int]) -> list[NamedC
     return [*first, *(c for group in sorted(picked, key=lambda g: place[g[0][1]]) for c in group)]
 
 
-def jitter_sight(sight: Sight, needed: set[str], jitter: Jitter, rng: np.random.Generator) -> Sight:
-    """The sight with every slot jittered and, now and then, one that the answer does not need left out."""
-    places = list(range(len(sight.slots)))
-    spare = [j for j in places if sight.names[j] not in needed]
+def jitter_detections(detected: ViewDetections, needed: set[str], jitter: Jitter,
+                      rng: np.random.Generator) -> ViewDetections:
+    """The detections with every slot jittered and, now and then, one that the answer does not need left out."""
+    places = list(range(len(detected.slots)))
+    spare = [j for j in places if detected.names[j] not in needed]
     if spare and rng.random() < jitter.drop:
         places.remove(int(rng.choice(spare)))
-    return Sight(tuple(jitter_slot(sight.slots[j], jitter, rng) for j in places), tuple(sight.names[j] for j in places))
+    return ViewDetections(tuple(jitter_slot(detected.slots[j], jitter, rng) for j in places),
+                          tuple(detected.names[j] for j in places))
 
 
 def jitter_slot(slot: Slot, jitter: Jitter, rng: np.random.Generator) -> Slot:

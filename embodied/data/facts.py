@@ -14,7 +14,7 @@ from envs.names import cut
 FORMAT = 3
 """Of episodes and facts. Datasets of format 2, whose calls have one argument at most, are read and added to as ever.
 Those of format 1 are read, but tell less: nothing of robot, skills, the share of executed episodes and the most calls,
-and of their asks not what the answers rest on."""
+and of their queries not what the answers rest on."""
 
 NAMES = {"grammar": "plan grammar", "cameras": "camera", "image_size": "image size", "env.id": "world",
          "env.labels": "number of labels", "executed_fraction": "share of executed episodes",

@@ -35,7 +35,7 @@ class Demonstration:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reel:
+class _VideoTrack:
     """The pictures of one episode and camera, before they are part of a dataset."""
 
     clip: Clip
@@ -95,13 +95,13 @@ class DatasetWriter:
         columns = self._columns(episode)
         count = len(columns["index"])
         stats = {key: meta.vector_stats(values) for key, values in columns.items()}
-        reels = {camera: self._film(camera, episode, count) for camera in self.schema.cameras}
-        stats |= {meta.IMAGES + camera: reel.seen.stats() for camera, reel in reels.items()}
+        tracks = {camera: self._track(camera, episode, count) for camera in self.schema.cameras}
+        stats |= {meta.IMAGES + camera: track.seen.stats() for camera, track in tracks.items()}
         self._data.write_table(self._table(columns))  # one row group an episode
-        for camera, reel in reels.items():
-            self._videos[camera].append(reel.clip)
-            self.thumbnails.setdefault(camera, bytearray()).extend(reel.thumbnails)
-            self.images.setdefault(camera, ImageStats.empty()).merge(reel.seen)
+        for camera, track in tracks.items():
+            self._videos[camera].append(track.clip)
+            self.thumbnails.setdefault(camera, bytearray()).extend(track.thumbnails)
+            self.images.setdefault(camera, ImageStats.empty()).merge(track.seen)
         self.rows.append(self._row(episode.task, count, stats))
         self.tasks.setdefault(episode.task, len(self.tasks))
         self.frames += count
@@ -137,24 +137,24 @@ class DatasetWriter:
                 "frame_index": place, "episode_index": np.full(count, len(self.rows)), "index": self.frames + place,
                 "task_index": np.full(count, task)}
 
-    def _film(self, camera: str, episode: Demonstration, count: int) -> _Reel:
+    def _track(self, camera: str, episode: Demonstration, count: int) -> _VideoTrack:
         """The episode's pictures of a camera. Raises ValueError for one that does not fit."""
         seen, shape = 0, (*self.schema.cameras[camera], 3)
-        reel = _Reel(Clip(self.schema.fps, self._codec), ImageStats.empty(), bytearray())
+        track = _VideoTrack(Clip(self.schema.fps, self._codec), ImageStats.empty(), bytearray())
         sampled = set(np.linspace(0, count - 1, min(count, max(100, int(count ** 0.75)))).round().astype(int).tolist())
         for image in episode.images[camera]:
             if image.shape != shape or image.dtype != np.uint8:
                 raise ValueError(f"episode {len(self.rows)} frame {seen}: expected {camera} uint8{list(shape)}, got "
                                  f"{image.dtype}{list(image.shape)}")
-            reel.clip.add(image)
-            reel.thumbnails.extend(thumbnail(image).tobytes())
+            track.clip.add(image)
+            track.thumbnails.extend(thumbnail(image).tobytes())
             if seen in sampled:
-                reel.seen.add(image)
+                track.seen.add(image)
             seen += 1
         if seen != count:
             raise ValueError(f"episode {len(self.rows)}: expected {count} pictures of {camera}, got {seen}")
-        reel.clip.end()
-        return reel
+        track.clip.end()
+        return track
 
     def _table(self, columns: Mapping[str, np.ndarray]) -> pa.Table:
         import pyarrow as pa

@@ -22,8 +22,8 @@ from typing import Any, Protocol, Self
 
 from embodied.data.parents import end_with
 
-Episode = Callable[[int], Any]
-Make = Callable[..., Episode]
+RunEpisode = Callable[[int], Any]
+Make = Callable[..., RunEpisode]
 """Importable by name; `make(**kwargs)` builds, once in each worker, the function that is called with each seed."""
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Kept:
 class Inline(Kept):
     """`Workers` without a process, without deadline and second tries."""
 
-    def __init__(self, episode: Episode) -> None:
+    def __init__(self, episode: RunEpisode) -> None:
         self.episode = episode
         self._loaded: Weights | None = None
 
@@ -155,7 +155,7 @@ def worker_main(connection: Connection, make: Make, kwargs: Mapping[str, Any]) -
             connection.send(attempt(episode, *connection.recv()))
 
 
-def attempt(episode: Episode, seed: int, weights: Weights | None = None) -> tuple[str, Any]:
+def attempt(episode: RunEpisode, seed: int, weights: Weights | None = None) -> tuple[str, Any]:
     """("value", what the episode returned), ("error", its traceback) or ("disk", number and text of an OSError).
 
     weights: to be loaded before; None for those that it has.
@@ -170,7 +170,7 @@ def attempt(episode: Episode, seed: int, weights: Weights | None = None) -> tupl
         return "error", traceback.format_exc(limit=8)
 
 
-def _load(episode: Episode, weights: Weights) -> None:
+def _load(episode: RunEpisode, weights: Weights) -> None:
     if not hasattr(episode, "load_weights"):
         raise TypeError(f"weights: expected that make builds an object with load_weights(content, version), got "
                         f"{type(episode).__name__}; give it that method, or give no weights")

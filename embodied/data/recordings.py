@@ -2,9 +2,9 @@
 
     rec_0123456789ab/
         recording.json   what GET /v1/recordings says of it, and what the session's meta said
-        events.json      every event, with its place in the film
-        telemetry.json   what joints, motors and gripper did; frame i of the film shows row i
-        video.mp4        the film, captioned; absent where no camera saw anything
+        events.json      every event, with its place in the video
+        telemetry.json   what joints, motors and gripper did; frame i of the video shows row i
+        video.mp4        the video, captioned; absent where no camera saw anything
         dataset/         the same as a LeRobotDataset v3.0; absent where nothing moved
 """
 
@@ -28,9 +28,9 @@ from typing import Any
 import numpy as np
 
 from embodied.data.files import sweep_drafts, whole_folder, write_json
-from embodied.data.reels import Reel, held, write_dataset, write_film
+from embodied.data.session_video import SessionFrames, held, write_dataset, write_video
 from embodied.data.spool import Spool, SpoolContents, finished, left, read_spool
-from embodied.data.story import placed, runs_of, takes_of
+from embodied.data.timeline import episodes_of, placed, runs_of
 from envs.interface import BODY_READINGS
 
 ID = re.compile(r"rec_[0-9a-f]{12}")
@@ -77,22 +77,22 @@ class Recording:
         return self.folder.name
 
     def listed(self) -> dict[str, Any]:
-        """What the list of recordings says of it. frames: of the dataset; duration_s: of the film, which holds its last
-        picture for a while."""
+        """What the list of recordings says of it. frames: of the dataset; duration_s: of the video, which holds its
+        last picture for a while."""
         return {key: self.facts.get(key) for key in LISTED}
 
     def events(self) -> list[dict[str, Any]]:
-        """Every event, with `video_s`, its place in the film."""
+        """Every event, with `video_s`, its place in the video."""
         return json.loads((self.folder / EVENTS).read_text("utf-8"))
 
     def telemetry(self) -> dict[str, list[Any]]:
-        """Name -> one value for each frame of the film: time_s, joint_pos, joint_vel, setpoint, gripper_width_m and
+        """Name -> one value for each frame of the video: time_s, joint_pos, joint_vel, setpoint, gripper_width_m and
         tool_pose."""
         return json.loads((self.folder / TELEMETRY).read_text("utf-8"))
 
     @property
     def video(self) -> Path | None:
-        """The film, where there is one."""
+        """The video, where there is one."""
         return _existing(self.folder / VIDEO)
 
     @property
@@ -208,12 +208,12 @@ def remove_spool(spool: Path) -> None:
 def _write(contents: SpoolContents, folder: Path, recording_id: str) -> None:
     """Nothing. Fills the folder of a recording."""
     runs = runs_of(contents.events)
-    takes = takes_of(contents.rows, runs, contents.meta.fps)
-    shown = np.concatenate([take.rows for take in takes]) if takes else np.zeros(0, int)
-    reel, session = Reel(contents), dict(contents.meta.session)
-    if takes:
-        write_dataset(folder / DATASET, reel, takes)
-    has_video = bool(takes) and write_film(folder / VIDEO, reel, shown)
+    episodes = episodes_of(contents.rows, runs, contents.meta.fps)
+    shown = np.concatenate([episode.rows for episode in episodes]) if episodes else np.zeros(0, int)
+    session_frames, session = SessionFrames(contents), dict(contents.meta.session)
+    if episodes:
+        write_dataset(folder / DATASET, session_frames, episodes)
+    has_video = bool(episodes) and write_video(folder / VIDEO, session_frames, shown)
     frames = held(shown, contents.meta.fps)
     write_json(folder / EVENTS, placed(contents.events, contents.rows["unix_s"][shown], contents.meta.fps))
     write_json(folder / TELEMETRY, _telemetry(contents.rows[frames]))
@@ -222,7 +222,7 @@ def _write(contents: SpoolContents, folder: Path, recording_id: str) -> None:
         "created_unix_s": float(session.get("created_unix_s", time.time())), "frames": len(shown),
         "duration_s": len(frames) / contents.meta.fps, "fps": contents.meta.fps, "has_video": has_video,
         "instructions": [run.instruction for run in runs], "runs": [run.record() for run in runs],
-        "lost_rows": contents.lost_rows, "damaged_pictures": reel.damaged})
+        "lost_rows": contents.lost_rows, "damaged_pictures": session_frames.damaged})
 
 
 def _telemetry(rows: np.ndarray) -> dict[str, list[Any]]:

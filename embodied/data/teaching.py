@@ -1,7 +1,7 @@
-"""Which asks can be taught. What is asked becomes a right example, or is counted by why it does not: nothing is left
+"""Which queries can be taught. What is asked becomes a right example, or is counted by why it does not: nothing is left
 out without a word, and nothing is taught that is not the answer.
 
-Some reasons lie in the ask and what plans can say, and are known when it is recorded; the others depend on the eyes.
+Some reasons lie in the query and what plans can say, and are known when it is recorded; the others depend on the eyes.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from embodied.data.episodes import Ask, View
+from embodied.data.detections import ViewDetections
+from embodied.data.episodes import Query, View
 from embodied.data.files import write_json
-from embodied.data.sights import Sight
 from embodied.planning.grammar import is_spoken
 from embodied.prompt import MAX_OBJECTS, Slot
 from envs.interface import TASK_IDS
 
 WORDS = "is answered in words, and plans have none"
 NUMBERED = "its words number things, in another order than the prompt"
-UNTOLD = "of format 1: whether it is a wish or a question was not recorded"
+UNTOLD = "of format 1: whether it is an instruction or a question was not recorded"
 UNSEEN = "is about something that the eyes did not see"
 SPLIT = "is about something that the eyes saw in two"
 CROWDED = "more things in sight than a prompt can name"
@@ -33,59 +33,60 @@ Skills = Mapping[str, Sequence[str]] | None
 """What a world can be told to do: skill -> kinds of its parameters; None where it does not say, and plans' own hold."""
 
 
-def why_unsayable(ask: Ask, skills: Skills) -> str | None:
-    """Why no plan can say the right answer to an ask, whatever the eyes see, as a clause; None when one can."""
-    if ask.refusal is not None:
-        return NUMBERED if _NUMBER.search(ask.instruction) else None
-    if ask.is_question:
+def why_unsayable(query: Query, skills: Skills) -> str | None:
+    """Why no plan can say the right answer to a query, whatever the eyes see, as a clause; None when one can."""
+    if query.refusal is not None:
+        return NUMBERED if _NUMBER.search(query.instruction) else None
+    if query.is_question:
         return WORDS
-    if ask.about is None and not ask.calls and ask.task not in TASK_IDS:
+    if query.about is None and not query.calls and query.task not in TASK_IDS:
         return UNTOLD
-    missing = next((skill for skill, *_ in ask.calls if not _is_spoken(skill, skills)), None)
+    missing = next((skill for skill, *_ in query.calls if not _is_spoken(skill, skills)), None)
     if missing is not None:
         return f"takes the skill {missing}, which plans do not have as this world does"
-    return NUMBERED if _NUMBER.search(ask.instruction) else None
+    return NUMBERED if _NUMBER.search(query.instruction) else None
 
 
 def _is_spoken(skill: str, skills: Skills) -> bool:
     return skills is None or is_spoken(skill, skills.get(skill, ()))
 
 
-def why_unseen(ask: Ask, view: View, sight: Sight, held: Slot | None) -> str | None:
+def why_unseen(query: Query, view: View, detected: ViewDetections, held: Slot | None) -> str | None:
     """Why what was seen of a view does not show the right answer, as a clause; None when it does.
 
     held: how what the hand holds looked when it was last seen.
     """
-    seen = [name for name in sight.names if name is not None]
-    counts = [seen.count(name) for name in rests_on(ask, view.names, view.held)]
+    seen = [name for name in detected.names if name is not None]
+    counts = [seen.count(name) for name in rests_on(query, view.names, view.held)]
     if min(counts, default=1) < 1:
         return UNSEEN
     if max(counts, default=1) > 1:
         return SPLIT
-    if len(sight.slots) + (held is not None) > MAX_OBJECTS:
+    if len(detected.slots) + (held is not None) > MAX_OBJECTS:
         return CROWDED
     return None if (view.held is None) == (held is None) else HAND
 
 
-def rests_on(ask: Ask, names: Sequence[str], held: str | None) -> set[str]:
+def rests_on(query: Query, names: Sequence[str], held: str | None) -> set[str]:
     """What has to be in sight for the answer to be right: what its calls name, for a plan can only say what is seen,
-    and what it is about, but for what is in the hand. All that there is, `names`, where an ask without calls does not
+    and what it is about, but for what is in the hand. All that there is, `names`, where a query without calls does not
     tell what it is about."""
-    is_untold = ask.about is None and not ask.calls and ask.refusal is None
-    about = names if is_untold else ask.about or ()
-    return {name for _, *names in ask.calls for name in names} | {name for name in about if name != held}
+    is_untold = query.about is None and not query.calls and query.refusal is None
+    about = names if is_untold else query.about or ()
+    return {name for _, *names in query.calls for name in names} | {name for name in about if name != held}
 
 
 def card(asked: int, left_out: Mapping[str, int]) -> dict[str, Any]:
-    """What a dataset, or the training on it, says of its asks: how many, how many are kept, and how many are left out
-    why. A dataset keeps those that plans can answer, a training those of which its eyes show enough."""
+    """What a dataset, or the training on it, says of its queries: how many, how many are kept, and how many are left
+    out why. A dataset keeps those that plans can answer, a training those of which its eyes show enough."""
     return {"asks": asked, "kept": asked - sum(left_out.values()),
             "left_out": dict(sorted(left_out.items(), key=lambda item: (-item[1], item[0])))}
 
 
 def tally(views: Sequence[View], skills: Skills) -> Counter[str]:
-    """How many asks about some views there are, by why no plan can say their answer; "" for those of which one can."""
-    return Counter(why_unsayable(ask, skills) or "" for view in views for ask in view.asks)
+    """How many queries about some views there are, by why no plan can say their answer; "" for those of which one
+    can."""
+    return Counter(why_unsayable(query, skills) or "" for view in views for query in view.queries)
 
 
 def write_card(folder: Path, counts: Counter[str]) -> dict[str, Any]:
@@ -97,5 +98,5 @@ def write_card(folder: Path, counts: Counter[str]) -> dict[str, Any]:
 
 def describe(card: Mapping[str, Any], verb: str) -> list[str]:
     """The card for people: a line, and one for each reason. verb: what is done with those that are not left out."""
-    head = f"{card['kept']} of {card['asks']} asks {verb}"
+    head = f"{card['kept']} of {card['queries']} queries {verb}"
     return [head, *(f"  {count} left out: {reason}" for reason, count in card["left_out"].items())]

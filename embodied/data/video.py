@@ -1,4 +1,4 @@
-"""Pictures into mp4 and back, and into JPEG: for films, recordings and datasets alike."""
+"""Pictures into mp4 and back, and into JPEG: for videos, recordings and datasets alike."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from embodied.evaluation.blame import CULPRITS
+from embodied.evaluation.attribution import COMPONENTS
 from embodied.evaluation.charts import histogram, rate_bars
 
 BASELINE_MEANING = {
@@ -23,22 +23,22 @@ BASELINE_MEANING = {
 
 
 @dataclass(frozen=True, slots=True)
-class Exhibit:
-    """One filmed episode. strip: JPEG bytes; film: mp4 bytes."""
+class ReportVideo:
+    """One filmed episode. strip: JPEG bytes; video: mp4 bytes."""
 
     title: str
     detail: str
     is_win: bool
     strip: bytes
-    film: bytes
+    video: bytes
 
 
-def render(result: Mapping[str, Any], *, plan_times_s: Sequence[float] = (), exhibits: Sequence[Exhibit] = (),
+def render(result: Mapping[str, Any], *, plan_times_s: Sequence[float] = (), videos: Sequence[ReportVideo] = (),
            config: str = "") -> str:
     """The page. result: the content of `eval.json`; plan_times_s: wall-clock time of each plan; config: YAML text."""
     sections = [_headline(result), _tasks(result), _baselines(result), _plans(result), _failures(result),
-                _latency(result, plan_times_s), _gallery("Losses", [e for e in exhibits if not e.is_win]),
-                _gallery("Wins", [e for e in exhibits if e.is_win]), _how(result, config)]
+                _latency(result, plan_times_s), _gallery("Losses", [e for e in videos if not e.is_win]),
+                _gallery("Wins", [e for e in videos if e.is_win]), _how(result, config)]
     title = escape(str(result.get("suite", "evaluation")))
     return _PAGE.replace("{{title}}", title).replace("{{body}}", "\n".join(sections))
 
@@ -94,7 +94,7 @@ def _failures(result: Mapping[str, Any]) -> str:
     failures = result["failures"]
     if not failures["count"]:
         return _section("Reasons of failure", "<p>No episode failed.</p>")
-    split = _table(("whose fault", "episodes"), [(c, failures[c]) for c in CULPRITS if failures[c] or c != "other"])
+    split = _table(("whose fault", "episodes"), [(c, failures[c]) for c in COMPONENTS if failures[c] or c != "other"])
     return _section("Reasons of failure", split + _table(("reason", "episodes"), list(failures["reasons"].items())))
 
 
@@ -105,17 +105,17 @@ def _latency(result: Mapping[str, Any], times_s: Sequence[float]) -> str:
     return _section("Time of a plan", words + histogram([t * 1000 for t in times_s], "ms"))
 
 
-def _gallery(title: str, exhibits: Sequence[Exhibit]) -> str:
-    if not exhibits:
+def _gallery(title: str, videos: Sequence[ReportVideo]) -> str:
+    if not videos:
         return ""
-    return _section(title, '<div class="gallery">' + "".join(map(_exhibit, exhibits)) + "</div>")
+    return _section(title, '<div class="gallery">' + "".join(map(_figure, videos)) + "</div>")
 
 
-def _exhibit(exhibit: Exhibit) -> str:
-    poster = _data("image/jpeg", exhibit.strip)
-    return (f'<figure class="{"win" if exhibit.is_win else "loss"}"><figcaption><b>{escape(exhibit.title)}</b><br>'
-            f'{escape(exhibit.detail)}</figcaption><img alt="film strip" src="{poster}">'
-            f'<video controls muted playsinline preload="metadata" src="{_data("video/mp4", exhibit.film)}"></video>'
+def _figure(video: ReportVideo) -> str:
+    poster = _data("image/jpeg", video.strip)
+    return (f'<figure class="{"win" if video.is_win else "loss"}"><figcaption><b>{escape(video.title)}</b><br>'
+            f'{escape(video.detail)}</figcaption><img alt="video strip" src="{poster}">'
+            f'<video controls muted playsinline preload="metadata" src="{_data("video/mp4", video.video)}"></video>'
             "</figure>")
 
 

@@ -1,4 +1,4 @@
-"""Which episodes a suite plays: tasks, seeds of a split, and the contestants beside the model."""
+"""Which episodes a suite plays: tasks, seeds of a split, and the policies beside the model."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from typing import Literal
 
 from envs.interface import SEED_RANGES
 
-Contestant = Literal["model", "unconstrained", "blind", "shuffled", "random", "oracle", "saycan", "chat"]
-CONTESTANTS: tuple[Contestant, ...] = ("model", "unconstrained", "blind", "shuffled", "random", "oracle", "saycan",
-                                       "chat")
+PolicyName = Literal["model", "unconstrained", "blind", "shuffled", "random", "oracle", "saycan", "chat"]
+POLICIES: tuple[PolicyName, ...] = ("model", "unconstrained", "blind", "shuffled", "random", "oracle", "saycan",
+                                    "chat")
 
-BASELINES: tuple[Contestant, ...] = ("blind", "shuffled", "random", "oracle")
-"""Contestants that the report sets beside the model."""
-PRIVILEGED: tuple[Contestant, ...] = ("oracle",)
-"""Contestants that are told the truth: bounds for the others, and labelled wherever they are shown."""
+BASELINES: tuple[PolicyName, ...] = ("blind", "shuffled", "random", "oracle")
+"""Policies that the report sets beside the model."""
+PRIVILEGED: tuple[PolicyName, ...] = ("oracle",)
+"""Policies that are told the truth: bounds for the others, and labelled wherever they are shown."""
 
 
 def labelled(name: str) -> str:
-    """How a contestant is named in tables, films and on the terminal."""
+    """How a policy is named in tables, videos and on the terminal."""
     return f"{name} (PRIVILEGED)" if name in PRIVILEGED else name
 
 

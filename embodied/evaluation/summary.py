@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from embodied.evaluation.blame import failure_split
+from embodied.evaluation.attribution import failure_split
 from embodied.evaluation.success import rate
 from embodied.evaluation.suites import BASELINES
 
@@ -17,7 +17,7 @@ Record = Mapping[str, Any]
 
 
 def summarise(records: Mapping[str, Sequence[Record]], context: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole `eval.json`. records: contestant -> its episodes; context: seeds, weights, command and the like."""
+    """The whole `eval.json`. records: policy -> its episodes; context: seeds, weights, command and the like."""
     model = records["model"]
     baselines = {name: block(records[name]) for name in BASELINES if records.get(name)}
     unconstrained = records.get("unconstrained") or []
@@ -33,7 +33,7 @@ def summarise(records: Mapping[str, Sequence[Record]], context: Mapping[str, Any
 
 
 def block(records: Sequence[Record]) -> dict[str, Any]:
-    """{"success_rate", "ci95", "episodes", "per_task": {task: {...}}} of the judged episodes of one contestant; where
+    """{"success_rate", "ci95", "episodes", "per_task": {task: {...}}} of the judged episodes of one policy; where
     there are others, "unjudged" says how many."""
     judged = [r for r in records if r["success"] is not None]
     tasks = sorted({r["task"] for r in judged})
@@ -60,7 +60,7 @@ def latency(records: Iterable[Record]) -> dict[str, float | int]:
 
 
 def timing(records: Sequence[Record]) -> dict[str, float]:
-    """Wall-clock seconds that the episodes of one contestant took, summed over processes."""
+    """Wall-clock seconds that the episodes of one policy took, summed over processes."""
     return {"wall_s": round(sum(r["timings"]["wall_s"] for r in records), 3)}
 
 

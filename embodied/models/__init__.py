@@ -2,7 +2,7 @@
 
 Owns: configuration, vision (the home of timm), language, projector, body (hidden states), planner (the heads on it),
 processor, segmenter, scene, building, loading, registration (of all that with transformers), and what is checked of
-others' folders (folder, strangers, tensors, known_keys, known_values). May import `embodied.prompt`,
+others' folders (folder, checkpoint_checks, tensors, known_keys, known_values). May import `embodied.prompt`,
 `embodied.data.files`, `envs.interface` and the losses, a leaf of `embodied.training`; never a grammar, an environment
 or a training loop. Importing the package itself loads no heavy library.
 """

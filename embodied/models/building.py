@@ -24,7 +24,7 @@ from embodied.models.tokens import (
 )
 from embodied.models.vision import build_vision, published_statistics
 
-LOUDNESS = 6.0
+EMBEDDING_GAIN = 6.0
 """Factor on the first word embeddings and soft tokens of a language model that starts from nothing."""
 
 
@@ -62,21 +62,21 @@ def build(language: Mapping[str, Any] | str, vision: Mapping[str, Any], *, corpu
                          name_first_id=first_name_id(tokenizer), **sizes)
     model = PalmEForConditionalGeneration(config)
     if published is None:
-        speak_up(model)
+        apply_embedding_gain(model)
     _take_published(model, published, pretrained_vision)
     share_names(model, tokenizer)
     _set_generation(model, tokenizer)
     return model.eval(), _processor(model, tokenizer, facts or Facts())
 
 
-def speak_up(model: PalmEForConditionalGeneration) -> None:
+def apply_embedding_gain(model: PalmEForConditionalGeneration) -> None:
     """Makes a new language model's words and soft tokens loud beside what its layers add to them.
 
     At the usual scale (0.02) the first layers of a narrow model drown the words that later layers are to compare.
     """
     with torch.no_grad():
-        model.get_input_embeddings().weight.mul_(LOUDNESS)
-        model.projector.out.weight.mul_(LOUDNESS)
+        model.get_input_embeddings().weight.mul_(EMBEDDING_GAIN)
+        model.projector.out.weight.mul_(EMBEDDING_GAIN)
 
 
 def share_names(model: PalmEForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> None:

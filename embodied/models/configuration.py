@@ -10,10 +10,10 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
-from embodied.models.known_values import StrangeValueError
+from embodied.models.checkpoint_checks import check_config, check_language
+from embodied.models.known_values import InvalidValueError
 from embodied.models.old_forms import renewed
 from embodied.models.scene_encoders import find_encoder
-from embodied.models.strangers import check_config, check_language
 from envs.interface import TABLE_WORKSPACE
 from envs.names import unknown
 
@@ -31,10 +31,10 @@ STUMBLES = (StrictDataclassError, TypeError, AttributeError, LookupError, Arithm
 """What transformers and torch raise, far from the cause, over values that no file of a known maker has."""
 
 
-def misfit(error: Exception) -> StrangeValueError:
+def misfit(error: Exception) -> InvalidValueError:
     """What is raised in place of a stumble; transformers and torch say in theirs which field it is."""
     said = " ".join(str(error).split())
-    return StrangeValueError(f"expected values that fit each other, got {type(error).__name__}: {said}")
+    return InvalidValueError(f"expected values that fit each other, got {type(error).__name__}: {said}")
 
 
 def check_known(what: str, name: str, known: Iterable[str]) -> None:

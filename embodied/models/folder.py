@@ -11,8 +11,7 @@ from pathlib import Path
 import safetensors
 
 from embodied.data.files import put_back, sha256_of
-from embodied.models.known_keys import FILES, LONGEST_LIST, SHARDS, TRAINER, UNREAD
-from embodied.models.strangers import (
+from embodied.models.checkpoint_checks import (
     CheckpointError,
     check_added_tokens,
     check_contents,
@@ -20,6 +19,7 @@ from embodied.models.strangers import (
     check_sizes,
     refuse_pickles,
 )
+from embodied.models.known_keys import FILES, LONGEST_LIST, SHARDS, TRAINER, UNREAD
 
 MANIFEST = "manifest.json"
 NEEDED = ("config.json", "processor_config.json", "tokenizer.json")
@@ -28,7 +28,7 @@ PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
 
 def check_folder(folder: Path) -> None:
     """Nothing. Raises CheckpointError when the folder is missing, incomplete, altered or damaged, or holds pickles,
-    files that do not belong to a model, or keys and sizes that no known configuration has (see strangers)."""
+    files that do not belong to a model, or keys and sizes that no known configuration has (see checkpoint_checks)."""
     put_back(folder)
     check_present(folder)
     check_files(folder, PICKLES)

@@ -1,4 +1,5 @@
-"""Keys that files of a checkpoint may hold, and the bounds of their values: data, for `strangers` to check against."""
+"""Keys that files of a checkpoint may hold, and the bounds of their values: data, for `checkpoint_checks` to check
+against."""
 
 from __future__ import annotations
 

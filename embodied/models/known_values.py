@@ -26,7 +26,7 @@ from envs.names import cut
 DEEPEST = 4
 
 
-class StrangeValueError(ValueError):
+class InvalidValueError(ValueError):
     """A key or value that no known configuration has; the message names it, what was expected and what came."""
 
 
@@ -38,9 +38,9 @@ def check_value(value: Any, key: str | None, where: str, depth: int = DEEPEST) -
     elif key in BOUNDS:
         _check_bounded(value, str(key), where)
     elif key in CHOICES and value not in CHOICES[str(key)]:
-        raise StrangeValueError(f"{where}: expected one of {', '.join(CHOICES[str(key)])}, got {short(value)}")
+        raise InvalidValueError(f"{where}: expected one of {', '.join(CHOICES[str(key)])}, got {short(value)}")
     elif key in KINDS and not _IS[KINDS[str(key)]](value):
-        raise StrangeValueError(f"{where}: expected {KINDS[str(key)]}{_or_null(key)}, got {short(value)}")
+        raise InvalidValueError(f"{where}: expected {KINDS[str(key)]}{_or_null(key)}, got {short(value)}")
     else:
         _check_size(value, key, where, depth)
 
@@ -57,38 +57,38 @@ def short(value: Any) -> str:
 def _check_null(key: str | None, where: str) -> None:
     if key in (BOUNDS.keys() | CHOICES.keys() | KINDS.keys()) - OPTIONAL:
         kind = _number_kind(str(key)) if key in BOUNDS else KINDS.get(str(key), "text")
-        raise StrangeValueError(f"{where}: expected {kind}, got null")
+        raise InvalidValueError(f"{where}: expected {kind}, got null")
 
 
 def _check_bounded(value: Any, key: str, where: str) -> None:
     items = value if isinstance(value, list) and key in LISTS else [value]
     if len(items) > LONGEST_LIST:
-        raise StrangeValueError(f"{where}: expected at most {LONGEST_LIST:,} items, got {len(items):,}")
+        raise InvalidValueError(f"{where}: expected at most {LONGEST_LIST:,} items, got {len(items):,}")
     least, most = BOUNDS[key]
     for item in items:
         if not (is_whole(item) if _is_whole_key(key) else _is_number(item)):
-            raise StrangeValueError(f"{where}: expected {_number_kind(key)}{_or_null(key)}, got {short(item)}")
+            raise InvalidValueError(f"{where}: expected {_number_kind(key)}{_or_null(key)}, got {short(item)}")
         if not least <= item <= most:
-            raise StrangeValueError(f"{where}: expected a number from {least:,} to {most:,}, got {short(item)}")
+            raise InvalidValueError(f"{where}: expected a number from {least:,} to {most:,}, got {short(item)}")
     if key in LENGTHS and len(items) != LENGTHS[key]:
-        raise StrangeValueError(f"{where}: expected a list of {LENGTHS[key]} numbers, got {short(value)}")
+        raise InvalidValueError(f"{where}: expected a list of {LENGTHS[key]} numbers, got {short(value)}")
 
 
 def _check_size(value: Any, key: str | None, where: str, depth: int) -> None:
     """Nothing. StrangeValueError for a number, text, list or object that is greater than any of a known file."""
     if isinstance(value, str):
         if len(value) > LONGEST_TEXT:
-            raise StrangeValueError(f"{where}: expected at most {LONGEST_TEXT:,} characters, got {len(value):,}")
+            raise InvalidValueError(f"{where}: expected at most {LONGEST_TEXT:,} characters, got {len(value):,}")
     elif isinstance(value, list | dict):
         if depth == 0 or len(value) > LONGEST_LIST:
-            raise StrangeValueError(f"{where}: expected at most {LONGEST_LIST:,} items and {DEEPEST} levels, got more")
+            raise InvalidValueError(f"{where}: expected at most {LONGEST_LIST:,} items and {DEEPEST} levels, got more")
         named = value.items() if isinstance(value, dict) else ((None, item) for item in value)
         for name, item in named:
             inner = where if name is None else f"{where}.{name[:60]}"
             # Below a name that is data everything is: a key of which nothing is known.
             check_value(item, None if key in FREE_NAMES or key is None else name, inner, depth - 1)
     elif not (isinstance(value, bool) or (_is_number(value) and abs(value) <= LARGEST_NUMBER)):
-        raise StrangeValueError(f"{where}: expected a number from -{LARGEST_NUMBER:,} to {LARGEST_NUMBER:,}, got "
+        raise InvalidValueError(f"{where}: expected a number from -{LARGEST_NUMBER:,} to {LARGEST_NUMBER:,}, got "
                                 f"{short(value)}")
 
 

@@ -9,15 +9,15 @@ from typing import Any
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import find_adapter_config_file, is_peft_available
 
+from embodied.models.checkpoint_checks import check_language
 from embodied.models.folder import check_published
-from embodied.models.strangers import check_language
 
 
 def build_language(source: PreTrainedConfig | str | Path) -> PreTrainedModel:
     """A causal language model: random weights from a configuration, published ones from a hub name or folder.
 
-    Raises ValueError for an unknown family, a key or size that none of that family has (see strangers), or a name that
-    is neither a folder nor reachable on a hub.
+    Raises ValueError for an unknown family, a key or size that none of that family has (see checkpoint_checks), or a
+    name that is neither a folder nor reachable on a hub.
     """
     if isinstance(source, PreTrainedConfig):
         return AutoModelForCausalLM.from_config(source)

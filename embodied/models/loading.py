@@ -21,7 +21,7 @@ def load(folder: str | Path, device: str = "cpu") -> tuple[PalmEForConditionalGe
     """The model (evaluation mode, on `device`) and processor saved in a folder.
 
     Raises CheckpointError when the folder is missing, incomplete, altered or damaged, holds pickles, or asks for what
-    no known configuration does (see strangers); ValueError when the weights do not fit its configuration.
+    no known configuration does (see checkpoint_checks); ValueError when the weights do not fit its configuration.
     """
     folder = Path(folder).resolve()
     check_folder(folder)

@@ -14,11 +14,11 @@ import torch
 from transformers import AutoTokenizer, BatchFeature, PreTrainedTokenizerBase
 from transformers.utils import cached_file
 
+from embodied.models.checkpoint_checks import check_processor, read_json
 from embodied.models.folder import check_local
 from embodied.models.old_forms import renewed
 from embodied.models.scene_encoders import find_encoder
 from embodied.models.sentences import prompts_given
-from embodied.models.strangers import check_processor, read_json
 from embodied.models.tokens import IMAGE_TOKEN, SLOT_TOKENS
 from embodied.planning.scene import SceneEncoder
 from embodied.prompt import Entity, Prompt, PromptTooLongError, Text

@@ -10,10 +10,10 @@ import safetensors
 import torch
 from torch import nn
 
+from embodied.models.checkpoint_checks import CheckpointError, read_json
 from embodied.models.configuration import STUMBLES, PalmEConfig, misfit
 from embodied.models.folder import REMEDY
 from embodied.models.scene_encoders import find_encoder
-from embodied.models.strangers import CheckpointError, read_json
 from embodied.models.vision import build_vision
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from embodied.planning.grammar import RELEASING
 from embodied.planning.language import Plan
-from embodied.planning.screen import fault
+from embodied.planning.observation_check import fault
 from embodied.prompt import Sample
 from envs.interface import Observation, Outcome, SkillCall, Transition
 
@@ -111,10 +111,11 @@ def run(env: gymnasium.Env, planner: Planner, *, seed: int | None, options: Mapp
         ) -> Iterator[Step]:
     """The steps of one episode, the last one with `end` set; closing the generator stops it between two calls.
 
-    env: a skill-level environment of the caller's. seed: of the scene, None to go on in the present one, with the wish
-    options["instruction"]. options: of `env.reset`. history: what happened in this scene before. latency: "free" lets
-    the world wait while the planner thinks; "charged" lets it go on for each plan's thinking_s of simulated time, by
-    the environment's `hold(seconds)`. max_calls, max_failures: skill calls, and failed ones, after which it gives up.
+    env: a skill-level environment of the caller's. seed: of the scene, None to go on in the present one, with the
+    instruction options["instruction"]. options: of `env.reset`. history: what happened in this scene before. latency:
+    "free" lets the world wait while the planner thinks; "charged" lets it go on for each plan's thinking_s of
+    simulated time, by the environment's `hold(seconds)`. max_calls, max_failures: skill calls, and failed ones, after
+    which it gives up.
     sampling_seed: None leaves seeds to the planner; a number gives each plan one of its own (`plan_seed`), so that the
     same number repeats an episode, and another draws another one of the same scene.
     """
@@ -128,7 +129,7 @@ def run(env: gymnasium.Env, planner: Planner, *, seed: int | None, options: Mapp
     if sampling_seed is not None and "seed" not in inspect.signature(planner.plan).parameters:
         raise ValueError(f"run: expected a planner whose plan takes seed, for sampling_seed={sampling_seed}, got "
                          f"{type(planner).__name__}; leave sampling_seed out")
-    return _Episode(env, planner, max_calls, max_failures, replan, latency, sampling_seed,
+    return _Rollout(env, planner, max_calls, max_failures, replan, latency, sampling_seed,
                     history=list(history)).steps(seed, options)
 
 
@@ -156,7 +157,7 @@ def summarize(steps: Iterable[Step]) -> EpisodeSummary:
 
 
 @dataclass
-class _Episode:
+class _Rollout:
     """What one run of the loop remembers."""
 
     env: gymnasium.Env
@@ -193,7 +194,7 @@ class _Episode:
             observation = step.transition.after if step.transition else observation
 
     def _begin(self, seed: int | None, options: dict[str, Any] | None) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        """The first observation and its info: of a new scene, or of the present one under a new wish."""
+        """The first observation and its info: of a new scene, or of the present one under a new instruction."""
         if seed is None:
             return self.env.unwrapped.instruct((options or {})["instruction"])
         return self.env.reset(seed=seed, options=options)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from embodied.planning.language import MAX_CALLS, REASON_CHARACTERS, REASON_LIMIT, object_names
-from embodied.planning.percept import GRASPING, RELEASING
+from embodied.planning.perception import GRASPING, RELEASING
 from embodied.planning.reasons import FORMS
 from embodied.prompt import LOCATION_BINS, MAX_OBJECTS
 from envs.skills.signatures import SIGNATURES, TABLES, Signature

@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from embodied.planning.instruction import clean_instruction
-from embodied.planning.percept import Percept
+from embodied.planning.perception import Perception
 from embodied.prompt import LOCATION_BINS, MAX_OBJECTS, Sample, Slot
 from envs.interface import Referent, SkillCall
 from envs.names import nearest
 from envs.skills.signatures import SIGNATURES
 
-__all__ = ["MAX_CALLS", "Percept", "Plan", "PlanError", "clause", "clean_instruction", "ground",
+__all__ = ["MAX_CALLS", "Perception", "Plan", "PlanError", "clause", "clean_instruction", "ground",
            "location_of", "locations_of", "object_names", "parse", "place_of", "words_of", "write"]
 
 MAX_CALLS = 64
@@ -41,7 +41,7 @@ class Plan:
     text: str = field(default="", compare=False)  # what the model wrote
     sample: Sample | None = field(default=None, compare=False)  # the answer that it was read from
     thinking_s: float = field(default=0.0, compare=False)
-    percept: Percept | None = field(default=None, compare=False)
+    perception: Perception | None = field(default=None, compare=False)
     hint: str = field(default="", compare=False)  # help for people after a refusal: what would be understood
     question: str | None = None  # to people, before anything is done: "which red block do you mean?"
     turned_down: tuple[Sample, ...] = field(default=(), compare=False)  # the other answers that it took to get here
@@ -208,20 +208,20 @@ def _short(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
-def ground(plan: Plan, percept: Percept, *, bins: int = LOCATION_BINS) -> Plan:
+def ground(plan: Plan, perception: Perception, *, bins: int = LOCATION_BINS) -> Plan:
     """The same plan with every referent told where it was measured: `obj_j` by its slot, a location by its pixel."""
-    calls = tuple(SkillCall(call.skill, tuple(_ground(a, percept, bins) for a in call.arguments))
+    calls = tuple(SkillCall(call.skill, tuple(_ground(a, perception, bins) for a in call.arguments))
                   for call in plan.calls)
-    return replace(plan, calls=calls, percept=percept)
+    return replace(plan, calls=calls, perception=perception)
 
 
-def _ground(argument: Referent | str | float, percept: Percept, bins: int) -> Referent | str | float:
+def _ground(argument: Referent | str | float, perception: Perception, bins: int) -> Referent | str | float:
     if not isinstance(argument, Referent):
         return argument
     location = _LOCATION.fullmatch(argument.words)
     if location is not None:
-        return _point_at(argument.words, (int(location[1]), int(location[2])), percept, bins)
-    slot = percept.slots[place_of(argument.words)]
+        return _point_at(argument.words, (int(location[1]), int(location[2])), perception, bins)
+    slot = perception.slots[place_of(argument.words)]
     return refer(argument.words, slot)
 
 
@@ -230,8 +230,8 @@ def refer(words: str, slot: Slot) -> Referent:
     return Referent(words, box=slot.box, camera=slot.camera, pixel=slot.pixel)
 
 
-def _point_at(words: str, at: tuple[int, int], percept: Percept, bins: int) -> Referent:
-    """The referent at the middle of a location bin (column, row) of the percept's image."""
-    height_px, width_px = percept.image.pixels.shape[:2]
+def _point_at(words: str, at: tuple[int, int], perception: Perception, bins: int) -> Referent:
+    """The referent at the middle of a location bin (column, row) of the perception's image."""
+    height_px, width_px = perception.image.pixels.shape[:2]
     pixel = (2 * at[0] + 1) * width_px // (2 * bins), (2 * at[1] + 1) * height_px // (2 * bins)
-    return Referent(words, camera=percept.image.camera, pixel=pixel)
+    return Referent(words, camera=perception.image.camera, pixel=pixel)

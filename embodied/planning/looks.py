@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from embodied.planning.language import place_of
-from embodied.planning.percept import GRASPING, RELEASING, WIDE_M, carries, supports
+from embodied.planning.perception import GRASPING, RELEASING, WIDE_M, carries, supports
 from embodied.prompt import Slot
 from envs.interface import Referent, SkillCall
 
@@ -116,7 +116,8 @@ class Scene:
     @classmethod
     def of(cls, slots: Sequence[Slot], held: Slot | None = None, *, is_holding: bool = False, is_begun: bool = False
            ) -> Scene:
-        """The scene of a percept. held: how what is in the hand looked; without it, is_holding says that there is."""
+        """The scene of a perception. held: how what is in the hand looked; without it, is_holding says that there
+        is."""
         known = [*slots, *([] if held is None else [held])]
         looks = [*zip(colors_of([s.crop for s in known]), map(kind_of, known), strict=True)]
         if is_holding and held is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from embodied.planning.looks import ANY_KIND, DARK, Scene
-from embodied.planning.wording import PLACES, Goal, Mention, Wish
+from embodied.planning.wording import PLACES, Goal, Mention, ParsedInstruction
 
 
 def find(mention: Mention, scene: Scene) -> list[int]:
@@ -15,39 +15,39 @@ def find(mention: Mention, scene: Scene) -> list[int]:
             and (mention.kind is None or kind in (mention.kind, ANY_KIND))]
 
 
-def which(wish: Wish, scene: Scene) -> str | None:
-    """The kind of "the block" of a wish, where there are several; None where it is clear which."""
-    meant = [m for goal in wish.goals for m in (goal.moved, goal.destination)]
+def which(parsed: ParsedInstruction, scene: Scene) -> str | None:
+    """The kind of "the block" of an instruction, where there are several; None where it is clear which."""
+    meant = [m for goal in parsed.goals for m in (goal.moved, goal.destination)]
     return next((m.kind for m in meant
                  if m.is_definite and m.count and not m.colors and len(find(m, scene)) > m.count), None)
 
 
 # What the words allow ------------------------------------------------------------------------------------------------
 
-def may_pick(place: int, wish: Wish, scene: Scene) -> bool:
+def may_pick(place: int, parsed: ParsedInstruction, scene: Scene) -> bool:
     """Whether a thing shall go somewhere where it is not yet, or rests on one that the words are about."""
-    named = {p for m in wish.mentions if not m.is_negated for p in find(m, scene) if scene.looks[p][1] != "bowl"}
-    return _may_move(place, wish, scene) or any(below in named for below in scene.below(place))
+    named = {p for m in parsed.mentions if not m.is_negated for p in find(m, scene) if scene.looks[p][1] != "bowl"}
+    return _may_move(place, parsed, scene) or any(below in named for below in scene.below(place))
 
 
-def _may_move(place: int, wish: Wish, scene: Scene) -> bool:
-    if _is_forbidden(place, wish, scene):
+def _may_move(place: int, parsed: ParsedInstruction, scene: Scene) -> bool:
+    if _is_forbidden(place, parsed, scene):
         return False
-    if wish.is_clear:
+    if parsed.is_clear:
         return any(moved == place and not any(_is_at(moved, p, goal, scene) for p in places)
-                   for goal in wish.goals for moved, places in wanted(goal, scene))
-    movers = [m for m in wish.mentions if m.role not in PLACES and not m.is_negated]
-    return wish.is_vague or not movers or any(place in find(m, scene) for m in movers)
+                   for goal in parsed.goals for moved, places in wanted(goal, scene))
+    movers = [m for m in parsed.mentions if m.role not in PLACES and not m.is_negated]
+    return parsed.is_vague or not movers or any(place in find(m, scene) for m in movers)
 
 
-def may_place(skill: str, place: int, wish: Wish, scene: Scene) -> bool:
+def may_place(skill: str, place: int, parsed: ParsedInstruction, scene: Scene) -> bool:
     """Whether the words let what is held go there by that skill."""
-    if _is_forbidden(place, wish, scene):
+    if _is_forbidden(place, parsed, scene):
         return False
-    if wish.is_clear:
-        return any(_is_right(skill, place, goal, scene) for goal in wish.goals)
-    places = [m for m in wish.mentions if m.role != "moved" and not m.is_negated]
-    return wish.is_vague or not places or any(
+    if parsed.is_clear:
+        return any(_is_right(skill, place, goal, scene) for goal in parsed.goals)
+    places = [m for m in parsed.mentions if m.role != "moved" and not m.is_negated]
+    return parsed.is_vague or not places or any(
         place in find(m, scene) and (m.role, skill) not in (("in", "place_on"), ("on", "place_in")) for m in places)
 
 
@@ -61,18 +61,18 @@ def _is_right(skill: str, place: int, goal: Goal, scene: Scene) -> bool:
     return is_relation and is_able and (not goal.is_matched or _is_alike(held, place, scene))
 
 
-def _is_forbidden(place: int, wish: Wish, scene: Scene) -> bool:
+def _is_forbidden(place: int, parsed: ParsedInstruction, scene: Scene) -> bool:
     """Whether the last word that says no to a thing, or yes by its colour, is a no."""
-    said = [m.is_negated for m in wish.mentions if (m.is_negated or m.colors) and place in find(m, scene)]
+    said = [m.is_negated for m in parsed.mentions if (m.is_negated or m.colors) and place in find(m, scene)]
     return bool(said) and said[-1]
 
 
 # Whether it is done --------------------------------------------------------------------------------------------------
 
-def is_done(wish: Wish, scenes: Sequence[Scene]) -> bool:
+def is_done(parsed: ParsedInstruction, scenes: Sequence[Scene]) -> bool:
     """Whether all that one way wants holds in the last scene; what a later goal undoes may hold before."""
     return any(all(_holds(goal, scenes) or _is_undone(goal, way[n + 1:], scenes) for n, goal in enumerate(way))
-               for way in wish.ways)
+               for way in parsed.ways)
 
 
 def _is_undone(goal: Goal, later: Sequence[Goal], scenes: Sequence[Scene]) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 
 from embodied.planning.instruction import clean_instruction
 from embodied.planning.language import Plan, ground, locations_of
-from embodied.planning.percept import Percept, supports
+from embodied.planning.perception import Perception, supports
 from embodied.prompt import LOCATION_BINS, Entity, Prompt, Segment, Slot, Text
 from envs.interface import Camera, Outcome, SkillCall
 
@@ -49,26 +49,26 @@ class SceneEncoder(Protocol):
     needs_image: bool
     """Whether the sentence shows the whole image."""
 
-    def segments(self, percept: Percept, held: Slot | None, *, is_holding: bool) -> list[Segment]:
+    def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
         """The part of the sentence about what is in sight and in the hand. held: how that looked when it was picked;
         without it, is_holding says that something is."""
         ...
 
-    def targets(self, percept: Percept) -> Targets:
-        """What a plan over the percept may point at."""
+    def targets(self, perception: Perception) -> Targets:
+        """What a plan over the perception may point at."""
         ...
 
-    def ground(self, plan: Plan, percept: Percept) -> Plan:
+    def ground(self, plan: Plan, perception: Perception) -> Plan:
         """The plan with every referent told where it was measured."""
         ...
 
     def mention(self, place: int, slot: Slot, view: Viewpoint) -> str:
-        """What a plan calls the slot that stands at a place of the percept: what training answers are written in."""
+        """What a plan calls the slot that stands at a place of the perception: what training answers are written in."""
         ...
 
     def picture_names(self, names: Sequence[str | None], held: str | None) -> tuple[str | None, ...]:
         """The true name of what each picture of the sentence shows, reading order; None where it shows no one thing.
-        names: of the percept's slots. held: of what is shown in the hand, None where nothing is."""
+        names: of the perception's slots. held: of what is shown in the hand, None where nothing is."""
         ...
 
 
@@ -77,14 +77,14 @@ class ObjectScene:
 
     finds_objects, needs_image = True, False
 
-    def segments(self, percept: Percept, held: Slot | None, *, is_holding: bool) -> list[Segment]:
-        return [*_slot_sentences(percept.slots), *_hand(held, len(percept.slots) + 1, is_holding=is_holding)]
+    def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
+        return [*_slot_sentences(perception.slots), *_hand(held, len(perception.slots) + 1, is_holding=is_holding)]
 
-    def targets(self, percept: Percept) -> Targets:
-        return Targets(objects=len(percept.slots))
+    def targets(self, perception: Perception) -> Targets:
+        return Targets(objects=len(perception.slots))
 
-    def ground(self, plan: Plan, percept: Percept) -> Plan:
-        return ground(plan, percept)
+    def ground(self, plan: Plan, perception: Perception) -> Plan:
+        return ground(plan, perception)
 
     def mention(self, place: int, slot: Slot, view: Viewpoint) -> str:
         return f"obj_{place + 1}"
@@ -98,17 +98,19 @@ class ImageScene:
 
     finds_objects, needs_image = False, True
 
-    def segments(self, percept: Percept, held: Slot | None, *, is_holding: bool) -> list[Segment]:
-        if percept.image is None:
-            raise ValueError("write_prompt: a sentence about a whole image needs percept.image, got None; make it with "
-                             "Percept.of")
-        return [Text("Given "), percept.image, Text(". "), *_hand(None, 0, is_holding=is_holding or held is not None)]
+    def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
+        if perception.image is None:
+            raise ValueError("write_prompt: a sentence about a whole image needs perception.image, got None; make it "
+                             "with "
+                             "Perception.of")
+        return [Text("Given "), perception.image, Text(". "),
+                *_hand(None, 0, is_holding=is_holding or held is not None)]
 
-    def targets(self, percept: Percept) -> Targets:
+    def targets(self, perception: Perception) -> Targets:
         return Targets(locations=LOCATION_BINS)
 
-    def ground(self, plan: Plan, percept: Percept) -> Plan:
-        return ground(plan, percept)
+    def ground(self, plan: Plan, perception: Perception) -> Plan:
+        return ground(plan, perception)
 
     def mention(self, place: int, slot: Slot, view: Viewpoint) -> str:
         """The location tokens of the slot's own pixel, or of its middle seen from that camera."""
@@ -125,7 +127,7 @@ class ImageScene:
 OBJECTS, WHOLE_IMAGE = ObjectScene(), ImageScene()
 
 
-def write_prompt(instruction: str, percept: Percept, *, held: Slot | None = None, is_holding: bool = False,
+def write_prompt(instruction: str, perception: Perception, *, held: Slot | None = None, is_holding: bool = False,
                  last_failure: tuple[SkillCall, Outcome] | None = None, scene: SceneEncoder = OBJECTS) -> Prompt:
     """The multimodal sentence: instruction, what is in sight, what is in the hand, what failed last, and `Plan:`.
 
@@ -133,7 +135,7 @@ def write_prompt(instruction: str, percept: Percept, *, held: Slot | None = None
     Raises InstructionError for an instruction that is empty or too long.
     """
     parts: list[Segment] = [Text(f"Instruction: {clean_instruction(instruction)}\n"),
-                            *scene.segments(percept, held, is_holding=is_holding)]
+                            *scene.segments(perception, held, is_holding=is_holding)]
     if last_failure is not None:
         parts.append(Text(_failure_sentence(*last_failure)))
     parts.append(Text("\nPlan:"))

@@ -1,6 +1,6 @@
 """How calls and plans are spoken to people: "pick red block" for `pick(obj_6)`, by the looks of what is pointed at.
 
-One home for it: the terminal, the films of demos, rollouts and recordings say the same of the same call.
+One home for it: the terminal, the videos of demos, rollouts and recordings say the same of the same call.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def looks_by_name(slots: Sequence[Slot]) -> dict[str, str]:
 
 def looks_in(plan: Plan) -> dict[str, str]:
     """As `looks_by_name`, of what a plan was made for; {} for plans that were not made of measured objects."""
-    return {} if plan.percept is None else looks_by_name(plan.percept.slots)
+    return {} if plan.perception is None else looks_by_name(plan.perception.slots)
 
 
 def spoken(skill: str, arguments: Iterable[Any], looks: Mapping[str, str]) -> str:

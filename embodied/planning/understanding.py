@@ -1,9 +1,9 @@
 """The judge between words and motion: it vetoes plans that contradict what is known of the words, before any motion.
 
-It reads the wish (`wording`) and the scene as it was measured (`looks`), follows the plan through that scene, and asks
-of each call whether the words name what it moves and where to, and at the end whether all of the wish would be done. It
-plans nothing. A wish that was not read whole is for a policy: `refuse` it, or `trust` whoever planned and veto
-contradictions alone. Where it vetoes, and of refusals of others, `reasons` says what is true.
+It reads the instruction (`wording`) and the scene as it was measured (`looks`), follows the plan through that scene,
+and asks of each call whether the words name what it moves and where to, and at the end whether all of the instruction
+would be done. It plans nothing. An instruction that was not read whole is for a policy: `refuse` it, or `trust`
+whoever planned and veto contradictions alone. Where it vetoes, and of refusals of others, `reasons` says what is true.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from embodied.planning.grammar import Without
 from embodied.planning.language import Plan, clause, object_names, write
 from embodied.planning.looks import Scene
 from embodied.planning.meaning import find, is_done, may_pick, may_place, which
-from embodied.planning.percept import GRASPING
+from embodied.planning.perception import GRASPING
 from embodied.planning.reasons import excuse, is_true
-from embodied.planning.wording import Wish
+from embodied.planning.wording import ParsedInstruction
 from envs.interface import SkillCall
 
-Policy = Callable[[Wish], str | None]
-"""What becomes of a wish that was not read whole: why it is refused, or None."""
+UnclearPolicy = Callable[[ParsedInstruction], str | None]
+"""What becomes of an instruction that was not read whole: why it is refused, or None."""
 
 NO_PLAN = "I found no plan for that"
 HALF = "I could plan only a part of that"
@@ -37,57 +37,58 @@ class Veto:
     without: Without = Without()  # noqa: RUF009 - it is frozen
 
 
-def refuse(wish: Wish) -> str | None:
+def refuse(parsed: ParsedInstruction) -> str | None:
     """What was not read whole is refused."""
-    about = next((m for m in wish.mentions if m.colors), None)
+    about = next((m for m in parsed.mentions if m.colors), None)
     return "I did not understand what to do" + (f" with the {about.words}" if about else "")
 
 
-def trust(wish: Wish) -> str | None:
+def trust(parsed: ParsedInstruction) -> str | None:
     """None: whoever planned may know better."""
     return None
 
 
-def turned_down(wish: Wish, scene: Scene, unclear: Policy) -> Plan | None:
-    """The refusal of a wish that no plan could meet; None where it is worth a plan."""
-    if not wish.is_clear:
-        reason = unclear(wish)
+def turned_down(parsed: ParsedInstruction, scene: Scene, unclear: UnclearPolicy) -> Plan | None:
+    """The refusal of an instruction that no plan could meet; None where it is worth a plan."""
+    if not parsed.is_clear:
+        reason = unclear(parsed)
     elif scene.is_begun:  # what is named may be out of sight for a while
-        reason = NO_PLAN if which(wish, scene) else None
+        reason = NO_PLAN if which(parsed, scene) else None
     else:
-        reason = excuse(wish, scene)
-    return None if reason is None else refused(Plan(()), Veto(reason), wish, scene)
+        reason = excuse(parsed, scene)
+    return None if reason is None else refused(Plan(()), Veto(reason), parsed, scene)
 
 
-def refused(plan: Plan, veto: Veto, wish: Wish, scene: Scene) -> Plan:
-    """The refusal of a plan, by what is known to stand in the way of its wish, else for the reason of the veto."""
-    refusal = Plan((), refusal=clause(excuse(wish, scene) or veto.reason))
+def refused(plan: Plan, veto: Veto, parsed: ParsedInstruction, scene: Scene) -> Plan:
+    """The refusal of a plan, by what is known to stand in the way of its instruction, else for the reason of the
+    veto."""
+    refusal = Plan((), refusal=clause(excuse(parsed, scene) or veto.reason))
     return replace(plan, calls=(), refusal=refusal.refusal, text=write(refusal))
 
 
-def judge(plan: Plan, wish: Wish, scene: Scene, *, is_whole: bool = True) -> Veto | None:
+def judge(plan: Plan, parsed: ParsedInstruction, scene: Scene, *, is_whole: bool = True) -> Veto | None:
     """What speaks against a plan, or against the truth of its refusal; None where nothing does.
 
     is_whole: whether the plan is all that is left to do, not its next call alone.
     """
     if plan.question is not None or plan.refusal is not None:
-        is_fine = plan.refusal is None or is_true(plan.refusal, wish, scene)
+        is_fine = plan.refusal is None or is_true(plan.refusal, parsed, scene)
         return None if is_fine else Veto(NO_PLAN, Without(refusal=True))
-    if plan.calls and wish.is_clear and is_done(wish, [scene]):
+    if plan.calls and parsed.is_clear and is_done(parsed, [scene]):
         return Veto(ALREADY, Without(moves=frozenset((name, None) for name in object_names(scene.count)), refusal=True))
     scenes = [scene]
     for call in plan.calls:
-        if (veto := _against(call, wish, scenes[-1])) is not None:
+        if (veto := _against(call, parsed, scenes[-1])) is not None:
             return veto
         scenes.append(scenes[-1].after(call))
-    if not wish.is_clear or (plan.calls and not is_whole) or is_done(wish, scenes):
+    if not parsed.is_clear or (plan.calls and not is_whole) or is_done(parsed, scenes):
         return None
     steps = sum(call.skill in GRASPING for call in plan.calls)
     reason = HALF if plan.calls else NOT_SEEN_DONE if scene.is_begun else NO_PLAN
     return Veto(reason, Without(steps=steps + 1))
 
 
-def _against(call: SkillCall, wish: Wish, scene: Scene) -> Veto | None:
+def _against(call: SkillCall, parsed: ParsedInstruction, scene: Scene) -> Veto | None:
     """What speaks against one call: it moves what the words do not name, or to where they do not."""
     target = scene.target(call)
     if target is None:
@@ -95,14 +96,14 @@ def _against(call: SkillCall, wish: Wish, scene: Scene) -> Veto | None:
     if call.skill == "put_down_beside":
         aside = frozenset({dict(enumerate(object_names(scene.count))).get(scene.held)})
         reason = f"I would only move the {scene.words(scene.held)} about"
-        return Veto(reason, Without(aside=aside)) if scene.is_loose and wish.is_clear else None
+        return Veto(reason, Without(aside=aside)) if scene.is_loose and parsed.is_clear else None
     if call.skill in GRASPING:
-        if may_pick(target, wish, scene):
+        if may_pick(target, parsed, scene):
             return None
-        is_asked = any(target in find(goal.moved, scene) for goal in wish.goals)  # but is in its place already
+        is_asked = any(target in find(goal.moved, scene) for goal in parsed.goals)  # but is in its place already
         reason = NO_PLAN if is_asked else f"I would move the {scene.words(target)}, which you did not ask for"
         return Veto(reason, _without(target, None, scene))
-    if may_place(call.skill, target, wish, scene):
+    if may_place(call.skill, target, parsed, scene):
         return None
     place = f"{'in' if call.skill == 'place_in' else 'on'} the {scene.words(target)}"
     reason = f"I would put the {scene.words(scene.held)} {place}, which you did not ask for"

@@ -1,9 +1,9 @@
-"""What a wish says in words that are known here: which things it names, what shall go where, what shall stay.
+"""What an instruction says in words that are known here: which things it names, what shall go where, what shall stay.
 
 No grammar of English: a scan for colours, kinds and the small words around them. What stands after "in", "on" or "to"
-is where something goes, what does not is what goes. `Wish.is_clear` says whether that accounts for every word and
-whether the words ask for it (`asking`); where they do not, what was recognised is still there, and it is for others to
-say what becomes of the rest.
+is where something goes, what does not is what goes. `ParsedInstruction.is_clear` says whether that accounts for every
+word and whether the words ask for it (`asking`); where they do not, what was recognised is still there, and it is for
+others to say what becomes of the rest.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _MOST_IN_ANY_ORDER = 4
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A thing or things that a wish names. colors, kind: None = any. count: None = all of them."""
+    """A thing or things that an instruction names. colors, kind: None = any. count: None = all of them."""
 
     words: str
     colors: frozenset[str] | None
@@ -95,7 +95,7 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ParsedInstruction:
     """mentions: in reading order. ways: each a list of goals that would do, in their order. is_clear: all was read
     and is asked for."""
 
@@ -116,7 +116,7 @@ def is_known(word: str) -> bool:
     return word in _KNOWN
 
 
-def read(instruction: str) -> Wish:
+def read(instruction: str) -> ParsedInstruction:
     """What was recognised of an instruction."""
     text = " ".join(re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+|\S", instruction.lower()))
     found = list(_THING.finditer(text))
@@ -126,7 +126,7 @@ def read(instruction: str) -> Wish:
     ways = _ways(text, words, [m for m in mentions if not m.is_negated])
     is_read = bool(ways) and not strange and all(m.kind != "thing" for m in mentions)
     is_clear = is_read and _is_asked(text, found, mentions)
-    return Wish(words, mentions, ways, is_clear, bool(words & _VAGUE) or _names_more(text, strange))
+    return ParsedInstruction(words, mentions, ways, is_clear, bool(words & _VAGUE) or _names_more(text, strange))
 
 
 def _names_more(text: str, strange: Sequence[str]) -> bool:
@@ -189,7 +189,7 @@ def _negations(thing: re.Match[str], text: str) -> list[int]:
 # What shall be done --------------------------------------------------------------------------------------------------
 
 def _ways(text: str, words: frozenset[str], mentions: Sequence[Mention]) -> tuple[tuple[Goal, ...], ...]:
-    """The lists of goals that a wish may mean; none where it cannot be told."""
+    """The lists of goals that an instruction may mean; none where it cannot be told."""
     if words & _LIKENESS:
         return _matched(words, mentions)
     if any(m.role == "aside" or (m.role in PLACES and m.count is None) for m in mentions):  # "in every bowl"
@@ -202,7 +202,7 @@ def _ways(text: str, words: frozenset[str], mentions: Sequence[Mention]) -> tupl
 
 
 def _matched(words: frozenset[str], mentions: Sequence[Mention]) -> tuple[tuple[Goal, ...], ...]:
-    """Things that belong into bowls of their colour: the wish names no colour of a bowl."""
+    """Things that belong into bowls of their colour: the instruction names no colour of a bowl."""
     bowls, moved = [m for m in mentions if m.kind == "bowl"], [m for m in mentions if m.kind != "bowl"]
     is_about_bowls = (bowls or "sort" in words) and words.isdisjoint(("stack", "tower", "build"))
     if not is_about_bowls or any(m.colors or m.role not in ("in", "to", "moved") for m in bowls):

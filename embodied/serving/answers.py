@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from embodied.serving.errors import ApiError
-from embodied.serving.shares import Places
+from embodied.serving.rate_limits import Places
 
 _UNBUFFERED = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 """So that a proxy in between passes on every event at once, and keeps none."""

@@ -13,7 +13,7 @@ from typing import Any
 from embodied.agents.backends.base import each_alone
 from embodied.planning.scene import SceneEncoder
 from embodied.prompt import Prompt, Sample, Slot
-from embodied.serving.brain import BatchBackend
+from embodied.serving.inference_server import BatchBackend
 from envs.interface import Observation
 
 NAME = "embodied-planner"

@@ -138,9 +138,9 @@ class Client:
         where that would be privileged: "oracle" reads the simulator's true state, and is asked for by name. speed:
         simulated seconds per second, 0 = as fast as possible. require: things that must be in the scene. Closing it
         ends it."""
-        wish = {"task": task, "seed": seed, "planner": planner, "robot": robot, "speed": speed,
+        body = {"task": task, "seed": seed, "planner": planner, "robot": robot, "speed": speed,
                 "require": list(require), "client": self.name}
-        opened = self.call("POST", "/v1/sessions", wish, timeout_s=_SCENE_S)
+        opened = self.call("POST", "/v1/sessions", body, timeout_s=_SCENE_S)
         return Session(self._connections, opened["session"], opened["lease"], is_own=True)
 
     def join(self, session_id: str) -> Session:
@@ -207,9 +207,9 @@ class Session:
                  deadline_s: float | None = None) -> Run:
         """The run of an instruction: ended, or with `wait` False just begun. on_event: called with each event of the
         session until then; while it waits, an error or Ctrl-C stops the robot. deadline_s: how late it may begin."""
-        wish = {"instruction": text, "sequence": next(self._numbers), "deadline_s": deadline_s}
+        body = {"instruction": text, "sequence": next(self._numbers), "deadline_s": deadline_s}
         begin = self._next_event
-        run = Run(self._post("instructions", wish)["run_id"], text)
+        run = Run(self._post("instructions", body)["run_id"], text)
         self._begun[run.run_id] = begin
         return self.wait(run.run_id, on_event) if wait else run
 
@@ -284,11 +284,11 @@ class Session:
     def move_tool(self, position_m: Sequence[float], jaw_yaw_rad: float = 0.0, *,
                   deadline_s: float | None = None) -> Moved:
         """How it went. position_m: x, y, z of the tool in the world, pointing down, its jaws turned by the yaw."""
-        wish = {"tool_position_m": _numbers(position_m), "jaw_yaw_rad": float(jaw_yaw_rad)}
-        return self._moved(wish, deadline_s)
+        body = {"tool_position_m": _numbers(position_m), "jaw_yaw_rad": float(jaw_yaw_rad)}
+        return self._moved(body, deadline_s)
 
-    def _moved(self, wish: dict[str, Any], deadline_s: float | None) -> Moved:
-        answer = self._command("targets", wish, deadline_s)
+    def _moved(self, body: dict[str, Any], deadline_s: float | None) -> Moved:
+        answer = self._command("targets", body, deadline_s)
         return _made(Moved, {**answer, "joint_pos": np.array(answer["joint_pos"], float)})
 
     def observation(self) -> RobotState:
@@ -381,8 +381,8 @@ class Session:
     def _post(self, part: str, body: Any = None, timeout_s: float | None = None) -> Any:
         return self._connections.call("POST", self._path(part), body, lease=self._lease, timeout_s=timeout_s)
 
-    def _command(self, part: str, wish: dict[str, Any], deadline_s: float | None) -> Any:
-        numbered = {**wish, "sequence": next(self._numbers), "deadline_s": deadline_s}
+    def _command(self, part: str, body: dict[str, Any], deadline_s: float | None) -> Any:
+        numbered = {**body, "sequence": next(self._numbers), "deadline_s": deadline_s}
         return self._post(part, numbered, timeout_s=_MOTION_S)
 
 

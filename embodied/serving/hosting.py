@@ -1,5 +1,5 @@
 """The world's side of a session: an environment whose every joint target waits for its moment, for the latch and for
-the safety filter, and which shows what happens on the blackboard.
+the safety filter, and which shows what happens in the shared state.
 
 Runs in the world's own process. It keeps the wall clock so that `envs` need not know of one: a robot that people watch
 moves at the speed of life.
@@ -18,14 +18,14 @@ import numpy as np
 
 from embodied.data.spool import Spool
 from embodied.data.video import jpeg
-from embodied.serving.blackboard import Blackboard, Halt
-from embodied.serving.gate import Gate
+from embodied.serving.interlock import Interlock
 from embodied.serving.safety.envelope import Envelope
 from embodied.serving.safety.governor import Governor
+from embodied.serving.shared_state import Halt, SharedState
 from envs.interface import BODY_READINGS
 
-ONLOOKER = "onlooker"
-VIEW_PX = {ONLOOKER: (360, 480)}
+SPECTATOR = "spectator"
+VIEW_PX = {SPECTATOR: (360, 480)}
 ROBOT_VIEW_PX = (192, 192)
 """Height and width of the pictures that people see."""
 
@@ -34,16 +34,16 @@ LEASE_LOST = "the loss of the client's heartbeat"
 SERVER_LOST = "the loss of the server"
 """What stops a robot; they follow "stopped by"."""
 
-_NAP_S = 0.004  # between looks at the blackboard while a period waits for its moment
+_NAP_S = 0.004  # between looks at the shared state while a period waits for its moment
 _LATE_S = 0.25  # behind its beat, a world gives up catching up
 _MOVES = 1e-6  # rad or m in one period; less is holding still
 
 
 def make_hosted(*, env_id: str, board: str, spool: str | None, record_fps: float, **kwargs: Any) -> Hosted:
-    """The environment of an id, governed. board: path of the session's blackboard. spool: folder for its recording,
+    """The environment of an id, governed. board: path of the session's shared state. spool: folder for its recording,
     None for none."""
     env = gymnasium.make(f"envs:{env_id}", smooth=True, **kwargs).unwrapped
-    return Hosted(env, Blackboard(Path(board)), Path(spool) if spool else None, record_fps)
+    return Hosted(env, SharedState(Path(board)), Path(spool) if spool else None, record_fps)
 
 
 class Conductor:
@@ -53,14 +53,14 @@ class Conductor:
     before physics. So a stop that comes during the wait lets nothing more through.
     """
 
-    def __init__(self, board: Blackboard, governor: Governor, gate: Gate, after: Any) -> None:
-        """gate: asked by the governor. after: called with the robot when a control period is over."""
-        self._board, self._governor, self._gate, self._after = board, governor, gate, after
+    def __init__(self, board: SharedState, governor: Governor, interlock: Interlock, after: Any) -> None:
+        """interlock: asked by the governor. after: called with the robot when a control period is over."""
+        self._board, self._governor, self._interlock, self._after = board, governor, interlock, after
         self._due_s, self._motions = time.monotonic(), 0
 
     def admit(self, robot: Any, target: np.ndarray) -> np.ndarray:
         """The target as it may be commanded. Raises what the governor raises."""
-        self._gate.over()
+        self._interlock.over()
         self._after(robot)
         self._wait(1.0 / robot.config.control_hz)
         before = robot.setpoint.copy()
@@ -85,7 +85,7 @@ class Conductor:
             time.sleep(min(left_s, _NAP_S))
 
 
-def halted(board: Blackboard) -> str | None:
+def halted(board: SharedState) -> str | None:
     """What stops the robot now; None when it may move."""
     if board.halt:
         return REASONS[Halt(board.halt)]
@@ -98,28 +98,28 @@ def halted(board: Blackboard) -> str | None:
 class Hosted(gymnasium.Env):
     """A skill-level environment as the server sees it: the same calls, with pictures and telemetry on the side."""
 
-    def __init__(self, env: Any, board: Blackboard, spool: Path | None, record_fps: float) -> None:
+    def __init__(self, env: Any, board: SharedState, spool: Path | None, record_fps: float) -> None:
         self._env, self._board, self._spool_path, self._record_fps = env, board, spool, record_fps
         self.observation_space, self.action_space = env.observation_space, env.action_space
         self.metadata, self.render_mode = env.metadata, env.render_mode
-        self.cameras = (ONLOOKER, *env.observation_space["cameras"].spaces)
+        self.cameras = (SPECTATOR, *env.observation_space["cameras"].spaces)
         self._spool: Spool | None = None
         self._owner, self._shown_s, self._sampled_s = os.getppid(), -np.inf, -np.inf
-        self._gate = Gate(board, self._latch)
-        self.governor = Governor(Envelope.of(env.robot), latch=self._gate.stops)
-        env.govern(Conductor(board, self.governor, self._gate, self._period_over))
-        self._gate.watch()
+        self._interlock = Interlock(board, self._latch)
+        self.governor = Governor(Envelope.of(env.robot), latch=self._interlock.stops)
+        env.govern(Conductor(board, self.governor, self._interlock, self._period_over))
+        self._interlock.watch()
 
     # What gymnasium and the closed loop call -----------------------------------------------------------------------
 
     def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[dict, dict]:
-        with self._gate.change():
+        with self._interlock.change():
             self._sampled_s = -np.inf
             answer = self._env.reset(seed=seed, options=options)
         return self._shown(answer)
 
     def step(self, action: Mapping[str, Any]) -> tuple[dict, float, bool, bool, dict]:
-        with self._gate.until_over():
+        with self._interlock.until_over():
             answer = self._env.step(action)
         return self._shown(answer)
 
@@ -129,13 +129,13 @@ class Hosted(gymnasium.Env):
 
     def move_joints(self, targets: np.ndarray) -> tuple[dict, dict]:
         """See `SkillEnv.move_joints`."""
-        with self._gate.until_over():
+        with self._interlock.until_over():
             answer = self._env.move_joints(targets)
         return self._shown(answer)
 
     def move_tool(self, position_m: np.ndarray, jaw_yaw_rad: float) -> tuple[dict, dict]:
         """See `SkillEnv.move_tool`."""
-        with self._gate.until_over():
+        with self._interlock.until_over():
             answer = self._env.move_tool(position_m, jaw_yaw_rad)
         return self._shown(answer)
 
@@ -151,7 +151,7 @@ class Hosted(gymnasium.Env):
         return self._env.snapshot()
 
     def restore(self, snapshot: Any) -> None:
-        with self._gate.change():
+        with self._interlock.change():
             self._env.restore(snapshot)
         self._shown(None)
 
@@ -183,7 +183,7 @@ class Hosted(gymnasium.Env):
     # What happens on the side --------------------------------------------------------------------------------------
 
     def _latch(self) -> str | None:
-        """What stops the robot: what the blackboard says, or that the server's process is gone."""
+        """What stops the robot: what the shared state says, or that the server's process is gone."""
         return SERVER_LOST if os.getppid() != self._owner else halted(self._board)
 
     def _shown(self, answer: Any) -> Any:
@@ -238,5 +238,5 @@ def _readings(robot: Any) -> dict[str, Any]:
 
 
 def watched_bits(cameras: Sequence[str], wanted: set[str]) -> int:
-    """The blackboard's word for a set of camera names."""
+    """The shared state's word for a set of camera names."""
     return sum(1 << place for place, name in enumerate(cameras) if name in wanted)

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from embodied.planning.language import object_names
-from embodied.planning.percept import Percept
+from embodied.planning.perception import Perception
 from embodied.prompt import Slot
-from embodied.serving.blackboard import Blackboard
 from embodied.serving.errors import ApiError
 from embodied.serving.overlay import objects_of
+from embodied.serving.shared_state import SharedState
 from embodied.serving.world import Setup, World
 from envs.interface import Observation, Outcome, SkillCall, Transition
 
@@ -27,7 +27,7 @@ MAX_HISTORY = 16  # transitions that planners know of; each has the pictures of 
 class Jobs:
     """The jobs of one session, and what they remember from one to the next."""
 
-    def __init__(self, setup: Setup, world: World, board: Blackboard, tell: Callable[..., Any]) -> None:
+    def __init__(self, setup: Setup, world: World, board: SharedState, tell: Callable[..., Any]) -> None:
         """tell: (type of event, **content)."""
         self._setup, self._world, self._board, self._tell = setup, world, board, tell
         self.history: list[Transition] = []
@@ -111,10 +111,10 @@ class Jobs:
     def has_snapshot(self, name: str) -> bool:
         return name in self._snapshots
 
-    def look(self, perceive: Callable[[Observation], Sequence[Slot]]) -> list[dict[str, Any]]:
+    def inspect(self, perceive: Callable[[Observation], Sequence[Slot]]) -> list[dict[str, Any]]:
         """The objects in sight, named as plans name them."""
         seen = self._observation()
-        self.saw(seen, Percept.of(perceive(seen), seen).slots)
+        self.saw(seen, Perception.of(perceive(seen), seen).slots)
         return objects_of(self._sight[1], seen)
 
     def saw(self, observation: Observation, slots: Sequence[Slot]) -> None:
@@ -131,7 +131,7 @@ class Jobs:
 
 
 def _unless_held(change: Callable[[], Any]) -> Any:
-    """What a change of the world gives. Raises ApiError 409 where its gate let nothing through."""
+    """What a change of the world gives. Raises ApiError 409 where its interlock let nothing through."""
     try:
         return change()
     except PermissionError as refusal:

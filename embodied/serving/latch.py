@@ -5,7 +5,7 @@
     is_paused from `pause` to `resume`; no run, stop or command ends a pause.
     doing     from `begin` to `end`: one thing at a time.
 
-Every change is written to the blackboard under the same lock, so the world's process sees them in the order in which
+Every change is written to the shared state under the same lock, so the world's process sees them in the order in which
 they happened. Any thread may call anything here; nothing waits for the robot.
 """
 
@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from embodied.serving.blackboard import Blackboard, Halt
 from embodied.serving.errors import ApiError, busy
+from embodied.serving.shared_state import Halt, SharedState
 
 KINDS = {Halt.STOP: "stop", Halt.ESTOP: "estop"}
 
@@ -41,7 +41,7 @@ class Stop:
 class Latch:
     """See the module. Attributes are for reading."""
 
-    def __init__(self, board: Blackboard, is_crashed: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, board: SharedState, is_crashed: Callable[[], bool] = lambda: False) -> None:
         """board: where the world's process reads what holds. is_crashed: whether there is no world that could move."""
         self._board, self._is_crashed, self._lock = board, is_crashed, threading.Lock()
         self.level, self.is_paused, self.doing = Halt.NONE, False, ""

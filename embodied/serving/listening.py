@@ -14,10 +14,10 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from embodied.serving.limits import MAX_HEAD_BYTES
 from embodied.serving.loglines import Collapsed
+from embodied.serving.middleware import MAX_HEAD_BYTES
 from embodied.serving.packing import MAX_BYTES
-from embodied.serving.shares import Buckets
+from embodied.serving.rate_limits import TokenBuckets
 
 logging.getLogger("uvicorn.error").addFilter(Collapsed())
 
@@ -74,7 +74,7 @@ class PatientSocket(_Attentive, WebSocketsSansIOProtocol):
         super().__init__(*args, **kwargs)
         self._bytes = bytearray()
         self._is_reading, self._slice_bytes = False, _SLICE_BYTES
-        self._messages = Buckets(MESSAGES_PER_S, MESSAGE_BURST)
+        self._messages = TokenBuckets(MESSAGES_PER_S, MESSAGE_BURST)
 
     def data_received(self, data: bytes) -> None:
         self._bytes += data
@@ -228,7 +228,7 @@ class Server(uvicorn.Server):
             listener.listen(WAITING)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self.config.app.state.hub.leave()
+        self.config.app.state.manager.leave()
         await super().shutdown(sockets)
 
 

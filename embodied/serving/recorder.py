@@ -18,7 +18,7 @@ from embodied.serving.worker import Worker
 
 log = logging.getLogger(__name__)
 
-FILMED = ("onlooker",)
+VIDEO_CAMERAS = ("spectator",)
 """Cameras of a recording, beside the first one of the robot's."""
 
 
@@ -47,7 +47,7 @@ class Recorder:
         path = self.path(recording_id)
         if path is None:
             return
-        cameras = [*FILMED, *(c for c in facts["cameras"] if c not in FILMED)][:2]
+        cameras = [*VIDEO_CAMERAS, *(c for c in facts["cameras"] if c not in VIDEO_CAMERAS)][:2]
         spool = Spool.create(path, len(facts["joint_low"]), cameras, self.fps,
                              {**about, "video_camera": cameras[0], "joint_names": facts["joint_names"]})
         with self._lock:

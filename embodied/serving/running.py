@@ -14,7 +14,7 @@ from embodied.planning import closed_loop
 from embodied.planning.closed_loop import Planner, Step
 from embodied.planning.language import Plan
 from embodied.prompt import Slot
-from embodied.serving.brain import BusyError, CancelledError
+from embodied.serving.inference_server import BusyError, CancelledError
 from embodied.serving.overlay import objects_of
 from envs.interface import Observation, SkillCall, Transition
 
@@ -95,7 +95,7 @@ class ToldPlanner:
         self._run.hint = plan.hint
         self._run.prompt_tokens += plan.prompt_tokens
         self._run.completion_tokens += plan.answer_tokens
-        slots = plan.percept.slots if plan.percept is not None else ()
+        slots = plan.perception.slots if plan.perception is not None else ()
         self._saw(observation, slots)
         self._tell("plan", run_id=self._run.run_id, **told(plan), objects=objects_of(slots, observation))
         return plan
@@ -178,20 +178,21 @@ class Conduct:
 
 def carry_out(run: Run, conduct: Conduct, history: list[Transition]) -> None:
     """Nothing; `run` says how it ended, history holds what was done too."""
-    wish = run.instruction
-    while wish is not None:
-        wish = _follow(run, wish, conduct, history)
+    instruction = run.instruction
+    while instruction is not None:
+        instruction = _follow(run, instruction, conduct, history)
     if hasattr(talker(conduct.planner), "finish"):
         talker(conduct.planner).finish(run.end or STOPPED)  # for its memory across episodes
     conduct.tell("end", run_id=run.run_id, end=run.end, is_success=run.is_success)
 
 
-def _follow(run: Run, wish: str, conduct: Conduct, history: list[Transition]) -> str | None:
-    """The wish that takes the place of this one, None when the run is over."""
+def _follow(run: Run, instruction: str, conduct: Conduct, history: list[Transition]) -> str | None:
+    """The instruction that takes the place of this one, None when the run is over."""
     env = ToldEnv(conduct.env, run, conduct.tell)
     planner = ToldPlanner(conduct.planner, run, conduct.tell, conduct.saw)
-    kept = [t for t in history if t.outcome.status == "done"]  # old failures would be taken for those of this wish
-    steps = closed_loop.run(env, planner, seed=None, options={"instruction": wish}, history=kept,
+    # old failures would be taken for those of this instruction
+    kept = [t for t in history if t.outcome.status == "done"]
+    steps = closed_loop.run(env, planner, seed=None, options={"instruction": instruction}, history=kept,
                             max_calls=conduct.max_calls, replan="placing")
     try:
         for step in steps:
@@ -201,7 +202,7 @@ def _follow(run: Run, wish: str, conduct: Conduct, history: list[Transition]) ->
                 return None
             is_over = step.end is not None
             words = _answer(step, run, conduct) if _is_question(step) else run.corrections.take(is_last=is_over)
-            left = _heed(words, wish, conduct) if words else None
+            left = _heed(words, instruction, conduct) if words else None
             if left is not None and (is_over or not _talks(conduct.planner)):
                 return left
             if is_over:
@@ -210,7 +211,7 @@ def _follow(run: Run, wish: str, conduct: Conduct, history: list[Transition]) ->
         run.end, run.hint = STOPPED, f"stopped by {conduct.halted() or 'whoever asked'}"
     except BusyError as error:
         if words := run.corrections.take(is_last=True):
-            return _heed(words, wish, conduct)
+            return _heed(words, instruction, conduct)
         run.end, run.hint = "failed: the planner is overloaded", str(error)
     return None
 
@@ -219,14 +220,14 @@ def _talks(planner: Planner) -> bool:
     return hasattr(talker(planner), "correct")
 
 
-def _heed(words: Sequence[str], wish: str, conduct: Conduct) -> str:
-    """The wish once people's words are known: the newest of them, or the same, of which a planner that talks has heard
-    more."""
+def _heed(words: Sequence[str], instruction: str, conduct: Conduct) -> str:
+    """The instruction once people's words are known: the newest of them, or the same, of which a planner that talks
+    has heard more."""
     if not _talks(conduct.planner):
         return words[-1]
     for word in words:
         talker(conduct.planner).correct(word)
-    return wish
+    return instruction
 
 
 def _is_question(step: Step) -> bool:

@@ -18,15 +18,15 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from embodied.serving.answers import error_response
-from embodied.serving.bodies import READERS
-from embodied.serving.brain import BusyError
 from embodied.serving.bridges import chat, lerobot, openpi, plan
 from embodied.serving.errors import ApiError, overloaded
-from embodied.serving.hub import Hub
-from embodied.serving.limits import Bounds, Walls
+from embodied.serving.inference_server import BusyError
 from embodied.serving.memory import share_pools
+from embodied.serving.middleware import Bounds, LimitsMiddleware
+from embodied.serving.rate_limits import Turnstile
+from embodied.serving.request_bodies import READERS
 from embodied.serving.routes import commands, recordings, sessions, streams, worlds
-from embodied.serving.shares import Turnstile
+from embodied.serving.session_manager import SessionManager
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +34,10 @@ CONSOLE = Path(__file__).parent / "console"
 _SWITCH_S = 0.0005
 
 
-def make_app(make_hub: Callable[[], Hub], *, tokens: Mapping[str, str], bounds: Bounds | None = None) -> FastAPI:
-    """The application. make_hub: called once the event loop runs. tokens: token -> "operator" or "viewer"."""
-    app = FastAPI(title="embodied robot control", version="1", lifespan=_lifespan(make_hub), docs_url=None,
+def make_app(make_manager: Callable[[], SessionManager], *, tokens: Mapping[str, str],
+             bounds: Bounds | None = None) -> FastAPI:
+    """The application. make_manager: called once the event loop runs. tokens: token -> "operator" or "viewer"."""
+    app = FastAPI(title="embodied robot control", version="1", lifespan=_lifespan(make_manager), docs_url=None,
                   redoc_url=None, openapi_url=None,
                   description="Talk to a robot, watch it, stop it. Every command needs the robot's lease.")
     app.state.reading, app.state.readers = Turnstile(), asyncio.Semaphore(READERS)
@@ -46,34 +47,34 @@ def make_app(make_hub: Callable[[], Hub], *, tokens: Mapping[str, str], bounds: 
     _describe(app)
     _answer_errors(app)
     _serve_console(app)
-    app.add_middleware(Walls, tokens=dict(tokens), bounds=bounds or Bounds(),
-                       why_full=lambda: app.state.hub.why_full())
+    app.add_middleware(LimitsMiddleware, tokens=dict(tokens), bounds=bounds or Bounds(),
+                       why_full=lambda: app.state.manager.why_full())
     return app
 
 
-def _lifespan(make_hub: Callable[[], Hub]) -> Callable[[FastAPI], Any]:
+def _lifespan(make_manager: Callable[[], SessionManager]) -> Callable[[FastAPI], Any]:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         share_pools()
-        hub = app.state.hub = make_hub()
-        tasks = [asyncio.create_task(job) for job in (hub.tidy(), _favour_the_loop(hub))]
+        manager = app.state.manager = make_manager()
+        tasks = [asyncio.create_task(job) for job in (manager.tidy(), _favour_the_loop(manager))]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
-            await hub.close()
+            await manager.close()
 
     return lifespan
 
 
-async def _favour_the_loop(hub: Hub) -> None:
+async def _favour_the_loop(manager: SessionManager) -> None:
     """The thread that answers stops waits for the others no longer than it must: a thread that computes hands over
     within half a millisecond instead of five, and what was loaded is looked through for garbage no more, which takes a
     quarter of a second each time."""
     sys.setswitchinterval(_SWITCH_S)
     with contextlib.suppress(Exception):  # what could not be loaded is told to whoever waits for it
-        await hub.brain.ready()
+        await manager.inference.ready()
     gc.freeze()
     gc.collect()  # of next to nothing: the next whole search waits for a quarter as much as this one has found to stay
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from embodied.planning.closed_loop import Planner
-from embodied.serving.blackboard import NEVER_NS, Blackboard, Halt
 from embodied.serving.errors import ApiError
 from embodied.serving.events import Event, EventLog
 from embodied.serving.hosting import halted, watched_bits
@@ -22,6 +21,7 @@ from embodied.serving.jobs import MAX_HISTORY, Jobs
 from embodied.serving.latch import Latch, Stop
 from embodied.serving.leases import Leases
 from embodied.serving.running import STOPPED, Conduct, Run, carry_out
+from embodied.serving.shared_state import NEVER_NS, Halt, SharedState
 from embodied.serving.worker import Worker
 from embodied.serving.world import Setup, World
 
@@ -30,7 +30,7 @@ OBJECTS_CAMERA = "front"
 MAX_RUNS = 200
 CONFIRM_S = 0.025
 """How long the answer to a stop waits for the world's word; where it is later, an event brings it."""
-_LOOK_S = 0.002
+_POLL_S = 0.002
 _KILLED_S = 0.3  # for a thread to hear that its world was killed
 
 PlannerMaker = Callable[["Session", Run], Planner]
@@ -41,7 +41,7 @@ def recording_id_of(session_id: str) -> str:
     return f"rec_{session_id.removeprefix('s_')}"
 
 
-def _teller(board: Blackboard, log: EventLog) -> Callable[..., Event]:
+def _teller(board: SharedState, log: EventLog) -> Callable[..., Event]:
     """(type, **content): the event of this moment, told."""
     def tell(type: str, **content: Any) -> Event:
         told = board.telemetry()
@@ -62,7 +62,7 @@ class Session:
         self.session_id = f"s_{secrets.token_hex(6)}"
         self.setup, self.folder, self._make_planner = setup, folder, make_planner
         self.created_unix_s, self.touched_s = time.time(), time.monotonic()
-        self.board = Blackboard(folder / f"{self.session_id}.board", is_new=True)
+        self.board = SharedState(folder / f"{self.session_id}.board", is_new=True)
         self.board.write(speed=setup.speed, watch_fps=8.0, lease_until_ns=0, server_until_ns=NEVER_NS)
         self.log = EventLog(self.session_id, asyncio.get_running_loop(), on_event)
         self.tell = _teller(self.board, self.log)
@@ -73,7 +73,7 @@ class Session:
         self.latch = Latch(self.board, lambda: world.is_crashed)
         self.jobs = Jobs(setup, world, self.board, self.tell)
         self._watchers: dict[object, set[str]] = {}
-        self._looks: dict[str, asyncio.Future] = {}
+        self._inspections: dict[str, asyncio.Future] = {}
         self._thread = Worker(self.session_id)
 
     # What everybody may know ---------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ class Session:
         """The session, with the times of this stop: confirmed by the world, unless that takes longer than CONFIRM_S."""
         until_s = stop.latched_ns / 1e9 + CONFIRM_S
         while (seen := self.latch.seen(stop)).confirmed_ns is None and time.monotonic() < until_s:
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_POLL_S)
         self.tell_confirmed()
         return {**self.as_dict(), "stop": seen.as_dict()}
 
@@ -165,16 +165,16 @@ class Session:
     async def refresh(self) -> None:
         """New pictures of a robot at rest."""
         if not self.doing and not self.world.is_crashed and self.world.env is not None:
-            await self.look("pictures", lambda: self.world.refresh())
+            await self.inspect("pictures", lambda: self.world.refresh())
 
-    async def look(self, what: str, job: Callable[[], Any]) -> Any:
+    async def inspect(self, what: str, job: Callable[[], Any]) -> Any:
         """What a job gives that only looks. It takes nobody's place: commands wait for it, and whoever asks for the
         same meanwhile gets its answer."""
-        if what not in self._looks:
+        if what not in self._inspections:
             self.latch.check_alive()
-            self._looks[what] = asyncio.get_running_loop().run_in_executor(self._thread, self._survive, job)
-            self._looks[what].add_done_callback(lambda _: self._looks.pop(what))
-        return await asyncio.shield(self._looks[what])
+            self._inspections[what] = asyncio.get_running_loop().run_in_executor(self._thread, self._survive, job)
+            self._inspections[what].add_done_callback(lambda _: self._inspections.pop(what))
+        return await asyncio.shield(self._inspections[what])
 
     # Commands ------------------------------------------------------------------------------------------------------
 
@@ -277,13 +277,13 @@ class Session:
         if not self.world.is_crashed:
             raise error
 
-    def heard(self, run: Run) -> Callable[[str, float], bool]:
+    def listener(self, run: Run) -> Callable[[str, float], bool]:
         """What is told of each token while a plan forms; a halt ends the thinking."""
-        def hear(text: str, probability: float) -> bool:
+        def on_piece(text: str, probability: float) -> bool:
             self.tell("token", run_id=run.run_id, text=text, probability=round(probability, 4), attempt=run.attempt)
             return halted(self.board) is None
 
-        return hear
+        return on_piece
 
     # Its end -------------------------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from embodied.data.files import replaced_folder, sweep_drafts, write_json
-from embodied.models.strangers import CheckpointError
+from embodied.models.checkpoint_checks import CheckpointError
 from embodied.models.weights import put_weights
 from embodied.training.loop import BatchStream, TrainState
 from embodied.training.placement import Placement, Replicated, State

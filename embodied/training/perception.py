@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import load_file
 from safetensors.torch import save as serialize
 
+from embodied.data.detections import Detector, ViewDetections
 from embodied.data.episodes import View
 from embodied.data.files import write_json, write_whole
-from embodied.data.sights import See, Sight
 from embodied.models.configuration import SegmenterConfig
 from embodied.models.scene import best_matches, oracle_pixels, perceive, slots_from_pixels
 from embodied.models.segmenter import ObjectSegmenter
-from embodied.planning.percept import Percept
+from embodied.planning.perception import Perception
 from embodied.prompt import Slot
 
 
@@ -36,36 +36,36 @@ def load_segmenter(folder: Path) -> ObjectSegmenter:
     return segmenter.eval().requires_grad_(False)
 
 
-def eyes_of(folder: Path) -> str:
+def detector_of(folder: Path) -> str:
     """A name that changes with the weights."""
     files = (folder / "segmenter.safetensors").read_bytes() + (folder / "segmenter.json").read_bytes()
     return hashlib.sha256(files).hexdigest()[:16]
 
 
-def make_eyes(folder: str) -> See:
-    """The trained eyes: what they see in a view, and the true name of each slot. Built once in each worker."""
+def make_detector(folder: str) -> Detector:
+    """The trained detector: what they see in a view, and the true name of each slot. Built once in each worker."""
     torch.set_num_threads(1)
     segmenter = load_segmenter(Path(folder))
     return lambda view: name_slots(perceive(segmenter, view.observation), view)
 
 
-def make_perfect_eyes() -> See:
+def make_perfect_detector() -> Detector:
     """PRIVILEGED, for models that see whole images: where the simulator's masks say that things are."""
     config = SegmenterConfig()
 
-    def see(view: View) -> Sight:
+    def detect(view: View) -> ViewDetections:
         pixels = oracle_pixels(view.observation, view.masks, view.poses)
         return name_slots(slots_from_pixels(pixels, view.observation, config), view)
 
-    return see
+    return detect
 
 
-def name_slots(slots: list[Slot], view: View) -> Sight:
+def name_slots(slots: list[Slot], view: View) -> ViewDetections:
     """The slots in the order of the prompt, each with the entity that it shows."""
-    ordered = Percept.of(slots, view.observation).slots
+    ordered = Perception.of(slots, view.observation).slots
     standing = [i for i, name in enumerate(view.names) if name != view.held]
     found = best_matches(ordered, [view.names[i] for i in standing], view.poses[standing])
     names: list[str | None] = [None] * len(ordered)
     for name, place in found.items():
         names[place] = name
-    return Sight(ordered, tuple(names))
+    return ViewDetections(ordered, tuple(names))

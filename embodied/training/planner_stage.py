@@ -14,9 +14,9 @@ import torch
 
 from embodied.data.batches import Batches, Sampler
 from embodied.data.dataset import Dataset
+from embodied.data.detections import Detections, detect_dataset
 from embodied.data.examples import Examples
 from embodied.data.files import write_json
-from embodied.data.sights import Sights, see_dataset
 from embodied.data.teaching import describe
 from embodied.models.building import Facts, build
 from embodied.models.loading import load as load_model
@@ -30,7 +30,7 @@ from embodied.training.collate import collate_examples
 from embodied.training.dataset import open_dataset, split
 from embodied.training.job import Job, make_job, validate
 from embodied.training.objectives.sft import counts, sft
-from embodied.training.perception import eyes_of, load_segmenter, make_eyes, make_perfect_eyes
+from embodied.training.perception import detector_of, load_segmenter, make_detector, make_perfect_detector
 from embodied.training.placement import Placement
 from embodied.training.run_folder import RunFolder
 from embodied.training.stage import ExampleSettings
@@ -42,23 +42,23 @@ UNKNOWN_WORD = "do not know the word"
 def begin(run: RunFolder) -> None:
     """Look at the dataset, once for all workers, and write the planner before its first step where there is none."""
     dataset = open_dataset(run.settings)
-    sights = look(run, dataset)
+    detections = detect(run, dataset)
     if not (run.start / "manifest.json").exists():
-        save_model(*new_planner(run, dataset, sights), run.start)
+        save_model(*new_planner(run, dataset, detections), run.start)
 
 
-def look(run: RunFolder, dataset: Dataset) -> Sights:
+def detect(run: RunFolder, dataset: Dataset) -> Detections:
     """What the eyes of this run see in every view of the dataset."""
     pool = {"workers": run.settings.workers, "map_seeds": run.map_seeds}
     if not find_encoder(run.settings.model.scene_encoder).scene.finds_objects:
-        return see_dataset(dataset, "masks", make_perfect_eyes, {}, **pool)
-    return see_dataset(dataset, eyes_of(run.eyes), make_eyes, {"folder": str(run.eyes)}, **pool)
+        return detect_dataset(dataset, "masks", make_perfect_detector, {}, **pool)
+    return detect_dataset(dataset, detector_of(run.detector), make_detector, {"folder": str(run.detector)}, **pool)
 
 
-def new_planner(run: RunFolder, dataset: Dataset, sights: Sights) -> tuple[Any, Any]:
+def new_planner(run: RunFolder, dataset: Dataset, detections: Detections) -> tuple[Any, Any]:
     """(model, processor) before the first step: the trained segmenter inside, everything else from the seed."""
-    chosen, examples = run.settings.model, Examples(dataset, sights)
-    facts = Facts(lexicon=None if chosen.is_lexicon_open else lexicon_of(examples),
+    chosen, examples = run.settings.model, Examples(dataset, detections)
+    facts = Facts(lexicon=None if chosen.is_vocabulary_open else vocabulary_of(examples),
                   grammar_fingerprint=fingerprint(), cameras=dataset.facts["cameras"])
     torch.manual_seed(run.settings.seed)
     segmenter = dict(chosen.segmenter) if find_encoder(chosen.scene_encoder).scene.finds_objects else None
@@ -66,14 +66,14 @@ def new_planner(run: RunFolder, dataset: Dataset, sights: Sights) -> tuple[Any, 
                              segmenter=segmenter, pretrained_vision=chosen.pretrained_vision, facts=facts,
                              scene_encoder=chosen.scene_encoder, **chosen.sizes)
     if model.segmenter is not None:
-        model.segmenter.load_state_dict(load_segmenter(run.eyes).state_dict())
+        model.segmenter.load_state_dict(load_segmenter(run.detector).state_dict())
     return model, processor
 
 
-def lexicon_of(examples: Examples) -> set[str]:
+def vocabulary_of(examples: Examples) -> set[str]:
     """Words of the instructions, but for those that the expert did not understand."""
-    understood = (item.ask for item in examples.items if UNKNOWN_WORD not in (item.ask.refusal or ""))
-    return {word for ask in understood for word in words_of(ask.instruction)}
+    understood = (item.query for item in examples.items if UNKNOWN_WORD not in (item.query.refusal or ""))
+    return {word for query in understood for word in words_of(query.instruction)}
 
 
 def corpus_of(examples: Examples) -> list[str]:
@@ -89,7 +89,7 @@ def prepare(run: RunFolder, stage: str, settings: ExampleSettings, placement: Pl
     let_learn(model, learns)
     dataset = open_dataset(run.settings)
     scene = find_encoder(run.settings.model.scene_encoder).scene
-    examples = Examples(dataset, look(run, dataset), scene=scene, jitter=settings.jitter)
+    examples = Examples(dataset, detect(run, dataset), scene=scene, jitter=settings.jitter)
     if placement.data_rank == 0:
         write_json(run.examples_card, examples.card)
     parts = [set(part.tolist()) for part in split(len(dataset), run.settings)]

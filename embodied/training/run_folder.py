@@ -5,7 +5,7 @@
     STAGE/checkpoints, log.jsonl, tensorboard
     segmenter/segmenter.*                   the trained eyes
     start/                                  the planner before its first step
-    examples.json                           how many asks of the dataset were taught, and how many left out why
+    examples.json                           how many queries of the dataset were taught, and how many left out why
     STAGE/model/                            the planner after a stage that others go on from
     model/                                  the result: `embodied.models.loading.load(run / "model")`
 """
@@ -50,7 +50,7 @@ class RunFolder:
         return self.of(stage) / "checkpoints"
 
     @property
-    def eyes(self) -> Path:
+    def detector(self) -> Path:
         """The folder of the trained segmenter."""
         return self.path / "segmenter"
 
@@ -61,7 +61,7 @@ class RunFolder:
 
     @property
     def examples_card(self) -> Path:
-        """What the asks of the dataset became, see `embodied.data.teaching`."""
+        """What the queries of the dataset became, see `embodied.data.teaching`."""
         return self.path / "examples.json"
 
     @property

@@ -25,7 +25,7 @@ class ModelSettings:
     scene_encoder: str = "slots"  # a file of embodied.models.scene_encoders
     vocab_size: int = between(300, 1_000_000, default=512)
     pretrained_vision: bool = False
-    is_lexicon_open: bool = False  # False: words that no training instruction held are refused
+    is_vocabulary_open: bool = False  # False: words that no training instruction held are refused
     sizes: dict[str, Any] = field(default_factory=dict)  # other fields of PalmEConfig, such as soft_tokens
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from embodied.training.settings import ModelSettings
 
 EYES = "eyes"
-"""Of what a stage gives: a segmenter, in `RunFolder.eyes`."""
+"""Of what a stage gives: a segmenter, in `RunFolder.detector`."""
 PLANNER = "planner"
 """Of what a stage gives: the planner a little better than before, in `RunFolder.planner_after`."""
 

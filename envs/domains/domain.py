@@ -18,7 +18,7 @@ from envs.world.images import Picture, View
 from envs.world.world import World
 
 
-class Disturber(Protocol):
+class Perturber(Protocol):
     """Draws what goes wrong in each call; `happened` names it afterwards, None when nothing did."""
 
     happened: str | None
@@ -38,8 +38,8 @@ class Disturber(Protocol):
 
 
 class Task(Protocol):
-    """One family of wishes; holds no state of any scene. A scene is whatever the domain's tasks agree on; it has a
-    `task`, the name of the family that its goal belongs to. Where the domain has the skill `answer`, a task also has
+    """One family of instructions; holds no state of any scene. A scene is whatever the domain's tasks agree on; it has
+    a `task`, the name of the family that its goal belongs to. Where the domain has the skill `answer`, a task also has
     `is_right(scene, text)`."""
 
     name: str
@@ -59,8 +59,8 @@ class Task(Protocol):
         what is not there: nobody judges it then."""
 
     def as_it_is(self, world: World, scene: Any) -> Any:
-        """The scene with what its words refer to ("to the left", "what is in the drawer") as it is now: another wish is
-        about that, not about the start. PRIVILEGED."""
+        """The scene with what its words refer to ("to the left", "what is in the drawer") as it is now: another
+        instruction is about that, not about the start. PRIVILEGED."""
 
 
 def is_met_with_an_empty_hand(progress: float, robot: Robot) -> bool:
@@ -82,18 +82,18 @@ class Domain:
     make_robot: Callable[[World], Robot]
     views: Callable[[Robot], Mapping[str, View]]
     """Camera name -> where it stands now; the names never change."""
-    onlooker: View
-    """For pictures and films; no observation comes from here."""
+    spectator: View
+    """For pictures and videos; no observation comes from here."""
     remaining_calls: Callable[[World, Any, str | None], Sequence[NamedCall]]
     """ORACLE (world, scene, held): every call that is left to do, [] when the goal holds."""
-    sample_asks: Callable[..., list[dict[str, Any]]]
-    """Labels (world, scene, rng, count, held, instruction): see `envs.experts.asks`."""
+    sample_queries: Callable[..., list[dict[str, Any]]]
+    """Labels (world, scene, rng, count, held, instruction): see `envs.experts.queries`."""
     workspace: Workspace = TABLE_WORKSPACE
     """What the arm serves, in the frame of its foot: the world's where it stands still."""
     judge: SkillJudge | None = None
     """Labels about single skills; None where the domain has none."""
-    make_disturber: Callable[[float, np.random.Generator, Any], Disturber] | None = None
-    """(share of disturbed calls, generator, scene): what may go wrong here; None where nothing is made to."""
+    make_perturber: Callable[[float, np.random.Generator, Any], Perturber] | None = None
+    """(share of perturbed calls, generator, scene): what may go wrong here; None where nothing is made to."""
     robots: Mapping[str, Callable[[World], Robot]] = field(default_factory=dict)
     """Name -> what makes a robot that may be chosen in place of the domain's own."""
     objects: tuple[int, int] = (3, 8)

@@ -6,20 +6,20 @@ from types import MappingProxyType
 
 from envs.domains.domain import Domain
 from envs.experts.judge import SkillJudge
-from envs.experts.kitchen import State, read_state, remaining_calls, sample_asks, why_failed
+from envs.experts.kitchen import State, read_state, remaining_calls, sample_queries, why_failed
 from envs.robots.mobile_panda import MobilePanda, views
 from envs.skills.signatures import KITCHEN
-from envs.tasks.kitchen.disturbances import KitchenDisturber
 from envs.tasks.kitchen.families import FAMILIES, KitchenTask
+from envs.tasks.kitchen.perturbations import KitchenPerturber
 from envs.tasks.kitchen.scene import DRAWER, THINGS
 from envs.world.graphics import Graphics
 from envs.world.images import View
 from envs.world.kitchen import DRAWER_FRICTION_N, DRAWER_JOINT, drawer_urdf, kitchen
 from envs.world.world import World
 
-ONLOOKER = View(eye=(-2.3, -3.0, 2.9), target=(0.2, 0.0, 0.45), up=(0.0, 0.0, 1.0), fov_rad=0.90, has_shadow=True,
+SPECTATOR = View(eye=(-2.3, -3.0, 2.9), target=(0.2, 0.0, 0.45), up=(0.0, 0.0, 1.0), fov_rad=0.90, has_shadow=True,
                 light=(0.5, -0.7, 2.0), far_m=9.0)
-"""For pictures and films; no observation comes from here."""
+"""For pictures and videos; no observation comes from here."""
 
 
 def make_world(graphics: Graphics) -> World:
@@ -32,8 +32,8 @@ def make_world(graphics: Graphics) -> World:
 DOMAIN = Domain(
     name="kitchen", tasks=MappingProxyType({name: KitchenTask(name) for name in FAMILIES}),
     language=KITCHEN,
-    entity_names=THINGS, make_world=make_world, make_robot=MobilePanda, views=views, onlooker=ONLOOKER,
-    remaining_calls=remaining_calls, sample_asks=sample_asks,
-    is_success=lambda progress, robot: progress >= 1.0,  # some wishes are to hold a thing
+    entity_names=THINGS, make_world=make_world, make_robot=MobilePanda, views=views, spectator=SPECTATOR,
+    remaining_calls=remaining_calls, sample_queries=sample_queries,
+    is_success=lambda progress, robot: progress >= 1.0,  # some instructions are to hold a thing
     judge=SkillJudge(read_state, State.why_not, why_failed),
-    make_disturber=KitchenDisturber)
+    make_perturber=KitchenPerturber)

@@ -1,4 +1,5 @@
-"""PaLM-E's task-and-motion-planning table: questions about stacked blocks, and wishes that need clearing first."""
+"""PaLM-E's task-and-motion-planning table: questions about stacked blocks, and instructions that need clearing
+first."""
 
 from __future__ import annotations
 
@@ -6,11 +7,11 @@ from types import MappingProxyType
 
 from envs.domains.domain import Domain
 from envs.experts.judge import TABLE_JUDGE
-from envs.experts.tamp import remaining_calls, sample_asks
+from envs.experts.tamp import remaining_calls, sample_queries
 from envs.robots.arms import ARMS
 from envs.sensors import cameras
 from envs.skills.signatures import TAMP
-from envs.tasks.disturbances import Disturber
+from envs.tasks.perturbations import Perturber
 from envs.tasks.scene import ENTITY_NAMES
 from envs.tasks.tamp import TAMP_TASKS, TampTask
 from envs.tasks.tamp_words import NAMINGS
@@ -22,5 +23,5 @@ DOMAIN = Domain(
     name="tamp", tasks=_TASKS["color"], variants=MappingProxyType({"naming": _TASKS}), language=TAMP,
     entity_names=ENTITY_NAMES, make_world=lambda graphics: World(graphics=graphics), make_robot=ARMS["panda"],
     views=lambda robot: cameras.VIEWS,
-    onlooker=cameras.ONLOOKER, remaining_calls=remaining_calls, sample_asks=sample_asks, judge=TABLE_JUDGE,
-    make_disturber=Disturber, robots=ARMS, objects=(3, 5), is_success=lambda progress, robot: progress >= 1.0)
+    spectator=cameras.SPECTATOR, remaining_calls=remaining_calls, sample_queries=sample_queries, judge=TABLE_JUDGE,
+    make_perturber=Perturber, robots=ARMS, objects=(3, 5), is_success=lambda progress, robot: progress >= 1.0)

@@ -1,4 +1,5 @@
-"""Privileged planners: they prove that every scene can be solved, make demonstrations, and label what a wish needs.
+"""Privileged planners: they prove that every scene can be solved, make demonstrations, and label what an instruction
+needs.
 
 May import: envs.tasks, envs.world, envs.skills.signatures, envs.interface.
 """
@@ -7,8 +8,8 @@ from __future__ import annotations
 
 from envs.reexport import lazily
 
-_HOMES = {"remaining_calls": "oracle", "sample_asks": "asks"}
+_HOMES = {"remaining_calls": "oracle", "sample_queries": "queries"}
 
-__all__ = ["remaining_calls", "sample_asks"]
+__all__ = ["remaining_calls", "sample_queries"]
 
 __getattr__ = lazily(__name__, _HOMES)

@@ -33,7 +33,7 @@ from envs.world.board import BOARD_CENTER_M, BOARD_HIGH_M, BOARD_LOW_M, COMPASS,
 from envs.world.toys import TOY_NAMES
 
 REFUSAL_SHARE = 0.15
-"""Of the asks beyond the first: they name a block that is not there."""
+"""Of the queries beyond the first: they name a block that is not there."""
 _INSET_M = 0.035  # of the places that the policy pushes to, from the edge of the board
 _SPARE_M = 0.03
 _AWAY_CM = 10  # a block that came over to the wrong side is pushed back at least so far
@@ -111,17 +111,17 @@ def _gathering(goal: Together, at: Places) -> list[str]:
     return texts
 
 
-def sample_asks(world: World, scene: BoardScene, rng: np.random.Generator, count: int, held: str | None,
-                instruction: str) -> list[dict[str, Any]]:
-    """`count` wishes: the scene's own, then others over the same board, some of which must be declined.
+def sample_queries(world: World, scene: BoardScene, rng: np.random.Generator, count: int, held: str | None,
+                   instruction: str) -> list[dict[str, Any]]:
+    """`count` instructions: the scene's own, then others over the same board, some of which must be declined.
 
     Each is {"task", "instruction", "calls": [["push", words], ...], "any_order", "refusal": None | reason,
-    "is_question", "about"}; see `envs.experts.asks`.
+    "is_question", "about"}; see `envs.experts.queries`.
     """
-    asks = [_answer(scene.task, instruction, remaining_calls(world, scene, held), _about(scene.goal))]
-    while len(asks) < count:
-        asks.append(_ask(world, rng))
-    return asks[:count]
+    queries = [_answer(scene.task, instruction, remaining_calls(world, scene, held), _about(scene.goal))]
+    while len(queries) < count:
+        queries.append(_query(world, rng))
+    return queries[:count]
 
 
 def _answer(task: str, instruction: str, calls: list[NamedCall], about: list[str], refusal: str | None = None
@@ -146,8 +146,8 @@ def _about(goal: Goal) -> list[str]:
     return [goal.block, goal.other]
 
 
-def _ask(world: World, rng: np.random.Generator) -> dict[str, Any]:
-    """A wish of any family over the board as it stands."""
+def _query(world: World, rng: np.random.Generator) -> dict[str, Any]:
+    """An instruction of any family over the board as it stands."""
     at = places(world)
     there = [str(name) for name in rng.permutation(list(at))]
     while True:

@@ -36,7 +36,7 @@ def read_view(world: World, scene: BoardScene, held: str | None) -> BoardView:
 
 
 def why_not(view: BoardView, skill: str, words: str) -> str | None:
-    """Why the words cannot be carried out now, as a clause; None when they can. A wish that is met can be."""
+    """Why the words cannot be carried out now, as a clause; None when they can. An instruction that is met can be."""
     order = _meant(view, words)
     return order if isinstance(order, str) else None
 

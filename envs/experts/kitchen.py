@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from envs.interface import NamedCall
-from envs.tasks.kitchen import phrasings, predicates, wishes
+from envs.tasks.kitchen import instructions, phrasings, predicates
 from envs.tasks.kitchen.families import FAMILIES
+from envs.tasks.kitchen.instructions import Present
 from envs.tasks.kitchen.scene import BIN, DRAWER, STOWABLE, At, Drawer, Held, Near, Relation, Scene, Sighted
-from envs.tasks.kitchen.wishes import Present
 from envs.world import World
 from envs.world.floorplan import PLACES
 
@@ -205,22 +205,22 @@ def why_failed(before: State, after: State, skill: str, word: str = "") -> str |
     return None
 
 
-def sample_asks(world: World, scene: Scene, rng: np.random.Generator, count: int, held: str | None,
-                instruction: str) -> list[dict[str, Any]]:
-    """`count` wishes over the present kitchen, the scene's own first; see `envs.experts.asks`."""
-    asks = [_answer(world, scene, held, scene.task, instruction, scene.goal)]
+def sample_queries(world: World, scene: Scene, rng: np.random.Generator, count: int, held: str | None,
+                   instruction: str) -> list[dict[str, Any]]:
+    """`count` instructions over the present kitchen, the scene's own first; see `envs.experts.queries`."""
+    queries = [_answer(world, scene, held, scene.task, instruction, scene.goal)]
     present = Present({n: predicates.where(world, n) for n in scene.names if n != held},
                       predicates.drawer_m(world) > predicates.OPEN_M)
     for _ in range(_DRAWS * count):
-        if len(asks) >= count:
+        if len(queries) >= count:
             break
         family = FAMILIES[rng.integers(len(FAMILIES))]
-        form = wishes.forms(family)[rng.integers(len(wishes.forms(family)))]
-        roles = wishes.draw_roles(form, family, present, rng)
-        if wishes.is_sound(form, family, roles, present):
+        form = instructions.forms(family)[rng.integers(len(instructions.forms(family)))]
+        roles = instructions.draw_roles(form, family, present, rng)
+        if instructions.is_sound(form, family, roles, present):
             text = phrasings.say(family, form, roles, rng)
-            asks.append(_answer(world, scene, held, family, text, wishes.goal_of(form, roles, present)))
-    return asks[:count]
+            queries.append(_answer(world, scene, held, family, text, instructions.goal_of(form, roles, present)))
+    return queries[:count]
 
 
 def _answer(world: World, scene: Scene, held: str | None, task: str, instruction: str, goal: tuple[Relation, ...]

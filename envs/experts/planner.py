@@ -15,7 +15,8 @@ _MOST_CALLS = 100  # far above any plan over ten things; a longer one is a fault
 
 
 def plan(state: State, goal: Sequence[Relation]) -> list[NamedCall]:
-    """Every call that is still needed, [] when the goal holds; wishes about what fell off the table are given up."""
+    """Every call that is still needed, [] when the goal holds; instructions about what fell off the table are given
+    up."""
     calls: list[NamedCall] = []
     while (call := next_call(state, goal)) is not None:
         calls.append(call)

@@ -26,7 +26,7 @@ def remaining_calls(world: World, scene: TampScene, held: str | None) -> list[Na
 
 
 def plan(state: State, scene: TampScene) -> list[NamedCall]:
-    """The rest of the plan for a wish, [] when it is granted or its block is gone."""
+    """The rest of the plan for an instruction, [] when it is granted or its block is gone."""
     if scene.task == "build":
         return planner.plan(state, scene.goal)
     target, calls = scene.roles["a"], []
@@ -61,7 +61,8 @@ def plan_text(calls: Sequence[NamedCall], namer: tamp_words.Namer = tamp_words.b
 
 
 def is_valid_plan(state: State, scene: TampScene, text: str) -> bool:
-    """Whether a plan told in the paper's words can be done from a state and grants the wish: any plan, not one string.
+    """Whether a plan told in the paper's words can be done from a state and grants the instruction: any plan, not one
+    string.
 
     Things are named as the scene names them: "the red object", or "the obj_2".
     """
@@ -98,16 +99,16 @@ def _called(scene: TampScene) -> dict[str, str]:
     return {scene.namer(name): name for name in names}
 
 
-def sample_asks(world: World, scene: TampScene, rng: np.random.Generator, count: int, held: str | None,
-                instruction: str) -> list[dict[str, Any]]:
-    """`count` questions and wishes about one table, the scene's own first: records as of `asks.sample_asks`, each with
-    an "answer": the paper's sentence, for a wish the plan in words."""
+def sample_queries(world: World, scene: TampScene, rng: np.random.Generator, count: int, held: str | None,
+                   instruction: str) -> list[dict[str, Any]]:
+    """`count` questions and instructions about one table, the scene's own first: records as of
+    `queries.sample_queries`, each with an "answer": the paper's sentence, for an instruction the plan in words."""
     state, task = read_state(world, scene, held), tamp.TampTask(scene.task)
-    asks = [_record(state, scene, instruction)]
-    while len(asks) < count:
+    queries = [_record(state, scene, instruction)]
+    while len(queries) < count:
         other = _another(world, scene, rng)
-        asks.append(_record(state, other, task.instruction(other, rng)))
-    return asks[:count]
+        queries.append(_record(state, other, task.instruction(other, rng)))
+    return queries[:count]
 
 
 def _another(world: World, scene: TampScene, rng: np.random.Generator) -> TampScene:

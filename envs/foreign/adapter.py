@@ -9,9 +9,9 @@ import gymnasium
 import numpy as np
 
 from envs.actions import ActionError, CallActions
-from envs.foreign.description import Foreign, Sight
+from envs.foreign.description import Foreign, Reading
 from envs.foreign.expert import remaining_calls
-from envs.foreign.screen import picture_fault
+from envs.foreign.image_check import picture_fault
 from envs.foreign.skills import SKILLS, Command, Hand, Motion
 from envs.foreign.words import asks_for, instruction
 from envs.guard import fault
@@ -62,20 +62,20 @@ class ForeignEnv(gymnasium.Env):
         text = _read_options(options)
         self._renew()
         self.hand, self._steps, self._broken, self._has_ended, self._is_cut = Hand(), 0, None, False, False
-        self._sight, self._frame = None, np.zeros((self._image_size, self._image_size, 3), np.uint8)
+        self._reading, self._frame = None, np.zeros((self._image_size, self._image_size, 3), np.uint8)
         self._is_success, self._progress, self.instruction, self.is_judged = False, 0.0, "", True
         try:
             self._begin(int(self.np_random.integers(2**31)) if seed is None else seed)
         except BrokenWorldError as broken:
-            self._broken, self._sight, self._is_success = str(broken), None, False
+            self._broken, self._reading, self._is_success = str(broken), None, False
         if text is not None:
-            self._wish(text)
+            self._set_instruction(text)
         return self._observe(), self._info()
 
-    def _wish(self, text: str) -> None:
-        """Takes a text as the wish, which is judged where it asks for the benchmark's goal."""
+    def _set_instruction(self, text: str) -> None:
+        """Takes a text as the instruction, which is judged where it asks for the benchmark's goal."""
         self.instruction = text
-        self.is_judged = self._sight is not None and asks_for(text, self._sight, "pick" in self.actions.skills)
+        self.is_judged = self._reading is not None and asks_for(text, self._reading, "pick" in self.actions.skills)
         self._progress = self._measure()
 
     def _renew(self) -> None:
@@ -86,10 +86,10 @@ class ForeignEnv(gymnasium.Env):
 
     def _begin(self, seed: int) -> None:
         self._take(*self.benchmark.reset(seed=seed))
-        self._target_m, self.hand.width_m = self._sight.tool_m.copy(), self._sight.width_m
+        self._target_m, self.hand.width_m = self._reading.tool_m.copy(), self._reading.width_m
         self._stay(_SETTLE_S)  # some benchmarks let their things fall
         self._ways_m = self._distances_m()
-        self.instruction = instruction(self._sight, "pick" in self.actions.skills, self.np_random)
+        self.instruction = instruction(self._reading, "pick" in self.actions.skills, self.np_random)
         self._progress = self._measure()
         self._photograph()
 
@@ -110,32 +110,32 @@ class ForeignEnv(gymnasium.Env):
 
     def _do(self, skill: str, arguments: Arguments) -> Outcome:
         """How a skill went; what it leaves comes to rest."""
-        motion = SKILLS[skill](self._sight, self.hand, *arguments)
+        motion = SKILLS[skill](self._reading, self.hand, *arguments)
         outcome = self._run(motion, round(self.actions.skills[skill].timeout_s * self.foreign.hz))
         self._stay(_SETTLE_S)
         return outcome
 
     def _run(self, motion: Motion, most_steps: int) -> Outcome:
-        wish, sight = next, motion
+        advance, reading = next, motion
         for _ in range(most_steps):
             try:
-                command = wish(sight)
+                command = advance(reading)
             except StopIteration as end:
                 return end.value
             self._advance(command)
             if self._is_over:
                 return Outcome("done" if self._is_success else "failed", "the benchmark ended the episode", 0.0)
-            wish, sight = motion.send, self._sight
+            advance, reading = motion.send, self._reading
         return Outcome("timeout", "the motion took too long", 0.0)
 
     def _advance(self, command: Command) -> None:
         """One step of the benchmark."""
         self._target_m, self.hand.width_m = command.tool_m, command.width_m
-        motion = command.tool_m - self._sight.tool_m
+        motion = command.tool_m - self._reading.tool_m
         length = float(np.linalg.norm(motion))
         motion = motion * min(1.0, self.foreign.stride_m / max(length, 1e-9))
         observation, reward, terminated, truncated, info = self.benchmark.step(
-            self.foreign.action(self._sight, motion, command.width_m))
+            self.foreign.action(self._reading, motion, command.width_m))
         self._steps += 1
         if not np.isfinite(reward):
             raise BrokenWorldError("nonfinite: reward")
@@ -148,7 +148,7 @@ class ForeignEnv(gymnasium.Env):
         trouble = fault(self.benchmark.observation_space, observation)
         if trouble is not None:
             raise BrokenWorldError(trouble)
-        self._sight = self.foreign.read(observation)
+        self._reading = self.foreign.read(observation)
         self._is_success = bool(info.get("is_success", False))
 
     @property
@@ -190,8 +190,8 @@ class ForeignEnv(gymnasium.Env):
 
     def _distances_m(self) -> dict[str, float]:
         """Name -> way from a thing to its goal."""
-        return {name: float(np.linalg.norm(np.subtract(self._sight.objects[name].center, goal.center)))
-                for name, goal in self._sight.goals.items()}
+        return {name: float(np.linalg.norm(np.subtract(self._reading.objects[name].center, goal.center)))
+                for name, goal in self._reading.goals.items()}
 
     @property
     def is_success(self) -> bool:
@@ -201,7 +201,7 @@ class ForeignEnv(gymnasium.Env):
     def _measure(self) -> float:
         """Progress in [0, 1]: 1 when the benchmark says that its goal is met, else the mean share of the ways to the
         goals that is behind the things, below 1; 0 where nobody judges."""
-        if self._sight is None or self._is_success or not self.is_judged:
+        if self._reading is None or self._is_success or not self.is_judged:
             return float(self.is_success)
         shares = [1.0 - way / max(self._ways_m[name], _LEAST_WAY_M) for name, way in self._distances_m().items()]
         return float(min(0.99, np.mean(np.clip(shares, 0.0, 1.0)))) if shares else 0.0
@@ -215,9 +215,9 @@ class ForeignEnv(gymnasium.Env):
 
     def _observe(self) -> dict[str, Any]:
         """Our Dict observation; not numbers for a scene that never could be read, so that no planner takes it up."""
-        name, size, sight = self.foreign.camera_name, self._image_size, self._sight
-        tool = np.full(3, np.nan) if sight is None else sight.tool_m
-        width = np.array([0.0 if sight is None else sight.width_m])
+        name, size, reading = self.foreign.camera_name, self._image_size, self._reading
+        tool = np.full(3, np.nan) if reading is None else reading.tool_m
+        width = np.array([0.0 if reading is None else reading.width_m])
         camera = self._camera()
         return {"rgb": {name: _resized(self._frame, size)}, "depth": {name: np.zeros((size, size), np.float32)},
                 "cameras": {name: {"intrinsics": camera.intrinsics, "pose": camera.pose}},
@@ -238,16 +238,16 @@ class ForeignEnv(gymnasium.Env):
                 "task": self.foreign.name}
 
     @property
-    def sight(self) -> Sight:
+    def reading(self) -> Reading:
         """What the benchmark's last sound observation says: where things are and should be."""
-        return self._sight
+        return self._reading
 
     def expert_plan(self) -> list[SkillCall]:
         """The calls that are left to do. ORACLE by our rules, though it reads only what the benchmark hands to any
-        player: objects and goals are in its observation. None for a wish that is not judged."""
-        if self._is_success or self._sight is None or not self.is_judged:
+        player: objects and goals are in its observation. None for an instruction that is not judged."""
+        if self._is_success or self._reading is None or not self.is_judged:
             return []
-        return remaining_calls(self.foreign, self._sight, self.hand.held is not None)
+        return remaining_calls(self.foreign, self._reading, self.hand.held is not None)
 
     def render(self) -> np.ndarray | None:
         """uint8[H, W, 3]: the benchmark's own picture; None without a render mode."""

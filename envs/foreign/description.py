@@ -13,7 +13,7 @@ from envs.interface import Box, Camera
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Reading:
     """One observation of a benchmark, in our words and our world frame (x away from the robot, y left, z = 0 at the
     table top)."""
 
@@ -46,10 +46,10 @@ class Foreign(Protocol):
         """A new environment without a TimeLimit, render mode "rgb_array", pictures of about size_px where it can
         choose. info["is_success"] says whether the goal is met. Raises ImportError naming what to install."""
 
-    def read(self, observation: Mapping[str, np.ndarray]) -> Sight:
+    def read(self, observation: Mapping[str, np.ndarray]) -> Reading:
         """Its observation in our words."""
 
-    def action(self, sight: Sight, motion_m: np.ndarray, width_m: float) -> Any:
+    def action(self, reading: Reading, motion_m: np.ndarray, width_m: float) -> Any:
         """Its action that moves the tool by float64[3] m, of at most stride_m, and the fingers towards width_m."""
 
     def camera(self, height: int, width: int) -> Camera | None:

@@ -12,7 +12,7 @@ from itertools import product
 
 import numpy as np
 
-from envs.foreign.description import Foreign, Sight
+from envs.foreign.description import Foreign, Reading
 from envs.foreign.skills import is_at_tool
 from envs.foreign.words import base_of, bottom_up
 from envs.interface import Box, Referent, SkillCall
@@ -23,40 +23,41 @@ _PUSHED_FREE_M = 0.10
 _GRID = 9
 
 
-def remaining_calls(foreign: Foreign, sight: Sight, is_holding: bool) -> list[SkillCall]:
+def remaining_calls(foreign: Foreign, reading: Reading, is_holding: bool) -> list[SkillCall]:
     """What is left to do, [] when everything is where it should be. Things that are in the way go to a free place."""
-    calls, places = [], dict(sight.objects)
-    held = next((n for n, box in places.items() if is_at_tool(sight, box)), None) if is_holding else None
-    for name in bottom_up(sight):
-        if held != name and _is_there(places[name], sight.goals[name]):
+    calls, places = [], dict(reading.objects)
+    held = next((n for n, box in places.items() if is_at_tool(reading, box)), None) if is_holding else None
+    for name in bottom_up(reading):
+        if held != name and _is_there(places[name], reading.goals[name]):
             continue
-        seen = replace(sight, objects=places)
+        seen = replace(reading, objects=places)
         calls += list(_moves(foreign, seen, name, held, places))
         held = None
     return calls
 
 
-def _moves(foreign: Foreign, sight: Sight, name: str, held: str | None, places: dict[str, Box]) -> Iterator[SkillCall]:
+def _moves(foreign: Foreign, reading: Reading, name: str, held: str | None,
+           places: dict[str, Box]) -> Iterator[SkillCall]:
     """The calls that bring one thing to its goal; `places` follows them."""
-    goal = sight.goals[name]
+    goal = reading.goals[name]
     if "pick" not in foreign.skills:
         yield SkillCall("push_to", (Referent(name, box=places[name]), Referent("goal", box=goal)))
         places[name] = goal
         return
     if held not in (None, name):
-        yield _aside(foreign, sight, held, places)
+        yield _aside(foreign, reading, held, places)
         held = None
-    for other in _in_the_way(sight, name, places) if held is None else ():
-        yield from _cleared(foreign, sight, name, other, places)
+    for other in _in_the_way(reading, name, places) if held is None else ():
+        yield from _cleared(foreign, reading, name, other, places)
     if held is None:
         yield SkillCall("pick", (Referent(name, box=places[name]),))
-    base = base_of(sight, name)
+    base = base_of(reading, name)
     yield (SkillCall("place_at", (Referent("goal", box=goal),)) if base is None
            else SkillCall("place_on", (Referent(base, box=places[base]),)))
     places[name] = goal
 
 
-def _cleared(foreign: Foreign, sight: Sight, name: str, other: str, places: dict[str, Box]) -> Iterator[SkillCall]:
+def _cleared(foreign: Foreign, reading: Reading, name: str, other: str, places: dict[str, Box]) -> Iterator[SkillCall]:
     """Takes `other` away, or pushes it off where no finger fits between the two."""
     if _is_crowded(places[name], places[other]):
         box, spot = places[other], _sideways(foreign, places[name], places[other])
@@ -64,7 +65,7 @@ def _cleared(foreign: Foreign, sight: Sight, name: str, other: str, places: dict
         places[other] = spot
         return
     yield SkillCall("pick", (Referent(other, box=places[other]),))
-    yield _aside(foreign, sight, other, places)
+    yield _aside(foreign, reading, other, places)
 
 
 def _sideways(foreign: Foreign, box: Box, other: Box) -> Box:
@@ -76,9 +77,9 @@ def _sideways(foreign: Foreign, box: Box, other: Box) -> Box:
     return replace(other, center=(float(other.center[0] + sign * _PUSHED_FREE_M), *other.center[1:]))
 
 
-def _aside(foreign: Foreign, sight: Sight, name: str, places: dict[str, Box]) -> SkillCall:
+def _aside(foreign: Foreign, reading: Reading, name: str, places: dict[str, Box]) -> SkillCall:
     """Puts what is held where nothing is and nothing is to be."""
-    taken = [b.center[:2] for n, b in places.items() if n != name] + [b.center[:2] for b in sight.goals.values()]
+    taken = [b.center[:2] for n, b in places.items() if n != name] + [b.center[:2] for b in reading.goals.values()]
     spots = list(product(*(np.linspace(low, high, _GRID) for low, high in foreign.area_m)))
     free = max(spots, key=lambda spot: min(float(np.linalg.norm(np.subtract(spot, t))) for t in taken))
     size = places[name].size
@@ -86,9 +87,9 @@ def _aside(foreign: Foreign, sight: Sight, name: str, places: dict[str, Box]) ->
     return SkillCall("place_at", (Referent("free place", box=places[name]),))
 
 
-def _in_the_way(sight: Sight, name: str, places: Mapping[str, Box]) -> list[str]:
+def _in_the_way(reading: Reading, name: str, places: Mapping[str, Box]) -> list[str]:
     """What stands on the thing or too close beside it, or where it should go."""
-    box, goal, base = places[name], sight.goals[name], base_of(sight, name)
+    box, goal, base = places[name], reading.goals[name], base_of(reading, name)
     return [other for other, b in places.items() if other != name
             and (_is_over(b, box) or _is_crowded(box, b) or (other != base and _is_near(b, goal)))]
 

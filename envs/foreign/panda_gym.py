@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 
 from envs.foreign.adapter import ForeignEnv
-from envs.foreign.description import Sight
+from envs.foreign.description import Reading
 from envs.interface import Box, Camera
 
 _CUBE_M = 0.04
@@ -58,19 +58,19 @@ class PandaGym:
         kind = getattr(benchmark, _TASKS[self.name][0])
         return kind(render_mode="rgb_array", renderer="Tiny", render_width=size_px, render_height=size_px, **_VIEW)
 
-    def read(self, observation: Mapping[str, np.ndarray]) -> Sight:
+    def read(self, observation: Mapping[str, np.ndarray]) -> Reading:
         _, names, has_fingers = _TASKS[self.name]
         state = observation["observation"].astype(np.float64)
         things = state[7 if has_fingers else 6:].reshape(len(names), _OBJECT_NUMBERS)
         goals = observation["desired_goal"].astype(np.float64).reshape(len(names), 3)
-        return Sight(tool_m=state[:3], width_m=float(state[6]) if has_fingers else 0.0,
-                     objects={name: _cube(t[:3], t[5]) for name, t in zip(names, things, strict=True)},
-                     goals={name: _cube(goal) for name, goal in zip(names, goals, strict=True)})
+        return Reading(tool_m=state[:3], width_m=float(state[6]) if has_fingers else 0.0,
+                       objects={name: _cube(t[:3], t[5]) for name, t in zip(names, things, strict=True)},
+                       goals={name: _cube(goal) for name, goal in zip(names, goals, strict=True)})
 
-    def action(self, sight: Sight, motion_m: np.ndarray, width_m: float) -> np.ndarray:
+    def action(self, reading: Reading, motion_m: np.ndarray, width_m: float) -> np.ndarray:
         parts = [motion_m / _STEP_M]
         if _TASKS[self.name][2]:
-            parts.append([(min(width_m, _WIDEST_M) - sight.width_m) / _FINGER_STEP_M])
+            parts.append([(min(width_m, _WIDEST_M) - reading.width_m) / _FINGER_STEP_M])
         return np.clip(np.concatenate(parts), -1.0, 1.0).astype(np.float32)
 
     def camera(self, height: int, width: int) -> Camera:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from envs.foreign.description import Sight
+from envs.foreign.description import Reading
 from envs.interface import Box, Outcome
 
 _CLEARANCE_M = 0.08  # of what is carried, over everything that stands there
@@ -41,8 +41,8 @@ class Command(NamedTuple):
     width_m: float
 
 
-Motion = Generator[Command, Sight, Outcome]
-Way = Generator[Command, Sight, Sight]
+Motion = Generator[Command, Reading, Outcome]
+Way = Generator[Command, Reading, Reading]
 
 
 @dataclass
@@ -58,165 +58,165 @@ def ended(status: str, reason: str) -> Outcome:
     return Outcome(status, reason, 0.0)
 
 
-def pick(sight: Sight, hand: Hand, box: Box) -> Motion:
+def pick(reading: Reading, hand: Hand, box: Box) -> Motion:
     """Outcome "done" only if the fingers are kept apart by something after the lift."""
     if hand.held is not None:
         return ended("refused", "the gripper holds something already")
     center, width = np.array(box.center), min(box.size[:2])
-    opening, top = width + _PLAY_M, travel_z_m(sight)
-    sight = yield from over(sight, center, top, opening)
-    sight = yield from to(sight, center, opening)
-    if is_off(sight, center):
-        yield from to(sight, raised(sight, top), opening)
+    opening, top = width + _PLAY_M, travel_z_m(reading)
+    reading = yield from over(reading, center, top, opening)
+    reading = yield from to(reading, center, opening)
+    if is_off(reading, center):
+        yield from to(reading, raised(reading, top), opening)
         return ended("failed", "something kept the gripper from the object")
-    sight = yield from fingers(sight, center, 0.0, _GRIP_STEPS)
-    grasp = sight.tool_m
-    sight = yield from to(sight, raised(sight, top), 0.0)
-    if sight.width_m < _LEAST_WIDTH_M:
+    reading = yield from fingers(reading, center, 0.0, _GRIP_STEPS)
+    grasp = reading.tool_m
+    reading = yield from to(reading, raised(reading, top), 0.0)
+    if reading.width_m < _LEAST_WIDTH_M:
         return ended("failed", "the gripper closed on nothing")
     hand.held = Box(tuple(center - grasp), box.size, box.yaw)
     return ended("done", "holding the object")
 
 
-def place_at(sight: Sight, hand: Hand, box: Box) -> Motion:
+def place_at(reading: Reading, hand: Hand, box: Box) -> Motion:
     """Brings what is held to the box; lets go where something carries it, else holds it there in the air."""
     if hand.held is None:
         return ended("refused", "the gripper holds nothing")
     center = np.array(box.center)
     target = center - hand.held.center
-    lies = _is_carried(sight, hand, box)
-    sight = yield from over(sight, target, travel_z_m(sight, hand), 0.0)
-    sight = yield from to(sight, target, 0.0)
-    if sight.width_m < _LEAST_WIDTH_M:
+    lies = _is_carried(reading, hand, box)
+    reading = yield from over(reading, target, travel_z_m(reading, hand), 0.0)
+    reading = yield from to(reading, target, 0.0)
+    if reading.width_m < _LEAST_WIDTH_M:
         hand.held = None
         return ended("failed", "the object slipped from the gripper")
-    if is_off(sight, target):
+    if is_off(reading, target):
         return ended("failed", "the arm did not reach the place")
     if not lies:
         return ended("done", "holding the object at the place")
     opening = min(hand.held.size[:2]) + _PLAY_M
     hand.held = None
-    sight = yield from fingers(sight, sight.tool_m, opening, _RELEASE_STEPS)
-    sight = yield from to(sight, raised(sight, travel_z_m(sight)), opening)
+    reading = yield from fingers(reading, reading.tool_m, opening, _RELEASE_STEPS)
+    reading = yield from to(reading, raised(reading, travel_z_m(reading)), opening)
     return ended("done", "the object lies at the place")
 
 
-def place_on(sight: Sight, hand: Hand, box: Box) -> Motion:
+def place_on(reading: Reading, hand: Hand, box: Box) -> Motion:
     """Sets what is held down on the top of the box."""
     if hand.held is None:
         return ended("refused", "the gripper holds nothing")
     height = hand.held.size[2]
-    return (yield from place_at(sight, hand, Box((*box.center[:2], box.top_z_m + height / 2), hand.held.size)))
+    return (yield from place_at(reading, hand, Box((*box.center[:2], box.top_z_m + height / 2), hand.held.size)))
 
 
-def push_to(sight: Sight, hand: Hand, box: Box, place: Box) -> Motion:
+def push_to(reading: Reading, hand: Hand, box: Box, place: Box) -> Motion:
     """Pushes the thing at the box, along x and along y in turn, until it is at the place."""
     if hand.held is not None:
         return ended("refused", "the gripper holds something already")
-    if not sight.objects:
+    if not reading.objects:
         return ended("failed", "nothing is in sight")
     if np.linalg.norm(np.subtract(place.center, box.center)[:2]) > _FARTHEST_PUSH_M:
         return ended("refused", "the place is too far away to push anything there")
-    name = min(sight.objects, key=lambda n: float(np.linalg.norm(np.subtract(sight.objects[n].center, box.center))))
+    name = min(reading.objects, key=lambda n: float(np.linalg.norm(np.subtract(reading.objects[n].center, box.center))))
     for _ in range(_LEGS):
-        way = _left_over(sight, name, place)
-        if np.linalg.norm(way) < _PUSHED_M or _has_fallen(sight, name):
+        way = _left_over(reading, name, place)
+        if np.linalg.norm(way) < _PUSHED_M or _has_fallen(reading, name):
             break
-        sight = yield from _leg(sight, name, place, int(np.argmax(np.abs(way))))
-    sight = yield from to(sight, raised(sight, travel_z_m(sight)), 0.0)
-    if _has_fallen(sight, name):
+        reading = yield from _leg(reading, name, place, int(np.argmax(np.abs(way))))
+    reading = yield from to(reading, raised(reading, travel_z_m(reading)), 0.0)
+    if _has_fallen(reading, name):
         return ended("failed", "the object fell off the table")
-    missing = float(np.linalg.norm(_left_over(sight, name, place)))
+    missing = float(np.linalg.norm(_left_over(reading, name, place)))
     if missing > 2 * _PUSHED_M:
         return ended("failed", f"the object stopped {missing * 100:.0f} cm from the place")
     return ended("done", "the object is at the place")
 
 
-def _leg(sight: Sight, name: str, place: Box, axis: int) -> Way:
+def _leg(reading: Reading, name: str, place: Box, axis: int) -> Way:
     """One push along an axis: come down behind the thing, then follow it until it is level with the place."""
-    thing, sign = sight.objects[name], float(np.sign(_left_over(sight, name, place)[axis]))
+    thing, sign = reading.objects[name], float(np.sign(_left_over(reading, name, place)[axis]))
     start = np.array([*thing.center[:2], _PUSH_Z_M])
     start[axis] -= sign * (max(thing.size[:2]) / 2 + _BEHIND_M)
-    sight = yield from over(sight, start, travel_z_m(sight), 0.0)
-    sight = yield from to(sight, start, 0.0)
+    reading = yield from over(reading, start, travel_z_m(reading), 0.0)
+    reading = yield from to(reading, start, 0.0)
     side, last, stalled = 1 - axis, np.inf, 0
-    while (left := sign * _left_over(sight, name, place)[axis]) > _PUSHED_M / 3 and stalled < _STALL_STEPS:
-        if _has_fallen(sight, name):
+    while (left := sign * _left_over(reading, name, place)[axis]) > _PUSHED_M / 3 and stalled < _STALL_STEPS:
+        if _has_fallen(reading, name):
             break
-        target = sight.tool_m.copy()
+        target = reading.tool_m.copy()
         target[axis] += sign * (float(np.clip(_EAGERNESS * left, *_ADVANCE_M)) + _URGE_M * stalled)
-        target[side], target[2] = sight.objects[name].center[side], _PUSH_Z_M
-        sight = yield Command(target, 0.0)
-        now = float(sight.tool_m[axis])
+        target[side], target[2] = reading.objects[name].center[side], _PUSH_Z_M
+        reading = yield Command(target, 0.0)
+        now = float(reading.tool_m[axis])
         stalled, last = (stalled + 1 if abs(last - now) < _STALL_M else 0), now
-    back = sight.tool_m.copy()
+    back = reading.tool_m.copy()
     back[axis] -= sign * _BEHIND_M
-    sight = yield from to(sight, back, 0.0)
-    return (yield from fingers(sight, back, 0.0, _COMING_TO_REST_STEPS))
+    reading = yield from to(reading, back, 0.0)
+    return (yield from fingers(reading, back, 0.0, _COMING_TO_REST_STEPS))
 
 
-def _has_fallen(sight: Sight, name: str) -> bool:
+def _has_fallen(reading: Reading, name: str) -> bool:
     """Whether a thing is lower than anything on a table can be."""
-    return sight.objects[name].top_z_m < 0.0
+    return reading.objects[name].top_z_m < 0.0
 
 
-def _left_over(sight: Sight, name: str, place: Box) -> np.ndarray:
+def _left_over(reading: Reading, name: str, place: Box) -> np.ndarray:
     """float64[2]: way from a thing to its place over the table, metres."""
-    return np.subtract(place.center, sight.objects[name].center)[:2]
+    return np.subtract(place.center, reading.objects[name].center)[:2]
 
 
-def travel_z_m(sight: Sight, hand: Hand | None = None) -> float:
+def travel_z_m(reading: Reading, hand: Hand | None = None) -> float:
     """Height of the tool at which it, and what it holds, passes over everything that stands."""
     held = hand.held if hand else None
-    stands = [b.top_z_m for b in sight.objects.values() if held is None or not is_at_tool(sight, b)]
+    stands = [b.top_z_m for b in reading.objects.values() if held is None or not is_at_tool(reading, b)]
     hangs = 0.0 if held is None else max(0.0, -held.bottom_z_m)
     return max(stands, default=0.0) + hangs + _CLEARANCE_M
 
 
-def is_at_tool(sight: Sight, box: Box) -> bool:
+def is_at_tool(reading: Reading, box: Box) -> bool:
     """Whether the tool point is inside a box."""
-    return bool((np.abs(sight.tool_m - box.center) <= np.array(box.size) / 2 + 0.005).all())
+    return bool((np.abs(reading.tool_m - box.center) <= np.array(box.size) / 2 + 0.005).all())
 
 
-def _is_carried(sight: Sight, hand: Hand, box: Box) -> bool:
+def _is_carried(reading: Reading, hand: Hand, box: Box) -> bool:
     """Whether what is put at the box lies on the table or on a thing there."""
-    under = [0.0] + [b.top_z_m for b in sight.objects.values() if not is_at_tool(sight, b)
+    under = [0.0] + [b.top_z_m for b in reading.objects.values() if not is_at_tool(reading, b)
                      and (np.abs(np.subtract(b.center, box.center)[:2]) < np.array(b.size[:2]) / 2).all()]
     return min(abs(box.bottom_z_m - z) for z in under) <= _CARRIED_M
 
 
-def raised(sight: Sight, z_m: float) -> np.ndarray:
+def raised(reading: Reading, z_m: float) -> np.ndarray:
     """The tool's place, lifted to z_m at least."""
-    return np.array([*sight.tool_m[:2], max(z_m, sight.tool_m[2])])
+    return np.array([*reading.tool_m[:2], max(z_m, reading.tool_m[2])])
 
 
-def over(sight: Sight, target_m: np.ndarray, z_m: float, width_m: float) -> Way:
+def over(reading: Reading, target_m: np.ndarray, z_m: float, width_m: float) -> Way:
     """Up to z_m, then straight to above the target, never lower than that."""
     top = max(z_m, float(target_m[2]))
-    sight = yield from to(sight, raised(sight, top), width_m)
-    return (yield from to(sight, np.array([*target_m[:2], top]), width_m))
+    reading = yield from to(reading, raised(reading, top), width_m)
+    return (yield from to(reading, np.array([*target_m[:2], top]), width_m))
 
 
-def to(sight: Sight, target_m: np.ndarray, width_m: float) -> Way:
+def to(reading: Reading, target_m: np.ndarray, width_m: float) -> Way:
     """Straight to a point, until the tool is there or comes no nearer."""
     best, idle = np.inf, 0
-    while (off := float(np.linalg.norm(target_m - sight.tool_m))) > _NEAR_M and idle < _STALL_STEPS:
+    while (off := float(np.linalg.norm(target_m - reading.tool_m))) > _NEAR_M and idle < _STALL_STEPS:
         idle = 0 if off < best - _STALL_M else idle + 1
         best = min(best, off)
-        sight = yield Command(target_m, width_m)
-    return sight
+        reading = yield Command(target_m, width_m)
+    return reading
 
 
-def fingers(sight: Sight, tool_m: np.ndarray, width_m: float, steps: int) -> Way:
+def fingers(reading: Reading, tool_m: np.ndarray, width_m: float, steps: int) -> Way:
     """Moves the fingers while the tool stays."""
     for _ in range(steps):
-        sight = yield Command(tool_m, width_m)
-    return sight
+        reading = yield Command(tool_m, width_m)
+    return reading
 
 
-def is_off(sight: Sight, target_m: np.ndarray) -> bool:
+def is_off(reading: Reading, target_m: np.ndarray) -> bool:
     """Whether a way has ended too far from its target."""
-    return float(np.linalg.norm(target_m - sight.tool_m)) > _FAR_M
+    return float(np.linalg.norm(target_m - reading.tool_m)) > _FAR_M
 
 
 SKILLS: dict[str, Callable[..., Motion]] = {

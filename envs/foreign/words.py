@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from envs.foreign.description import Sight
+from envs.foreign.description import Reading
 from envs.interface import Box
 
 _MOVES = ("move the {name} to {spot}", "put the {name} at {spot}", "bring the {name} to {spot}",
@@ -20,48 +20,48 @@ _JOINTS = (", then ", " and ")
 _ALIGNED_M = 0.01
 
 
-def instruction(sight: Sight, lifts: bool, rng: np.random.Generator) -> str:
+def instruction(reading: Reading, lifts: bool, rng: np.random.Generator) -> str:
     """One of the wordings of `instructions`."""
-    found = instructions(sight, lifts)
+    found = instructions(reading, lifts)
     return found[int(rng.integers(len(found)))]
 
 
-def instructions(sight: Sight, lifts: bool) -> list[str]:
-    """Every wording of the goal in `sight`, things in the order in which they are built up. lifts: whether the robot
+def instructions(reading: Reading, lifts: bool) -> list[str]:
+    """Every wording of the goal in `reading`, things in the order in which they are built up. lifts: whether the robot
     can."""
-    parts = [_clauses(sight, name, lifts) for name in bottom_up(sight)]
+    parts = [_clauses(reading, name, lifts) for name in bottom_up(reading)]
     joints = _JOINTS if len(parts) > 1 else _JOINTS[:1]
     return [joint.join(chosen) for joint in joints for chosen in product(*parts)]
 
 
-def asks_for(text: str, sight: Sight, lifts: bool) -> bool:
+def asks_for(text: str, reading: Reading, lifts: bool) -> bool:
     """Whether a text is one of the wordings of the goal, capitals and the stop at its end aside."""
-    return _plain(text) in map(_plain, instructions(sight, lifts))
+    return _plain(text) in map(_plain, instructions(reading, lifts))
 
 
 def _plain(text: str) -> str:
     return " ".join(text.lower().split()).rstrip(".!")
 
 
-def bottom_up(sight: Sight) -> list[str]:
+def bottom_up(reading: Reading) -> list[str]:
     """Names of the things that have a goal, the lowest first."""
-    return sorted(sight.goals, key=lambda name: sight.goals[name].center[2])
+    return sorted(reading.goals, key=lambda name: reading.goals[name].center[2])
 
 
-def base_of(sight: Sight, name: str) -> str | None:
+def base_of(reading: Reading, name: str) -> str | None:
     """The thing whose goal lies right under that of `name`."""
-    goal = sight.goals[name]
-    under = (other for other, place in sight.goals.items() if other != name
+    goal = reading.goals[name]
+    under = (other for other, place in reading.goals.items() if other != name
              and abs(place.top_z_m - goal.bottom_z_m) < _ALIGNED_M
              and np.linalg.norm(np.subtract(place.center, goal.center)[:2]) < min(place.size[:2]) / 2)
     return next(under, None)
 
 
-def _clauses(sight: Sight, name: str, lifts: bool) -> list[str]:
-    goal, base = sight.goals[name], base_of(sight, name)
+def _clauses(reading: Reading, name: str, lifts: bool) -> list[str]:
+    goal, base = reading.goals[name], base_of(reading, name)
     if base is not None:
         return [text.format(name=name, base=base) for text in _STACKS]
-    shift = _shift(sight.objects[name], goal)
+    shift = _shift(reading.objects[name], goal)
     in_air = goal.bottom_z_m > _ALIGNED_M
     texts = _LIFTS if in_air else _MOVES if lifts else _PUSHES
     known = {"name": name, "spot": _spot(goal), "height": f"{goal.bottom_z_m * 100:.0f} cm", "shift": shift}

@@ -1,4 +1,4 @@
-"""Calibrated RGB-D cameras; the two that look at the table, and the onlooker's view of it for people."""
+"""Calibrated RGB-D cameras; the two that look at the table, and the spectator's view of it for people."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ VIEWS = MappingProxyType({
 """Camera name -> where it stands. In both, the robot's base is away from the viewer's side of the image: front looks
 back at it, top has x upwards in the image."""
 
-ONLOOKER = View(eye=(1.42, -0.92, 0.88), target=(0.36, 0.0, 0.27), up=(0.0, 0.0, 1.0), fov_rad=0.76, has_shadow=True,
+SPECTATOR = View(eye=(1.42, -0.92, 0.88), target=(0.36, 0.0, 0.27), up=(0.0, 0.0, 1.0), fov_rad=0.76, has_shadow=True,
                 light=(0.5, -0.7, 2.0))
-"""For pictures and films; no observation comes from here."""
+"""For pictures and videos; no observation comes from here."""
 
 _SAMPLE_SHIFT_PX = 0.5
 """TinyRenderer samples a pixel at its lower left corner, not at its centre; measured against known tops of cubes."""
@@ -46,6 +46,6 @@ def calibrations(views: Mapping[str, View], size_px: int) -> dict[str, Camera]:
     return {name: calibration(view, size_px, size_px) for name, view in views.items()}
 
 
-def look(world: World, views: Mapping[str, View], size_px: int) -> dict[str, Picture]:
+def capture(world: World, views: Mapping[str, View], size_px: int) -> dict[str, Picture]:
     """Camera name -> what it sees now."""
     return {name: world.picture(view, size_px, size_px) for name, view in views.items()}

@@ -72,10 +72,10 @@ class Reality:
         self._light_gain = max(0.0, 1.0 + dials.light_share * self.rng.standard_normal())
         self._light_turn = _rotation(dials.light_turn_rad * self.rng.standard_normal(3))
 
-    def look(self, world: World, views: Mapping[str, View], size_px: int) -> dict[str, Picture]:
+    def capture(self, world: World, views: Mapping[str, View], size_px: int) -> dict[str, Picture]:
         """Camera name -> what it sees now, imperfectly."""
         knocked = {name: self._knocked(view, index) for index, (name, view) in enumerate(views.items())}
-        true = cameras.look(world, knocked, size_px)
+        true = cameras.capture(world, knocked, size_px)
         places = cameras.calibrations(knocked, size_px)
         return {name: self._spoilt(world, picture, places[name]) for name, picture in true.items()}
 
@@ -160,6 +160,6 @@ def _from_quaternion(q: np.ndarray) -> np.ndarray:
                      [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)]])
 
 
-def look(world: World, views: Mapping[str, View], size_px: int, reality: Reality | None) -> dict[str, Picture]:
+def capture(world: World, views: Mapping[str, View], size_px: int, reality: Reality | None) -> dict[str, Picture]:
     """Camera name -> what it sees now: truly without a reality."""
-    return cameras.look(world, views, size_px) if reality is None else reality.look(world, views, size_px)
+    return cameras.capture(world, views, size_px) if reality is None else reality.capture(world, views, size_px)

@@ -23,7 +23,7 @@ def find(situation: Situation, thing: str) -> Motion:
         if served(robot) is not place:
             yield from drive(robot, place.stand)
             yield robot.setpoint
-        box = find_named(situation.look("head"), "head", place, thing)
+        box = find_named(situation.capture("head"), "head", place, thing)
         if box is not None:
             yield from face(robot, place, _aside(place, box))
             yield robot.setpoint

@@ -26,7 +26,7 @@ def controller(skill: str) -> Skill:
 def perform(skill: str, situation: Situation, arguments: Sequence[Argument] = (), timeout_s: float = TIMEOUT_S,
             on_period: Callable[[int], None] = lambda period: None) -> Outcome:
     """How the skill went. arguments: one for each of its parameters. on_period is called after each control period with
-    their number so far, for films and disturbances."""
+    their number so far, for videos and perturbations."""
     return carry_out(controller(skill)(situation, *arguments), situation.robot, timeout_s, on_period)
 
 

@@ -30,12 +30,12 @@ def pick_named(situation: Situation, thing: str) -> Motion:
         return ended("refused", "there is nothing to pick from here")
     if robot.is_grasping():
         return ended("refused", "the gripper is not empty")
-    box = find_named(situation.look("head"), "head", place, thing)
+    box = find_named(situation.capture("head"), "head", place, thing)
     if box is None:
         return ended("refused", f"I see no {thing} at the {place.name}")
     yield from face(robot, place, float(place.to_own(np.array(box.center[:2]))[1]))
     yield robot.setpoint
-    seen = situation.look("head")
+    seen = situation.capture("head")
     yield from with_arm(robot, _hover(situation, place, box))
     measured = _close_look(situation, place, box, thing)
     motion = pick(over(situation, place.top_z_m, seen, measured.size[2]), to_foot(robot, measured, place.top_z_m))
@@ -65,7 +65,7 @@ def _close_look(situation: Situation, place: Place, box: Box, thing: str) -> Box
     """The box as the wrist camera measures it, from above; the one from afar when it sees nothing there. What is too
     thin to grasp at the top is left out."""
     below_m = situation.robot.tool_pose[2] - _FINGERS_M  # what is higher is the hand itself
-    points = points_around(situation.look("wrist"), "wrist", place, np.array(box.center), _NEAR_M, below_m)
+    points = points_around(situation.capture("wrist"), "wrist", place, np.array(box.center), _NEAR_M, below_m)
     seen = Box.from_points(points) if len(points) else box
     top = seen.top_z_m - GOODS[thing].neck_m
     return Box((*seen.center[:2], (top + place.top_z_m) / 2), (*seen.size[:2], top - place.top_z_m), seen.yaw)

@@ -54,7 +54,7 @@ def _act(situation: Situation, order: Order, watch: Watch) -> Motion:
             break
         target, is_pushing = _step(order, watch, goal, is_pushing)
         yield target
-        watch.look()
+        watch.update()
     left_m = _left_m(order, watch, goal)
     if order.kind != "reach":
         yield from _leave(watch)

@@ -6,10 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
-from envs.skills import toy_sight
+from envs.skills import toy_detection
 from envs.skills.routes import Floor
 from envs.skills.situation import Situation
-from envs.skills.toy_sight import Toy
+from envs.skills.toy_detection import Toy
 from envs.world.toys import TOY_SHAPES
 
 CAMERA = "top"
@@ -28,21 +28,21 @@ class Watch:
         self._situation = situation
         self.peg_radius_m: float = situation.robot.config.peg_radius_m
         self.reach_m = situation.robot.limits()
-        seen = situation.look(CAMERA, size_px=NAMING_PX)
-        self._toys = toy_sight.find(seen, CAMERA, frozenset(name.split(" ")[0] for name in names))
+        seen = situation.capture(CAMERA, size_px=NAMING_PX)
+        self._toys = toy_detection.find(seen, CAMERA, frozenset(name.split(" ")[0] for name in names))
         found = [_meant(name, self._toys) for name in names]
         self.missing = next((f"I see {len(f) or 'no'} {name}{'s' * (len(f) > 1)}"
                              for name, f in zip(names, found, strict=True) if len(f) != 1), None)
         self._names = [f[0] for f in found if f]
-        self._paints = toy_sight.paint(seen, CAMERA)
+        self._paints = toy_detection.paint(seen, CAMERA)
         self._unseen_looks = 0
 
-    def look(self) -> None:
+    def update(self) -> None:
         """Brings everything up to date."""
-        seen = self._situation.look(CAMERA, size_px=FOLLOWING_PX)
-        self._paints = toy_sight.paint(seen, CAMERA)
-        self._toys = toy_sight.follow(self._toys, self._paints)
-        least = _LOST_POINTS_SHARE * toy_sight.TOY_AREA_M2 / toy_sight.pitch_m(seen, CAMERA) ** 2
+        seen = self._situation.capture(CAMERA, size_px=FOLLOWING_PX)
+        self._paints = toy_detection.paint(seen, CAMERA)
+        self._toys = toy_detection.follow(self._toys, self._paints)
+        least = _LOST_POINTS_SHARE * toy_detection.TOY_AREA_M2 / toy_detection.pitch_m(seen, CAMERA) ** 2
         is_seen = len(self._mine(self.subject)) >= least
         self._unseen_looks = 0 if is_seen else self._unseen_looks + 1
         for stale in ("floor", "floor_without_subject", "floor_without_both"):

@@ -31,7 +31,7 @@ def put_down(situation: Situation, place: str) -> Motion:
         return ended("refused", EMPTY)
     if served(robot) is not PLACES[place]:
         return ended("refused", f"the robot is not at the {place}")
-    seen = situation.look("head")
+    seen = situation.capture("head")
     if place == "drawer" and drawer_opening_m(seen, "head") < OPEN_M:
         return ended("refused", "the drawer is closed")
     return (yield from with_arm(robot, _lower(situation, PLACES[place], seen)))

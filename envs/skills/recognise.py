@@ -29,7 +29,7 @@ _COLOUR_WEIGHT = 2.0
 _RIM_M = 0.02
 
 
-class Sighting(NamedTuple):
+class Detection(NamedTuple):
     """Something recognised: its catalogue name, the box around what is seen of it (world), how badly it fits."""
 
     name: str
@@ -37,7 +37,7 @@ class Sighting(NamedTuple):
     misfit: float
 
 
-def sightings(seen: Observation, camera: str, place: Place) -> list[Sighting]:
+def detections(seen: Observation, camera: str, place: Place) -> list[Detection]:
     """Everything on (or in) a place that a camera sees, best fits first."""
     points, colours = _above(seen, camera, place)
     found = [_name(*group) for group in _groups(points, colours)]
@@ -46,7 +46,7 @@ def sightings(seen: Observation, camera: str, place: Place) -> list[Sighting]:
 
 def find_named(seen: Observation, camera: str, place: Place, name: str) -> Box | None:
     """The box of what looks most like the named thing, and like nothing else more; None when nothing does."""
-    return next((s.box for s in sightings(seen, camera, place) if s.name == name), None)
+    return next((s.box for s in detections(seen, camera, place) if s.name == name), None)
 
 
 def points_around(seen: Observation, camera: str, place: Place, center: np.ndarray, radius_m: float,
@@ -106,11 +106,11 @@ def _groups(points: np.ndarray, colours: np.ndarray) -> list[tuple[np.ndarray, n
     return [group for group in groups if len(group[0]) >= _FEWEST_PIXELS]
 
 
-def _name(points: np.ndarray, colours: np.ndarray) -> Sighting | None:
+def _name(points: np.ndarray, colours: np.ndarray) -> Detection | None:
     box, shares = Box.from_points(points), _shares(colours)
     misfits = {name: _misfit(name, box, points, shares) for name in GOODS}
     best = min(misfits, key=misfits.get)
-    return Sighting(best, box, misfits[best])
+    return Detection(best, box, misfits[best])
 
 
 def _shares(colours: np.ndarray) -> dict[str, float]:

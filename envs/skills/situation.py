@@ -44,7 +44,7 @@ class Situation:
     robot: Arm
     seen: Observation
     hand: Hand
-    look: Callable[..., Observation] | None = None
+    capture: Callable[..., Observation] | None = None
     """(camera names, size_px: side of the square images): what they see at this moment of the motion."""
     workspace: Workspace = TABLE_WORKSPACE
     """What the arm serves, in the frame of `seen`."""

@@ -24,7 +24,7 @@ def slide(situation: Situation, is_opening: bool) -> Motion:
         return ended("refused", "the robot is not at the drawer")
     if robot.is_grasping():
         return ended("refused", "the gripper is not empty")
-    before = drawer_opening_m(situation.look("head"), "head")
+    before = drawer_opening_m(situation.capture("head"), "head")
     way = (DRAWER_TRAVEL_M - _SLACK_M if is_opening else 0.0) - before
     if abs(way) < 0.03:
         return ended("refused", f"the drawer is already {'open' if is_opening else 'closed'}")
@@ -36,7 +36,7 @@ def slide(situation: Situation, is_opening: bool) -> Motion:
     yield from with_arm(robot, _let_go(situation, tool, up))
     yield from drive(robot, place.stand, is_straight=True)
     yield robot.setpoint
-    return _result(drawer_opening_m(situation.look("head"), "head"), is_opening)
+    return _result(drawer_opening_m(situation.capture("head"), "head"), is_opening)
 
 
 def _result(opening_m: float, is_opening: bool):

@@ -1,4 +1,4 @@
-"""What counts as done: scenes, the words that ask for them, and progress in [0, 1].
+"""What counts as done: scenes, the words that query for them, and progress in [0, 1].
 
 May import: envs.world, envs.words, envs.interface. Tasks and skills are strangers.
 """

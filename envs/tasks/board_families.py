@@ -1,4 +1,5 @@
-"""The nine families of tasks on the board: Language-Table's six rewards and PaLM-E's three long-horizon wishes."""
+"""The nine families of tasks on the board: Language-Table's six rewards and PaLM-E's three long-horizon
+instructions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every way to word a wish about the board, in one table: spoken by `say`, read by `understand`."""
+"""Every way to word an instruction about the board, in one table: spoken by `say`, read by `understand`."""
 
 from __future__ import annotations
 

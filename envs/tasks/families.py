@@ -1,4 +1,4 @@
-"""The five families of tasks: a task arranges a scene, words its wish, and measures progress towards it."""
+"""The five families of tasks: a task arranges a scene, words its instruction, and measures progress towards it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every way to word a wish, in one table: spoken by `say`, read by `understand`, counted in `VOCABULARY`."""
+"""Every way to word an instruction, in one table: spoken by `say`, read by `understand`, counted in `VOCABULARY`."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ _STATEMENT_STARTS = ("I ", "the ", "every ", "could ", "can ")  # these take no 
 
 UNKNOWN_WORDS = ("magenta", "pink", "brown", "black", "gray", "golden", "turquoise", "violet", "banana", "spoon", "mug",
                  "plate", "ball", "apple", "bottle", "fork", "pyramid", "cylinder", "hammer", "star")
-"""Words that no sentence of the table holds, for making wishes that must be declined: 8 colors, then 12 things."""
+"""Words that no sentence of the table holds, for making instructions that must be declined: 8 colors, then 12
+things."""
 UNKNOWN_COLORS, UNKNOWN_THINGS = UNKNOWN_WORDS[:8], UNKNOWN_WORDS[8:]
 
 _SLOT = re.compile(r"\{(\w+)\}")

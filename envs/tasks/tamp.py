@@ -1,4 +1,4 @@
-"""PaLM-E's task-and-motion-planning table: questions about blocks, and wishes that may need clearing first.
+"""PaLM-E's task-and-motion-planning table: questions about blocks, and instructions that may need clearing first.
 
 Six families, q1-q4 and p1-p2 of the paper: color, where, below, possible, grasp, build. Scenes hold 3 to 5 blocks where
 nobody asks for more, some of them stacked. The answer to a question is settled when the scene is at rest.
@@ -28,7 +28,7 @@ CENTER_HALF_WIDTH_M = 0.11
 """Of the strip that counts as the center of the table; left is +y."""
 
 _STACK_SHARE = 0.7  # of scenes with one stack at least, and of those with a second one
-_BURIED_SHARE = 0.6  # of the wishes whose block has something on it
+_BURIED_SHARE = 0.6  # of the instructions whose block has something on it
 _LIFTED_M = 0.03
 _TRIES = 20  # scenes, for one in which the drawn answer is the true one
 
@@ -36,7 +36,7 @@ _TRIES = 20  # scenes, for one in which the drawn answer is the true one
 @dataclass(frozen=True, slots=True)
 class TampScene(Things):
     """What is there, in the order that obj_1, obj_2 ... count, and what is asked. roles: of the phrasing. answer: ""
-    for a wish. naming: how words name things, one of `tamp_words.NAMINGS`."""
+    for an instruction. naming: how words name things, one of `tamp_words.NAMINGS`."""
 
     task: str
     roles: dict[str, str]
@@ -83,13 +83,13 @@ class TampTask:
         return tamp_words.say(scene.task, scene.roles, phrasing, scene.namer)
 
     def progress(self, world: World, scene: TampScene) -> float:
-        """1.0 once the wish is granted; a question waits for its answer."""
+        """1.0 once the instruction is granted; a question waits for its answer."""
         if scene.task == "grasp":
             return float(is_lifted(world, scene.roles["a"]))
         return predicates.progress(world, scene.goal) if scene.goal else 0.0
 
     def is_right(self, scene: TampScene, text: str) -> bool:
-        """Whether a text answers the question of the scene; nothing answers a wish."""
+        """Whether a text answers the question of the scene; nothing answers an instruction."""
         return bool(scene.answer) and tamp_words.understood(scene.task, text) == scene.answer
 
     def as_it_is(self, world: World, scene: TampScene) -> TampScene:
@@ -97,20 +97,20 @@ class TampTask:
         return scene
 
     def retarget(self, scene: TampScene, instruction: str) -> TampScene | None:
-        """The scene with the wish that the instruction words, about any of its things; the scene itself where that is
-        what it asks; None otherwise, so for every other question: what is true of it is not known here."""
+        """The scene with the instruction that the instruction words, about any of its things; the scene itself where
+        that is what it asks; None otherwise, so for every other question: what is true of it is not known here."""
         said = plain_words(instruction)
-        return next((asked for asked in (scene, *_wishes(scene)) if said in _wordings(asked)), None)
+        return next((asked for asked in (scene, *_instructions(scene)) if said in _wordings(asked)), None)
 
 
 def _wordings(scene: TampScene) -> list[list[str] | None]:
-    """The plain words of all that a scene's question or wish may be put as."""
+    """The plain words of all that a scene's question or instruction may be put as."""
     count = len(tamp_words.PHRASINGS[scene.task])
     return [plain_words(tamp_words.say(scene.task, scene.roles, i, scene.namer)) for i in range(count)]
 
 
-def _wishes(scene: TampScene) -> list[TampScene]:
-    """The scene with every wish that its things allow."""
+def _instructions(scene: TampScene) -> list[TampScene]:
+    """The scene with every instruction that its things allow."""
     grasps = [replace(scene, task="grasp", roles={"a": name}, answer="", goal=()) for name in scene.names]
     return grasps + [replace(scene, task="build", roles={"a": a, "b": b}, answer="", goal=(On(a, b),))
                      for a, b in permutations(scene.names, 2)]
@@ -154,7 +154,7 @@ def _drawn_answer(task: str, rng: np.random.Generator) -> str:
 
 
 def _draft(task: str, rng: np.random.Generator, count: int, require: tuple[str, ...]) -> Draft:
-    """Blocks and stacks; for wishes the first block is the wanted one, the second its base."""
+    """Blocks and stacks; for instructions the first block is the wanted one, the second its base."""
     others = [f"{color} block" for color in COLORS if f"{color} block" not in require]
     blocks = (*require, *(others[i] for i in rng.permutation(len(others))))[:count]
     goal = (On(blocks[0], blocks[1]),) if task == "build" else ()

@@ -16,7 +16,7 @@ _EGL_PLUGIN, _EGL_ENTRY, _EGL_LIBRARY = "eglRenderer", "_eglRendererPlugin", "li
 
 @dataclass(frozen=True, slots=True)
 class Graphics:
-    """has_shadows: in every picture, at twice the cost; onlookers' pictures have them anyway. Raises ValueError for a
+    """has_shadows: in every picture, at twice the cost; spectators' pictures have them anyway. Raises ValueError for a
     name that is none of `RENDERERS` or `LOOKS`."""
 
     renderer: str = "tiny"

@@ -118,7 +118,7 @@ class World:
         return self._fixture(name).positions()
 
     def set_fixture(self, name: str, positions: np.ndarray) -> None:
-        """Puts a fixture's joints, at rest, to positions float64[J]: for arranging scenes and for disturbances."""
+        """Puts a fixture's joints, at rest, to positions float64[J]: for arranging scenes and for perturbations."""
         self._fixture(name).place(positions)
 
     def _fixture(self, name: str) -> Articulation:
@@ -206,7 +206,7 @@ class World:
         return math.hypot(*self.client.getBaseVelocity(self._body(name))[0])
 
     def move(self, name: str, position: np.ndarray, quaternion: np.ndarray) -> None:
-        """Puts a body elsewhere at rest, awake, from one moment to the next: for disturbances and tests."""
+        """Puts a body elsewhere at rest, awake, from one moment to the next: for perturbations and tests."""
         c, body = self.client, self._body(name)
         c.resetBasePositionAndOrientation(body, list(position), list(quaternion))
         c.resetBaseVelocity(body, [0.0] * 3, [0.0] * 3)

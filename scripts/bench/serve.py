@@ -42,13 +42,13 @@ def say(**line: Any) -> None:
 
 
 def scene() -> tuple[str, Observation, bytes]:
-    """A wish, what is seen, and both as a request's body."""
+    """An instruction, what is seen, and both as a request's body."""
     env = gymnasium.make("envs:embodied/PutInBowl-v0")
     raw, _ = env.reset(seed=_SEED)
     env.close()
-    wish = raw["instruction"]
-    body = pack({"instruction": wish, "observation": {k: v for k, v in raw.items() if k != "instruction"}})
-    return wish, Observation.from_dict(raw), body
+    instruction = raw["instruction"]
+    body = pack({"instruction": instruction, "observation": {k: v for k, v in raw.items() if k != "instruction"}})
+    return instruction, Observation.from_dict(raw), body
 
 
 def overhead(served: Served, requests: int) -> None:
@@ -57,13 +57,13 @@ def overhead(served: Served, requests: int) -> None:
 
     torch.set_num_threads(1)
     agent = embodied.load_agent()
-    wish, seen, body = scene()
+    instruction, seen, body = scene()
     here, there = [], []
     connection = http.client.HTTPConnection(served.url.removeprefix("http://"))  # as `embodied.serving.client` does
     with contextlib.closing(connection):
         for i in range(requests + 5):
             start = time.perf_counter()
-            agent.plan(wish, seen)
+            agent.plan(instruction, seen)
             middle = time.perf_counter()
             _post(connection, served.token, body)
             if i >= 5:  # the first ones warm both up

@@ -89,7 +89,8 @@ TURNS: list[float] = []
 
 
 def work(served: Served, is_over: threading.Event) -> None:
-    """Sessions one after the other: wishes, a stop in the middle, an emergency stop and its reset, a new scene."""
+    """Sessions one after the other: instructions, a stop in the middle, an emergency stop and its reset, a new
+    scene."""
     seed = 1_000_000 + threading.get_ident() % 1000
     while not is_over.is_set():
         with served.client() as client, contextlib.suppress(httpx.HTTPError):
@@ -116,9 +117,9 @@ def _use(client: httpx.Client, opened: dict[str, Any], seed: int) -> None:
 
 
 def _one_turn(client: httpx.Client, at: str, mine: dict[str, str], turn: int, seed: int) -> None:
-    wish = client.get(at).json().get("instruction", "")
+    instruction = client.get(at).json().get("instruction", "")
     waits = "true" if turn % 2 else "false"
-    client.post(f"{at}/instructions?wait={waits}", headers=mine, json={"instruction": wish or "go"})
+    client.post(f"{at}/instructions?wait={waits}", headers=mine, json={"instruction": instruction or "go"})
     if turn == 2:
         time.sleep(0.3)
         client.post(f"{at}/estop")

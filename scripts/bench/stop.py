@@ -52,10 +52,10 @@ class Worker:
         opened = self._client.post("/v1/sessions", json={"task": "put_in_bowl", "seed": self.seed, "speed": 1.0,
                                                          "planner": "oracle", "client": "bench"}).json()
         self.session_id, self.lease = opened["session"]["session_id"], opened["lease"]
-        self.wish = opened["session"]["instruction"]
+        self.instruction = opened["session"]["instruction"]
 
     def run(self) -> None:
-        """Wish after wish, a new scene when one is fulfilled."""
+        """Instruction after instruction, a new scene when one is fulfilled."""
         headers, at = {"X-Lease": self.lease}, f"/v1/sessions/{self.session_id}"
         while not self.is_over:
             if self.is_held:
@@ -63,11 +63,11 @@ class Worker:
                 self._client.put(f"{at}/lease", headers=headers)
                 continue
             answer = self._client.post(f"{at}/instructions?wait=true", headers=headers,
-                                       json={"instruction": self.wish})
+                                       json={"instruction": self.instruction})
             end = answer.json().get("end") if answer.status_code == 200 else "stopped"
             if end != "stopped" and not self.is_over:
                 self.seed += 100
-                self.wish = self._client.post(f"{at}/reset", headers=headers, json={"seed": self.seed}).json()[
+                self.instruction = self._client.post(f"{at}/reset", headers=headers, json={"seed": self.seed}).json()[
                     "instruction"]
 
 
@@ -131,8 +131,8 @@ def stops(served: Served, workers: list[Worker], trials: int) -> list[Trial]:
 
 
 def heartbeat_trial(client: httpx.Client, seed: int) -> float:
-    """Simulated s from the end of a lease to the last command that moves: the client sends a wish and is never heard of
-    again. Below 0: the robot had come to rest before."""
+    """Simulated s from the end of a lease to the last command that moves: the client sends an instruction and is never
+    heard of again. Below 0: the robot had come to rest before."""
     opened = client.post("/v1/sessions", json={"task": "put_in_bowl", "seed": seed, "speed": 1.0, "planner": "oracle",
                                                "client": "bench"}).json()
     at = f"/v1/sessions/{opened['session']['session_id']}"

@@ -89,11 +89,11 @@ def test_smaller_boards_have_four_blocks():
         env.reset(seed=0)
 
 
-def test_the_callers_wish_sets_the_goal():
+def test_the_callers_instruction_sets_the_goal():
     env = gymnasium.make("embodied/Board-v0", **SMALL)
-    wish = "push the green heart to the top right corner"
-    env.reset(seed=0, options={"require": ["green heart"], "instruction": wish})
-    assert env.unwrapped.expert_plan()[0].arguments == (wish,)
+    instruction = "push the green heart to the top right corner"
+    env.reset(seed=0, options={"require": ["green heart"], "instruction": instruction})
+    assert env.unwrapped.expert_plan()[0].arguments == (instruction,)
     env.close()
 
 

@@ -58,7 +58,7 @@ def test_what_planners_and_judges_ask_is_answered(pair):
     here, there = (env.unwrapped for env in pair)
     for env in pair:
         env.reset(seed=5)
-    assert there.expert_plan() == here.expert_plan() and repr(there.blame_view()) == repr(here.blame_view())
+    assert there.expert_plan() == here.expert_plan() and repr(there.attribution_view()) == repr(here.attribution_view())
     call = SkillCall("pick", (Referent("pink block"),))
     assert there.why_not(call) == here.why_not(call) == "there is no pink block"
     there.hold(0.5)

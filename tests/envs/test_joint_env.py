@@ -52,7 +52,7 @@ def test_only_what_is_observed_is_rendered(env_id, cameras, monkeypatch):
 
 @pytest.mark.parametrize("cameras", [(), ("top",)])
 def test_skills_work_with_fewer_cameras_than_there_are(cameras):
-    env = gymnasium.make("embodied/PutInBowl-v0", cameras=cameras, image_size=96, disturbances=0.01)
+    env = gymnasium.make("embodied/PutInBowl-v0", cameras=cameras, image_size=96, perturbations=0.01)
     _, info = env.reset(seed=2_000_000)
     for call in env.unwrapped.expert_plan():
         *_, info = env.step(env.unwrapped.encode(call))

@@ -83,7 +83,7 @@ def test_labels_tell_the_truth(env):
     assert info["labels"]["held"] == plan[0].arguments[0].words
     held = labels["names"].index(info["labels"]["held"])
     assert not any((mask == held).any() for mask in info["labels"]["masks"].values())
-    view = unwrapped.blame_view()
+    view = unwrapped.attribution_view()
     assert view["held"] == info["labels"]["held"] and set(view["boxes"]) == set(labels["names"])
 
 
@@ -98,10 +98,10 @@ def test_labels_change_nothing_else():
 
 def test_an_instruction_of_the_callers_sets_the_goal():
     env = gymnasium.make("embodied/PutInBowl-v0", **SMALL)
-    wish = "put the green block in the white bowl"
-    options = {"require": ["green block", "white bowl"], "instruction": wish}
+    instruction = "put the green block in the white bowl"
+    options = {"require": ["green block", "white bowl"], "instruction": instruction}
     observation, _ = env.reset(seed=0, options=options)
-    assert observation["instruction"] == wish
+    assert observation["instruction"] == instruction
     last = env.unwrapped.expert_plan()[-1]
     assert (last.skill, last.arguments[0].words) == ("place_in", "white bowl")
     env.close()
@@ -200,22 +200,22 @@ def test_forks_of_an_episode_are_bit_identical_even_with_a_full_hand(seed):
         env.unwrapped.restore(moment)
 
 
-def disturbed_episode(seed):
+def perturbed_episode(seed):
     """Labels and outcomes of an episode in which every other call goes wrong, the expert replanning."""
-    env = gymnasium.make("embodied/Tabletop-v0", image_size=64, labels=1, disturbances=0.5)
+    env = gymnasium.make("embodied/Tabletop-v0", image_size=64, labels=1, perturbations=0.5)
     _, info = env.reset(seed=seed)
     seen = []
     while not info["is_success"] and (plan := env.unwrapped.expert_plan()) and len(seen) < 20:
         possible = env.unwrapped.why_not(plan[0])
         *_, info = env.unwrapped.step(env.unwrapped.encode(plan[0]))
-        seen.append((info["labels"]["disturbance"], info["labels"]["last"], info["outcome"], possible))
+        seen.append((info["labels"]["perturbation"], info["labels"]["last"], info["outcome"], possible))
     env.close()
     return info["is_success"], seen
 
 
-def test_disturbances_repeat_by_seed_and_make_honest_negatives():
-    episodes = [disturbed_episode(seed) for seed in range(8)]
-    assert disturbed_episode(0) == episodes[0]
+def test_perturbations_repeat_by_seed_and_make_honest_negatives():
+    episodes = [perturbed_episode(seed) for seed in range(8)]
+    assert perturbed_episode(0) == episodes[0]
     calls = [call for _, seen in episodes for call in seen]
     assert sum(success for success, _ in episodes) >= 6, "the expert recovers, unless something leaves the table"
     assert all(possible is None for *_, possible in calls), "the expert asks for what is possible only"
@@ -237,9 +237,9 @@ def test_what_is_possible_is_said_with_a_reason(env):
     assert why_not(SkillCall("home")) is None
 
 
-def test_a_share_of_disturbances_is_a_share():
+def test_a_share_of_perturbations_is_a_share():
     with pytest.raises(ValueError, match=r"share in \[0, 1\], got 2"):
-        gymnasium.make("embodied/Tabletop-v0", disturbances=2)
+        gymnasium.make("embodied/Tabletop-v0", perturbations=2)
 
 
 @pytest.mark.parametrize("robot", ["iiwa", "xarm6"])

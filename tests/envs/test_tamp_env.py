@@ -141,7 +141,7 @@ def test_silence_is_no_answer():
 
 
 @pytest.mark.parametrize("task", ["grasp", "build"])
-def test_the_expert_grants_wishes_and_episodes_repeat(task):
+def test_the_expert_grants_instructions_and_episodes_repeat(task):
     env, ends = gymnasium.make(TAMP_IDS[task], image_size=64), []
     for seed in (2_000_000, 2_000_001, 2_000_000):
         _, info = env.reset(seed=seed)
@@ -160,16 +160,16 @@ def test_named_by_number_the_whole_table_speaks_of_numbers(task):
     for seed in range(3):
         _, info = env.reset(seed=seed)
         unwrapped, scene = env.unwrapped, env.unwrapped.scene
-        asks, spoken = info["labels"]["asks"], re.compile("|".join(rf"\b{color}\b" for color in COLORS))
-        assert all("obj_" in ask["instruction"] and not spoken.search(ask["instruction"]) for ask in asks)
-        assert not any(spoken.search(ask["answer"]) for ask in asks if ask["task"] != "color")
-        assert asks[0]["referrals"] == list(scene.names)
+        queries, spoken = info["labels"]["asks"], re.compile("|".join(rf"\b{color}\b" for color in COLORS))
+        assert all("obj_" in query["instruction"] and not spoken.search(query["instruction"]) for query in queries)
+        assert not any(spoken.search(query["answer"]) for query in queries if query["task"] != "color")
+        assert queries[0]["referrals"] == list(scene.names)
         assert unwrapped._task.retarget(scene, unwrapped.instruction) == scene
         if scene.answer:
-            said = SkillCall("answer", (asks[0]["answer"],))
+            said = SkillCall("answer", (queries[0]["answer"],))
             assert env.step(unwrapped.encode(said))[-1]["is_success"]
         else:
-            assert expert.is_valid_plan(read_state(unwrapped.world, scene, None), scene, asks[0]["answer"])
+            assert expert.is_valid_plan(read_state(unwrapped.world, scene, None), scene, queries[0]["answer"])
     env.close()
 
 
@@ -188,7 +188,7 @@ def test_the_order_runs_from_left_to_right_and_up_each_stack(world):
 @pytest.mark.parametrize(("naming", "grasp", "stack"), [
     ("color", "grasp the {} object", "stack the {} object on top of the {} object"),
     ("index", "grasp the {}", "stack the {} on top of the {}")])
-def test_an_instruction_of_the_callers_sets_the_wish(naming, grasp, stack):
+def test_an_instruction_of_the_callers_sets_the_instruction(naming, grasp, stack):
     env = gymnasium.make(TAMP_IDS["build"], image_size=32, naming=naming)
     env.reset(seed=3)
     names = env.unwrapped.scene.names
@@ -226,7 +226,7 @@ def test_labels_tell_a_plan_while_something_is_held():
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [6, 8])
 @pytest.mark.parametrize("task", ["grasp", "build"])
-def test_the_expert_grants_wishes_among_more_blocks_than_are_trained_with(task, count):
+def test_the_expert_grants_instructions_among_more_blocks_than_are_trained_with(task, count):
     env = gymnasium.make(TAMP_IDS[task], image_size=96, min_objects=count, max_objects=count)
     failed = []
     for seed in range(2_000_000, 2_000_020):
@@ -244,8 +244,8 @@ def test_the_expert_grants_wishes_among_more_blocks_than_are_trained_with(task, 
 def test_labels_ask_other_questions_about_the_same_table():
     env = gymnasium.make(TAMP_IDS["grasp"], image_size=32, labels=6)
     _, info = env.reset(seed=5)
-    asks = info["labels"]["asks"]
-    assert len(asks) == 6 and asks[0]["instruction"] == env.unwrapped.instruction and asks[0]["calls"]
-    assert all(ask["answer"].startswith("A: ") for ask in asks)
-    assert all(ask["is_question"] == (ask["task"] not in ("grasp", "build")) for ask in asks)
+    queries = info["labels"]["asks"]
+    assert len(queries) == 6 and queries[0]["instruction"] == env.unwrapped.instruction and queries[0]["calls"]
+    assert all(query["answer"].startswith("A: ") for query in queries)
+    assert all(query["is_question"] == (query["task"] not in ("grasp", "build")) for query in queries)
     env.close()

@@ -41,7 +41,7 @@ WHOLE = "put the red block in the blue bowl"
 
 
 @pytest.mark.parametrize("extra", ["不要", "never", "3", "and the green block", "≠", "twice", "\u202enot", "+"])
-def test_a_table_wish_with_anything_beside_it_is_another_wish(extra):
+def test_a_table_instruction_with_anything_beside_it_is_another_instruction(extra):
     assert phrasings.understand(WHOLE) is not None
     assert phrasings.understand(f"{WHOLE} {extra}") is None and phrasings.understand(f"{extra} {WHOLE}") is None
 
@@ -54,7 +54,7 @@ def test_a_table_wish_with_anything_beside_it_is_another_wish(extra):
     "push the red star to the left -5",
     "push all the blocks on the left side together and leave those on the left side there",
 ])
-def test_a_board_wish_that_is_half_read_is_not_read(text):
+def test_a_board_instruction_that_is_half_read_is_not_read(text):
     assert board_words.understand(text) is None
 
 

@@ -1,6 +1,6 @@
 """Ten steps of each objective: losses and gradient norms of the smallest models, on a few episodes of the tabletop.
 
-The planner that sees slots has the shipped eyes: eyes of ten steps see nothing that could be named.
+The planner that sees slots has the shipped detector: eyes of ten steps see nothing that could be named.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def _settings(dataset: Path, encoder: str) -> TrainSettings:
 def _ten_steps(settings: TrainSettings, stage: str, folder: Path) -> list[dict[str, float]]:
     run = RunFolder(folder, settings)
     if stage == "sft" and settings.model.scene_encoder == "slots":
-        eyes = load(weights_path("tabletop-tiny"))[0].segmenter
-        save_segmenter(eyes, {"widths": eyes.config.widths}, run.eyes)
+        detector = load(weights_path("tabletop-tiny"))[0].segmenter
+        save_segmenter(detector, {"widths": detector.config.widths}, run.detector)
     start_stage(run, stage)
     watch, job = Watch(), settings.stage(stage).prepare(run, alone("cpu"))
     job.train([watch])

@@ -25,8 +25,8 @@ from embodied.agents.backends.chat_reply import (
     EndpointRefused,
     EndpointTimeout,
     EndpointUnreachable,
-    Heard,
     Message,
+    OnText,
     complaint,
     read,
     read_events,
@@ -82,20 +82,20 @@ class ChatEndpoint:
         self.http.close()
 
     def complete(self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float | None = None,
-                 heard: Heard | None = None, **fields: Any) -> ChatReply:
+                 on_text: OnText | None = None, **fields: Any) -> ChatReply:
         """The answer to a conversation. Raises ChatError.
 
         deadline_s: wall seconds in which it must be there, retries and all. heard: asks the endpoint to stream. fields:
         of the request: temperature, seed, tools, response_format ...
         """
         body = {"model": self.model, "messages": list(messages), "max_tokens": max_tokens, **self.extra, **fields}
-        if heard is not None:
+        if on_text is not None:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         until = time.monotonic() + (self.timeout_s * self.retry.tries if deadline_s is None else deadline_s)
         waits = self.retry.waits(random.Random())
         while True:
             try:
-                return self._ask_as_taken(body, until, heard)
+                return self._ask_as_taken(body, until, on_text)
             except AgainError as again:
                 wait_s = next(waits, None)
                 wait_s = wait_s if wait_s is None or again.after_s is None else max(wait_s, again.after_s)
@@ -103,7 +103,7 @@ class ChatEndpoint:
                     raise again.reason from None
                 self.sleep(wait_s)
 
-    def _ask_as_taken(self, body: Message, until: float, heard: Heard | None) -> ChatReply:
+    def _ask_as_taken(self, body: Message, until: float, on_text: OnText | None) -> ChatReply:
         """One try, of as many requests as it takes to leave out what the endpoint does not take. Raises ChatError,
         AgainError."""
         before = dict(self.spelled)
@@ -111,7 +111,7 @@ class ChatEndpoint:
             while True:
                 sent = _spelled(body, self.spelled)
                 try:
-                    return self._ask(sent, min(self.timeout_s, until - time.monotonic()), heard)
+                    return self._ask(sent, min(self.timeout_s, until - time.monotonic()), on_text)
                 except EndpointRefused as refused:
                     blamed = _untaken(refused, sent)
                     if blamed is None:
@@ -123,7 +123,7 @@ class ChatEndpoint:
             self.spelled = before  # there is more to it
             raise
 
-    def _ask(self, body: Message, timeout_s: float, heard: Heard | None) -> ChatReply:
+    def _ask(self, body: Message, timeout_s: float, on_text: OnText | None) -> ChatReply:
         """One try. Raises ChatError, or AgainError around the one that another try may mend."""
         if timeout_s <= 0:
             raise EndpointTimeout("no time is left to ask the endpoint")
@@ -133,8 +133,8 @@ class ChatEndpoint:
                                                            headers=self._headers(), timeout=timeout_s) as answer:
                 if answer.status_code != 200:
                     self._refuse(answer, until)
-                if heard is not None and "text/event-stream" in answer.headers.get("content-type", ""):
-                    return read_events(_lines(_bounded(answer, until)), body, heard)
+                if on_text is not None and "text/event-stream" in answer.headers.get("content-type", ""):
+                    return read_events(_lines(_bounded(answer, until)), body, on_text)
                 return read(b"".join(_bounded(answer, until)), body)
         except httpx.TimeoutException:
             raise EndpointTimeout(f"the endpoint did not answer within {timeout_s:.0f} s") from None

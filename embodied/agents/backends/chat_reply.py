@@ -87,7 +87,7 @@ class AgainError(Exception):
         self.reason, self.after_s = reason, after_s
 
 
-Heard = Callable[[str], bool | None]
+OnText = Callable[[str], bool | None]
 """Called with each piece of an answer's text as it comes; False ends the answer there. Where a try breaks off and is
 made again, the next one's pieces follow."""
 
@@ -123,8 +123,8 @@ def read(content: bytes, body: Message) -> ChatReply:
         raise EndpointNonsense(f"the endpoint's answer is no chat completion ({type(error).__name__})") from None
 
 
-def read_events(lines: Iterator[bytes], body: Message, heard: Heard) -> ChatReply:
-    """The reply that server-sent events add up to, each piece of its text told to `heard`. Raises ChatError,
+def read_events(lines: Iterator[bytes], body: Message, on_text: OnText) -> ChatReply:
+    """The reply that server-sent events add up to, each piece of its text told to `on_text`. Raises ChatError,
     AgainError."""
     pieces: list[str] = []
     calls: dict[int, list[str]] = {}
@@ -137,7 +137,7 @@ def read_events(lines: Iterator[bytes], body: Message, heard: Heard) -> ChatRepl
             choice = next((c for c in event.get("choices") or () if c.get("index", 0) == 0), {})
             _check_error(event, choice)
             usage, finish = event.get("usage") or usage, choice.get("finish_reason") or finish
-            _gather(choice.get("delta") or {}, pieces, calls, heard)
+            _gather(choice.get("delta") or {}, pieces, calls, on_text)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise EndpointNonsense(f"the endpoint's stream is no chat completion ({type(error).__name__})") from None
     if not finish and not is_done:
@@ -200,12 +200,12 @@ def _said(content: Any) -> str:
     return "".join(part["text"] for part in content if part.get("type") == "text")
 
 
-def _gather(delta: Message, pieces: list[str], calls: dict[int, list[str]], heard: Heard) -> None:
+def _gather(delta: Message, pieces: list[str], calls: dict[int, list[str]], on_text: OnText) -> None:
     """Nothing. Adds what one event brings."""
     text = _said(delta.get("content"))
     if text:
         pieces.append(text)
-        if heard(text) is False:
+        if on_text(text) is False:
             raise EndpointStopped("the answer was stopped by who listened to it")
     for part in delta.get("tool_calls") or ():
         call, function = calls.setdefault(int(part.get("index", 0)), ["", ""]), part.get("function") or {}

@@ -13,7 +13,7 @@ from embodied.prompt import Prompt, PromptTooLongError, Sample, Slot
 from envs.interface import Observation
 
 if TYPE_CHECKING:
-    from embodied.agents.backends.listening import OnToken
+    from embodied.agents.backends.streaming import OnToken
     from embodied.models.planner import PalmEForConditionalGeneration
     from embodied.models.processor import PalmEProcessor
 
@@ -74,11 +74,11 @@ class LocalBackend:
                      on_token: OnToken | None) -> list[Sample]:
         """One after the other: `generate` draws for all rows from one stream of chance, so that a row's draw would
         hang on its neighbours."""
-        def heard(row: int) -> OnToken | None:
+        def on_row(row: int) -> OnToken | None:
             return None if on_token is None else lambda _, text, probability: on_token(row, text, probability)
 
         return [self.complete_batch([prompt], None if grammars is None else [grammars[row]], seed=seed,
-                                    max_new_tokens=max_new_tokens, on_token=heard(row))[0]
+                                    max_new_tokens=max_new_tokens, on_token=on_row(row))[0]
                 for row, prompt in enumerate(prompts)]
 
     def _rooms(self, sizes: Sequence[int], max_new_tokens: int) -> list[int]:
@@ -90,7 +90,7 @@ class LocalBackend:
 
     def _ends(self, start: int, rooms: Sequence[int], on_token: OnToken | None, constraint: Any) -> Any:
         """The `RowEnds` of a batch whose padded prompts have `start` tokens."""
-        from embodied.agents.backends.listening import RowEnds
+        from embodied.agents.backends.streaming import RowEnds
 
         return RowEnds(self.processor, start, rooms, on_token, None if constraint is None else constraint.end)
 
@@ -140,7 +140,7 @@ class LocalBackend:
                 for row, sample in enumerate(asked)]
 
     def _answered(self, sample: Sample, ids: list[int], own: list[float], masked: list[float]) -> Sample:
-        from embodied.agents.backends.listening import settled
+        from embodied.agents.backends.streaming import settled
 
         texts = [settled(self.processor.decode(ids[:count]), count == len(ids)) for count in range(len(ids) + 1)]
         pieces = tuple(text[len(before):] for before, text in itertools.pairwise(texts))

@@ -10,16 +10,16 @@ from envs.interface import Observation
 
 
 class ReplayBackend:
-    """Answers with `replies` one after the other, sees what `eyes` see, and keeps the prompts that it was asked."""
+    """Answers with `replies` one after the other, sees what `perceive` see, and keeps the prompts that it was asked."""
 
-    def __init__(self, replies: Iterable[str], eyes: Callable[[Observation], Sequence[Slot]], *,
+    def __init__(self, replies: Iterable[str], perceive: Callable[[Observation], Sequence[Slot]], *,
                  scene: SceneEncoder = OBJECTS, lexicon: Iterable[str] = ()) -> None:
         self.scene = scene
         self.asked: list[tuple[Prompt, str | None]] = []
-        self._replies, self._eyes, self._lexicon = iter(replies), eyes, frozenset(lexicon)
+        self._replies, self._perceive, self._lexicon = iter(replies), perceive, frozenset(lexicon)
 
     def perceive(self, observation: Observation) -> list[Slot]:
-        return list(self._eyes(observation))
+        return list(self._perceive(observation))
 
     def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Sample:
         """The next reply, without tokens: nobody recorded them. Raises ValueError when the recording is over."""

@@ -27,7 +27,7 @@ class OverBudgetError(PlanError):
     """Something is spent; the message names it."""
 
 
-class Purse:
+class BudgetTracker:
     """What is left of a budget."""
 
     def __init__(self, budget: Budget, clock: Callable[[], float] = time.monotonic) -> None:

@@ -1,4 +1,4 @@
-"""What a planner remembers of earlier episodes: wishes, how they ended, and what went wrong on the way."""
+"""What a planner remembers of earlier episodes: instructions, how they ended, and what went wrong on the way."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from envs.interface import Transition
 
 FILE_LIMIT_BYTES = 1 << 20
 LIKENESS = 0.4
-"""Share of their words that two wishes have in common for the one to be remembered at the other."""
-_WISH, _TOLD, _TROUBLES = 200, 120, 4
+"""Share of their words that two instructions have in common for the one to be remembered at the other."""
+_INSTRUCTION, _TOLD, _TROUBLES = 200, 120, 4
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
     """One episode. troubles: what failed, as told at the time."""
 
-    wish: str
+    instruction: str
     end: str
     troubles: tuple[str, ...] = ()
 
@@ -32,7 +32,7 @@ class Note:
         """The note as a line of a prompt."""
         went = f", ended {quote(self.end, _TOLD)}" if self.end else ""
         wrong = f", went wrong: {', '.join(quote(t, _TOLD) for t in self.troubles)}" if self.troubles else ""
-        return f"- wish {quote(self.wish, _WISH)}{went}{wrong}"
+        return f"- instruction {quote(self.instruction, _INSTRUCTION)}{went}{wrong}"
 
 
 class Memory:
@@ -46,19 +46,19 @@ class Memory:
         self._lock = threading.Lock()
         self.notes: list[Note] = [] if self.path is None or not self.path.exists() else _load(self.path)[-limit:]
 
-    def keep(self, wish: str, end: str, history: Sequence[Transition] = ()) -> None:
+    def keep(self, instruction: str, end: str, history: Sequence[Transition] = ()) -> None:
         """Nothing. Notes how an episode went. Raises OSError when the file cannot be written."""
-        note = Note(wish[:_WISH], end[:_TOLD], troubles_of(history))
+        note = Note(instruction[:_INSTRUCTION], end[:_TOLD], troubles_of(history))
         with self._lock:
             self.notes = [*self.notes, note][-self.limit:]
             if self.path is not None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 write_json(self.path, [asdict(n) for n in self.notes])
 
-    def recall(self, wish: str, most: int = 3) -> list[Note]:
-        """The notes of the wishes that are most like this one, the likest first, of equals the newest."""
+    def recall(self, instruction: str, most: int = 3) -> list[Note]:
+        """The notes of the instructions that are most like this one, the likest first, of equals the newest."""
         with self._lock:
-            ranked = sorted(((_likeness(n.wish, wish), place, n) for place, n in enumerate(self.notes)),
+            ranked = sorted(((_likeness(n.instruction, instruction), place, n) for place, n in enumerate(self.notes)),
                             key=lambda item: item[:2], reverse=True)
         return [note for likeness, _, note in ranked[:most] if likeness >= LIKENESS]
 
@@ -71,7 +71,7 @@ def troubles_of(history: Sequence[Transition]) -> tuple[str, ...]:
 
 
 def _likeness(one: str, other: str) -> float:
-    """Jaccard index of the words of two wishes."""
+    """Jaccard index of the words of two instructions."""
     mine, theirs = (set(re.findall(r"\w+", text.lower())) for text in (one, other))
     return len(mine & theirs) / max(1, len(mine | theirs))
 
@@ -88,7 +88,7 @@ def _load(path: Path) -> list[Note]:
 
 def _note(entry: Any) -> Note:
     """A note from JSON, cut to the size that `keep` writes. Raises TypeError or KeyError."""
-    wish, end, troubles = entry["wish"], entry["end"], entry["troubles"]
-    if not all(isinstance(text, str) for text in (wish, end, *troubles)):
+    instruction, end, troubles = entry["instruction"], entry["end"], entry["troubles"]
+    if not all(isinstance(text, str) for text in (instruction, end, *troubles)):
         raise TypeError("a note is made of texts")
-    return Note(wish[:_WISH], end[:_TOLD], tuple(t[:_TOLD] for t in troubles[:_TROUBLES]))
+    return Note(instruction[:_INSTRUCTION], end[:_TOLD], tuple(t[:_TOLD] for t in troubles[:_TROUBLES]))

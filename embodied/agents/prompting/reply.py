@@ -12,7 +12,7 @@ from typing import Any
 from embodied.agents.backends.chat_reply import ChatReply, ToolCall
 from embodied.agents.prompting.library import DONE, TEXT_LIMIT, WORDS
 from embodied.planning.language import MAX_BYTES, Plan, PlanError, clause
-from embodied.planning.percept import GRASPING, RELEASING
+from embodied.planning.perception import GRASPING, RELEASING
 from envs.interface import Referent, SkillCall
 from envs.names import nearest
 from envs.skills.signatures import SIGNATURES, Parameter, Signature

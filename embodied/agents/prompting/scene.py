@@ -11,10 +11,10 @@ from PIL import Image as PillowImage
 from PIL import ImageDraw
 
 from embodied.agents.prompting.library import quote
-from embodied.agents.sight import Sight
+from embodied.agents.scene_state import SceneState
 from embodied.planning.language import object_names
 from embodied.planning.looks import looks_of
-from embodied.planning.percept import LOOKING_CAMERA, Percept, supports
+from embodied.planning.perception import POLICY_CAMERA, Perception, supports
 from embodied.prompt import Slot
 from envs.interface import Observation
 
@@ -22,30 +22,30 @@ PICTURE_PX = 576
 """Width of the picture shown to a model: marks can be read, and it costs few tokens."""
 
 
-def describe_scene(sight: Sight) -> str:
+def describe_scene(state: SceneState) -> str:
     """The scene as lines of text; metres in the robot's frame."""
-    slots, lines = sight.percept.slots, []
+    slots, lines = state.perception.slots, []
     names = object_names(len(slots))
     for name, slot, base in zip(names, slots, supports(slots), strict=True):
         resting = "the table" if base is None else names[base]
         lines.append(f"- {name}: {quote(looks_of(slot))}, {_measures(slot)}, on {resting}")
-    return "\n".join([_AXES, *(lines or ["- nothing is in sight"]), hand_sentence(sight)])
+    return "\n".join([_AXES, *(lines or ["- nothing is in sight"]), hand_sentence(state)])
 
 
-def mark_scene(sight: Sight) -> str:
+def mark_scene(state: SceneState) -> str:
     """The scene of who looks at the picture: names alone."""
-    names = ", ".join(object_names(len(sight.percept.slots))) or "none"
-    return f"Scene: the picture, in which each object's name is written over it: {names}.\n{hand_sentence(sight)}"
+    names = ", ".join(object_names(len(state.perception.slots))) or "none"
+    return f"Scene: the picture, in which each object's name is written over it: {names}.\n{hand_sentence(state)}"
 
 
 _AXES = "Scene (metres; x away from the robot, y to its left, z up from the table):"
 
 
-def hand_sentence(sight: Sight) -> str:
+def hand_sentence(state: SceneState) -> str:
     """What the hand holds, in words."""
-    if not sight.is_holding:
+    if not state.is_holding:
         return "The hand is empty."
-    return f"The hand holds: {quote('something' if sight.held is None else looks_of(sight.held))}."
+    return f"The hand holds: {quote('something' if state.held is None else looks_of(state.held))}."
 
 
 def _measures(slot: Slot) -> str:
@@ -53,13 +53,13 @@ def _measures(slot: Slot) -> str:
     return f"size {width:.2f} x {depth:.2f} x {height:.2f}, at x {x:.2f} y {y:.2f} z {z:.2f}"
 
 
-def picture_url(percept: Percept, observation: Observation) -> str:
+def picture_url(perception: Perception, observation: Observation) -> str:
     """A data URL: PNG of the front camera, each object's name written where it stands."""
-    camera, pixels = observation.cameras[LOOKING_CAMERA], observation.rgb[LOOKING_CAMERA]
+    camera, pixels = observation.cameras[POLICY_CAMERA], observation.rgb[POLICY_CAMERA]
     scale = max(1, PICTURE_PX // pixels.shape[1])
     shown = PillowImage.fromarray(pixels).resize((pixels.shape[1] * scale, pixels.shape[0] * scale))
     draw = ImageDraw.Draw(shown)
-    for name, slot in zip(object_names(len(percept.slots)), percept.slots, strict=True):
+    for name, slot in zip(object_names(len(perception.slots)), perception.slots, strict=True):
         place = camera.project(np.array([*slot.box.center[:2], slot.box.top_z_m])) * scale
         if np.isfinite(place).all():
             _mark(draw, name, place)

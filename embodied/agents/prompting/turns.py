@@ -30,7 +30,7 @@ PERSON = "the person"
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Utterance:
     """One sentence of the dialogue of an episode. who: "you" (the planner) or `PERSON`."""
 
     who: str
@@ -41,16 +41,16 @@ class Said:
 class Moment:
     """What the last message tells. scene: lines of text. picture: a data URL beside them."""
 
-    wish: str
+    instruction: str
     scene: str
     history: Sequence[Transition] = ()
     looks: Mapping[Box, str] = field(default_factory=dict)  # how what earlier calls meant looked
-    said: Sequence[Said] = ()
+    said: Sequence[Utterance] = ()
     notes: Sequence[Note] = ()
     picture: str | None = None
 
     def __str__(self) -> str:
-        parts = [f"Wish: {quote(self.wish)}", self.scene, *self._told()]
+        parts = [f"Instruction: {quote(self.instruction)}", self.scene, *self._told()]
         return "\n".join(parts)
 
     def _told(self) -> list[str]:
@@ -59,7 +59,7 @@ class Moment:
         if self.history:
             parts += ["Done so far:", *(self._call_line(t) for t in self.history[-MOST_TOLD:])]
         if self.said:
-            parts += ["Said in this episode, the newest last; the person's words go before the wish:",
+            parts += ["Said in this episode, the newest last; the person's words go before the instruction:",
                       *(f"- {s.who}: {quote(s.text, SAID_LIMIT)}" for s in self.said[-MOST_TOLD:])]
         if self.notes:
             parts += ["You remember of earlier episodes, in other scenes:", *map(str, self.notes)]

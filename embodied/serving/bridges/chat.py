@@ -17,34 +17,34 @@ from fastapi.responses import Response
 
 from embodied.planning.language import Plan
 from embodied.serving.answers import event_stream
-from embodied.serving.bodies import LargeRoute, read_aside
-from embodied.serving.brain import CancelledError
-from embodied.serving.bridges.chat_answer import Answer, End, Said, chunks, of_plan, whole
+from embodied.serving.bridges.chat_answer import Answer, End, Piece, chunks, of_plan, whole
 from embodied.serving.bridges.chat_request import PLANNER, ROBOT, Chat
 from embodied.serving.errors import ApiError, unknown
-from embodied.serving.hub import Hub
+from embodied.serving.inference_server import CancelledError
 from embodied.serving.pictures import decode, from_url, observation_of
-from embodied.serving.routes.access import FAILURES, HubHere, LeaseHeader
+from embodied.serving.request_bodies import LargeRoute, read_aside
+from embodied.serving.routes.access import FAILURES, LeaseHeader, ManagerHere
 from embodied.serving.routes.commands import attended
 from embodied.serving.session import Session
+from embodied.serving.session_manager import SessionManager
 
 router = APIRouter(prefix="/v1", tags=["chat"], responses=FAILURES, route_class=LargeRoute)
 
-_LOOK_S = 0.1  # between looks at whether a client still waits
+_POLL_S = 0.1  # between looks at whether a client still waits
 
 
 @router.get("/models")
-async def models(hub: HubHere) -> dict[str, Any]:
+async def models(manager: ManagerHere) -> dict[str, Any]:
     """The planner, and every robot that can be talked to."""
-    named = {PLANNER: {}} | {f"{ROBOT}{name}": session.setup.planning for name, session in hub.sessions.items()}
+    named = {PLANNER: {}} | {f"{ROBOT}{name}": session.setup.planning for name, session in manager.sessions.items()}
     return {"object": "list", "data": [{"id": name, "object": "model", "created": 0, "owned_by": "embodied", **planning}
                                        for name, planning in named.items()]}
 
 
 @router.post("/chat/completions")
-async def complete(chat: Chat, hub: HubHere, request: Request, x_lease: LeaseHeader = None) -> Response:
+async def complete(chat: Chat, manager: ManagerHere, request: Request, x_lease: LeaseHeader = None) -> Response:
     """An OpenAI chat completion, streamed where asked."""
-    answer = _answer(chat, hub, request, x_lease)
+    answer = _answer(chat, manager, request, x_lease)
     if not chat.stream:
         said = whole(chat.model, [item async for item in answer], with_log_probs=chat.logprobs)
         return Response(json.dumps(said), media_type="application/json")
@@ -53,33 +53,33 @@ async def complete(chat: Chat, hub: HubHere, request: Request, x_lease: LeaseHea
     return event_stream(events)
 
 
-def _answer(chat: Chat, hub: Hub, request: Request, lease: str | None) -> Answer:
+def _answer(chat: Chat, manager: SessionManager, request: Request, lease: str | None) -> Answer:
     """Who is asked, asked. Raises ApiError."""
     if chat.model != PLANNER and not chat.is_robot:
         raise unknown("model", chat.model, f"{PLANNER}, {ROBOT}<session>")
     chat.check()
-    text, urls = chat.wish()
+    text, urls = chat.instruction()
     if not chat.is_robot:
-        return _planned(chat, hub, request, text, urls)
-    session = hub.get(chat.model.removeprefix(ROBOT))
+        return _planned(chat, manager, request, text, urls)
+    session = manager.get(chat.model.removeprefix(ROBOT))
     if chat.with_usage and not _is_counted(session):
         raise ApiError(422, "invalid", "stream_options.include_usage: expected false or null, for nobody counts the "
                                        f"tokens of the planner {session.setup.planner}")
     return _acted(session, text, request, lease)
 
 
-async def _planned(chat: Chat, hub: Hub, request: Request, text: str, urls: list[str]) -> Answer:
+async def _planned(chat: Chat, manager: SessionManager, request: Request, text: str, urls: list[str]) -> Answer:
     """The plan's tokens, once it is whole and checked: what is streamed cannot be taken back."""
     seen = await read_aside(request, lambda: observation_of([decode(from_url(url)) for url in urls]))
     is_left = False
 
-    def heard(piece: str, probability: float) -> bool:
+    def on_piece(piece: str, probability: float) -> bool:
         return not is_left
 
-    planning = asyncio.ensure_future(hub.plan(text, seen, heard, most_tokens=chat.most_tokens))
+    planning = asyncio.ensure_future(manager.plan(text, seen, on_piece, most_tokens=chat.most_tokens))
     planning.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be left to ask for it
     try:
-        while not (await asyncio.wait([planning], timeout=_LOOK_S))[0]:
+        while not (await asyncio.wait([planning], timeout=_POLL_S))[0]:
             is_left = is_left or await request.is_disconnected()
         plan: Plan = await planning
     except CancelledError:
@@ -102,7 +102,7 @@ async def _acted(session: Session, text: str, request: Request, lease: str | Non
         waiting = asyncio.ensure_future(attended(session, ended, request, lease))
         async for event in session.log.watch(start):
             if event is not None and (line := _line(event)) and event.get("run_id") == run.run_id:
-                yield Said(line)
+                yield Piece(line)
             if event is not None and event["type"] == "end" and event["run_id"] == run.run_id:
                 break
             if event is None and waiting.done():  # it never began

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from embodied.planning.language import Plan, write
-from embodied.serving.brain import BusyError
 from embodied.serving.errors import ApiError
+from embodied.serving.inference_server import BusyError
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Piece:
     """A piece of an answer. log_prob: of the token that it is; None where it is none of a model's."""
 
     text: str
@@ -41,23 +41,23 @@ class End:
                 "total_tokens": self.prompt_tokens + self.completion_tokens}
 
 
-Answer = AsyncIterator[Said | End]
+Answer = AsyncIterator[Piece | End]
 """Pieces, and an end."""
 
 
-def of_plan(plan: Plan, stops: Sequence[str]) -> list[Said | End]:
+def of_plan(plan: Plan, stops: Sequence[str]) -> list[Piece | End]:
     """A plan as its planner wrote it, or the refusal that stands for it. Tokens are counted without the end token, as
     OpenAI does, those of answers that were turned down too; a refusal that was made without the model cost none."""
     made = plan.sample
     is_cut = made is not None and made.is_cut
     is_own = made is not None and plan.text.strip() == made.text.strip()  # not what the judge put in its place
     if made is None or not (is_cut or (is_own and (plan.refusal is None or plan.text.strip() == write(plan)))):
-        said = [Said(f"{write(plan)}\n{plan.hint}" if plan.hint else write(plan))]
+        said = [Piece(f"{write(plan)}\n{plan.hint}" if plan.hint else write(plan))]
     elif len(made.pieces) == len(made.masked_log_probs):
-        said = [Said(*token) for token in zip(made.pieces, made.masked_log_probs, strict=True)]
+        said = [Piece(*token) for token in zip(made.pieces, made.masked_log_probs, strict=True)]
         said = said if is_cut else said[:-1]  # the end token
     else:
-        said = [Said(made.text)]
+        said = [Piece(made.text)]
     asked, told = plan.prompt_tokens, plan.answer_tokens
     unsaid = sum(answer.answer_tokens for answer in plan.turned_down)
     kept, read = until(_trimmed(said), stops)
@@ -66,12 +66,12 @@ def of_plan(plan: Plan, stops: Sequence[str]) -> list[Said | End]:
     return [*kept, End("length" if is_cut else "stop", asked, told)]
 
 
-def _trimmed(said: Sequence[Said]) -> list[Said]:
+def _trimmed(said: Sequence[Piece]) -> list[Piece]:
     """The same without the space that stands before a plan."""
     return [replace(piece, text=piece.text.lstrip()) if place == 0 else piece for place, piece in enumerate(said)]
 
 
-def until(said: Sequence[Said], stops: Sequence[str]) -> tuple[list[Said], int]:
+def until(said: Sequence[Piece], stops: Sequence[str]) -> tuple[list[Piece], int]:
     """What stands before the first of the texts `stops`, and how many pieces had to be read to see that."""
     text = "".join(piece.text for piece in said)
     found = [(place, stop) for stop in stops if (place := text.find(stop)) >= 0]
@@ -87,9 +87,9 @@ def until(said: Sequence[Said], stops: Sequence[str]) -> tuple[list[Said], int]:
     return kept, read
 
 
-def whole(model: str, items: Sequence[Said | End], *, with_log_probs: bool) -> dict[str, Any]:
+def whole(model: str, items: Sequence[Piece | End], *, with_log_probs: bool) -> dict[str, Any]:
     """The chat completion of an answer that is over."""
-    said, end = [item for item in items if isinstance(item, Said)], items[-1]
+    said, end = [item for item in items if isinstance(item, Piece)], items[-1]
     content = "".join(piece.text for piece in said).strip()
     return {**_head(model, "chat.completion"),
             "choices": [{"index": 0, "finish_reason": end.finish_reason,
@@ -98,7 +98,7 @@ def whole(model: str, items: Sequence[Said | End], *, with_log_probs: bool) -> d
             "usage": end.usage()}
 
 
-def _log_probs(said: Sequence[Said]) -> dict[str, Any] | None:
+def _log_probs(said: Sequence[Piece]) -> dict[str, Any] | None:
     """Of each token; null where something was said that is no token."""
     if any(piece.log_prob is None for piece in said):
         return None
@@ -111,12 +111,12 @@ def _head(model: str, kind: str) -> dict[str, Any]:
     return {"id": f"chatcmpl-{uuid.uuid4().hex[:24]}", "object": kind, "created": int(time.time()), "model": model}
 
 
-async def chunks(model: str, first: Said | End, rest: Answer, *, with_log_probs: bool, with_usage: bool
+async def chunks(model: str, first: Piece | End, rest: Answer, *, with_log_probs: bool, with_usage: bool
                  ) -> AsyncIterator[str]:
     """The events of a stream. One that breaks ends with an error and without `[DONE]`."""
     head = {**_head(model, "chat.completion.chunk"), **({"usage": None} if with_usage else {})}
 
-    def chunk(delta: Mapping[str, str], finish: str | None = None, said: Sequence[Said] = ()) -> str:
+    def chunk(delta: Mapping[str, str], finish: str | None = None, said: Sequence[Piece] = ()) -> str:
         log_probs = _log_probs(said) if with_log_probs and said else None
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": log_probs}
         return _event({**head, "choices": [choice]})
@@ -125,7 +125,7 @@ async def chunks(model: str, first: Said | End, rest: Answer, *, with_log_probs:
     try:
         item = first
         async with contextlib.aclosing(rest):
-            while isinstance(item, Said):
+            while isinstance(item, Piece):
                 yield chunk({"content": item.text}, said=[item])
                 item = await anext(rest)
     except (ApiError, BusyError) as error:

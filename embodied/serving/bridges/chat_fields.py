@@ -40,8 +40,10 @@ def _is_number(value: Any) -> bool:
 FIELDS: Mapping[str, Field] = {
     "model": Field(HEEDED, "`tabletop-tiny` or `robot:<session>`", "`GET /v1/models` lists them"),
     "messages": Field(HEEDED, "`user` and `assistant` messages, the user's last; parts `text` and `image_url`",
-                      "the texts of the user's last turn are the wish, the last pictures of the user's the scene; "
-                      "earlier wishes and the assistant's words are not read; system, developer and tool messages are "
+                      "the texts of the user's last turn are the instruction, the last pictures of the user's the "
+                      "scene; "
+                      "earlier instructions and the assistant's words are not read; system, developer and tool "
+                      "messages are "
                       "refused, for nobody follows standing orders here"),
     "stream": Field(HEEDED, "true or false", "a plan is sent once it is whole and checked, token by token"),
     "stream_options": Field(HEEDED, "`include_usage`, with `stream: true`", "usage comes in a last chunk"),

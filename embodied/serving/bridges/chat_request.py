@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from embodied.serving.bodies import MAX_LARGE_BYTES
 from embodied.serving.bridges.chat_fields import refuse_unheeded
 from embodied.serving.errors import ApiError
+from embodied.serving.request_bodies import MAX_LARGE_BYTES
 
 PLANNER = "tabletop-tiny"
 ROBOT = "robot:"
@@ -123,13 +123,13 @@ class Chat(BaseModel):
         for place, message in enumerate(self.messages):
             if message.role not in ("user", "assistant") and message.content:
                 raise _unfit(f"messages[{place}].role: expected user or assistant, got {message.role}; nobody follows "
-                             "standing orders or reads results of tools here: say all in the user's wish")
+                             "standing orders or reads results of tools here: say all in the user's instruction")
 
     def _given(self) -> Mapping[str, Any]:
         own = {name: getattr(self, name) for name in self.model_fields_set if name in type(self).model_fields}
         return {**own, **(self.model_extra or {})}
 
-    def wish(self) -> tuple[str, list[str]]:
+    def instruction(self) -> tuple[str, list[str]]:
         """The text of the user's last turn, and the picture URLs of the user's last message with pictures, of whatever
         turn. Raises ApiError 422."""
         if self.messages[-1].role != "user":

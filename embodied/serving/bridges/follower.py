@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from embodied.planning.closed_loop import Planner
-from embodied.planning.percept import GRASPING, RELEASING
+from embodied.planning.perception import GRASPING, RELEASING
 from embodied.serving.bridges.episodes import UNMARKED, Boundary, Marks
 from envs.interface import Observation, Outcome, Rehearsal, SkillCall, Transition
 
@@ -108,7 +108,7 @@ class Follower:
     def _obey(self, prompt: str) -> None:
         self._prompt, self._end, self._hint, self._calls, self._failures = prompt, "", "", 0, 0
         self._todo.clear()
-        kept = [t for t in self._history if t.outcome.status == "done"]  # failures of another wish would mislead
+        kept = [t for t in self._history if t.outcome.status == "done"]  # failures of another instruction would mislead
         self._history = kept[-_REMEMBERED:]
 
     def _note_progress(self, seen: Observation) -> None:

@@ -15,9 +15,9 @@ from pydantic import Field
 from embodied.planning.language import Plan
 from embodied.planning.spoken import looks_by_name
 from embodied.prompt import Slot
-from embodied.serving.bodies import MAX_LARGE_BYTES, LargeRoute, read_aside
 from embodied.serving.pictures import decode, from_url, observation_of
-from embodied.serving.routes.access import FAILURES, HubHere
+from embodied.serving.request_bodies import MAX_LARGE_BYTES, LargeRoute, read_aside
+from embodied.serving.routes.access import FAILURES, ManagerHere
 from embodied.serving.wire import Instruction, Strict
 from envs.interface import Referent, SkillCall
 from envs.skills.signatures import TABLETOP
@@ -27,7 +27,7 @@ router = APIRouter(prefix="/v1/lerobot", tags=["lerobot"], responses=FAILURES, r
 DONE = "done"
 
 
-class Ask(Strict):
+class GenerateText(Strict):
     """A task and the pictures of the moment, as data URLs (`embodied.serving.pictures.write`)."""
 
     task: Instruction
@@ -40,10 +40,10 @@ class Subtask(Strict):
 
 
 @router.post("/generate_text", response_model=Subtask)
-async def generate_text(ask: Ask, hub: HubHere, request: Request) -> dict:
+async def generate_text(body: GenerateText, manager: ManagerHere, request: Request) -> dict:
     """The next subtask, in words."""
-    seen = await read_aside(request, lambda: observation_of([decode(from_url(url)) for url in ask.images]))
-    plan = await hub.plan(ask.task, seen)
+    seen = await read_aside(request, lambda: observation_of([decode(from_url(url)) for url in body.images]))
+    plan = await manager.plan(body.task, seen)
     return {"text": subtask(plan), "plan": plan.text.strip()}
 
 
@@ -51,7 +51,7 @@ def subtask(plan: Plan) -> str:
     """The first call of a plan, worded."""
     if plan.refusal is not None:
         return f"cannot: {plan.refusal}"
-    return _worded(plan.calls[0], plan.percept.slots) if plan.calls else DONE
+    return _worded(plan.calls[0], plan.perception.slots) if plan.calls else DONE
 
 
 def _worded(call: SkillCall, slots: Sequence[Slot]) -> str:

@@ -26,12 +26,12 @@ import numpy as np
 from fastapi import APIRouter, FastAPI, Query, WebSocket, WebSocketDisconnect
 
 from embodied.agents.language_agent import LanguageAgent
-from embodied.serving.brain import BusyError, Voice
 from embodied.serving.bridges.episodes import BOUNDS
 from embodied.serving.bridges.follower import Follower
 from embodied.serving.bridges.sensed import OPTIONAL, UnfitError, read, spec
 from embodied.serving.bridges.studio import Studio, StudioError, weights_sha256
 from embodied.serving.errors import ApiError
+from embodied.serving.inference_server import BusyError, InferenceClient
 from embodied.serving.packing import MAX_BYTES, PackingError, pack, unpack
 from embodied.serving.views import fitted
 
@@ -99,12 +99,12 @@ async def _host(socket: WebSocket, room: Room, horizon: int) -> None:
     """Serves one client until it leaves, or something of ours breaks."""
     presence = _Presence()
     try:
-        brain = socket.app.state.hub.brain
+        inference = socket.app.state.manager.inference
         facts = await room.do(room.studio.facts)
-        weights = await room.do(_known_weights, room, brain.backend)
-        planner = LanguageAgent(Voice(brain, presence.heard))
+        weights = await room.do(_known_weights, room, inference.backend)
+        planner = LanguageAgent(InferenceClient(inference, presence.on_piece))
         follower = Follower(planner, room.studio.rehearse, facts["control_hz"], horizon)
-        await socket.send_bytes(pack(metadata(facts, horizon, _name_of(brain.backend), weights)))
+        await socket.send_bytes(pack(metadata(facts, horizon, _name_of(inference.backend), weights)))
         await _converse(socket, room, _Desk(follower, np.array(facts["joint_low"]), np.array(facts["joint_high"])))
     except WebSocketDisconnect:
         pass
@@ -120,7 +120,7 @@ class _Presence:
 
     is_left = False
 
-    def heard(self, text: str, probability: float) -> bool:
+    def on_piece(self, text: str, probability: float) -> bool:
         return not self.is_left
 
 

@@ -11,12 +11,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from embodied.planning.instruction import INSTRUCTION_LIMIT
-from embodied.planning.screen import fault
-from embodied.serving.bodies import read_aside
+from embodied.planning.observation_check import fault
 from embodied.serving.errors import ApiError
 from embodied.serving.overlay import objects_of
 from embodied.serving.packing import PackingError, unpack
-from embodied.serving.routes.access import FAILURES, HubHere
+from embodied.serving.request_bodies import read_aside
+from embodied.serving.routes.access import FAILURES, ManagerHere
 from embodied.serving.running import told
 from embodied.serving.views import fitted
 from envs.interface import Observation
@@ -28,12 +28,12 @@ _BODY = {"requestBody": {"required": True, "content": {"application/msgpack": {"
 
 
 @router.post("/plan", openapi_extra=_BODY)
-async def plan(request: Request, hub: HubHere) -> dict[str, Any]:
+async def plan(request: Request, manager: ManagerHere) -> dict[str, Any]:
     """What to do next about what is seen, as a session's `plan` event says it."""
     body = await request.body()
     instruction, seen = await read_aside(request, lambda: _read(body))
-    made = await hub.plan(instruction, seen)
-    slots = made.percept.slots if made.percept is not None else ()
+    made = await manager.plan(instruction, seen)
+    slots = made.perception.slots if made.perception is not None else ()
     return {**told(made), "objects": objects_of(slots, seen)}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from embodied.planning.instruction import INSTRUCTION_LIMIT
-from embodied.planning.screen import fault
+from embodied.planning.observation_check import fault
 from embodied.serving.bridges.episodes import Marks
 from embodied.serving.views import LEAST_PX, STEP_PX
 from envs.interface import Observation

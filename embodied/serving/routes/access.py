@@ -1,4 +1,4 @@
-"""What every route needs: the hub, a session by its name, and the lease that a command must come with."""
+"""What every route needs: the session manager, a session by its name, and the lease that a command must come with."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Annotated
 from fastapi import Depends, Header, Path
 from starlette.requests import HTTPConnection
 
-from embodied.serving.hub import Hub
 from embodied.serving.session import Session
+from embodied.serving.session_manager import SessionManager
 from embodied.serving.wire import Failure
 
 FAILURES = {status: {"model": Failure} for status in (400, 401, 403, 404, 408, 409, 413, 422, 429, 503)}
 """What any route may answer instead."""
 
 
-def hub_of(connection: HTTPConnection) -> Hub:
-    return connection.app.state.hub
+def manager_of(connection: HTTPConnection) -> SessionManager:
+    return connection.app.state.manager
 
 
-HubHere = Annotated[Hub, Depends(hub_of)]
+ManagerHere = Annotated[SessionManager, Depends(manager_of)]
 SessionName = Annotated[str, Path(pattern=r"^s_[0-9a-f]{12}$", max_length=32)]
 LeaseHeader = Annotated[str | None, Header(alias="X-Lease", max_length=64)]
 
 
-def session_of(hub: HubHere, session_id: SessionName) -> Session:
+def session_of(manager: ManagerHere, session_id: SessionName) -> Session:
     """The session of the path. Raises ApiError 404."""
-    return hub.get(session_id)
+    return manager.get(session_id)
 
 
 SessionHere = Annotated[Session, Depends(session_of)]

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 
-from embodied.serving.blackboard import Halt
 from embodied.serving.errors import ApiError
-from embodied.serving.routes.access import FAILURES, CommandedSession, HubHere, LeaseHeader, SessionHere
+from embodied.serving.routes.access import FAILURES, CommandedSession, LeaseHeader, ManagerHere, SessionHere
 from embodied.serving.session import Session
+from embodied.serving.shared_state import Halt
 from embodied.serving.skillcalls import read_call
 from embodied.serving.wire import (
     Confirm,
@@ -35,17 +35,17 @@ vital = APIRouter(prefix="/v1", tags=["stops"], responses=FAILURES)
 
 log = logging.getLogger(__name__)
 
-_LOOK_S = 0.25  # between looks whether a waiting client is still there
+_POLL_S = 0.25  # between looks whether a waiting client is still there
 
 
 @router.post("/instructions", status_code=202, response_model=Started,
              responses={200: {"model": RunAnswer, "description": "with wait=true: how it went"}})
-async def instruct(session: CommandedSession, wish: Instruct, request: Request, response: Response,
+async def instruct(session: CommandedSession, body: Instruct, request: Request, response: Response,
                    wait: Annotated[bool, Query(description="answer when it is over; leaving stops it")] = False,
                    x_lease: LeaseHeader = None) -> object:
     """Lets the robot do what a sentence says."""
-    session.leases.count(wish.sequence)
-    run, ended = session.start(wish.instruction, session.leases.holder, wish.deadline_s)
+    session.leases.count(body.sequence)
+    run, ended = session.start(body.instruction, session.leases.holder, body.deadline_s)
     if not wait:
         ended.add_done_callback(_seen)
         return {"run_id": run.run_id}
@@ -63,7 +63,7 @@ def _seen(ended: asyncio.Future) -> None:
 async def attended(session: Session, ended: asyncio.Future, request: Request, lease: str | None) -> Any:
     """What a command gives, the lease kept alive while its client waits; one that leaves has stopped the robot."""
     while not ended.done():
-        await asyncio.wait([ended], timeout=_LOOK_S)
+        await asyncio.wait([ended], timeout=_POLL_S)
         if ended.done():
             break
         if await request.is_disconnected():
@@ -93,21 +93,21 @@ async def skill(session: CommandedSession, call: SkillCallBody, request: Request
 
 
 @router.post("/targets", response_model=Moved)
-async def targets(session: CommandedSession, wish: Joint, request: Request, x_lease: LeaseHeader = None) -> dict:
+async def targets(session: CommandedSession, body: Joint, request: Request, x_lease: LeaseHeader = None) -> dict:
     """Joint or tool targets. One configuration is gone to smoothly; a chunk is followed, one a control period. Both go
     through the safety filter, which bends what is too fast and stops what is out of bounds."""
-    given = [name for name in ("joint_pos", "joint_chunk", "tool_position_m") if getattr(wish, name) is not None]
+    given = [name for name in ("joint_pos", "joint_chunk", "tool_position_m") if getattr(body, name) is not None]
     if len(given) != 1:
         raise ApiError(422, "invalid", f"expected one of joint_pos, joint_chunk, tool_position_m, got {given}")
-    session.leases.count(wish.sequence)
-    doing = session.do("moving", _motion(session, wish, given[0]), deadline_s=wish.deadline_s)
+    session.leases.count(body.sequence)
+    doing = session.do("moving", _motion(session, body, given[0]), deadline_s=body.deadline_s)
     return await attended(session, asyncio.ensure_future(doing), request, x_lease)
 
 
-def _motion(session: Session, wish: Joint, kind: str) -> Callable[[], dict[str, Any]]:
+def _motion(session: Session, body: Joint, kind: str) -> Callable[[], dict[str, Any]]:
     if kind == "tool_position_m":
-        return lambda: session.jobs.tool(np.array(wish.tool_position_m, float), wish.jaw_yaw_rad)
-    rows = [wish.joint_pos] if kind == "joint_pos" else wish.joint_chunk
+        return lambda: session.jobs.tool(np.array(body.tool_position_m, float), body.jaw_yaw_rad)
+    rows = [body.joint_pos] if kind == "joint_pos" else body.joint_chunk
     count = len(session.world.facts["joint_low"])
     if any(len(row) != count for row in rows):
         raise ApiError(422, "invalid", f"expected {count} joint targets, got {sorted({len(row) for row in rows})}")
@@ -145,9 +145,9 @@ async def estop(session: SessionHere) -> dict:
 
 
 @vital.post("/estop", response_model=StoppedAll)
-async def estop_all(hub: HubHere) -> dict[str, Any]:
+async def estop_all(manager: ManagerHere) -> dict[str, Any]:
     """The emergency stop of every robot of this server, those among them that are just being opened."""
-    stops = hub.estop_all("the emergency stop of all robots was pressed")
+    stops = manager.estop_all("the emergency stop of all robots was pressed")
     answers = await asyncio.gather(*(session.halted(stop) for session, stop in stops))
     return {"mode": "estopped", "robots": len(answers),
             "confirmed": sum(answer["stop"]["confirmed_s"] is not None for answer in answers)}

@@ -1,4 +1,4 @@
-"""Recordings of sessions that have ended: events, film, joints, dataset."""
+"""Recordings of sessions that have ended: events, video, joints, dataset."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from fastapi.responses import FileResponse, StreamingResponse
 from embodied.data.recordings import EVENTS, TELEMETRY, NoRecordingError, Recording
 from embodied.serving.answers import Placed
 from embodied.serving.errors import ApiError, unknown
-from embodied.serving.routes.access import FAILURES, HubHere
+from embodied.serving.routes.access import FAILURES, ManagerHere
 
 router = APIRouter(prefix="/v1/recordings", tags=["recordings"], responses=FAILURES)
 _PIECE_BYTES = 64 << 10
 
 
-def recording_of(hub: HubHere, recording_id: Annotated[str, InPath(max_length=40)]) -> Recording:
+def recording_of(manager: ManagerHere, recording_id: Annotated[str, InPath(max_length=40)]) -> Recording:
     """The recording of the path. Raises ApiError 404."""
     try:
-        return Recording.load(hub.recorder.folder, recording_id) if hub.recorder.folder else _none(recording_id)
+        return Recording.load(manager.recorder.folder, recording_id) if manager.recorder.folder else _none(recording_id)
     except NoRecordingError:
         return _none(recording_id)
 
@@ -36,15 +36,15 @@ RecordingHere = Annotated[Recording, Depends(recording_of)]
 
 
 @router.get("")
-async def list_all(hub: HubHere) -> dict[str, list[dict[str, Any]]]:
+async def list_all(manager: ManagerHere) -> dict[str, list[dict[str, Any]]]:
     """All recordings, the newest first."""
-    return {"recordings": await asyncio.to_thread(hub.recorder.listed)}
+    return {"recordings": await asyncio.to_thread(manager.recorder.listed)}
 
 
 @router.get("/{recording_id}/events")
-async def events(recording: RecordingHere, hub: HubHere) -> Response:
-    """Every event of a session, with its place in the film."""
-    return Placed(StreamingResponse(_told(recording.folder / EVENTS), media_type="application/json"), hub.downloads)
+async def events(recording: RecordingHere, manager: ManagerHere) -> Response:
+    """Every event of a session, with its place in the video."""
+    return Placed(StreamingResponse(_told(recording.folder / EVENTS), media_type="application/json"), manager.downloads)
 
 
 def _told(path: Path) -> Iterator[bytes]:
@@ -58,20 +58,20 @@ def _told(path: Path) -> Iterator[bytes]:
 
 @router.get("/{recording_id}/telemetry", response_class=FileResponse)
 async def telemetry(recording: RecordingHere) -> FileResponse:
-    """What joints and gripper did, a row a frame of the film."""
+    """What joints and gripper did, a row a frame of the video."""
     return FileResponse(recording.folder / TELEMETRY, media_type="application/json")
 
 
 @router.get("/{recording_id}/video.mp4", response_class=FileResponse)
-async def video(recording: RecordingHere, hub: HubHere) -> Response:
-    """The film."""
+async def video(recording: RecordingHere, manager: ManagerHere) -> Response:
+    """The video."""
     if recording.video is None:
-        raise ApiError(404, "not_found", "expected a recording with a film, nothing moved in this one")
-    return Placed(FileResponse(recording.video, media_type="video/mp4"), hub.downloads)
+        raise ApiError(404, "not_found", "expected a recording with a video, nothing moved in this one")
+    return Placed(FileResponse(recording.video, media_type="video/mp4"), manager.downloads)
 
 
 @router.get("/{recording_id}/dataset.zip", response_class=StreamingResponse)
-async def dataset(recording: RecordingHere, hub: HubHere) -> Response:
+async def dataset(recording: RecordingHere, manager: ManagerHere) -> Response:
     """The same as a LeRobotDataset v3.0."""
     try:
         pieces = recording.dataset_zip()
@@ -79,4 +79,4 @@ async def dataset(recording: RecordingHere, hub: HubHere) -> Response:
         raise ApiError(404, "not_found", "expected a recording with motion, nothing moved in this one") from None
     name = f'attachment; filename="{recording.recording_id}.zip"'
     return Placed(StreamingResponse(pieces, media_type="application/zip", headers={"content-disposition": name}),
-                  hub.downloads)
+                  manager.downloads)

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from embodied.serving.errors import unknown, unmakeable
-from embodied.serving.routes.access import FAILURES, CommandedSession, HubHere, SessionHere
+from embodied.serving.routes.access import FAILURES, CommandedSession, ManagerHere, SessionHere
 from embodied.serving.wire import (
     Acquire,
     Expiry,
@@ -25,17 +25,17 @@ router = APIRouter(prefix="/v1/sessions", tags=["sessions"], responses=FAILURES)
 
 
 @router.post("", status_code=201, response_model=Opened)
-async def open_session(wish: Open, hub: HubHere) -> dict:
+async def open_session(body: Open, manager: ManagerHere) -> dict:
     """Opens a robot in a world; whoever opens it holds its lease."""
-    session = await hub.open(wish.task, wish.seed, wish.planner, speed=wish.speed, robot=wish.robot,
-                             require=tuple(wish.require))
-    return {"lease": session.take(wish.client), "session": session.as_dict()}
+    session = await manager.open(body.task, body.seed, body.planner, speed=body.speed, robot=body.robot,
+                                 require=tuple(body.require))
+    return {"lease": session.take(body.client), "session": session.as_dict()}
 
 
 @router.get("", response_model=Sessions)
-async def list_sessions(hub: HubHere) -> dict:
+async def list_sessions(manager: ManagerHere) -> dict:
     """All open sessions."""
-    return {"sessions": [session.as_dict() for session in hub.sessions.values()]}
+    return {"sessions": [session.as_dict() for session in manager.sessions.values()]}
 
 
 @router.get("/{session_id}", response_model=SessionState)
@@ -45,16 +45,16 @@ async def get_session(session: SessionHere) -> dict:
 
 
 @router.delete("/{session_id}", status_code=204)
-async def close_session(session: CommandedSession, hub: HubHere) -> Response:
+async def close_session(session: CommandedSession, manager: ManagerHere) -> Response:
     """Stops the robot and ends the session; its recording stays."""
-    await hub.close_session(session.session_id)
+    await manager.close_session(session.session_id)
     return Response(status_code=204)
 
 
 @router.post("/{session_id}/lease", response_model=LeaseAnswer)
-async def acquire(session: SessionHere, wish: Acquire) -> dict:
+async def acquire(session: SessionHere, body: Acquire) -> dict:
     """Takes command of a free robot."""
-    return {"lease": session.take(wish.client), "expires_in_s": session.leases.expires_in_s}
+    return {"lease": session.take(body.client), "expires_in_s": session.leases.expires_in_s}
 
 
 @router.put("/{session_id}/lease", response_model=Expiry)
@@ -72,12 +72,12 @@ async def release(session: CommandedSession) -> Response:
 
 
 @router.post("/{session_id}/reset", response_model=SessionState)
-async def reset(session: CommandedSession, wish: Reset) -> dict:
+async def reset(session: CommandedSession, body: Reset) -> dict:
     """A new scene of the same task. It is a command like any other: it re-arms a stopped robot, and is refused while
     the emergency stop is latched or the robot is paused."""
-    seed = session.setup.seed if wish.seed is None else wish.seed
+    seed = session.setup.seed if body.seed is None else body.seed
     try:
-        await session.do("reset", lambda: session.jobs.reset(seed, wish.require), revives=True)
+        await session.do("reset", lambda: session.jobs.reset(seed, body.require), revives=True)
     except (ValueError, TypeError) as error:
         raise unmakeable(error) from None
     session.touch()

@@ -13,11 +13,11 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field, ValidationError
 
 from embodied.serving.answers import Placed, event_stream
-from embodied.serving.blackboard import Telemetry
 from embodied.serving.errors import ApiError, unknown
 from embodied.serving.planners import PLANNED_BY_MODEL
-from embodied.serving.routes.access import FAILURES, HubHere, SessionHere
+from embodied.serving.routes.access import FAILURES, ManagerHere, SessionHere
 from embodied.serving.session import Session
+from embodied.serving.shared_state import Telemetry
 from embodied.serving.wire import ObservationAnswer, Strict
 from envs.interface import BODY_READINGS
 
@@ -28,12 +28,12 @@ _MAX_MESSAGE = 4096
 
 
 @router.get("/observation", response_model=ObservationAnswer)
-async def observation(session: SessionHere, hub: HubHere) -> dict:
+async def observation(session: SessionHere, manager: ManagerHere) -> dict:
     """Where the robot is, and what is in sight: objects are looked for when the robot is at rest, else those that the
     last plan named."""
     objects: list[dict[str, Any]] = []
     if not session.doing and session.setup.domain in PLANNED_BY_MODEL and not session.world.is_crashed:
-        objects = await session.look("objects", lambda: session.jobs.look(hub.brain.perceive))
+        objects = await session.inspect("objects", lambda: session.jobs.inspect(manager.inference.perceive))
     told = session.board.telemetry()
     if told is None:
         raise ApiError(503, "overloaded", "expected a robot that has reported, it has not yet", 1.0)
@@ -72,7 +72,7 @@ async def _newer(session: Session, place: int, version: int) -> bytes | None:
 
 @router.get("/events", response_class=StreamingResponse,
             responses={200: {"content": {"text/event-stream": {}}, "description": "events, for ever"}})
-async def events(session: SessionHere, hub: HubHere,
+async def events(session: SessionHere, manager: ManagerHere,
                  after: Annotated[int, Query(ge=-1, le=2**53)] = -1,
                  until_end: Annotated[bool, Query(description="end the stream with the present run")] = False,
                  last_event_id: Annotated[str | None, Header(max_length=20)] = None) -> Response:
@@ -82,7 +82,7 @@ async def events(session: SessionHere, hub: HubHere,
         raise ApiError(422, "invalid", "Last-Event-ID: expected the id of an event of this session, got no number")
     start = after if last_event_id is None else int(last_event_id)
     _check_known(session, start)
-    return Placed(event_stream(_sse(session, start + 1, until_end)), hub.watchers)
+    return Placed(event_stream(_sse(session, start + 1, until_end)), manager.watchers)
 
 
 def _check_known(session: Session, index: int) -> None:
@@ -120,11 +120,11 @@ class Attention(Strict):
 @router.websocket("/stream")
 async def stream(socket: WebSocket, session_id: str, after: int = -1) -> None:
     """Events as text, pictures as binary frames; see docs/serving.md."""
-    hub, role = socket.app.state.hub, socket.scope.get("role")
-    session = hub.sessions.get(session_id)
+    manager, role = socket.app.state.manager, socket.scope.get("role")
+    session = manager.sessions.get(session_id)
     offered = socket.headers.get("sec-websocket-protocol", "")
     try:
-        hub.watchers.take(role)
+        manager.watchers.take(role)
     except ApiError:
         await socket.close(1008)
         return
@@ -135,7 +135,7 @@ async def stream(socket: WebSocket, session_id: str, after: int = -1) -> None:
         await socket.accept("embodied.v1" if "embodied.v1" in offered else None)
         await _watch(socket, session, after + 1)
     finally:
-        hub.watchers.leave(role)
+        manager.watchers.leave(role)
 
 
 async def _watch(socket: WebSocket, session: Session, index: int) -> None:
@@ -216,18 +216,18 @@ class _Viewer:
                 await self._send({"type": "error", "code": "invalid", "message": "expected watch, fps, telemetry_hz, "
                                                                                  "heartbeat or ping"})
 
-    async def _heed(self, wish: Attention) -> None:
+    async def _heed(self, body: Attention) -> None:
         session = self._session
-        if wish.heartbeat is not None:
-            session.leases.check(wish.heartbeat)
+        if body.heartbeat is not None:
+            session.leases.check(body.heartbeat)
             session.touch()
-        if wish.watch is not None:
-            self._attention = wish
-            self._cameras = [name for name in session.world.facts["cameras"] if name in wish.watch]
-            session.watch(self, set(self._cameras), wish.fps)
+        if body.watch is not None:
+            self._attention = body
+            self._cameras = [name for name in session.world.facts["cameras"] if name in body.watch]
+            session.watch(self, set(self._cameras), body.fps)
             await session.refresh()
-        if wish.ping is not None or wish.heartbeat is not None:
-            await self._send({"type": "pong", "ping": wish.ping,
+        if body.ping is not None or body.heartbeat is not None:
+            await self._send({"type": "pong", "ping": body.ping,
                               "expires_in_s": round(session.leases.expires_in_s, 2)})
 
     async def _send(self, event: dict[str, Any]) -> None:

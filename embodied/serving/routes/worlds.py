@@ -8,9 +8,9 @@ from typing import Any, get_args
 
 from fastapi import APIRouter
 
-from embodied.serving.hub import AT_A_TABLE, DOMAIN_OF, Hub
 from embodied.serving.planners import usual
-from embodied.serving.routes.access import FAILURES, HubHere
+from embodied.serving.routes.access import FAILURES, ManagerHere
+from embodied.serving.session_manager import AT_A_TABLE, DOMAIN_OF, SessionManager
 from embodied.serving.wire import Health, Robot, Worlds, skills_of
 from envs.interface import ENV_IDS
 
@@ -26,25 +26,25 @@ EXAMPLES = {
     "tower": ["build a tower of the red block, the green block and the blue block, from bottom to top"],
     "unblock": ["put the red block in the blue bowl"],
 }
-"""Wishes to begin with, each of which its world can judge; every scene also has one of its own (a session's
+"""Instructions to begin with, each of which its world can judge; every scene also has one of its own (a session's
 `instruction`)."""
 
 
 @health.get("/healthz", response_model=Health)
-async def healthz(hub: HubHere) -> dict:
+async def healthz(manager: ManagerHere) -> dict:
     """That the server lives; "ok" once its planner can plan."""
-    return {"status": "ok" if hub.brain.is_ready else "loading", "version": VERSION,
-            "sessions": len(hub.sessions), "uptime_s": round(time.monotonic() - hub.started_s, 3)}
+    return {"status": "ok" if manager.inference.is_ready else "loading", "version": VERSION,
+            "sessions": len(manager.sessions), "uptime_s": round(time.monotonic() - manager.started_s, 3)}
 
 
 @router.get("/worlds", response_model=Worlds)
-async def worlds(hub: HubHere) -> dict:
+async def worlds(manager: ManagerHere) -> dict:
     """The worlds, their skills, and who can plan in them."""
-    return {"worlds": [_world(hub, task, DOMAIN_OF[task], env_id) for task, env_id in ENV_IDS.items()]}
+    return {"worlds": [_world(manager, task, DOMAIN_OF[task], env_id) for task, env_id in ENV_IDS.items()]}
 
 
-def _world(hub: Hub, task: str, domain: str, env_id: str) -> dict[str, Any]:
-    kinds = hub.planners_of(domain)
+def _world(manager: SessionManager, task: str, domain: str, env_id: str) -> dict[str, Any]:
+    kinds = manager.planners_of(domain)
     return {"task": task, "domain": domain, "env_id": env_id, "planners": [kind.as_dict() for kind in kinds],
-            "default_planner": usual(kinds, hub.limits.planner), "examples": EXAMPLES.get(task, []),
+            "default_planner": usual(kinds, manager.limits.planner), "examples": EXAMPLES.get(task, []),
             "skills": skills_of(domain), "robots": list(get_args(Robot)) if domain in AT_A_TABLE else []}

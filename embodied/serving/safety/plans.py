@@ -15,7 +15,7 @@ import numpy as np
 
 from embodied.planning.closed_loop import Planner
 from embodied.planning.language import Plan, clause
-from embodied.planning.percept import Percept
+from embodied.planning.perception import Perception
 from embodied.serving.safety.envelope import Region
 from envs.interface import Observation, Referent, SkillCall, Transition
 from envs.skills.signatures import Parameter, Signature
@@ -40,44 +40,44 @@ def fault(plan: Plan, signatures: Mapping[str, Signature], workspace: Region | N
     if len(plan.calls) > most_calls:
         return f"the plan has {len(plan.calls)} calls, the most is {most_calls}"
     for number, call in enumerate(plan.calls, start=1):
-        if reason := _fault_of_call(call, signatures, workspace, plan.percept):
+        if reason := _fault_of_call(call, signatures, workspace, plan.perception):
             return f"call {number}, {reason}"
     return _circle(plan.calls, [t.call for t in history])
 
 
 def _fault_of_call(call: SkillCall, signatures: Mapping[str, Signature], workspace: Region | None,
-                   percept: Percept | None) -> str | None:
+                   perception: Perception | None) -> str | None:
     if call.skill not in signatures:
         return f"{call.skill}, is no skill of this robot"
     reason = signatures[call.skill].misfit(call.arguments)
-    faults = (_fault_of_argument(p, argument, workspace, percept)
+    faults = (_fault_of_argument(p, argument, workspace, perception)
               for p, argument in zip(signatures[call.skill].parameters, call.arguments, strict=True))
     reason = reason or next(filter(None, faults), None)
     return reason and f"{call.skill}, {reason}"
 
 
 def _fault_of_argument(parameter: Parameter, argument: Referent | str | float, workspace: Region | None,
-                       percept: Percept | None) -> str | None:
+                       perception: Perception | None) -> str | None:
     """Why an argument of the right kind must not be acted on."""
     if isinstance(argument, Referent):
-        return _ungrounded(argument, percept) or _implausible(argument, workspace)
+        return _ungrounded(argument, perception) or _implausible(argument, workspace)
     is_line = not isinstance(argument, str) or (0 < len(argument) <= MOST_TEXT and argument.isprintable())
     return None if is_line else f"its {parameter.name} is not a line of words"
 
 
-def _ungrounded(referent: Referent, percept: Percept | None) -> str | None:
+def _ungrounded(referent: Referent, perception: Perception | None) -> str | None:
     """Why it is not known where a referent was measured."""
     if referent.box is None and (referent.camera is None or referent.pixel is None):
         return "its object was not measured anywhere"
     slot = _SLOT.fullmatch(referent.words)
-    if percept is not None and slot is not None:
+    if perception is not None and slot is not None:
         place = int(slot[1]) - 1
-        if place >= len(percept.slots):
+        if place >= len(perception.slots):
             return f"there is no {referent.words} in sight"
-        if referent.box is not None and referent.box != percept.slots[place].box:
+        if referent.box is not None and referent.box != perception.slots[place].box:
             return f"{referent.words} is not where it was seen"
-    if referent.box is None and percept is not None and percept.image is not None:
-        height_px, width_px = percept.image.pixels.shape[:2]
+    if referent.box is None and perception is not None and perception.image is not None:
+        height_px, width_px = perception.image.pixels.shape[:2]
         column, row = referent.pixel
         return None if 0 <= column < width_px and 0 <= row < height_px else "its object is outside the image"
     return None

@@ -1,4 +1,4 @@
-"""The eyes: a segmenter learns the simulator's masks, from RGB-D alone, anew for each run."""
+"""The detector: a segmenter learns the simulator's masks, from RGB-D alone, anew for each run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Stage(stage.Stage[StageSettings]):
     gives = (EYES,)
 
     def result(self, run: RunFolder) -> Path:
-        return run.eyes / "segmenter.json"
+        return run.detector / "segmenter.json"
 
     def prepare(self, run: RunFolder, placement: Placement) -> Job:
         import torch
@@ -51,7 +51,7 @@ class Stage(stage.Stage[StageSettings]):
 
         model = _new(run)
         checkpoint.load_weights(model, last)
-        save_segmenter(model, run.settings.model.segmenter, run.eyes)
+        save_segmenter(model, run.settings.model.segmenter, run.detector)
 
 
 def _new(run: RunFolder) -> ObjectSegmenter:

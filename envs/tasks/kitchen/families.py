@@ -1,4 +1,5 @@
-"""The seven families of the kitchen's instructions: a task arranges the kitchen, words a wish, measures progress."""
+"""The seven families of the kitchen's instructions: a task arranges the kitchen, words an instruction, measures
+progress."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ import numpy as np
 
 from envs.interface import KITCHEN_IDS
 from envs.names import unknown
-from envs.tasks.kitchen import layout, phrasings, predicates, wishes
+from envs.tasks.kitchen import instructions, layout, phrasings, predicates
+from envs.tasks.kitchen.instructions import Present
 from envs.tasks.kitchen.scene import DRAWER, STOWABLE, THINGS, Relation, Scene
-from envs.tasks.kitchen.wishes import Present
 from envs.world import World
 from envs.world.floorplan import DRAWER_TRAVEL_M, SURFACES
 from envs.world.goods import Pantry
@@ -27,7 +28,7 @@ _DRAFTS = 400
 
 @dataclass(frozen=True, slots=True)
 class KitchenScene(Scene):
-    """A scene that knows the form of its wish."""
+    """A scene that knows the form of its instruction."""
 
     form: str = ""
     roles: tuple[tuple[str, str], ...] = ()
@@ -71,14 +72,14 @@ class KitchenTask:
         if understood is None:
             return None
         family, form, roles = understood
-        goal = wishes.goal_of(form, roles, Present(dict(scene.starts), scene.is_drawer_open))
+        goal = instructions.goal_of(form, roles, Present(dict(scene.starts), scene.is_drawer_open))
         return goal and replace(scene, goal=goal, task=family, form=form, roles=tuple(roles.items()))
 
 
 def goal_of_text(scene: Scene, instruction: str) -> tuple[Relation, ...] | None:
     """The goal that a known wording asks for in a scene; None for any other text."""
     understood = phrasings.understand(instruction)
-    return understood and wishes.goal_of(*understood[1:], Present(dict(scene.starts), scene.is_drawer_open))
+    return understood and instructions.goal_of(*understood[1:], Present(dict(scene.starts), scene.is_drawer_open))
 
 
 def _check(task: str, min_objects: int, max_objects: int, require: tuple[str, ...]) -> None:
@@ -93,16 +94,16 @@ def _check(task: str, min_objects: int, max_objects: int, require: tuple[str, ..
 
 def _draft(rng: np.random.Generator, family: str, counts: tuple[int, int], require: tuple[str, ...]
            ) -> tuple[KitchenScene, layout.Spots]:
-    """A scene with a sound wish, and a spot for everything in it."""
-    form = wishes.forms(family)[rng.integers(len(wishes.forms(family)))]
+    """A scene with a sound instruction, and a spot for everything in it."""
+    form = instructions.forms(family)[rng.integers(len(instructions.forms(family)))]
     for _ in range(_DRAFTS):
         present = _present(rng, family, form, counts, require)
-        roles = wishes.draw_roles(form, family, present, rng)
-        if not wishes.is_sound(form, family, roles, present):
+        roles = instructions.draw_roles(form, family, present, rng)
+        if not instructions.is_sound(form, family, roles, present):
             continue
         spots = layout.draw(rng, list(present.starts.items()))
         if spots is not None:
-            goal = wishes.goal_of(form, roles, present)
+            goal = instructions.goal_of(form, roles, present)
             return KitchenScene(tuple(present.starts.items()), present.is_drawer_open, goal, family, form,
                                 tuple(roles.items())), spots
     raise ValueError(f"{family}: found no scene with {require} in {_DRAFTS} tries; require fewer things")
@@ -112,12 +113,12 @@ def _present(rng: np.random.Generator, family: str, form: str, counts: tuple[int
              ) -> Present:
     """Things drawn to be there, and where."""
     low, high = max(counts[0], min(_FEWEST.get(family, 2), counts[1])), counts[1]
-    forced = list(dict.fromkeys([*require, *([wishes.NEEDED[form]] if form in wishes.NEEDED else [])]))
+    forced = list(dict.fromkeys([*require, *([instructions.NEEDED[form]] if form in instructions.NEEDED else [])]))
     count = max(int(rng.integers(low, high + 1)), len(forced))
     others = [name for name in (THINGS[i] for i in rng.permutation(len(THINGS))) if name not in forced]
     names = [*forced, *others[:count - len(forced)]]
     starts = {names[i]: SURFACES[rng.integers(len(SURFACES))] for i in rng.permutation(len(names))}
     stowable = [name for name in starts if name in STOWABLE]
-    if stowable and (form in wishes.FROM_DRAWER or rng.random() < _IN_DRAWER_SHARE):
+    if stowable and (form in instructions.FROM_DRAWER or rng.random() < _IN_DRAWER_SHARE):
         starts[stowable[rng.integers(len(stowable))]] = DRAWER
     return Present(starts, bool(rng.random() < _OPEN_SHARE))

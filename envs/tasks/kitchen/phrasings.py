@@ -1,4 +1,4 @@
-"""The words of the kitchen's wishes, by family and form, and what words ask for."""
+"""The words of the kitchen's instructions, by family and form, and what words ask for."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ HERE, THERE = (slot(0.4, 0.2), slot(0.6, -0.2)), (slot(0.5, 0.1, area_px=7),)
 PLAN = " pick(obj_1); place_in(obj_2); done()"
 
 
-def eyes(seen):
+def perceive(seen):
     return THERE if seen.time_s else HERE
 
 
@@ -50,7 +50,7 @@ def test_random_planners_of_one_seed_agree():
 
 @pytest.mark.parametrize("geometry", [True, False])
 def test_the_blind_see_black_but_act_in_the_true_scene(geometry: bool):
-    backend = ReplayBackend([PLAN], eyes)
+    backend = ReplayBackend([PLAN], perceive)
     plan = LanguageAgent(BlindBackend(backend, geometry=geometry), unclear=None).plan("x", observation())
     assert all(not picture.crop.any() for picture in pictures(backend))
     assert {p.box for p in pictures(backend)} == ({s.box for s in HERE} if geometry else {NOWHERE})
@@ -58,7 +58,7 @@ def test_the_blind_see_black_but_act_in_the_true_scene(geometry: bool):
 
 
 def test_the_shuffled_see_another_scene_but_act_in_the_true_one():
-    backend = ReplayBackend([PLAN], eyes)
+    backend = ReplayBackend([PLAN], perceive)
     plan = LanguageAgent(ShuffledBackend(backend, [observation(time_s=1.0)]), unclear=None).plan("x", observation())
     assert pictures(backend) == [THERE[0], THERE[0]]
     assert [c.arguments[0].box for c in plan.calls] == [s.box for s in HERE]

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from embodied.agents.backends.local import LocalBackend
 from embodied.models.building import Facts, build
 from embodied.planning.grammar import fingerprint, plan_grammar
-from embodied.planning.percept import Percept
+from embodied.planning.perception import Perception
 from embodied.planning.scene import OBJECTS, write_prompt
 from embodied.prompt import Prompt, PromptTooLongError, Sample
 from embodied.serving.app import answers_to
-from embodied.serving.brain import Brain, CancelledError, Voice
+from embodied.serving.inference_server import CancelledError, InferenceClient, InferenceServer
 from envs.interface import Observation
 from tests.embodied.planning.scenes import observation, slot
 
@@ -52,7 +52,7 @@ def backend() -> LocalBackend:
 
 
 def prompt(words: int, objects: int) -> Prompt:
-    seen = Percept.of([slot(0.4 + 0.05 * j) for j in range(objects)], observation())
+    seen = Perception.of([slot(0.4 + 0.05 * j) for j in range(objects)], observation())
     return write_prompt("put the red block in" + " the" * words, seen)
 
 
@@ -121,11 +121,11 @@ def test_a_listener_that_has_heard_enough_ends_its_row_alone(backend: LocalBacke
     asked, masks = [prompt(0, 2), prompt(2, 3)], [plan_grammar(2), plan_grammar(3)] if is_masked else None
     told: dict[int, list[str]] = {0: [], 1: []}
 
-    def heard(row: int, text: str, probability: float) -> bool:
+    def on_piece(row: int, text: str, probability: float) -> bool:
         told[row].append(text)
         return row == 1 or len(told[0]) < 3
 
-    stopped, other = backend.complete_batch(asked, masks, max_new_tokens=MOST, seed=0, on_token=heard)
+    stopped, other = backend.complete_batch(asked, masks, max_new_tokens=MOST, seed=0, on_token=on_piece)
     assert (len(stopped.token_ids), stopped.is_cut) == (3, True) and stopped.text.startswith("".join(told[0]))
     assert is_as_alone(backend.complete(asked[1], masks and masks[1], max_new_tokens=MOST, seed=0), other)
     assert "".join(told[1]) == other.text and told[1] == list(other.pieces)
@@ -159,22 +159,22 @@ class Frail:
         return answers
 
 
-def asked_together(brain: Brain, *asked: tuple[str, object]) -> list[object]:
+def asked_together(inference: InferenceServer, *asked: tuple[str, object]) -> list[object]:
     """The answers, or errors, of callers whose jobs one batch holds. asked: (prompt, listener)."""
-    def ask(prompt: str, heard: object) -> object:
+    def ask(prompt: str, on_piece: object) -> object:
         try:
-            return brain.complete(prompt, None, max_new_tokens=9, seed=0, heard=heard)
+            return inference.complete(prompt, None, max_new_tokens=9, seed=0, on_piece=on_piece)
         except Exception as error:
             return error
 
-    gate = brain.backend.gate
+    gate = inference.backend.gate
     gate.clear()
     with ThreadPoolExecutor(1 + len(asked)) as pool:
         first = pool.submit(ask, "wait", lambda *_: True)
-        while brain.waiting or not brain._callers:
+        while inference.waiting or not inference._callers:
             time.sleep(0.001)
         rest = [pool.submit(ask, *one) for one in asked]
-        while brain.waiting < len(asked):
+        while inference.waiting < len(asked):
             time.sleep(0.001)
         gate.set()
         assert first.result().text == "wait"
@@ -183,31 +183,31 @@ def asked_together(brain: Brain, *asked: tuple[str, object]) -> list[object]:
 
 def test_an_error_is_of_the_row_that_has_it_and_no_token_is_heard_twice():
     frail, told = Frail(), []
-    brain = Brain(frail, wait_s=0.0)
-    good, bad = asked_together(brain, ("abc", lambda piece, _: told.append(piece) or True),
+    inference = InferenceServer(frail, wait_s=0.0)
+    good, bad = asked_together(inference, ("abc", lambda piece, _: told.append(piece) or True),
                                ("bad", lambda piece, _: True))
     assert good.text == "abc" and isinstance(bad, PromptTooLongError)
     told.clear()
-    first, second = asked_together(brain, ("abc", lambda piece, _: told.append(piece) or True),
+    first, second = asked_together(inference, ("abc", lambda piece, _: told.append(piece) or True),
                                    ("xyz", lambda piece, _: True))
-    brain.close()
+    inference.close()
     assert (first.text, second.text) == ("abc", "xyz") and told == ["a", "b", "c"]
     assert max(map(len, frail.batches)) == 2
 
 
 def test_a_listener_that_breaks_is_its_own_trouble():
     frail = Frail()
-    frail.is_broken, brain = False, Brain(frail, wait_s=0.0)
+    frail.is_broken, inference = False, InferenceServer(frail, wait_s=0.0)
 
     def breaks(piece: str, _: float) -> bool:
         raise KeyError("gone")
 
-    mine, other = asked_together(brain, ("abc", breaks), ("xyz", lambda piece, _: True))
+    mine, other = asked_together(inference, ("abc", breaks), ("xyz", lambda piece, _: True))
     assert isinstance(mine, KeyError) and other.text == "xyz"
     frail.gate.set()
     with pytest.raises(CancelledError):
-        Voice(brain, lambda *_: False).complete("abc", None, max_new_tokens=9, seed=0)
-    brain.close()
+        InferenceClient(inference, lambda *_: False).complete("abc", None, max_new_tokens=9, seed=0)
+    inference.close()
 
 
 def test_questions_of_others_that_share_a_replica_have_their_own_answers():
@@ -225,10 +225,11 @@ def test_four_clients_keep_their_plans_beside_one_who_says_a_thousand_characters
     env = gymnasium.make("envs:embodied/PutInBowl-v0")
     seen = Observation.from_dict(env.reset(seed=2_000_001, options={"require": ["red block", "blue bowl"]})[0])
     env.close()
-    wish = "put the red block in the blue bowl"
-    sight = Percept.of(backend.perceive(seen), seen)
-    asked = [write_prompt(text, sight) for text in (*[wish] * 4, wish + " a" * ((1000 - len(wish)) // 2))]
-    masks = [plan_grammar(len(sight.slots))] * 5
+    instruction = "put the red block in the blue bowl"
+    perception = Perception.of(backend.perceive(seen), seen)
+    asked = [write_prompt(text, perception)
+             for text in (*[instruction] * 4, instruction + " a" * ((1000 - len(instruction)) // 2))]
+    masks = [plan_grammar(len(perception.slots))] * 5
     alone = backend.complete(asked[0], masks[0], max_new_tokens=192, seed=0)
     beside = backend.complete_batch(asked, masks, max_new_tokens=192, seed=0)
     assert [a.text for a in beside[:4]] == [alone.text] * 4 and not alone.is_cut

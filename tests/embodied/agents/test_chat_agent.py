@@ -52,7 +52,7 @@ def test_a_plan_comes_back_grounded():
     assert plan.text == PLAN and plan.thinking_s > 0 and planner.tokens_spent == 100
     messages, fields = endpoint.asked[0]
     assert messages[0]["role"] == "system" and all(f"{s.name}(" in messages[0]["content"] for s in SIGNATURES.values())
-    assert 'Wish: "put the red block in the blue bowl"' in endpoint.told()
+    assert 'Instruction: "put the red block in the blue bowl"' in endpoint.told()
     assert '- obj_1: "blue bowl"' in endpoint.told() and '- obj_2: "red block"' in endpoint.told()
     assert "The hand is empty." in endpoint.told() and fields["response_format"]["type"] == "json_schema"
 
@@ -219,7 +219,7 @@ def test_what_is_in_the_hand_is_told():
     assert 'The hand holds: "red block".' in endpoint.told()
 
 
-def test_nothing_in_sight_and_no_wish_are_refused_before_anything_is_asked():
+def test_nothing_in_sight_and_no_instruction_are_refused_before_anything_is_asked():
     planner, endpoint = agent(slots=())
     assert planner.plan("tidy up", observation()).refusal == NOTHING_IN_SIGHT
     assert planner.plan(" \n ", observation()).refusal == "the instruction is empty" and not endpoint.asked
@@ -237,7 +237,8 @@ def test_injected_text_stays_within_its_quotes():
     planner.plan(INJECTED, observation(), story)
     for messages, _ in endpoint.asked:
         lines = messages[-1]["content"].splitlines()
-        assert json.loads(lines[0].removeprefix("Wish: ")).startswith("tidy up system: new")  # one string, unbroken
+        # one string, unbroken
+        assert json.loads(lines[0].removeprefix("Instruction: ")).startswith("tidy up system: new")
         outside = "\n".join(re.sub(r'"(?:[^"\\]|\\.)*"', "", line) for line in lines)
         assert "self_destruct" not in outside and "obj_9" not in outside and "System" not in outside
     systems = {m[0]["content"] for m, _ in endpoint.asked}
@@ -246,7 +247,7 @@ def test_injected_text_stays_within_its_quotes():
 
 @pytest.mark.parametrize("reply_format", ["schema", "tools", "text"])
 def test_injection_adds_no_skills_objects_or_limits(reply_format: str):
-    """A model that has been talked over by the wish still gets nothing through."""
+    """A model that has been talked over by the instruction still gets nothing through."""
     taken_over = [calls(("self_destruct", {"object": "obj_1"})), calls(("pick", {"object": "obj_9"})),
                   '{"calls": [], "limits": "off"}', calls(("pick", {"object": "obj_1", "force_n": "900"}))]
     for reply in taken_over:
@@ -278,7 +279,7 @@ def test_a_false_denial_goes_back_and_ends_in_true_words():
     assert plan.refusal == NO_PLAN and len(endpoint.asked) == 3
 
 
-def test_what_a_person_said_since_counts_as_words_of_the_wish():
+def test_what_a_person_said_since_counts_as_words_of_the_instruction():
     planner, _ = agent(ASK, PLAN)
     assert planner.plan("put it away", observation()).question
     planner.correct("the red block, into the blue bowl")

@@ -151,17 +151,17 @@ def test_a_stream_is_heard_piece_by_piece():
     text = ": hello\n\n" + "".join(f"data: {json.dumps(e)}\n\n" for e in events) + "data: [DONE]\n\n"
     made, requests, _ = endpoint(httpx.Response(200, text=text, headers={"content-type": "text/event-stream"}))
     pieces = []
-    assert made.complete(ASK, max_tokens=7, heard=pieces.append) == ChatReply("ab", (), 5, "stop")
+    assert made.complete(ASK, max_tokens=7, on_text=pieces.append) == ChatReply("ab", (), 5, "stop")
     assert pieces == ["a", "b"] and json.loads(requests[0].content)["stream"] is True
 
 
 def test_whoever_listens_may_stop_an_answer():
     text = "".join(f"data: {json.dumps({'choices': [{'delta': {'content': c}}]})}\n\n" for c in "abc")
     made, *_ = endpoint(httpx.Response(200, text=text, headers={"content-type": "text/event-stream"}))
-    heard = []
+    on_text = []
     with pytest.raises(EndpointStopped):
-        made.complete(ASK, max_tokens=7, heard=lambda piece: heard.append(piece) or len(heard) < 2)
-    assert heard == ["a", "b"]
+        made.complete(ASK, max_tokens=7, on_text=lambda piece: on_text.append(piece) or len(on_text) < 2)
+    assert on_text == ["a", "b"]
 
 
 def test_streamed_tool_calls_are_put_together():
@@ -169,11 +169,11 @@ def test_streamed_tool_calls_are_put_together():
               {"tool_calls": [{"index": 0, "function": {"arguments": 'ect": "obj_1"}'}}]}]
     text = "".join(f"data: {json.dumps({'choices': [{'delta': d}]})}\n\n" for d in deltas) + "data: [DONE]\n\n"
     made, *_ = endpoint(httpx.Response(200, text=text, headers={"content-type": "text/event-stream"}))
-    reply = made.complete(ASK, max_tokens=7, heard=lambda _: None)
+    reply = made.complete(ASK, max_tokens=7, on_text=lambda _: None)
     assert reply.tool_calls == (ToolCall("pick", '{"object": "obj_1"}'),)
     made, *_ = endpoint(httpx.Response(200, text="data: {nonsense\n\n", headers={"content-type": "text/event-stream"}))
     with pytest.raises(EndpointNonsense):
-        made.complete(ASK, max_tokens=7, heard=lambda _: None)
+        made.complete(ASK, max_tokens=7, on_text=lambda _: None)
 
 
 def test_the_key_is_sent_and_never_told(monkeypatch, caplog):

@@ -61,14 +61,14 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_answer_is_asked_for_again(name: str):
     answer, error = BROKEN[name]
-    heard: list[str] = []
+    on_text: list[str] = []
     once = answer if callable(answer) else lambda: answer
     made, requests, _ = endpoint(once(), WHOLE)
-    assert made.complete(ASK, max_tokens=7, heard=heard.append).text == "pick(obj_1)" and len(requests) == 2
-    assert heard[-2:] == ["pick", "(obj_1)"]
+    assert made.complete(ASK, max_tokens=7, on_text=on_text.append).text == "pick(obj_1)" and len(requests) == 2
+    assert on_text[-2:] == ["pick", "(obj_1)"]
     made, requests, _ = endpoint(once(), once(), retry=Retry(tries=2))
     with pytest.raises(error):
-        made.complete(ASK, max_tokens=7, heard=heard.append)
+        made.complete(ASK, max_tokens=7, on_text=on_text.append)
     assert len(requests) == 2
 
 
@@ -78,7 +78,7 @@ def test_an_error_that_would_only_come_again_is_not_tried_again(error: dict):
     for answer in (stream(piece("pick"), {"error": error}), httpx.Response(200, json={"error": error})):
         made, requests, _ = endpoint(answer)
         with pytest.raises(EndpointRefused):
-            made.complete(ASK, max_tokens=7, heard=lambda _: None)
+            made.complete(ASK, max_tokens=7, on_text=lambda _: None)
         assert len(requests) == 1
 
 
@@ -90,24 +90,24 @@ def test_an_answer_without_choices_is_nonsense_and_the_key_is_not_told_in_the_mi
     monkeypatch.setenv("THE_KEY", KEY)
     made, *_ = endpoint(stream({"error": f"bad key {KEY}"}), key_variable="THE_KEY", retry=Retry(tries=1))
     with pytest.raises(EndpointBusy, match=r"\[key\]") as error:
-        made.complete(ASK, max_tokens=7, heard=lambda _: None)
+        made.complete(ASK, max_tokens=7, on_text=lambda _: None)
     assert KEY not in str(error.value)
 
 
 @pytest.mark.parametrize("finish", ["stop", "tool_calls", "eos", None])
 def test_an_end_by_finish_reason_or_by_done_is_an_end(finish: str | None):
     made, *_ = endpoint(stream(piece("hi", finish), done=finish is None))
-    assert made.complete(ASK, max_tokens=7, heard=lambda _: None).text == "hi"
+    assert made.complete(ASK, max_tokens=7, on_text=lambda _: None).text == "hi"
 
 
 @pytest.mark.parametrize(("finish", "error"), [("length", EndpointTruncated), ("content_filter", EndpointFiltered)])
 def test_an_answer_that_says_of_itself_that_it_is_not_whole(finish: str, error: type):
     said = {"choices": [{"message": {"content": "pick(obj"}, "finish_reason": finish}], "usage": {"total_tokens": 9}}
     streamed = stream(piece("pick(obj", finish), {"choices": [], "usage": {"total_tokens": 9}}, done=True)
-    for answer, heard in ((httpx.Response(200, json=said), None), (streamed, lambda _: None)):
+    for answer, on_text in ((httpx.Response(200, json=said), None), (streamed, lambda _: None)):
         made, requests, _ = endpoint(answer)
         with pytest.raises(error) as raised:
-            made.complete(ASK, max_tokens=7, heard=heard)
+            made.complete(ASK, max_tokens=7, on_text=on_text)
         assert raised.value.reply == ChatReply("pick(obj", (), 9, finish) and len(requests) == 1
 
 
@@ -136,7 +136,7 @@ def test_a_connection_that_is_cut_in_the_middle_is_asked_again():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Cutting)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     made = ChatEndpoint(f"http://127.0.0.1:{server.server_port}/v1", "m", sleep=lambda _: None)
-    assert made.complete(ASK, max_tokens=7, heard=lambda _: None).text == "pick" and len(tries) == 3
+    assert made.complete(ASK, max_tokens=7, on_text=lambda _: None).text == "pick" and len(tries) == 3
     made.close()
     server.shutdown()
     server.server_close()

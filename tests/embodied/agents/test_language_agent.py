@@ -140,14 +140,14 @@ def test_it_closes_the_loop():
 
 
 RED, BLUE = colored(LEFT, (220, 20, 20)), colored(bowl(RIGHT), (20, 40, 210))
-WISH = "put the red block in the blue bowl"
+INSTRUCTION = "put the red block in the blue bowl"
 
 
 def test_a_plan_against_the_words_is_asked_for_again_without_what_was_wrong():
     other = colored(slot(0.5, 0.0), (20, 150, 30))
     planner, backend = agent(" pick(obj_3); place_in(obj_1); done()", " pick(obj_2); place_in(obj_1); done()",
                              slots=(RED, BLUE, other), unclear=refuse)
-    plan = planner.plan(WISH, observation())
+    plan = planner.plan(INSTRUCTION, observation())
     assert [c.arguments[0].box for c in plan.calls] == [RED.box, BLUE.box]
     first, second = (grammar for _, grammar in backend.asked)
     assert 'grasping "obj_3' in first and 'grasping "obj_3' not in second
@@ -156,7 +156,7 @@ def test_a_plan_against_the_words_is_asked_for_again_without_what_was_wrong():
 def test_plans_that_stay_against_the_words_become_a_refusal_of_the_first():
     replies = [" pick(obj_2); put_down_beside(obj_1); done()"] * TRIES
     planner, backend = agent(*replies, slots=(RED, BLUE), unclear=refuse)
-    plan = planner.plan(WISH, observation())
+    plan = planner.plan(INSTRUCTION, observation())
     assert plan.refusal == "I would only move the red block about"
     assert not plan.calls and len(backend.asked) == TRIES
 
@@ -173,7 +173,7 @@ def test_a_plan_is_asked_for_with_the_seed_of_its_call_else_with_the_agents_own(
     replies = [" pick(obj_2); put_down_beside(obj_1); done()", " pick(obj_2); place_in(obj_1); done()"] * 2
     planner = LanguageAgent(Counting(replies, lambda _: (RED, BLUE)), seed=5)
     for given, seed in (({}, 5), ({"seed": 8}, 8)):
-        assert [sample.seed for sample in planner.plan(WISH, observation(), **given).samples] == [seed] * 2
+        assert [sample.seed for sample in planner.plan(INSTRUCTION, observation(), **given).samples] == [seed] * 2
 
 
 @pytest.mark.parametrize(("replies", "settings", "tries"), [
@@ -186,7 +186,7 @@ def test_a_plan_is_asked_for_with_the_seed_of_its_call_else_with_the_agents_own(
      {"unclear": refuse, "constrained": False}, 3)])
 def test_tokens_of_answers_that_were_turned_down_count(replies: list[str], settings: dict, tries: int):
     backend = Counting(replies, lambda _: (RED, BLUE))
-    plan = LanguageAgent(backend, **settings).plan(WISH, observation())
+    plan = LanguageAgent(backend, **settings).plan(INSTRUCTION, observation())
     assert len(backend.asked) == tries == len(plan.samples)
     assert (plan.prompt_tokens, plan.answer_tokens) == (10 * tries, 2 * tries)
 
@@ -197,11 +197,12 @@ def test_what_was_not_understood_is_refused_before_the_model_is_asked():
     assert plan.refusal == "I did not understand what to do with the red block" and not backend.asked
 
 
-@pytest.mark.parametrize("spelled", [WISH.upper(), "Put The Red Block In The Blue Bowl", f"  {WISH}\u200b "])
+@pytest.mark.parametrize("spelled", [INSTRUCTION.upper(), "Put The Red Block In The Blue Bowl",
+                                     f"  {INSTRUCTION}\u200b "])
 def test_a_prompt_has_the_one_spelling(spelled: str):
     planner, backend = agent(" pick(obj_2); place_in(obj_1); done()", slots=(RED, BLUE), unclear=refuse)
     assert planner.plan(spelled, observation()).calls
-    assert text_of(backend.asked[0][0]).lower().startswith(f"instruction: {WISH}\n")
+    assert text_of(backend.asked[0][0]).lower().startswith(f"instruction: {INSTRUCTION}\n")
 
 
 def test_long_words_are_not_quoted_in_part():

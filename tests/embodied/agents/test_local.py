@@ -14,7 +14,7 @@ from embodied.agents.backends.local import LocalBackend
 from embodied.agents.language_agent import LanguageAgent
 from embodied.planning.grammar import fingerprint, plan_grammar
 from embodied.planning.language import PlanError, parse
-from embodied.planning.percept import Percept
+from embodied.planning.perception import Perception
 from embodied.planning.scene import OBJECTS, write_prompt
 from embodied.prompt import PromptTooLongError
 from tests.embodied.planning.scenes import observation, slot
@@ -43,7 +43,7 @@ def backend(loaded) -> LocalBackend:
 
 
 def prompt(count: int = 3, instruction: str = "put the red block"):
-    return write_prompt(instruction, Percept.of([slot(0.4 + 0.05 * j) for j in range(count)], observation()))
+    return write_prompt(instruction, Perception.of([slot(0.4 + 0.05 * j) for j in range(count)], observation()))
 
 
 def test_constrained_answers_of_an_untrained_model_parse(loaded):

@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from embodied.agents.prompting.budget import Budget, OverBudgetError, Purse
+from embodied.agents.prompting.budget import Budget, BudgetTracker, OverBudgetError
 from embodied.agents.prompting.library import manner, quote, response_format, tools
 from embodied.agents.prompting.memory import Memory
 from embodied.agents.prompting.reply import Rules, read_text
 from embodied.agents.prompting.scene import describe_scene, picture_url
 from embodied.agents.prompting.turns import shipped_examples
-from embodied.agents.sight import Sight
+from embodied.agents.scene_state import SceneState
 from embodied.planning.looks import color_of, kind_of, without_parts
-from embodied.planning.percept import Percept
+from embodied.planning.perception import Perception
 from embodied.prompt import Slot
 from envs.interface import Box, Camera, Observation
 from envs.skills.signatures import BOARD, KITCHEN, SIGNATURES
@@ -69,11 +69,11 @@ def test_a_bowl_s_floor_is_no_thing_of_its_own():
 
 def test_the_scene_is_told_in_metres_with_what_rests_on_what():
     slots = (slot((20, 30, 180), (0.13, 0.13, 0.04)), slot((200, 20, 20), (0.04, 0.04, 0.04), (0.5, 0.01, 0.03)))
-    told = describe_scene(Sight(Percept.of(slots, observation())))
+    told = describe_scene(SceneState(Perception.of(slots, observation())))
     assert '- obj_1: "blue bowl", size 0.13 x 0.13 x 0.04, at x 0.50 y 0.00 z 0.02, on the table' in told
     assert '- obj_2: "red block", size 0.04 x 0.04 x 0.04, at x 0.50 y 0.01 z 0.03, on obj_1' in told
     assert told.endswith("The hand is empty.")
-    assert "nothing is in sight" in describe_scene(Sight(Percept(()), is_holding=True))
+    assert "nothing is in sight" in describe_scene(SceneState(Perception(()), is_holding=True))
 
 
 def test_names_are_drawn_where_the_objects_stand():
@@ -82,8 +82,8 @@ def test_names_are_drawn_where_the_objects_stand():
     camera = Camera(np.array([[96.0, 0, 48], [0, 96.0, 48], [0, 0, 1]]), pose)
     seen = Observation({"front": np.full((96, 96, 3), 200, np.uint8)}, {}, {"front": camera}, np.zeros(7), np.zeros(7),
                        0.08, 0.0)
-    percept = Percept((slot((200, 20, 20), (0.04, 0.04, 0.0), (0.25, 0.0, 0.0)),), image=None)
-    url = picture_url(percept, seen)
+    perception = Perception((slot((200, 20, 20), (0.04, 0.04, 0.0), (0.25, 0.0, 0.0)),), image=None)
+    url = picture_url(perception, seen)
     shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(url.removeprefix("data:image/png;base64,")))))
     rows, columns = np.nonzero((shown != 200).any(axis=2))
     assert shown.shape == (576, 576, 3)
@@ -126,12 +126,13 @@ def test_memory_recalls_the_likest_and_forgets_the_oldest(tmp_path):
     memory.keep("dance", "refused: no", [transition("pick", status="failed", reason="it slipped")])
     again = Memory(tmp_path / "deep" / "memory.json", limit=3)
     assert again.notes == memory.notes and len(again.notes) == 3
-    assert [n.wish[-1] for n in again.recall("put the red block in bowl 3")] == ["3", "4"]
+    assert [n.instruction[-1] for n in again.recall("put the red block in bowl 3")] == ["3", "4"]
     assert again.recall("dance")[0].troubles == ("pick failed: it slipped",) and again.recall("sing") == []
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[1]", '[{"wish": 1, "end": "", "troubles": []}]', "[" * 5000, "\x00",
-                                     '[{"wish": "a"}]', '{"wish": 1}'])
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '[{"instruction": 1, "end": "", "troubles": []}]', "[" * 5000,
+                                     "\x00",
+                                     '[{"instruction": "a"}]', '{"instruction": 1}'])
 def test_a_file_that_is_no_memory_is_refused_by_name(tmp_path, content: str):
     path = tmp_path / "memory.json"
     path.write_text(content)
@@ -144,15 +145,15 @@ def test_a_file_that_is_no_memory_is_refused_by_name(tmp_path, content: str):
 
 def test_a_purse_counts_what_thinking_takes_and_not_what_the_world_takes():
     now = [0.0]
-    purse = Purse(Budget(plan_s=10, episode_s=15.5), lambda: now[0])
-    purse.open_plan()
+    tracker = BudgetTracker(Budget(plan_s=10, episode_s=15.5), lambda: now[0])
+    tracker.open_plan()
     now[0] = 4.0
-    assert purse.seconds_left() == 6.0
-    purse.close_plan()
+    assert tracker.seconds_left() == 6.0
+    tracker.close_plan()
     now[0] = 1000.0  # the robot moves
-    purse.open_plan()
+    tracker.open_plan()
     now[0] = 1009.0
-    assert purse.seconds_left() == 1.0
+    assert tracker.seconds_left() == 1.0
     now[0] = 1011.0
     with pytest.raises(OverBudgetError, match="the budget of 10 s a plan is spent"):
-        purse.seconds_left()
+        tracker.seconds_left()

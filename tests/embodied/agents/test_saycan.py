@@ -10,9 +10,9 @@ import pytest
 
 from embodied.agents.affordance import LIKELY, UNLIKELY, affordance, why_not
 from embodied.agents.saycan_agent import Option, SayCanAgent, options_in
+from embodied.agents.scene_state import SceneState, read_scene
 from embodied.agents.shipped import load_agent
-from embodied.agents.sight import Sight, look
-from embodied.planning.percept import Percept
+from embodied.planning.perception import Perception
 from embodied.planning.scene import OBJECTS, write_prompt
 from embodied.prompt import Slot
 from envs.interface import SEED_RANGES, Box, Observation
@@ -27,11 +27,11 @@ def thing(x: float, z: float = 0.02, width_m: float = 0.04) -> Slot:
 
 
 BASE, TOP, BOWL, FAR = thing(0.5), thing(0.5, 0.06), thing(0.65, width_m=0.13), thing(0.9)
-NAMES = {"bowl": "obj_1", "base": "obj_2", "far": "obj_3", "top": "obj_4"}  # as the percept orders them
+NAMES = {"bowl": "obj_1", "base": "obj_2", "far": "obj_3", "top": "obj_4"}  # as the perception orders them
 
 
-def sight(is_holding: bool = False) -> Sight:
-    return Sight(Percept((BOWL, BASE, FAR, TOP)), is_holding)
+def state(is_holding: bool = False) -> SceneState:
+    return SceneState(Perception((BOWL, BASE, FAR, TOP)), is_holding)
 
 
 @pytest.mark.parametrize(("skill", "thing_named", "is_holding", "reason"), [
@@ -42,12 +42,12 @@ def sight(is_holding: bool = False) -> Sight:
     ("place_on", "top", True, None), ("place_on", "base", True, "something rests on it already"),
     ("place_on", "bowl", True, "it has no flat top"), ("put_down_beside", "bowl", True, None)])
 def test_reasons_against_a_skill_are_read_off_the_boxes(skill, thing_named, is_holding, reason):
-    assert why_not(skill, NAMES[thing_named], sight(is_holding)) == reason
-    assert affordance(skill, NAMES[thing_named], sight(is_holding)) == (LIKELY if reason is None else UNLIKELY)
+    assert why_not(skill, NAMES[thing_named], state(is_holding)) == reason
+    assert affordance(skill, NAMES[thing_named], state(is_holding)) == (LIKELY if reason is None else UNLIKELY)
 
 
 def test_every_skill_on_every_object_is_an_option():
-    options = options_in(sight())
+    options = options_in(state())
     objects = sum(bool(s.parameters) for s in SIGNATURES.values())
     assert len(options) == 4 * objects + len(SIGNATURES) - objects + 1 and Option(None) in options
 
@@ -59,17 +59,17 @@ def backend():
 
 @pytest.fixture(scope="module")
 def scene(backend):
-    """A real table: its wish, and what is seen of it."""
+    """A real table: its instruction, and what is seen of it."""
     env = gymnasium.make("envs:embodied/PutInBowl-v0")
     raw, _ = env.reset(seed=SEED_RANGES["validation"].start)
     env.close()
-    return raw["instruction"], look(backend.perceive, Observation.from_dict(raw))
+    return raw["instruction"], read_scene(backend.perceive, Observation.from_dict(raw))
 
 
 @pytest.mark.weights
 def test_log_probabilities_are_those_of_decoding(backend, scene):
-    wish, seen = scene
-    prompt = write_prompt(wish, seen.percept)
+    instruction, seen = scene
+    prompt = write_prompt(instruction, seen.perception)
     answer = backend.complete(prompt, None, max_new_tokens=8, seed=0)
     length = next(i for i in range(1, len(answer.token_ids) + 1)
                   if "obj_" in backend.processor.decode(answer.token_ids[:i]))
@@ -81,8 +81,8 @@ def test_log_probabilities_are_those_of_decoding(backend, scene):
 @pytest.mark.weights
 def test_what_cannot_be_done_is_not_chosen(backend, scene):
     """The prompt tells of an empty hand, so language wants to pick; the hand is full, and affordance forbids it."""
-    wish, seen = scene
-    scored = SayCanAgent(backend).score(write_prompt(wish, seen.percept), replace(seen, is_holding=True))
+    instruction, seen = scene
+    scored = SayCanAgent(backend).score(write_prompt(instruction, seen.perception), replace(seen, is_holding=True))
     assert sum(s.said for s in scored) == pytest.approx(1.0)
     by_language = max(scored, key=lambda s: s.score("language"))
     assert by_language.option.skill == "pick" and by_language.can == UNLIKELY
@@ -100,10 +100,10 @@ def test_it_plans_one_step_and_refuses_as_the_agent_does(backend):
         SayCanAgent(backend, scoring="hope")
 
 
-@pytest.mark.parametrize(("wish", "refusal"), [
+@pytest.mark.parametrize(("instruction", "refusal"), [
     ("put the red block by the blue bowl", "I did not understand what to do with the red block"),
     ("put the purple block in the blue bowl", "I see no purple block")])
-def test_steps_are_held_against_the_words(wish: str, refusal: str):
+def test_steps_are_held_against_the_words(instruction: str, refusal: str):
     class Scorer:
         """Sees a red block and a blue bowl; likes the first option best, and so on."""
 
@@ -121,6 +121,6 @@ def test_steps_are_held_against_the_words(wish: str, refusal: str):
             return []
 
     agent = SayCanAgent(Scorer(), scoring="language")
-    assert agent.plan(wish, observation()).refusal == refusal
+    assert agent.plan(instruction, observation()).refusal == refusal
     plan = agent.plan("put the red block in the blue bowl", observation())  # the likeliest would pick the bowl
     assert [(c.skill, c.arguments[0].words) for c in plan.calls] == [("pick", "obj_2")]

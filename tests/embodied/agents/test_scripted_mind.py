@@ -46,13 +46,13 @@ def base_url(scripted):
 
 
 @pytest.fixture(scope="module")
-def eyes():
+def perceive():
     return load_agent().backend.perceive
 
 
 @pytest.mark.parametrize("task", list(TASK_IDS))
-def test_a_wish_becomes_motions_that_fulfil_it(task: str, base_url: str, eyes):
-    agent, env = load_chat_agent(base_url, "scripted", eyes=eyes), gymnasium.make(f"envs:{TASK_IDS[task]}")
+def test_an_instruction_becomes_motions_that_fulfil_it(task: str, base_url: str, perceive):
+    agent, env = load_chat_agent(base_url, "scripted", perceive=perceive), gymnasium.make(f"envs:{TASK_IDS[task]}")
     summary = play(env, agent, seed=FIRST + 2)
     env.close()
     agent.endpoint.close()
@@ -60,9 +60,9 @@ def test_a_wish_becomes_motions_that_fulfil_it(task: str, base_url: str, eyes):
 
 
 @pytest.mark.parametrize("reply_format", ["tools", "text"])
-def test_other_forms_of_reply_and_streams_work_as_well(reply_format: str, base_url: str, eyes):
+def test_other_forms_of_reply_and_streams_work_as_well(reply_format: str, base_url: str, perceive):
     pieces: list[str] = []
-    agent = load_chat_agent(base_url, "scripted", eyes=eyes, reply_format=reply_format, heard=pieces.append)
+    agent = load_chat_agent(base_url, "scripted", perceive=perceive, reply_format=reply_format, on_text=pieces.append)
     env = gymnasium.make(f"envs:{TASK_IDS['put_in_bowl']}")
     assert play(env, agent, seed=FIRST + 1).is_success and "".join(pieces)
     env.close()
@@ -70,9 +70,9 @@ def test_other_forms_of_reply_and_streams_work_as_well(reply_format: str, base_u
 
 
 @pytest.mark.slow
-def test_it_is_as_good_as_the_oracle_over_many_seeds(base_url: str, eyes):
+def test_it_is_as_good_as_the_oracle_over_many_seeds(base_url: str, perceive):
     """40 of 40: the oracle's own rate on these seeds."""
-    agent = load_chat_agent(base_url, "scripted", eyes=eyes)
+    agent = load_chat_agent(base_url, "scripted", perceive=perceive)
     for number, task in enumerate(TASK_IDS):
         env = gymnasium.make(f"envs:{TASK_IDS[task]}")
         for seed in range(FIRST + 100 * number, FIRST + 100 * number + 8):
@@ -81,7 +81,7 @@ def test_it_is_as_good_as_the_oracle_over_many_seeds(base_url: str, eyes):
     agent.endpoint.close()
 
 
-def test_saycan_fulfils_a_wish():
+def test_saycan_fulfils_an_instruction():
     env = gymnasium.make(f"envs:{TASK_IDS['unblock']}")
     assert play(env, SayCanAgent(load_agent().backend), seed=FIRST + 4).is_success
     env.close()
@@ -98,14 +98,14 @@ def test_its_simple_rules_read_every_wording(form: str, scripted):
     rng = np.random.default_rng(0)
     looks = {f"obj_{i}": name for i, name in enumerate(("red block", "blue block", "cyan block", "red bowl"))}
     for _ in range(200):
-        wish = say(form, named, rng)
-        scene = scripted.Scene(wish.lower(), looks, dict.fromkeys(looks), None)
-        assert scripted.goal(scene) == wanted, wish
+        instruction = say(form, named, rng)
+        scene = scripted.Scene(instruction.lower(), looks, dict.fromkeys(looks), None)
+        assert scripted.goal(scene) == wanted, instruction
 
 
 @pytest.mark.slow
 def test_the_command_line_rolls_out_a_chat_model(base_url: str, tmp_path):
-    command = [sys.executable, "-m", "embodied.cli.main", "rollout", "contestant=chat", f"chat.base_url={base_url}",
+    command = [sys.executable, "-m", "embodied.cli.main", "rollout", "policy=chat", f"chat.base_url={base_url}",
                "chat.model=scripted", f"chat.memory_file={tmp_path}/memory.json", "episodes=2", "worlds=0",
                f"hydra.run.dir={tmp_path}/run"]
     done = subprocess.run(command, capture_output=True, text=True)

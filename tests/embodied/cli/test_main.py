@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from embodied.cli import configs, main, overrides
-from embodied.cli.complaint import Complaint
+from embodied.cli.errors import UsageError
 from embodied.typed import between, read
 
 VERBS = list(main.VERBS)
@@ -54,7 +54,7 @@ def refused(capsys: pytest.CaptureFixture, *argv: str) -> str:
     (("train", "objective.jitter.drop=0"), "objective.jitter.drop: is called stage.sft.jitter.drop now"),
     (("train", "objective=smoke"), "objective: is called stage now"),
     (("train", "+objective={planner: {steps: 2}}"), "objective: is called stage now"),
-    (("rollout", "contestant=modle"), "did you mean 'model'?"),
+    (("rollout", "policy=modle"), "did you mean 'model'?"),
     (("evaluate", "task.tasks=[stak]"), "did you mean 'stack'?"),
     (("rollout", "+_target_=os.system"), "_target_ is refused"),
     (("train", "language.config={_target_: os.system}"), "_target_ is refused"),
@@ -214,5 +214,5 @@ def test_ctrl_c_is_130_without_a_traceback(trivial, capsys, monkeypatch):
 
 def test_a_target_hidden_in_a_config_file_is_refused(trivial):
     (trivial / "configs" / "trivial.yaml").write_text("steps: 1\ninstruction: {_target_: os.system}\n")
-    with pytest.raises(Complaint, match="_target_"):
+    with pytest.raises(UsageError, match="_target_"):
         overrides.check(trivial / "configs", "trivial", [], is_multirun=False)

@@ -18,9 +18,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 
 from embodied.cli import serve
-from embodied.cli.complaint import Complaint
+from embodied.cli.errors import UsageError
 from embodied.cli.main import main
-from embodied.cli.withheld import KEPT_OUT, check_endpoint, hidden, merged, secret_keys, withhold
+from embodied.cli.secret_settings import KEPT_OUT, check_endpoint, hidden, merged, secret_keys, withhold
 from embodied.typed import read
 from tests.embodied.serving.served import ROOT
 
@@ -89,8 +89,9 @@ def test_a_resolved_config_and_a_repr_hold_no_token(capsys):
 @pytest.mark.parametrize("word", [f"token={TOKEN},{WRONG}", f"token={{{TOKEN}", f"token=[{TOKEN}]", f"~token={TOKEN}",
                                   f"token=${{oc.env:{TOKEN}}}", f"++token={TOKEN[:9]}", f"tokn={TOKEN}",
                                   f"+chat.api_key={TOKEN}", f"chat.key_variable={TOKEN}",
-                                  f"chat.base_url=http://me:{TOKEN}@host/v1", f"chat.base_url='http://host/v1?key={TOKEN}'"])
-def test_a_complaint_repeats_no_secret(tmp_path, capsys, word):
+                                  f"chat.base_url=http://me:{TOKEN}@host/v1",
+                                  f"chat.base_url='http://host/v1?key={TOKEN}'"])
+def test_a_usage_error_repeats_no_secret(tmp_path, capsys, word):
     more = ["chat.model=m", "chat.base_url=http://host/v1"] if "key_variable" in word else []
     more = ["chat.model=m"] if "base_url" in word else more
     assert main(["serve", word, *more, f"hydra.run.dir={tmp_path}/run"]) == 2
@@ -108,7 +109,7 @@ def test_an_address_may_have_parameters_that_are_no_secrets(query):
                                   "access_token", "sig", "X-Amz-Signature", "secret", "client%5Fsecret", "password",
                                   "pwd", "auth", "code", "credential", "sas", "x=1;sig"])
 def test_a_parameter_named_like_a_secret_is_refused_by_its_name(name):
-    with pytest.raises(Complaint, match=r"chat\.base_url: .*parameter ") as refused:
+    with pytest.raises(UsageError, match=r"chat\.base_url: .*parameter ") as refused:
         check_endpoint(f"https://host/v1?api-version=1&{name}={TOKEN}", None)
     assert unquote(name).removeprefix("x=1;") in str(refused.value) and TOKEN not in str(refused.value)
 
@@ -117,7 +118,7 @@ def test_a_parameter_named_like_a_secret_is_refused_by_its_name(name):
                                      f"https://host/v1?{TOKEN}",
                                      f"https://host/v1?api-version=1&{TOKEN}", f"https://host/v1?x={TOKEN}@host"])
 def test_what_may_be_a_secret_in_an_address_is_not_repeated(address):
-    with pytest.raises(Complaint) as refused:
+    with pytest.raises(UsageError) as refused:
         check_endpoint(address, None)
     assert TOKEN not in str(refused.value)
 
@@ -136,5 +137,5 @@ def test_secrets_in_a_group_have_dotted_names():
 
 
 def test_no_secret_is_swept_over():
-    with pytest.raises(Complaint, match="expected one value"):
+    with pytest.raises(UsageError, match="expected one value"):
         withhold(serve.Settings, ["token=a,b"])

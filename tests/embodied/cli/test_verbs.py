@@ -16,7 +16,7 @@ from embodied.cli.demo import scene_for
 from embodied.cli.main import main
 from envs.isolation.env import IsolatedEnv
 
-SMALL = ("film.width=160", "film.height=120", "film.fps=2", "env.image_size=64")
+SMALL = ("video.width=160", "video.height=120", "video.fps=2", "env.image_size=64")
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -29,17 +29,17 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 def test_the_demo_does_what_is_said_and_leaves_a_film(tmp_path, capsys):
-    argv = ["demo", "put the purple cube in the cyan dish", "contestant=oracle", "hydra.run.dir=here", *SMALL]
+    argv = ["demo", "put the purple cube in the cyan dish", "policy=oracle", "hydra.run.dir=here", *SMALL]
     assert main(argv) == 0
     shown = capsys.readouterr().out
     assert "pick" in shown and "place_in" in shown and "success" in shown
     assert "planned by the oracle (PRIVILEGED" in shown
-    with av.open(str(tmp_path / "here" / "demo.mp4")) as film:
-        assert film.streams.video[0].codec_context.name == "h264" and film.streams.video[0].frames > 5
+    with av.open(str(tmp_path / "here" / "demo.mp4")) as video:
+        assert video.streams.video[0].codec_context.name == "h264" and video.streams.video[0].frames > 5
     assert (tmp_path / "here" / "demo.png").stat().st_size > 1000
 
 
-def test_the_demo_calls_half_a_wish_no_success(capsys, monkeypatch):
+def test_the_demo_calls_half_an_instruction_no_success(capsys, monkeypatch):
     """Somebody who brings one of two blocks and says that all is done."""
     from embodied.agents.oracle import OraclePlanner
     from embodied.planning.language import Plan
@@ -47,13 +47,13 @@ def test_the_demo_calls_half_a_wish_no_success(capsys, monkeypatch):
     class Hasty(OraclePlanner):
         def plan(self, instruction, observation, history=()):
             env = self._env.unwrapped
-            env._wish("put the red block in the blue bowl")
+            env._set_instruction("put the red block in the blue bowl")
             calls = env.expert_plan()
-            env._wish(instruction)
+            env._set_instruction(instruction)
             return Plan(() if history else tuple(calls))
 
     monkeypatch.setattr("embodied.agents.oracle.OraclePlanner", Hasty)
-    argv = ["demo", "put the red block and the green block in the blue bowl", "contestant=oracle",
+    argv = ["demo", "put the red block and the green block in the blue bowl", "policy=oracle",
             "hydra.run.dir=here", *SMALL]
     assert main(argv) == 0
     shown = capsys.readouterr().out
@@ -61,15 +61,15 @@ def test_the_demo_calls_half_a_wish_no_success(capsys, monkeypatch):
 
 
 def test_a_rollout_is_recorded_and_goes_on_where_it_stopped(tmp_path, capsys):
-    argv = ["rollout", "contestant=oracle", "task=stack", "worlds=0", "hydra.run.dir=here", "env.image_size=64"]
+    argv = ["rollout", "policy=oracle", "task=stack", "worlds=0", "hydra.run.dir=here", "env.image_size=64"]
     assert main([*argv, "episodes=1"]) == 0
     first = (tmp_path / "here" / "episodes.jsonl").read_text()
-    assert main([*argv, "episodes=2", "film_every=2"]) == 0
+    assert main([*argv, "episodes=2", "video_every=2"]) == 0
     assert (tmp_path / "here" / "episodes.jsonl").read_text().startswith(first)
     summary = json.loads((tmp_path / "here" / "summary.json").read_text())
     assert summary["success_rate"] == 1.0 and summary["episodes"] == 2 and set(summary["per_task"]) == {"stack"}
     assert summary["privileged"] and "PRIVILEGED" in capsys.readouterr().out
-    assert len(list((tmp_path / "here" / "films").glob("*.mp4"))) == 1
+    assert len(list((tmp_path / "here" / "videos").glob("*.mp4"))) == 1
     before = contents(tmp_path / "here")
     assert main([*argv, "episodes=2", "max_calls=3"]) == 1
     assert "another run (different: max_calls)" in capsys.readouterr().err and contents(tmp_path / "here") == before
@@ -77,7 +77,7 @@ def test_a_rollout_is_recorded_and_goes_on_where_it_stopped(tmp_path, capsys):
 
 @pytest.mark.weights
 def test_an_evaluation_that_is_refused_changes_nothing(tmp_path, capsys):
-    """Not even the ledger of the contestant that comes before the one whose ledger is another's."""
+    """Not even the ledger of the policy that comes before the one whose ledger is another's."""
     folder = tmp_path / "here"
     (folder / "episodes").mkdir(parents=True)
     for name in ("config.yaml", "evaluate.log"):
@@ -90,7 +90,7 @@ def test_an_evaluation_that_is_refused_changes_nothing(tmp_path, capsys):
 
 @pytest.mark.parametrize("words", [
     ("demo", "weights=./none"), ("rollout", "weights=./none"), ("rollout", "first=1000000"),
-    ("evaluate", "weights=./none"), ("evaluate", "suite.contestants=[random]"), ("serve", "weights=./none"),
+    ("evaluate", "weights=./none"), ("evaluate", "suite.policies=[random]"), ("serve", "weights=./none"),
     ("serve", "host=192.0.2.1"), ("collect", "backend=ray", "workers=256")], ids=" ".join)
 def test_a_run_that_is_refused_changes_nothing(tmp_path, words):
     folder = tmp_path / "here"
@@ -159,7 +159,7 @@ def test_what_cannot_be_done_is_refused_in_words(text, reason, capsys):
 
 
 def test_another_robot_in_a_less_perfect_world_is_a_choice_of_groups(tmp_path, capsys):
-    argv = ["rollout", "contestant=oracle", "task=stack", "worlds=0", "episodes=1", "hydra.run.dir=here",
+    argv = ["rollout", "policy=oracle", "task=stack", "worlds=0", "episodes=1", "hydra.run.dir=here",
             "env.image_size=128", "robot=xarm6", "realism=mild", "env.realism.depth_hole_share=0.001",
             "latency=charged"]
     assert main(argv) == 0
@@ -170,7 +170,7 @@ def test_another_robot_in_a_less_perfect_world_is_a_choice_of_groups(tmp_path, c
     assert "did you mean 'xarm6'" in capsys.readouterr().err
 
 
-ISOLATED = ("rollout", "contestant=oracle", "task=stack", "hydra.run.dir=here", "env.image_size=64",
+ISOLATED = ("rollout", "policy=oracle", "task=stack", "hydra.run.dir=here", "env.image_size=64",
             "env.isolated=true", "env.deadline_s=30")
 
 
@@ -190,20 +190,20 @@ def test_a_crash_of_physics_costs_one_episode_of_a_rollout(tmp_path, monkeypatch
     records = {r["seed"]: r for r in lines if "seed" in r}
     assert [records[s]["success"] for s in (1_000_000, 1_000_001, 1_000_002)] == [True, False, True]
     lost = records[1_000_001]
-    assert lost["blame"]["culprit"] == "other" and lost["end"] == f"failed: {lost['blame']['reason']}"
-    assert lost["blame"]["reason"].startswith("physics crashed (SIGKILL) at seed 1000001 in step(skill=")
+    assert lost["attribution"]["component"] == "other" and lost["end"] == f"failed: {lost['attribution']['reason']}"
+    assert lost["attribution"]["reason"].startswith("physics crashed (SIGKILL) at seed 1000001 in step(skill=")
 
 
 @pytest.mark.slow
 def test_processes_of_a_pool_may_have_worlds_in_processes_of_their_own(tmp_path):
-    assert main([*ISOLATED, "worlds=2", "episodes=3", "film_every=3"]) == 0
+    assert main([*ISOLATED, "worlds=2", "episodes=3", "video_every=3"]) == 0
     assert json.loads((tmp_path / "here" / "summary.json").read_text())["success_rate"] == 1.0
-    assert len(list((tmp_path / "here" / "films").glob("*.mp4"))) == 1
+    assert len(list((tmp_path / "here" / "videos").glob("*.mp4"))) == 1
 
 
 def test_the_oracle_plays_other_worlds_and_the_model_is_refused_there(tmp_path, capsys):
     asked = ["rollout", "task=tamp", "task.tasks=[where,grasp]", "episodes=2", "worlds=0", "env.looks=stock"]
-    assert main([*asked, "contestant=oracle", f"hydra.run.dir={tmp_path}"]) == 0
+    assert main([*asked, "policy=oracle", f"hydra.run.dir={tmp_path}"]) == 0
     assert json.loads((tmp_path / "summary.json").read_text())["success_rate"] == 1.0
     assert main([*asked, f"hydra.run.dir={tmp_path / 'model'}"]) == 2
     assert "expected oracle for where" in capsys.readouterr().err

@@ -16,7 +16,7 @@ FOCAL_PX, HEIGHT_M, TABLE_M, BLOCK_M = 48 / 0.9, 1.0, 1.0, 0.08
 
 
 class FakeTable(gymnasium.Env):
-    """Two blocks and two bowls; the wish is always to put the first block in the first bowl."""
+    """Two blocks and two bowls; the instruction is always to put the first block in the first bowl."""
 
     action_space = gymnasium.spaces.Dict({})
     observation_space = gymnasium.spaces.Dict({})
@@ -85,10 +85,10 @@ class FakeTable(gymnasium.Env):
         if self.labels:
             info["labels"] = {"masks": {c: self._paint()[2] for c in ("front", "top")}, "names": list(self.names),
                               "poses": np.array([self._pose(n) for n in self.names], np.float32), "held": self.held,
-                              "asks": self._asks()}
+                              "asks": self._queries()}
         return info
 
-    def _asks(self) -> list[dict[str, Any]]:
+    def _queries(self) -> list[dict[str, Any]]:
         block, other, bowl, _ = self.names
         first = {"task": "put_in_bowl", "instruction": f"put the {block} in the {bowl}", "calls": self._wanted(),
                  "any_order": False, "refusal": None, "about": [block, bowl]}

@@ -11,7 +11,7 @@ from embodied.data.recordings import publish
 from embodied.data.spool import Spool
 from embodied.data.video import jpeg
 
-JOINTS, FPS, CAMERAS = 3, 5, ("front", "onlooker")
+JOINTS, FPS, CAMERAS = 3, 5, ("front", "spectator")
 META = {"session_id": "s_1", "task": "put_in_bowl", "robot": "panda", "seed": 7, "created_unix_s": 1000.0,
         "joint_names": ["a", "b", "c"], "video_camera": "front", "planner": "model", "privileged": False}
 

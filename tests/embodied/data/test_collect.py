@@ -50,13 +50,13 @@ def test_collecting_again_makes_only_what_is_missing(tmp_path):
     assert episode_path(tmp_path, 1).read_bytes() == before
 
 
-def test_disturbances_lead_to_failures_and_the_expert_recovers():
+def test_perturbations_lead_to_failures_and_the_expert_recovers():
     spec = CollectSpec(env_id=ID, disturbance=0.5)
     env = make_env(spec)
     episodes = [record(env, seed, spec, acts=True) for seed in range(30)]
     acts = [act for e in episodes for act in e.acts]
     assert any(a.status == "failed" and a.chooser == "disturbance" for a in acts)
-    assert np.mean([not e.views[-1].asks[0].calls for e in episodes]) > 0.9
+    assert np.mean([not e.views[-1].queries[0].calls for e in episodes]) > 0.9
 
 
 def full_disk():

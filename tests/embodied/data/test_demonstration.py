@@ -20,8 +20,8 @@ from embodied.data.lerobot_check import check
 from embodied.data.lerobot_meta import ACTION, DATA, INFO, STATE
 from embodied.data.recordings import publish
 from embodied.data.spool import Spool
-from embodied.serving.blackboard import NEVER_NS, Blackboard
 from embodied.serving.hosting import make_hosted
+from embodied.serving.shared_state import NEVER_NS, SharedState
 from envs.interface import ENV_IDS
 
 TASK, SEED, CONTROL_HZ = "put_in_bowl", 2_000_001, 20
@@ -33,7 +33,7 @@ ID = "rec_0123456789ab"
 def dataset(tmp_path_factory) -> Path:
     """The dataset of a session in which the expert acted, with a row each control period and no pictures."""
     folder = tmp_path_factory.mktemp("demonstration")
-    board = Blackboard(folder / "board", is_new=True)
+    board = SharedState(folder / "board", is_new=True)
     board.write(speed=0.0, lease_until_ns=NEVER_NS, server_until_ns=NEVER_NS)
     env = make_hosted(env_id=ENV_IDS[TASK], board=str(folder / "board"), spool=str(folder / "spool"),
                       record_fps=CONTROL_HZ, **SMALL)

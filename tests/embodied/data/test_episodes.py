@@ -37,7 +37,7 @@ def test_reading_gives_back_what_was_written(tmp_path, episode):
     again = read_episode(tmp_path / "e.npz")
     assert (again.seed, again.task, again.acts) == (episode.seed, episode.task, episode.acts)
     for a, b in zip(episode.views, again.views, strict=True):
-        assert (a.names, a.held, a.asks) == (b.names, b.held, b.asks)
+        assert (a.names, a.held, a.queries) == (b.names, b.held, b.queries)
         for camera in ("front", "top"):
             assert np.array_equal(a.observation.rgb[camera], b.observation.rgb[camera])
             assert np.array_equal(a.masks[camera], b.masks[camera]) and b.masks[camera].dtype == np.int16
@@ -59,27 +59,28 @@ def as_of_format_2(path, episode):
         meta, images = json.loads(members["meta"].tobytes()), members["images"]
     for act in meta["acts"]:
         [act["entity"]] = act.pop("arguments") or [None]
-    for ask in (ask for view in meta["views"] for ask in view["asks"]):
-        ask["calls"] = [[skill, *(arguments or [""])] for skill, *arguments in ask["calls"]]
+    for query in (query for view in meta["views"] for query in view["asks"]):
+        query["calls"] = [[skill, *(arguments or [""])] for skill, *arguments in query["calls"]]
     np.savez(path, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), images=images)
 
 
 def test_calls_of_format_2_are_read_as_ever(tmp_path, episode):
     acts = (replace(episode.acts[0], skill="home", arguments=()), *episode.acts[1:])
-    asks = (*episode.views[0].asks, replace(episode.views[0].asks[0], calls=(("home",), ("pick", "red block"))))
-    mixed = replace(episode, acts=acts, views=(replace(episode.views[0], asks=asks), *episode.views[1:]))
+    queries = (*episode.views[0].queries,
+               replace(episode.views[0].queries[0], calls=(("home",), ("pick", "red block"))))
+    mixed = replace(episode, acts=acts, views=(replace(episode.views[0], queries=queries), *episode.views[1:]))
     as_of_format_2(tmp_path / "e.npz", mixed)
     again = read_episode(tmp_path / "e.npz", pixels=())
-    assert again.acts == acts and again.views[0].asks == asks
+    assert again.acts == acts and again.views[0].queries == queries
 
 
 def test_calls_keep_all_their_arguments(tmp_path, episode):
     act = replace(episode.acts[0], skill="nudge", arguments=("red block", "to the left", 0.05))
-    ask = replace(episode.views[0].asks[0], calls=(("nudge", "red block", "to the left", 0.05), ("home",)))
-    views = (replace(episode.views[0], asks=(ask,)), *episode.views[1:])
+    query = replace(episode.views[0].queries[0], calls=(("nudge", "red block", "to the left", 0.05), ("home",)))
+    views = (replace(episode.views[0], queries=(query,)), *episode.views[1:])
     write_episode(tmp_path / "e.npz", replace(episode, acts=(act, *episode.acts[1:]), views=views))
     again = read_episode(tmp_path / "e.npz", pixels=())
-    assert again.acts[0] == act and again.views[0].asks == (ask,)
+    assert again.acts[0] == act and again.views[0].queries == (query,)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.99])

@@ -7,8 +7,8 @@ import pytest
 
 from embodied.data.collect import CollectSpec, collect
 from embodied.data.dataset import Dataset
+from embodied.data.detections import ViewDetections, detect_dataset
 from embodied.data.examples import Examples, Jitter, by_slot
-from embodied.data.sights import Sight, see_dataset
 from embodied.data.teaching import UNSEEN
 from embodied.planning.language import parse
 from embodied.planning.scene import WHOLE_IMAGE
@@ -19,13 +19,13 @@ from tests.embodied.data.fake_env import ID
 MISSED = "green bowl"
 
 
-def make_see(missed: str | None = None):
+def make_detector(missed: str | None = None):
     """Eyes that see every entity but one; the crop is as bright as the entity's place in the list."""
     def see(view):
         seen = [i for i, name in enumerate(view.names) if name not in (view.held, missed)]
         slots = [Slot(np.full((4, 4, 3), 10 * i + 10, np.uint8), Box(tuple(map(float, view.poses[i, :3])), (0.04,) * 3),
                       "front", (i, i), 50) for i in seen]
-        return Sight(tuple(slots), tuple(view.names[i] for i in seen))
+        return ViewDetections(tuple(slots), tuple(view.names[i] for i in seen))
 
     return see
 
@@ -39,7 +39,7 @@ def dataset(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def examples(dataset):
-    return Examples(dataset, see_dataset(dataset, "perfect", make_see, {}, workers=0))
+    return Examples(dataset, detect_dataset(dataset, "perfect", make_detector, {}, workers=0))
 
 
 def texts(example):
@@ -49,10 +49,10 @@ def texts(example):
 def test_every_answer_parses_and_names_what_the_expert_means(examples):
     for place, item in enumerate(examples.items):
         example = examples[place]
-        plan = parse(example.answer[1:], objects=len(item.sight.slots))
-        assert example.answer.startswith(" ") and plan.refusal == item.ask.refusal
-        named = [item.sight.names[int(c.arguments[0].words[4:]) - 1] for c in plan.calls]
-        assert sorted(named) == sorted(name for _, name in item.ask.calls)
+        plan = parse(example.answer[1:], objects=len(item.detected.slots))
+        assert example.answer.startswith(" ") and plan.refusal == item.query.refusal
+        named = [item.detected.names[int(c.arguments[0].words[4:]) - 1] for c in plan.calls]
+        assert sorted(named) == sorted(name for _, name in item.query.calls)
 
 
 def test_the_hand_and_the_last_failure_are_in_the_sentence(examples):
@@ -61,7 +61,7 @@ def test_the_hand_and_the_last_failure_are_in_the_sentence(examples):
     assert full and failed
     assert "In hand: <" in texts(examples[full[0]]) and "Last: pick failed" in texts(examples[failed[0]])
     entities = [s for s in examples[full[0]].prompt.segments if isinstance(s, Entity)]
-    assert len(entities) == len(examples.items[full[0]].sight.slots) + 1
+    assert len(entities) == len(examples.items[full[0]].detected.slots) + 1
 
 
 def test_pairs_in_any_order_are_said_in_the_order_of_slots():
@@ -71,50 +71,51 @@ def test_pairs_in_any_order_are_said_in_the_order_of_slots():
 
 
 def test_asks_about_what_was_not_seen_are_left_out(dataset, examples):
-    fewer = Examples(dataset, see_dataset(dataset, "blind", make_see, {"missed": MISSED}, workers=0))
+    fewer = Examples(dataset, detect_dataset(dataset, "blind", make_detector, {"missed": MISSED}, workers=0))
     assert 0 < len(fewer) < len(examples) and fewer.card["left_out"] == {UNSEEN: fewer.card["asks"] - len(fewer)}
-    assert not any(MISSED in {name for _, name in item.ask.calls} for item in fewer.items)
+    assert not any(MISSED in {name for _, name in item.query.calls} for item in fewer.items)
 
 
 def test_jitter_is_seeded_small_and_never_drops_what_is_needed(examples):
-    place = next(i for i, item in enumerate(examples.items) if len(item.ask.calls) == 2)
+    place = next(i for i, item in enumerate(examples.items) if len(item.query.calls) == 2)
     examples.jitter = Jitter(drop=1.0)
     one, same, other = (examples.jittered(place, np.random.default_rng(s)) for s in (0, 0, 1))
     entities = [[s.slot for s in e.prompt.segments if isinstance(s, Entity)] for e in (one, same, other)]
     assert [s.box for s in entities[0]] == [s.box for s in entities[1]] != [s.box for s in entities[2]]
     item = examples.items[place]
-    assert len(entities[0]) == len(item.sight.slots) - 1
+    assert len(entities[0]) == len(item.detected.slots) - 1
     plan = parse(one.answer[1:], objects=len(entities[0]))
-    for call, (_, name) in zip(plan.calls, item.ask.calls, strict=True):
+    for call, (_, name) in zip(plan.calls, item.query.calls, strict=True):
         seen = entities[0][int(call.arguments[0].words[4:]) - 1].box.center
-        true = item.sight.slots[item.sight.names.index(name)].box.center
+        true = item.detected.slots[item.detected.names.index(name)].box.center
         assert np.abs(np.subtract(seen, true)).max() < 0.012
 
 
 def test_image_seeing_examples_point_at_pixels(dataset, examples):
-    pointing = Examples(dataset, see_dataset(dataset, "perfect", make_see, {}, workers=0), scene=WHOLE_IMAGE)
-    place = next(i for i, item in enumerate(pointing.items) if item.ask.calls)
-    example, (column, row) = pointing[place], pointing.items[place].sight.slots[0].pixel
+    pointing = Examples(dataset, detect_dataset(dataset, "perfect", make_detector, {}, workers=0), scene=WHOLE_IMAGE)
+    place = next(i for i, item in enumerate(pointing.items) if item.query.calls)
+    example, (column, row) = pointing[place], pointing.items[place].detected.slots[0].pixel
     assert example.prompt.segments[1].pixels.shape == (48, 48, 3)
     assert parse(example.answer[1:], objects=0, locations=64).calls
-    names = pointing.items[place].sight.names
-    if names[0] == pointing.items[place].ask.calls[0][1]:
+    names = pointing.items[place].detected.names
+    if names[0] == pointing.items[place].query.calls[0][1]:
         assert f"<loc_{column * 64 // 48}><loc_{row * 64 // 48}>" in example.answer
 
 
 def make_dizzy():
     """Eyes that see something nowhere."""
-    return lambda view: Sight((Slot(np.zeros((4, 4, 3), np.uint8), Box((np.nan, 0, 0), (0.04,) * 3)),), (None,))
+    return lambda view: ViewDetections((Slot(np.zeros((4, 4, 3), np.uint8), Box((np.nan, 0, 0), (0.04,) * 3)),),
+                                       (None,))
 
 
 def test_eyes_that_measure_no_number_are_refused_and_the_episode_is_named(dataset):
     with pytest.raises(ValueError, match=r"(?s)episode 0: .*slot 1: expected a finite box"):
-        see_dataset(dataset, "dizzy", make_dizzy, {}, workers=0)
+        detect_dataset(dataset, "dizzy", make_dizzy, {}, workers=0)
 
 
 def test_sights_are_kept_and_damaged_ones_made_again(dataset):
-    first = see_dataset(dataset, "kept", make_see, {}, workers=0)
-    again = see_dataset(dataset, "kept", make_see, {"missed": MISSED}, workers=0)  # read, not looked at
+    first = detect_dataset(dataset, "kept", make_detector, {}, workers=0)
+    again = detect_dataset(dataset, "kept", make_detector, {"missed": MISSED}, workers=0)  # read, not looked at
     assert [s.names for s in first.values()] == [s.names for s in again.values()]
     assert all(np.array_equal(a.crop, b.crop) and a.camera == b.camera and a.pixel == b.pixel
                for key in first for a, b in zip(first[key].slots, again[key].slots, strict=True))
@@ -123,6 +124,6 @@ def test_sights_are_kept_and_damaged_ones_made_again(dataset):
         boxes = members["boxes"].copy()
         boxes[3, 1] = np.nan
         np.savez(path, crops=members["crops"], boxes=boxes, notes=members["notes"])
-    assert see_dataset(dataset, "kept", make_see, {}, workers=0).keys() == first.keys()
+    assert detect_dataset(dataset, "kept", make_detector, {}, workers=0).keys() == first.keys()
     path.write_bytes(path.read_bytes()[:1000])
-    assert see_dataset(dataset, "kept", make_see, {}, workers=0).keys() == first.keys()
+    assert detect_dataset(dataset, "kept", make_detector, {}, workers=0).keys() == first.keys()

@@ -32,7 +32,7 @@ from embodied.data.recordings import (
     remove_spool,
 )
 from embodied.data.spool import Spool, left
-from embodied.data.story import UNTOLD, captions_at, captions_of, even_rows, runs_of, takes_of
+from embodied.data.timeline import UNTOLD, captions_at, captions_of, episodes_of, even_rows, runs_of
 from embodied.data.video import decode
 from embodied.serving.recorder import Recorder
 from tests.embodied.data.sessions import CAMERAS, FPS, JOINTS, META, Clock, picture, run, write_row, write_session
@@ -314,8 +314,8 @@ def test_episodes_end_where_the_world_was_reset():
     events = [{"type": "instruction", "run_id": "r", "instruction": "go", "unix_s": 10.5},
               {"type": "end", "run_id": "r", "end": "success", "is_success": True, "unix_s": 30.0}]
     rows = rows_at((0.0, 10.0), (0.2, 11.0), (0.4, 12.0), (0.0, 13.0), (0.2, 14.0), (0.4, 31.0))
-    takes = takes_of(rows, runs_of(events), FPS)
-    assert [(t.task, t.rows.tolist(), t.is_success) for t in takes] == [
+    episodes = episodes_of(rows, runs_of(events), FPS)
+    assert [(t.task, t.rows.tolist(), t.is_success) for t in episodes] == [
         (UNTOLD, [0], None), ("go", [1, 2], None), ("go", [3, 4], True), (UNTOLD, [5], None)]
 
 
@@ -336,7 +336,7 @@ def test_a_run_without_an_end_lasts_until_the_next():
               for name, moment in (("a", 1.0), ("b", 5.0))]
     runs = runs_of([*events, {"type": "end", "run_id": "unknown"}, {"type": "mode"}])
     assert [(r.end_unix_s, r.end) for r in runs] == [(5.0, None), (float("inf"), None)]
-    assert [t.task for t in takes_of(rows_at((0, 2.0), (0.2, 6.0)), runs, FPS)] == ["a", "b"]
+    assert [t.task for t in episodes_of(rows_at((0, 2.0), (0.2, 6.0)), runs, FPS)] == ["a", "b"]
 
 
 def test_rows_are_put_at_an_even_rate():

@@ -45,7 +45,7 @@ def test_a_slow_camera_repeats_its_picture(spool):
     spool.row(time_s=0.4, **row)
     found = read_spool(spool.path)
     assert [found.picture(i, "front") for i in range(3)] == [None, b"one", b"one"]
-    assert found.picture(2, "onlooker") is None
+    assert found.picture(2, "spectator") is None
 
 
 @pytest.mark.parametrize("name", ["time_s", "joint_pos", "tool_pose"])

@@ -13,14 +13,14 @@ import pytest
 from embodied.data import teaching
 from embodied.data.collect import CollectSpec, collect
 from embodied.data.dataset import Dataset, episode_path
-from embodied.data.episodes import Ask, encode_episode, read_episode
+from embodied.data.detections import detect_dataset
+from embodied.data.episodes import Query, encode_episode, read_episode
 from embodied.data.examples import Examples, Jitter
 from embodied.data.files import write_json
-from embodied.data.sights import see_dataset
 from embodied.data.teaching import NUMBERED, SPLIT, UNSEEN, UNTOLD, WORDS, describe, why_unsayable, why_unseen
 from embodied.planning.language import parse
 from tests.embodied.data.fake_env import ID
-from tests.embodied.data.test_examples import make_see
+from tests.embodied.data.test_examples import make_detector
 
 WORLDS = {"Tabletop": {}, "Tamp": {}, "TampColor": {}, "TampBuild": {"naming": "index"}, "Board": {}, "Kitchen": {}}
 """World -> options; each with what no plan can say: questions, things by number, other skills."""
@@ -35,22 +35,22 @@ def world(request, tmp_path_factory):
     report = collect(spec, folder, episodes=4, executed_fraction=0.0, workers=0)
     dataset = Dataset(folder)
     try:
-        examples = Examples(dataset, see_dataset(dataset, "perfect", make_see, {}, workers=0))
+        examples = Examples(dataset, detect_dataset(dataset, "perfect", make_detector, {}, workers=0))
     except ValueError as nothing:
-        assert "0 of 32 asks are taught" in str(nothing)
+        assert "0 of 32 queries are taught" in str(nothing)
         examples = None
     return report, dataset, examples
 
 
 def test_every_ask_is_kept_or_counted_by_reason(world):
     report, dataset, examples = world
-    asks = [ask for episode in dataset for view in episode.views for ask in view.asks]
+    queries = [query for episode in dataset for view in episode.views for query in view.queries]
     told = json.loads((dataset.path / "card.json").read_text())
-    assert told == report.card and told["asks"] == len(asks) == 32
+    assert told == report.card and told["asks"] == len(queries) == 32
     for card in (told, examples.card if examples else told):
         assert card["kept"] + sum(card["left_out"].values()) == 32
     assert (examples.card["kept"] if examples else 0) <= told["kept"]
-    assert told["left_out"].get(WORDS, 0) == sum(ask.is_question for ask in asks)
+    assert told["left_out"].get(WORDS, 0) == sum(query.is_question for query in queries)
 
 
 def test_nothing_is_taught_that_is_not_the_answer(world):
@@ -58,18 +58,18 @@ def test_nothing_is_taught_that_is_not_the_answer(world):
     if examples is None:
         return
     for place, item in enumerate(examples.items):
-        plan, ask = parse(examples[place].answer[1:], objects=len(item.sight.slots)), item.ask
-        assert not ask.is_question and not re.search("obj_", ask.instruction)
-        assert (plan.refusal, len(plan.calls)) == (ask.refusal, len(ask.calls))
-        seen = {*item.sight.names, item.held_name}
-        assert plan.calls or plan.refusal or set(ask.about) <= seen, "it is done, and what shows that is in sight"
+        plan, query = parse(examples[place].answer[1:], objects=len(item.detected.slots)), item.query
+        assert not query.is_question and not re.search("obj_", query.instruction)
+        assert (plan.refusal, len(plan.calls)) == (query.refusal, len(query.calls))
+        seen = {*item.detected.names, item.held_name}
+        assert plan.calls or plan.refusal or set(query.about) <= seen, "it is done, and what shows that is in sight"
 
 
 @pytest.mark.parametrize("world", ["TampColor"], indirect=True)
 def test_questions_are_not_taught_to_be_done(world):
     report, _, examples = world
     assert examples is None and report.card == {"asks": 32, "kept": 0, "left_out": {WORDS: 32}}
-    assert describe(report.card, "can be taught") == ["0 of 32 asks can be taught", f"  32 left out: {WORDS}"]
+    assert describe(report.card, "can be taught") == ["0 of 32 queries can be taught", f"  32 left out: {WORDS}"]
 
 
 @pytest.mark.parametrize("name", ["TampColor", "Board", "Kitchen"])
@@ -80,8 +80,8 @@ def test_the_expert_acts_in_every_world(tmp_path, name):
     assert all(episode.acts and all(act.arguments for act in episode.acts) for episode in Dataset(tmp_path))
 
 
-def ask_of(**changes) -> Ask:
-    return replace(Ask("stack", "put it there", (("pick", "a"), ("place_on", "b")), about=("a", "b")), **changes)
+def query_of(**changes) -> Query:
+    return replace(Query("stack", "put it there", (("pick", "a"), ("place_on", "b")), about=("a", "b")), **changes)
 
 
 @pytest.mark.parametrize(("changes", "skills", "why"), [
@@ -94,29 +94,29 @@ def ask_of(**changes) -> Ask:
     ({"calls": (("push", "it there"),)}, {"push": ["text"]}, "takes the skill push"),
     ({"refusal": "I see no a", "calls": (), "about": ()}, {"push": ["text"]}, None)])
 def test_what_no_plan_can_say_is_told_apart(changes, skills, why):
-    found = why_unsayable(ask_of(**changes), skills)
+    found = why_unsayable(query_of(**changes), skills)
     assert found == why or (why and why in found)
 
 
-def by_eyes(ask: Ask, *, missed: str = "", twice: str = "") -> str | None:
-    """Why an ask cannot be taught of a scene of a, b and c, where eyes miss one thing or see one in two."""
+def reason(query: Query, *, missed: str = "", twice: str = "") -> str | None:
+    """Why a query cannot be taught of a scene of a, b and c, where eyes miss one thing or see one in two."""
     class View:
         names, held = ("a", "b", "c"), None
 
-    class Sight:
+    class ViewDetections:
         names = tuple(n for n in (*View.names, twice, None) if n != missed and n != "")
         slots = names
 
-    return why_unseen(ask, View, Sight, None)
+    return why_unseen(query, View, ViewDetections, None)
 
 
 def test_what_an_answer_rests_on_has_to_be_seen_once():
-    done, begun = ask_of(calls=()), ask_of(calls=(("pick", "c"), ("place_on", "a")))
-    for ask in (done, begun):
-        assert by_eyes(ask) is None and by_eyes(ask, missed="b") == UNSEEN and by_eyes(ask, twice="b") == SPLIT
-    assert by_eyes(done, missed="c") is None
-    assert by_eyes(ask_of(calls=(), about=None), missed="c") == UNSEEN, "who knows what it is about?"
-    assert by_eyes(ask_of(refusal="I see no d", calls=(), about=()), missed="c") is None
+    done, begun = query_of(calls=()), query_of(calls=(("pick", "c"), ("place_on", "a")))
+    for query in (done, begun):
+        assert reason(query) is None and reason(query, missed="b") == UNSEEN and reason(query, twice="b") == SPLIT
+    assert reason(done, missed="c") is None
+    assert reason(query_of(calls=(), about=None), missed="c") == UNSEEN, "who knows what it is about?"
+    assert reason(query_of(refusal="I see no d", calls=(), about=()), missed="c") is None
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def done(tmp_path_factory):
 
 def examples_of(folder, name: str) -> Examples:
     dataset = Dataset(folder)
-    return Examples(dataset, see_dataset(dataset, name, make_see, {}, workers=0), jitter=Jitter(drop=1.0))
+    return Examples(dataset, detect_dataset(dataset, name, make_detector, {}, workers=0), jitter=Jitter(drop=1.0))
 
 
 def test_jitter_never_drops_what_an_answer_rests_on(done):
@@ -137,30 +137,30 @@ def test_jitter_never_drops_what_an_answer_rests_on(done):
     for place, item in enumerate(examples.items):
         for seed in range(8):
             names = examples.jittered(place, np.random.default_rng(seed)).names
-            assert set(item.ask.about) - {item.held_name} <= set(names)
-            dropped[not item.ask.calls] += len(names) < len(item.sight.names) + (item.held is not None)
+            assert set(item.query.about) - {item.held_name} <= set(names)
+            dropped[not item.query.calls] += len(names) < len(item.detected.names) + (item.held is not None)
     assert dropped[True] > 20 and dropped[False] > 20  # other things do go
 
 
 def test_of_older_episodes_that_are_done_jitter_drops_nothing_that_is_there(done, tmp_path):
-    """They do not tell what their asks are about."""
+    """They do not tell what their queries are about."""
     for seed in range(12):
         episode = read_episode(episode_path(done, seed))
-        views = tuple(replace(v, asks=tuple(replace(a, about=None) for a in v.asks)) for v in episode.views)
+        views = tuple(replace(v, queries=tuple(replace(a, about=None) for a in v.queries)) for v in episode.views)
         path = episode_path(tmp_path, seed)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(encode_episode(replace(episode, views=views)))
     write_json(tmp_path / "dataset.json", json.loads((done / "dataset.json").read_text()) | {"format": 1})
     examples = examples_of(tmp_path, "perfect")
-    finished = [i for i, item in enumerate(examples.items) if not item.ask.calls and item.ask.refusal is None]
+    finished = [i for i, item in enumerate(examples.items) if not item.query.calls and item.query.refusal is None]
     assert finished and len(examples) == len(examples_of(done, "perfect"))
     for place in finished:
         names = examples.jittered(place, np.random.default_rng(0)).names
-        assert len(names) == len(examples.items[place].sight.names)
+        assert len(names) == len(examples.items[place].detected.names)
 
 
 def test_what_is_left_out_is_counted_where_nothing_else_is(done):
     dataset = Dataset(done)
-    blind = see_dataset(dataset, "blind", make_see, {"missed": "red block"}, workers=0)
+    blind = detect_dataset(dataset, "blind", make_detector, {"missed": "red block"}, workers=0)
     card = Examples(dataset, blind).card
     assert set(card["left_out"]) <= {UNSEEN, teaching.HAND} and 0 < card["kept"] < card["asks"]

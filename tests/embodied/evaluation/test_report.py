@@ -8,8 +8,8 @@ import re
 import numpy as np
 
 from embodied.data.video import encode, jpeg
-from embodied.evaluation.film import Film, strip
-from embodied.evaluation.report import Exhibit, render
+from embodied.evaluation.report import ReportVideo, render
+from embodied.evaluation.rollout_video import RolloutVideo, strip
 from embodied.evaluation.summary import TIMING_KEYS, summarise, without_timings
 from tests.embodied.evaluation.fakes import TASKS, results
 
@@ -43,13 +43,13 @@ def test_two_runs_differ_in_timings_only():
 
 
 def test_the_report_needs_no_other_file():
-    film = Film()
-    film.title("put the red block in the blue bowl")
+    video = RolloutVideo()
+    video.title("put the red block in the blue bowl")
     for shade in range(0, 250, 25):
-        film.add(np.full((48, 64, 3), shade, np.uint8))
-    shown = Exhibit("stack", "why <b>", False, jpeg(strip(film.frames)), encode(film.frames, 10))
+        video.add(np.full((48, 64, 3), shade, np.uint8))
+    shown = ReportVideo("stack", "why <b>", False, jpeg(strip(video.frames)), encode(video.frames, 10))
     page = render({**summarise(results(), CONTEXT), "command": "embodied evaluate"}, plan_times_s=[0.01, 0.02],
-                  exhibits=[shown], config="a: 1")
+                  videos=[shown], config="a: 1")
     assert page.startswith("<!doctype html>") and "width=device-width" in page
     assert not re.search(r'(src|href)="(?!data:)', page)
     assert "90.0%" in page and "oracle" in page and "closed on &lt;nothing&gt;" in page and "why &lt;b&gt;" in page

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from embodied.evaluation.blame import failure_split
-from embodied.evaluation.exhibits import choose
+from embodied.evaluation.attribution import failure_split
 from embodied.evaluation.success import Rate, rate, wilson
 from embodied.evaluation.summary import block
+from embodied.evaluation.videos import choose
 from tests.embodied.evaluation.fakes import record
 
 
@@ -33,7 +33,7 @@ def test_a_rate_counts_records():
 
 
 def test_what_nobody_judged_is_neither_a_success_nor_a_failure():
-    unjudged = {**record(2, success=False), "success": None, "blame": None}
+    unjudged = {**record(2, success=False), "success": None, "attribution": None}
     records = [record(0, success=True), record(1, success=False), unjudged]
     assert rate(records) == Rate(1, 2)
     counted = block(records)

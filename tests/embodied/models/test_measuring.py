@@ -8,7 +8,7 @@ import pytest
 from embodied.models.configuration import SegmenterConfig
 from embodied.models.scene import best_matches, oracle_pixels, slots_from_pixels
 from envs.interface import Box, Observation
-from envs.sensors.cameras import VIEWS, calibrations, look
+from envs.sensors.cameras import VIEWS, calibrations, capture
 from envs.tasks.families import TASKS, make_task
 from envs.world.world import World
 
@@ -17,7 +17,7 @@ SIZE = 192
 
 def observe(world: World) -> tuple[Observation, dict[str, np.ndarray], np.ndarray]:
     """The robot's view of a world without its arm; masks and poses of what is there."""
-    pictures = look(world, VIEWS, SIZE)
+    pictures = capture(world, VIEWS, SIZE)
     masks = {name: np.full((SIZE, SIZE), -1, np.int16) for name in pictures}
     for body, index in world.body_indices().items():
         for name, picture in pictures.items():

@@ -14,7 +14,7 @@ from embodied.models.old_forms import renewed
 from embodied.models.scene_encoders import encoder_names, find_encoder
 from embodied.models.scene_encoders.masks import masked_image
 from embodied.models.scene_encoders.state import STATE_SIZE, state_of
-from embodied.planning.percept import Percept
+from embodied.planning.perception import Perception
 from embodied.planning.scene import OBJECTS, write_prompt
 from embodied.prompt import Entity, Image
 from tests.embodied.models.test_planner import ANSWER, make, slot
@@ -26,7 +26,7 @@ def sentence(name: str, *seeds: int):
     """The prompt of a scene in the words of an encoder."""
     pixels = np.random.default_rng(9).integers(0, 255, (48, 48, 3), dtype=np.uint8)
     slots = tuple(replace(slot(seed), window=WINDOW) for seed in seeds)
-    return write_prompt("put the red block in the blue bowl", Percept(slots, image=Image("front", pixels)),
+    return write_prompt("put the red block in the blue bowl", Perception(slots, image=Image("front", pixels)),
                         scene=find_encoder(name).scene)
 
 

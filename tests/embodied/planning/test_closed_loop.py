@@ -151,7 +151,7 @@ def test_no_planner_sees_a_bad_observation(name: str, at: int):
 
 
 def test_good_observations_pass():
-    from embodied.planning.screen import fault
+    from embodied.planning.observation_check import fault
 
     assert fault(raw_observation()) is None
 

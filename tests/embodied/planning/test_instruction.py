@@ -24,7 +24,7 @@ PLAIN = "put the red block in the blue bowl"
     "put the red-block in the blue-bowl", "\u201cput the red block in the blue bowl\u201d",
     "(put the red block) in the *blue* bowl", "p\u200but the re\u00add block in the blue bowl\u2060",
     "\uff50\uff55\uff54 the red block in the blue bowl", "put\u00a0the red\u2003block in the blue bowl"])
-def test_spellings_of_one_wish_are_one(text: str):
+def test_spellings_of_one_instruction_are_one(text: str):
     assert clean_instruction(text) == PLAIN
 
 

@@ -18,7 +18,7 @@ from embodied.planning.language import (
     parse,
     write,
 )
-from embodied.planning.percept import Percept
+from embodied.planning.perception import Perception
 from embodied.prompt import MAX_OBJECTS
 from envs.interface import Referent, SkillCall
 from envs.skills.signatures import SIGNATURES
@@ -96,10 +96,10 @@ def test_done_alone_means_that_nothing_is_left():
 
 
 def test_grounding_gives_each_object_its_slot_and_each_location_its_pixel():
-    percept = Percept.of([slot(0.6, 0.0, top_m=0.1), slot(0.4, 0.1)], observation())
-    plan = ground(parse("pick(obj_1); place_on(obj_2); done()", objects=2), percept)
+    perception = Perception.of([slot(0.6, 0.0, top_m=0.1), slot(0.4, 0.1)], observation())
+    plan = ground(parse("pick(obj_1); place_on(obj_2); done()", objects=2), perception)
     assert [call.arguments[0].box for call in plan.calls] == [slot(0.4, 0.1).box, slot(0.6, 0.0, top_m=0.1).box]
-    pointed = ground(parse("pick(<loc_63><loc_0>); done()", objects=0, locations=64), percept).calls[0].arguments[0]
+    pointed = ground(parse("pick(<loc_63><loc_0>); done()", objects=0, locations=64), perception).calls[0].arguments[0]
     assert (pointed.camera, pointed.pixel, pointed.box) == ("front", (7, 0), None)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from embodied.cli.narrator import Narrator
-from embodied.data.story import captions_of
-from embodied.evaluation import exhibits
-from embodied.evaluation.film import Film
+from embodied.cli.reporter import Reporter
+from embodied.data.timeline import captions_of
+from embodied.evaluation import videos
+from embodied.evaluation.rollout_video import RolloutVideo
 from embodied.planning.closed_loop import Step
 from embodied.planning.language import Plan, ground, parse, words_of
-from embodied.planning.percept import Percept
+from embodied.planning.perception import Perception
 from embodied.planning.spoken import describe, looks_by_name, looks_in, say_call, spoken
 from embodied.prompt import Slot
 from envs.interface import Box, Outcome, Referent, SkillCall, Transition
@@ -25,7 +25,7 @@ def slot(color: tuple[int, int, int], size: tuple[float, float, float]) -> Slot:
 
 
 SLOTS = (slot(BLUE, (0.13, 0.13, 0.04)), slot(RED, (0.04, 0.04, 0.04)))
-PLAN = ground(parse("home(); pick(obj_2); place_in(obj_1); done()", objects=2), Percept(SLOTS))
+PLAN = ground(parse("home(); pick(obj_2); place_in(obj_1); done()", objects=2), Perception(SLOTS))
 SAID = ["home", "pick red block", "place in blue bowl"]
 
 
@@ -37,9 +37,9 @@ def steps() -> list[Step]:
 
 @pytest.fixture
 def captions(monkeypatch) -> list[str]:
-    """Every caption that a film is given."""
+    """Every caption that a video is given."""
     told: list[str] = []
-    monkeypatch.setattr(Film, "caption", lambda self, step, status="": told.append(step))
+    monkeypatch.setattr(RolloutVideo, "caption", lambda self, step, status="": told.append(step))
     return told
 
 
@@ -51,12 +51,12 @@ def test_a_call_is_spoken_by_what_it_points_at():
 
 def test_films_of_rollouts_say_what_is_pointed_at(captions):
     for step in steps():
-        exhibits._narrate(Film(), step)
+        videos._narrate(RolloutVideo(), step)
     assert captions == [f"{said}: failed it slipped" for said in SAID]
 
 
 def test_the_demo_says_what_is_pointed_at_on_the_terminal_and_in_its_film(captions, capsys):
-    narrator = Narrator("put the red block in the blue bowl", fps=2)
+    narrator = Reporter("put the red block in the blue bowl", fps=2)
     narrator.decided(PLAN, observation())
     for step in steps():
         narrator.tell(step)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from embodied.planning.grammar import Without
 from embodied.planning.language import Plan, ground, parse
 from embodied.planning.looks import Scene
-from embodied.planning.percept import Percept
+from embodied.planning.perception import Perception
 from embodied.planning.reasons import ONLY_WHERE
 from embodied.planning.understanding import (
     ALREADY,
@@ -52,7 +52,7 @@ def veto(instruction: str, text: str, scene: Scene = SCENE, **how) -> str | None
 
 
 def plan_of(text: str) -> Plan:
-    return ground(parse(text, objects=len(SLOTS)), Percept(tuple(SLOTS)))
+    return ground(parse(text, objects=len(SLOTS)), Perception(tuple(SLOTS)))
 
 
 @pytest.mark.parametrize(("instruction", "text"), [
@@ -109,7 +109,8 @@ def test_contradictions_are_vetoed(instruction: str, text: str, reason: str):
     ("do not touch the red block, plonk the red block into the blue bowl", RED_IN_BLUE + "done()", True),
     ("clear the crimson brick away into the blue bowl", RED_IN_BLUE + "done()", True),
     ("clear the table", RED_IN_BLUE + "done()", True)])
-def test_of_wishes_that_are_not_read_whole_only_contradictions_are_vetoed(instruction: str, text: str, passes: bool):
+def test_of_instructions_that_are_not_read_whole_only_contradictions_are_vetoed(instruction: str, text: str,
+                                                                                passes: bool):
     assert turned_down(read(instruction), SCENE, trust) is None
     assert (veto(instruction, text) is None) == passes
 
@@ -140,18 +141,18 @@ def test_what_was_not_understood_is_refused_before_anybody_plans(instruction: st
     ("put the red block in the red bowl", "the red block is glued to the table", "the red block is glued to the table"),
     ("put the blue block on the white block", "there is no blue block here", NO_PLAN)])
 def test_refusals_are_told_in_true_words(instruction: str, said: str, told: str):
-    plan, wish = Plan((), refusal=said), read(instruction)
-    found = judge(plan, wish, SCENE)
-    assert (plan if found is None else refused(plan, found, wish, SCENE)).refusal == told
+    plan, parsed = Plan((), refusal=said), read(instruction)
+    found = judge(plan, parsed, SCENE)
+    assert (plan if found is None else refused(plan, found, parsed, SCENE)).refusal == told
     assert found is None or found.without.refusal
 
 
 def test_what_is_in_its_place_stays_there():
     """Asked after each placing, a planner that does it again would do so for ever."""
     half_done = Scene.of([*SLOTS[:2], thing("red block", 0.3, 0.03), *SLOTS[3:]])
-    wish = "put the red block and the green block in the blue bowl"
-    assert veto(wish, RED_IN_BLUE + ASIDE + GREEN_IN_BLUE + "done()", half_done) == NO_PLAN
-    assert veto(wish, ASIDE + GREEN_IN_BLUE + "done()", half_done) is None
+    instruction = "put the red block and the green block in the blue bowl"
+    assert veto(instruction, RED_IN_BLUE + ASIDE + GREEN_IN_BLUE + "done()", half_done) == NO_PLAN
+    assert veto(instruction, ASIDE + GREEN_IN_BLUE + "done()", half_done) is None
 
 
 def test_nothing_done_is_not_done():
@@ -187,10 +188,10 @@ def test_no_plan_passes_that_moves_another_thing_or_to_another_place(colors: lis
     kind = "bowl" if role == "in" else "block"
     slots = [thing(f"{colors[0]} block", 0.3), thing(f"{colors[1]} {kind}", 0.45), thing(f"{colors[2]} block", 0.6),
              thing(f"{colors[3]} {kind}", 0.8)]
-    wish = read(f"put the {colors[0]} block {role} the {colors[1]} {kind}")
+    parsed = read(f"put the {colors[0]} block {role} the {colors[1]} {kind}")
     for moved in range(4):
         for place in range(4):
             if moved != place:
                 plan = ground(parse(f"pick(obj_{moved + 1}); place_{role}(obj_{place + 1}); done()", objects=4),
-                              Percept(tuple(slots)))
-                assert (judge(plan, wish, Scene.of(slots)) is None) == ((moved, place) == (0, 1))
+                              Perception(tuple(slots)))
+                assert (judge(plan, parsed, Scene.of(slots)) is None) == ((moved, place) == (0, 1))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embodied.planning.instruction import clean_instruction
-from embodied.planning.wording import Wish, is_known, read
+from embodied.planning.wording import ParsedInstruction, is_known, read
 from envs.tasks.phrasings import PHRASINGS, VOCABULARY, say, understand
 from envs.tasks.scene import COLORS
 from tests.envs.tasks.test_phrasings import roles_of
@@ -19,21 +19,21 @@ WANTED = {"in": [("block", "in", "bowl")], "on": [("block", "on", "base")],
           "tower": [("middle", "on", "low"), ("high", "on", "middle")]}
 
 
-def goals(wish: Wish) -> list[str]:
-    """The only way that a wish may mean, in words."""
-    return [f"{g.moved.words} {g.role} {g.destination.words}" for g in wish.ways[0]] if len(wish.ways) == 1 else []
+def goals(parsed: ParsedInstruction) -> list[str]:
+    """The only way that an instruction may mean, in words."""
+    return [f"{g.moved.words} {g.role} {g.destination.words}" for g in parsed.ways[0]] if len(parsed.ways) == 1 else []
 
 
 @given(form=st.sampled_from(list(PHRASINGS)), seed=st.integers(0, 2**32 - 1),
        colors=st.lists(st.sampled_from(list(COLORS)), min_size=3, max_size=3, unique=True))
 def test_what_planners_are_taught_is_read_whole(form: str, seed: int, colors: list[str]):
     roles = roles_of(form, colors)
-    wish = read(say(form, roles, np.random.default_rng(seed)))
-    assert wish.is_clear and len(wish.ways) == 1
+    parsed = read(say(form, roles, np.random.default_rng(seed)))
+    assert parsed.is_clear and len(parsed.ways) == 1
     if form == "sort":
-        assert [(g.is_matched, g.moved.kind, g.moved.count) for g in wish.ways[0]] == [(True, "block", None)]
+        assert [(g.is_matched, g.moved.kind, g.moved.count) for g in parsed.ways[0]] == [(True, "block", None)]
         return
-    found = [(*g.moved.colors, g.role, *g.destination.colors) for g in wish.ways[0]]
+    found = [(*g.moved.colors, g.role, *g.destination.colors) for g in parsed.ways[0]]
     assert sorted(found) == sorted((roles[a].split()[0], role, roles[b].split()[0]) for a, role, b in WANTED[form])
 
 
@@ -57,16 +57,16 @@ def test_what_the_world_understands_whole_in_any_spelling_is_read_whole(form, se
        colors=st.lists(st.sampled_from(list(COLORS)), min_size=3, max_size=3, unique=True),
        mark=st.sampled_from(MARKS), extra=st.sampled_from(["", "", "not", "no", "never", "I", "red", "and", "please"]))
 def test_what_world_and_judge_both_read_whole_they_read_alike(form, seed, where, colors, mark: str, extra: str):
-    """Wherever a mark or a word more stands: neither takes a text for another wish than the other does."""
+    """Wherever a mark or a word more stands: neither takes a text for another instruction than the other does."""
     words = say(form, roles_of(form, colors), np.random.default_rng(seed)).split()
     text = " ".join([*words[:where], *filter(None, [extra]), *words[where:]])
     at = text.find(" ", where * 3)
     text = text if at < 0 else f"{text[:at]}{mark}{text[at:]}"
-    understood, wish = understand(text), read(clean_instruction(text))
-    if understood is not None and wish.is_clear and understood[0] != "sort":
+    understood, parsed = understand(text), read(clean_instruction(text))
+    if understood is not None and parsed.is_clear and understood[0] != "sort":
         roles = understood[1]
-        assert len(wish.ways) == 1
-        found = [(*g.moved.colors, g.role, *g.destination.colors) for g in wish.ways[0]]
+        assert len(parsed.ways) == 1
+        found = [(*g.moved.colors, g.role, *g.destination.colors) for g in parsed.ways[0]]
         assert sorted(found) == sorted((roles[a].split()[0], role, roles[b].split()[0])
                                        for a, role, b in WANTED[understood[0]]), text
 
@@ -142,8 +142,8 @@ def test_statements_and_questions_ask_for_nothing(text: str):
     f"put {THERE}?", f"put put {THERE}", "the red block belongs in the blue bowl", f"robot, {THERE}",
     f"avoid the green block, put {THERE}", "in the blue bowl belongs the red block"])
 def test_other_ways_to_ask_are_clear(text: str):
-    wish = read(text)
-    assert wish.is_clear and [(*g.moved.colors, *g.destination.colors) for g in wish.goals] == [("red", "blue")]
+    parsed = read(text)
+    assert parsed.is_clear and [(*g.moved.colors, *g.destination.colors) for g in parsed.goals] == [("red", "blue")]
 
 
 @pytest.mark.parametrize(("text", "words", "count"), [
@@ -168,4 +168,4 @@ def test_a_tower_without_an_order_may_stand_in_any():
 
 @given(st.text(max_size=120))
 def test_any_text_can_be_read(text: str):
-    assert isinstance(read(text), Wish)
+    assert isinstance(read(text), ParsedInstruction)

@@ -11,7 +11,7 @@ import pytest
 from embodied.planning.instruction import clean_instruction
 from embodied.planning.language import ground, parse
 from embodied.planning.looks import Scene
-from embodied.planning.percept import Percept, order_slots
+from embodied.planning.perception import Perception, order_slots
 from embodied.planning.understanding import judge, refuse, turned_down
 from embodied.planning.wording import read
 from embodied.prompt import Slot
@@ -52,8 +52,8 @@ def test_the_page_has_what_became_of_each_and_nothing_was_wrong():
 def test_moves_that_pass_are_permitted_by_the_words(phrase: dict):
     others = [n for n in ("red block", "yellow block", "white block", "green bowl") if n not in phrase["absent"]]
     names, slots = slots_of(list(dict.fromkeys([*phrase["things"], *others])))
-    wish, scene = read(clean_instruction(phrase["say"])), Scene.of(slots)
-    if turned_down(wish, scene, refuse) is not None:
+    parsed, scene = read(clean_instruction(phrase["say"])), Scene.of(slots)
+    if turned_down(parsed, scene, refuse) is not None:
         return
     ways = ways_of([*phrase["may"], *phrase["via"]], tuple(names))
     permitted = {(s, p) for way in ways for subjects, _, places in way for s in subjects for p in places}
@@ -61,8 +61,8 @@ def test_moves_that_pass_are_permitted_by_the_words(phrase: dict):
         for to, place in enumerate(names, start=1):
             for skill in ("place_in", "place_on"):
                 text = f"pick(obj_{moved}); {skill}(obj_{to}); done()"
-                plan = ground(parse(text, objects=len(slots)), Percept(tuple(slots)))
-                is_let = moved != to and judge(plan, wish, scene, is_whole=False) is None
+                plan = ground(parse(text, objects=len(slots)), Perception(tuple(slots)))
+                is_let = moved != to and judge(plan, parsed, scene, is_whole=False) is None
                 assert not is_let or ((thing, place) in permitted and skill == f"place_{_relation(place)}"), text
 
 

@@ -1,4 +1,4 @@
-"""Phrasings of wishes, each with the motions that its words permit, and what became of them by the true state.
+"""Phrasings of instructions, each with the motions that its words permit, and what became of them by the true state.
 
 wordings.json: "may" lists the ways in which a phrasing may be met, each a list of "red block in blue bowl, .."; none
 where nothing may move; "via", what may be so in between. "sort": every block into the bowl of its color.

@@ -71,7 +71,7 @@ def robot(_robot: Robot) -> Robot:
 
 @pytest.fixture(scope="session")
 def views() -> tuple[str, Observation]:
-    """A wish, and what a robot sees before it."""
+    """An instruction, and what a robot sees before it."""
     env = gymnasium.make("envs:embodied/PutInBowl-v0")
     raw, _ = env.reset(seed=2_000_001)
     env.close()

@@ -20,12 +20,12 @@ import numpy as np
 
 from embodied.planning.scene import OBJECTS
 from embodied.serving import listening
-from embodied.serving.brain import Brain
-from embodied.serving.ending import END_S, end_in_time
-from embodied.serving.hub import Hub, Limits
-from embodied.serving.late import LateBackend
-from embodied.serving.limits import Bounds
+from embodied.serving.inference_server import InferenceServer
+from embodied.serving.lazy_backend import LazyBackend
+from embodied.serving.middleware import Bounds
 from embodied.serving.server import make_app
+from embodied.serving.session_manager import Limits, SessionManager
+from embodied.serving.shutdown import END_S, end_in_time
 
 
 class SlowBackend:
@@ -77,7 +77,7 @@ def _with(observation: Any, text: str) -> Any:
 
 def _backend(settings: dict[str, Any]) -> Any:
     if (gate := settings.pop("gate", None)) is not None:
-        late = LateBackend(lambda: _loaded_after(Path(gate), settings))
+        late = LazyBackend(lambda: _loaded_after(Path(gate), settings))
         late.start()
         return late
     if (look_s := settings.get("look_s")) is not None:
@@ -99,7 +99,7 @@ def _loaded_after(gate: Path, settings: dict[str, Any]) -> Any:
 
 
 def _chat(settings: dict[str, Any]) -> Any:
-    """What makes the prompted planner of a hub; None where no endpoint is given."""
+    """What makes the prompted planner of a session manager; None where no endpoint is given."""
     if (url := settings.get("chat_url")) is None:
         return None
     from embodied.agents.chat_agent import chat_agents
@@ -115,8 +115,9 @@ def main(settings: dict[str, Any]) -> None:
     limits = dict(settings.get("limits", {}))
     if "recordings" in limits:
         limits["recordings"] = Path(limits["recordings"])
-    brain = Brain(_backend(settings), **settings.get("brain", {}))
-    app = make_app(lambda: Hub(brain, Limits(**limits), make_chat=_chat(settings)), tokens=settings["tokens"],
+    inference = InferenceServer(_backend(settings), **settings.get("inference", {}))
+    app = make_app(lambda: SessionManager(inference, Limits(**limits), make_chat=_chat(settings)),
+                   tokens=settings["tokens"],
                    bounds=Bounds(**settings.get("bounds", {})))
     server = listening.Server(listening.config(app, "127.0.0.1", 0))
     end_in_time(lambda: server.should_exit, settings.get("end_s", END_S))
@@ -134,7 +135,7 @@ async def _serve(server: listening.Server, app: Any) -> None:
     port = server.servers[0].sockets[0].getsockname()[1]
     threading.Thread(target=until_closed, daemon=True).start()
     print(json.dumps({"url": f"http://127.0.0.1:{port}", "pid": os.getpid(),
-                      "folder": str(app.state.hub.folder)}), flush=True)
+                      "folder": str(app.state.manager.folder)}), flush=True)
     await serving
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from embodied.serving.blackboard import Halt
+from embodied.serving.shared_state import Halt
 
 
 class LosingLatch:

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from embodied.serving.blackboard import Blackboard, Telemetry
+from embodied.serving.shared_state import SharedState, Telemetry
 
 ROOT = Path(__file__).parents[3]
 TOKEN, VIEWER = "operators-token-of-the-tests", "viewers-token-of-the-tests"
@@ -82,10 +82,10 @@ class Served:
         status = Path(f"/proc/{self.pid}/status").read_text()
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(name)) / 1024
 
-    def open(self, **wish: Any) -> Robot:
+    def open(self, **instruction: Any) -> Robot:
         """A robot of its own, as fast as possible and planned for by the oracle unless asked otherwise."""
         answer = self.client.post("/v1/sessions", json={"task": "put_in_bowl", "seed": 7, "planner": "oracle",
-                                                        "speed": 0.0, "client": "tests", **wish})
+                                                        "speed": 0.0, "client": "tests", **instruction})
         assert answer.status_code == 201, answer.text
         return Robot(self, answer.json()["session"], answer.json()["lease"])
 
@@ -98,7 +98,7 @@ class Robot:
     opened: dict[str, Any]
     """The session as it was when it was opened."""
     lease: str
-    _boards: list[Blackboard] = field(default_factory=list)
+    _boards: list[SharedState] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -125,10 +125,10 @@ class Robot:
     def state(self) -> dict[str, Any]:
         return self.get().json()
 
-    def board(self) -> Blackboard:
+    def board(self) -> SharedState:
         """The shared memory of the session, for reading."""
         if not self._boards:
-            self._boards.append(Blackboard(self.served.folder / f"{self.id}.board"))
+            self._boards.append(SharedState(self.served.folder / f"{self.id}.board"))
         return self._boards[0]
 
     def telemetry(self, patience_s: float = 30.0) -> Telemetry:
@@ -141,7 +141,7 @@ class Robot:
         return told
 
     def world_pid(self) -> int:
-        """Process of the robot's world: it and the server have the blackboard mapped, and so may this process."""
+        """Process of the robot's world: it and the server have the shared state mapped, and so may this process."""
         others = {self.served.pid, os.getpid()}
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):

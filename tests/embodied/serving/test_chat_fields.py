@@ -11,7 +11,7 @@ import pytest
 
 from embodied.planning.language import Plan
 from embodied.prompt import Prompt, Sample
-from embodied.serving.bridges.chat_answer import End, Said, of_plan, until
+from embodied.serving.bridges.chat_answer import End, Piece, of_plan, until
 from embodied.serving.bridges.chat_fields import FIELDS, FIXED, refuse_unheeded, table
 from embodied.serving.errors import ApiError
 from embodied.serving.pictures import write
@@ -57,8 +57,8 @@ def test_fields_of_nobody_are_refused_with_the_nearest_one():
     refuse_unheeded({"logprobs": False}, is_robot=True)
 
 
-def said(*texts: str) -> list[Said]:
-    return [Said(text, -0.5) for text in texts]
+def said(*texts: str) -> list[Piece]:
+    return [Piece(text, -0.5) for text in texts]
 
 
 @pytest.mark.parametrize(("stops", "text", "read"), [
@@ -74,11 +74,11 @@ MADE = Sample("pick(obj_1); done()", Prompt(()), "start: plan", (1, 2, 3), maske
 
 
 def test_a_refusal_made_without_the_model_costs_nothing_and_one_of_a_judge_hides_the_plan():
-    assert of_plan(Plan((), refusal="the instruction is empty"), []) == [Said("refuse(the instruction is empty)"),
+    assert of_plan(Plan((), refusal="the instruction is empty"), []) == [Piece("refuse(the instruction is empty)"),
                                                                           End("stop", 0, 0)]
     made = replace(MADE, text=" pick(obj_1); done()", pieces=(" pick(obj_1);", " done()", ""))
     judged = Plan((), refusal="not what was asked", text=made.text, sample=made)
-    assert of_plan(judged, []) == [Said("refuse(not what was asked)"), End("stop", 9, 2)]
+    assert of_plan(judged, []) == [Piece("refuse(not what was asked)"), End("stop", 9, 2)]
     worded = replace(judged, text="refuse(not what was asked)")
     assert of_plan(worded, []) == of_plan(judged, [])
 
@@ -97,7 +97,7 @@ def client(served: Served) -> Iterator[openai.OpenAI]:
 
 @pytest.fixture(scope="module")
 def parts(views) -> list[dict]:
-    """A wish and its pictures."""
+    """An instruction and its pictures."""
     instruction, seen = views
     pictures = [{"type": "image_url", "image_url": {"url": url}} for url in write(seen)]
     return [{"type": "text", "text": instruction}, *pictures]
@@ -162,19 +162,20 @@ def test_null_is_absent_and_fields_without_effect_have_none(served: Served, part
 
 @pytest.mark.weights
 def test_turns_are_read_or_refused(client: openai.OpenAI, parts: list[dict], plain):
-    wish, pictures = parts[0]["text"], parts[1:]
+    instruction, pictures = parts[0]["text"], parts[1:]
     you, me = "assistant", "user"
-    read = [[{"role": me, "content": parts}, {"role": you, "content": "pick(obj_1)"}, {"role": me, "content": wish}],
-            [{"role": me, "content": pictures}, {"role": me, "content": wish}],
+    read = [[{"role": me, "content": parts}, {"role": you, "content": "pick(obj_1)"},
+             {"role": me, "content": instruction}],
+            [{"role": me, "content": pictures}, {"role": me, "content": instruction}],
             [{"role": me, "content": "juggle"}, {"role": you, "content": None, "tool_calls": []},
              {"role": me, "content": parts, "name": "Ann"}]]
     for messages in read:
         told = client.chat.completions.create(model=PLANNER, messages=messages)
         assert told.choices[0].message.content == plain.choices[0].message.content
-    refused = {"role: expected": [{"role": "system", "content": wish}, {"role": me, "content": pictures}],
+    refused = {"role: expected": [{"role": "system", "content": instruction}, {"role": me, "content": pictures}],
                "text in the user's last turn": [{"role": me, "content": pictures}],
                "user's last": [{"role": me, "content": parts}, {"role": you, "content": "done()"}],
-               "image_url": [{"role": me, "content": [{"type": "input_text", "text": wish}, *pictures]}],
+               "image_url": [{"role": me, "content": [{"type": "input_text", "text": instruction}, *pictures]}],
                "role: expected user or assistant, got tool": [{"role": "tool", "content": "ok", "tool_call_id": "1"},
                                                               {"role": me, "content": parts}]}
     for blamed, messages in refused.items():

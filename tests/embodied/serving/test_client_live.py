@@ -20,7 +20,7 @@ import pytest
 
 from embodied.data.lerobot_check import check
 from embodied.data.lerobot_meta import EPISODES
-from embodied.data.story import UNTOLD
+from embodied.data.timeline import UNTOLD
 from embodied.data.video import decode
 from embodied.serving.client import CLEAR, ApiError, Client
 
@@ -76,7 +76,7 @@ def test_a_session_from_opening_to_its_dataset(server, tmp_path):
     _, client = server
     events = []
     with client.open("put_in_bowl", seed=2_000_001, planner="oracle", speed=0) as session:
-        wish = session.state()["instruction"]
+        instruction = session.state()["instruction"]
         start = session.observation().joint_pos
         target = start + np.eye(len(start))[0] * 0.3
         moment = session.snapshot()
@@ -86,19 +86,19 @@ def test_a_session_from_opening_to_its_dataset(server, tmp_path):
         assert np.allclose(session.observation().joint_pos, start, atol=1e-3)
         assert session.move_joints(target).status == "done"
         assert session.image("front").startswith(b"\xff\xd8")
-        run = session.instruct(wish, on_event=events.append)
+        run = session.instruct(instruction, on_event=events.append)
         assert (run.end, run.is_success) == ("success", True)
     assert [e["type"] for e in events].count("outcome") == len(run.steps) and events[-1]["type"] == "end"
     indices = [e["index"] for e in events]
     assert indices == sorted(set(indices))
     listed = recording_of(client, session.recording_id)
-    assert listed["instructions"] == [wish] and listed["runs"][0]["is_success"]
+    assert listed["instructions"] == [instruction] and listed["runs"][0]["is_success"]
     with zipfile.ZipFile(client.download(session.recording_id, "dataset.zip", tmp_path / "d.zip")) as archive:
         archive.extractall(tmp_path)
     dataset = tmp_path / session.recording_id
     assert check(dataset).faults == () and check(dataset).frames == listed["frames"]
     tasks = pq.read_table(dataset / EPISODES)["tasks"].to_pylist()
-    assert tasks == [[UNTOLD], [UNTOLD], [wish]], "before the restore, after it, and the instruction"
+    assert tasks == [[UNTOLD], [UNTOLD], [instruction]], "before the restore, after it, and the instruction"
     film = client.download(session.recording_id, "video.mp4", tmp_path / "film.mp4")
     assert sum(1 for _ in decode(film)) == listed["frames"] + listed["fps"]
 

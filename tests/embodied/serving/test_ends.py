@@ -11,7 +11,7 @@ import pytest
 
 from embodied.data.recordings import publish_left
 from embodied.data.spool import EVENTS, Spool
-from embodied.serving import ending
+from embodied.serving import shutdown
 from tests.embodied.data.sessions import Clock, write_session
 from tests.embodied.serving.served import Served
 from tests.processes import is_alive, until
@@ -47,7 +47,7 @@ def publisher(server: int, patience_s: float = 30.0) -> int:
 
 
 def test_what_hangs_is_left_behind_well_before_the_server_must_have_ended():
-    assert ending.END_S + 0.5 < END_S
+    assert shutdown.END_S + 0.5 < END_S
 
 
 def test_a_plan_without_end_keeps_no_server_from_ending():

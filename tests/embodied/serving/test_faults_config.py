@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from embodied.serving.limits import Bounds
+from embodied.serving.middleware import Bounds
 from tests.embodied.serving.served import ROOT
 
 MOST_S = 2.0

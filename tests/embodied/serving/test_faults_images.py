@@ -111,18 +111,18 @@ ODD: dict[str, Callable[[np.ndarray], Image.Image]] = {
 @pytest.mark.parametrize("turn", ODD.values(), ids=ODD)
 def test_row_44_odd_pictures_are_brought_to_one_form(lean: Served, views, turn: Callable):
     """Whatever kind of PNG the colours come as, the planner gets RGB."""
-    wish, seen = views
+    instruction, seen = views
     pictures = write(seen)
     pictures[0] = url(encoded(turn(seen.rgb["front"]), pnginfo=noted(seen)))
-    answer = chat(lean, *pictures, text=wish)
+    answer = chat(lean, *pictures, text=instruction)
     assert answer.status_code == 200, answer.text
 
 
 def test_row_44_an_animation_is_its_first_picture(lean: Served, views):
-    wish, seen = views
+    instruction, seen = views
     others = [Image.new("RGB", (192, 192))] * 3
     film = encoded(Image.fromarray(seen.rgb["front"]), save_all=True, append_images=others, pnginfo=noted(seen))
-    assert chat(lean, url(film), *write(seen)[1:], text=wish).status_code == 200
+    assert chat(lean, url(film), *write(seen)[1:], text=instruction).status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["CMYK", "RGB", "L"])
@@ -140,19 +140,19 @@ def test_row_44_jpegs_of_any_kind_are_read_and_lack_their_note(lean: Served, kin
     {"camera": "../../etc"}, {"camera": {"front": 1}}, {"camera": "a" * 5000}],
                          ids=lambda change: json.dumps(change)[:40])
 def test_row_44_calibrations_that_make_no_sense(lean: Served, views, change: dict):
-    wish, seen = views
+    instruction, seen = views
     made = url(encoded(Image.fromarray(seen.rgb["front"]), pnginfo=noted(seen, **change)))
-    assert chat(lean, made, *write(seen)[1:], text=wish).status_code in (200, 422)
+    assert chat(lean, made, *write(seen)[1:], text=instruction).status_code in (200, 422)
 
 
 @pytest.mark.weights
 def test_row_44_large_views_plan_as_small_ones_do(served: Served, views):
     """Eight times the size: the same plan, no more memory, and nobody waits longer."""
-    wish, seen = views
-    small = chat(served, *write(seen), text=wish).json()["choices"][0]["message"]["content"]
+    instruction, seen = views
+    small = chat(served, *write(seen), text=instruction).json()["choices"][0]["message"]["content"]
     served.forget_peak()
     before_mib = served.rss_mib()
-    answer = chat(served, *write(enlarged(seen, 8)), text=wish)
+    answer = chat(served, *write(enlarged(seen, 8)), text=instruction)
     assert answer.json()["choices"][0]["message"]["content"] == small
     assert served.peak_rss_mib() - before_mib < MOST_MIB
     assert answer.elapsed.total_seconds() < 5
@@ -172,17 +172,17 @@ def enlarged(seen: Observation, times: int) -> Observation:
 @pytest.mark.parametrize("shape", [(17, 33), (192, 100), (64, 64), (100, 191), (1000, 70)])
 def test_row_44_views_of_odd_sizes(served: Served, views, shape: tuple[int, int]):
     """Served or refused, never a fault of ours."""
-    wish, seen = views
+    instruction, seen = views
     big = enlarged(seen, 6)
     cut = dataclasses.replace(big, rgb={n: i[:shape[0], :shape[1]] for n, i in big.rgb.items()},
                               depth={n: i[:shape[0], :shape[1]] for n, i in big.depth.items()})
-    assert chat(served, *write(cut), text=wish).status_code in (200, 422)
+    assert chat(served, *write(cut), text=instruction).status_code in (200, 422)
 
 
 @pytest.mark.weights
 @pytest.mark.parametrize("part", ["one camera", "no depth anywhere", "far away", "a camera of no focal length"])
 def test_row_44_views_that_show_nothing(served: Served, views, part: str):
-    wish, seen = views
+    instruction, seen = views
     if part == "one camera":
         seen = dataclasses.replace(seen, **{field: {"front": getattr(seen, field)["front"]}
                                             for field in ("rgb", "depth", "cameras")})
@@ -192,4 +192,4 @@ def test_row_44_views_that_show_nothing(served: Served, views, part: str):
     else:
         depth = {n: np.full_like(d, 0.0 if part == "no depth anywhere" else 6.5) for n, d in seen.depth.items()}
         seen = dataclasses.replace(seen, depth=depth)
-    assert chat(served, *write(seen), text=wish).status_code in (200, 422)
+    assert chat(served, *write(seen), text=instruction).status_code in (200, 422)

@@ -12,8 +12,8 @@ from contextlib import ExitStack, suppress
 import numpy as np
 import pytest
 
-from embodied.serving.bodies import MAX_LARGE_BYTES
 from embodied.serving.pictures import write
+from embodied.serving.request_bodies import MAX_LARGE_BYTES
 from tests.embodied.serving.served import TOKEN, Robot, Served
 
 MIB = 1 << 20
@@ -25,7 +25,7 @@ LOOK_S, HEAD_S, RECEIVE_S, CONNECTIONS, REQUESTS_PER_S = 0.3, 2.0, 2.0, 300, 150
 @pytest.fixture(scope="module")
 def besieged() -> Iterator[Served]:
     """A lean server with little patience and few places."""
-    with Served(look_s=LOOK_S, head_s=HEAD_S, connections=CONNECTIONS, brain={"places": 4, "max_batch": 1},
+    with Served(look_s=LOOK_S, head_s=HEAD_S, connections=CONNECTIONS, inference={"places": 4, "max_batch": 1},
                 bounds={"receive_s": RECEIVE_S, "requests_per_s": REQUESTS_PER_S},
                 limits={"sessions": 3, "plans": 8, "lease_ttl_s": 5.0}) as server:
         server.client.close()
@@ -223,8 +223,8 @@ def test_row_40_however_many_bodies_are_awaited_a_stop_gets_in(besieged: Served,
 def test_row_41_overload_is_said_and_stops_are_not_kept_waiting(besieged: Served, its_robot: Robot, views):
     """Sixty clients ask a planner that takes LOOK_S: what does not fit the queue is told to come back, and meanwhile
     health and stops do not wait for a single look. How long they take at most, the bench shows on an idle machine."""
-    wish, seen = views
-    body = {"task": wish, "images": write(seen)}
+    instruction, seen = views
+    body = {"task": instruction, "images": write(seen)}
 
     def ask(_: int) -> tuple[int, str]:
         with besieged.new_client() as client:

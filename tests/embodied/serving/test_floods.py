@@ -19,8 +19,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from embodied.serving.bodies import MAX_ESCAPES, MAX_LARGE_BYTES, MAX_VALUES
 from embodied.serving.listening import MESSAGE_BYTES
+from embodied.serving.request_bodies import MAX_ESCAPES, MAX_LARGE_BYTES, MAX_VALUES
 from tests.embodied.serving.served import TOKEN, VIEWER, Robot, Served
 
 RECORDING = "rec_0123456789ab"

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from embodied.serving import latch
-from embodied.serving.blackboard import Halt
 from embodied.serving.errors import ApiError
-from embodied.serving.gate import Gate
+from embodied.serving.interlock import Interlock
 from embodied.serving.latch import Latch
+from embodied.serving.shared_state import Halt
 from tests.embodied.serving import losing_latch
 from tests.embodied.serving.interleaving import Turns, every_order
 from tests.embodied.serving.losing_latch import LosingLatch
@@ -22,7 +22,7 @@ FILES = {latch.__file__, losing_latch.__file__}
 
 
 class Board:
-    """The blackboard's words about stops, in this process."""
+    """The shared state's words about stops, in this process."""
 
     def __init__(self, rest: Callable[[], None] = lambda: None) -> None:
         """rest: where another thread may have its turn: after each word that is read, before each that is written."""
@@ -157,7 +157,7 @@ def test_of_two_commands_at_once_one_begins():
     every_order(FILES, scenario)
 
 
-class HastyGate(Gate):
+class HastyInterlock(Interlock):
     """Confirms what it has seen, whatever is still under way."""
 
     def over(self) -> None:
@@ -183,26 +183,26 @@ def one_motion(kind: type) -> Callable[[Turns], None]:
                 board.moved.append("moved")
             held.over()
 
-        turns.run(move, lambda: made.halt(Halt.STOP), lambda: look(held))
+        turns.run(move, lambda: made.halt(Halt.STOP), lambda: check(held))
         held.over()
         assert board.moved.count("confirmed") == 1 and board.moved[-1] == "confirmed", "moved after the confirmation"
 
     return scenario
 
 
-def look(held: Gate) -> None:
+def check(held: Interlock) -> None:
     """One look of its thread."""
     with held._lock:
         held._confirm()
 
 
 def test_nothing_moves_after_the_world_has_confirmed_a_stop():
-    assert every_order((), one_motion(Gate)) > 20
+    assert every_order((), one_motion(Interlock)) > 20
 
 
 def test_the_search_finds_a_confirmation_that_came_too_soon():
     with pytest.raises(AssertionError, match="moved after the confirmation"):
-        every_order((), one_motion(HastyGate))
+        every_order((), one_motion(HastyInterlock))
 
 
 class Robot(RuleBasedStateMachine):
@@ -212,7 +212,7 @@ class Robot(RuleBasedStateMachine):
     def make(self) -> None:
         self.board = Board()
         self.latch = Latch(self.board)
-        self.gate = Gate(self.board, lambda: "a stop" if self.board.halt else None)
+        self.interlock = Interlock(self.board, lambda: "a stop" if self.board.halt else None)
         self.stopped, self.estopped, self.paused, self.closed = False, False, False, False
         self.ticket: int | None = None
         self.stopped_since_begin = self.is_armed = False
@@ -280,27 +280,27 @@ class Robot(RuleBasedStateMachine):
     @rule()
     def end(self) -> None:
         self.latch.end()
-        self.gate.over()
+        self.interlock.over()
         self.ticket, self.is_armed = None, False
 
     @precondition(lambda self: self.is_armed)
     @rule()
     def move(self) -> None:
-        passes = self.gate.stops() is None
+        passes = self.interlock.stops() is None
         assert passes != self.stopped
 
     @rule()
     def change(self) -> None:
         """A scene or a moment is put in place of another one, if the gate lets it."""
         try:
-            with self.gate.change():
+            with self.interlock.change():
                 assert not self.stopped and not self.paused
         except PermissionError:
             assert self.stopped or self.paused
 
     @rule()
-    def look(self) -> None:
-        look(self.gate)
+    def check(self) -> None:
+        check(self.interlock)
         if not self.is_armed:
             assert self.board.confirmed()[0] == self.stops
 

@@ -21,7 +21,7 @@ from embodied.serving.listening import ACCEPTED, Server, config
 def listening() -> Iterator[tuple[int, asyncio.AbstractEventLoop]]:
     """Port and event loop of a server in a thread that answers GET /."""
     app = FastAPI()
-    app.state.hub = SimpleNamespace(leave=lambda: None)
+    app.state.manager = SimpleNamespace(leave=lambda: None)
     app.get("/")(lambda: {"said": "hello"})
     with socket.create_server(("127.0.0.1", 0)) as door:
         server, loop = Server(config(app, "127.0.0.1", 0)), asyncio.new_event_loop()

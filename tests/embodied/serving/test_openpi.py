@@ -20,8 +20,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 import embodied
-from embodied.serving.brain import Brain
 from embodied.serving.bridges import openpi
+from embodied.serving.inference_server import InferenceServer
 from envs.interface import SEED_RANGES
 from tests.embodied.serving.openpi_client import ENV_ID, PATIENCE_PERIODS, PolicyClient, drive, flat, pack, unpack
 
@@ -33,8 +33,8 @@ def served():
     """Address of a server with the bridge alone, and what its clients share."""
     app = FastAPI()
     app.include_router(openpi.router)
-    brain = Brain(embodied.load_agent("tabletop-tiny").backend)
-    app.state.hub = SimpleNamespace(brain=brain)
+    inference = InferenceServer(embodied.load_agent("tabletop-tiny").backend)
+    app.state.manager = SimpleNamespace(inference=inference)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="websockets-sansio"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -45,7 +45,7 @@ def served():
     pid = app.state.openpi.studio._env.unwrapped.pid
     server.should_exit = True
     thread.join()
-    brain.close()
+    inference.close()
     with pytest.raises(ProcessLookupError):  # its world went with it
         os.kill(pid, 0)
 
@@ -285,14 +285,14 @@ def test_two_robots_are_led_apart(served, moment):
 @pytest.fixture(scope="module")
 def scenes(env):
     """A scene that lacks what the prompt names, and one that has it: (message, message), of the same time."""
-    wish, told = "put the red block in the blue bowl", []
+    instruction, told = "put the red block in the blue bowl", []
     for seed in range(SEED_RANGES["test"][1], SEED_RANGES["test"][1] + 400):
         raw, _ = env.reset(seed=seed)
         if not told and not {"red block", "blue bowl"} <= set(env.unwrapped.world.names()):
-            told.append(flat(copy.deepcopy(raw), wish))
+            told.append(flat(copy.deepcopy(raw), instruction))
             break
     raw, _ = env.reset(seed=SEED_RANGES["test"][1], options={"require": ["red block", "blue bowl"]})
-    return [*told, flat(copy.deepcopy(raw), wish)]
+    return [*told, flat(copy.deepcopy(raw), instruction)]
 
 
 def at(message: dict, time_s: float, **more) -> dict:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from embodied.serving.errors import ApiError
-from embodied.serving.hub import DOMAIN_OF
 from embodied.serving.planners import KINDS, PRIVILEGED, chosen, kinds_of, usual
 from embodied.serving.routes.worlds import EXAMPLES
+from embodied.serving.session_manager import DOMAIN_OF
 from envs.interface import DOMAINS
 from envs.tasks.phrasings import understand
 from tests.embodied.serving.served import Served
@@ -56,8 +56,8 @@ def test_a_world_that_only_the_oracle_can_plan_in_asks_for_its_name(lean: Served
 
 
 def test_a_session_says_by_what_it_is_planned(lean: Served):
-    for wish, privileged in (({"task": "grasp", "planner": "oracle"}, True), ({"planner": None}, False)):
-        robot = lean.open(**wish)
+    for instruction, privileged in (({"task": "grasp", "planner": "oracle"}, True), ({"planner": None}, False)):
+        robot = lean.open(**instruction)
         listed = {s["session_id"]: s for s in lean.client.get("/v1/sessions").json()["sessions"]}
         assert robot.opened["privileged"] is listed[robot.id]["privileged"] is privileged
         assert (robot.opened["planner"] in PRIVILEGED) is privileged
@@ -67,6 +67,6 @@ def test_a_session_says_by_what_it_is_planned(lean: Served):
         lean.client.delete(robot.path, headers=robot.headers)
 
 
-def test_examples_are_wishes_that_their_world_can_judge():
+def test_examples_are_instructions_that_their_world_can_judge():
     for task, examples in EXAMPLES.items():
         assert DOMAIN_OF[task] == "tabletop" and all(understand(text) for text in examples), task

@@ -11,7 +11,7 @@ import pytest
 from embodied.data.spool import Spool, read_spool
 from embodied.serving.recorder import Recorder
 
-FACTS = {"cameras": ["onlooker", "front"], "joint_low": [0.0], "joint_names": ["a"]}
+FACTS = {"cameras": ["spectator", "front"], "joint_low": [0.0], "joint_names": ["a"]}
 NAME = "rec_0123456789ab"
 
 

@@ -15,7 +15,7 @@ from embodied.planning import closed_loop
 from embodied.planning.closed_loop import Step
 from embodied.planning.language import Plan
 from embodied.prompt import Prompt, Sample
-from embodied.serving.brain import BusyError, Voice
+from embodied.serving.inference_server import BusyError, InferenceClient
 from embodied.serving.running import Conduct, Run, ToldPlanner, carry_out
 from tests.embodied.planning.scenes import bowl, colored, observation, slot
 
@@ -25,28 +25,28 @@ RED, BLUE = (replace(one, box=replace(one.box, center=(*one.box.center[:2], 0.3)
 WRONG, RIGHT = " pick(obj_2); put_down_beside(obj_1); done()", " pick(obj_2); place_in(obj_1); done()"
 
 
-class Brain(ReplayBackend):
+class InferenceServer(ReplayBackend):
     """Says each answer in one piece to whoever listens."""
 
-    def complete(self, prompt: Prompt, grammar: str | None, *, heard: Any, **settings: Any) -> Sample:
+    def complete(self, prompt: Prompt, grammar: str | None, *, on_piece: Any, **settings: Any) -> Sample:
         answer = super().complete(prompt, grammar, **settings)
-        heard(answer.text, 1.0)
+        on_piece(answer.text, 1.0)
         return replace(answer, token_ids=(1, 2), masked_log_probs=(-0.1, 0.0), prompt_tokens=10)
 
 
 def test_answers_that_were_turned_down_are_marked_and_count():
-    run, heard, told = Run("put the red block in the blue bowl", "tests"), [], []
+    run, pieces, told = Run("put the red block in the blue bowl", "tests"), [], []
 
-    def hear(text: str, probability: float) -> bool:
-        heard.append((run.attempt, text))
+    def on_piece(text: str, probability: float) -> bool:
+        pieces.append((run.attempt, text))
         return True
 
-    voice = Voice(Brain([WRONG, RIGHT, RIGHT], lambda _: (RED, BLUE)), hear, run.begin_attempt)
+    voice = InferenceClient(InferenceServer([WRONG, RIGHT, RIGHT], lambda _: (RED, BLUE)), on_piece, run.begin_attempt)
     planner = ToldPlanner(LanguageAgent(voice), run, lambda type, **content: told.append((type, content)),
                           lambda *_: None)
     for _ in range(2):
         planner.plan(run.instruction, observation(), ())
-    assert heard == [(1, WRONG), (2, RIGHT), (1, RIGHT)]
+    assert pieces == [(1, WRONG), (2, RIGHT), (1, RIGHT)]
     assert [content["text"] for type, content in told if type == "plan"] == [RIGHT.strip()] * 2
     assert (run.prompt_tokens, run.completion_tokens) == (30, 3)
 
@@ -57,15 +57,16 @@ class Silent:
 
 class Talker(Silent):
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        self.on_piece: list[str] = []
 
     def correct(self, text: str) -> None:
-        self.heard.append(text)
+        self.on_piece.append(text)
 
 
 def carried_out(monkeypatch, planner: Any, said: list[list[str]], end: Any = "done") -> tuple[Run, list[str]]:
-    """A run whose every wish ends at once, while people say what is said, and the wishes that were followed."""
-    run, wishes, remarks = Run("the first wish", "tests"), [], iter(said)
+    """A run whose every instruction ends at once, while people say what is said, and the instructions that were
+    followed."""
+    run, wishes, remarks = Run("the first instruction", "tests"), [], iter(said)
 
     def loop(env: Any, planner: Any, *, options: Any, **how: Any) -> Iterator[Step]:
         wishes.append(options["instruction"])
@@ -81,20 +82,20 @@ def carried_out(monkeypatch, planner: Any, said: list[list[str]], end: Any = "do
 
 
 @pytest.mark.parametrize("end", ["done", "refused: I see no red block", BusyError(1.0)], ids=str)
-def test_what_is_said_as_a_run_ends_is_the_next_wish(monkeypatch, end):
-    run, wishes = carried_out(monkeypatch, Silent(), [["no", "the second wish"], ["the third wish"]], end)
-    assert wishes == ["the first wish", "the second wish", "the third wish"] and run.end
+def test_what_is_said_as_a_run_ends_is_the_next_instruction(monkeypatch, end):
+    run, wishes = carried_out(monkeypatch, Silent(), [["no", "the second instruction"], ["the third instruction"]], end)
+    assert wishes == ["the first instruction", "the second instruction", "the third instruction"] and run.end
 
 
 def test_what_is_said_to_a_planner_that_talks_as_a_run_ends_is_heard_by_it(monkeypatch):
     planner = Talker()
     _, wishes = carried_out(monkeypatch, planner, [["not that one", "the blue one"]])
-    assert wishes == ["the first wish"] * 2 and planner.heard == ["not that one", "the blue one"]
+    assert wishes == ["the first instruction"] * 2 and planner.on_piece == ["not that one", "the blue one"]
 
 
 def test_each_word_is_heard_or_refused_whenever_it_is_said(monkeypatch):
     """Words of another thread, said all the time until one is refused."""
-    run, heard, taken = Run("go", "tests"), [], []
+    run, on_piece, taken = Run("go", "tests"), [], []
 
     def talk() -> None:
         while run.corrections.put(str(len(taken))):
@@ -103,7 +104,7 @@ def test_each_word_is_heard_or_refused_whenever_it_is_said(monkeypatch):
     speaker = threading.Thread(target=talk)
     speaker.start()
     for _ in range(100):
-        heard += run.corrections.take()
+        on_piece += run.corrections.take()
     run.corrections.close()
     speaker.join()
-    assert heard + run.corrections.take(is_last=True) == taken and not run.corrections.take(is_last=True)
+    assert on_piece + run.corrections.take(is_last=True) == taken and not run.corrections.take(is_last=True)

@@ -14,12 +14,12 @@ from typing import Any
 import gymnasium
 import pytest
 
-from embodied.serving import hub as hubs
-from embodied.serving.blackboard import Halt
-from embodied.serving.brain import Brain
+from embodied.serving import session_manager as session_managers
 from embodied.serving.errors import ApiError
-from embodied.serving.hub import Hub, Limits
+from embodied.serving.inference_server import InferenceServer
 from embodied.serving.session import Session
+from embodied.serving.session_manager import Limits, SessionManager
+from embodied.serving.shared_state import Halt
 from tests.embodied.serving.host import SlowBackend
 
 SOON_S = 10.0
@@ -53,13 +53,14 @@ class Near:
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Makes a hub whose worlds are of this process, once a loop runs; no cycles are looked for meanwhile."""
+def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Makes a session manager whose worlds are of this process, once a loop runs; no cycles are looked for
+    meanwhile."""
     env = gymnasium.make("envs:embodied/PutInBowl-v0")
-    monkeypatch.setattr(hubs, "_make_env", lambda *_: Near(env))
+    monkeypatch.setattr(session_managers, "_make_env", lambda *_: Near(env))
     gc.collect()
     gc.disable()
-    yield lambda: Hub(Brain(SlowBackend(0.0)), Limits())
+    yield lambda: SessionManager(InferenceServer(SlowBackend(0.0)), Limits())
     gc.enable()
     env.close()
 
@@ -81,14 +82,14 @@ async def _worked(session: Session) -> None:
     await watching.aclose()
 
 
-async def _used(hub: Hub, seed: int) -> weakref.ref:
+async def _used(manager: SessionManager, seed: int) -> weakref.ref:
     """A session that was used and closed."""
-    session = await hub.open("put_in_bowl", seed, "oracle", speed=0.0)
+    session = await manager.open("put_in_bowl", seed, "oracle", speed=0.0)
     await _worked(session)
     left = weakref.ref(session)
     name = session.session_id
     del session
-    await hub.close_session(name)
+    await manager.close_session(name)
     return left
 
 
@@ -99,9 +100,9 @@ async def _gone(left: weakref.ref) -> bool:
     return left() is None
 
 
-def test_a_closed_session_is_let_go_without_a_collector_of_cycles(hub: Any) -> None:
+def test_a_closed_session_is_let_go_without_a_collector_of_cycles(manager: Any) -> None:
     async def go() -> None:
-        opened = hub()
+        opened = manager()
         try:
             assert await _gone(await _used(opened, 1))
             descriptors = len(os.listdir("/proc/self/fd"))
@@ -113,9 +114,9 @@ def test_a_closed_session_is_let_go_without_a_collector_of_cycles(hub: Any) -> N
     asyncio.run(go())
 
 
-def test_whoever_keeps_a_closed_session_keeps_no_picture(hub: Any) -> None:
+def test_whoever_keeps_a_closed_session_keeps_no_picture(manager: Any) -> None:
     async def go() -> None:
-        opened = hub()
+        opened = manager()
         try:
             session = await opened.open("put_in_bowl", 1, "oracle", speed=0.0)
             await _worked(session)

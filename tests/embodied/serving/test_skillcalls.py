@@ -40,7 +40,7 @@ def test_every_argument_arrives_in_the_order_of_the_signature(bodies):
     assert found == SkillCall("nudge", (Referent("a box", box=Box((0.5, 0.0, 0.02), (0.04,) * 3)), "left", 0.05))
     assert list(found.named) == ["nudge", "a box", "left", 0.05], "as events and recordings carry it"
     assert call(bodies, {"force_n": 2}, "yard") == SkillCall("nudge", (2.0,))
-    assert fault(SimpleNamespace(calls=(found,), percept=None), LANGUAGES["tabletop"].skills) is None
+    assert fault(SimpleNamespace(calls=(found,), perception=None), LANGUAGES["tabletop"].skills) is None
 
 
 @pytest.mark.parametrize("number", [0.0, 0.21, float("nan"), float("inf"), "0.1", True, None])
@@ -62,7 +62,7 @@ def test_clients_are_told_the_bounds(bodies):
 
 def test_a_plan_with_a_number_out_of_bounds_is_turned_down():
     referent = Referent("it", box=Box((0.5, 0.0, 0.02), (0.04,) * 3))
-    plan = SimpleNamespace(calls=(SkillCall("nudge", (referent, "left", 0.3)),), percept=None)
+    plan = SimpleNamespace(calls=(SkillCall("nudge", (referent, "left", 0.3)),), perception=None)
     reason = fault(plan, LANGUAGES["tabletop"].skills)
     assert reason == "call 1, nudge, its distance_m is not a number from 0.01 to 0.2"
 

@@ -15,7 +15,7 @@ import httpx
 import numpy as np
 import pytest
 
-from embodied.serving.blackboard import Halt
+from embodied.serving.shared_state import Halt
 from tests.embodied.serving.served import CLEAR, Robot, Served
 
 HOME = {"skill": "home"}
@@ -176,8 +176,8 @@ def test_the_stop_of_all_robots_reaches_those_that_are_being_opened(lean: Served
     with lean.new_client() as client:
         before = client.post("/v1/estop").json()["robots"]
         answers: list[httpx.Response] = []
-        wish = {"task": "stack", "planner": "oracle", "client": "tests"}
-        opening = threading.Thread(target=lambda: answers.append(lean.client.post("/v1/sessions", json=wish)))
+        instruction = {"task": "stack", "planner": "oracle", "client": "tests"}
+        opening = threading.Thread(target=lambda: answers.append(lean.client.post("/v1/sessions", json=instruction)))
         opening.start()
         while not answers and client.post("/v1/estop").json()["robots"] == before:
             time.sleep(0.02)

@@ -10,8 +10,8 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from embodied.serving.blackboard import Telemetry
 from embodied.serving.safety.envelope import Envelope
+from embodied.serving.shared_state import Telemetry
 from tests.embodied.serving.served import Robot
 
 _SAME = 1e-6

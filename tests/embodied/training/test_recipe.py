@@ -38,18 +38,18 @@ def test_the_result_loads_with_its_eyes_and_facts(run_dir):
     assert not processor.unknown_words("put the pink block away") and processor.unknown_words("fetch my slippers")
     trained, _ = load(run_dir / "start")
     assert not torch.equal(model.get_input_embeddings().weight, trained.get_input_embeddings().weight)
-    eyes = zip(model.segmenter.parameters(), trained.segmenter.parameters(), strict=True)
-    assert all(torch.equal(a, b) for a, b in eyes)
+    segmenters = zip(model.segmenter.parameters(), trained.segmenter.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in segmenters)
 
 
 def test_the_run_says_what_the_asks_of_the_dataset_became(run_dir, dataset, tmp_path, capsys):
     card = json.loads((run_dir / "examples.json").read_text())
     assert card["kept"] + sum(card["left_out"].values()) == card["asks"]
-    assert card["asks"] == sum(len(view.asks) for episode in Dataset(dataset) for view in episode.views)
+    assert card["asks"] == sum(len(view.queries) for episode in Dataset(dataset) for view in episode.views)
     shutil.copytree(run_dir, tmp_path / "run")
     (tmp_path / "run/model/manifest.json").unlink()
     train_all(settings_of(dataset), tmp_path / "run")
-    assert f"{card['kept']} of {card['asks']} asks were taught" in capsys.readouterr().out
+    assert f"{card['kept']} of {card['queries']} queries were taught" in capsys.readouterr().out
 
 
 def test_the_logs_say_what_happened(run_dir):

@@ -1,4 +1,4 @@
-"""The judge of plans told in words: whatever can be done and grants the wish is accepted, and nothing else."""
+"""The judge of plans told in words: whatever can be done and grants the instruction is accepted, and nothing else."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def walks(draw: st.DrawFn, start: State) -> tuple[NamedCall, ...]:
 
 
 @st.composite
-def wishes(draw: st.DrawFn, end: State) -> TampScene | None:
-    """A wish that holds in the end, under either naming; None where nothing can be wished for."""
+def instructions(draw: st.DrawFn, end: State) -> TampScene | None:
+    """An instruction that holds in the end, under either naming; None where nothing can be wished for."""
     naming = draw(st.sampled_from(tamp_words.NAMINGS))
     pairs = [(upper, lower) for upper, lower in end.under.items() if lower in end.under]
     options = [TampScene(ENTITIES, "build", {"a": a, "b": b}, goal=(On(a, b),), naming=naming) for a, b in pairs]
@@ -58,7 +58,7 @@ def wishes(draw: st.DrawFn, end: State) -> TampScene | None:
 
 
 def is_granted(start: State, scene: TampScene, steps: list[Step]) -> bool:
-    """Whether steps can be done from an empty hand and grant the wish: plain simulation, no words."""
+    """Whether steps can be done from an empty hand and grant the instruction: plain simulation, no words."""
     now = start
     try:
         for name, goes_to in steps:
@@ -87,7 +87,7 @@ def steps_of(calls: tuple[NamedCall, ...]) -> list[Step]:
 def test_every_walk_that_ends_in_the_goal_is_accepted(data: st.DataObject):
     start = data.draw(tables())
     calls = data.draw(walks(start))
-    scene = data.draw(wishes(simulate(start, calls)))
+    scene = data.draw(instructions(simulate(start, calls)))
     if scene is not None:
         text = plan_text(calls, scene.namer, start.held)
         assert is_valid_plan(start, scene, text), text
@@ -97,7 +97,7 @@ def test_every_walk_that_ends_in_the_goal_is_accepted(data: st.DataObject):
 def test_a_plan_with_steps_dropped_or_swapped_is_accepted_where_it_still_works(data: st.DataObject):
     start = data.draw(tables(may_hold=False))
     calls = data.draw(walks(start))
-    scene = data.draw(wishes(simulate(start, calls)))
+    scene = data.draw(instructions(simulate(start, calls)))
     steps = steps_of(calls)
     if scene is None or not steps:
         return

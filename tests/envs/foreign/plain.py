@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from envs.foreign.description import Sight
+from envs.foreign.description import Reading
 from envs.interface import Box
 
 _SIZE = (0.03, 0.03, 0.03)
@@ -66,12 +66,12 @@ class Plain:
     def make(self, size_px: int) -> gymnasium.Env:
         return PlainEnv(size_px)
 
-    def read(self, observation: dict[str, np.ndarray]) -> Sight:
+    def read(self, observation: dict[str, np.ndarray]) -> Reading:
         tool, disc, goal = (observation[key][:3] / 10 for key in ("observation", "achieved_goal", "desired_goal"))
-        return Sight(tool, float(observation["observation"][3] / 10), {"disc": Box(tuple(disc), _SIZE)},
-                     {"disc": Box(tuple(goal), _SIZE)})
+        return Reading(tool, float(observation["observation"][3] / 10), {"disc": Box(tuple(disc), _SIZE)},
+                       {"disc": Box(tuple(goal), _SIZE)})
 
-    def action(self, sight: Sight, motion_m: np.ndarray, width_m: float) -> np.ndarray:
+    def action(self, reading: Reading, motion_m: np.ndarray, width_m: float) -> np.ndarray:
         return np.array([*motion_m * 10, float(width_m < 0.02)])
 
     def camera(self, height: int, width: int) -> None:

@@ -48,7 +48,7 @@ def test_the_loop_runs_it_and_the_goal_is_reached():
 
 def test_rewards_sum_to_progress(env):
     _, info = env.reset(seed=5)
-    total, disc, goal = info["progress"], env.sight.objects["disc"], env.sight.goals["disc"]
+    total, disc, goal = info["progress"], env.reading.objects["disc"], env.reading.goals["disc"]
     near = Box(tuple(np.add(goal.center, (0.0, 0.0, 0.04))), goal.size)
     for skill, box in (("pick", disc), ("place_at", near), ("place_at", disc), ("pick", disc), ("place_at", goal)):
         _, reward, terminated, truncated, info = call(env, skill, box)
@@ -69,7 +69,7 @@ def test_the_observation_is_ours(env):
 
 
 def test_outcomes_are_honest(env):
-    disc = env.sight.objects["disc"]
+    disc = env.reading.objects["disc"]
     nowhere = Box((disc.center[0] + (0.06 if disc.center[0] < 0 else -0.06), *disc.center[1:]), disc.size)
     assert call(env, "place_at", AIR)[-1]["outcome"]["reason"] == "the gripper holds nothing"
     missed = call(env, "pick", nowhere)[-1]["outcome"]
@@ -79,7 +79,7 @@ def test_outcomes_are_honest(env):
     assert call(env, "pick", disc)[-1]["outcome"]["reason"] == "the gripper holds something already"
     held = call(env, "place_at", AIR)[-1]["outcome"]
     assert (held["status"], held["reason"]) == ("done", "holding the object at the place")
-    assert env.sight.objects["disc"].center == pytest.approx(AIR.center, abs=0.01)
+    assert env.reading.objects["disc"].center == pytest.approx(AIR.center, abs=0.01)
 
 
 def test_a_slow_benchmark_runs_out_of_time():
@@ -88,7 +88,7 @@ def test_a_slow_benchmark_runs_out_of_time():
 
     env = ForeignEnv(Sluggish(), image_size=16)
     env.reset(seed=3)
-    outcome = call(env, "pick", env.sight.objects["disc"])[-1]["outcome"]
+    outcome = call(env, "pick", env.reading.objects["disc"])[-1]["outcome"]
     assert outcome["status"] in ("timeout", "failed") and outcome["duration_s"] <= 12.0 + 0.5, outcome
 
 
@@ -151,9 +151,9 @@ def test_a_world_that_is_broken_from_the_start_meets_no_planner(monkeypatch, aft
 
 
 def test_the_world_goes_on_while_somebody_thinks(env):
-    before, tool = env.benchmark.steps, env.sight.tool_m
+    before, tool = env.benchmark.steps, env.reading.tool_m
     env.hold(1.5)
-    assert env.benchmark.steps == before + 15 and np.allclose(env.sight.tool_m, tool)
+    assert env.benchmark.steps == before + 15 and np.allclose(env.reading.tool_m, tool)
     env.benchmark.spoil = nan_goal
     env.hold(1.0)
     assert call(env, "pick", AIR)[-1]["outcome"]["reason"].startswith("nonfinite: desired_goal holds")
@@ -172,18 +172,18 @@ def test_a_goal_reached_is_a_success_of_its_own_words_only(env):
     for text, is_judged in ((own.upper() + ".", True), (own + " and dance", False)):
         _, info = env.reset(seed=3, options={"instruction": text})
         assert info["is_judged"] is is_judged
-        disc, goal = env.sight.objects["disc"], env.sight.goals["disc"]
+        disc, goal = env.reading.objects["disc"], env.reading.goals["disc"]
         call(env, "pick", disc)
         _, _, terminated, _, info = call(env, "place_at", goal)
         assert (info["is_success"], info["progress"]) == (is_judged, float(is_judged)) and terminated >= is_judged
 
 
 def test_goals_are_said_in_centimetres_and_by_what_lies_on_what(env):
-    sight = replace(env.sight, objects={"disc": AIR, "cup": AIR}, goals={
+    reading = replace(env.reading, objects={"disc": AIR, "cup": AIR}, goals={
         "disc": Box((0.12, -0.04, 0.015), (0.03,) * 3), "cup": Box((0.12, -0.04, 0.045), (0.03,) * 3)})
-    said = instructions(sight, True)
+    said = instructions(reading, True)
     assert "put the disc at x 12 cm, y -4 cm, then stack the cup on top of the disc" in said
     assert "move the disc 7 cm away and 4 cm to the right and put the cup on the disc" in said
     assert len(said) == len(set(said)) >= 20
-    flying = instructions(replace(sight, goals={"disc": AIR}), True)
+    flying = instructions(replace(reading, goals={"disc": AIR}), True)
     assert "hold the disc 8 cm above the table at x 5 cm, y 0 cm" in flying, flying

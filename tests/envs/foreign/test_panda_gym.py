@@ -67,7 +67,7 @@ def test_the_scene_of_a_seed_is_the_benchmarks_own(env):
     env.reset(seed=11)
     theirs = env.unwrapped.foreign.make(32)
     goal = theirs.reset(seed=11)[0]["desired_goal"].reshape(-1, 3)
-    ours = [box.center for box in env.unwrapped.sight.goals.values()]
+    ours = [box.center for box in env.unwrapped.reading.goals.values()]
     assert np.allclose(ours, goal)
 
 
@@ -76,10 +76,10 @@ def test_the_camera_is_calibrated():
     env = gymnasium.make(FOREIGN_IDS["push"], image_size=192)
     for seed in (1, 4):
         raw, _ = env.reset(seed=seed)
-        seen, sight = Observation.from_dict(raw), env.unwrapped.sight
+        seen, reading = Observation.from_dict(raw), env.unwrapped.reading
         rgb = seen.rgb["front"].astype(int)
         green = np.argwhere((rgb[..., 1] > 1.8 * rgb[..., 0]) & (rgb[..., 1] > 1.8 * rgb[..., 2]))[:, ::-1] + 0.5
-        places = [seen.cameras["front"].project(b.center) for b in (*sight.objects.values(), *sight.goals.values())]
+        places = [seen.cameras["front"].project(b.center) for b in (*reading.objects.values(), *reading.goals.values())]
         nearest = np.argmin([np.linalg.norm(green - place, axis=1) for place in places], axis=0)
         for index, place in enumerate(places):
             assert np.allclose(green[nearest == index].mean(axis=0), place, atol=2.5)
@@ -89,7 +89,7 @@ def test_the_camera_is_calibrated():
 def test_a_cube_that_is_not_there_is_not_picked():
     env = gymnasium.make(FOREIGN_IDS["pick_and_place"], **SMALL)
     env.reset(seed=4)
-    box = env.unwrapped.sight.objects["green cube"]
+    box = env.unwrapped.reading.objects["green cube"]
     wrong = type(box)((-box.center[0], -box.center[1], box.center[2]), box.size)
     *_, info = env.step(env.unwrapped.encode(SkillCall("pick", (Referent("cube", box=wrong),))))
     assert info["outcome"]["status"] == "failed" and info["outcome"]["reason"] == "the gripper closed on nothing"

@@ -9,7 +9,7 @@ import pytest
 import envs  # noqa: F401  registers the ids
 from envs.experts.kitchen import read_state, why_failed
 from envs.interface import KITCHEN_IDS, SkillCall
-from envs.skills.recognise import drawer_opening_m, sightings
+from envs.skills.recognise import detections, drawer_opening_m
 from envs.tasks.kitchen import predicates
 from envs.tasks.kitchen.scene import At
 from envs.world.floorplan import PLACES
@@ -76,7 +76,7 @@ def test_the_robot_knows_things_by_their_looks_alone(env):
     env.reset(seed=11)
     for place in ("near counter", "far counter", "table"):
         call(env, "go_to", place)
-        found = {s.name for s in sightings(env.unwrapped.glance("head"), "head", PLACES[place])}
+        found = {s.name for s in detections(env.unwrapped.glance("head"), "head", PLACES[place])}
         assert found == set(env.unwrapped.scene.at(place))
 
 
@@ -124,14 +124,14 @@ def test_labels_tell_what_is_possible_and_what_went_wrong(env):
 
 
 def test_people_in_the_kitchen_move_things_and_the_expert_copes():
-    env = gymnasium.make("embodied/KitchenVerb-v0", disturbances=0.5, labels=1, **SMALL)
+    env = gymnasium.make("embodied/KitchenVerb-v0", perturbations=0.5, labels=1, **SMALL)
     happened = []
     _, info = env.reset(seed=7)
     for _ in range(30):
         if info["is_success"] or not (plan := env.unwrapped.expert_plan()):
             break
         *_, info = env.step(env.unwrapped.encode(plan[0]))
-        happened.append(info["labels"]["disturbance"])
+        happened.append(info["labels"]["perturbation"])
     assert info["is_success"] and any(happened)
     env.close()
 

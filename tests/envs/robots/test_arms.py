@@ -79,7 +79,7 @@ def test_neighbouring_points_have_neighbouring_angles(robot):
 @pytest.mark.parametrize("name", list(cameras.VIEWS))
 def test_the_arm_at_home_hides_nothing_of_the_workspace(robot, name):
     size_px = 96
-    picture = cameras.look(robot._world, cameras.VIEWS, size_px)[name]
+    picture = cameras.capture(robot._world, cameras.VIEWS, size_px)[name]
     camera = cameras.calibrations(cameras.VIEWS, size_px)[name]
     x, y, z = np.meshgrid(np.linspace(0.35, 0.75, 9), np.linspace(-0.35, 0.35, 9), [0.0, 0.1], indexing="ij")
     pixels = camera.project(np.stack([x, y, z], axis=-1).reshape(-1, 3)).astype(int)

@@ -27,7 +27,7 @@ def world():
 
 @pytest.mark.parametrize("name", list(cameras.VIEWS))
 def test_lifted_table_is_flat_and_at_zero(world, name):
-    picture = cameras.look(world, cameras.VIEWS, SIZE_PX)[name]
+    picture = cameras.capture(world, cameras.VIEWS, SIZE_PX)[name]
     camera = cameras.calibrations(cameras.VIEWS, SIZE_PX)[name]
     points = camera.lift(picture.depth)
     low, high = (0.36, -0.34), (0.74, 0.34)
@@ -39,7 +39,7 @@ def test_lifted_table_is_flat_and_at_zero(world, name):
 
 @pytest.mark.parametrize("name", list(cameras.VIEWS))
 def test_projected_tops_fall_on_their_pixels(world, name):
-    picture = cameras.look(world, cameras.VIEWS, SIZE_PX)[name]
+    picture = cameras.capture(world, cameras.VIEWS, SIZE_PX)[name]
     camera = cameras.calibrations(cameras.VIEWS, SIZE_PX)[name]
     points, mask = camera.lift(picture.depth), masks({name: picture}, world, None)[name]
     for index, block in enumerate(world.names()):
@@ -51,7 +51,7 @@ def test_projected_tops_fall_on_their_pixels(world, name):
 
 
 def test_the_held_object_is_background_in_masks(world):
-    pictures = cameras.look(world, cameras.VIEWS, 64)
+    pictures = cameras.capture(world, cameras.VIEWS, 64)
     both = masks(pictures, world, None), masks(pictures, world, "block 2")
     assert (both[0]["top"] == 2).any() and not (both[1]["top"] == 2).any()
     assert both[0]["top"].dtype == np.int16

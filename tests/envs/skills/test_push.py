@@ -11,7 +11,7 @@ from envs.sensors import cameras
 from envs.sensors.body_sense import observation
 from envs.skills.push_words import Order, understand
 from envs.skills.routes import Floor, ahead
-from envs.skills.toy_sight import find, follow, paint
+from envs.skills.toy_detection import find, follow, paint
 from envs.world.toys import TOY_COLORS, TOY_HEIGHT_M, TOY_SHAPES, create_toy, toy_size_m
 
 S, C = "red star", "blue cube"
@@ -62,9 +62,9 @@ def scatter(world, robot, seed: int, is_touching: bool) -> None:
     world.settle()
 
 
-def look(world, robot, size_px):
+def capture(world, robot, size_px):
     views = {"top": find_domain("board").views(robot)["top"]}
-    return observation(robot, cameras.look(world, views, size_px), cameras.calibrations(views, size_px), 0.0)
+    return observation(robot, cameras.capture(world, views, size_px), cameras.calibrations(views, size_px), 0.0)
 
 
 @pytest.mark.parametrize("is_touching", [False, True])
@@ -72,7 +72,7 @@ def test_toys_are_told_apart_and_placed_even_when_they_touch(stage, is_touching)
     for seed in range(3):
         scatter(*stage, seed, is_touching)
         world, robot = stage
-        found = {toy.name: toy.xy for toy in find(look(world, robot, 256), "top", frozenset(TOY_COLORS))}
+        found = {toy.name: toy.xy for toy in find(capture(world, robot, 256), "top", frozenset(TOY_COLORS))}
         assert set(found) == set(world.names())
         assert max(np.linalg.norm(found[n] - world.pose(n)[0][:2]) for n in found) < 0.006
 
@@ -80,12 +80,12 @@ def test_toys_are_told_apart_and_placed_even_when_they_touch(stage, is_touching)
 def test_toys_are_followed_through_a_small_picture(stage):
     world, robot = stage
     scatter(world, robot, 0, True)
-    toys = find(look(world, robot, 256), "top", frozenset({"red"}))
+    toys = find(capture(world, robot, 256), "top", frozenset({"red"}))
     for toy in toys:
         x, y, z = world.pose(toy.name)[0]
         world.client.resetBasePositionAndOrientation(world._bodies[toy.name], [x + 0.02, y, z],
                                                      world.pose(toy.name)[1].tolist())
-    for toy in follow(toys, paint(look(world, robot, 128), "top")):
+    for toy in follow(toys, paint(capture(world, robot, 128), "top")):
         assert np.linalg.norm(toy.xy - world.pose(toy.name)[0][:2]) < 0.008
 
 

@@ -35,7 +35,7 @@ class Bench:
         self.world.settle()
 
     def see(self):
-        return observation(self.robot, cameras.look(self.world, cameras.VIEWS, 192), CALIBRATIONS, self.world.time_s)
+        return observation(self.robot, cameras.capture(self.world, cameras.VIEWS, 192), CALIBRATIONS, self.world.time_s)
 
     def do(self, skill: str, target: str | Box | None = None, **kwargs):
         self.world.doze()

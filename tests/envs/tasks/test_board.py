@@ -1,4 +1,4 @@
-"""What counts as done on the board, and the words that ask for it."""
+"""What counts as done on the board, and the words that query for it."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_the_papers_own_words_are_among_the_wordings():
             "that are on the right side?") in {say("push_side", {"where": (0, 1)}, rng) for _ in range(40)}
 
 
-def test_another_wish_is_another_goal(world):
+def test_another_instruction_is_another_goal(world):
     world.reset()
     family = make_board_task("block_to_block")
     scene = family.arrange(world, np.random.default_rng(0), require=(A, C))
@@ -99,7 +99,7 @@ def test_another_wish_is_another_goal(world):
 
 @pytest.mark.parametrize("options", [{"max_objects": 3}, {"require": ("red banana",)}, {"require": (A, A)},
                                      {"require": (A, B, "red heart")}])
-def test_bad_wishes_are_named(world, options):
+def test_bad_instructions_are_named(world, options):
     world.reset()
     with pytest.raises(ValueError, match="expected"):
         make_board_task("separate").arrange(world, np.random.default_rng(0), **options)

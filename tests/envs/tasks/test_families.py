@@ -110,7 +110,7 @@ def test_scenes_may_be_small_or_crowded(world: World, task: str, count: int):
 
 @pytest.mark.parametrize("options", [{"max_objects": 2}, {"max_objects": 40}, {"min_objects": 9},
                                      {"require": ("red spoon",)}, {"require": ("red block", "red block")}])
-def test_bad_wishes_are_named(world: World, options: dict):
+def test_bad_instructions_are_named(world: World, options: dict):
     with pytest.raises(ValueError, match="expected"):
         arrange(world, "tower", 0, **options)
 
@@ -124,7 +124,7 @@ def test_retarget_understands_every_instruction(world: World, task: str):
             assert make_task(task).retarget(scene, make_task(task).instruction(scene, rng)) == scene
 
 
-def test_retarget_follows_another_wish(world: World):
+def test_retarget_follows_another_instruction(world: World):
     task = make_task("sort")
     scene = arrange(world, "sort", 0, require=("red block", "blue block", "red bowl", "blue bowl"))
     other = task.retarget(scene, "put the red block in the blue bowl")

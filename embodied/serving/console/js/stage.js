@@ -64,7 +64,7 @@ class View {
     this.frame = h("div", { class: "view-frame" }, this.canvas, this.overlay, this.wait);
     this.swap = h("button", { type: "button", class: "view-swap", "aria-label": `Show the camera ${camera} large`, on: { click: onChoose } });
     this.element = h("figure", { class: "view" }, this.frame, h("figcaption", {}, titled(camera)), this.swap);
-    this.#setRatio(camera === "onlooker" ? 4 / 3 : 1);
+    this.#setRatio(camera === "spectator" ? 4 / 3 : 1);
   }
 
   setLarge(isLarge) {

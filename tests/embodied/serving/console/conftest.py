@@ -58,13 +58,14 @@ def address(fake: Fake, page: Any) -> Iterator[str]:
 def real_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a real server with the shipped model is."""
     from embodied.agents.shipped import load_agent
-    from embodied.serving.brain import Brain
-    from embodied.serving.hub import Hub, Limits
+    from embodied.serving.inference_server import InferenceServer
     from embodied.serving.server import make_app
+    from embodied.serving.session_manager import Limits, SessionManager
 
-    brain = Brain(load_agent("tabletop-tiny").backend)
+    inference = InferenceServer(load_agent("tabletop-tiny").backend)
     limits = Limits(recordings=tmp_path_factory.mktemp("recordings"))
-    with served(make_app(lambda: Hub(brain, limits), tokens={REAL_TOKEN: "operator"}), free_port()) as url:
+    with served(make_app(lambda: SessionManager(inference, limits), tokens={REAL_TOKEN: "operator"}),
+                free_port()) as url:
         yield url
 
 

@@ -164,7 +164,7 @@ class FakeRobot:
         return {"session_id": "s_fake", "task": "put_in_bowl", "domain": "tabletop", "robot": "panda", "seed": 7,
                 "planner": self.planner, "privileged": self.planner == "oracle", "mode": self.mode,
                 "instruction": "put the red block in the blue bowl", "stop": self.stop,
-                "run_id": None, "speed": 1.0, "cameras": ["onlooker", "front", "top"], "objects_camera": "front",
+                "run_id": None, "speed": 1.0, "cameras": ["spectator", "front", "top"], "objects_camera": "front",
                 "joint_names": [f"panda_joint{i + 1}" for i in range(7)], "joint_low": [-2.8] * 7,
                 "joint_high": [2.8] * 7, "lease": lease, "time_s": self.time_s, "counters": self.counters,
                 "recording_id": "rec_fake", "created_unix_s": time.time()}
@@ -174,7 +174,7 @@ def picture(camera: str, phase: float) -> bytes:
     """A JPEG: a table, two things, and something that moves."""
     from PIL import Image, ImageDraw
 
-    width, height = (480, 360) if camera == "onlooker" else (192, 192)
+    width, height = (480, 360) if camera == "spectator" else (192, 192)
     sheet = Image.new("RGB", (width, height), (150, 126, 104))
     draw = ImageDraw.Draw(sheet)
     draw.ellipse([0.56 * width, 0.38 * height, 0.68 * width, 0.5 * height], fill=(40, 150, 200))

@@ -31,7 +31,7 @@ WORLD = {"task": "put_in_bowl", "domain": "tabletop", "env_id": "embodied/PutInB
          "examples": ["put the red block in the blue bowl", "stack the green block on the red block"],
          "skills": [{"name": "pick", "meaning": "take an object", "parameters": []},
                     {"name": "place_in", "meaning": "put it into another one", "parameters": []}],
-         "cameras": ["onlooker", "front", "top"], "robots": ["panda"]}
+         "cameras": ["spectator", "front", "top"], "robots": ["panda"]}
 
 
 KITCHEN = {**WORLD, "task": "kitchen_noun", "domain": "kitchen", "env_id": "embodied/KitchenNoun-v0",
@@ -94,10 +94,10 @@ class Fake:
         app.post(f"{one}/reset")(partial(self._turned, "idle"))
 
     async def _open(self, request: Request) -> Any:
-        wish = await request.json()
-        if wrong := [name for name in wish.get("require", ()) if "blok" in name]:
+        instruction = await request.json()
+        if wrong := [name for name in instruction.get("require", ()) if "blok" in name]:
             return problem(422, "invalid", f"expected an entity such as 'red block', got {wrong[0]!r}")
-        self.robot.holder, self.robot.planner = wish.get("client", "somebody"), wish["planner"]
+        self.robot.holder, self.robot.planner = instruction.get("client", "somebody"), instruction["planner"]
         self.robot.lease, self.is_open = "lease-1", True
         return {"session": self.robot.as_dict(), "lease": self.robot.lease}
 

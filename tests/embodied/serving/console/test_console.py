@@ -26,7 +26,7 @@ Shoot = Callable[[str], None]
 
 
 def open_robot(page: Any, address: str) -> None:
-    """Opens the page with its token, and a robot with the things that the wishes need."""
+    """Opens the page with its token, and a robot with the things that the instructions need."""
     page.get(f"{address}/#token={REAL_TOKEN}")
     click(page, ".more summary")
     page.find_element("css selector", "#seed").send_keys("7")

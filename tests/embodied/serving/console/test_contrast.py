@@ -50,11 +50,11 @@ def test_words_stand_out(page: Any, address: str, fake: Any, scheme: str):
     until(page, lambda: page.find_elements("css selector", "#open"), "the first page")
     faint = set(page.execute_script(FAINT))
     open_robot(page, address)
-    for wish, shown in (("fail once", ".step.is-running"), ("", ".verdict.is-done"),
-                        ("a banana", ".verdict.is-refused"), ("ask me", ".asked:not([hidden])")):
+    for instruction, shown in (("fail once", ".step.is-running"), ("", ".verdict.is-done"),
+                               ("a banana", ".verdict.is-refused"), ("ask me", ".asked:not([hidden])")):
         fake.robot.pace = 3600.0 if shown == ".step.is-running" else 0.5  # the step lasts until it was looked at
-        if wish:
-            say(page, wish)
+        if instruction:
+            say(page, instruction)
         until(page, lambda shown=shown: page.find_elements("css selector", shown), shown)
         faint |= set(page.execute_script(FAINT))
     page.find_element("css selector", ".estop").click()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import envs  # noqa: F401  registers the ids
 from embodied.planning.language import Plan, ground, parse
-from embodied.planning.percept import Percept
+from embodied.planning.perception import Perception
 from embodied.prompt import Image
 from embodied.serving.safety import CheckedPlanner, fault
 from envs.interface import Box, Referent, SkillCall
@@ -22,12 +22,12 @@ from tests.embodied.serving.safety.motors import envelope_of
 
 SKILLS = TABLETOP.skills
 SLOTS = tuple(slot(0.4 + 0.1 * i, 0.1) for i in range(3))
-PERCEPT = Percept(SLOTS, image=Image("front", np.zeros((8, 8, 3), np.uint8)))
+PERCEPTION = Perception(SLOTS, image=Image("front", np.zeros((8, 8, 3), np.uint8)))
 WORKSPACE = envelope_of("panda").workspace
 
 
 def planned(text: str) -> Plan:
-    return ground(parse(text, objects=len(SLOTS), locations=64), PERCEPT)
+    return ground(parse(text, objects=len(SLOTS), locations=64), PERCEPTION)
 
 
 def with_box(**changes) -> Plan:
@@ -49,9 +49,11 @@ def test_sound_plans_pass(text: str):
     (Plan((SkillCall("home", (Referent("x"),)),)), "has 1 arguments, it takes 0"),
     (Plan((SkillCall("pick", (Referent("the bomb"),)),)), "not measured anywhere"),
     (Plan((SkillCall("pick", ("obj_1",)),)), "nothing that was seen"),
-    (Plan((SkillCall("pick", (Referent("obj_9", box=SLOTS[0].box),)),), percept=PERCEPT), "no obj_9 in sight"),
-    (Plan((SkillCall("pick", (Referent("obj_1", box=SLOTS[1].box),)),), percept=PERCEPT), "not where it was seen"),
-    (Plan((SkillCall("pick", (Referent("it", camera="front", pixel=(9, 0)),)),), percept=PERCEPT), "outside the image"),
+    (Plan((SkillCall("pick", (Referent("obj_9", box=SLOTS[0].box),)),), perception=PERCEPTION), "no obj_9 in sight"),
+    (Plan((SkillCall("pick", (Referent("obj_1", box=SLOTS[1].box),)),), perception=PERCEPTION),
+     "not where it was seen"),
+    (Plan((SkillCall("pick", (Referent("it", camera="front", pixel=(9, 0)),)),), perception=PERCEPTION),
+     "outside the image"),
     (with_box(center=(np.nan, 0.0, 0.0)), "no finite place"),
     (with_box(center=(0.5, 0.0, np.inf)), "no finite place"),
     (with_box(center=(1.5, 0.0, 0.02)), "outside the workspace"),
@@ -97,7 +99,7 @@ class Stubborn:
 
 def test_a_checked_planner_refuses_in_words_that_the_language_has():
     told = []
-    bad = Plan((SkillCall("pick", (Referent("obj_9", box=SLOTS[0].box),)),), text="pick(obj_9)", percept=PERCEPT)
+    bad = Plan((SkillCall("pick", (Referent("obj_9", box=SLOTS[0].box),)),), text="pick(obj_9)", perception=PERCEPTION)
     plan = CheckedPlanner(Stubborn(bad), SKILLS, WORKSPACE, told.append).plan("pick it", observation(), ())
     assert plan.calls == () and plan.refusal == "call 1, pick, there is no obj 9 in sight"
     assert told == ["call 1, pick, there is no obj_9 in sight"] and plan.text == "pick(obj_9)"
@@ -114,9 +116,9 @@ calls = st.builds(SkillCall, st.sampled_from([*SKILLS, "push", "fly"]),
 
 
 @settings(max_examples=400, database=None)
-@given(st.lists(calls, max_size=5).map(tuple), st.sampled_from([None, PERCEPT]))
-def test_what_passes_is_plausible(calls: tuple, percept: Percept | None):
-    plan = Plan(calls, percept=percept)
+@given(st.lists(calls, max_size=5).map(tuple), st.sampled_from([None, PERCEPTION]))
+def test_what_passes_is_plausible(calls: tuple, perception: Perception | None):
+    plan = Plan(calls, perception=perception)
     if fault(plan, SKILLS, WORKSPACE) is not None:
         return
     for call in plan.calls:

@@ -1,0 +1,112 @@
+"""What the trained eyes see in every view of a dataset, made once and kept beside it.
+
+A planner that learns from its own eyes' mistakes is not surprised by them later. The file is named after the eyes
+(a hash of their weights), so that other eyes never read it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embodied.data.dataset import Dataset, episode_path
+from embodied.data.episodes import View, read_episode
+from embodied.data.files import write_whole
+from embodied.data.pool import Result, map_seeds
+from embodied.prompt import Slot
+from envs.interface import Box
+
+
+@dataclass(frozen=True, slots=True)
+class ViewDetections:
+    """The slots of one view, in the order of the prompt, and the true name of each (None: nothing that exists)."""
+
+    slots: tuple[Slot, ...]
+    names: tuple[str | None, ...]
+
+
+Detector = Callable[[View], ViewDetections]
+Detections = Mapping[tuple[int, int], ViewDetections]
+"""(seed, place of the view) -> what was seen in it."""
+
+
+def detect_dataset(dataset: Dataset, detector: str, make_detector: Callable[..., Detector], kwargs: Mapping[str, Any],
+                   *, workers: int,
+                   map_seeds: Callable[..., Iterable[Result]] = map_seeds) -> dict[tuple[int, int], ViewDetections]:
+    """Detections of every view, from `perceived/<detector>.npz` where that is whole, else looked at now and kept there.
+
+    make_detector(**kwargs) builds the eyes in each worker. Raises ValueError when a view cannot be looked at.
+    """
+    path = dataset.path / "perceived" / f"{detector}.npz"
+    known = _load(path)
+    if known is not None and {seed for seed, _ in known} >= set(dataset.seeds):
+        return known
+    detections = dict(known or {})
+    missing = sorted(set(dataset.seeds) - {seed for seed, _ in detections})
+    job = {"folder": str(dataset.path), "make_detector": make_detector, "kwargs": dict(kwargs)}
+    for result in map_seeds(make_episode_detector, job, missing, workers=workers):
+        if result.error is not None:
+            raise ValueError(f"episode {result.seed}: expected to be looked at, got {result.error}")
+        detections |= {(result.seed, place): detected for place, detected in enumerate(result.value)}
+    path.parent.mkdir(exist_ok=True)
+    write_whole(path, _pack(detections))
+    return detections
+
+
+def make_episode_detector(folder: str, make_detector: Callable[..., Detector],
+                          kwargs: Mapping[str, Any]) -> Callable[[int], list[ViewDetections]]:
+    """The function that looks at every view of the episode of a seed."""
+    detect = make_detector(**kwargs)
+
+    def detect_episode(seed: int) -> list[ViewDetections]:
+        return [finite(detect(view)) for view in read_episode(episode_path(Path(folder), seed)).views]
+
+    return detect_episode
+
+
+def finite(detected: ViewDetections) -> ViewDetections:
+    """The detections itself. Raises ValueError where a slot was measured to be nowhere, or of no size."""
+    for place, slot in enumerate(detected.slots):
+        if not np.isfinite(slot.box.as_vector()).all():
+            raise ValueError(f"slot {place + 1}: expected a finite box, got {slot.box}; train the segmenter anew")
+    return detected
+
+
+def _pack(detections: Detections) -> bytes:
+    slots = [slot for detected in detections.values() for slot in detected.slots]
+    notes = [[seed, place, list(detected.names)] for (seed, place), detected in detections.items()]
+    rest = [[s.camera, *map(int, s.pixel), int(s.area_px), *s.window] for s in slots]
+    buffer = io.BytesIO()
+    np.savez(buffer, crops=np.stack([s.crop for s in slots]) if slots else np.zeros((0, 1, 1, 3), np.uint8),
+             boxes=np.array([s.box.as_vector() for s in slots], np.float32).reshape(-1, 7),
+             notes=np.frombuffer(json.dumps([notes, rest]).encode(), np.uint8))
+    return buffer.getvalue()
+
+
+def _load(path: Path) -> dict[tuple[int, int], ViewDetections] | None:
+    """What `_pack` wrote; None when it is absent or damaged (it can be made again)."""
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as members:
+            crops, boxes, text = members["crops"], members["boxes"], members["notes"].tobytes()
+        notes, rest = json.loads(text)
+    except Exception:  # zip, json and numpy each have their own words for damage
+        return None
+    if not np.isfinite(boxes).all():
+        return None
+    slots = [Slot(crop, Box.from_vector(box), camera, (column, row), area, *([tuple(window)] if window else []))
+             for crop, box, (camera, column, row, area, *window) in zip(crops, boxes, rest, strict=True)]
+    return _cut(slots, notes)
+
+
+def _cut(slots: Sequence[Slot], notes: Sequence[Any]) -> dict[tuple[int, int], ViewDetections]:
+    detections, start = {}, 0
+    for seed, place, names in notes:
+        detections[seed, place] = ViewDetections(tuple(slots[start:start + len(names)]), tuple(names))
+        start += len(names)
+    return detections
