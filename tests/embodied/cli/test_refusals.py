@@ -139,6 +139,19 @@ def test_the_run_folder_is_held_while_episodes_are_collected(tmp_path, monkeypat
     assert f"in which process {os.getpid()} of " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("words", "reason"), [
+    ("stage=[sft]", "stage sft: expected an earlier stage that gives its eyes, got none; put segmenter before it"),
+    ("stage=[sft,segmenter]", "put segmenter before it: stage=[segmenter,sft]"),
+    ("stage=[align_smoke]", "stage has no option 'align_smoke'"),
+])
+def test_a_list_of_stages_that_cannot_be_gone_through_is_refused_before_anything_is_collected(
+        tmp_path, monkeypatch, capsys, words, reason):
+    monkeypatch.setattr(collect, "gather", lambda *_, **__: pytest.fail("episodes are collected"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "experiment=smoke", words, "hydra.run.dir=run"]) in (1, 2)
+    assert reason in capsys.readouterr().err
+
+
 def test_an_address_that_is_taken_is_said_before_the_planner_is_loaded(tmp_path):
     import socket
 
