@@ -19,6 +19,7 @@ from envs.skills import moves
 from envs.skills.measure import measured
 from envs.skills.perform import carry_out, perform
 from envs.skills.rehearse import rehearse
+from envs.skills.signatures import PlanLanguage
 from envs.skills.situation import Argument, Hand, Situation
 from envs.world.images import Picture, View
 
@@ -50,6 +51,11 @@ class SkillEnv(WorldEnv):
         self.hand = Hand()
         self._watcher: Callable[[np.ndarray], None] | None = None
         self._watch_periods, self._watch_size, self._period = 1, (480, 640), 0
+
+    @property
+    def language(self) -> PlanLanguage:
+        """What plans can say here."""
+        return self.domain.language
 
     def encode(self, call: SkillCall) -> dict[str, Any]:
         """The action of a call. Raises ValueError for a skill that the domain has not, or arguments that are not its

@@ -29,6 +29,7 @@ from embodied.planning.language import Plan
 from embodied.planning.looks import looks_of, without_parts
 from embodied.planning.perception import Perception
 from envs.interface import SEED_RANGES, TASK_IDS, Box, Observation, Referent, SkillCall, Transition
+from envs.skills.signatures import TABLETOP
 
 ORDER = ("put_in_bowl", "unblock", "tower", "sort", "stack")
 """Tasks whose first moments are shown, the most telling ones first."""
@@ -50,10 +51,10 @@ class Narrator:
 
     def tell(self, instruction: str, observation: Observation, history: Sequence[Transition], plan: Plan) -> Plan:
         """The plan in the words of the scene; the moment is kept as an example."""
-        state = read_scene(lambda seen: without_parts(self.perceive(seen)), observation, history)
+        state = read_scene(lambda seen: without_parts(self.perceive(seen)), observation, TABLETOP, history)
         named = Plan(tuple(SkillCall(c.skill, tuple(_named(a, state.perception) for a in c.arguments))
                            for c in plan.calls))
-        calls = [{"skill": s, "arguments": a} for s, a in arguments_by_name(named)]
+        calls = [{"skill": s, "arguments": a} for s, a in arguments_by_name(named, TABLETOP)]
         self.examples.append({"told": str(Moment(instruction, describe_scene(state), history, dict(self.looks))),
                               "thought": _thought(plan, named), "calls": calls})
         for mine, theirs in zip(plan.calls, named.calls, strict=True):

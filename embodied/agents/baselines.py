@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from embodied.agents.backends.base import Backend
-from embodied.planning.grammar import GRASPING, RELEASING
 from embodied.planning.language import Plan, refer, write
 from embodied.planning.perception import Perception, held_since
 from embodied.prompt import Entity, Image, Prompt, Sample, Segment, Slot
 from envs.interface import Box, Observation, SkillCall, Transition
+from envs.skills.signatures import Effect, PlanLanguage
 
 NOWHERE = Box((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
 
@@ -28,29 +28,35 @@ class RandomPlanner:
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = (), *,
              seed: int | None = None) -> Plan:
         """One random move, or a random release of what is in the hand; done where nothing can be moved."""
-        rng = self._rng if seed is None else np.random.default_rng(seed)
-        perception = Perception.of(self._backend.perceive(observation), observation)
+        rng, language = self._rng if seed is None else np.random.default_rng(seed), self._backend.language
+        perception = Perception.of(self._backend.perceive(observation), observation, language)
         order = [int(j) for j in rng.permutation(len(perception.slots))]
-        calls: list[SkillCall] = []
-        if held_since(history) is None and len(order) > 1:
-            calls.append(_call(GRASPING, perception, order.pop(), rng))
-        if order and (calls or held_since(history) is not None):
-            calls.append(_call(RELEASING, perception, order.pop(), rng))
+        is_holding = held_since(history, language) is not None
+        calls = [] if is_holding or len(order) < 2 else _call(language, "grasp", perception, order, rng)
+        if calls or is_holding:
+            calls += _call(language, "release", perception, order, rng)
         plan = Plan(tuple(calls), perception=perception)
         return replace(plan, text=write(plan))
 
 
-def _call(skills: Sequence[str], perception: Perception, index: int, rng: np.random.Generator) -> SkillCall:
-    """Any of the skills, on the object at a place."""
+def _call(language: PlanLanguage, effect: Effect, perception: Perception, order: list[int], rng: np.random.Generator
+          ) -> list[SkillCall]:
+    """A call of any skill with that effect, on the last places of the order, which it takes; none where no skill takes
+    so few objects and nothing else."""
+    skills = [s for s in language.signatures if s.effect == effect and len(s.parameters) <= len(order)
+              and all(p.kind == "object" for p in s.parameters)]
+    if not skills:
+        return []
     skill = skills[int(rng.integers(len(skills)))]
-    return SkillCall(skill, (refer(f"obj_{index + 1}", perception.slots[index]),))
+    places = [order.pop() for _ in skill.parameters]
+    return [SkillCall(skill.name, tuple(refer(f"obj_{j + 1}", perception.slots[j]) for j in places))]
 
 
 class _Veil:
     """A backend whose model reads prompts changed on the way; what it says is still grounded in the true scene."""
 
     def __init__(self, backend: Backend) -> None:
-        self._backend, self.scene = backend, backend.scene
+        self._backend, self.scene, self.language = backend, backend.scene, backend.language
 
     def perceive(self, observation: Observation) -> list[Slot]:
         return self._backend.perceive(observation)
@@ -82,7 +88,9 @@ class BlindBackend(_Veil):
 
     def _cover(self, entity: Entity) -> Slot:
         slot = replace(entity.slot, crop=np.zeros_like(entity.slot.crop))
-        return slot if self._geometry else replace(slot, box=NOWHERE, camera="front", pixel=(0, 0), area_px=0)
+        if self._geometry:
+            return slot
+        return replace(slot, box=NOWHERE, camera=self.language.cameras[0], pixel=(0, 0), area_px=0)
 
 
 class ShuffledBackend(_Veil):
@@ -93,8 +101,8 @@ class ShuffledBackend(_Veil):
     def __init__(self, backend: Backend, others: Sequence[Observation]) -> None:
         """others: observations of other seeds. Raises ValueError when there is none in which anything is seen."""
         super().__init__(backend)
-        perceptions = [Perception.of(backend.perceive(o), o) for o in others] if self.scene.finds_objects else [
-            Perception.of((), o) for o in others]
+        found = backend.perceive if self.scene.finds_objects else lambda observation: ()
+        perceptions = [Perception.of(found(o), o, self.language) for o in others]
         self._perceptions = [p for p in perceptions if p.slots or not self.scene.finds_objects]
         self._asked = 0
         if not self._perceptions:

@@ -35,7 +35,7 @@ from embodied.planning.looks import Scene, looks_of, without_parts
 from embodied.planning.understanding import UnclearPolicy, judge, refused, trust, turned_down
 from embodied.planning.wording import ParsedInstruction, read
 from envs.interface import Box, Observation, Transition
-from envs.skills.signatures import SIGNATURES, Signature
+from envs.skills.signatures import TABLETOP, PlanLanguage
 
 Showing = Literal["text", "image", "both"]
 SHOWINGS: tuple[Showing, ...] = ("text", "image", "both")
@@ -71,19 +71,20 @@ class ChatAgent:
     def __init__(self, endpoint: ChatEndpoint, perceive: Perceive, *, showing: Showing = "text",
                  reply_format: ReplyFormat = "schema", examples: int = 4, retries: int = 2, max_tokens: int = 800,
                  most_calls: int = MOST_CALLS, temperature: float = 0.0, seed: int = 0, budget: Budget | None = None,
-                 memory: Memory | None = None, skills: Mapping[str, Signature] = SIGNATURES,
+                 memory: Memory | None = None, language: PlanLanguage = TABLETOP,
                  on_text: OnText | None = None, unclear: UnclearPolicy = trust) -> None:
-        """retries: how often an unreadable answer is asked for again, with what was wrong with it. examples: how many
-        worked ones the prompt has; beside a picture none. max_tokens: of one answer. most_calls: of one plan. heard:
-        gets the answer's text as it comes, and may stop it. unclear: what becomes of instructions that the judge of
-        `embodied.planning.understanding` cannot read whole; a model that knows more words is trusted with them."""
+        """language: of plans, the world's own. retries: how often an unreadable answer is asked for again, with what
+        was wrong with it. examples: how many worked ones the prompt has; beside a picture none. max_tokens: of one
+        answer. most_calls: of one plan. heard: gets the answer's text as it comes, and may stop it. unclear: what
+        becomes of instructions that the judge of `embodied.planning.understanding` cannot read whole; a model that
+        knows more words is trusted with them."""
         if showing not in SHOWINGS or reply_format not in REPLY_FORMATS:
             raise ValueError(f"ChatAgent: expected showing one of {SHOWINGS} and reply_format one of {REPLY_FORMATS}, "
                              f"got {showing!r} and {reply_format!r}")
-        self.endpoint, self.perceive, self.skills = endpoint, perceive, skills
-        self.on_text, self.unclear = on_text, unclear
+        self.endpoint, self.perceive = endpoint, perceive
+        self.language, self.on_text, self.unclear = language, on_text, unclear
         self.showing, self.reply_format, self.retries, self.most_calls = showing, reply_format, retries, most_calls
-        self.examples = shipped_examples()[:examples] if skills is SIGNATURES and showing != "image" else ()
+        self.examples = shipped_examples(language)[:examples] if showing != "image" else ()
         self.temperature, self.seed = temperature, seed
         self.max_tokens, self.budget, self.memory = max_tokens, budget or Budget(), memory or Memory()
         self.begins: Callable[[], None] = lambda: None
@@ -161,8 +162,8 @@ class ChatAgent:
             episode.instruction, episode.history = clean_instruction(instruction), tuple(history)
         except InstructionError as error:
             return Plan((), refusal=clause(str(error)))
-        state = read_scene(lambda seen: without_parts(self.perceive(seen)), observation, history)
-        if not state.perception.slots and not state.is_holding and self._needs_objects:
+        state = read_scene(lambda seen: without_parts(self.perceive(seen)), observation, self.language, history)
+        if not state.perception.slots and not state.is_holding and self.language.needs_objects:
             return Plan((), refusal=NOTHING_IN_SIGHT, perception=state.perception)
         parsed, scene = read(_all_said(episode)), state.scene(history)
         plan = turned_down(parsed, scene, self.unclear)
@@ -173,10 +174,6 @@ class ChatAgent:
                         for call in plan.calls for a in call.arguments if getattr(a, "box", None) is not None}
         return plan
 
-    @property
-    def _needs_objects(self) -> bool:
-        return any(p.kind == "object" for s in self.skills.values() for p in s.parameters)
-
     def _moment(self, episode: ChatEpisode, state: SceneState, observation: Observation) -> Moment:
         scene = mark_scene(state) if self.showing == "image" else describe_scene(state)
         picture = None if self.showing == "text" else picture_url(state.perception, observation)
@@ -185,7 +182,7 @@ class ChatAgent:
 
     def _ask(self, moment: Moment, state: SceneState, parsed: ParsedInstruction, scene: Scene) -> Plan:
         """The grounded plan of the first answer that can be read and that the judge lets pass; else a refusal."""
-        rules = Rules(object_names(len(state.perception.slots)), state.is_holding, self.skills, self.most_calls)
+        rules = Rules(self.language, object_names(len(state.perception.slots)), state.is_holding, self.most_calls)
         corrections: list[Message] = []
         for _ in range(1 + self.retries):
             try:
@@ -199,7 +196,7 @@ class ChatAgent:
                 if cut:
                     raise PlanError(cut)
                 plan = ground(read_reply(reply, rules), state.perception)
-                veto = judge(plan, parsed, scene, is_whole=False)
+                veto = judge(plan, parsed, scene, self.language, is_whole=False)
                 if veto is None:
                     return plan
                 fault, failed = veto.reason, refused(plan, veto, parsed, scene)
@@ -223,7 +220,7 @@ class ChatAgent:
     def _request(self, moment: Moment, corrections: Sequence[Message], rules: Rules, form: ReplyFormat) -> ChatReply:
         """Raises ChatError or OverBudgetError."""
         self.begins()
-        messages = [*conversation(moment, reply=form, skills=self.skills, examples=self.examples), *corrections]
+        messages = [*conversation(moment, self.language, reply=form, examples=self.examples), *corrections]
         tracker, sampling = self._episode.tracker, {"temperature": self.temperature, "seed": self._episode.seed}
         room = tracker.room_after(_estimate(messages))
         try:
@@ -245,8 +242,8 @@ def _all_said(episode: ChatEpisode) -> str:
 def _fields(form: ReplyFormat, rules: Rules) -> dict[str, Any]:
     """Fields of a request that say how to answer."""
     if form == "tools":
-        return {"tools": tools(rules.skills, rules.names), "tool_choice": "auto"}
-    schema = response_format(rules.skills, rules.names, rules.most_calls)
+        return {"tools": tools(rules.language, rules.names), "tool_choice": "auto"}
+    schema = response_format(rules.language, rules.names, rules.most_calls)
     return {"response_format": schema} if form == "schema" else {}
 
 

@@ -15,7 +15,7 @@ from embodied.planning.instruction import InstructionError, clean_instruction
 from embodied.planning.language import Plan, PlanError, clause, parse
 from embodied.planning.looks import Scene
 from embodied.planning.perception import last_failure
-from embodied.planning.scene import SceneEncoder, write_prompt
+from embodied.planning.scene import SceneEncoder, Targets, write_prompt
 from embodied.planning.understanding import UnclearPolicy, judge, refuse, refused, turned_down
 from embodied.planning.wording import ParsedInstruction, read
 from embodied.prompt import Prompt, PromptTooLongError
@@ -39,13 +39,15 @@ class LanguageAgent:
                  max_new_tokens: int = 192, seed: int = 0, unclear: UnclearPolicy | None = refuse) -> None:
         """constrained: decode under the plan grammar; without it, an unreadable answer is asked for once more with it.
 
-        scene: what the prompt shows, by default what the backend's model learned to see. unclear: what becomes of
-        instructions that were not read whole; None lets every plan pass, for measuring what a model alone is worth.
-        Plans of whole images, which name no slots, are not judged. seed: of a backend that samples, where a call names
-        none.
+        Plans are in the language that the backend's model learned. scene: what the prompt shows, by default what that
+        model learned to see. unclear: what becomes of instructions that were not read whole; None lets every plan
+        pass, for measuring what a model alone is worth. Plans of whole images, which name no slots, and in languages
+        that answer questions are not judged. seed: of a backend that samples, where a call names none.
         """
         self.backend, self.constrained, self.scene = backend, constrained, scene or backend.scene
-        self.unclear = unclear if self.scene.finds_objects else None
+        self.language = backend.language
+        is_read = self.scene.finds_objects and self.language.answers.text_skill is None
+        self.unclear = unclear if is_read else None
         self.max_new_tokens, self.seed = max_new_tokens, seed
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = (), *,
@@ -63,7 +65,8 @@ class LanguageAgent:
         if isinstance(instruction, Plan):
             return instruction
         state = self.read_scene(observation, history)
-        if self.scene.finds_objects and not state.perception.slots and not state.is_holding:
+        is_blank = self.scene.finds_objects and not state.perception.slots
+        if is_blank and self.language.needs_objects and not state.is_holding:
             return Plan((), refusal=NOTHING_IN_SIGHT, perception=state.perception)
         prompt = write_prompt(instruction, state.perception, held=state.held, is_holding=state.is_holding,
                               last_failure=last_failure(history), scene=self.scene)
@@ -81,7 +84,7 @@ class LanguageAgent:
         without, tried, first = ANY_PLAN, [], None
         for _ in range(TRIES):
             plan = ask(without)
-            veto = judge(plan, parsed, scene)
+            veto = judge(plan, parsed, scene, self.language)
             if veto is None:
                 return plan.instead_of(tried)
             tried.append(plan)
@@ -91,13 +94,14 @@ class LanguageAgent:
 
     def read_scene(self, observation: Observation, history: Sequence[Transition] = ()) -> SceneState:
         """What is in sight now, and what the hand holds since which pick."""
-        return read_scene(self.backend.perceive if self.scene.finds_objects else None, observation, history)
+        perceive = self.backend.perceive if self.scene.finds_objects else None
+        return read_scene(perceive, observation, self.language, history)
 
     def _ask(self, prompt: Prompt, state: SceneState, seed: int, without: Without = ANY_PLAN) -> Plan:
         """The grounded plan of the first answer that can be read; a refusal when none can."""
         targets = self.scene.targets(state.perception)
-        grammar = plan_grammar(targets.objects, locations=targets.locations, is_holding=state.is_holding,
-                               without=without)
+        grammar = plan_grammar(self.language, targets.objects, locations=targets.locations,
+                               is_holding=state.is_holding, without=without)
         unread: list[Plan] = []
         for mask in [grammar] if self.constrained or without != ANY_PLAN else [None, grammar]:
             try:
@@ -105,13 +109,16 @@ class LanguageAgent:
             except PromptTooLongError as error:
                 return Plan((), refusal=TOO_LONG, perception=state.perception, hint=str(error)).instead_of(unread)
             try:
-                plan = self.scene.ground(parse(answer.text, objects=targets.objects, locations=targets.locations),
-                                         state.perception)
+                plan = self.scene.ground(self._read(answer.text, targets), state.perception)
                 return replace(plan, sample=answer).instead_of(unread)
             except PlanError as error:
                 unread.append(Plan((), refusal=UNREADABLE, text=answer.text, sample=answer, perception=state.perception,
                                    hint=f"The answer was no plan: {error}."))
         return unread[-1].instead_of(unread[:-1])
+
+    def _read(self, text: str, targets: Targets) -> Plan:
+        """The plan that a text says. Raises PlanError."""
+        return parse(text, self.language, objects=targets.objects, locations=targets.locations)
 
 
 def read_instruction(backend: Backend, instruction: str) -> str | Plan:

@@ -9,6 +9,7 @@ from embodied.planning.looks import Scene
 from embodied.planning.perception import Perception, held_since, nearest_slot
 from embodied.prompt import MAX_OBJECTS, Slot
 from envs.interface import Observation, Referent, Transition
+from envs.skills.signatures import PlanLanguage
 
 Perceive = Callable[[Observation], Sequence[Slot]]
 """What finds objects in an observation: `perceive` of a backend."""
@@ -28,12 +29,14 @@ class SceneState:
                         is_begun=any(t.outcome.status == "done" for t in history))
 
 
-def read_scene(perceive: Perceive | None, observation: Observation, history: Sequence[Transition] = ()) -> SceneState:
-    """What is in sight now, and what the hand holds. perceive: None for who sees whole images only."""
-    picked = held_since(history)
+def read_scene(perceive: Perceive | None, observation: Observation, language: PlanLanguage,
+               history: Sequence[Transition] = ()) -> SceneState:
+    """What is in sight now, and what the hand holds. perceive: None for who sees whole images only. language: of
+    plans."""
+    picked = held_since(history, language)
     held = None if picked is None or perceive is None else _recall(perceive, picked)
     slots = () if perceive is None else perceive(observation)
-    perception = Perception.of(slots, observation, limit=MAX_OBJECTS - (held is not None))
+    perception = Perception.of(slots, observation, language, limit=MAX_OBJECTS - (held is not None))
     return SceneState(perception, picked is not None, held)
 
 

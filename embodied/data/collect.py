@@ -28,13 +28,14 @@ from embodied.data.episodes import (
     view_of,
     write_episode,
 )
-from embodied.data.facts import FORMAT, declare
+from embodied.data.facts import FORMAT, declare, facts_of_language, language_of
 from embodied.data.files import sweep_drafts
 from embodied.data.pool import Result, map_seeds
-from embodied.data.teaching import Skills, tally, write_card
-from embodied.planning.grammar import GRASPING, RELEASING, fingerprint, is_spoken, skills_in
+from embodied.data.teaching import tally, write_card
+from embodied.planning.closed_loop import language_in
 from embodied.version import __version__
 from envs.interface import SEED_RANGES, Box, Referent, SkillCall
+from envs.skills.signatures import Effect, PlanLanguage, Signature
 
 DISTURBANCE_STREAM = 0x6469  # keeps the collector's draws apart from the environment's, which start at the same seed
 
@@ -77,12 +78,12 @@ def collect(spec: CollectSpec, out: str | Path, *, episodes: int, executed_fract
     facts = facts_of(spec, executed_fraction)
     why_closed = declare(out, facts)
     sweep_drafts(out / "episodes")
-    given_up, (damaged, queries) = quarantined_seeds(out), survey(out, facts["skills"])
+    given_up, (damaged, queries) = quarantined_seeds(out), survey(out, language_of(facts, "the world"))
     missing = {s for s in seeds if s not in given_up and not episode_path(out, s).exists()}
     todo = sorted(missing | set(damaged))
     if todo and why_closed:
         raise ValueError(f"{why_closed}. Missing or damaged: {len(todo)} episodes, the first of seed {todo[0]}")
-    kwargs = {"spec": asdict(spec), "out": str(out), "executed_fraction": executed_fraction, "skills": facts["skills"]}
+    kwargs = {"spec": asdict(spec), "out": str(out), "executed_fraction": executed_fraction}
     results = map_seeds(make_recorder, kwargs, todo, workers=workers, deadline_s=deadline_s)
     failed = _follow(results, out, len(todo), queries)
     for seed in set(failed) & set(damaged):
@@ -92,13 +93,13 @@ def collect(spec: CollectSpec, out: str | Path, *, episodes: int, executed_fract
                          write_card(out, queries))
 
 
-def survey(out: Path, skills: Skills) -> tuple[tuple[int, ...], Counter[str]]:
+def survey(out: Path, language: PlanLanguage) -> tuple[tuple[int, ...], Counter[str]]:
     """Seeds of the episodes of a folder that cannot be trusted, and the tally of the queries of all others."""
     damaged, queries = [], Counter()
     for file in episode_files(out):
         try:
             check_episode(file)
-            queries += tally(read_episode(file, pixels=()).views, skills)
+            queries += tally(read_episode(file, pixels=()).views, language)
         except EpisodeError:
             damaged.append(int(file.stem))
     return tuple(damaged), queries
@@ -178,10 +179,10 @@ def facts_of(spec: CollectSpec, executed_fraction: float) -> dict[str, Any]:
         cameras = {name: {key: np.asarray(value).tolist() for key, value in camera.items()}
                    for name, camera in observation["cameras"].items()}
         sizes = {name: list(image.shape[:2]) for name, image in observation["rgb"].items()}
-        facts = {"format": FORMAT, "grammar": fingerprint(), "cameras": cameras, "image_size": sizes,
-                 "renderer": getattr(env.unwrapped, "renderer", "tiny"), "package": __version__,
+        facts = {"format": FORMAT, "grammar": facts_of_language(language_in(env)), "cameras": cameras,
+                 "image_size": sizes, "renderer": getattr(env.unwrapped, "renderer", "tiny"), "package": __version__,
                  "env": {"id": spec.env_id, "kwargs": dict(spec.env_kwargs), "labels": spec.labels},
-                 "robot": _robot_of(env), "skills": skills_of(env), "max_calls": spec.max_calls,
+                 "robot": _robot_of(env), "max_calls": spec.max_calls,
                  "disturbance": spec.disturbance, "executed_fraction": executed_fraction}
         return json.loads(json.dumps(facts))  # as they will be read
     finally:
@@ -192,12 +193,6 @@ def _robot_of(env: Any) -> str | None:
     """Name of the robot, chosen or the world's own; None where a world does not say."""
     introduce = getattr(env.unwrapped, "introduce", None)
     return introduce()["robot"] if introduce else None
-
-
-def skills_of(env: Any) -> dict[str, list[str]] | None:
-    """What can be done in a world: skill -> kinds of its parameters; None where the world does not say."""
-    domain = env.spec.kwargs.get("domain")
-    return None if domain is None else skills_in(domain)
 
 
 def make_env(spec: CollectSpec) -> Any:
@@ -212,7 +207,7 @@ def is_executed(seed: int, fraction: float) -> bool:
     return int((seed + 1) * fraction) > int(seed * fraction)
 
 
-def make_recorder(spec: Mapping[str, Any], out: str, executed_fraction: float, skills: Skills
+def make_recorder(spec: Mapping[str, Any], out: str, executed_fraction: float
                   ) -> Callable[[int], dict[str, Any]]:
     """The function that records the episode of a seed and says how many bytes it has, and the tally of its queries."""
     spec = CollectSpec(**spec)
@@ -221,7 +216,7 @@ def make_recorder(spec: Mapping[str, Any], out: str, executed_fraction: float, s
     def episode(seed: int) -> dict[str, Any]:
         recorded = record(env, seed, spec, acts=is_executed(seed, executed_fraction))
         written = write_episode(episode_path(Path(out), seed), recorded)
-        return {"bytes": written, "asks": dict(tally(recorded.views, skills))}
+        return {"bytes": written, "asks": dict(tally(recorded.views, language_in(env)))}
 
     return episode
 
@@ -252,30 +247,37 @@ def _choose(env: Any, view: View, rng: np.random.Generator, disturbance: float) 
     if not plan:
         return None
     if rng.random() < disturbance:
-        return _disturbance(view, rng, skills_of(env)) or plan[0], "disturbance"
+        return _disturbance(view, rng, language_in(env)) or plan[0], "disturbance"
     return plan[0], "expert"
 
 
-def _disturbance(view: View, rng: np.random.Generator, skills: Skills) -> SkillCall | None:
-    """Some call that this world knows, None where there is none: where it has no skills of the hand, what another
-    instruction would begin with."""
-    if skills is None or all(is_spoken(skill, skills.get(skill, ())) for skill in GRASPING + RELEASING):
-        return random_call(view, rng)
-    begun = [query.calls[0] for query in view.queries if query.calls]
-    candidates = [call for call in begun if "object" not in skills.get(call[0], ["object"])]
+def _disturbance(view: View, rng: np.random.Generator, language: PlanLanguage) -> SkillCall | None:
+    """Some call that this world knows, None where there is none: where no skill of the hand takes objects alone, what
+    another instruction would begin with."""
+    if _of_the_hand(language, "grasp") and _of_the_hand(language, "release"):
+        return random_call(view, rng, language)
+    begun = [query.calls[0] for query in view.queries if query.calls and query.calls[0][0] in language.skills]
+    candidates = [call for call in begun if all(p.kind != "object" for p in language.skills[call[0]].parameters)]
     if not candidates:
         return None
     skill, *arguments = candidates[int(rng.integers(len(candidates)))]
     return SkillCall(skill, tuple(arguments))
 
 
-def random_call(view: View, rng: np.random.Generator) -> SkillCall:
+def _of_the_hand(language: PlanLanguage, effect: Effect) -> list[Signature]:
+    """The skills with an effect on the hand that take nothing but objects."""
+    return [s for s in language.signatures if s.effect == effect and all(p.kind == "object" for p in s.parameters)]
+
+
+def random_call(view: View, rng: np.random.Generator, language: PlanLanguage) -> SkillCall:
     """Some call that the hand allows: pick anything, or put what is held in, on or beside anything else."""
-    skills = GRASPING if view.held is None else RELEASING
+    skills = {s.name: s for s in _of_the_hand(language, "grasp" if view.held is None else "release")}
     others = [i for i, name in enumerate(view.names) if name != view.held]
-    chosen = int(rng.choice(others))
-    box = box_of_pose(view.poses[chosen])
-    return SkillCall(str(rng.choice(skills)), (Referent(view.names[chosen], box=box),))
+    first = int(rng.choice(others))
+    skill = skills[str(rng.choice(list(skills)))]
+    more = rng.choice(others, len(skill.parameters) - 1) if len(skill.parameters) > 1 else ()
+    places = [first, *map(int, more)][:len(skill.parameters)]
+    return SkillCall(skill.name, tuple(Referent(view.names[i], box=box_of_pose(view.poses[i])) for i in places))
 
 
 def box_of_pose(pose: np.ndarray) -> Box:

@@ -17,14 +17,15 @@ import numpy as np
 from embodied.data.dataset import Dataset
 from embodied.data.detections import Detections, ViewDetections
 from embodied.data.episodes import Act, Episode, Query, read_episode, read_view
+from embodied.data.facts import language_of
 from embodied.data.jitter import USUAL, Jitter
-from embodied.data.teaching import card, describe, rests_on, why_unsayable, why_unseen
-from embodied.planning.grammar import GRASPING
+from embodied.data.teaching import card, describe, rests_on, spelled, why_unsayable, why_unseen
 from embodied.planning.language import Plan, clause, write
-from embodied.planning.perception import POLICY_CAMERA, Perception
+from embodied.planning.perception import Perception
 from embodied.planning.scene import OBJECTS, SceneEncoder, Viewpoint, write_prompt
 from embodied.prompt import Image, Prompt, Slot
 from envs.interface import Box, Camera, NamedCall, Outcome, Referent, SkillCall
+from envs.skills.signatures import PlanLanguage
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Examples:
     def __init__(self, dataset: Dataset, detections: Detections, *, scene: SceneEncoder = OBJECTS,
                  jitter: Jitter = USUAL):
         self.dataset, self.scene, self.jitter = dataset, scene, jitter
+        self.language = language_of(dataset.facts, f"dataset {dataset.path}")
         self.items: list[Item] = []
         self.left_out: Counter[str] = Counter()
         for file, path in enumerate(dataset.files):
@@ -81,8 +83,8 @@ class Examples:
             held = None if view.held is None else remembered(view.held, episode, place, detections)
             last = _failure(episode.acts[place - 1]) if place else None
             for query in view.queries:
-                why_not = why_unsayable(query, self.dataset.facts.get("skills")) or why_unseen(query, view, detected,
-                                                                                               held)
+                why_not = why_unsayable(query, self.language) or why_unseen(query, view, detected, held,
+                                                                                   self.language)
                 if why_not is None:
                     self.items.append(Item(file, episode.seed, place, query, detected, held, last, view.held))
                 else:
@@ -107,7 +109,8 @@ class Examples:
     def jittered(self, place: int, rng: np.random.Generator) -> Example:
         """The example with slots moved, tinted and dropped a little; the answer follows."""
         item = self.items[place]
-        needed = rests_on(item.query, [name for name in item.detected.names if name is not None], item.held_name)
+        needed = rests_on(item.query, [name for name in item.detected.names if name is not None], item.held_name,
+                          self.language)
         detected = jitter_detections(item.detected, needed, self.jitter, rng)
         held = item.held and jitter_slot(item.held, self.jitter, rng)
         return self._word(replace(item, detected=detected, held=held))
@@ -119,21 +122,22 @@ class Examples:
         mentions = {name: self.scene.mention(place, item.detected.slots[place], self.viewpoint)
                     for place, name in enumerate(item.detected.names) if name is not None}
         names = self.scene.picture_names(item.detected.names, item.held_name if item.held else None)
-        return Example(prompt, " " + answer(item.query, item.detected, mentions), item.query.task, names)
+        return Example(prompt, " " + answer(item.query, item.detected, self.language, mentions), item.query.task, names)
 
     def _image(self, item: Item) -> Image | None:
         if not self.scene.needs_image:
             return None
         view = read_view(self.dataset.files[item.file], item.view, pixels=("rgb",))
-        return Image(POLICY_CAMERA, view.observation.rgb[POLICY_CAMERA])
+        camera = self.language.cameras[0]
+        return Image(camera, view.observation.rgb[camera])
 
     @cached_property
     def viewpoint(self) -> Viewpoint:
         """The camera whose image whole-image models are given."""
-        height_px, width_px = self.dataset.facts["image_size"][POLICY_CAMERA]
-        camera = self.dataset.facts["cameras"][POLICY_CAMERA]
-        return Viewpoint(POLICY_CAMERA, Camera(np.array(camera["intrinsics"]), np.array(camera["pose"])), width_px,
-                         height_px)
+        name = self.language.cameras[0]
+        height_px, width_px = self.dataset.facts["image_size"][name]
+        camera = self.dataset.facts["cameras"][name]
+        return Viewpoint(name, Camera(np.array(camera["intrinsics"]), np.array(camera["pose"])), width_px, height_px)
 
 
 def remembered(name: str, episode: Episode, place: int, detections: Detections) -> Slot | None:
@@ -152,22 +156,25 @@ def _failure(act: Act) -> tuple[SkillCall, Outcome] | None:
     return SkillCall(act.skill), Outcome(act.status, act.reason, act.duration_s)
 
 
-def answer(query: Query, detected: ViewDetections, mentions: Mapping[str, str] | None = None) -> str:
+def answer(query: Query, detected: ViewDetections, language: PlanLanguage,
+           mentions: Mapping[str, str] | None = None) -> str:
     """The plan text of a query. mentions: true name -> what the plan calls it (`SceneEncoder.mention`), None for the
     names of the slots."""
     if query.refusal is not None:
         return write(Plan((), refusal=clause(query.refusal)))
     place = {name: j for j, name in enumerate(detected.names) if name is not None}
-    calls = by_slot(query.calls, place) if query.any_order else list(query.calls)
+    calls = by_slot(query.calls, place, language) if query.any_order else list(query.calls)
     words = mentions or {name: f"obj_{j + 1}" for name, j in place.items()}
-    return write(Plan(tuple(SkillCall(s, tuple(Referent(words[n]) for n in names)) for s, *names in calls)))
+    return write(Plan(tuple(
+        SkillCall(call[0], tuple(Referent(words[value]) if parameter.kind == "object" else value
+                                 for value, parameter in spelled(call, language))) for call in calls)))
 
 
-def by_slot(calls: Sequence[NamedCall], place: Mapping[str, int]) -> list[NamedCall]:
+def by_slot(calls: Sequence[NamedCall], place: Mapping[str, int], language: PlanLanguage) -> list[NamedCall]:
     """The calls with their pick-and-place groups in the order of the slots picked: one right answer instead of many."""
     groups: list[list[NamedCall]] = [[]]
     for call in calls:
-        if call[0] in GRASPING:
+        if call[0] in language.grasping:
             groups.append([])
         groups[-1].append(call)
     first, *picked = groups  # what comes before the first pick frees the hand and stays first

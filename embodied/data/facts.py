@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from embodied.data.files import write_json
+from embodied.planning.declaration import LanguageError, declaration, fingerprint, read_language
 from envs.names import cut
+from envs.skills.signatures import LANGUAGES, PlanLanguage
 
 FORMAT = 3
 """Of episodes and facts. Datasets of format 2, whose calls have one argument at most, are read and added to as ever.
 Those of format 1 are read, but tell less: nothing of robot, skills, the share of executed episodes and the most calls,
 and of their queries not what the answers rest on."""
 
-NAMES = {"grammar": "plan grammar", "cameras": "camera", "image_size": "image size", "env.id": "world",
+NAMES = {"grammar": "plan language", "cameras": "camera", "image_size": "image size", "env.id": "world",
          "env.labels": "number of labels", "executed_fraction": "share of executed episodes",
          "disturbance": "share of disturbed calls", "max_calls": "most calls"}
 """Fact -> what it is called in messages, where that is not its own name."""
@@ -105,7 +107,36 @@ def read_facts(folder: Path) -> dict[str, Any]:
     if not isinstance(facts, dict) or facts.get("format", FORMAT) > FORMAT:
         raise ValueError(f"{facts_file(folder)}: expected facts of format {FORMAT} or earlier, got {_brief(facts)}; "
                          "use the version of embodied that made it, or a later one")
-    return facts
+    return _as_now(facts)
+
+
+def facts_of_language(language: PlanLanguage) -> dict[str, Any]:
+    """The fact "grammar": a language in plain values, and its short name."""
+    return {"fingerprint": fingerprint(language), **declaration(language)}
+
+
+def language_of(facts: Mapping[str, Any], whose: str) -> PlanLanguage:
+    """The plan language of the world that episodes were recorded in. Raises LanguageError where one of its skills is no
+    longer what it was."""
+    return read_language(facts["grammar"], whose)
+
+
+def _as_now(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts as they are told now: "grammar" was once a sha256, the same in every world, and "skills" the table of the
+    world (name -> kinds of parameters). What is not known by its sha256 stays as it is."""
+    if not isinstance(facts.get("grammar"), str):
+        return facts
+    table, kept = facts.get("skills"), {key: value for key, value in facts.items() if key != "skills"}
+    try:
+        language = read_language(facts["grammar"], "the dataset")
+    except LanguageError:
+        return kept
+    spoken = next((known for known in LANGUAGES.values() if _table(known) == table), language)
+    return {**kept, "grammar": json.loads(json.dumps(facts_of_language(spoken)))}
+
+
+def _table(language: PlanLanguage) -> dict[str, list[str]]:
+    return {s.name: [p.kind for p in s.parameters] for s in language.signatures}
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -15,9 +15,9 @@ from typing import Any
 from embodied.data.detections import ViewDetections
 from embodied.data.episodes import Query, View
 from embodied.data.files import write_json
-from embodied.planning.grammar import is_spoken
 from embodied.prompt import MAX_OBJECTS, Slot
-from envs.interface import TASK_IDS
+from envs.interface import TASK_IDS, NamedCall
+from envs.skills.signatures import Parameter, PlanLanguage
 
 WORDS = "is answered in words, and plans have none"
 NUMBERED = "its words number things, in another order than the prompt"
@@ -29,35 +29,31 @@ HAND = "what the hand holds was never seen before, or is not in it"
 
 _NUMBER = re.compile(r"\bobj_[0-9]+\b")
 
-Skills = Mapping[str, Sequence[str]] | None
-"""What a world can be told to do: skill -> kinds of its parameters; None where it does not say, and plans' own hold."""
 
 
-def why_unsayable(query: Query, skills: Skills) -> str | None:
-    """Why no plan can say the right answer to a query, whatever the eyes see, as a clause; None when one can."""
+def why_unsayable(query: Query, language: PlanLanguage) -> str | None:
+    """Why no plan in a language can say the right answer to a query, whatever the eyes see, as a clause; None when one
+    can."""
     if query.refusal is not None:
         return NUMBERED if _NUMBER.search(query.instruction) else None
     if query.is_question:
         return WORDS
     if query.about is None and not query.calls and query.task not in TASK_IDS:
         return UNTOLD
-    missing = next((skill for skill, *_ in query.calls if not _is_spoken(skill, skills)), None)
+    missing = next((skill for skill, *_ in query.calls if skill not in language.skills), None)
     if missing is not None:
         return f"takes the skill {missing}, which plans do not have as this world does"
     return NUMBERED if _NUMBER.search(query.instruction) else None
 
 
-def _is_spoken(skill: str, skills: Skills) -> bool:
-    return skills is None or is_spoken(skill, skills.get(skill, ()))
-
-
-def why_unseen(query: Query, view: View, detected: ViewDetections, held: Slot | None) -> str | None:
+def why_unseen(query: Query, view: View, detected: ViewDetections, held: Slot | None,
+               language: PlanLanguage) -> str | None:
     """Why what was seen of a view does not show the right answer, as a clause; None when it does.
 
     held: how what the hand holds looked when it was last seen.
     """
     seen = [name for name in detected.names if name is not None]
-    counts = [seen.count(name) for name in rests_on(query, view.names, view.held)]
+    counts = [seen.count(name) for name in rests_on(query, view.names, view.held, language)]
     if min(counts, default=1) < 1:
         return UNSEEN
     if max(counts, default=1) > 1:
@@ -67,13 +63,21 @@ def why_unseen(query: Query, view: View, detected: ViewDetections, held: Slot | 
     return None if (view.held is None) == (held is None) else HAND
 
 
-def rests_on(query: Query, names: Sequence[str], held: str | None) -> set[str]:
-    """What has to be in sight for the answer to be right: what its calls name, for a plan can only say what is seen,
-    and what it is about, but for what is in the hand. All that there is, `names`, where a query without calls does not
-    tell what it is about."""
+def rests_on(query: Query, names: Sequence[str], held: str | None, language: PlanLanguage) -> set[str]:
+    """What has to be in sight for the answer to be right: what its calls point at, for a plan can only point at what is
+    seen, and what it is about, but for what is in the hand. All that there is, `names`, where a query without calls
+    does not tell what it is about."""
     is_untold = query.about is None and not query.calls and query.refusal is None
     about = names if is_untold else query.about or ()
-    return {name for _, *names in query.calls for name in names} | {name for name in about if name != held}
+    pointed = {name for call in query.calls for name, parameter in spelled(call, language)
+               if parameter.kind == "object"}
+    return pointed | {name for name in about if name != held}
+
+
+def spelled(call: NamedCall, language: PlanLanguage) -> list[tuple[Any, Parameter]]:
+    """The arguments of a recorded call, each with its parameter."""
+    skill, *arguments = call
+    return list(zip(arguments, language.skills[skill].parameters, strict=True))
 
 
 def card(asked: int, left_out: Mapping[str, int]) -> dict[str, Any]:
@@ -83,10 +87,10 @@ def card(asked: int, left_out: Mapping[str, int]) -> dict[str, Any]:
             "left_out": dict(sorted(left_out.items(), key=lambda item: (-item[1], item[0])))}
 
 
-def tally(views: Sequence[View], skills: Skills) -> Counter[str]:
+def tally(views: Sequence[View], language: PlanLanguage) -> Counter[str]:
     """How many queries about some views there are, by why no plan can say their answer; "" for those of which one
     can."""
-    return Counter(why_unsayable(query, skills) or "" for view in views for query in view.queries)
+    return Counter(why_unsayable(query, language) or "" for view in views for query in view.queries)
 
 
 def write_card(folder: Path, counts: Counter[str]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from embodied.planning.language import Plan, PlanError, object_names, parse
 from embodied.planning.perception import Perception
 from embodied.prompt import LOCATION_BINS
 from envs.interface import ENV_IDS, Observation, Transition
+from envs.skills.signatures import PlanLanguage
 
 if TYPE_CHECKING:
     import gymnasium
@@ -139,15 +140,15 @@ class EpisodeRecorder:
         decoded, self._listener.decoded = self._listener.decoded, []
         targets = self._listener.scene.targets(plan.perception or Perception(()))
         return [{"text": h.text, "is_constrained": h.is_constrained,
-                 "parsed": reads(h.text, set(_NAME.findall(h.text)), LOCATION_BINS),
-                 "grounded": reads(h.text, object_names(targets.objects), targets.locations)}
+                 "parsed": reads(h.text, self._listener.language, set(_NAME.findall(h.text)), LOCATION_BINS),
+                 "grounded": reads(h.text, self._listener.language, object_names(targets.objects), targets.locations)}
                 for h in decoded]
 
 
-def reads(text: str, names: Collection[str], bins: int) -> bool:
-    """Whether a text is a plan that refers to nothing but these names and locations."""
+def reads(text: str, language: PlanLanguage, names: Collection[str], bins: int) -> bool:
+    """Whether a text is a plan in a language that refers to nothing but these names and locations."""
     try:
-        parse(text, objects=names, locations=bins)
+        parse(text, language, objects=names, locations=bins)
     except PlanError:
         return False
     return True

@@ -51,7 +51,7 @@ class RecordingBackend:
     """A backend that also keeps what the model answered, so that unreadable answers can be counted."""
 
     def __init__(self, backend: Backend):
-        self._backend, self.scene, self.decoded = backend, backend.scene, []
+        self._backend, self.scene, self.language, self.decoded = backend, backend.scene, backend.language, []
         self.perceive = backend.perceive
         self.unknown_words, self.known_words = backend.unknown_words, backend.known_words
 

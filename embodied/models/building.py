@@ -33,7 +33,7 @@ class Facts:
     """What a checkpoint remembers of its making; see PalmEProcessor."""
 
     lexicon: Iterable[str] | None = None
-    grammar_fingerprint: str | None = None
+    plan_language: Mapping[str, Any] | None = None
     cameras: Mapping[str, Any] | None = None
 
 
@@ -129,4 +129,4 @@ def _processor(model: PalmEForConditionalGeneration, tokenizer: PreTrainedTokeni
     return PalmEProcessor(
         tokenizer, scene_encoder=config.scene_encoder, image_size=vision.image_size, mean=vision.mean, std=vision.std,
         soft_tokens=config.soft_tokens, max_tokens=config.text_config.max_position_embeddings, lexicon=facts.lexicon,
-        grammar_fingerprint=facts.grammar_fingerprint, cameras=facts.cameras)
+        plan_language=facts.plan_language, cameras=facts.cameras)

@@ -90,7 +90,7 @@ KINDS: dict[str, str] = {key: kind for kind, keys in {
         "_name_or_path activation_function grammar_fingerprint hidden_act model_type name name_or_path pooler_act "
         "problem_type processor_class rope_type summary_activation summary_type transformers_version _commit_hash"),
     "a list of text": "_out_features architectures layer_types lexicon",
-    "an object": "cameras encoder id2label label2id options rope_parameters rope_scaling",
+    "an object": "cameras encoder id2label label2id options plan_language rope_parameters rope_scaling",
 }.items() for key in keys.split()}
 """Key without bounds -> what its value must be."""
 
@@ -99,12 +99,13 @@ OPTIONAL = frozenset((
     "begin_suppress_tokens", "bos_token_id", "cameras", "dtype", "encoder", "eos_token_id", "grammar_fingerprint",
     "head_dim", "id2label", "image_size", "label2id", "layer_types", "lexicon", "mean", "n_inner", "name_or_path",
     "no_rope_layers", "num_key_value_heads", "options", "output_attentions", "output_hidden_states", "pad_token_id",
-    "patch_size", "pooler_output_size", "pretraining_tp", "problem_type", "processor_class", "return_dict",
-    "rope_parameters", "rope_scaling", "sliding_window", "std", "summary_activation", "suppress_tokens", "torch_dtype",
-    "transformers_version", "use_cache", "widths", "word_embed_proj_dim", "workspace_high_m", "workspace_low_m"))
+    "patch_size", "plan_language", "pooler_output_size", "pretraining_tp", "problem_type", "processor_class",
+    "return_dict", "rope_parameters", "rope_scaling", "sliding_window", "std", "summary_activation", "suppress_tokens",
+    "torch_dtype", "transformers_version", "use_cache", "widths", "word_embed_proj_dim", "workspace_high_m",
+    "workspace_low_m"))
 """Keys of BOUNDS, CHOICES and KINDS that may be null."""
 
-FREE_NAMES = frozenset(("cameras", "id2label", "label2id", "task_specific_params"))
+FREE_NAMES = frozenset(("cameras", "id2label", "label2id", "plan_language", "task_specific_params"))
 """Objects whose names are data (a camera may be called "depth"), not keys with bounds."""
 
 EVERYWHERE = frozenset((
@@ -133,7 +134,7 @@ GENERATION = frozenset((
 
 PROCESSOR = frozenset((
     "processor_class", "scene_encoder", "image_size", "mean", "std", "soft_tokens", "max_tokens", "lexicon",
-    "grammar_fingerprint", "cameras"))
+    "plan_language", "cameras"))
 
 TOKENIZER = frozenset((
     "add_bos_token", "add_eos_token", "add_prefix_space", "added_tokens_decoder", "additional_special_tokens",

@@ -23,7 +23,7 @@ from embodied.models.known_keys import (
 )
 from envs.names import cut
 
-DEEPEST = 4
+DEEPEST = 5
 
 
 class InvalidValueError(ValueError):

@@ -1,7 +1,8 @@
 """Configurations as earlier versions wrote them, made new: the one door through which old checkpoints enter.
 
-Version 0.x wrote `seeing` ("slots" or "image") where there is now `scene_encoder`, and the size of the geometry, which
-the encoder has now.
+Version 0.x wrote `seeing` ("slots" or "image") where there is now `scene_encoder`, the size of the geometry, which the
+encoder has now, and a sha256 of the plan language, `grammar_fingerprint`, where its declaration stands now
+(`embodied.planning.declaration` reads both).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-OLD_KEYS = frozenset(("seeing", "geometry_size"))
+OLD_KEYS = frozenset(("seeing", "geometry_size", "grammar_fingerprint"))
 """Keys of config.json and processor_config.json that no version writes any more."""
 
 
@@ -18,4 +19,6 @@ def renewed(values: Mapping[str, Any]) -> dict[str, Any]:
     new = {key: value for key, value in values.items() if key not in OLD_KEYS}
     if "seeing" in values:
         new.setdefault("scene_encoder", values["seeing"])
+    if "grammar_fingerprint" in values:
+        new.setdefault("plan_language", values["grammar_fingerprint"])
     return new

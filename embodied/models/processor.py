@@ -33,20 +33,21 @@ Answer = str | Sequence[int]
 class PalmEProcessor:
     """Callable on prompts; saved and loaded beside the model.
 
-    lexicon: words of the training instructions (None: any word goes). grammar_fingerprint: of the plan language the
-    model learned. cameras: what it saw with (name -> facts). max_tokens: longest sequence the model takes.
+    lexicon: words of the training instructions (None: any word goes). plan_language: declaration of the plan language
+    that the model learned, or the sha256 by which older ones go; see `planning.declaration`. cameras: what it saw with
+    (name -> facts). max_tokens: longest sequence the model takes.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, *, scene_encoder: str = "slots",
                  image_size: int = 32, mean: Sequence[float] = (0.5, 0.5, 0.5), std: Sequence[float] = (0.5, 0.5, 0.5),
                  soft_tokens: int = 1, max_tokens: int = 512, lexicon: Iterable[str] | None = None,
-                 grammar_fingerprint: str | None = None, cameras: Mapping[str, Any] | None = None):
+                 plan_language: Mapping[str, Any] | str | None = None, cameras: Mapping[str, Any] | None = None):
         self.tokenizer = tokenizer
         self.scene_encoder, self._encoder = scene_encoder, find_encoder(scene_encoder)
         self.image_size, self.soft_tokens, self.max_tokens = image_size, soft_tokens, max_tokens
         self.mean, self.std = [float(v) for v in mean], [float(v) for v in std]
         self.lexicon = None if lexicon is None else frozenset(lexicon)
-        self.grammar_fingerprint = grammar_fingerprint
+        self.plan_language = plan_language
         self.cameras = dict(cameras or {})
         self._slot_ids = tokenizer.convert_tokens_to_ids(list(SLOT_TOKENS))
         self._image_id = tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
@@ -177,7 +178,8 @@ class PalmEProcessor:
         return {"processor_class": type(self).__name__, "scene_encoder": self.scene_encoder,
                 "image_size": self.image_size, "mean": self.mean, "std": self.std, "soft_tokens": self.soft_tokens,
                 "max_tokens": self.max_tokens, "lexicon": None if self.lexicon is None else sorted(self.lexicon),
-                "grammar_fingerprint": self.grammar_fingerprint, "cameras": self.cameras}
+                "grammar_fingerprint" if isinstance(self.plan_language, str) else "plan_language": self.plan_language,
+                "cameras": self.cameras}
 
     def save_pretrained(self, folder: str | Path, **_: Any) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)

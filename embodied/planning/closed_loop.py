@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from embodied.planning.grammar import RELEASING
 from embodied.planning.language import Plan
 from embodied.planning.observation_check import fault
 from embodied.prompt import Sample
 from envs.interface import Observation, Outcome, SkillCall, Transition
+from envs.skills.signatures import TABLETOP, PlanLanguage
 
 if TYPE_CHECKING:
     import gymnasium
@@ -138,6 +138,11 @@ def plan_seed(sampling_seed: int, seed: int, plan: int) -> int:
     return int(np.random.SeedSequence([sampling_seed, seed, plan]).generate_state(1)[0] >> 1)
 
 
+def language_in(env: gymnasium.Env) -> PlanLanguage:
+    """What plans can say in a skill-level environment: `env.unwrapped.language`; the tabletop's, where it has none."""
+    return getattr(env.unwrapped, "language", TABLETOP)
+
+
 def play(env: gymnasium.Env, planner: Planner, *, seed: int, **settings: Any) -> EpisodeSummary:
     """How one whole episode went; settings as in `run`."""
     return summarize(run(env, planner, seed=seed, **settings))
@@ -176,6 +181,10 @@ class _Rollout:
     questions: int = 0
     instruction: str = ""
     calls: int = 0
+    language: PlanLanguage = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.language = language_in(self.env)
 
     def steps(self, seed: int | None, options: Mapping[str, Any] | None) -> Iterator[Step]:
         self.seed = seed or 0
@@ -228,7 +237,7 @@ class _Rollout:
         self.instruction = instruction
         is_done = transition.outcome.status == "done"
         self.failures += not is_done
-        is_placed = self.replan == "placing" and transition.call.skill in RELEASING
+        is_placed = self.replan == "placing" and transition.call.skill in self.language.placing
         if not is_done or is_placed or self.replan == "step":
             self.todo.clear()
 

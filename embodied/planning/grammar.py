@@ -1,48 +1,24 @@
 """The grammar of every plan that can be meant in one scene, in the Lark form that llguidance reads.
 
-Made from `envs.skills.signatures`, so that mask, parser and skills cannot drift. It encodes what the hand allows: what
-was picked is released before the next pick, an object is never released onto itself, and only objects that the prompt
-names can be named. Refusals take the forms that models are taught, `reasons.FORMS`; the language itself, and so its
-fingerprint, has room for any other clause.
+Made from a plan language, so that mask, parser and skills cannot drift. It encodes what the hand allows: what was
+grasped is released before the next grasp, an object is never released onto itself, and only objects that the prompt
+names can be named. Refusals take the forms that models are taught, `reasons.FORMS`; the language itself has room for
+any other clause.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from embodied.planning.language import MAX_CALLS, REASON_CHARACTERS, REASON_LIMIT, object_names
-from embodied.planning.perception import GRASPING, RELEASING
+from embodied.planning.arguments import TEXT_PATTERN, number_pattern
+from embodied.planning.language import MAX_CALLS, object_names
 from embodied.planning.reasons import FORMS
-from embodied.prompt import LOCATION_BINS, MAX_OBJECTS
-from envs.skills.signatures import SIGNATURES, TABLES, Signature
+from envs.skills.signatures import Parameter, PlanLanguage, Signature
 
-PLAN_SYNTAX = ("skill(argument)", "; ", "done()", f"refuse([{REASON_CHARACTERS}]{{1,{REASON_LIMIT}}})", "obj_{j}",
-               "<loc_{column}><loc_{row}>")
-"""How plans are spelled; part of the fingerprint."""
-
-_PLACING = tuple(skill for skill in RELEASING if skill != "put_down_beside")
-_MOST_STEPS = (MAX_CALLS - 2) // 2  # a step is at most two calls; two remain for a full hand's first release
-
-
-def fingerprint() -> str:
-    """sha256 over the signature table and the plan syntax; datasets and checkpoints that differ in it do not mix."""
-    table = [[s.name, [[p.name, p.kind] for p in s.parameters]] for s in SIGNATURES.values()]
-    facts = {"signatures": table, "syntax": PLAN_SYNTAX, "objects": MAX_OBJECTS, "bins": LOCATION_BINS}
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def skills_in(domain: str) -> dict[str, list[str]]:
-    """What a robot can be told to do in a domain: skill -> kinds of its parameters."""
-    return {name: [p.kind for p in s.parameters] for name, s in TABLES[domain].items()}
-
-
-def is_spoken(skill: str, kinds: Sequence[str]) -> bool:
-    """Whether plans can say a call of a skill whose parameters are of these kinds."""
-    return skill in SIGNATURES and [p.kind for p in SIGNATURES[skill].parameters] == list(kinds)
+MOST_CARRIED = 3
+"""Calls between a grasp and its release, in languages that have skills for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,51 +44,143 @@ ANY_PLAN = Without()
 
 
 @lru_cache(maxsize=256)
-def plan_grammar(objects: int, *, locations: int = 0, is_holding: bool = False, without: Without = ANY_PLAN) -> str:
+def plan_grammar(language: PlanLanguage, objects: int, *, locations: int = 0, is_holding: bool = False,
+                 without: Without = ANY_PLAN) -> str:
     """Lark text of every answer (a space, then a plan or a refusal) over a scene.
 
     objects: slots that the prompt names, or locations: bins of an image-seeing model (one of the two is 0). is_holding:
-    whether the hand is full now; the plan then empties it first, or goes home with it. without: what to leave out, of
+    whether the hand is full now; the plan then empties it first, or does without it. without: what to leave out, of
     plans that name objects.
     """
     if objects and locations:
         raise ValueError(f"plan_grammar: expected objects or locations, got {objects} and {locations}; set one to 0")
-    moves = _moves_by_location() if locations else _moves_between(object_names(objects), without)
-    targets = ["location"] if locations else _quoted(object_names(objects))
-    held_to = ["target"] if locations else _quoted(without.places(None, object_names(objects)))
-    rules = [f'start: " " ({"plan" if without.refusal else "plan | refusal"})',
-             _plan_rule(is_holding, held_to, min(without.steps, _MOST_STEPS)),
-             f"step: {_either(['free', *moves])}", f"free: {_either(_free_calls(targets))}",
-             f"releasing: {_either(_opened(RELEASING))}",
-             f"placing: {_either(_opened(_PLACING))}" if without.aside else "",
-             f"grasping: {_either(_opened(GRASPING))}",
-             f"target: {_either(targets)}" if targets else "", _location_rules(locations),
-             "" if without.refusal else f'refusal: "refuse(" REASON ")"\nREASON: /{FORMS}/']
-    return "\n".join(rule for rule in rules if rule) + "\n"
+    return _Scene(language, object_names(objects), locations, without).text(is_holding)
 
 
-def _plan_rule(is_holding: bool, held_to: Sequence[str], least: int) -> str:
-    """held_to: where the held object may be released. least: fewest steps."""
-    steps = f'step{{{least},{_MOST_STEPS}}} "done()"'
-    if not is_holding:
-        return f"plan: {steps}"
-    release = f'| free? releasing ({_either(held_to)}) "); " {steps}' if held_to else ""
-    return f'plan: free "done()" {release}'
+@dataclass(frozen=True, slots=True)
+class _Openings:
+    """Skills whose calls differ in nothing but the name: a rule for how they open, and what follows each of them."""
+
+    rule: str
+    skills: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {_either(_quoted(f'{skill}(' for skill in self.skills))}"
 
 
-def _moves_between(names: Sequence[str], without: Without) -> list[str]:
-    """For each object: grasp it, then release it at any other one."""
-    places = {name: without.places(name, names) for name in names if (name, None) not in without.moves}
-    return [f'grasping "{name}); " {_releasing(name, without)} ({_either(_quoted(to))}) "); "'
-            for name, to in places.items() if to]
+class _Scene:
+    """The rules of one scene, each in Lark text."""
+
+    def __init__(self, language: PlanLanguage, names: Sequence[str], locations: int, without: Without) -> None:
+        self.names, self.locations, self.without = names, locations, without
+        skills = language.signatures
+        self.numbers = list(dict.fromkeys((p.low, p.high) for s in skills for p in s.parameters if p.kind == "number"))
+        self.patterns = {f"NUMBER_{self.numbers.index((p.low, p.high))}": number_pattern(p)
+                         for s in skills for p in s.parameters if p.kind == "number"}
+        self.has_texts = any(p.kind == "text" for s in skills for p in s.parameters)
+        self.targets = ["location"] if locations else _quoted(names)
+        possible = [s for s in skills if self.targets or all(p.kind != "object" for p in s.parameters)]
+        self.grasping, self.releasing, self.placing = (_openings(rule, [s for s in possible if is_one(s)])
+                                                       for rule, is_one in _RULES.items())
+        self.free = [self._free_call(s) for s in possible if s.effect == "none"]
+        self.carrying = [self._free_call(s) for s in possible if s.effect == "none" and s.carries]
+        self.has_refusals = language.answers.has_refusals and not without.refusal
+
+    def text(self, is_holding: bool) -> str:
+        steps = [*(["free"] if self.free else []), *self._moves()]
+        rules = [f'start: " " ({"plan | refusal" if self.has_refusals else "plan"})',
+                 self._plan(f'{self._repeated()}"done()"' if steps else '"done()"', is_holding),
+                 *(f"{name}: {_either(options)}" for name, options in (
+                     ("step", steps), ("free", self.free), ("carrying", self.carrying)) if options),
+                 *map(str, (*self.releasing, *(self.placing if self.without.aside else ()), *self.grasping)),
+                 f"target: {_either(self.targets)}" if self.targets else "", _location_rules(self.locations),
+                 f'refusal: "refuse(" REASON ")"\nREASON: /{FORMS}/' if self.has_refusals else "", *self._terminals()]
+        return "\n".join(rule for rule in rules if rule) + "\n"
+
+    def _plan(self, steps: str, is_holding: bool) -> str:
+        """A full hand is emptied first, or nothing is done that needs it."""
+        if not is_holding:
+            return f"plan: {steps}"
+        to = "target" if self.locations else _either(_quoted(self.without.places(None, self.names)))
+        free, release = ("free ", "free? ") if self.free else ("", "")
+        released = self._released(self.releasing, f"({to})" if to else "")
+        return f'plan: {free}"done()" ' + (f"| {release}{released} {steps}" if released else "")
+
+    def _repeated(self) -> str:
+        """Any number of steps that a plan has room for, beside two calls by which a full hand is emptied."""
+        most = (MAX_CALLS - 2 - self._most_carried) // (2 + self._most_carried)
+        return f"step{{{min(self.without.steps, most)},{most}}} "
+
+    @property
+    def _most_carried(self) -> int:
+        return MOST_CARRIED if self.carrying else 0
+
+    def _moves(self) -> Iterator[str]:
+        """For each thing: grasp it, then release it anywhere else. What goes by words alone has no name here."""
+        for name in () if self.locations else self.names:
+            to = self.without.places(name, self.names)
+            if to and (name, None) not in self.without.moves:
+                openings = self.placing if name in self.without.aside else self.releasing
+                yield from self._move(f'"{name}"', f"({_either(_quoted(to))})", openings, "object")
+        if self.locations:
+            yield from self._move("location", "location", self.releasing, "object")
+        yield from self._move("TEXT", "target" if self.targets else "", self.releasing, "text")
+
+    def _move(self, thing: str, others: str, openings: Sequence[_Openings], kind: str) -> Iterator[str]:
+        """thing: the first argument of the grasp, which is of that kind. others: objects that go beside it."""
+        released = self._released(openings, others)
+        for grasp in self.grasping if released else ():
+            if grasp.parameters and grasp.parameters[0].kind == kind:
+                yield f"{_joined(self._call(grasp, others, thing))} {released}"
+
+    def _released(self, openings: Sequence[_Openings], objects: str) -> str:
+        """Calls that empty the hand; "" where none can."""
+        calls = [self._call(o, objects) for o in openings if objects or all(p.kind != "object" for p in o.parameters)]
+        carried = f"carrying{{0,{self._most_carried}}} " if self.carrying and calls else ""
+        return carried + (calls[0] if len(calls) == 1 else f"({_either(calls)})" if calls else "")
+
+    def _call(self, openings: _Openings, objects: str, first: str = "") -> str:
+        terms = [self._term(p, objects) for p in openings.parameters]
+        return _call(openings.rule, [first, *terms[1:]] if first else terms)
+
+    def _free_call(self, signature: Signature) -> str:
+        """A whole call of a skill that neither needs nor changes what is in the hand."""
+        return _call(f'"{signature.name}("', [self._term(p, "target") for p in signature.parameters])
+
+    def _term(self, parameter: Parameter, objects: str) -> str:
+        if parameter.kind == "object":
+            return objects
+        return "TEXT" if parameter.kind == "text" else f"NUMBER_{self.numbers.index((parameter.low, parameter.high))}"
+
+    def _terminals(self) -> list[str]:
+        return [*([f'TEXT: /"{TEXT_PATTERN}"/'] if self.has_texts else []),
+                *(f"{name}: /{pattern}/" for name, pattern in self.patterns.items())]
 
 
-def _releasing(moved: str, without: Without) -> str:
-    return "placing" if moved in without.aside else "releasing"
+_RULES: dict[str, Callable[[Signature], bool]] = {
+    "grasping": lambda s: s.effect == "grasp", "releasing": lambda s: s.effect == "release",
+    "placing": lambda s: s.effect == "release" and s.relation != "beside"}
+"""Rule -> the skills whose openings it has."""
 
 
-def _moves_by_location() -> list[str]:
-    return ['grasping location "); " releasing location "); "']
+def _openings(rule: str, skills: Iterable[Signature]) -> list[_Openings]:
+    """The skills, those together whose arguments are alike."""
+    alike: dict[tuple, list[Signature]] = {}
+    for skill in skills:
+        alike.setdefault(tuple((p.kind, p.low, p.high) for p in skill.parameters), []).append(skill)
+    return [_Openings(rule if number == 1 else f"{rule}_{number}", tuple(s.name for s in group), group[0].parameters)
+            for number, group in enumerate(alike.values(), start=1)]
+
+
+def _call(opening: str, terms: Sequence[str]) -> str:
+    call = " ".join([opening, *([' ", " '.join(terms)] if terms else []), '"); "'])
+    return call if terms else _joined(call)  # a skill called done: one lexeme, longer than the one that ends a plan
+
+
+def _joined(call: str) -> str:
+    """The same with literals that stand side by side made one: fewer lexemes to walk through."""
+    return call.replace('" "', "")
 
 
 def _location_rules(locations: int) -> str:
@@ -120,21 +188,6 @@ def _location_rules(locations: int) -> str:
     if not locations:
         return ""
     return f"location: bin bin\nbin: {_either(f'<loc_{i}>' for i in range(locations))}"
-
-
-def _free_calls(targets: Sequence[str]) -> list[str]:
-    """Whole calls of the skills that neither need nor change what is in the hand."""
-    free = [s for name, s in SIGNATURES.items() if name not in GRASPING + RELEASING]
-    return [_free_call(s) for s in free if targets or not s.parameters]
-
-
-def _free_call(signature: Signature) -> str:
-    arguments = ' ", " '.join(["target"] * len(signature.parameters))
-    return f'"{signature.name}(" {arguments} "); "'
-
-
-def _opened(skills: Iterable[str]) -> list[str]:
-    return _quoted(f"{skill}(" for skill in skills)
 
 
 def _quoted(words: Iterable[str]) -> list[str]:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from embodied.planning.arguments import PlanError, bin_of, pieces_of, read, short, spell
 from embodied.planning.instruction import clean_instruction
 from embodied.planning.perception import Perception
 from embodied.prompt import LOCATION_BINS, MAX_OBJECTS, Sample, Slot
 from envs.interface import Referent, SkillCall
 from envs.names import nearest
-from envs.skills.signatures import SIGNATURES
+from envs.skills.signatures import PlanLanguage
 
 __all__ = ["MAX_CALLS", "Perception", "Plan", "PlanError", "clause", "clean_instruction", "ground",
            "location_of", "locations_of", "object_names", "parse", "place_of", "words_of", "write"]
@@ -24,12 +25,7 @@ REASON_LIMIT = 80
 
 _CALL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\(([^()]*)\)")
 _SEPARATOR = re.compile(r"; ?")
-_LOCATION = re.compile(r"<loc_(0|[1-9][0-9]{0,3})><loc_(0|[1-9][0-9]{0,3})>")
 _REFUSAL = re.compile(rf"refuse\(([{REASON_CHARACTERS}]{{1,{REASON_LIMIT}}})\)")
-
-
-class PlanError(ValueError):
-    """A text that is not a plan; the message is a clause for people and language models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +104,7 @@ def clause(text: str) -> str:
 
 
 def write(plan: Plan) -> str:
-    """The text of a plan; raises PlanError for a question, or a refusal with characters that the language lacks."""
+    """The text of a plan. Raises PlanError for a question, and for a refusal or argument that has no spelling."""
     if plan.question is not None:
         raise PlanError("the plan language has no questions, got one; only agents that talk ask them")
     if plan.refusal is not None:
@@ -121,20 +117,22 @@ def write(plan: Plan) -> str:
 
 
 def _write_call(call: SkillCall) -> str:
-    return f"{call.skill}({', '.join(words_of(call))})"
+    return f"{call.skill}({', '.join(map(spell, call.arguments))})"
 
 
-def parse(text: str, *, objects: int | Collection[str], locations: int = 0, max_calls: int = MAX_CALLS) -> Plan:
-    """The plan that a text says, its referents ungrounded (words only).
+def parse(text: str, language: PlanLanguage, *, objects: int | Collection[str], locations: int = 0,
+          max_calls: int = MAX_CALLS) -> Plan:
+    """The plan that a text says in a language, its referents ungrounded (words only).
 
     objects: how many slots the prompt named, or the names that may be used. locations: how many location bins an
     image-seeing model may point with, 0 = none. Raises PlanError, never anything else, for any other text.
     """
     body = _printable(text)
-    if body.startswith("refuse("):
+    if language.answers.has_refusals and body.startswith("refuse("):
         return _parse_refusal(body, text)
     names = object_names(objects) if isinstance(objects, int) else tuple(objects)
-    calls = [_read_call(skill, argument, names, locations) for skill, argument in _split(body, max_calls)]
+    calls = [_read_call(skill, arguments, language, names, locations)
+             for skill, arguments in _split(body, max_calls, "done" in language.skills)]
     return Plan(tuple(calls), text=text)
 
 
@@ -151,16 +149,16 @@ def _printable(text: str) -> str:
 def _parse_refusal(body: str, text: str) -> Plan:
     match = _REFUSAL.fullmatch(body)
     if match is None:
-        raise PlanError(f"a refusal is refuse(reason), alone, with 1 to {REASON_LIMIT} characters, got {_short(body)}")
+        raise PlanError(f"a refusal is refuse(reason), alone, with 1 to {REASON_LIMIT} characters, got {short(body)}")
     return Plan((), refusal=match[1], text=text)
 
 
-def _split(body: str, max_calls: int) -> list[tuple[str, str]]:
-    """(skill, argument text) of each call before `done()`."""
+def _split(body: str, max_calls: int, has_done: bool) -> list[tuple[str, str]]:
+    """(skill, argument text) of each call before the closing `done()`. has_done: whether a skill is called so, too."""
     calls, at = [], 0
     while (match := _CALL.match(body, at)) is not None:
         at = match.end()
-        if match[0] == "done()":
+        if match[0] == "done()" and not (has_done and at < len(body)):
             return _closed(calls, body[at:])
         calls.append((match[1], match[2]))
         if len(calls) > max_calls:
@@ -169,43 +167,29 @@ def _split(body: str, max_calls: int) -> list[tuple[str, str]]:
         if separator is None:
             break
         at = separator.end()
-    raise PlanError(f"a plan is calls joined by '; ' and closed by done(), reading stopped at {_short(body[at:])}")
+    raise PlanError(f"a plan is calls joined by '; ' and closed by done(), reading stopped at {short(body[at:])}")
 
 
 def _closed(calls: list[tuple[str, str]], rest: str) -> list[tuple[str, str]]:
     if rest:
-        raise PlanError(f"nothing may follow done(), got {_short(rest)}")
+        raise PlanError(f"nothing may follow done(), got {short(rest)}")
     return calls
 
 
-def _read_call(skill: str, argument: str, names: Sequence[str], locations: int) -> SkillCall:
-    if skill not in SIGNATURES:
-        raise PlanError(f"there is no skill {_short(skill)}{_nearest(skill, [*SIGNATURES, 'done', 'refuse'])}")
-    arguments = argument.split(", ") if argument else []
-    expected = len(SIGNATURES[skill].parameters)
-    if len(arguments) != expected:
-        raise PlanError(f"{skill} takes {expected} argument{'s' * (expected != 1)}, got {len(arguments)}")
-    return SkillCall(skill, tuple(_read_referent(a, names, locations) for a in arguments))
-
-
-def _read_referent(words: str, names: Sequence[str], locations: int) -> Referent:
-    if words in names or (locations and _is_location(words, locations)):
-        return Referent(words)
-    raise PlanError(f"there is no object {_short(words)}, the names are {', '.join(names) or 'none'}")
-
-
-def _is_location(words: str, bins: int) -> bool:
-    match = _LOCATION.fullmatch(words)
-    return match is not None and max(int(match[1]), int(match[2])) < bins
+def _read_call(skill: str, arguments: str, language: PlanLanguage, names: Sequence[str], locations: int) -> SkillCall:
+    if skill not in language.skills:
+        words = ["done", "refuse"] if language.answers.has_refusals else ["done"]
+        raise PlanError(f"there is no skill {short(skill)}{_nearest(skill, [*language.skills, *words])}")
+    pieces, parameters = pieces_of(arguments), language.skills[skill].parameters
+    if len(pieces) != len(parameters):
+        raise PlanError(f"{skill} takes {len(parameters)} argument{'s' * (len(parameters) != 1)}, got {len(pieces)}")
+    return SkillCall(skill, tuple(read(piece, parameter, skill, names, locations)
+                                  for piece, parameter in zip(pieces, parameters, strict=True)))
 
 
 def _nearest(word: str, names: Sequence[str]) -> str:
     near = nearest(word, names)
     return f", did you mean {near!r}" if near else f", the names are {', '.join(names)}"
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
 def ground(plan: Plan, perception: Perception, *, bins: int = LOCATION_BINS) -> Plan:
@@ -218,9 +202,9 @@ def ground(plan: Plan, perception: Perception, *, bins: int = LOCATION_BINS) -> 
 def _ground(argument: Referent | str | float, perception: Perception, bins: int) -> Referent | str | float:
     if not isinstance(argument, Referent):
         return argument
-    location = _LOCATION.fullmatch(argument.words)
-    if location is not None:
-        return _point_at(argument.words, (int(location[1]), int(location[2])), perception, bins)
+    place = bin_of(argument.words)
+    if place is not None:
+        return _point_at(argument.words, place, perception, bins)
     slot = perception.slots[place_of(argument.words)]
     return refer(argument.words, slot)
 

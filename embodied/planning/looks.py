@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from embodied.planning.language import place_of
-from embodied.planning.perception import GRASPING, RELEASING, WIDE_M, carries, supports
+from embodied.planning.perception import WIDE_M, carries, supports
 from embodied.prompt import Slot
 from envs.interface import Referent, SkillCall
+from envs.skills.signatures import Signature
 
 DARK, ANY_KIND = "dark", "any"
 """Colour of what is too dark to tell; kind of what was never looked at."""
@@ -138,19 +139,19 @@ class Scene:
             base = self.under[base]
         return found
 
-    def target(self, call: SkillCall) -> int | None:
-        """The place of what a call acts on; None where it names no slot."""
-        named = next((a for a in call.arguments if isinstance(a, Referent)), None)
-        return None if named is None or named.words.startswith("<") else place_of(named.words)
+    def targets(self, call: SkillCall) -> list[int]:
+        """The places of what a call acts on, the thing that it moves or its first goal first."""
+        named = (a.words for a in call.arguments if isinstance(a, Referent))
+        return [place_of(name) for name in named if not name.startswith("<")]
 
-    def after(self, call: SkillCall) -> Scene:
-        """The scene once a call has done what it says."""
-        target = self.target(call)
-        if target is None or call.skill not in GRASPING + RELEASING:
+    def after(self, call: SkillCall, signature: Signature) -> Scene:
+        """The scene once a call of that signature has done what it says."""
+        target = next(iter(self.targets(call)), None)
+        if target is None or signature.effect == "none":
             return self
-        if call.skill in GRASPING:  # what rests on it falls off
+        if signature.effect == "grasp":  # what rests on it falls off
             under = tuple(None if base == target or n == target else base for n, base in enumerate(self.under))
             return replace(self, under=under, held=target, is_loose=self.under[target] is None)
-        base = None if call.skill == "put_down_beside" or self.held is None else target
+        base = target if signature.relation in ("in", "on") and self.held is not None else None
         under = tuple(base if n == self.held else under for n, under in enumerate(self.under))
         return replace(self, under=under, held=None, is_loose=False)

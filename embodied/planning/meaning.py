@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from embodied.planning.looks import ANY_KIND, DARK, Scene
 from embodied.planning.wording import PLACES, Goal, Mention, ParsedInstruction
+from envs.skills.signatures import Relation
 
 
 def find(mention: Mention, scene: Scene) -> list[int]:
@@ -40,22 +41,22 @@ def _may_move(place: int, parsed: ParsedInstruction, scene: Scene) -> bool:
     return parsed.is_vague or not movers or any(place in find(m, scene) for m in movers)
 
 
-def may_place(skill: str, place: int, parsed: ParsedInstruction, scene: Scene) -> bool:
-    """Whether the words let what is held go there by that skill."""
+def may_place(relation: Relation | None, place: int, parsed: ParsedInstruction, scene: Scene) -> bool:
+    """Whether the words let what is held go there. relation: in which it comes to the thing at that place."""
     if _is_forbidden(place, parsed, scene):
         return False
     if parsed.is_clear:
-        return any(_is_right(skill, place, goal, scene) for goal in parsed.goals)
+        return any(_is_right(relation, place, goal, scene) for goal in parsed.goals)
     places = [m for m in parsed.mentions if m.role != "moved" and not m.is_negated]
     return parsed.is_vague or not places or any(
-        place in find(m, scene) and (m.role, skill) not in (("in", "place_on"), ("on", "place_in")) for m in places)
+        place in find(m, scene) and (m.role, relation) not in (("in", "on"), ("on", "in")) for m in places)
 
 
-def _is_right(skill: str, place: int, goal: Goal, scene: Scene) -> bool:
-    """Whether a goal lets what is held go there by that skill."""
+def _is_right(relation: Relation | None, place: int, goal: Goal, scene: Scene) -> bool:
+    """Whether a goal lets what is held go there."""
     held = scene.held
-    is_relation = goal.role == "to" or (goal.role == "in") == (skill == "place_in")
-    is_able = scene.looks[place][1] != ("block" if skill == "place_in" else "bowl")
+    is_relation = goal.role in ("to", relation)
+    is_able = scene.looks[place][1] != {"in": "block", "on": "bowl"}.get(relation)
     if held is None or held not in _movable(goal.moved, scene) or place not in find(goal.destination, scene):
         return False
     return is_relation and is_able and (not goal.is_matched or _is_alike(held, place, scene))

@@ -9,15 +9,7 @@ import numpy as np
 
 from embodied.prompt import MAX_OBJECTS, Image, Slot
 from envs.interface import Box, Observation, Outcome, SkillCall, Transition
-
-GRASPING = ("pick",)
-"""Skills that fill the hand; they need it empty."""
-
-RELEASING = ("place_in", "place_on", "put_down_beside")
-"""Skills that empty the hand; they need it full."""
-
-POLICY_CAMERA = "front"
-"""The camera whose image the image-seeing model gets, and whose pixels location tokens count."""
+from envs.skills.signatures import PlanLanguage
 
 GRIP_CHANGE_M = 0.005
 """Fingers that moved further than this since the pick no longer hold what they picked: it slipped or was let go."""
@@ -39,17 +31,22 @@ class Perception:
     image: Image | None = None
 
     @classmethod
-    def of(cls, slots: Iterable[Slot], observation: Observation, limit: int = MAX_OBJECTS) -> Perception:
-        """What was seen in an observation: at most `limit` slots, the largest ones, ordered by `order_slots`."""
-        largest = sorted(slots, key=lambda slot: -slot.area_px)[:limit]
-        image = Image(POLICY_CAMERA, observation.rgb[POLICY_CAMERA])
-        return cls(order_slots(largest), observation.time_s, image)
+    def of(cls, slots: Iterable[Slot], observation: Observation, language: PlanLanguage,
+           limit: int = MAX_OBJECTS) -> Perception:
+        """What was seen in an observation, in the order and by the camera that plans in the language point by."""
+        camera = language.cameras[0]
+        return cls(order_largest(slots, limit), observation.time_s, Image(camera, observation.rgb[camera]))
 
 
 def supports(slots: Sequence[Slot]) -> list[int | None]:
     """For each slot, the place of the one that it rests on or in, by measured boxes alone; None = the table."""
     return [max((j for j in range(len(slots)) if j != i and carries(slots[j].box, slots[i].box)),
                 key=lambda j: slots[j].box.center[2], default=None) for i in range(len(slots))]
+
+
+def order_largest(slots: Iterable[Slot], limit: int = MAX_OBJECTS) -> tuple[Slot, ...]:
+    """At most `limit` slots, the largest ones, ordered by `order_slots`: as a prompt names them."""
+    return order_slots(sorted(slots, key=lambda slot: -slot.area_px)[:limit])
 
 
 def order_slots(slots: Iterable[Slot]) -> tuple[Slot, ...]:
@@ -92,10 +89,11 @@ def last_failure(history: Sequence[Transition]) -> tuple[SkillCall, Outcome] | N
     return history[-1].call, history[-1].outcome
 
 
-def held_since(history: Sequence[Transition]) -> Transition | None:
+def held_since(history: Sequence[Transition], language: PlanLanguage) -> Transition | None:
     """The transition that picked what the hand still holds, by outcomes and finger opening; None = empty hand."""
-    effective = [t for t in history if t.outcome.status == "done" and t.call.skill in GRASPING + RELEASING]
-    if not effective or effective[-1].call.skill not in GRASPING:
+    moving = language.grasping + language.releasing
+    effective = [t for t in history if t.outcome.status == "done" and t.call.skill in moving]
+    if not effective or effective[-1].call.skill not in language.grasping:
         return None
     change_m = history[-1].after.gripper_width_m - effective[-1].after.gripper_width_m
     return effective[-1] if abs(change_m) < GRIP_CHANGE_M else None

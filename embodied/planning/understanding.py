@@ -15,10 +15,10 @@ from embodied.planning.grammar import Without
 from embodied.planning.language import Plan, clause, object_names, write
 from embodied.planning.looks import Scene
 from embodied.planning.meaning import find, is_done, may_pick, may_place, which
-from embodied.planning.perception import GRASPING
 from embodied.planning.reasons import excuse, is_true
 from embodied.planning.wording import ParsedInstruction
 from envs.interface import SkillCall
+from envs.skills.signatures import PlanLanguage, Signature
 
 UnclearPolicy = Callable[[ParsedInstruction], str | None]
 """What becomes of an instruction that was not read whole: why it is refused, or None."""
@@ -66,8 +66,9 @@ def refused(plan: Plan, veto: Veto, parsed: ParsedInstruction, scene: Scene) -> 
     return replace(plan, calls=(), refusal=refusal.refusal, text=write(refusal))
 
 
-def judge(plan: Plan, parsed: ParsedInstruction, scene: Scene, *, is_whole: bool = True) -> Veto | None:
-    """What speaks against a plan, or against the truth of its refusal; None where nothing does.
+def judge(plan: Plan, parsed: ParsedInstruction, scene: Scene, language: PlanLanguage, *,
+          is_whole: bool = True) -> Veto | None:
+    """What speaks against a plan in a language, or against the truth of its refusal; None where nothing does.
 
     is_whole: whether the plan is all that is left to do, not its next call alone.
     """
@@ -78,36 +79,44 @@ def judge(plan: Plan, parsed: ParsedInstruction, scene: Scene, *, is_whole: bool
         return Veto(ALREADY, Without(moves=frozenset((name, None) for name in object_names(scene.count)), refusal=True))
     scenes = [scene]
     for call in plan.calls:
-        if (veto := _against(call, parsed, scenes[-1])) is not None:
+        signature = language.skills[call.skill]
+        if (veto := _against(call, signature, parsed, scenes[-1])) is not None:
             return veto
-        scenes.append(scenes[-1].after(call))
+        scenes.append(scenes[-1].after(call, signature))
     if not parsed.is_clear or (plan.calls and not is_whole) or is_done(parsed, scenes):
         return None
-    steps = sum(call.skill in GRASPING for call in plan.calls)
+    steps = sum(call.skill in language.grasping for call in plan.calls)
     reason = HALF if plan.calls else NOT_SEEN_DONE if scene.is_begun else NO_PLAN
     return Veto(reason, Without(steps=steps + 1))
 
 
-def _against(call: SkillCall, parsed: ParsedInstruction, scene: Scene) -> Veto | None:
+def _against(call: SkillCall, signature: Signature, parsed: ParsedInstruction, scene: Scene) -> Veto | None:
     """What speaks against one call: it moves what the words do not name, or to where they do not."""
-    target = scene.target(call)
-    if target is None:
+    targets = scene.targets(call)
+    if not targets:
         return None
-    if call.skill == "put_down_beside":
+    if signature.effect != "release":
+        return _against_moving(targets[0], parsed, scene)
+    if signature.relation == "beside":
         aside = frozenset({dict(enumerate(object_names(scene.count))).get(scene.held)})
         reason = f"I would only move the {scene.words(scene.held)} about"
         return Veto(reason, Without(aside=aside)) if scene.is_loose and parsed.is_clear else None
-    if call.skill in GRASPING:
-        if may_pick(target, parsed, scene):
-            return None
-        is_asked = any(target in find(goal.moved, scene) for goal in parsed.goals)  # but is in its place already
-        reason = NO_PLAN if is_asked else f"I would move the {scene.words(target)}, which you did not ask for"
-        return Veto(reason, _without(target, None, scene))
-    if may_place(call.skill, target, parsed, scene):
+    return next((_against_placing(place, signature, scene) for place in targets
+                 if not may_place(signature.relation, place, parsed, scene)), None)
+
+
+def _against_moving(target: int, parsed: ParsedInstruction, scene: Scene) -> Veto | None:
+    if may_pick(target, parsed, scene):
         return None
-    place = f"{'in' if call.skill == 'place_in' else 'on'} the {scene.words(target)}"
-    reason = f"I would put the {scene.words(scene.held)} {place}, which you did not ask for"
-    return Veto(reason, _without(scene.held, target, scene))
+    is_asked = any(target in find(goal.moved, scene) for goal in parsed.goals)  # but is in its place already
+    reason = NO_PLAN if is_asked else f"I would move the {scene.words(target)}, which you did not ask for"
+    return Veto(reason, _without(target, None, scene))
+
+
+def _against_placing(place: int, signature: Signature, scene: Scene) -> Veto:
+    where = f"{signature.relation or 'to'} the {scene.words(place)}"
+    reason = f"I would put the {scene.words(scene.held)} {where}, which you did not ask for"
+    return Veto(reason, _without(scene.held, place, scene))
 
 
 def _without(moved: int | None, place: int | None, scene: Scene) -> Without:

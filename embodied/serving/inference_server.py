@@ -19,6 +19,7 @@ from embodied.planning.scene import SceneEncoder
 from embodied.prompt import Prompt, Sample, Slot
 from embodied.serving.lazy_backend import LazyBackend
 from envs.interface import Observation
+from envs.skills.signatures import PlanLanguage
 
 OnPiece = Callable[[str, float], bool]
 """(text of a token, its probability): whether to go on."""
@@ -101,6 +102,10 @@ class InferenceServer:
     @property
     def scene(self) -> SceneEncoder:
         return self.backend.scene
+
+    @property
+    def language(self) -> PlanLanguage:
+        return self.backend.language
 
     @property
     def is_ready(self) -> bool:
@@ -220,11 +225,13 @@ class InferenceClient:
     def __init__(self, inference: InferenceServer, on_piece: OnPiece,
                  begins: Callable[[], None] = lambda: None) -> None:
         """begins: called before each answer that is asked for."""
-        self._inference, self._on_piece, self.scene = inference, on_piece, inference.scene
+        self._inference, self._on_piece = inference, on_piece
+        self.scene, self.language = inference.scene, inference.language
         self.unknown_words, self.known_words = inference.unknown_words, inference.known_words
         self._is_cancelled, self._begins = False, begins
 
     scene: SceneEncoder
+    language: PlanLanguage
 
     def perceive(self, observation: Observation) -> list[Slot]:
         return self._inference.perceive(observation)

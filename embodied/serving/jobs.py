@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from embodied.planning.language import object_names
-from embodied.planning.perception import Perception
+from embodied.planning.perception import order_largest
 from embodied.prompt import Slot
 from embodied.serving.errors import ApiError
 from embodied.serving.overlay import objects_of
@@ -114,7 +114,7 @@ class Jobs:
     def inspect(self, perceive: Callable[[Observation], Sequence[Slot]]) -> list[dict[str, Any]]:
         """The objects in sight, named as plans name them."""
         seen = self._observation()
-        self.saw(seen, Perception.of(perceive(seen), seen).slots)
+        self.saw(seen, order_largest(perceive(seen)))
         return objects_of(self._sight[1], seen)
 
     def saw(self, observation: Observation, slots: Sequence[Slot]) -> None:

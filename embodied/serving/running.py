@@ -17,6 +17,7 @@ from embodied.prompt import Slot
 from embodied.serving.inference_server import BusyError, CancelledError
 from embodied.serving.overlay import objects_of
 from envs.interface import Observation, SkillCall, Transition
+from envs.skills.signatures import PlanLanguage
 
 Tell = Callable[..., None]
 """(type of event, **content)."""
@@ -142,7 +143,8 @@ def _chances(plan: Plan) -> list[float | None]:
 class ToldEnv:
     """What the closed loop acts in: the session's world, each call told as it begins."""
 
-    def __init__(self, env: Any, run: Run, tell: Tell) -> None:
+    def __init__(self, env: Any, language: PlanLanguage, run: Run, tell: Tell) -> None:
+        self.language = language
         self._env, self._run, self._tell, self._calls = env, run, tell, 0
 
     @property
@@ -166,6 +168,8 @@ class Conduct:
     """What a run needs of its session."""
 
     env: Any
+    language: PlanLanguage
+    """What plans can say in it."""
     planner: Planner
     tell: Tell
     saw: Callable[[Observation, Sequence[Slot]], None]
@@ -188,7 +192,7 @@ def carry_out(run: Run, conduct: Conduct, history: list[Transition]) -> None:
 
 def _follow(run: Run, instruction: str, conduct: Conduct, history: list[Transition]) -> str | None:
     """The instruction that takes the place of this one, None when the run is over."""
-    env = ToldEnv(conduct.env, run, conduct.tell)
+    env = ToldEnv(conduct.env, conduct.language, run, conduct.tell)
     planner = ToldPlanner(conduct.planner, run, conduct.tell, conduct.saw)
     # old failures would be taken for those of this instruction
     kept = [t for t in history if t.outcome.status == "done"]

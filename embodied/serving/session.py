@@ -24,6 +24,7 @@ from embodied.serving.running import STOPPED, Conduct, Run, carry_out
 from embodied.serving.shared_state import NEVER_NS, Halt, SharedState
 from embodied.serving.worker import Worker
 from embodied.serving.world import Setup, World
+from envs.skills.signatures import LANGUAGES
 
 OBJECTS_CAMERA = "front"
 """On whose picture the objects in sight are drawn, where a robot has it."""
@@ -257,7 +258,8 @@ class Session:
     def _run_in_thread(self, run: Run) -> Run:
         try:
             planner = self._make_planner(self, run)
-            conduct = Conduct(self.world, planner, self.tell, self.jobs.saw, lambda: halted(self.board))
+            conduct = Conduct(self.world, LANGUAGES[self.setup.domain], planner, self.tell, self.jobs.saw,
+                              lambda: halted(self.board))
             carry_out(run, conduct, self.jobs.history)
         except ApiError:
             raise

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,8 +17,8 @@ from typing import Any
 from embodied.agents.language_agent import LanguageAgent
 from embodied.agents.oracle import OraclePlanner
 from embodied.planning.closed_loop import Planner
+from embodied.planning.declaration import why_not_spoken
 from embodied.planning.language import Plan
-from embodied.prompt import Slot
 from embodied.serving.errors import ApiError, overloaded, unknown, unmakeable
 from embodied.serving.events import Event
 from embodied.serving.hosting import make_hosted
@@ -71,8 +71,8 @@ class Limits:
     planner: str | None = None  # who plans where a session names nobody; None = never a privileged one
 
 
-ChatMaker = Callable[[Callable[[Observation], Sequence[Slot]]], Any]
-"""(eyes): a planner that people talk to."""
+ChatMaker = Callable[..., Any]
+"""(eyes, language=): a planner that people talk to, in the language of a world."""
 
 
 @dataclass
@@ -110,6 +110,8 @@ class SessionManager:
         domain = DOMAIN_OF[task]
         name = chosen(planner, domain, self.planners_of(domain), self.limits.planner)
         await self.inference.ready()
+        if name == "model" and (why_not := why_not_spoken(self.inference.language, LANGUAGES[domain])):
+            raise ApiError(422, "invalid", f"planner: expected one that plans in the language of {domain}: {why_not}")
         if len(self.sessions) + len(self._opening) >= self.limits.sessions:
             raise overloaded(f"expected fewer than {self.limits.sessions} open sessions", 5.0)
         setup = Setup(task, domain, seed, name, record_fps=self.limits.record_fps,
@@ -187,7 +189,7 @@ class SessionManager:
         if session.setup.planner == "oracle":
             made: Planner = OraclePlanner(session.world)
         elif session.setup.planner == "chat":
-            made = self.make_chat(self.inference.perceive)
+            made = self.make_chat(self.inference.perceive, language=LANGUAGES[session.setup.domain])
             made.on_text, made.begins = lambda text: session.listener(run)(text, 1.0), run.begin_attempt
         else:
             made = LanguageAgent(InferenceClient(self.inference, session.listener(run), run.begin_attempt))

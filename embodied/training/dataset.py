@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from embodied.data.dataset import Dataset
-from embodied.planning.grammar import fingerprint
+from embodied.data.facts import language_of
 from embodied.training.settings import TrainSettings
 
 
 def open_dataset(settings: TrainSettings) -> Dataset:
-    """The dataset of the run. ValueError when it was made with another plan grammar."""
-    return Dataset(settings.dataset, expect={"grammar": fingerprint()})
+    """The dataset of the run. LanguageError when a skill of its world is no longer what it was."""
+    dataset = Dataset(settings.dataset)
+    language_of(dataset.facts, f"dataset {dataset.path}")
+    return dataset
 
 
 def split(count: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray]:

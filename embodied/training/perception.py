@@ -18,7 +18,7 @@ from embodied.data.files import write_json, write_whole
 from embodied.models.configuration import SegmenterConfig
 from embodied.models.scene import best_matches, oracle_pixels, perceive, slots_from_pixels
 from embodied.models.segmenter import ObjectSegmenter
-from embodied.planning.perception import Perception
+from embodied.planning.perception import order_largest
 from embodied.prompt import Slot
 
 
@@ -62,7 +62,7 @@ def make_perfect_detector() -> Detector:
 
 def name_slots(slots: list[Slot], view: View) -> ViewDetections:
     """The slots in the order of the prompt, each with the entity that it shows."""
-    ordered = Perception.of(slots, view.observation).slots
+    ordered = order_largest(slots)
     standing = [i for i, name in enumerate(view.names) if name != view.held]
     found = best_matches(ordered, [view.names[i] for i in standing], view.poses[standing])
     names: list[str | None] = [None] * len(ordered)

@@ -24,7 +24,7 @@ from embodied.models.loading import save as save_model
 from embodied.models.planner import PalmEForConditionalGeneration
 from embodied.models.processor import words_of
 from embodied.models.scene_encoders import find_encoder
-from embodied.planning.grammar import fingerprint
+from embodied.planning.declaration import declaration
 from embodied.training import checkpoint
 from embodied.training.collate import collate_examples
 from embodied.training.dataset import open_dataset, split
@@ -59,7 +59,7 @@ def new_planner(run: RunFolder, dataset: Dataset, detections: Detections) -> tup
     """(model, processor) before the first step: the trained segmenter inside, everything else from the seed."""
     chosen, examples = run.settings.model, Examples(dataset, detections)
     facts = Facts(lexicon=None if chosen.is_vocabulary_open else vocabulary_of(examples),
-                  grammar_fingerprint=fingerprint(), cameras=dataset.facts["cameras"])
+                  plan_language=declaration(examples.language), cameras=dataset.facts["cameras"])
     torch.manual_seed(run.settings.seed)
     segmenter = dict(chosen.segmenter) if find_encoder(chosen.scene_encoder).scene.finds_objects else None
     model, processor = build(chosen.language, chosen.vision, corpus=corpus_of(examples), vocab_size=chosen.vocab_size,

@@ -16,7 +16,7 @@ from envs.foreign.skills import SKILLS, Command, Hand, Motion
 from envs.foreign.words import asks_for, instruction
 from envs.guard import fault
 from envs.interface import Box, Camera, Outcome, Referent, SkillCall
-from envs.skills.signatures import FOREIGN
+from envs.skills.signatures import FOREIGN, PlanLanguage
 from envs.spaces import MAX_INSTRUCTION_CHARACTERS, observation_space
 
 _SETTLE_S = 0.4
@@ -45,7 +45,8 @@ class ForeignEnv(gymnasium.Env):
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode: expected None or 'rgb_array', got {render_mode!r}")
         self.foreign, self.render_mode, self._image_size = foreign, render_mode, image_size
-        self.actions = CallActions(FOREIGN.skills[name] for name in foreign.skills)
+        self.language = PlanLanguage(tuple(FOREIGN.skills[name] for name in foreign.skills), (foreign.camera_name,))
+        self.actions = CallActions(self.language.signatures)
         self.observation_space = observation_space((foreign.camera_name,), image_size, 1)
         self.action_space = self.actions.space
         self.benchmark: gymnasium.Env | None = None

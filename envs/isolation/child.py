@@ -21,7 +21,7 @@ from envs.isolation.wire import Block, pack
 METHODS = ("encode", "expert_plan", "attribution_view", "why_not", "hold", "watch", "snapshot", "restore", "instruct",
            "move_joints", "move_tool", "introduce", "refresh", "rehearse")
 """Of the innermost environment, what its owner may call, where it is there."""
-ATTRIBUTES = ("renderer", "instruction", "is_success", "held_name", "is_judged")
+ATTRIBUTES = ("renderer", "instruction", "is_success", "held_name", "is_judged", "language")
 """The same of what may be read."""
 _GRACE_S = 5.0  # the owner's deadline comes first; this one is for a world whose owner is gone
 _LOOK_S = 0.5

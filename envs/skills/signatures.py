@@ -9,7 +9,7 @@ project.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from numbers import Real
 from types import MappingProxyType
@@ -57,6 +57,7 @@ class Signature:
     effect: Effect = "none"
     relation: Relation | None = None  # of what a release lets go of to the first object of the call
     wording: str = ""
+    carries: bool = False  # may stand between a grasp and its release: what is held comes along
     controller: str = ""  # function and file of it, where another domain's skill has taken the name
     timeout_s: float = 12.0  # simulated
 
@@ -92,10 +93,20 @@ class PlanLanguage:
     cameras: tuple[str, ...]
     answers: AnswerSyntax = AnswerSyntax()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is sent to another process: the fields alone."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
     @cached_property
     def skills(self) -> Mapping[str, Signature]:
         """Skill name -> signature, in the order of the skill-level action space."""
         return MappingProxyType({s.name: s for s in self.signatures})
+
+    @cached_property
+    def needs_objects(self) -> bool:
+        """Whether nothing can be done without pointing at something: what takes anything takes an object."""
+        taking = [s for s in self.signatures if s.parameters]
+        return bool(taking) and all(any(p.kind == "object" for p in s.parameters) for s in taking)
 
     @cached_property
     def grasping(self) -> tuple[str, ...]:
@@ -106,6 +117,13 @@ class PlanLanguage:
     def releasing(self) -> tuple[str, ...]:
         """Names of the skills that empty the hand."""
         return tuple(s.name for s in self.signatures if s.effect == "release")
+
+    @cached_property
+    def placing(self) -> tuple[str, ...]:
+        """Names of the skills that release at something that was seen: whoever planned by where things were looks again
+        then. What goes by words alone does not get old."""
+        return tuple(s.name for s in self.signatures
+                     if s.effect == "release" and any(p.kind == "object" for p in s.parameters))
 
 
 _OBJECT, _CONTAINER, _BASE, _NEIGHBOUR = (Parameter(n, "object") for n in ("object", "container", "base", "neighbour"))
@@ -140,9 +158,9 @@ _PLACE, _THING = Parameter("place", "text"), Parameter("object", "text")
 _PLACE_BOX = Parameter("place", "object")
 
 KITCHEN = PlanLanguage((
-    Signature("go_to", (_PLACE,), "drive to a place of the kitchen", timeout_s=30.0),
+    Signature("go_to", (_PLACE,), "drive to a place of the kitchen", carries=True, timeout_s=30.0),
     Signature("find", (_THING,), "look around, and drive from place to place, until the object is in sight",
-              timeout_s=90.0),
+              carries=True, timeout_s=90.0),
     Signature("pick", (_THING,), "grasp the object that is in sight and lift it", "grasp", controller="pick_named",
               timeout_s=30.0),
     Signature("put_down", (_PLACE,), "put the held object down at the place where the robot stands", "release",
@@ -166,6 +184,3 @@ FOREIGN = PlanLanguage((
 LANGUAGES: Mapping[str, PlanLanguage] = MappingProxyType(
     {"tabletop": TABLETOP, "tamp": TAMP, "board": BOARD, "kitchen": KITCHEN})
 """Domain -> its language."""
-
-SIGNATURES = TABLETOP.skills
-TABLES = MappingProxyType({domain: language.skills for domain, language in LANGUAGES.items()})

@@ -35,15 +35,16 @@ MAY_IMPORT: dict[str, list[str]] = {
                         "embodied.data.files",  # weights are written whole or not at all, as everything is
                         "embodied.training.objectives.losses"],  # `forward(labels=)` and objectives share one home
     "embodied.planning": ["embodied.prompt", "envs.interface", "envs.skills.signatures"],
-    "embodied.data": ["embodied.planning", "embodied.prompt", "embodied.typed", "envs.interface"],
+    "embodied.data": ["embodied.planning", "embodied.prompt", "embodied.typed", "envs.interface",
+                      "envs.skills.signatures"],
     "embodied.agents": ["embodied.models", "embodied.planning", "embodied.prompt", "envs.interface",
-                        "envs.skills.signatures",  # prompts, reply schema and tools are made from the one table
+                        "envs.skills.signatures",  # prompts, reply schema and tools are made from a plan language
                         "embodied.data.files"],  # a memory is written whole or not at all, as everything is
     "embodied.training": ["embodied.agents", "embodied.data", "embodied.models", "embodied.planning",
                           "embodied.prompt", "embodied.typed"],
     "embodied.training.objectives.losses": [],  # a leaf: torch alone
     "embodied.evaluation": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt",
-                            "envs.interface"],
+                            "envs.interface", "envs.skills.signatures"],
     "embodied.distributed": ["embodied.training", "embodied.evaluation", "embodied.agents", "embodied.data",
                              "embodied.planning", "embodied.models", "embodied.prompt", "envs.interface"],
     "embodied.serving": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt", "envs.interface",

@@ -8,12 +8,15 @@ from typing import Protocol, TypeVar
 from embodied.planning.scene import SceneEncoder
 from embodied.prompt import Prompt, Sample, Slot
 from envs.interface import Observation
+from envs.skills.signatures import PlanLanguage
 
 
 class Backend(Protocol):
     """Eyes and language of an agent."""
 
     scene: SceneEncoder
+    language: PlanLanguage
+    """What its model plans in."""
 
     def perceive(self, observation: Observation) -> list[Slot]:
         """The objects in sight, in any order."""

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embodied.planning.grammar import fingerprint
+from embodied.planning.declaration import read_language
 from embodied.prompt import Prompt, PromptTooLongError, Sample, Slot
 from envs.interface import Observation
+from envs.skills.signatures import TABLETOP
 
 if TYPE_CHECKING:
     from embodied.agents.backends.streaming import OnToken
@@ -23,12 +24,10 @@ class LocalBackend:
 
     def __init__(self, model: PalmEForConditionalGeneration, processor: PalmEProcessor, *,
                  temperature: float = 0.0, version: int | None = None) -> None:
-        """version: of the model's weights, which its samples carry. Raises ValueError when the model learned another
-        plan language than this code speaks."""
-        learned = processor.grammar_fingerprint
-        if learned is not None and learned != fingerprint():
-            raise ValueError(f"LocalBackend: expected plan language {fingerprint()[:12]}, the checkpoint learned "
-                             f"{learned[:12]}; use the version of the code that trained it, or train it again")
+        """version: of the model's weights, which its samples carry. A model that does not say what it learned plans in
+        the tabletop's language. Raises LanguageError when a skill that it learned is no longer what it was."""
+        declared = processor.plan_language
+        self.language = TABLETOP if declared is None else read_language(declared, "the checkpoint")
         self.model, self.processor, self.temperature, self.version = model, processor, temperature, version
         self.scene = processor.scene
         self._compiled: Any = None

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 from embodied.planning.scene import OBJECTS, SceneEncoder
 from embodied.prompt import Prompt, Sample, Slot
 from envs.interface import Observation
+from envs.skills.signatures import TABLETOP, PlanLanguage
 
 
 class ReplayBackend:
     """Answers with `replies` one after the other, sees what `perceive` see, and keeps the prompts that it was asked."""
 
     def __init__(self, replies: Iterable[str], perceive: Callable[[Observation], Sequence[Slot]], *,
-                 scene: SceneEncoder = OBJECTS, lexicon: Iterable[str] = ()) -> None:
-        self.scene = scene
+                 scene: SceneEncoder = OBJECTS, language: PlanLanguage = TABLETOP, lexicon: Iterable[str] = ()) -> None:
+        self.scene, self.language = scene, language
         self.asked: list[tuple[Prompt, str | None]] = []
         self._replies, self._perceive, self._lexicon = iter(replies), perceive, frozenset(lexicon)
 

@@ -6,16 +6,16 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from embodied.agents.backends.chat_reply import ChatReply, ToolCall
-from embodied.agents.prompting.library import DONE, TEXT_LIMIT, WORDS
+from embodied.agents.prompting.library import DONE, WORDS
+from embodied.planning.arguments import DECIMALS, TEXT_LIMIT
 from embodied.planning.language import MAX_BYTES, Plan, PlanError, clause
-from embodied.planning.perception import GRASPING, RELEASING
 from envs.interface import Referent, SkillCall
 from envs.names import nearest
-from envs.skills.signatures import SIGNATURES, Parameter, Signature
+from envs.skills.signatures import Parameter, PlanLanguage
 
 MAX_DEPTH = 8
 QUESTION_LIMIT = 300
@@ -26,16 +26,15 @@ _KEYS = ("thought", "calls")
 _THINKING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 """How reasoning models set their thoughts before the answer."""
 _FENCE = re.compile(r"\A```(?:json)?[ \t]*\n(.*)\n```\Z", re.DOTALL)
-_EMPTYING = (*RELEASING, "put_down")
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a reply may say in one scene. skills: all there are. names: of the objects in sight."""
+    """What a reply may say in one scene. names: of the objects in sight."""
 
+    language: PlanLanguage
     names: Sequence[str]
     is_holding: bool = False
-    skills: Mapping[str, Signature] = field(default_factory=lambda: SIGNATURES)
     most_calls: int = MOST_CALLS
 
 
@@ -65,7 +64,7 @@ def read_text(text: str, rules: Rules) -> Plan:
 def read_tools(called: Sequence[ToolCall], rules: Rules, text: str = "") -> Plan:
     """The plan that tool calls make up, in their order; done() may end it."""
     said = [{"skill": c.name, "arguments": load_strictly(c.arguments.strip() or "{}")} for c in called]
-    if said and said[-1] == {"skill": DONE, "arguments": {}} and DONE not in rules.skills:
+    if said and said[-1] == {"skill": DONE, "arguments": {}} and DONE not in rules.language.skills:
         said.pop()
     return _plan(said, "; ".join([*([text] if text else []), *(f"{c.name}({c.arguments})" for c in called)]), rules)
 
@@ -136,9 +135,9 @@ def _plan(said: Sequence[Any], text: str, rules: Rules) -> Plan:
     if len(said) > rules.most_calls:
         raise PlanError(f"a plan has at most {rules.most_calls} calls, got {len(said)}")
     calls = [_call(c, rules) for c in said]
-    words = next((c for c in calls if c.skill in WORDS and c.skill not in rules.skills), None)
+    words = next((c for c in calls if c.skill in WORDS and c.skill not in rules.language.skills), None)
     if words is None:
-        _check_hand(calls, rules.is_holding)
+        _check_hand(calls, rules.language, rules.is_holding)
         return Plan(tuple(calls), text=text)
     if len(calls) > 1:
         raise PlanError(f"{words.skill} is the only call of its plan, got {len(calls)} calls")
@@ -155,23 +154,25 @@ def _call(said: Any, rules: Rules) -> SkillCall:
     name, arguments = said["skill"], said.get("arguments", {})
     if not isinstance(arguments, dict):
         raise PlanError(f'"arguments" of {_short(name)} is an object, got {_kind(arguments)}')
-    parameters = _parameters(name, rules.skills)
+    parameters = _parameters(name, rules.language)
     if set(arguments) != {p.name for p in parameters}:
         raise PlanError(f"{name} takes {{{', '.join(p.name for p in parameters)}}}, got "
                         f"{{{', '.join(_short(k) for k in arguments)}}}")
     return SkillCall(name, tuple(_argument(arguments[p.name], p, name, rules) for p in parameters))
 
 
-def _parameters(name: str, skills: Mapping[str, Signature]) -> tuple[Parameter, ...]:
+def _parameters(name: str, language: PlanLanguage) -> tuple[Parameter, ...]:
     """Parameters of a function."""
-    if name in skills:
-        return skills[name].parameters
+    if name in language.skills:
+        return language.skills[name].parameters
     if name in WORDS:
         return (Parameter(WORDS[name], "text"),)
-    raise PlanError(f"there is no function {_short(name)}{_nearest(name, [*skills, *WORDS])}")
+    raise PlanError(f"there is no function {_short(name)}{_nearest(name, [*language.skills, *WORDS])}")
 
 
-def _argument(value: Any, parameter: Parameter, skill: str, rules: Rules) -> Referent | str:
+def _argument(value: Any, parameter: Parameter, skill: str, rules: Rules) -> Referent | str | float:
+    if parameter.kind == "number":
+        return _number(value, parameter, skill)
     if not isinstance(value, str):
         raise PlanError(f"{parameter.name} of {skill} is a string, got {_kind(value)}")
     if parameter.kind == "object":
@@ -184,18 +185,27 @@ def _argument(value: Any, parameter: Parameter, skill: str, rules: Rules) -> Ref
     return value
 
 
-def _check_hand(calls: Sequence[SkillCall], is_full: bool) -> None:
-    """Nothing. PlanError where a call needs the hand otherwise than the calls before it leave it."""
+def _number(value: Any, parameter: Parameter, skill: str) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not parameter.low <= round(value, DECIMALS) <= parameter.high:
+        got = f"{value:g}" if is_number else _kind(value)
+        raise PlanError(f"{parameter.name} of {skill} is a number from {parameter.low:g} to {parameter.high:g}, got "
+                        f"{got}")
+    return float(round(value, DECIMALS))
+
+
+def _check_hand(calls: Sequence[SkillCall], language: PlanLanguage, is_full: bool) -> None:
+    """PlanError where a call needs the hand otherwise than the calls before it leave it."""
     held: Any = None
     for number, call in enumerate(calls, start=1):
-        if call.skill in GRASPING:
+        if call.skill in language.grasping:
             if is_full:
                 raise PlanError(f"call {number}, {call.skill}, needs an empty hand, and it holds something by then")
-            is_full, held = True, call.arguments
-        elif call.skill in _EMPTYING:
+            is_full, held = True, next(iter(call.arguments), None)
+        elif call.skill in language.releasing:
             if not is_full:
                 raise PlanError(f"call {number}, {call.skill}, needs a full hand, and it is empty by then")
-            if held is not None and held == call.arguments:
+            if held is not None and held in call.arguments:
                 raise PlanError(f"call {number}, {call.skill}, would put an object onto itself")
             is_full, held = False, None
 

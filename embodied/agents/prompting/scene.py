@@ -14,7 +14,7 @@ from embodied.agents.prompting.library import quote
 from embodied.agents.scene_state import SceneState
 from embodied.planning.language import object_names
 from embodied.planning.looks import looks_of
-from embodied.planning.perception import POLICY_CAMERA, Perception, supports
+from embodied.planning.perception import Perception, supports
 from embodied.prompt import Slot
 from envs.interface import Observation
 
@@ -54,8 +54,8 @@ def _measures(slot: Slot) -> str:
 
 
 def picture_url(perception: Perception, observation: Observation) -> str:
-    """A data URL: PNG of the front camera, each object's name written where it stands."""
-    camera, pixels = observation.cameras[POLICY_CAMERA], observation.rgb[POLICY_CAMERA]
+    """A data URL: PNG of the perception's image, each object's name written where it stands."""
+    camera, pixels = observation.cameras[perception.image.camera], perception.image.pixels
     scale = max(1, PICTURE_PX // pixels.shape[1])
     shown = PillowImage.fromarray(pixels).resize((pixels.shape[1] * scale, pixels.shape[0] * scale))
     draw = ImageDraw.Draw(shown)

@@ -15,7 +15,7 @@ from embodied.agents.prompting.memory import Note
 from embodied.planning.language import Plan
 from embodied.planning.scene import REASON_LIMIT
 from envs.interface import Box, Referent, Transition
-from envs.skills.signatures import SIGNATURES, Signature
+from envs.skills.signatures import TABLETOP, PlanLanguage
 
 EXAMPLES_FILE = Path(__file__).parent / "examples.json"
 """Moments of the expert's episodes on training seeds, written by scripts/chat_examples.py."""
@@ -92,17 +92,19 @@ class Example:
 
 
 @cache
-def shipped_examples() -> tuple[Example, ...]:
-    """The examples that came with the package."""
+def shipped_examples(language: PlanLanguage) -> tuple[Example, ...]:
+    """The examples that came with the package, for languages that can say all that the tabletop's can."""
+    if any(s not in language.signatures for s in TABLETOP.signatures):
+        return ()
     entries = json.loads(EXAMPLES_FILE.read_text(encoding="utf-8"))["examples"]
     return tuple(Example(e["told"], e["thought"], tuple((c["skill"], c["arguments"]) for c in e["calls"]))
                  for e in entries)
 
 
-def conversation(moment: Moment, *, reply: ReplyFormat, skills: Mapping[str, Signature] = SIGNATURES,
+def conversation(moment: Moment, language: PlanLanguage, *, reply: ReplyFormat,
                  examples: Sequence[Example] = ()) -> list[Message]:
     """The messages of a request. The part that never changes comes first, so that endpoints can keep it computed."""
-    turns: list[Message] = [{"role": "system", "content": manner(skills, reply)}]
+    turns: list[Message] = [{"role": "system", "content": manner(language, reply)}]
     for number, example in enumerate(examples, start=1):
         turns.append({"role": "user", "content": example.told})
         turns += _called(example, number) if reply == "tools" else [
@@ -129,7 +131,8 @@ def complaint(plan_error: str) -> Message:
                                        "again, with the whole plan and nothing else."}
 
 
-def arguments_by_name(plan: Plan, skills: Mapping[str, Signature] = SIGNATURES) -> list[tuple[str, dict[str, str]]]:
+def arguments_by_name(plan: Plan, language: PlanLanguage) -> list[tuple[str, dict[str, str | float]]]:
     """Skill and named arguments of each call, as replies spell them."""
     return [(c.skill, {p.name: getattr(a, "words", a)
-                       for p, a in zip(skills[c.skill].parameters, c.arguments, strict=True)}) for c in plan.calls]
+                       for p, a in zip(language.skills[c.skill].parameters, c.arguments, strict=True)})
+            for c in plan.calls]

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from embodied.planning.closed_loop import Planner
-from embodied.planning.perception import GRASPING, RELEASING
 from embodied.serving.bridges.episodes import UNMARKED, Boundary, Marks
 from envs.interface import Observation, Outcome, Rehearsal, SkillCall, Transition
+from envs.skills.signatures import PlanLanguage
 
 Rehearse = Callable[[SkillCall, Observation, tuple | None], Rehearsal]
 
@@ -56,6 +56,7 @@ class Follower:
     """What is known of one robot and its task. One thread at a time."""
 
     planner: Planner
+    language: PlanLanguage
     rehearse: Rehearse
     control_hz: float
     horizon: int
@@ -135,7 +136,7 @@ class Follower:
         """How a call went as far as the fingers can tell, and what is held now."""
         outcome, held = act.rehearsal.outcome, act.rehearsal.held
         is_empty = seen.gripper_width_m < _LEAST_WIDTH_M
-        if act.call.skill in GRASPING and outcome.status == "done" and is_empty:
+        if act.call.skill in self.language.grasping and outcome.status == "done" and is_empty:
             return replace(outcome, status="failed", reason="the gripper closed on nothing"), None
         return outcome, held
 
@@ -170,7 +171,7 @@ class Follower:
         self._history.append(Transition(act.before, act.call, outcome, after, 0.0, False, False))
         self._calls += 1
         self._failures += outcome.status != "done"
-        if outcome.status != "done" or act.call.skill in RELEASING:
+        if outcome.status != "done" or act.call.skill in self.language.placing:
             self._todo.clear()
 
     def _chunk(self, seen: Observation) -> Chunk:

@@ -20,7 +20,7 @@ from embodied.serving.request_bodies import MAX_LARGE_BYTES, LargeRoute, read_as
 from embodied.serving.routes.access import FAILURES, ManagerHere
 from embodied.serving.wire import Instruction, Strict
 from envs.interface import Referent, SkillCall
-from envs.skills.signatures import TABLETOP
+from envs.skills.signatures import PlanLanguage
 
 router = APIRouter(prefix="/v1/lerobot", tags=["lerobot"], responses=FAILURES, route_class=LargeRoute)
 
@@ -44,18 +44,18 @@ async def generate_text(body: GenerateText, manager: ManagerHere, request: Reque
     """The next subtask, in words."""
     seen = await read_aside(request, lambda: observation_of([decode(from_url(url)) for url in body.images]))
     plan = await manager.plan(body.task, seen)
-    return {"text": subtask(plan), "plan": plan.text.strip()}
+    return {"text": subtask(plan, manager.inference.language), "plan": plan.text.strip()}
 
 
-def subtask(plan: Plan) -> str:
+def subtask(plan: Plan, language: PlanLanguage) -> str:
     """The first call of a plan, worded."""
     if plan.refusal is not None:
         return f"cannot: {plan.refusal}"
-    return _worded(plan.calls[0], plan.perception.slots) if plan.calls else DONE
+    return _worded(plan.calls[0], language, plan.perception.slots) if plan.calls else DONE
 
 
-def _worded(call: SkillCall, slots: Sequence[Slot]) -> str:
+def _worded(call: SkillCall, language: PlanLanguage, slots: Sequence[Slot]) -> str:
     """The call as a policy was taught to read: things by their looks, for it knows no obj_3."""
     looks = looks_by_name(slots)
     words = [f"the {looks[a.words]}" if isinstance(a, Referent) else a for a in call.arguments]
-    return TABLETOP.skills[call.skill].wording.format(*words)
+    return language.skills[call.skill].wording.format(*words)

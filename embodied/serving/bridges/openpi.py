@@ -103,7 +103,7 @@ async def _host(socket: WebSocket, room: Room, horizon: int) -> None:
         facts = await room.do(room.studio.facts)
         weights = await room.do(_known_weights, room, inference.backend)
         planner = LanguageAgent(InferenceClient(inference, presence.on_piece))
-        follower = Follower(planner, room.studio.rehearse, facts["control_hz"], horizon)
+        follower = Follower(planner, planner.language, room.studio.rehearse, facts["control_hz"], horizon)
         await socket.send_bytes(pack(metadata(facts, horizon, _name_of(inference.backend), weights)))
         await _converse(socket, room, _Desk(follower, np.array(facts["joint_low"]), np.array(facts["joint_high"])))
     except WebSocketDisconnect:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from embodied.planning.arguments import TEXT_LIMIT
 from embodied.planning.closed_loop import Planner
 from embodied.planning.language import Plan, clause
 from embodied.planning.perception import Perception
@@ -22,8 +23,6 @@ from envs.skills.signatures import Parameter, Signature
 
 MOST_CALLS = 32
 """Of one plan; tidying the fullest table takes 17."""
-MOST_TEXT = 200
-"""Characters of words for a skill that takes words."""
 _GREATEST_M = 0.60  # of anything that a skill can be about
 _NEAR_M = 0.015  # places that are nearer are one, by what depth tells
 _ROUNDS, _ROUNDS_DONE = 3, 5  # so many times over, in a plan, and in an episode with its plan, is a circle
@@ -61,7 +60,7 @@ def _fault_of_argument(parameter: Parameter, argument: Referent | str | float, w
     """Why an argument of the right kind must not be acted on."""
     if isinstance(argument, Referent):
         return _ungrounded(argument, perception) or _implausible(argument, workspace)
-    is_line = not isinstance(argument, str) or (0 < len(argument) <= MOST_TEXT and argument.isprintable())
+    is_line = not isinstance(argument, str) or (0 < len(argument) <= TEXT_LIMIT and argument.isprintable())
     return None if is_line else f"its {parameter.name} is not a line of words"
 
 

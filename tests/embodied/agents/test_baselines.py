@@ -12,6 +12,7 @@ from embodied.agents.oracle import OraclePlanner
 from embodied.planning.language import parse
 from embodied.planning.scene import WHOLE_IMAGE
 from embodied.prompt import Entity, Image
+from envs.skills.signatures import TABLETOP
 from tests.embodied.planning.scenes import FULL_HAND_M, ToyEnv, observation, slot, transition
 
 HERE, THERE = (slot(0.4, 0.2), slot(0.6, -0.2)), (slot(0.5, 0.1, area_px=7),)
@@ -30,7 +31,7 @@ def pictures(backend: ReplayBackend) -> list:
 def test_random_plans_are_valid_and_grounded(seed: int):
     planner = RandomPlanner(ReplayBackend([], lambda _: HERE), np.random.default_rng(seed))
     plan = planner.plan("anything", observation())
-    assert [c.skill for c in parse(plan.text, objects=2).calls] == [c.skill for c in plan.calls]
+    assert [c.skill for c in parse(plan.text, TABLETOP, objects=2).calls] == [c.skill for c in plan.calls]
     assert plan.calls[0].skill == "pick" and len(plan.calls) == 2
     assert {c.arguments[0].box for c in plan.calls} == {s.box for s in HERE}
 

@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 
 from embodied.agents.backends.local import LocalBackend
 from embodied.models.building import Facts, build
-from embodied.planning.grammar import fingerprint, plan_grammar
+from embodied.planning.declaration import declaration
+from embodied.planning.grammar import plan_grammar
 from embodied.planning.perception import Perception
 from embodied.planning.scene import OBJECTS, write_prompt
 from embodied.prompt import Prompt, PromptTooLongError, Sample
 from embodied.serving.app import answers_to
 from embodied.serving.inference_server import CancelledError, InferenceClient, InferenceServer
 from envs.interface import Observation
+from envs.skills.signatures import TABLETOP
 from tests.embodied.planning.scenes import observation, slot
 
 CONTEXT, MOST = 128, 24
@@ -40,7 +42,7 @@ def wide_backend() -> LocalBackend:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model, processor = build(LANGUAGE, VISION, corpus=CORPUS, projector_width=32,
-                                 facts=Facts(grammar_fingerprint=fingerprint()))
+                                 facts=Facts(plan_language=declaration(TABLETOP)))
         with torch.no_grad():
             model.get_output_embeddings().weight.mul_(40.0)
     return LocalBackend(model, processor)
@@ -52,7 +54,7 @@ def backend() -> LocalBackend:
 
 
 def prompt(words: int, objects: int) -> Prompt:
-    seen = Perception.of([slot(0.4 + 0.05 * j) for j in range(objects)], observation())
+    seen = Perception.of([slot(0.4 + 0.05 * j) for j in range(objects)], observation(), TABLETOP)
     return write_prompt("put the red block in" + " the" * words, seen)
 
 
@@ -90,7 +92,7 @@ def test_any_batch_gives_each_row_the_text_it_gets_alone(backend: LocalBackend, 
         asked = [prompt(words, objects) for words, objects in rows]
         crowd = rows[0][1]
         asked[0] = prompt(fill[crowd] - short_of_full, crowd)  # one that fills the context nearly
-        masks = [plan_grammar(objects) for _, objects in rows]
+        masks = [plan_grammar(TABLETOP, objects) for _, objects in rows]
         beside = backend.complete_batch(asked, masks if is_masked else None, max_new_tokens=MOST, seed=0)
         for row, answer in enumerate(beside):
             alone = backend.complete(asked[row], masks[row] if is_masked else None, max_new_tokens=MOST, seed=0)
@@ -103,7 +105,8 @@ def test_any_batch_gives_each_row_the_text_it_gets_alone(backend: LocalBackend, 
 
 def test_a_long_neighbour_takes_no_room(backend: LocalBackend):
     full = prompt(longest(backend, 2), 2)
-    beside, cut = backend.complete_batch([prompt(0, 2), full], [plan_grammar(2)] * 2, max_new_tokens=MOST, seed=0)
+    masks = [plan_grammar(TABLETOP, 2)] * 2
+    beside, cut = backend.complete_batch([prompt(0, 2), full], masks, max_new_tokens=MOST, seed=0)
     assert len(cut.token_ids) == CONTEXT - size_of(backend, full) < MOST and cut.is_cut
     assert len(beside.token_ids) > 1 and beside.is_cut == (len(beside.token_ids) == MOST)
 
@@ -118,7 +121,8 @@ def test_sampled_rows_are_drawn_as_they_are_alone(backend: LocalBackend):
 
 @pytest.mark.parametrize("is_masked", [True, False], ids=["plans", "anything"])
 def test_a_listener_that_has_heard_enough_ends_its_row_alone(backend: LocalBackend, is_masked: bool):
-    asked, masks = [prompt(0, 2), prompt(2, 3)], [plan_grammar(2), plan_grammar(3)] if is_masked else None
+    asked = [prompt(0, 2), prompt(2, 3)]
+    masks = [plan_grammar(TABLETOP, 2), plan_grammar(TABLETOP, 3)] if is_masked else None
     told: dict[int, list[str]] = {0: [], 1: []}
 
     def on_piece(row: int, text: str, probability: float) -> bool:
@@ -135,7 +139,7 @@ class Frail:
     """A backend of two rows at once: prompts that are texts, one of which it cannot read; the first try breaks off
     after two tokens."""
 
-    scene = OBJECTS
+    scene, language = OBJECTS, TABLETOP
 
     def __init__(self) -> None:
         self.batches: list[tuple[str, ...]] = []
@@ -226,10 +230,10 @@ def test_four_clients_keep_their_plans_beside_one_who_says_a_thousand_characters
     seen = Observation.from_dict(env.reset(seed=2_000_001, options={"require": ["red block", "blue bowl"]})[0])
     env.close()
     instruction = "put the red block in the blue bowl"
-    perception = Perception.of(backend.perceive(seen), seen)
+    perception = Perception.of(backend.perceive(seen), seen, TABLETOP)
     asked = [write_prompt(text, perception)
              for text in (*[instruction] * 4, instruction + " a" * ((1000 - len(instruction)) // 2))]
-    masks = [plan_grammar(len(perception.slots))] * 5
+    masks = [plan_grammar(TABLETOP, len(perception.slots))] * 5
     alone = backend.complete(asked[0], masks[0], max_new_tokens=192, seed=0)
     beside = backend.complete_batch(asked, masks, max_new_tokens=192, seed=0)
     assert [a.text for a in beside[:4]] == [alone.text] * 4 and not alone.is_cut

@@ -19,7 +19,7 @@ from embodied.planning.spoken import describe
 from embodied.planning.understanding import NO_PLAN
 from embodied.prompt import Slot
 from envs.interface import Box, Outcome, Referent, SkillCall, Transition
-from envs.skills.signatures import SIGNATURES
+from envs.skills.signatures import TABLETOP
 from tests.embodied.agents.recorded import RecordedEndpoint, calls
 from tests.embodied.planning.scenes import FULL_HAND_M, ToyEnv, observation
 
@@ -51,7 +51,7 @@ def test_a_plan_comes_back_grounded():
     assert [(c.skill, c.arguments[0].box) for c in plan.calls] == [("pick", SLOTS[0].box), ("place_in", SLOTS[1].box)]
     assert plan.text == PLAN and plan.thinking_s > 0 and planner.tokens_spent == 100
     messages, fields = endpoint.asked[0]
-    assert messages[0]["role"] == "system" and all(f"{s.name}(" in messages[0]["content"] for s in SIGNATURES.values())
+    assert messages[0]["role"] == "system" and all(f"{name}(" in messages[0]["content"] for name in TABLETOP.skills)
     assert 'Instruction: "put the red block in the blue bowl"' in endpoint.told()
     assert '- obj_1: "blue bowl"' in endpoint.told() and '- obj_2: "red block"' in endpoint.told()
     assert "The hand is empty." in endpoint.told() and fields["response_format"]["type"] == "json_schema"
@@ -69,7 +69,7 @@ def test_tools_are_offered_and_read():
     planner, endpoint = agent(ChatReply("", called, tokens=9), reply_format="tools")
     assert len(planner.plan("tidy up", observation()).calls) == 2
     offered = {t["function"]["name"]: t["function"]["parameters"] for t in endpoint.asked[0][1]["tools"]}
-    assert set(offered) == {*SIGNATURES, "done", "refuse", "ask"}
+    assert set(offered) == {*TABLETOP.skills, "done", "refuse", "ask"}
     assert offered["pick"]["properties"]["object"]["enum"] == ["obj_1", "obj_2"]
     assert {m["role"] for m in endpoint.asked[0][0]} == {"system", "user", "assistant", "tool"}
 

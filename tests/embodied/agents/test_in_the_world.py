@@ -12,10 +12,11 @@ from embodied.agents.language_agent import LanguageAgent
 from embodied.agents.oracle import OraclePlanner
 from embodied.planning.closed_loop import play, run
 from embodied.planning.language import Plan, locations_of, object_names, write
-from embodied.planning.perception import POLICY_CAMERA, Perception
+from embodied.planning.perception import order_largest
 from embodied.planning.scene import OBJECTS, WHOLE_IMAGE, SceneEncoder
 from embodied.prompt import Sample, Slot
 from envs.interface import Box, Observation, Referent, SkillCall
+from envs.skills.signatures import TABLETOP
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ class Ventriloquist(ReplayBackend):
             camera, height_px = self.camera, self.height_px
             column, row = camera.project(np.array([*box.center[:2], box.top_z_m]))
             return locations_of((int(column), int(row)), height_px, height_px)
-        slots = Perception.of(true_slots(self.seen), self.seen).slots
+        slots = order_largest(true_slots(self.seen))
         far = [np.linalg.norm(np.subtract(s.box.center, box.center)) for s in slots]
         return object_names(len(slots))[int(np.argmin(far))]
 
@@ -61,7 +62,7 @@ class Ventriloquist(ReplayBackend):
 def test_words_become_motions_that_succeed(env, scene: SceneEncoder):
     backend = Ventriloquist(env, scene)
     first = Observation.from_dict(env.reset(seed=1)[0])
-    backend.camera, backend.height_px = first.cameras[POLICY_CAMERA], first.rgb[POLICY_CAMERA].shape[0]
+    backend.camera, backend.height_px = first.cameras[TABLETOP.cameras[0]], first.rgb[TABLETOP.cameras[0]].shape[0]
     summary = play(env, LanguageAgent(backend), seed=1)
     assert summary.is_success and summary.end == "success", summary
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ import torch
 from embodied.agents import shipped
 from embodied.agents.backends.local import LocalBackend
 from embodied.agents.language_agent import LanguageAgent
-from embodied.planning.grammar import fingerprint, plan_grammar
+from embodied.planning.declaration import LanguageError, declaration
+from embodied.planning.grammar import plan_grammar
 from embodied.planning.language import PlanError, parse
 from embodied.planning.perception import Perception
 from embodied.planning.scene import OBJECTS, write_prompt
 from embodied.prompt import PromptTooLongError
+from envs.skills.signatures import TABLETOP
 from tests.embodied.planning.scenes import observation, slot
 
 torch.set_num_threads(1)
@@ -30,7 +33,7 @@ VISION = {"name": "vit_tiny_patch16_224", "image_size": 16,
 def loaded():
     from embodied.models.building import Facts, build
 
-    facts = Facts(lexicon=["put", "the", "red", "block"], grammar_fingerprint=fingerprint())
+    facts = Facts(lexicon=["put", "the", "red", "block"], plan_language=declaration(TABLETOP))
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return build(LANGUAGE, VISION, corpus=["pick(obj_1); done() put the red block"] * 3, projector_width=32,
@@ -43,20 +46,22 @@ def backend(loaded) -> LocalBackend:
 
 
 def prompt(count: int = 3, instruction: str = "put the red block"):
-    return write_prompt(instruction, Perception.of([slot(0.4 + 0.05 * j) for j in range(count)], observation()))
+    return write_prompt(instruction, Perception.of([slot(0.4 + 0.05 * j) for j in range(count)], observation(),
+                                                   TABLETOP))
 
 
 def test_constrained_answers_of_an_untrained_model_parse(loaded):
     backend = LocalBackend(*loaded, temperature=1.5)
-    answers = [backend.complete(prompt(), plan_grammar(3), max_new_tokens=120, seed=seed) for seed in range(4)]
+    mask = plan_grammar(TABLETOP, 3)
+    answers = [backend.complete(prompt(), mask, max_new_tokens=120, seed=seed) for seed in range(4)]
     whole = [a for a in answers if a.token_ids[-1] == loaded[1].tokenizer.eos_token_id]
     assert whole and all(a.is_constrained for a in answers)
     for answer in whole:
-        parse(answer.text, objects=3)
+        parse(answer.text, TABLETOP, objects=3)
 
 
 def test_a_mask_makes_what_it_allows_likelier(backend):
-    answer = backend.complete(prompt(), plan_grammar(3), max_new_tokens=8, seed=0)
+    answer = backend.complete(prompt(), plan_grammar(TABLETOP, 3), max_new_tokens=8, seed=0)
     own, masked = np.array(answer.log_probs), np.array(answer.masked_log_probs)
     assert len(own) == len(masked) == len(answer.token_ids)
     assert np.isfinite(own).all() and (own < masked).any() and (own <= masked).all() and masked.max() <= 0
@@ -72,21 +77,21 @@ def test_sampling_is_repeatable_and_leaves_the_global_generator_alone(loaded):
 
 
 def test_a_batch_answers_as_its_rows_would(backend):
-    prompts, grammars = [prompt(1), prompt(4)], [plan_grammar(1), plan_grammar(4)]
+    prompts, grammars = [prompt(1), prompt(4)], [plan_grammar(TABLETOP, 1), plan_grammar(TABLETOP, 4)]
     batch = backend.complete_batch(prompts, grammars, max_new_tokens=10, seed=0)
     alone = [backend.complete(p, g, max_new_tokens=10, seed=0) for p, g in zip(prompts, grammars, strict=True)]
     assert [a.text for a in batch] == [a.text for a in alone]
 
 
 def test_an_answer_cut_off_by_the_budget_is_no_plan(backend):
-    answer = backend.complete(prompt(), plan_grammar(3), max_new_tokens=2, seed=0)
+    answer = backend.complete(prompt(), plan_grammar(TABLETOP, 3), max_new_tokens=2, seed=0)
     with pytest.raises(PlanError):
-        parse(answer.text, objects=3)
+        parse(answer.text, TABLETOP, objects=3)
 
 
 def test_a_prompt_that_fills_the_context_is_refused(backend):
     with pytest.raises(PromptTooLongError):
-        backend.complete(prompt(instruction="b " * 400), plan_grammar(3), max_new_tokens=5, seed=0)
+        backend.complete(prompt(instruction="b " * 400), plan_grammar(TABLETOP, 3), max_new_tokens=5, seed=0)
 
 
 def test_the_agent_refuses_words_its_model_never_learned(backend):
@@ -99,12 +104,29 @@ def test_a_model_without_eyes_says_so(backend):
         backend.perceive(observation())
 
 
-def test_a_model_of_another_plan_language_is_refused(loaded):
+def test_a_model_plans_in_the_language_that_it_learned(loaded):
     model, processor = loaded
-    other = type("Other", (), {"grammar_fingerprint": "0" * 64})()
-    with pytest.raises(ValueError, match="plan language"):
-        LocalBackend(model, other)
-    assert processor.grammar_fingerprint == fingerprint()
+    assert LocalBackend(model, processor).language == TABLETOP
+    declared = declaration(replace(TABLETOP, signatures=TABLETOP.signatures[:2]))
+    assert list(LocalBackend(model, Learned(declared)).language.skills) == ["pick", "place_in"]
+
+
+@pytest.mark.parametrize(("learned", "said"), [
+    ("0" * 64, "sha256 000000000000 of one that is not known here; run `embodied convert PATH`"),
+    (declaration(replace(TABLETOP, signatures=(replace(TABLETOP.signatures[0], effect="none"),))),
+     r"the checkpoint plans with the skill pick\(object: object\), got pick\(object: object\), grasp; use the")])
+def test_a_model_whose_skills_are_no_longer_what_they_were_is_refused(loaded, learned, said: str):
+    with pytest.raises(LanguageError, match=said):
+        LocalBackend(loaded[0], Learned(learned))
+
+
+class Learned:
+    """A processor that declares a language, and sees slots."""
+
+    scene = OBJECTS
+
+    def __init__(self, plan_language) -> None:
+        self.plan_language = plan_language
 
 
 def test_unknown_weights_are_refused_with_a_list():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image as PillowImage
 
 from embodied.agents.prompting.budget import Budget, BudgetTracker, OverBudgetError
 from embodied.agents.prompting.library import manner, quote, response_format, tools
@@ -21,10 +21,11 @@ from embodied.agents.prompting.turns import shipped_examples
 from embodied.agents.scene_state import SceneState
 from embodied.planning.looks import color_of, kind_of, without_parts
 from embodied.planning.perception import Perception
-from embodied.prompt import Slot
+from embodied.prompt import Image, Slot
 from envs.interface import Box, Camera, Observation
-from envs.skills.signatures import BOARD, KITCHEN, SIGNATURES
+from envs.skills.signatures import BOARD, KITCHEN, TABLETOP, PlanLanguage
 from envs.tasks.scene import COLORS
+from tests.embodied.planning.languages import ALL, MANY_SHAPES
 from tests.embodied.planning.scenes import observation, transition
 
 
@@ -69,7 +70,7 @@ def test_a_bowl_s_floor_is_no_thing_of_its_own():
 
 def test_the_scene_is_told_in_metres_with_what_rests_on_what():
     slots = (slot((20, 30, 180), (0.13, 0.13, 0.04)), slot((200, 20, 20), (0.04, 0.04, 0.04), (0.5, 0.01, 0.03)))
-    told = describe_scene(SceneState(Perception.of(slots, observation())))
+    told = describe_scene(SceneState(Perception.of(slots, observation(), TABLETOP)))
     assert '- obj_1: "blue bowl", size 0.13 x 0.13 x 0.04, at x 0.50 y 0.00 z 0.02, on the table' in told
     assert '- obj_2: "red block", size 0.04 x 0.04 x 0.04, at x 0.50 y 0.01 z 0.03, on obj_1' in told
     assert told.endswith("The hand is empty.")
@@ -82,26 +83,38 @@ def test_names_are_drawn_where_the_objects_stand():
     camera = Camera(np.array([[96.0, 0, 48], [0, 96.0, 48], [0, 0, 1]]), pose)
     seen = Observation({"front": np.full((96, 96, 3), 200, np.uint8)}, {}, {"front": camera}, np.zeros(7), np.zeros(7),
                        0.08, 0.0)
-    perception = Perception((slot((200, 20, 20), (0.04, 0.04, 0.0), (0.25, 0.0, 0.0)),), image=None)
+    slots = (slot((200, 20, 20), (0.04, 0.04, 0.0), (0.25, 0.0, 0.0)),)
+    perception = Perception(slots, image=Image("front", seen.rgb["front"]))
     url = picture_url(perception, seen)
-    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(url.removeprefix("data:image/png;base64,")))))
+    shown = np.asarray(PillowImage.open(io.BytesIO(base64.b64decode(url.removeprefix("data:image/png;base64,")))))
     rows, columns = np.nonzero((shown != 200).any(axis=2))
     assert shown.shape == (576, 576, 3)
     assert abs(rows.mean() - 288) < 8 and abs(columns.mean() - 432) < 8  # 96 px at 1 m: 0.25 m is 24 px, times 6
 
 
-@pytest.mark.parametrize("skills", [SIGNATURES, KITCHEN, BOARD])
-def test_library_schema_and_tools_name_the_same_functions(skills):
-    told = manner(skills)
-    schema = response_format(skills, ("obj_1",), 5)["json_schema"]["schema"]
+@pytest.mark.parametrize("language", [*ALL.values()])
+def test_library_schema_and_tools_name_the_same_functions(language: PlanLanguage):
+    told = manner(language)
+    schema = response_format(language, ("obj_1",), 5)["json_schema"]["schema"]
     offered = schema["properties"]["calls"]["items"]["anyOf"]
     named = [o["properties"]["skill"]["enum"][0] for o in offered]
-    assert set(named) == {*skills, "ask", "refuse"} and all(f"\n{name}(" in told for name in named)
-    assert {t["function"]["name"] for t in tools(skills, ("obj_1",))} == {*named, "done"}
+    assert set(named) == {*language.skills, "ask", "refuse"} and all(f"\n{name}(" in told for name in named)
+    assert {t["function"]["name"] for t in tools(language, ("obj_1",))} == {*named, "done"}
+
+
+def test_rules_are_told_where_there_are_skills_that_could_offend_against_them():
+    assert "robot arm at a table" in manner(TABLETOP) and "put that down beside something" in manner(TABLETOP)
+    assert "obj_1, obj_2" not in manner(KITCHEN).split("Rules:")[1].split("Reply")[0]
+    assert "before the next pick" in manner(KITCHEN) and "each release" not in manner(BOARD)
+
+
+def test_a_number_is_asked_for_within_its_bounds():
+    schema = json.dumps(response_format(MANY_SHAPES, ("obj_1",), 5))
+    assert '"turn_rad": {"type": "number", "minimum": -1.57, "maximum": 1.57}' in schema
 
 
 def test_where_nothing_is_in_sight_no_object_can_be_named():
-    schema = json.dumps(response_format(SIGNATURES, (), 5))
+    schema = json.dumps(response_format(TABLETOP, (), 5))
     assert "home" in schema and "pick" not in schema
 
 
@@ -112,11 +125,11 @@ def test_quoted_text_is_one_string_on_one_line(text: str):
 
 
 def test_every_shipped_example_reads_as_a_plan():
-    examples = shipped_examples()
+    examples = shipped_examples(TABLETOP)
     assert len(examples) >= 5 and any(not e.calls for e in examples)
     for example in examples:
         names = [line.split(":")[0][2:] for line in example.told.splitlines() if line.startswith("- obj_")]
-        assert len(read_text(example.as_json(), Rules(names)).calls) == len(example.calls)
+        assert len(read_text(example.as_json(), Rules(TABLETOP, names)).calls) == len(example.calls)
 
 
 def test_memory_recalls_the_likest_and_forgets_the_oldest(tmp_path):

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from embodied.agents.backends.chat_reply import ChatReply, ToolCall
 from embodied.agents.prompting.reply import MOST_CALLS, Rules, load_strictly, read_reply, read_text
 from embodied.planning.language import Plan, PlanError
-from envs.skills.signatures import KITCHEN, SIGNATURES
+from envs.skills.signatures import KITCHEN, TABLETOP
 from tests.embodied.agents.recorded import PICK_AND_PLACE, calls
+from tests.embodied.planning.languages import MANY_SHAPES
 
-RULES = Rules(("obj_1", "obj_2", "obj_3"))
+RULES = Rules(TABLETOP, ("obj_1", "obj_2", "obj_3"))
 
 
 def said(plan: Plan) -> list[tuple]:
@@ -88,7 +89,7 @@ def test_an_answer_that_was_cut_off_is_no_plan():
 
 
 def test_a_full_hand_may_release():
-    rules = Rules(("obj_1",), is_holding=True)
+    rules = Rules(TABLETOP, ("obj_1",), is_holding=True)
     assert said(read_text(calls(("place_on", {"base": "obj_1"})), rules)) == [("place_on", "obj_1")]
 
 
@@ -103,11 +104,26 @@ def test_tool_calls_are_a_plan_in_their_order():
 
 
 def test_words_go_to_skills_that_take_words():
-    rules = Rules((), skills=KITCHEN)
+    rules = Rules(KITCHEN, ())
     plan = read_text(calls(("go_to", {"place": "the table"}), ("pick", {"object": "apple"})), rules)
     assert said(plan) == [("go_to", "the table"), ("pick", "apple")]
     with pytest.raises(PlanError, match="printable"):
         read_text(calls(("go_to", {"place": "a\x00b"})), rules)
+
+
+def test_numbers_go_to_skills_that_take_numbers_between_their_bounds():
+    rules = Rules(MANY_SHAPES, ("obj_1", "obj_2"))
+    plan = read_text(calls(("grab_from", {"thing": "obj_1", "place": "obj_2", "turn_rad": -0.12345})), rules)
+    assert said(plan) == [("grab_from", "obj_1", "obj_2", -0.123)]
+    for odd in (1.6, "1", True, None):
+        with pytest.raises(PlanError, match=r"turn_rad of grab_from is a number from -1\.57 to 1\.57, got"):
+            read_text(calls(("grab_from", {"thing": "obj_1", "place": "obj_2", "turn_rad": odd})), rules)
+
+
+def test_no_object_is_released_onto_itself_whichever_argument_names_it():
+    between = ("put_between", {"left": "obj_2", "right": "obj_1"})
+    with pytest.raises(PlanError, match="onto itself"):
+        read_text(calls(("grab", {"thing": "obj_1"}), between), Rules(MANY_SHAPES, ("obj_1", "obj_2")))
 
 
 JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), lambda inner: st.lists(
@@ -115,7 +131,8 @@ JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st
                                          inner, max_size=4), max_leaves=20)
 ARGUMENTS = st.dictionaries(st.sampled_from(["object", "container", "base", "neighbour", "reason", "question"]),
                             st.sampled_from(["obj_1", "obj_2", "obj_4", ""]), max_size=2)
-CALL = st.fixed_dictionaries({"skill": st.sampled_from([*SIGNATURES, "ask", "refuse", "fly"]), "arguments": ARGUMENTS})
+CALL = st.fixed_dictionaries({"skill": st.sampled_from([*TABLETOP.skills, "ask", "refuse", "fly"]),
+                              "arguments": ARGUMENTS})
 
 
 def read_or_refuse(text: str, rules: Rules = RULES) -> None:
@@ -125,8 +142,8 @@ def read_or_refuse(text: str, rules: Rules = RULES) -> None:
         return
     assert len(plan.calls) <= rules.most_calls and not (plan.calls and (plan.refusal or plan.question))
     for call in plan.calls:
-        assert call.skill in rules.skills and all(a.words in rules.names for a in call.arguments)
-        assert len(call.arguments) == len(rules.skills[call.skill].parameters)
+        assert call.skill in rules.language.skills and all(a.words in rules.names for a in call.arguments)
+        assert len(call.arguments) == len(rules.language.skills[call.skill].parameters)
 
 
 @given(st.text())
@@ -141,7 +158,7 @@ def test_any_json_is_a_plan_or_a_plan_error(value):
 
 @given(st.lists(CALL, max_size=6), st.booleans())
 def test_any_calls_are_a_plan_or_a_plan_error(listed, is_holding: bool):
-    read_or_refuse(json.dumps({"calls": listed}), Rules(RULES.names, is_holding))
+    read_or_refuse(json.dumps({"calls": listed}), Rules(TABLETOP, RULES.names, is_holding))
 
 
 @given(st.integers(0, len(PICK_AND_PLACE) - 1), st.text(max_size=3))
@@ -155,7 +172,7 @@ def test_any_tool_call_is_a_plan_or_a_plan_error(name: str, arguments: str):
         plan = read_reply(ChatReply("", (ToolCall(name, arguments),)), RULES)
     except PlanError:
         return
-    assert plan.is_done or plan.calls[0].skill in SIGNATURES
+    assert plan.is_done or plan.calls[0].skill in TABLETOP.skills
 
 
 @given(JSON)

@@ -14,6 +14,7 @@ from embodied.planning.grammar import plan_grammar
 from embodied.prompt import Prompt, Sample
 from embodied.training.objectives.losses import token_log_probs
 from embodied.training.samples import SampleBatch, allowed_words, sample_batch
+from envs.skills.signatures import TABLETOP
 from tests.embodied.agents.test_batches import prompt, wide_backend
 
 MOST = 16
@@ -28,7 +29,7 @@ def backend() -> LocalBackend:
 def drawn(backend: LocalBackend, *, temperature: float = 0.0, seed: int = 3) -> list[Sample]:
     """Two masked answers and a free one, of prompts of different lengths."""
     warm = LocalBackend(backend.model, backend.processor, temperature=temperature, version=7)
-    masked = warm.complete_batch([prompt(0, 2), prompt(5, 4)], [plan_grammar(2), plan_grammar(4)],
+    masked = warm.complete_batch([prompt(0, 2), prompt(5, 4)], [plan_grammar(TABLETOP, 2), plan_grammar(TABLETOP, 4)],
                                  max_new_tokens=MOST, seed=seed)
     return [*masked, warm.complete(prompt(1, 3), None, max_new_tokens=MOST, seed=seed)]
 
@@ -57,7 +58,7 @@ def test_its_log_probs_are_those_of_the_model(backend, temperature):
 def test_it_says_how_it_was_drawn(backend):
     samples = drawn(backend, temperature=2.0)
     assert [(s.seed, s.version, s.temperature) for s in samples] == [(3, 7, 2.0)] * 3
-    assert [s.grammar for s in samples] == [plan_grammar(2), plan_grammar(4), None]
+    assert [s.grammar for s in samples] == [plan_grammar(TABLETOP, 2), plan_grammar(TABLETOP, 4), None]
     assert [s.is_constrained for s in samples] == [True, True, False]
     again = LocalBackend(backend.model, backend.processor, temperature=2.0).complete(
         samples[1].prompt, samples[1].grammar, max_new_tokens=MOST, seed=samples[1].seed)

@@ -16,7 +16,8 @@ from embodied.planning.perception import Perception
 from embodied.planning.scene import OBJECTS, write_prompt
 from embodied.prompt import Slot
 from envs.interface import SEED_RANGES, Box, Observation
-from envs.skills.signatures import SIGNATURES
+from envs.skills.signatures import TABLETOP
+from tests.embodied.planning.languages import MANY_SHAPES
 from tests.embodied.planning.scenes import observation
 
 CROP = np.full((32, 32, 3), 120, np.uint8)
@@ -42,14 +43,21 @@ def state(is_holding: bool = False) -> SceneState:
     ("place_on", "top", True, None), ("place_on", "base", True, "something rests on it already"),
     ("place_on", "bowl", True, "it has no flat top"), ("put_down_beside", "bowl", True, None)])
 def test_reasons_against_a_skill_are_read_off_the_boxes(skill, thing_named, is_holding, reason):
-    assert why_not(skill, NAMES[thing_named], state(is_holding)) == reason
-    assert affordance(skill, NAMES[thing_named], state(is_holding)) == (LIKELY if reason is None else UNLIKELY)
+    skill, names = TABLETOP.skills[skill], [NAMES[thing_named]]
+    assert why_not(skill, names, state(is_holding)) == reason
+    assert affordance(skill, names, state(is_holding)) == (LIKELY if reason is None else UNLIKELY)
 
 
 def test_every_skill_on_every_object_is_an_option():
-    options = options_in(state())
-    objects = sum(bool(s.parameters) for s in SIGNATURES.values())
-    assert len(options) == 4 * objects + len(SIGNATURES) - objects + 1 and Option(None) in options
+    options = options_in(state(), TABLETOP)
+    objects = sum(bool(s.parameters) for s in TABLETOP.skills.values())
+    assert len(options) == 4 * objects + len(TABLETOP.skills) - objects + 1 and Option(None) in options
+
+
+def test_a_skill_on_two_objects_is_an_option_for_each_pair():
+    texts = [option.text for option in options_in(state(), MANY_SHAPES)]
+    assert " put_between(obj_2, obj_1" in texts and not any("obj_1, obj_1" in text for text in texts)
+    assert not any(text.startswith((" say", " lift")) for text in texts), "words and numbers have no end"
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +71,7 @@ def scene(backend):
     env = gymnasium.make("envs:embodied/PutInBowl-v0")
     raw, _ = env.reset(seed=SEED_RANGES["validation"].start)
     env.close()
-    return raw["instruction"], read_scene(backend.perceive, Observation.from_dict(raw))
+    return raw["instruction"], read_scene(backend.perceive, Observation.from_dict(raw), TABLETOP)
 
 
 @pytest.mark.weights
@@ -107,7 +115,7 @@ def test_steps_are_held_against_the_words(instruction: str, refusal: str):
     class Scorer:
         """Sees a red block and a blue bowl; likes the first option best, and so on."""
 
-        scene = OBJECTS
+        scene, language = OBJECTS, TABLETOP
         slots = (replace(thing(0.65, width_m=0.13), crop=np.full((8, 8, 3), (20, 40, 210), np.uint8)),
                  replace(thing(0.5), crop=np.full((8, 8, 3), (220, 20, 20), np.uint8)))
 

@@ -29,6 +29,7 @@ from embodied.data.dataset import Dataset, episode_path
 from embodied.data.facts import check_facts, declare, read_facts
 from embodied.data.files import write_json
 from embodied.data.pool import map_seeds
+from envs.skills.signatures import TABLETOP
 from tests.embodied.data.fake_env import ID
 from tests.processes import is_alive, until
 
@@ -93,7 +94,7 @@ def test_random_calls_never_name_what_is_held():
     rng = np.random.default_rng(0)
     for seed in range(20):
         for view in record(env, seed, SPEC, acts=True).views:
-            call = random_call(view, rng)
+            call = random_call(view, rng, TABLETOP)
             assert call.arguments[0].words != view.held and (call.skill == "pick") == (view.held is None)
 
 

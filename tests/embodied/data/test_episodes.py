@@ -21,8 +21,9 @@ from embodied.data.episodes import (
     write_episode,
 )
 from embodied.data.examples import Examples
-from embodied.data.facts import declare, read_facts
+from embodied.data.facts import declare, facts_of_language, read_facts
 from embodied.training.collate import view_places
+from envs.skills.signatures import TABLETOP
 from tests.embodied.data.fake_env import ID
 
 
@@ -136,7 +137,8 @@ def test_a_number_that_is_not_finite_is_never_learned_from(tmp_path, episode, ch
             read()
 
 
-FACTS = {"format": 1, "grammar": "aaa", "cameras": {"front": {"pose": [[1.0]]}}, "image_size": {"front": [4, 4]}}
+FACTS = {"format": 1, "grammar": json.loads(json.dumps(facts_of_language(TABLETOP))),
+         "cameras": {"front": {"pose": [[1.0]]}}, "image_size": {"front": [4, 4]}}
 
 
 def fill(folder, episode, count):
@@ -146,7 +148,7 @@ def fill(folder, episode, count):
     return folder
 
 
-@pytest.mark.parametrize(("change", "said"), [({"grammar": "bbb"}, "plan grammar"),
+@pytest.mark.parametrize(("change", "said"), [({"grammar": "bbb"}, "plan language"),
                                               ({"cameras": {"front": {"pose": [[2.0]]}}}, "camera"),
                                               ({"cameras": {"side": {"pose": [[1.0]]}}}, "camera"),
                                               ({"image_size": {"front": [8, 8]}}, "image size")])

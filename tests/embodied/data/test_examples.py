@@ -14,6 +14,7 @@ from embodied.planning.language import parse
 from embodied.planning.scene import WHOLE_IMAGE
 from embodied.prompt import Entity, Slot, Text
 from envs.interface import Box
+from envs.skills.signatures import TABLETOP
 from tests.embodied.data.fake_env import ID
 
 MISSED = "green bowl"
@@ -49,7 +50,7 @@ def texts(example):
 def test_every_answer_parses_and_names_what_the_expert_means(examples):
     for place, item in enumerate(examples.items):
         example = examples[place]
-        plan = parse(example.answer[1:], objects=len(item.detected.slots))
+        plan = parse(example.answer[1:], TABLETOP, objects=len(item.detected.slots))
         assert example.answer.startswith(" ") and plan.refusal == item.query.refusal
         named = [item.detected.names[int(c.arguments[0].words[4:]) - 1] for c in plan.calls]
         assert sorted(named) == sorted(name for _, name in item.query.calls)
@@ -66,7 +67,7 @@ def test_the_hand_and_the_last_failure_are_in_the_sentence(examples):
 
 def test_pairs_in_any_order_are_said_in_the_order_of_slots():
     calls = [("place_on", "a"), ("pick", "c"), ("place_in", "x"), ("pick", "b"), ("place_in", "y")]
-    said = by_slot(calls, {"a": 0, "b": 1, "c": 2, "x": 3, "y": 4})
+    said = by_slot(calls, {"a": 0, "b": 1, "c": 2, "x": 3, "y": 4}, TABLETOP)
     assert said == [("place_on", "a"), ("pick", "b"), ("place_in", "y"), ("pick", "c"), ("place_in", "x")]
 
 
@@ -84,7 +85,7 @@ def test_jitter_is_seeded_small_and_never_drops_what_is_needed(examples):
     assert [s.box for s in entities[0]] == [s.box for s in entities[1]] != [s.box for s in entities[2]]
     item = examples.items[place]
     assert len(entities[0]) == len(item.detected.slots) - 1
-    plan = parse(one.answer[1:], objects=len(entities[0]))
+    plan = parse(one.answer[1:], TABLETOP, objects=len(entities[0]))
     for call, (_, name) in zip(plan.calls, item.query.calls, strict=True):
         seen = entities[0][int(call.arguments[0].words[4:]) - 1].box.center
         true = item.detected.slots[item.detected.names.index(name)].box.center
@@ -96,7 +97,7 @@ def test_image_seeing_examples_point_at_pixels(dataset, examples):
     place = next(i for i, item in enumerate(pointing.items) if item.query.calls)
     example, (column, row) = pointing[place], pointing.items[place].detected.slots[0].pixel
     assert example.prompt.segments[1].pixels.shape == (48, 48, 3)
-    assert parse(example.answer[1:], objects=0, locations=64).calls
+    assert parse(example.answer[1:], TABLETOP, objects=0, locations=64).calls
     names = pointing.items[place].detected.names
     if names[0] == pointing.items[place].query.calls[0][1]:
         assert f"<loc_{column * 64 // 48}><loc_{row * 64 // 48}>" in example.answer

@@ -19,6 +19,7 @@ from embodied.data.examples import Examples, Jitter
 from embodied.data.files import write_json
 from embodied.data.teaching import NUMBERED, SPLIT, UNSEEN, UNTOLD, WORDS, describe, why_unsayable, why_unseen
 from embodied.planning.language import parse
+from envs.skills.signatures import BOARD, KITCHEN, TABLETOP
 from tests.embodied.data.fake_env import ID
 from tests.embodied.data.test_examples import make_detector
 
@@ -58,7 +59,7 @@ def test_nothing_is_taught_that_is_not_the_answer(world):
     if examples is None:
         return
     for place, item in enumerate(examples.items):
-        plan, query = parse(examples[place].answer[1:], objects=len(item.detected.slots)), item.query
+        plan, query = parse(examples[place].answer[1:], examples.language, objects=len(item.detected.slots)), item.query
         assert not query.is_question and not re.search("obj_", query.instruction)
         assert (plan.refusal, len(plan.calls)) == (query.refusal, len(query.calls))
         seen = {*item.detected.names, item.held_name}
@@ -84,17 +85,19 @@ def query_of(**changes) -> Query:
     return replace(Query("stack", "put it there", (("pick", "a"), ("place_on", "b")), about=("a", "b")), **changes)
 
 
-@pytest.mark.parametrize(("changes", "skills", "why"), [
-    ({}, None, None),
-    ({"calls": (), "about": None}, None, None),
-    ({"calls": (), "about": None, "task": "grasp"}, None, UNTOLD),
-    ({"is_question": True, "calls": ()}, None, WORDS),
-    ({"instruction": "grasp the obj_2"}, None, NUMBERED),
-    ({"calls": (("pick", "cola"),)}, {"pick": ["text"]}, "takes the skill pick, which plans do not have as this world"),
-    ({"calls": (("push", "it there"),)}, {"push": ["text"]}, "takes the skill push"),
-    ({"refusal": "I see no a", "calls": (), "about": ()}, {"push": ["text"]}, None)])
-def test_what_no_plan_can_say_is_told_apart(changes, skills, why):
-    found = why_unsayable(query_of(**changes), skills)
+@pytest.mark.parametrize(("changes", "language", "why"), [
+    ({}, TABLETOP, None),
+    ({"calls": (), "about": None}, TABLETOP, None),
+    ({"calls": (), "about": None, "task": "grasp"}, TABLETOP, UNTOLD),
+    ({"is_question": True, "calls": ()}, TABLETOP, WORDS),
+    ({"instruction": "grasp the obj_2"}, TABLETOP, NUMBERED),
+    ({"calls": (("pick", "cola"),)}, BOARD, "takes the skill pick, which plans do not have as this world"),
+    ({"calls": (("pick", "cola"),)}, KITCHEN, None),
+    ({"calls": (("push", "it there"),)}, TABLETOP, "takes the skill push"),
+    ({"calls": (("push", "it there"),)}, BOARD, None),
+    ({"refusal": "I see no a", "calls": (), "about": ()}, BOARD, None)])
+def test_what_no_plan_can_say_is_told_apart(changes, language, why):
+    found = why_unsayable(query_of(**changes), language)
     assert found == why or (why and why in found)
 
 
@@ -107,7 +110,7 @@ def reason(query: Query, *, missed: str = "", twice: str = "") -> str | None:
         names = tuple(n for n in (*View.names, twice, None) if n != missed and n != "")
         slots = names
 
-    return why_unseen(query, View, ViewDetections, None)
+    return why_unseen(query, View, ViewDetections, None, TABLETOP)
 
 
 def test_what_an_answer_rests_on_has_to_be_seen_once():

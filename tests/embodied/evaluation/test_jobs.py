@@ -18,6 +18,7 @@ from embodied.evaluation.suites import episode_seeds
 from embodied.planning.closed_loop import run
 from embodied.planning.language import Plan
 from envs.interface import SEED_RANGES, Box, Referent, SkillCall
+from envs.skills.signatures import TABLETOP
 from tests.embodied.evaluation.fakes import TASKS, record
 from tests.embodied.planning.scenes import ToyEnv, slot
 
@@ -119,9 +120,9 @@ def test_a_won_episode_blames_nobody():
 
 
 def test_a_text_is_read_against_what_was_in_the_scene():
-    assert reads("pick(obj_2); done()", {"obj_1", "obj_2"}, 0)
-    assert not reads("pick(obj_3); done()", {"obj_1", "obj_2"}, 0)
-    assert not reads("I would pick obj_1", {"obj_1"}, 64)
+    assert reads("pick(obj_2); done()", TABLETOP, {"obj_1", "obj_2"}, 0)
+    assert not reads("pick(obj_3); done()", TABLETOP, {"obj_1", "obj_2"}, 0)
+    assert not reads("I would pick obj_1", TABLETOP, {"obj_1"}, 64)
 
 
 @pytest.mark.parametrize(("policy", "is_constrained", "is_judged"), [

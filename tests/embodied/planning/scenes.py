@@ -10,7 +10,7 @@ import numpy as np
 
 from embodied.prompt import Slot
 from envs.interface import Box, Camera, Observation, Outcome, Referent, SkillCall, Transition
-from envs.skills.signatures import SIGNATURES
+from envs.skills.signatures import TABLETOP
 
 EMPTY_HAND_M, FULL_HAND_M = 0.08, 0.04
 
@@ -62,7 +62,7 @@ class ToyEnv(gymnasium.Env):
         self.observation_space, self.action_space = gymnasium.spaces.Dict({}), gymnasium.spaces.Dict({})
 
     def encode(self, call: SkillCall) -> dict[str, Any]:
-        assert call.skill in SIGNATURES
+        assert call.skill in TABLETOP.skills
         return {"call": call}
 
     def expert_plan(self) -> list[SkillCall]:

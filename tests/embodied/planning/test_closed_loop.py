@@ -11,6 +11,7 @@ from embodied.agents.oracle import OraclePlanner
 from embodied.planning.closed_loop import plan_seed, play, run, summarize
 from embodied.planning.language import Plan, parse
 from embodied.prompt import Prompt, Sample
+from envs.skills.signatures import TABLETOP
 from tests.embodied.planning.scenes import ToyEnv, raw_observation
 
 PLACE = "pick(obj_1); place_in(obj_2); "
@@ -24,7 +25,7 @@ class Scripted:
 
     def plan(self, instruction, observation, history) -> Plan:
         self.asked.append((instruction, len(history)))
-        return parse(self.texts.pop(0) if len(self.texts) > 1 else self.texts[0], objects=12)
+        return parse(self.texts.pop(0) if len(self.texts) > 1 else self.texts[0], TABLETOP, objects=12)
 
 
 def test_an_episode_ends_in_success_and_tells_how_it_went():

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from embodied.planning.arguments import TEXT_PATTERN
 from embodied.planning.language import (
     MAX_BYTES,
     Plan,
@@ -21,37 +22,68 @@ from embodied.planning.language import (
 from embodied.planning.perception import Perception
 from embodied.prompt import MAX_OBJECTS
 from envs.interface import Referent, SkillCall
-from envs.skills.signatures import SIGNATURES
+from envs.skills.signatures import KITCHEN, TABLETOP, TAMP, Parameter, PlanLanguage
+from tests.embodied.planning.languages import ALL, MANY_SHAPES
 from tests.embodied.planning.scenes import observation, slot
 
 words = st.one_of(st.sampled_from(object_names(MAX_OBJECTS)),
                   st.builds(location_of, st.integers(0, 63), st.integers(0, 63)))
-
-
-@st.composite
-def calls(draw) -> SkillCall:
-    signature = draw(st.sampled_from(list(SIGNATURES.values())))
-    return SkillCall(signature.name, tuple(Referent(draw(words)) for _ in signature.parameters))
-
-
+texts = st.from_regex(TEXT_PATTERN, fullmatch=True)
 reasons = st.from_regex(r"[A-Za-z0-9 ,'-]{1,80}", fullmatch=True)
-plans = st.one_of(st.builds(Plan, st.lists(calls(), max_size=8).map(tuple)),
-                  st.builds(lambda reason: Plan((), refusal=reason), reasons))
 
 
-@settings(max_examples=50)
-@given(plans)
-def test_what_is_written_is_read_back(plan: Plan):
-    assert parse(write(plan), objects=MAX_OBJECTS, locations=64) == plan
+def arguments(parameter: Parameter) -> st.SearchStrategy:
+    if parameter.kind == "number":
+        return st.integers(round(parameter.low * 1000), round(parameter.high * 1000)).map(lambda number: number / 1000)
+    return texts if parameter.kind == "text" else words.map(Referent)
+
+
+def calls(language: PlanLanguage) -> st.SearchStrategy[SkillCall]:
+    return st.one_of(*(st.builds(SkillCall, st.just(s.name), st.tuples(*map(arguments, s.parameters)))
+                       for s in language.signatures))
+
+
+@pytest.mark.parametrize("language", [*ALL.values()], ids=[*ALL])
+@settings(max_examples=30)
+@given(data=st.data())
+def test_what_is_written_is_read_back(language: PlanLanguage, data: st.DataObject):
+    plan = data.draw(st.builds(Plan, st.lists(calls(language), max_size=8).map(tuple)))
+    assert parse(write(plan), language, objects=MAX_OBJECTS, locations=64) == plan
+
+
+@given(reasons)
+def test_a_refusal_is_read_back(reason: str):
+    plan = Plan((), refusal=reason)
+    assert parse(write(plan), TABLETOP, objects=0) == plan
+
+
+def test_an_answer_in_words_is_a_call_like_any_other():
+    plan = Plan((SkillCall("answer", ("Yes, the red block is below the blue one.",)),))
+    assert write(plan) == 'answer("Yes, the red block is below the blue one."); done()'
+    assert parse(write(plan), TAMP, objects=3) == plan
+    with pytest.raises(PlanError, match="there is no skill 'answer'"):
+        parse(write(plan), TABLETOP, objects=3)
+
+
+def test_where_there_are_no_refusals_none_is_read():
+    with pytest.raises(PlanError, match="there is no skill 'refuse'"):
+        parse("refuse(no); done()", MANY_SHAPES, objects=1)
+
+
+def test_a_skill_that_is_called_done_is_told_from_the_end_of_a_plan():
+    assert parse("done()", KITCHEN, objects=0).is_done
+    assert [call.skill for call in parse("done(); done()", KITCHEN, objects=0).calls] == ["done"]
+    with pytest.raises(PlanError, match="nothing may follow"):
+        parse("done(); done()", TABLETOP, objects=0)
 
 
 @given(st.text(max_size=300))
 def test_any_other_text_is_a_plan_error_and_nothing_else(text: str):
     try:
-        plan = parse(text, objects=3)
+        plan = parse(text, TABLETOP, objects=3)
     except PlanError:
         return
-    assert parse(write(plan), objects=3) == plan
+    assert parse(write(plan), TABLETOP, objects=3) == plan
 
 
 @pytest.mark.parametrize(("text", "complaint"), [
@@ -81,25 +113,27 @@ def test_any_other_text_is_a_plan_error_and_nothing_else(text: str):
 ])
 def test_malformed_plans_are_refused_with_a_clause(text: str, complaint: str):
     with pytest.raises(PlanError, match=complaint):
-        parse(text, objects=3)
+        parse(text, TABLETOP, objects=3)
 
 
 def test_locations_beyond_the_bins_are_refused():
-    assert parse("pick(<loc_7><loc_0>); done()", objects=0, locations=8).calls[0].arguments[0].words == "<loc_7><loc_0>"
+    text = "pick(<loc_7><loc_0>); done()"
+    assert parse(text, TABLETOP, objects=0, locations=8).calls[0].arguments[0].words == "<loc_7><loc_0>"
     with pytest.raises(PlanError, match="no object"):
-        parse("pick(<loc_8><loc_0>); done()", objects=0, locations=8)
+        parse("pick(<loc_8><loc_0>); done()", TABLETOP, objects=0, locations=8)
 
 
 def test_done_alone_means_that_nothing_is_left():
-    assert parse(" done()", objects=0).is_done
-    assert not parse("refuse(I see no purple block)", objects=0).is_done
+    assert parse(" done()", TABLETOP, objects=0).is_done
+    assert not parse("refuse(I see no purple block)", TABLETOP, objects=0).is_done
 
 
 def test_grounding_gives_each_object_its_slot_and_each_location_its_pixel():
-    perception = Perception.of([slot(0.6, 0.0, top_m=0.1), slot(0.4, 0.1)], observation())
-    plan = ground(parse("pick(obj_1); place_on(obj_2); done()", objects=2), perception)
+    perception = Perception.of([slot(0.6, 0.0, top_m=0.1), slot(0.4, 0.1)], observation(), TABLETOP)
+    plan = ground(parse("pick(obj_1); place_on(obj_2); done()", TABLETOP, objects=2), perception)
     assert [call.arguments[0].box for call in plan.calls] == [slot(0.4, 0.1).box, slot(0.6, 0.0, top_m=0.1).box]
-    pointed = ground(parse("pick(<loc_63><loc_0>); done()", objects=0, locations=64), perception).calls[0].arguments[0]
+    plan = ground(parse("pick(<loc_63><loc_0>); done()", TABLETOP, objects=0, locations=64), perception)
+    pointed = plan.calls[0].arguments[0]
     assert (pointed.camera, pointed.pixel, pointed.box) == ("front", (7, 0), None)
 
 
@@ -111,7 +145,7 @@ def test_a_location_names_the_bin_of_its_pixel(column: int, row: int):
 @given(st.text(max_size=200))
 def test_any_text_becomes_a_clause_that_a_refusal_carries(text: str):
     plan = Plan((), refusal=clause(text))
-    assert parse(write(plan), objects=0) == plan
+    assert parse(write(plan), TABLETOP, objects=0) == plan
 
 
 def test_a_refusal_that_the_language_cannot_spell_is_not_written():

@@ -19,7 +19,8 @@ from embodied.planning.perception import (
 )
 from embodied.planning.scene import WHOLE_IMAGE, write_prompt
 from embodied.prompt import Entity, Image, Prompt, Slot, Text
-from envs.interface import Box, Outcome, SkillCall
+from envs.interface import Box, Outcome, SkillCall, Transition
+from envs.skills.signatures import TABLETOP
 from tests.embodied.planning.scenes import FULL_HAND_M, observation, slot, transition
 
 
@@ -29,8 +30,12 @@ def spelled(prompt: Prompt) -> str:
                    for s in prompt.segments)
 
 
+def held(history: list[Transition]) -> Transition | None:
+    return held_since(history, TABLETOP)
+
+
 def seen(*slots) -> Perception:
-    return Perception.of(slots, observation())
+    return Perception.of(slots, observation(), TABLETOP)
 
 
 def test_the_sentence_introduces_each_object_once():
@@ -80,25 +85,25 @@ def test_bowls_come_first_then_blocks_from_the_table_up_each_row_from_the_left()
 
 
 def test_a_perception_keeps_the_largest_slots():
-    perception = Perception.of([slot(0.4, area_px=5), slot(0.5, area_px=500), slot(0.6, area_px=50)], observation(),
-                               limit=2)
+    slots = [slot(0.4, area_px=5), slot(0.5, area_px=500), slot(0.6, area_px=50)]
+    perception = Perception.of(slots, observation(), TABLETOP, limit=2)
     assert {s.box.center[0] for s in perception.slots} == {0.5, 0.6}
 
 
 def test_the_hand_is_full_from_a_pick_to_a_release():
     pick = transition("pick", slot(), width_m=FULL_HAND_M)
     failed = transition("place_in", slot(), status="failed", width_m=FULL_HAND_M)
-    assert held_since([]) is None
-    assert held_since([pick]) is pick
-    assert held_since([pick, failed, transition("home", width_m=FULL_HAND_M)]) is pick
-    assert held_since([pick, transition("place_in", slot())]) is None
+    assert held([]) is None
+    assert held([pick]) is pick
+    assert held([pick, failed, transition("home", width_m=FULL_HAND_M)]) is pick
+    assert held([pick, transition("place_in", slot())]) is None
 
 
 def test_the_fingers_know_better_than_the_history():
     pick = transition("pick", slot(), width_m=FULL_HAND_M)
-    assert held_since([pick, transition("place_in", slot(), status="failed", width_m=0.0)]) is None
-    assert held_since([pick, transition("place_in", slot(), status="failed", width_m=FULL_HAND_M + 0.02)]) is None
-    assert held_since([transition("pick", slot(), status="failed", width_m=FULL_HAND_M)]) is None
+    assert held([pick, transition("place_in", slot(), status="failed", width_m=0.0)]) is None
+    assert held([pick, transition("place_in", slot(), status="failed", width_m=FULL_HAND_M + 0.02)]) is None
+    assert held([transition("pick", slot(), status="failed", width_m=FULL_HAND_M)]) is None
 
 
 def test_only_the_latest_outcome_counts_as_a_failure():

@@ -15,6 +15,7 @@ from embodied.planning.perception import Perception
 from embodied.planning.spoken import describe, looks_by_name, looks_in, say_call, spoken
 from embodied.prompt import Slot
 from envs.interface import Box, Outcome, Referent, SkillCall, Transition
+from envs.skills.signatures import TABLETOP
 from tests.embodied.planning.scenes import observation
 
 RED, BLUE = (230, 30, 30), (30, 60, 230)
@@ -25,7 +26,7 @@ def slot(color: tuple[int, int, int], size: tuple[float, float, float]) -> Slot:
 
 
 SLOTS = (slot(BLUE, (0.13, 0.13, 0.04)), slot(RED, (0.04, 0.04, 0.04)))
-PLAN = ground(parse("home(); pick(obj_2); place_in(obj_1); done()", objects=2), Perception(SLOTS))
+PLAN = ground(parse("home(); pick(obj_2); place_in(obj_1); done()", TABLETOP, objects=2), Perception(SLOTS))
 SAID = ["home", "pick red block", "place in blue bowl"]
 
 

@@ -28,6 +28,7 @@ from embodied.planning.understanding import (
 from embodied.planning.wording import read
 from embodied.prompt import Slot
 from envs.interface import Box
+from envs.skills.signatures import TABLETOP
 from envs.tasks.scene import COLORS
 
 SIZES = {"block": (0.04, 0.04, 0.04), "bowl": (0.13, 0.13, 0.04)}
@@ -47,12 +48,12 @@ ASIDE = "pick(obj_5); put_down_beside(obj_1); "
 
 def veto(instruction: str, text: str, scene: Scene = SCENE, **how) -> str | None:
     """What is said against a plan, None where nothing is."""
-    found = judge(plan_of(text), read(instruction), scene, **how)
+    found = judge(plan_of(text), read(instruction), scene, TABLETOP, **how)
     return None if found is None else found.reason
 
 
 def plan_of(text: str) -> Plan:
-    return ground(parse(text, objects=len(SLOTS)), Perception(tuple(SLOTS)))
+    return ground(parse(text, TABLETOP, objects=len(SLOTS)), Perception(tuple(SLOTS)))
 
 
 @pytest.mark.parametrize(("instruction", "text"), [
@@ -142,7 +143,7 @@ def test_what_was_not_understood_is_refused_before_anybody_plans(instruction: st
     ("put the blue block on the white block", "there is no blue block here", NO_PLAN)])
 def test_refusals_are_told_in_true_words(instruction: str, said: str, told: str):
     plan, parsed = Plan((), refusal=said), read(instruction)
-    found = judge(plan, parsed, SCENE)
+    found = judge(plan, parsed, SCENE, TABLETOP)
     assert (plan if found is None else refused(plan, found, parsed, SCENE)).refusal == told
     assert found is None or found.without.refusal
 
@@ -178,7 +179,7 @@ def test_what_the_hand_holds_already_is_judged_by_how_it_looked():
     ("put the red block in the blue bowl", "pick(obj_3); put_down_beside(obj_2); done()",
      Without(aside=frozenset({"obj_3"})))])
 def test_a_veto_says_what_to_ask_again_without(instruction: str, text: str, without: Without):
-    assert judge(plan_of(text), read(instruction), SCENE).without == without
+    assert judge(plan_of(text), read(instruction), SCENE, TABLETOP).without == without
 
 
 @settings(max_examples=60)
@@ -192,6 +193,6 @@ def test_no_plan_passes_that_moves_another_thing_or_to_another_place(colors: lis
     for moved in range(4):
         for place in range(4):
             if moved != place:
-                plan = ground(parse(f"pick(obj_{moved + 1}); place_{role}(obj_{place + 1}); done()", objects=4),
-                              Perception(tuple(slots)))
-                assert (judge(plan, parsed, Scene.of(slots)) is None) == ((moved, place) == (0, 1))
+                text = f"pick(obj_{moved + 1}); place_{role}(obj_{place + 1}); done()"
+                plan = ground(parse(text, TABLETOP, objects=4), Perception(tuple(slots)))
+                assert (judge(plan, parsed, Scene.of(slots), TABLETOP) is None) == ((moved, place) == (0, 1))

@@ -16,6 +16,7 @@ from embodied.planning.understanding import judge, refuse, turned_down
 from embodied.planning.wording import read
 from embodied.prompt import Slot
 from envs.interface import Box
+from envs.skills.signatures import TABLETOP
 from envs.tasks.scene import COLORS, split_name
 from tests.embodied.planning.wordings import corpus, play, ways_of
 
@@ -61,8 +62,8 @@ def test_moves_that_pass_are_permitted_by_the_words(phrase: dict):
         for to, place in enumerate(names, start=1):
             for skill in ("place_in", "place_on"):
                 text = f"pick(obj_{moved}); {skill}(obj_{to}); done()"
-                plan = ground(parse(text, objects=len(slots)), Perception(tuple(slots)))
-                is_let = moved != to and judge(plan, parsed, scene, is_whole=False) is None
+                plan = ground(parse(text, TABLETOP, objects=len(slots)), Perception(tuple(slots)))
+                is_let = moved != to and judge(plan, parsed, scene, TABLETOP, is_whole=False) is None
                 assert not is_let or ((thing, place) in permitted and skill == f"place_{_relation(place)}"), text
 
 

@@ -26,12 +26,13 @@ from embodied.serving.middleware import Bounds
 from embodied.serving.server import make_app
 from embodied.serving.session_manager import Limits, SessionManager
 from embodied.serving.shutdown import END_S, end_in_time
+from envs.skills.signatures import TABLETOP
 
 
 class SlowBackend:
     """Sees nothing and takes its time: an overloaded planner. held_by: a file, as long as it is there."""
 
-    scene = OBJECTS
+    scene, language = OBJECTS, TABLETOP
 
     def __init__(self, look_s: float, held_by: Path | None = None) -> None:
         self.look_s, self._held_by = look_s, held_by

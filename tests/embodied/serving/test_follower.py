@@ -20,6 +20,7 @@ from embodied.serving.bridges.episodes import (
 )
 from embodied.serving.bridges.follower import Follower
 from envs.interface import Camera, Observation, Outcome, Referent, Rehearsal, SkillCall
+from envs.skills.signatures import TABLETOP
 from tests.embodied.serving.served import ROOT
 
 PICK, PLACE = SkillCall("pick", (Referent("obj_1"),)), SkillCall("place_in", (Referent("obj_2"),))
@@ -59,7 +60,7 @@ class Rehearsals:
 
 def follow(*plans: Plan) -> tuple[Follower, Scripted, Rehearsals]:
     planner, rehearsals = Scripted(*plans), Rehearsals()
-    return Follower(planner, rehearsals, control_hz=20, horizon=10, fingers=1), planner, rehearsals
+    return Follower(planner, TABLETOP, rehearsals, control_hz=20, horizon=10, fingers=1), planner, rehearsals
 
 
 def test_chunks_follow_each_other_to_the_rest_after_a_call():

@@ -10,6 +10,7 @@ import torch
 
 from embodied.data.dataset import Dataset
 from embodied.models.loading import load
+from embodied.planning.declaration import declaration
 from embodied.training import checkpoint
 from embodied.training.dataset import split
 from embodied.training.placement import alone
@@ -17,6 +18,7 @@ from embodied.training.recipe import StoppedError, finish_stage, run_stage, star
 from embodied.training.run_folder import RunFolder
 from embodied.training.settings import read_settings
 from embodied.typed import SettingError
+from envs.skills.signatures import TABLETOP
 from tests.embodied.training.conftest import tiny
 
 
@@ -34,7 +36,7 @@ def run_dir(dataset, tmp_path_factory):
 
 def test_the_result_loads_with_its_eyes_and_facts(run_dir):
     model, processor = load(run_dir / "model")
-    assert model.segmenter is not None and processor.grammar_fingerprint
+    assert model.segmenter is not None and processor.plan_language == declaration(TABLETOP)
     assert not processor.unknown_words("put the pink block away") and processor.unknown_words("fetch my slippers")
     trained, _ = load(run_dir / "start")
     assert not torch.equal(model.get_input_embeddings().weight, trained.get_input_embeddings().weight)
@@ -71,12 +73,12 @@ def test_another_recipe_is_refused_in_the_same_folder(run_dir, dataset):
     assert train_all(settings_of(dataset, threads=None, workers=1), run_dir)
 
 
-def test_a_dataset_of_another_plan_grammar_is_refused(dataset, tmp_path):
+def test_a_dataset_of_another_plan_language_is_refused(dataset, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(dataset, other)
     facts = json.loads((other / "dataset.json").read_text())
     (other / "dataset.json").write_text(json.dumps(facts | {"grammar": "0123456789abcdef"}))
-    said = r"made with another plan grammar: .*got \"0123456789abcdef\".*collect it again"
+    said = r"other: expected the declaration of a plan language, got the sha256 0123456789ab of .* convert PATH"
     with pytest.raises(ValueError, match=said):
         train_all(settings_of(other), tmp_path / "run")
     assert not (tmp_path / "run" / "segmenter").exists()

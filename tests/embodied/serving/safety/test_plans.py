@@ -27,7 +27,7 @@ WORKSPACE = envelope_of("panda").workspace
 
 
 def planned(text: str) -> Plan:
-    return ground(parse(text, objects=len(SLOTS), locations=64), PERCEPTION)
+    return ground(parse(text, TABLETOP, objects=len(SLOTS), locations=64), PERCEPTION)
 
 
 def with_box(**changes) -> Plan:
