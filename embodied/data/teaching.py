@@ -102,5 +102,5 @@ def write_card(folder: Path, counts: Counter[str]) -> dict[str, Any]:
 
 def describe(card: Mapping[str, Any], verb: str) -> list[str]:
     """The card for people: a line, and one for each reason. verb: what is done with those that are not left out."""
-    head = f"{card['kept']} of {card['queries']} queries {verb}"
+    head = f"{card['kept']} of {card['asks']} queries {verb}"
     return [head, *(f"  {count} left out: {reason}" for reason, count in card["left_out"].items())]
