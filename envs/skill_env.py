@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from envs.actions import ActionError, CallActions
 from envs.domains.domain import Domain, Perturber
 from envs.interface import MAX_CHUNK, Box, NamedCall, Observation, Outcome, Referent, Rehearsal, SkillCall
 from envs.joint_env import WorldEnv
+from envs.names import unknown
 from envs.sensors.body_sense import observation
 from envs.sensors.cameras import calibrations as calibrations_of
 from envs.sensors.labels import masks
@@ -36,12 +37,12 @@ class SkillEnv(WorldEnv):
     metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012  one frame a call
 
     def __init__(self, domain: str = "tabletop", task: str | None = None, *, labels: int = 0,
-                 perturbations: float = 0.0, **kwargs: Any) -> None:
-        """labels: how many queries info["labels"] answers; 0 for none. PRIVILEGED: for training and judging.
-        perturbations:
+                 questions: Sequence[str] = (), perturbations: float = 0.0, **kwargs: Any) -> None:
+        """labels: how many queries info["labels"] answers; 0 for none. PRIVILEGED: for training and judging. questions:
+        families that they are drawn from, of the domain's `questions`; () for the domain's own mix. perturbations:
         share of the calls in which something goes wrong, of the domain's kinds."""
         super().__init__(domain, task, **kwargs)
-        self._label_count = labels
+        self._label_count, self._questions = labels, _families(questions, self.domain)
         self._perturbations = _share(perturbations, self.domain)
         self._perturber: Perturber | None = None
         self._last: tuple[NamedCall, str | None] | None = None
@@ -226,7 +227,9 @@ class SkillEnv(WorldEnv):
 
     def _queries(self, rng: np.random.Generator, count: int) -> list[dict[str, Any]]:
         """Instructions about the present scene, its own goal's first, and what each needs. PRIVILEGED."""
-        return self.domain.sample_queries(self.world, self.scene, rng, count, self.held_name, self.instruction)
+        chosen = {"questions": self._questions} if self._questions else {}
+        return self.domain.sample_queries(self.world, self.scene, rng, count, self.held_name, self.instruction,
+                                          **chosen)
 
     @property
     def held_name(self) -> str | None:
@@ -263,3 +266,13 @@ def _share(share: float, domain: Domain) -> float:
     if share and domain.make_perturber is None:
         raise ValueError(f"perturbations: expected 0 in {domain.name!r}, which has none, got {share}")
     return share
+
+
+def _families(names: Sequence[str], domain: Domain) -> tuple[str, ...]:
+    """Families of questions that the domain has. Raises ValueError."""
+    strange = next((name for name in names if name not in domain.questions), None)
+    if strange is not None and not domain.questions:
+        raise ValueError(f"questions: expected none in {domain.name!r}, whose labels are one mix, got {strange!r}")
+    if strange is not None:
+        raise ValueError(unknown(strange, domain.questions, what="questions"))
+    return tuple(names)

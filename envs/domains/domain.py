@@ -87,7 +87,10 @@ class Domain:
     remaining_calls: Callable[[World, Any, str | None], Sequence[NamedCall]]
     """ORACLE (world, scene, held): every call that is left to do, [] when the goal holds."""
     sample_queries: Callable[..., list[dict[str, Any]]]
-    """Labels (world, scene, rng, count, held, instruction): see `envs.experts.queries`."""
+    """Labels (world, scene, rng, count, held, instruction): see `envs.experts.queries`. Where there are `questions`,
+    the keyword of that name chooses among them."""
+    questions: tuple[str, ...] = ()
+    """Families of questions that labels can be drawn from, by name; () where labels ask for one mix alone."""
     workspace: Workspace = TABLE_WORKSPACE
     """What the arm serves, in the frame of its foot: the world's where it stands still."""
     judge: SkillJudge | None = None

@@ -100,20 +100,26 @@ def _called(scene: TampScene) -> dict[str, str]:
 
 
 def sample_queries(world: World, scene: TampScene, rng: np.random.Generator, count: int, held: str | None,
-                   instruction: str) -> list[dict[str, Any]]:
+                   instruction: str, questions: Sequence[str] = ()) -> list[dict[str, Any]]:
     """`count` questions and instructions about one table, the scene's own first: records as of
-    `queries.sample_queries`, each with an "answer": the paper's sentence, for an instruction the plan in words."""
+    `queries.sample_queries`, each with an "answer": the paper's sentence, for an instruction the plan in words.
+    questions: the families to draw from, with answers drawn first, so that none is the better guess; all of them, as
+    they come, where none is named."""
     state, task = read_state(world, scene, held), tamp.TampTask(scene.task)
     queries = [_record(state, scene, instruction)]
     while len(queries) < count:
-        other = _another(world, scene, rng)
+        other = _another(world, scene, rng, questions)
         queries.append(_record(state, other, task.instruction(other, rng)))
     return queries[:count]
 
 
-def _another(world: World, scene: TampScene, rng: np.random.Generator) -> TampScene:
+def _another(world: World, scene: TampScene, rng: np.random.Generator, questions: Sequence[str]) -> TampScene:
     """Another question about the same table."""
-    found = tamp.questions(str(rng.choice(tamp.QUESTIONS)), world, scene)
+    found = tamp.questions(str(rng.choice(questions or tamp.QUESTIONS)), world, scene)
+    if questions:
+        answers = sorted({asked.answer for asked in found})
+        wanted = answers[int(rng.integers(len(answers)))]
+        found = [asked for asked in found if asked.answer == wanted]
     return found[int(rng.integers(len(found)))]
 
 

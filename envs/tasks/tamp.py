@@ -17,15 +17,15 @@ import numpy as np
 from envs.tasks import predicates, tamp_words
 from envs.tasks.drafts import Draft
 from envs.tasks.families import MOST_OBJECTS, stage
+from envs.tasks.questions import FAMILIES
+from envs.tasks.questions.family import Table
 from envs.tasks.scene import COLORS, Entity, On, Things, split_name
 from envs.words import plain_words
 from envs.world import World
 
-QUESTIONS = ("color", "where", "below", "possible")
+QUESTIONS = tuple(FAMILIES)
 TAMP_TASKS = (*QUESTIONS, "grasp", "build")
 FEWEST_BLOCKS = 3
-CENTER_HALF_WIDTH_M = 0.11
-"""Of the strip that counts as the center of the table; left is +y."""
 
 _STACK_SHARE = 0.7  # of scenes with one stack at least, and of those with a second one
 _BURIED_SHARE = 0.6  # of the instructions whose block has something on it
@@ -149,7 +149,7 @@ def _check(min_objects: int, max_objects: int, require: tuple[str, ...]) -> None
 
 def _drawn_answer(task: str, rng: np.random.Generator) -> str:
     """The answer that the scene shall have; "" where any will do."""
-    options = {"where": tamp_words.SIDES, "below": ("yes", "no"), "possible": ("yes", "no")}.get(task, ("",))
+    options = FAMILIES[task].answers if task in FAMILIES and FAMILIES[task].is_drawn else ("",)
     return options[int(rng.integers(len(options)))]
 
 
@@ -165,7 +165,7 @@ def _draft(task: str, rng: np.random.Generator, count: int, require: tuple[str, 
         return Draft(tuple(blocks), (), goal, under)
     pairs = rng.permutation(count)
     for upper, lower in zip(pairs[::2], pairs[1::2], strict=False):
-        if rng.random() < _STACK_SHARE or (task == "below" and not under):
+        if rng.random() < _STACK_SHARE or (FAMILIES[task].needs_stack and not under):
             under[blocks[upper]] = blocks[lower]
     return Draft(tuple(blocks), (), goal, under)
 
@@ -182,41 +182,6 @@ def _asked(scene: TampScene, world: World, rng: np.random.Generator, draft: Draf
 
 def questions(task: str, world: World, scene: TampScene) -> list[TampScene]:
     """The scene with every question of a family that its table can be asked. PRIVILEGED."""
+    table = Table(world, scene.names, scene.naming)
     return [replace(scene, task=task, roles=roles, answer=answer, goal=())
-            for roles, answer in _questions(task, world, scene.names, scene.naming)]
-
-
-def _questions(task: str, world: World, blocks: tuple[str, ...], naming: str) -> list[tuple[dict[str, str], str]]:
-    """Roles and answer of each. A thing's color is asked of its number, or of what sets it apart where the color is its
-    name."""
-    if task == "color" and naming == "index":
-        return [({"a": name}, split_name(name)[0]) for name in blocks]
-    if task == "color":
-        return [({"extreme": e}, split_name(_extreme(world, blocks, e))[0]) for e in tamp_words.EXTREMES]
-    if task == "where":
-        return [({"a": name}, side_of(world, name)) for name in blocks]
-    under = predicates.supports(world, blocks, (), None)
-    if task == "below":
-        pairs = [(a, b) for a in blocks for b in blocks if a != b]
-        return [({"a": a, "b": b}, "yes" if under[b] == a else "no") for a, b in pairs
-                if under[b] == a or under[a] == b or predicates.TABLE in (under[a], under[b])]
-    triples = [(a, b, c) for a in blocks for b in blocks for c in blocks if a != b and c != a]
-    return [({"a": a, "b": b, "c": c}, "yes" if is_possible(under, a, b, c) else "no") for a, b, c in triples]
-
-
-def is_possible(under: dict[str, str], a: str, b: str, c: str) -> bool:
-    """Whether one can grasp a, place it on b, and then grasp c. under: block -> what carries it."""
-    def on(name: str) -> set[str]:
-        return {upper for upper, lower in under.items() if lower == name}
-    return not on(a) and not on(b) and c != b and on(c) <= {a}
-
-
-def side_of(world: World, name: str) -> str:
-    """"left", "right" or "center": where on the table a block is, as the robot sees it. PRIVILEGED."""
-    y = world.pose(name)[0][1]
-    return "center" if abs(y) < CENTER_HALF_WIDTH_M else "left" if y > 0 else "right"
-
-
-def _extreme(world: World, blocks: tuple[str, ...], extreme: str) -> str:
-    axis, sign = {"leftmost": (1, -1), "rightmost": (1, 1), "nearest": (0, 1), "farthest": (0, -1)}[extreme]
-    return min(blocks, key=lambda name: sign * world.pose(name)[0][axis])
+            for roles, answer in FAMILIES[task].query(table)]

@@ -9,19 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from envs.tasks.scene import COLORS
+from envs.tasks.questions import FAMILIES
+from envs.tasks.questions.family import YES_NO
 
-SIDES = ("left", "right", "center")
-EXTREMES = ("leftmost", "rightmost", "nearest", "farthest")
 NAMINGS = ("color", "index")
 
 PHRASINGS: Mapping[str, tuple[str, ...]] = {
-    "color": ("Q: What is the color of the {a}?", "Which color does the {a} have?", "tell me the color of the {a}"),
-    "where": ("Q: Is the {a} left, right, or center of the table?", "On which part of the table is the {a}?",
-              "where is the {a}: left, right or in the center?"),
-    "below": ("Q: Is the {a} below the {b}?", "Does the {b} lie on top of the {a}?", "is the {a} underneath the {b}?"),
-    "possible": ("Q: Is it possible to first grasp the {a}, then place it on the {b}, and then grasp the {c}?",
-                 "Can one grasp the {a}, place it on the {b} and grasp the {c} after that?"),
+    **{name: family.phrasings for name, family in FAMILIES.items()},
     "grasp": ("Q: How to grasp the {a}?", "grasp the {a}", "please pick up the {a} and hold it"),
     "build": ("Q: How to stack the {a} on top of the {b}?", "stack the {a} on top of the {b}",
               "put the {a} onto the {b}, please"),
@@ -35,6 +29,7 @@ _GRASP = re.compile(r"grasp the (\w+(?: object)?)(?:,? and place it on the (\w+(
 _PLACE = re.compile(r"place the (\w+(?: object)?) on the (\w+(?: object)?)")
 _NOTHING = "A: Nothing is left to do."
 _DENIALS = frozenset(("not", "cannot", "never", "neither", "nor", "impossible", "isn", "doesn"))
+_CLAIMS = frozenset(("possible", "impossible", "below", "underneath", "under", "can", "cannot", "is"))
 _DOUBTS = frozenset(("know", "sure", "unsure", "whether", "if", "maybe", "perhaps", "guess"))
 
 
@@ -65,15 +60,7 @@ def _spoken(roles: Mapping[str, str], namer: Namer) -> dict[str, str]:
 
 def answer_sentence(task: str, roles: Mapping[str, str], answer: str, namer: Namer = by_color) -> str:
     """The paper's form of an answer."""
-    words = _spoken(roles, namer)
-    yes = answer == "yes"
-    if task == "color":
-        return f"A: The {words['a']} is {answer}."
-    if task == "where":
-        return f"A: The {words['a']} is in the {answer} of the table."
-    if task == "below":
-        return f"A: {'Yes' if yes else 'No'}, the {words['a']} is {'' if yes else 'not '}below the {words['b']}."
-    return f"A: {'Yes, this is' if yes else 'No, this is not'} possible."
+    return FAMILIES[task].tell(_spoken(roles, namer), answer)
 
 
 def plan_sentence(steps: Sequence[tuple[str, str | None]], held: str | None, namer: Namer = by_color) -> str:
@@ -111,17 +98,16 @@ def plan_steps(text: str) -> list[tuple[str, str, str]] | None:
 def understood(task: str, text: str) -> str | None:
     """The answer that a text gives: a color, a side, "yes" or "no"; None when it gives none, two, or a doubtful one."""
     words = re.findall(r"[a-z]+", text.lower().replace("centre", "center").replace("middle", "center"))
-    denies = bool(_DENIALS & set(words))
-    if _DOUBTS & set(words) or (denies and task in ("color", "where")):  # "not red" says no color
+    denies, answers = bool(_DENIALS & set(words)), FAMILIES[task].answers
+    is_yes_no = answers == YES_NO
+    if _DOUBTS & set(words) or (denies and not is_yes_no):  # "not red" says no color
         return None
-    if task == "color":
-        return _only(words, COLORS)
-    if task == "where":
-        return _only(words, SIDES)
-    spoken = _only(words, ("yes", "no"))
-    if spoken is not None or {"yes", "no"} & set(words):
+    spoken = _only(words, answers)
+    if not is_yes_no:
+        return spoken
+    if spoken is not None or set(YES_NO) & set(words):
         return None if spoken == "yes" and denies else spoken
-    if not {"possible", "impossible", "below", "underneath", "under", "can", "cannot", "is"} & set(words):
+    if not _CLAIMS & set(words):
         return None
     return "no" if denies else "yes"
 

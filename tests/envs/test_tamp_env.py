@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import re
 
 import gymnasium
@@ -14,6 +15,9 @@ from envs.experts.oracle import read_state
 from envs.experts.symbols import state
 from envs.interface import TAMP_IDS, Referent, SkillCall
 from envs.tasks import tamp_words
+from envs.tasks.questions import FAMILIES
+from envs.tasks.questions.family import Table
+from envs.tasks.questions.where import SIDES
 from envs.tasks.scene import COLORS, On
 from envs.tasks.tamp import QUESTIONS, TampScene, TampTask
 from envs.world import World
@@ -125,7 +129,7 @@ def test_an_answer_ends_the_episode_right_or_wrong():
     for seed, is_right in ((0, True), (0, False)):
         env.reset(seed=seed)
         call = env.unwrapped.expert_plan()[0]
-        wrong = next(s for s in tamp_words.SIDES if s != env.unwrapped.scene.answer)
+        wrong = next(s for s in SIDES if s != env.unwrapped.scene.answer)
         said = call if is_right else SkillCall("answer", (wrong,))
         _, reward, terminated, _, info = env.step(env.unwrapped.encode(said))
         assert terminated and info["is_success"] == is_right and reward == float(is_right)
@@ -248,4 +252,36 @@ def test_labels_ask_other_questions_about_the_same_table():
     assert len(queries) == 6 and queries[0]["instruction"] == env.unwrapped.instruction and queries[0]["calls"]
     assert all(query["answer"].startswith("A: ") for query in queries)
     assert all(query["is_question"] == (query["task"] not in ("grasp", "build")) for query in queries)
+    env.close()
+
+
+def test_labels_may_be_drawn_from_chosen_families_no_answer_being_the_better_guess():
+    env = gymnasium.make(TAMP_IDS["below"], image_size=32, cameras=(), labels=9, questions=["below"])
+    told = [query for seed in range(12) for query in env.reset(seed=seed)[1]["labels"]["asks"]]
+    env.close()
+    assert {query["task"] for query in told} == {"below"} and len(told) == 108
+    yes = sum(query["answer"].startswith("A: Yes") for query in told)
+    assert 0.35 < yes / len(told) < 0.65
+
+
+@pytest.mark.parametrize(("domain", "questions", "message"), [
+    ("tamp", ["belo"], "did you mean 'below'"), ("tabletop", ["below"], "expected none in 'tabletop'")])
+def test_families_that_a_world_does_not_have_are_refused(domain, questions, message):
+    with pytest.raises(ValueError, match=message):
+        gymnasium.make(f"envs:embodied/{domain.capitalize()}-v0", image_size=32, questions=questions)
+
+
+def test_a_family_is_a_file():
+    """Phrasings have a slot for each role, answers are among those that the family has, and what is told is understood
+    again; each from the file alone."""
+    assert list(FAMILIES) == ["color", "where", "below", "possible"], "PaLM-E's q1 to q4, in order"
+    env = gymnasium.make("envs:embodied/Tamp-v0", image_size=32, cameras=())
+    env.reset(seed=3)
+    for naming, (name, family) in itertools.product(("color", "index"), FAMILIES.items()):
+        table = Table(env.unwrapped.world, env.unwrapped.scene.names, naming)
+        for roles, answer in family.query(table):
+            namer = tamp_words.namer_of(naming, table.blocks)
+            assert answer in family.answers and all("{" not in tamp_words.say(name, roles, i, namer)
+                                                    for i in range(len(family.phrasings)))
+            assert tamp_words.understood(name, tamp_words.answer_sentence(name, roles, answer, namer)) == answer
     env.close()

@@ -1,0 +1,45 @@
+"""What a family of questions about the table of blocks is: how it is asked, what is true, how answers are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from envs.world import World
+
+Roles = Mapping[str, str]
+"""Slot of a phrasing -> the thing that fills it. The role "extreme" fills the slot "a" with what it singles out."""
+
+Asked = tuple[dict[str, str], str]
+"""Roles of a question, and its true answer."""
+
+YES_NO = ("yes", "no")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a question may be about. naming: how words name things, "color" or "index". PRIVILEGED."""
+
+    world: World
+    blocks: tuple[str, ...]
+    naming: str = "color"
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One family of questions. A family is the constant FAMILY of a file of this package, which bears its name."""
+
+    number: int
+    """Place among the families: 1 to 4 are PaLM-E's q1 to q4."""
+    phrasings: tuple[str, ...]
+    """Wordings with a slot in braces for each role; the first one is the paper's."""
+    answers: tuple[str, ...]
+    """Every answer that there is, in one word; `YES_NO` for what is affirmed or denied."""
+    query: Callable[[Table], Sequence[Asked]]
+    """Every question that a table can be asked, with its true answer. PRIVILEGED."""
+    tell: Callable[[Roles, str], str]
+    """(words of each slot, answer): the paper's form of the answer."""
+    is_drawn: bool = True
+    """Whether a scene's answer is drawn before the scene, so that none is the better guess."""
+    needs_stack: bool = False
+    """Whether one block at least lies on another in every scene."""
