@@ -17,13 +17,13 @@ Work = Callable[[], object]
 
 
 def before_import(name: str, work: Work) -> None:
-    """Nothing. Does `work` right before module `name` is run; never where that has happened already."""
+    """Do `work` right before module `name` is run; never where that has happened already."""
     if name not in sys.modules:
         _watch.waiting[name] = (work, _nothing)
 
 
 def after_import(name: str, work: Work) -> None:
-    """Nothing. Does `work` once module `name` has been run: now, where that has happened already."""
+    """Do `work` once module `name` has been run: now, where that has happened already."""
     if name in sys.modules:
         work()
     else:

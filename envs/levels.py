@@ -24,5 +24,11 @@ def joint_level(*, isolated: bool = False, deadline_s: float | None = DEADLINE_S
 skill_level.metadata, joint_level.metadata = SkillEnv.metadata, JointEnv.metadata  # gymnasium looks for them here
 
 
+RENAMED = {"disturbances": "perturbations"}
+"""Keywords as they were -> as they are."""
+
+
 def _made(level: type[WorldEnv], isolated: bool, deadline_s: float | None, kwargs: dict[str, Any]) -> gymnasium.Env:
+    for old in RENAMED.keys() & kwargs.keys():
+        raise TypeError(f"{old}: is called {RENAMED[old]} now")
     return IsolatedEnv(level, kwargs, deadline_s) if isolated else level(**kwargs)

@@ -106,7 +106,7 @@ def examples(first: int, perceive: Perceive) -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
-    """Nothing. Writes the file."""
+    """Write the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=FIRST_SEED)
     parser.add_argument("--out", type=Path, default=EXAMPLES_FILE)

@@ -50,7 +50,7 @@ REALISM = {file.stem: file for file in (Path(__file__).parents[1] / "configs" / 
 
 
 def main() -> None:
-    """Nothing. Prints a JSON line for every task and policy asked for."""
+    """Print a JSON line for every task and policy asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--domain", choices=list(OFFERED))
     parser.add_argument("--task")
@@ -85,7 +85,7 @@ def main() -> None:
 
 def refuse_what_makes_no_sense(parser: argparse.ArgumentParser, asked: argparse.Namespace, seeds: Sequence[int]
                                ) -> None:
-    """Nothing. Ends the program with a readable line where nothing, or nothing of the kind, can be played."""
+    """End the program with a readable line where nothing, or nothing of the kind, can be played."""
     if not list(tasks(asked.domain, asked.task)):
         known = [task for name in DOMAINS if asked.domain is None for task in OFFERED[name]] or [*OFFERED[asked.domain]]
         parser.error(unknown(asked.task, known, what="--task"))

@@ -37,7 +37,7 @@ MOST_CALLS = 25
 
 
 def main() -> None:
-    """Nothing. Draws what was asked for and writes the page from all there is."""
+    """Draw what was asked for and writes the page from all there is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--domain", choices=[*DOMAINS, "foreign"], help="draw this one only; the page still shows all")
     parser.add_argument("--seed", type=int, default=4, help="of the scenes (a training seed)")

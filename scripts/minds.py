@@ -33,7 +33,7 @@ MINDS = ("oracle", "scripted", "chat", "model", "saycan", "language", "affordanc
 
 
 def main() -> None:
-    """Nothing. Prints a JSON line for every mind asked for."""
+    """Print a JSON line for every mind asked for."""
     asked = arguments()
     tasks = asked.tasks or list(TASK_IDS)
     seeds = SEED_RANGES[asked.split][asked.first:asked.first + asked.episodes]

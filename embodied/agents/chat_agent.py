@@ -105,12 +105,12 @@ class ChatAgent:
         return self._episode.tracker.tokens if self._episode else 0
 
     def correct(self, text: str) -> None:
-        """Nothing. Takes a person's word, an answer or a correction, from any thread; the next plan knows it."""
+        """Take a person's word, an answer or a correction, from any thread; the next plan knows it."""
         with self._lock:
             self._news.append(spoken(text))
 
     def finish(self, end: str) -> None:
-        """Nothing. The episode is over, and how it ended goes into the memory."""
+        """End the episode; how it ended goes into the memory."""
         episode, self._episode = self._episode, None
         with self._lock:
             self._news.clear()

@@ -7,6 +7,6 @@ from embodied.distributed.cluster import refuse_impossible
 
 
 def check_cluster(backend: Backend, workers: int) -> None:
-    """Nothing. Raises ValueError for a cluster that this machine cannot be; 0 workers are one."""
+    """Raise ValueError for a cluster that this machine cannot be; 0 workers are one."""
     if backend == "ray":
         refuse_impossible(max(workers, 1))

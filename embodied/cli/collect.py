@@ -28,7 +28,7 @@ class Settings:
 
 @contextmanager
 def enter(settings: Settings, folder: Path) -> Iterator[None]:
-    """Nothing. Raises ValueError for a cluster that cannot be; what the folder holds is then as it was."""
+    """Raise ValueError for a cluster that cannot be; what the folder holds is then as it was."""
     check_cluster(settings.backend, settings.workers)
     yield
 

@@ -41,7 +41,7 @@ class Settings:
 
 @contextmanager
 def enter(settings: Settings, folder: Path) -> Iterator[None]:
-    """Nothing. Raises ValueError for weights that cannot be loaded; what the folder holds is then as it was."""
+    """Raise ValueError for weights that cannot be loaded; what the folder holds is then as it was."""
     from embodied.evaluation.policies import weights_folder
     from embodied.models.folder import check_folder
 

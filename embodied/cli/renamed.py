@@ -10,6 +10,9 @@ from embodied.cli.errors import UsageError
 RENAMED = {
     "objective.segmenter": "stage.segmenter", "objective.planner": "stage.sft", "objective.jitter": "stage.sft.jitter",
     "objective": "stage", "model.seeing": "model.scene_encoder",
+    "contestant": "policy", "suite.contestants": "suite.policies", "suite.wins_filmed": "suite.success_videos",
+    "suite.losses_filmed": "suite.failure_videos", "film": "video", "film_every": "video_every",
+    "is_lexicon_open": "is_vocabulary_open",
 }
 """Dotted key as it was -> as it is; the rest of a longer key follows. The longest that fits counts."""
 

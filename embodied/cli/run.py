@@ -130,7 +130,7 @@ def save_config(run: RunContext) -> Path:
 
 
 def _save_request(folder: Path, config: Any) -> None:
-    """Nothing. What Hydra says of a job, where and as it would say it, and the job's log, begun or gone on with."""
+    """Log what Hydra says of a job, where and as it would say it, and the job's log, begun or gone on with."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 

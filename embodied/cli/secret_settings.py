@@ -45,7 +45,7 @@ def withhold(kind: type, overrides: Sequence[str]) -> tuple[list[str], dict[str,
 
 
 def _refuse_another_spelling(text: str, keys: frozenset[str]) -> None:
-    """Nothing. Raises UsageError for what means a secret and would not be withheld: `--token=..`, `token@x=..`."""
+    """Raise UsageError for what means a secret and would not be withheld: `--token=..`, `token@x=..`."""
     head, is_value, _ = text.partition("=")
     meant = re.split(r"[@:\[]", head.strip(" \t\n+~-").lower())[0].strip().replace("-", "_")
     key = next((key for key in keys if f"{meant}.".startswith(f"{key}.")), None)
@@ -78,7 +78,7 @@ def _value(text: str) -> Any:
 
 
 def check_endpoint(base_url: str | None, key_variable: str | None) -> None:
-    """Nothing. Raises UsageError for an address or a variable's name that looks like a secret, which it does not
+    """Raise UsageError for an address or a variable's name that looks like a secret, which it does not
     repeat:
     both are written into files."""
     if base_url is not None:
@@ -93,7 +93,7 @@ _SECRET = re.compile("key|token|secret|sig|pass|pwd|auth|code|cred|sas|jwt|sessi
 
 
 def _check_address(before: str, query: str) -> None:
-    """Nothing. Raises UsageError for a name, password, fragment, or parameter that may be a secret."""
+    """Raise UsageError for a name, password, fragment, or parameter that may be a secret."""
     advice = "name the variable that holds the key with chat.key_variable"
     if set("@#") & set(before + query):
         raise UsageError("chat.base_url: expected an address without names, passwords and fragments, such as "

@@ -199,7 +199,7 @@ def _inference(settings: Settings, backend: LazyBackend) -> InferenceServer:
 
 
 def _join_cluster(settings: Settings) -> None:
-    """Nothing. Starts Ray where it is asked for: in the main thread and before the server, for it takes SIGTERM to
+    """Start Ray where it is asked for: in the main thread and before the server, for it takes SIGTERM to
     itself, and whoever asks for it last has it."""
     if settings.backend == "ray":
         from embodied.distributed.cluster import connect

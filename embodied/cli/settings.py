@@ -59,7 +59,7 @@ class TaskSettings:
                 raise UsageError(f"task.tasks={task}: expected a task of some world" + suggest(task, ENV_IDS))
 
     def check_planned_by(self, policy: PolicyName) -> None:
-        """Nothing. Raises UsageError for worlds that no model plans in yet."""
+        """Raise UsageError for worlds that no model plans in yet."""
         strange = [task for task in self.tasks if task not in DOMAINS["tabletop"]]
         if strange and policy != "oracle":
             raise UsageError(f"policy={policy}: expected oracle for {strange[0]} (PRIVILEGED: it reads the true "

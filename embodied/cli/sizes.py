@@ -15,7 +15,7 @@ _OPENING, _CLOSING, _SHOWN = "([{", ")]}", 40
 
 
 def check_size(text: str) -> None:
-    """Nothing. Raises UsageError for an override that is too long, or nested too deep."""
+    """Raise UsageError for an override that is too long, or nested too deep."""
     key, _, value = text.partition("=")
     depth, shown = max(_depth(value), key.count("."), key.count("/")), f"{text[:_SHOWN]!r}..."
     if depth > MAX_DEPTH:
@@ -34,7 +34,7 @@ def _depth(value: str) -> int:
 
 
 def check_jobs(parsed: Sequence[Any]) -> None:
-    """Nothing. Raises UsageError for a sweep of more than MAX_JOBS jobs; ranges are counted, not gone through."""
+    """Raise UsageError for a sweep of more than MAX_JOBS jobs; ranges are counted, not gone through."""
     jobs = 1
     for override in parsed:
         if override.is_discrete_sweep():

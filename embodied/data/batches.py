@@ -113,7 +113,7 @@ class Batches:
                 "batch_size": self.sampler.batch_size}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing. Goes to a position; ValueError when it belongs to other data."""
+        """Go to a position; ValueError when it belongs to other data."""
         mine = self.state_dict() | {"step": state["step"]}
         if mine != dict(state):
             raise ValueError(f"batches: expected a position in the same data, {mine}, got {dict(state)}; resume with "

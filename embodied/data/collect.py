@@ -132,7 +132,7 @@ def _follow(results: Iterable[Result], out: Path, total: int, queries: Counter[s
 
 
 def quarantine(out: Path, result: Result) -> None:
-    """Nothing. Notes why a seed was given up; one short line, appended, so that a kill can only cut the last one."""
+    """Note why a seed was given up; one short line, appended, so that a kill can only cut the last one."""
     line = {"seed": result.seed, "tries": result.tries, "reason": result.error.strip()[-400:]}
     with open(out / "quarantine.jsonl", "a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")

@@ -169,7 +169,7 @@ def _trusting(path: Path) -> Iterator[None]:
 
 
 def check_episode(path: Path) -> None:
-    """Nothing. EpisodeError unless every byte of the file passes its CRC; far quicker than decoding it."""
+    """Raise EpisodeError unless every byte of the file passes its CRC; far quicker than decoding it."""
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
@@ -215,7 +215,7 @@ def _view_meta(view: View, images: _ImageWriter) -> dict[str, Any]:
 
 
 def refuse_nonfinite(view: View) -> None:
-    """Nothing. ValueError naming a quantity of the view that is not finite: nothing can be learned from it."""
+    """Raise ValueError naming a quantity of the view that is not finite: nothing can be learned from it."""
     o = view.observation
     quantities = {
         "joint_pos": o.joint_pos, "tool_pose": o.tool_pose, "gripper_width_m": o.gripper_width_m, "time_s": o.time_s,

@@ -32,7 +32,7 @@ def facts_file(folder: Path) -> Path:
 
 
 def check_facts(found: Mapping[str, Any], expected: Mapping[str, Any], what: str) -> None:
-    """Nothing. ValueError naming the first fact in which `found` differs from `expected`, or which it lacks."""
+    """Raise ValueError naming the first fact in which `found` differs from `expected`, or which it lacks."""
     for key, wanted, got in _pairs(found, expected):
         if not _agree(got, wanted):
             raise ValueError(

@@ -16,7 +16,7 @@ from embodied.data.locks import HeldError, Hold
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Nothing. Publishes `content` at `path` so that a kill or a full disk at any moment leaves the old file."""
+    """Publish `content` at `path` so that a kill or a full disk at any moment leaves the old file."""
     sweep_drafts(path.parent, of=path.name)
     draft, hold = _new_draft(path, Path.touch)
     try:
@@ -48,7 +48,7 @@ def _new_draft(path: Path, make: Callable[[Path], None]) -> tuple[Path, Hold]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Nothing. `write_whole` of JSON text."""
+    """Publish JSON text, as `write_whole` does."""
     write_whole(path, json.dumps(value, indent=1, allow_nan=False).encode())
 
 
@@ -59,7 +59,7 @@ def sha256_of(path: Path) -> str:
 
 
 def sync_folder(folder: Path) -> None:
-    """Nothing. Makes renames inside `folder` survive a power cut."""
+    """Make renames inside `folder` survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -143,7 +143,7 @@ def draft_folder(folder: Path) -> Iterator[Path]:
 
 
 def sync_tree(folder: Path) -> None:
-    """Nothing. Flushes every file and folder in `folder`, and itself, to the disk."""
+    """Flush every file and folder in `folder`, and itself, to the disk."""
     for place, _, names in os.walk(folder, topdown=False):
         for name in names:
             with open(Path(place) / name, "rb") as file:

@@ -90,7 +90,7 @@ class DatasetWriter:
         self._stack.__exit__(*error)
 
     def add(self, episode: Demonstration) -> None:
-        """Nothing. Raises ValueError, naming episode and frame, before anything of it is kept: the dataset goes on
+        """Raise ValueError, naming episode and frame, before anything of it is kept: the dataset goes on
         without it."""
         columns = self._columns(episode)
         count = len(columns["index"])
@@ -109,7 +109,7 @@ class DatasetWriter:
             self.columns.setdefault(key, []).append(values)
 
     def describe(self, source: Mapping[str, Any]) -> None:
-        """Nothing. Says where the dataset comes from: plain facts, in a file of ours that LeRobot ignores."""
+        """Say where the dataset comes from: plain facts, in a file of ours that LeRobot ignores."""
         write_json(self._new(meta.SOURCE), dict(source))
 
     def _columns(self, episode: Demonstration) -> dict[str, np.ndarray]:
@@ -175,7 +175,7 @@ class DatasetWriter:
         return {**row, "meta/episodes/chunk_index": 0, "meta/episodes/file_index": 0}
 
     def finish(self) -> None:
-        """Nothing. Writes what the dataset says of itself, then reads all of it back. Raises DatasetError."""
+        """Write what the dataset says of itself, then reads all of it back. Raises DatasetError."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 

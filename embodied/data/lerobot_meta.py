@@ -140,14 +140,14 @@ class ImageStats:
         return cls(np.zeros((3, 256), np.int64))
 
     def add(self, image: np.ndarray) -> None:
-        """Nothing. image: uint8[H, W, 3]; large ones are thinned to about 150 pixels across, as LeRobot does."""
+        """Add an image. image: uint8[H, W, 3]; large ones are thinned to about 150 pixels across, as LeRobot does."""
         step = max(1, max(image.shape[:2]) // 150)
         for channel in range(3):
             self.counts[channel] += np.bincount(image[::step, ::step, channel].ravel(), minlength=256)
         self.images += 1
 
     def merge(self, other: ImageStats) -> None:
-        """Nothing. Adds what another has seen."""
+        """Add what another has seen."""
         self.counts += other.counts
         self.images += other.images
 

@@ -13,7 +13,7 @@ _LOOK_S = 0.1
 
 
 def end_with(parent: int) -> None:
-    """Nothing. From now on this process ends, in the middle of whatever it does, when its parent is gone.
+    """Let this process end, in the middle of whatever it does, when its parent is gone.
 
     parent: its process id, of the parent's own knowledge: one that is gone already ends this process at once.
     """

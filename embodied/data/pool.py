@@ -141,7 +141,7 @@ class Inline(Kept):
 
 
 def worker_main(connection: Connection, make: Make, kwargs: Mapping[str, Any]) -> None:
-    """Nothing. Serves seeds until the other end closes or the parent is gone; Ctrl-C is the parent's business."""
+    """Serve seeds until the other end closes or the parent is gone; Ctrl-C is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with(multiprocessing.parent_process().pid)
     try:
@@ -178,7 +178,7 @@ def _load(episode: RunEpisode, weights: Weights) -> None:
 
 
 def refuse_disk_fault(kind: str, content: Any) -> None:
-    """Nothing. OSError when that is what an attempt came to."""
+    """Raise OSError when that is what an attempt came to."""
     if kind == "disk":
         raise OSError(content[0], f"{content[1]}; what was finished is whole on the disk. Make room, then run the same "
                                   "command again: it goes on from there")

@@ -200,13 +200,13 @@ def publish_left(spools: Path, recordings: Path, is_over: Callable[[], bool] = l
 
 
 def remove_spool(spool: Path) -> None:
-    """Nothing. Removes a spool that is published. Raises HeldError where somebody is still at it."""
+    """Remove a spool that is published. Raises HeldError where somebody is still at it."""
     with finished(spool):
         shutil.rmtree(spool, ignore_errors=True)
 
 
 def _write(contents: SpoolContents, folder: Path, recording_id: str) -> None:
-    """Nothing. Fills the folder of a recording."""
+    """Fill the folder of a recording."""
     runs = runs_of(contents.events)
     episodes = episodes_of(contents.rows, runs, contents.meta.fps)
     shown = np.concatenate([episode.rows for episode in episodes]) if episodes else np.zeros(0, int)

@@ -81,7 +81,7 @@ def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def write_dataset(folder: Path, session_frames: SessionFrames, episodes: Sequence[RecordedEpisode]) -> None:
-    """Nothing. Publishes the takes as a LeRobot dataset: state = joints and gripper, action = the joints' targets that
+    """Publish the takes as a LeRobot dataset: state = joints and gripper, action = the joints' targets that
     lead from one state to the next."""
     contents, session = session_frames.contents, session_frames.contents.meta.session
     joints = tuple(session.get("joint_names") or (f"joint_{i}" for i in range(contents.meta.joint_count)))

@@ -153,7 +153,7 @@ class Spool:
         return self._append(handle, line) is not None
 
     def close(self) -> None:
-        """Nothing. Flushes what this writer wrote to the disk; harmless when repeated, and `read_spool` needs none.
+        """Flush what this writer wrote to the disk; harmless when repeated, and `read_spool` needs none.
         Raises OSError where the disk fails; this writer's hold is over then too."""
         with self._lock:
             self.fault = self.fault or "it was closed"

@@ -79,7 +79,7 @@ def runs_of(events: Sequence[Event]) -> list[RecordedRun]:
 
 
 def _tell(run: RecordedRun, event: Event) -> None:
-    """Nothing. Adds an event to its run."""
+    """Add an event to its run."""
     if event["type"] == "plan":
         run.hint = str(event.get("hint") or "")
     elif event["type"] == "outcome":

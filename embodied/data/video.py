@@ -48,7 +48,7 @@ class Clip:
         self.frames = 0
 
     def add(self, frame: np.ndarray) -> None:
-        """Nothing. frame: uint8[H, W, 3], both even, the same in all frames. Raises ValueError for another."""
+        """Add a frame. frame: uint8[H, W, 3], both even, the same in all frames. Raises ValueError for another."""
         if self.shape is None:
             self.shape = _even_shape(frame)
             self._encoder = _encoder(self.codec, self.fps, self.shape)
@@ -56,7 +56,7 @@ class Clip:
         self.frames += 1
 
     def end(self) -> None:
-        """Nothing. Takes what is still in the encoder; no frame may follow."""
+        """Take what is still in the encoder; no frame may follow."""
         self.packets += self._encoder.encode(None) if self.frames else []
 
 
@@ -79,7 +79,7 @@ class VideoWriter:
         self.frames = 0
 
     def add(self, frame: np.ndarray) -> None:
-        """Nothing. frame: uint8[H, W, 3], both even, the same in all frames. Raises ValueError for another."""
+        """Add a frame. frame: uint8[H, W, 3], both even, the same in all frames. Raises ValueError for another."""
         if self._shape is None:
             self._begin(_even_shape(frame))
         self._container.mux(self._stream.encode(_picture(frame, self._shape, self.frames)))
@@ -87,7 +87,7 @@ class VideoWriter:
         self.frames += 1
 
     def append(self, clip: Clip) -> None:
-        """Nothing. The frames of a clip that has ended, after those that are there. clip: of the same fps and codec."""
+        """Append the frames of a clip that has ended, after those that are there. clip: of the same fps and codec."""
         if not clip.frames:
             return
         if self._shape is None:
@@ -105,7 +105,7 @@ class VideoWriter:
         self._stream.height, self._stream.width = shape[:2]
 
     def close(self) -> None:
-        """Nothing. Writes what is still in the encoder; the file cannot be read before. ValueError without frames."""
+        """Write what is still in the encoder; the file cannot be read before. ValueError without frames."""
         try:
             if not self.frames:
                 raise ValueError("video: expected at least one frame, got none; let the camera watch before it is over")

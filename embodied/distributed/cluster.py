@@ -25,7 +25,7 @@ class ClusterError(RuntimeError):
 
 
 def connect(workers: int) -> None:
-    """Nothing. Starts or joins a Ray cluster with a processor for each of `workers`.
+    """Start or join a Ray cluster with a processor for each of `workers`.
 
     Raises ValueError, at once, where there are fewer (Ray would wait for them forever) or another cluster is named.
     ClusterError when the new cluster does not start, or could be reached from other machines.
@@ -43,7 +43,7 @@ def connect(workers: int) -> None:
 
 
 def _start() -> None:
-    """Nothing. Starts a cluster of this process alone, which ends with it."""
+    """Start a cluster of this process alone, which ends with it."""
     import ray
 
     try:
@@ -57,7 +57,7 @@ def _start() -> None:
 
 
 def refuse_impossible(workers: int) -> None:
-    """Nothing. ValueError, without Ray's being loaded, for what `connect` could never do."""
+    """Raise ValueError, without Ray's being loaded, for what `connect` could never do."""
     address = os.environ.get("RAY_ADDRESS", "local")
     if address not in ("", "local"):
         raise ValueError(f"RAY_ADDRESS={address}: expected it unset, for no other cluster is joined: one of this "
@@ -72,7 +72,7 @@ def is_connected() -> bool:
 
 
 def refuse_shortage(workers: int, processors: int) -> None:
-    """Nothing. ValueError when there are fewer processors than workers, or no worker."""
+    """Raise ValueError when there are fewer processors than workers, or no worker."""
     if workers < 1:
         raise ValueError(f"num_workers: expected at least 1, got {workers}")
     if workers > processors:
@@ -95,13 +95,13 @@ def has_gpus(device: str, workers: int) -> bool:
 
 
 def refuse_odd_split(batch_size: int, num_workers: int) -> None:
-    """Nothing. ValueError unless every worker gets the same share of a batch."""
+    """Raise ValueError unless every worker gets the same share of a batch."""
     if batch_size % num_workers:
         raise ValueError(f"batch_size: expected a multiple of the {num_workers} workers, got {batch_size}")
 
 
 def refuse_open_door(address: str) -> None:
-    """Nothing. Ends the cluster, with a ClusterError, unless it listens on the loopback address only."""
+    """End the cluster, with a ClusterError, unless it listens on the loopback address only."""
     if address != "127.0.0.1" and os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0":
         disconnect()
         raise ClusterError(f"ray: expected to listen on 127.0.0.1, got {address}; connect before anything else imports "
@@ -114,7 +114,7 @@ def worker_environment() -> dict[str, str]:
 
 
 def disconnect() -> None:
-    """Nothing. Ends the cluster that `connect` started, with every process of it."""
+    """End the cluster that `connect` started, with every process of it."""
     if is_connected():
         import ray
 

@@ -33,7 +33,7 @@ def watch_over() -> Iterator[str]:
 
 
 def _start_guard(mark: str) -> None:
-    """Nothing. The guard's standard input ends with this process: nobody else has the other end of it."""
+    """The guard's standard input ends with this process: nobody else has the other end of it."""
     theirs, _ours = os.pipe()
     files = [(os.POSIX_SPAWN_DUP2, theirs, 0), *((os.POSIX_SPAWN_OPEN, place, os.devnull, os.O_WRONLY, 0)
                                                  for place in (1, 2))]
@@ -55,7 +55,7 @@ def marked(mark: str) -> list[int]:
 
 
 def main(mark: str) -> None:
-    """Nothing. Waits for the end of standard input, then ends everything that bears the mark."""
+    """Wait for the end of standard input, then ends everything that bears the mark."""
     while os.read(0, 1):
         pass
     for _ in range(_ROUNDS):

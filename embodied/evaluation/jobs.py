@@ -57,7 +57,7 @@ def spec_of(values: Mapping[str, Any]) -> EpisodeSpec:
 
 
 def check_free(jobs: Sequence[EvaluationJob], weights_sha256: str) -> None:
-    """Nothing. Raises ValueError where a ledger holds results of another run; nothing is written."""
+    """Raise ValueError where a ledger holds results of another run; nothing is written."""
     for job in jobs:
         results_of(job.path, _identity(job, weights_sha256))
 

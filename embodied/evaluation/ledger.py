@@ -49,9 +49,22 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
     text = path.read_text("utf-8", errors="replace") if path.exists() else ""
     for line in text.splitlines(keepends=True):
         try:
-            whole.append(json.loads(line) if line.endswith("\n") else None)
+            whole.append(_present(json.loads(line)) if line.endswith("\n") else None)
         except ValueError:
             break
         if not isinstance(whole[-1], dict):
             return whole[:-1]
     return whole
+
+
+_OLD_KEYS = {"contestant": "policy", "blame": "attribution"}
+
+
+def _present(line: Any) -> Any:
+    """A line in the present form: earlier versions wrote `contestant`, and `blame` with a `culprit`."""
+    if not isinstance(line, dict):
+        return line
+    new = {_OLD_KEYS.get(key, key): value for key, value in line.items()}
+    if isinstance(found := new.get("attribution"), dict) and "culprit" in found:
+        new["attribution"] = {"component": found["culprit"], "reason": found.get("reason", "")}
+    return new

@@ -26,7 +26,7 @@ class RolloutVideo:
         self._step, self._status = step, status
 
     def add(self, frame: np.ndarray) -> None:
-        """frame: uint8[H, W, 3]; kept with the caption of the moment, at most `max_frames` of them."""
+        """Add a frame. frame: uint8[H, W, 3]; kept with the caption of the moment, at most `max_frames` of them."""
         if len(self.frames) < self._max_frames:
             self.frames.append(captioned(frame, self._instruction, self._step, self._status))
 

@@ -32,7 +32,7 @@ EMBEDDING_GAIN = 6.0
 class Facts:
     """What a checkpoint remembers of its making; see PalmEProcessor."""
 
-    lexicon: Iterable[str] | None = None
+    vocabulary: Iterable[str] | None = None
     plan_language: Mapping[str, Any] | None = None
     cameras: Mapping[str, Any] | None = None
 
@@ -128,5 +128,6 @@ def _processor(model: PalmEForConditionalGeneration, tokenizer: PreTrainedTokeni
     config, vision = model.config, model.config.vision_config
     return PalmEProcessor(
         tokenizer, scene_encoder=config.scene_encoder, image_size=vision.image_size, mean=vision.mean, std=vision.std,
-        soft_tokens=config.soft_tokens, max_tokens=config.text_config.max_position_embeddings, lexicon=facts.lexicon,
+        soft_tokens=config.soft_tokens, max_tokens=config.text_config.max_position_embeddings,
+        vocabulary=facts.vocabulary,
         plan_language=facts.plan_language, cameras=facts.cameras)

@@ -43,7 +43,7 @@ class CheckpointError(ValueError):
 
 
 def check_contents(folder: Path) -> None:
-    """Nothing. CheckpointError for keys, sizes and tokenizers beyond what is known."""
+    """Raise CheckpointError for keys, sizes and tokenizers beyond what is known."""
     words = LARGEST_NUMBER
     for name, check in _CHECKS.items():
         path = folder / name
@@ -61,7 +61,7 @@ def check_contents(folder: Path) -> None:
 
 
 def check_files(folder: Path, pickles: Collection[str] = (), apart: str = "") -> None:
-    """Nothing. CheckpointError for a pipe, socket or device, since reading one may never end, for more than MOST_FILES
+    """Raise CheckpointError for a pipe, socket or device, since reading one may never end, for more than MOST_FILES
     files, and for one with a suffix of `pickles` whose name is none of the pattern `apart`; here and in the folders
     below."""
     try:
@@ -81,7 +81,7 @@ def check_files(folder: Path, pickles: Collection[str] = (), apart: str = "") ->
 
 
 def refuse_pickles(folder: Path, names: Iterable[str], suffixes: Collection[str]) -> None:
-    """Nothing. CheckpointError for the first of the names that ends in one of the suffixes."""
+    """Raise CheckpointError for the first of the names that ends in one of the suffixes."""
     for name in names:
         if Path(name).suffix.lower() in suffixes:
             raise CheckpointError(f"checkpoint {folder}: holds {name}, which may run code when loaded; convert it to "
@@ -110,7 +110,7 @@ def _no_constant(name: str) -> Any:
 
 
 def check_config(values: Mapping[str, Any]) -> None:
-    """Nothing. StrangeValueError unless these are the values of a PalmEConfig, with parts of known families."""
+    """Raise StrangeValueError unless these are the values of a PalmEConfig, with parts of known families."""
     vision, segmenter = values.get("vision_config") or {}, values.get("segmenter_config")
     _check_part(values, _OURS["palm_e"], "")
     check_language(values.get("text_config"))
@@ -125,7 +125,7 @@ _OURS = {family: {family: keys | OLD_KEYS if family == "palm_e" else keys} for f
 
 
 def check_language(values: Any, where: str = "text_config.", *, is_published: bool = False) -> None:
-    """Nothing. StrangeValueError unless these are the values of a language model of a known family.
+    """Raise StrangeValueError unless these are the values of a language model of a known family.
 
     is_published: from a hub, where `auto_map` may stand beside a family that transformers has; nobody follows it.
     """
@@ -135,7 +135,7 @@ def check_language(values: Any, where: str = "text_config.", *, is_published: bo
 
 
 def _check_part(values: Any, families: Mapping[str, frozenset[str]], where: str, apart: Iterable[str] = ()) -> None:
-    """Nothing. StrangeValueError unless these are values of one of the families (name -> keys)."""
+    """Raise StrangeValueError unless these are values of one of the families (name -> keys)."""
     _check_type(values, families, where)
     _check_keys(values, families[values["model_type"]] | EVERYWHERE | PUBLISHED, where, apart)
 
@@ -150,7 +150,7 @@ def _check_type(values: Any, known: Iterable[str], where: str) -> None:
 
 
 def _check_keys(values: Mapping[str, Any], known: Iterable[str], where: str, apart: Iterable[str] = ()) -> None:
-    """Nothing. Every key is known and every value bounded; parts, which have checks of their own, are left out."""
+    """Check that every key is known and every value bounded; parts, which have checks of their own, are left out."""
     for key, value in values.items():
         if key not in known:
             raise InvalidValueError(f"{where}{key[:60]}: expected a file without this key, got {short(value)}")
@@ -159,17 +159,17 @@ def _check_keys(values: Mapping[str, Any], known: Iterable[str], where: str, apa
 
 
 def check_generation(values: Mapping[str, Any]) -> None:
-    """Nothing. StrangeValueError for a key that our way of decoding does not know."""
+    """Raise StrangeValueError for a key that our way of decoding does not know."""
     _check_keys(values, GENERATION | EVERYWHERE, "")
 
 
 def check_processor(values: Mapping[str, Any]) -> None:
-    """Nothing. StrangeValueError for a key that is no argument of PalmEProcessor, or a size beyond bounds."""
+    """Raise StrangeValueError for a key that is no argument of PalmEProcessor, or a size beyond bounds."""
     _check_keys(values, PROCESSOR | OLD_KEYS, "")
 
 
 def check_tokenizer(values: Mapping[str, Any]) -> None:
-    """Nothing. StrangeValueError for a key that a tokenizer of transformers does not need, or a class that is none."""
+    """Raise StrangeValueError for a key that a tokenizer of transformers does not need, or a class that is none."""
     _check_keys({k: v for k, v in values.items() if k != "model_max_length"}, TOKENIZER, "")
     name = values.get("tokenizer_class")
     if name is not None and not re.fullmatch(r"[A-Za-z0-9]+Tokenizer(Fast)?|TokenizersBackend", str(name)):
@@ -177,7 +177,7 @@ def check_tokenizer(values: Mapping[str, Any]) -> None:
 
 
 def check_index(values: Mapping[str, Any]) -> None:
-    """Nothing. StrangeValueError for a shard that is not a file of this folder."""
+    """Raise StrangeValueError for a shard that is not a file of this folder."""
     _check_keys(values, ("metadata", "weight_map"), "")
     shards = values.get("weight_map")
     for name, shard in shards.items() if isinstance(shards, dict) else [("weight_map", shards)]:
@@ -186,7 +186,7 @@ def check_index(values: Mapping[str, Any]) -> None:
 
 
 def check_added_tokens(folder: Path, words: int) -> None:
-    """Nothing. CheckpointError unless added_tokens.json, where there is one, gives ids to at most `words` tokens."""
+    """Raise CheckpointError unless added_tokens.json, where there is one, gives ids to at most `words` tokens."""
     path = folder / "added_tokens.json"
     values = read_json(path) if path.exists() else {}
     most = min(words, LONGEST_LIST)
@@ -200,14 +200,14 @@ def check_added_tokens(folder: Path, words: int) -> None:
 
 
 def _check_length(path: Path, most: int) -> None:
-    """Nothing. CheckpointError for a file of more bytes; one that is not there has none."""
+    """Raise CheckpointError for a file of more bytes; one that is not there has none."""
     size = path.stat().st_size if path.exists() else 0
     if size > most:
         raise CheckpointError(f"checkpoint file {path}: expected at most {most:,} bytes, got {size:,}; {REMEDY}")
 
 
 def _check_tokenizer_file(path: Path, words: int) -> None:
-    """Nothing. CheckpointError for more entries than `words` account for, counted without building any."""
+    """Raise CheckpointError for more entries than `words` account for, counted without building any."""
     if not path.exists():
         return
     _check_length(path, MOST_TOKENIZER_BYTES)
@@ -237,7 +237,7 @@ def least_numbers(text: Mapping[str, Any]) -> int:
 
 
 def check_sizes(folder: Path, found: int) -> None:
-    """Nothing. CheckpointError where config.json asks for more numbers than the weights of the folder hold: `found`."""
+    """Raise CheckpointError where config.json asks for more numbers than the weights of the folder hold: `found`."""
     path = folder / "config.json"
     try:
         least = least_numbers(read_json(path)["text_config"])

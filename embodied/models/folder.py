@@ -27,7 +27,7 @@ PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
 
 
 def check_folder(folder: Path) -> None:
-    """Nothing. Raises CheckpointError when the folder is missing, incomplete, altered or damaged, or holds pickles,
+    """Raise CheckpointError when the folder is missing, incomplete, altered or damaged, or holds pickles,
     files that do not belong to a model, or keys and sizes that no known configuration has (see checkpoint_checks)."""
     put_back(folder)
     check_present(folder)
@@ -49,7 +49,7 @@ def check_local(name: str | Path | None, subfolder: str = "") -> Path | None:
 
 
 def check_published(folder: Path) -> None:
-    """Nothing. CheckpointError for a language model's own folder whose files lead elsewhere, or do not end."""
+    """Raise CheckpointError for a language model's own folder whose files lead elsewhere, or do not end."""
     check_files(folder)
     adapter = folder / "adapter_config.json"
     if adapter.exists():
@@ -59,7 +59,7 @@ def check_published(folder: Path) -> None:
 
 
 def _check_held(folder: Path, apart: str = "") -> None:
-    """Nothing. CheckpointError for what is in the folder; `apart`, a pattern, names files that nobody will read."""
+    """Raise CheckpointError for what is in the folder; `apart`, a pattern, names files that nobody will read."""
     check_names(folder, apart)
     check_contents(folder)
     if (folder / MANIFEST).exists():
@@ -70,7 +70,7 @@ def _check_held(folder: Path, apart: str = "") -> None:
 
 
 def check_names(folder: Path, apart: str = "") -> None:
-    """Nothing. CheckpointError for a file that a library might read or follow, and that no such model has.
+    """Raise CheckpointError for a file that a library might read or follow, and that no such model has.
 
     What people keep beside a model, and hidden files, are read by no library.
     """
@@ -114,7 +114,7 @@ REMEDY = "copy it again, or train one with `embodied train`"
 
 
 def check_present(folder: Path) -> None:
-    """Nothing. Raises CheckpointError when the folder is missing or incomplete: by the names in it alone, for it may
+    """Raise CheckpointError when the folder is missing or incomplete: by the names in it alone, for it may
     be anything, such as a whole disk."""
     try:
         names = set(os.listdir(folder))

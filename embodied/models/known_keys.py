@@ -8,7 +8,7 @@ from embodied.models.scene_encoders import encoder_names
 LARGEST_NUMBER = 10**12
 LONGEST_TEXT = 10_000
 LONGEST_LIST = 50_000
-"""Items of one list or object: words of a lexicon are the most there is."""
+"""Items of one list or object: words of a vocabulary are the most there is."""
 
 _LAYERS, _WIDTH, _INNER, _HEADS = (1, 256), (1, 16_384), (1, 131_072), (1, 256)
 _WORDS = (-1, 262_144)
@@ -89,7 +89,7 @@ KINDS: dict[str, str] = {key: kind for kind, keys in {
     "text": (
         "_name_or_path activation_function grammar_fingerprint hidden_act model_type name name_or_path pooler_act "
         "problem_type processor_class rope_type summary_activation summary_type transformers_version _commit_hash"),
-    "a list of text": "_out_features architectures layer_types lexicon",
+    "a list of text": "_out_features architectures layer_types lexicon vocabulary",
     "an object": "cameras encoder id2label label2id options plan_language rope_parameters rope_scaling",
 }.items() for key in keys.split()}
 """Key without bounds -> what its value must be."""
@@ -98,6 +98,7 @@ OPTIONAL = frozenset((
     "_commit_hash", "_name_or_path", "_out_features", "_out_indices", "architectures", "attention_dropout",
     "begin_suppress_tokens", "bos_token_id", "cameras", "dtype", "encoder", "eos_token_id", "grammar_fingerprint",
     "head_dim", "id2label", "image_size", "label2id", "layer_types", "lexicon", "mean", "n_inner", "name_or_path",
+    "vocabulary",
     "no_rope_layers", "num_key_value_heads", "options", "output_attentions", "output_hidden_states", "pad_token_id",
     "patch_size", "plan_language", "pooler_output_size", "pretraining_tp", "problem_type", "processor_class",
     "return_dict", "rope_parameters", "rope_scaling", "sliding_window", "std", "summary_activation", "suppress_tokens",
@@ -134,6 +135,7 @@ GENERATION = frozenset((
 
 PROCESSOR = frozenset((
     "processor_class", "scene_encoder", "image_size", "mean", "std", "soft_tokens", "max_tokens", "lexicon",
+    "vocabulary",
     "plan_language", "cameras"))
 
 TOKENIZER = frozenset((

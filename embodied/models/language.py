@@ -35,7 +35,7 @@ def published_tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
 
 
 def _check_published(source: str | Path) -> None:
-    """Nothing. ValueError unless the configuration is one of a known family, before anything is built of it."""
+    """Raise ValueError unless the configuration is one of a known family, before anything is built of it."""
     if Path(source).is_dir():
         check_published(Path(source))
     elif is_peft_available() and _reached(find_adapter_config_file, str(source)):

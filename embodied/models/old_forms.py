@@ -2,7 +2,7 @@
 
 Version 0.x wrote `seeing` ("slots" or "image") where there is now `scene_encoder`, the size of the geometry, which the
 encoder has now, and a sha256 of the plan language, `grammar_fingerprint`, where its declaration stands now
-(`embodied.planning.declaration` reads both).
+(`embodied.planning.declaration` reads both); `vocabulary` was called `lexicon`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-OLD_KEYS = frozenset(("seeing", "geometry_size", "grammar_fingerprint"))
+OLD_KEYS = frozenset(("seeing", "geometry_size", "grammar_fingerprint", "lexicon"))
 """Keys of config.json and processor_config.json that no version writes any more."""
 
 
@@ -21,4 +21,6 @@ def renewed(values: Mapping[str, Any]) -> dict[str, Any]:
         new.setdefault("scene_encoder", values["seeing"])
     if "grammar_fingerprint" in values:
         new.setdefault("plan_language", values["grammar_fingerprint"])
+    if "lexicon" in values:
+        new.setdefault("vocabulary", values["lexicon"])
     return new

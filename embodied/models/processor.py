@@ -33,20 +33,20 @@ Answer = str | Sequence[int]
 class PalmEProcessor:
     """Callable on prompts; saved and loaded beside the model.
 
-    lexicon: words of the training instructions (None: any word goes). plan_language: declaration of the plan language
-    that the model learned, or the sha256 by which older ones go; see `planning.declaration`. cameras: what it saw with
-    (name -> facts). max_tokens: longest sequence the model takes.
+    vocabulary: words of the training instructions (None: any word goes). plan_language: declaration of the plan
+    language that the model learned, or the sha256 by which older ones go; see `planning.declaration`. cameras: what it
+    saw with (name -> facts). max_tokens: longest sequence the model takes.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, *, scene_encoder: str = "slots",
                  image_size: int = 32, mean: Sequence[float] = (0.5, 0.5, 0.5), std: Sequence[float] = (0.5, 0.5, 0.5),
-                 soft_tokens: int = 1, max_tokens: int = 512, lexicon: Iterable[str] | None = None,
+                 soft_tokens: int = 1, max_tokens: int = 512, vocabulary: Iterable[str] | None = None,
                  plan_language: Mapping[str, Any] | str | None = None, cameras: Mapping[str, Any] | None = None):
         self.tokenizer = tokenizer
         self.scene_encoder, self._encoder = scene_encoder, find_encoder(scene_encoder)
         self.image_size, self.soft_tokens, self.max_tokens = image_size, soft_tokens, max_tokens
         self.mean, self.std = [float(v) for v in mean], [float(v) for v in std]
-        self.lexicon = None if lexicon is None else frozenset(lexicon)
+        self.vocabulary = None if vocabulary is None else frozenset(vocabulary)
         self.plan_language = plan_language
         self.cameras = dict(cameras or {})
         self._slot_ids = tokenizer.convert_tokens_to_ids(list(SLOT_TOKENS))
@@ -168,16 +168,17 @@ class PalmEProcessor:
         return [self.decode(ids) for ids in token_ids]
 
     def unknown_words(self, text: str) -> list[str]:
-        """Words of `text` that no training instruction held, in reading order; none where the lexicon is open."""
-        if self.lexicon is None:
+        """Words of `text` that no training instruction held, in reading order; none where the vocabulary is open."""
+        if self.vocabulary is None:
             return []
-        return [word for word in dict.fromkeys(words_of(text)) if word not in self.lexicon]
+        return [word for word in dict.fromkeys(words_of(text)) if word not in self.vocabulary]
 
     def to_dict(self) -> dict[str, Any]:
         """What `processor_config.json` holds."""
         return {"processor_class": type(self).__name__, "scene_encoder": self.scene_encoder,
                 "image_size": self.image_size, "mean": self.mean, "std": self.std, "soft_tokens": self.soft_tokens,
-                "max_tokens": self.max_tokens, "lexicon": None if self.lexicon is None else sorted(self.lexicon),
+                "max_tokens": self.max_tokens, "vocabulary": None if self.vocabulary is None
+                else sorted(self.vocabulary),
                 "grammar_fingerprint" if isinstance(self.plan_language, str) else "plan_language": self.plan_language,
                 "cameras": self.cameras}
 

@@ -32,26 +32,26 @@ def _stand_in(name: str) -> type:
 
 
 def register_config() -> None:
-    """Nothing. For `AutoConfig`."""
+    """Register with `AutoConfig`."""
     importlib.import_module("embodied.models.configuration")
 
 
 def register_model() -> None:
-    """Nothing. For `AutoModel` and `AutoModelForImageTextToText`."""
+    """Register with `AutoModel` and `AutoModelForImageTextToText`."""
     from transformers import AutoModel, AutoModelForImageTextToText
 
     register("PalmEForConditionalGeneration", AutoModel, AutoModelForImageTextToText)
 
 
 def register_processor() -> None:
-    """Nothing. For `AutoProcessor`, which the processor itself does not import: it takes a fifth of a second."""
+    """Register with `AutoProcessor`, which the processor itself does not import: it takes a fifth of a second."""
     from transformers import AutoProcessor
 
     register("PalmEProcessor", AutoProcessor)
 
 
 def register(name: str, *autos: Any) -> None:
-    """Nothing. A stand-in for the class of that name, with each of the Auto classes."""
+    """Set a stand-in for the class of that name, with each of the Auto classes."""
     stand = _stand_in(name)
     for auto in autos:
         auto.register(stand.config_class, stand, exist_ok=True)

@@ -18,7 +18,7 @@ from embodied.models.vision import build_vision
 
 
 def check_tensors(folder: Path) -> None:
-    """Nothing. CheckpointError for weights that are not finite, or fewer than the encoder of config.json has."""
+    """Raise CheckpointError for weights that are not finite, or fewer than the encoder of config.json has."""
     weights = sorted(folder.glob("*.safetensors"))
     _check_vision(folder / "config.json", weights)
     for path in weights:
@@ -42,7 +42,7 @@ def _encoder(path: Path) -> nn.Module:
 
 
 def _check_vision(path: Path, weights: Sequence[Path]) -> None:
-    """Nothing. CheckpointError where config.json names an encoder of more numbers than the weights have for one.
+    """Raise CheckpointError where config.json names an encoder of more numbers than the weights have for one.
 
     Sizes of an encoder follow from its name alone; it is laid out without memory to count them.
     """
@@ -60,7 +60,7 @@ def _numbers_under(prefix: str, path: Path) -> int:
 
 
 def _check_finite(path: Path) -> None:
-    """Nothing. CheckpointError for a weight that is no number, or endless: a model with one answers nothing."""
+    """Raise CheckpointError for a weight that is no number, or endless: a model with one answers nothing."""
     with safetensors.safe_open(path, framework="pt") as file:
         for name in file.keys():  # noqa: SIM118 - no mapping
             tensor = file.get_tensor(name)

@@ -45,7 +45,7 @@ class PlanConstraint(LogitsProcessor):
         self._over: set[int] = set()
 
     def end(self, row: int) -> None:
-        """Nothing. The row is over, whole or not: what follows in it is padding, and is not read."""
+        """End the row, whole or not: what follows in it is padding, and is not read."""
         self._over.add(row)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:

@@ -171,7 +171,7 @@ class Client:
         return path
 
     def close(self) -> None:
-        """Nothing. Closes what is kept; sessions are closed by themselves."""
+        """Close what is kept; sessions are closed by themselves."""
         self._connections.close()
 
     def __enter__(self) -> Client:
@@ -228,7 +228,7 @@ class Session:
         raise ApiError(404, "not_found", f"expected a run {run_id} in the session's history, it is not there")
 
     def _follow(self, run_id: str, events: Iterator[Event], on_event: Callable[[Event], None] | None) -> None:
-        """Nothing, once the run has ended or the session. What was before the run's first event is left out."""
+        """Wait until the run has ended or the session. What was before the run's first event is left out."""
         has_begun = False
         for event in events:
             self._next_event = max(self._next_event, event["index"] + 1)
@@ -310,15 +310,15 @@ class Session:
         return [_made(Run, {**run, "steps": tuple(run["steps"])}) for run in self._get("history")["runs"]]
 
     def correct(self, text: str) -> None:
-        """Nothing. A person's word in the middle of a run, or the answer to a question."""
+        """A person's word in the middle of a run, or the answer to a question."""
         self._post("corrections", {"text": text})
 
     def pause(self) -> None:
-        """Nothing. Holds the robot and its world where they are, and refuses new commands, until `resume`."""
+        """Hold the robot and its world where they are, and refuses new commands, until `resume`."""
         self._post("pause")
 
     def resume(self) -> None:
-        """Nothing. Goes on after a pause."""
+        """Go on after a pause."""
         self._post("resume")
 
     def stop(self) -> Stop:
@@ -330,11 +330,11 @@ class Session:
         return _made(Stop, self._post("estop")["stop"])
 
     def reset_estop(self, confirm: str) -> None:
-        """Nothing. Opens the latch of the emergency stop. confirm: CLEAR, in a person's own words to the machine."""
+        """Open the latch of the emergency stop. confirm: CLEAR, in a person's own words to the machine."""
         self._post("estop/reset", {"confirm": confirm})
 
     def reset(self, *, seed: int | None = None, require: Sequence[str] = ()) -> None:
-        """Nothing. Makes a new scene of the same task."""
+        """Make a new scene of the same task."""
         self._post("reset", {"seed": seed, "require": list(require)}, timeout_s=_SCENE_S)
 
     def snapshot(self) -> str:
@@ -342,11 +342,11 @@ class Session:
         return self._post("snapshots")["snapshot_id"]
 
     def restore(self, snapshot_id: str) -> None:
-        """Nothing. Goes back to a moment."""
+        """Go back to a moment."""
         self._post(f"snapshots/{quote(snapshot_id, '')}/restore")
 
     def close(self) -> None:
-        """Nothing. Ends the session, or lets go of one that was joined; harmless when repeated. Where the server cannot
+        """End the session, or lets go of one that was joined; harmless when repeated. Where the server cannot
         be reached, the lease runs out and the robot holds still."""
         if self._closing.is_set():
             return
@@ -363,7 +363,7 @@ class Session:
         self.close()
 
     def _beat(self, period_s: float) -> None:
-        """Nothing. Keeps the lease until the session is closed or somebody else commands."""
+        """Keep the lease until the session is closed or somebody else commands."""
         while not self._closing.wait(period_s):
             try:
                 self._connections.call("PUT", self._path("lease"), lease=self._lease, timeout_s=max(1.0, period_s))

@@ -105,14 +105,14 @@ class Connections:
         return kind(self._host, self._port, timeout=timeout_s)
 
     def keep(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> None:
-        """Nothing. Takes back a connection, for others where its answer was read to the end."""
+        """Take back a connection, for others where its answer was read to the end."""
         if response.isclosed() and not response.will_close:
             self._idle.append((time.monotonic(), connection))
         else:
             connection.close()
 
     def close(self) -> None:
-        """Nothing. Closes what is kept."""
+        """Close what is kept."""
         while self._idle:
             self._idle.pop()[1].close()
 

@@ -78,7 +78,7 @@ class _Job:
         return on_piece
 
     def settle(self, answer: Any) -> None:
-        """Nothing. Gives whoever waits the answer, or raises it there."""
+        """Give whoever waits the answer, or raises it there."""
         fault = self.fault or (answer if isinstance(answer, Exception) else None)
         self.answer.set_exception(fault) if fault is not None else self.answer.set_result(answer)
 
@@ -113,7 +113,7 @@ class InferenceServer:
         return self.backend.is_ready if isinstance(self.backend, LazyBackend) else True
 
     async def ready(self) -> None:
-        """Nothing, once the backend is loaded."""
+        """Wait until the backend is loaded."""
         if isinstance(self.backend, LazyBackend):
             await self.backend.ready()
 
@@ -131,7 +131,7 @@ class InferenceServer:
 
     def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int,
                  on_piece: OnPiece | None = None) -> Sample:
-        """The completion of a prompt. heard: told each token as it is chosen, from another thread; False cancels.
+        """The completion of a prompt. on_piece: told each token as it is chosen, from another thread; False cancels.
         Raises BusyError, CancelledError, and what the backend raises."""
         key = ("complete", grammar is None, max_new_tokens, seed)
         return self._ask(key, (prompt, grammar), on_piece or _always)

@@ -18,7 +18,7 @@ class LazyBackend:
         self._load, self._loaded, self._is_started = load, Future(), False
 
     def start(self) -> None:
-        """Nothing. Begins to load."""
+        """Begin to load."""
         self._is_started = True
         threading.Thread(target=self._run, name="loading", daemon=True).start()
 
@@ -34,11 +34,11 @@ class LazyBackend:
         return self._loaded.done() and self._loaded.exception() is None
 
     async def ready(self) -> None:
-        """Nothing, once it is loaded. Raises what loading raised."""
+        """Wait until it is loaded. Raises what loading raised."""
         await asyncio.shield(asyncio.wrap_future(self._loaded))
 
     def settle(self, patience_s: float) -> None:
-        """Nothing. Waits until loading has ended, well or not: a process that ends in the middle of it may crash."""
+        """Wait until loading has ended, well or not: a process that ends in the middle of it may crash."""
         with contextlib.suppress(TimeoutError):
             if self._is_started:
                 self._loaded.exception(patience_s)

@@ -55,7 +55,7 @@ class Leases:
         return self._holding.lease
 
     def check(self, lease: str | None) -> None:
-        """Nothing, and the lease lives on. Raises ApiError: 403 without a lease, 409 with one that does not command
+        """Keep the lease alive. Raises ApiError: 403 without a lease, 409 with one that does not command
         now."""
         if not lease:
             raise ApiError(403, "no_lease", "expected the header X-Lease, got none; POST .../lease gives one")
@@ -70,7 +70,7 @@ class Leases:
         holding.until_ns = time.monotonic_ns() + self._ttl_ns
 
     def count(self, sequence: int | None) -> None:
-        """Nothing. Raises ApiError 409 for a command that came before, or too late for its place."""
+        """Raise ApiError 409 for a command that came before, or too late for its place."""
         if sequence is None or self._holding is None:
             return
         if sequence <= self._holding.sequence:

@@ -221,7 +221,7 @@ class Server(uvicorn.Server):
     """Uvicorn whose application hears of the end at once, not after all connections are closed."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Nothing. Who comes waits in the system's queue, as many as before: `backlog` also says how many connections
+        """Who comes waits in the system's queue, as many as before: `backlog` also says how many connections
         one turn of the loop accepts, and a burst of hundreds kept stops waiting for 150 ms."""
         await super().startup(sockets)
         for listener in sockets or []:

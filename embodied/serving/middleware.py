@@ -117,7 +117,7 @@ class LimitsMiddleware:
             self._held_bytes -= sum(map(len, pieces))
 
     def _admit(self, scope: Scope) -> None:
-        """Nothing; the scope knows the role. Raises ApiError for a request that goes no further."""
+        """Note the role in the scope. Raises ApiError for a request that goes no further."""
         _check_head(scope)
         if OPEN.match(scope["path"]):
             _check_no_body(scope)

@@ -45,7 +45,7 @@ class Shape:
     escapes: int = 0
 
     def add(self, piece: bytes) -> None:
-        """Nothing. Raises ApiError 413 for what would take long to read."""
+        """Raise ApiError 413 for what would take long to read."""
         self.values += piece.count(b",") + piece.count(b"[") + piece.count(b"{")
         self.escapes += piece.count(b"\\")
         if self.values > MAX_VALUES:

@@ -46,7 +46,7 @@ class Corrections:
             return words
 
     def close(self) -> None:
-        """Nothing. No more is taken in: the run was stopped."""
+        """No more is taken in: the run was stopped."""
         with self._lock:
             self._is_closed = True
 
@@ -181,7 +181,7 @@ class Conduct:
 
 
 def carry_out(run: Run, conduct: Conduct, history: list[Transition]) -> None:
-    """Nothing; `run` says how it ended, history holds what was done too."""
+    """`run` says how it ended, history holds what was done too."""
     instruction = run.instruction
     while instruction is not None:
         instruction = _follow(run, instruction, conduct, history)

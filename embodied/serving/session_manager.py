@@ -245,7 +245,7 @@ class SessionManager:
 
 
 async def _within(patience_s: float, *ends: Awaitable[Any]) -> None:
-    """Nothing, after all of them, or after so long: what hangs is left behind."""
+    """Wait for all of them, or for so long: what hangs is left behind."""
     if ends:
         done, _ = await asyncio.wait([asyncio.ensure_future(end) for end in ends], timeout=patience_s)
         for error in filter(None, (end.exception() for end in done)):

@@ -33,8 +33,9 @@ def present_form(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _present_model(model: Mapping[str, Any]) -> dict[str, Any]:
-    """What a planner sees was called `seeing` before it was the name of an encoder."""
-    return {"scene_encoder" if key == "seeing" else key: value for key, value in model.items()}
+    """What a planner sees was called `seeing` before it was the name of an encoder, and its vocabulary a lexicon."""
+    new = {"seeing": "scene_encoder", "is_lexicon_open": "is_vocabulary_open"}
+    return {new.get(key, key): value for key, value in model.items()}
 
 
 def renew(run_dir: Path) -> None:

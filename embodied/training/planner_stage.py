@@ -58,7 +58,7 @@ def detect(run: RunFolder, dataset: Dataset) -> Detections:
 def new_planner(run: RunFolder, dataset: Dataset, detections: Detections) -> tuple[Any, Any]:
     """(model, processor) before the first step: the trained segmenter inside, everything else from the seed."""
     chosen, examples = run.settings.model, Examples(dataset, detections)
-    facts = Facts(lexicon=None if chosen.is_vocabulary_open else vocabulary_of(examples),
+    facts = Facts(vocabulary=None if chosen.is_vocabulary_open else vocabulary_of(examples),
                   plan_language=declaration(examples.language), cameras=dataset.facts["cameras"])
     torch.manual_seed(run.settings.seed)
     segmenter = dict(chosen.segmenter) if find_encoder(chosen.scene_encoder).scene.finds_objects else None

@@ -93,7 +93,7 @@ class Host:
 
 
 def serve(connection: Connection, block: Block | None, deadline_s: float | None) -> None:
-    """Nothing. The first message says what to make, each other one is a call; the other end closing is the end."""
+    """The first message says what to make, each other one is a call; the other end closing is the end."""
     make, kwargs = connection.recv()
     try:
         host = Host(make(**kwargs), connection)
@@ -155,7 +155,7 @@ def _leave_with(owner: int) -> None:
 
 
 def main(handle: str, block_handle: str, block_bytes: str, owner: str, deadline_s: str) -> None:
-    """Nothing. From its owner: two handles, a size, the owner's id and its deadline, "" for none."""
+    """From its owner: two handles, a size, the owner's id and its deadline, "" for none."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the owner's business
     threading.Thread(target=_leave_with, args=(int(owner),), daemon=True).start()
     block = Block(int(block_handle), int(block_bytes)) if int(block_bytes) else None

@@ -33,7 +33,7 @@ IMAGE_PX = 224
 
 
 def main() -> None:
-    """Nothing. Prints a line for every measurement asked for."""
+    """Print a line for every measurement asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=list(MEASURES))
     only = parser.parse_args().only
@@ -112,7 +112,7 @@ def images() -> dict[str, Any]:
 
 
 def raw_image(client: Any, view: Any) -> None:
-    """Nothing. The picture of a view as PyBullet gives it, shadows off."""
+    """The picture of a view as PyBullet gives it, shadows off."""
     look = client.computeViewMatrix(view.eye, view.target, view.up)
     lens = client.computeProjectionMatrixFOV(np.degrees(view.fov_rad), 1.0, view.near_m, view.far_m)
     client.getCameraImage(IMAGE_PX, IMAGE_PX, look, lens, shadow=0, renderer=client.ER_TINY_RENDERER)

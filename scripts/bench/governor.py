@@ -31,7 +31,7 @@ MOST_CALLS = 60
 
 
 def main() -> None:
-    """Nothing. Prints a line for every task and kind of motion."""
+    """Print a line for every task and kind of motion."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--domain", choices=list(DOMAINS), default="tabletop")
     parser.add_argument("--task")

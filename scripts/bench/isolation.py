@@ -27,7 +27,7 @@ STEPS = 100
 
 
 def main() -> None:
-    """Nothing. Prints a line for every size."""
+    """Print a line for every size."""
     for size_px in SIZES_PX:
         print(json.dumps({"image_px": size_px, **measure(size_px), "load": round(os.getloadavg()[0], 2)}), flush=True)
 

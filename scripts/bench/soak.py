@@ -230,7 +230,7 @@ def say(**line: Any) -> None:
 
 
 def check_in_use(begin_s: float) -> None:
-    """Nothing. Raises SystemExit where no robot has done a turn for long: what does not change then is no plateau."""
+    """Raise SystemExit where no robot has done a turn for long: what does not change then is no plateau."""
     idle_min = (time.monotonic() - max([begin_s, *TURNS[-1:]])) / 60
     if idle_min > IDLE_MIN:
         raise SystemExit(f"expected a server in use, no robot has done a turn for {idle_min:.1f} minutes; its log, and "

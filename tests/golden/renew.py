@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
-    """Nothing. Writes losses.json, rollouts.json and shipped.json."""
+    """Write losses.json, rollouts.json and shipped.json."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--why", required=True, help="what was changed on purpose")
     parser.add_argument("--only", choices=list(RECORDERS))

@@ -78,14 +78,15 @@ class ChatEndpoint:
         self.http = self.http or httpx.Client(trust_env=parts.hostname not in LOOPBACK, follow_redirects=False)
 
     def close(self) -> None:
-        """Nothing. Gives the connections back."""
+        """Give the connections back."""
         self.http.close()
 
     def complete(self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float | None = None,
                  on_text: OnText | None = None, **fields: Any) -> ChatReply:
         """The answer to a conversation. Raises ChatError.
 
-        deadline_s: wall seconds in which it must be there, retries and all. heard: asks the endpoint to stream. fields:
+        deadline_s: wall seconds in which it must be there, retries and all. on_text: asks the endpoint to stream.
+        fields:
         of the request: temperature, seed, tools, response_format ...
         """
         body = {"model": self.model, "messages": list(messages), "max_tokens": max_tokens, **self.extra, **fields}

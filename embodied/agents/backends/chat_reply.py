@@ -201,7 +201,7 @@ def _said(content: Any) -> str:
 
 
 def _gather(delta: Message, pieces: list[str], calls: dict[int, list[str]], on_text: OnText) -> None:
-    """Nothing. Adds what one event brings."""
+    """Add what one event brings."""
     text = _said(delta.get("content"))
     if text:
         pieces.append(text)

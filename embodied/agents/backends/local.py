@@ -151,7 +151,7 @@ class LocalBackend:
         return self.processor.unknown_words(text)
 
     def known_words(self) -> frozenset[str]:
-        return self.processor.lexicon or frozenset()
+        return self.processor.vocabulary or frozenset()
 
 
 def _log_probs(steps: Sequence[Any], tokens: Any, temperature: float = 1.0) -> list[list[float]]:

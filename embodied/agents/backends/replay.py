@@ -14,10 +14,11 @@ class ReplayBackend:
     """Answers with `replies` one after the other, sees what `perceive` see, and keeps the prompts that it was asked."""
 
     def __init__(self, replies: Iterable[str], perceive: Callable[[Observation], Sequence[Slot]], *,
-                 scene: SceneEncoder = OBJECTS, language: PlanLanguage = TABLETOP, lexicon: Iterable[str] = ()) -> None:
+                 scene: SceneEncoder = OBJECTS, language: PlanLanguage = TABLETOP,
+                 vocabulary: Iterable[str] = ()) -> None:
         self.scene, self.language = scene, language
         self.asked: list[tuple[Prompt, str | None]] = []
-        self._replies, self._perceive, self._lexicon = iter(replies), perceive, frozenset(lexicon)
+        self._replies, self._perceive, self._vocabulary = iter(replies), perceive, frozenset(vocabulary)
 
     def perceive(self, observation: Observation) -> list[Slot]:
         return list(self._perceive(observation))
@@ -31,7 +32,7 @@ class ReplayBackend:
         return Sample(reply, prompt, grammar, seed=seed)
 
     def unknown_words(self, text: str) -> list[str]:
-        return [w for w in text.lower().split() if w not in self._lexicon] if self._lexicon else []
+        return [w for w in text.lower().split() if w not in self._vocabulary] if self._vocabulary else []
 
     def known_words(self) -> frozenset[str]:
-        return self._lexicon
+        return self._vocabulary

@@ -36,16 +36,16 @@ class BudgetTracker:
         self._plan_tokens, self._started_s = 0, clock()
 
     def open_plan(self) -> None:
-        """Nothing. A new plan begins."""
+        """Begin a new plan."""
         self._plan_tokens, self._started_s = 0, self._clock()
 
     def close_plan(self) -> None:
-        """Nothing. The plan is made; the world's time is not the planner's."""
+        """End the plan: the world's time is not the planner's."""
         self.spent_s += self._clock() - self._started_s
         self._started_s = self._clock()
 
     def pay(self, tokens: int) -> None:
-        """Nothing. Tokens that an answer cost."""
+        """Count tokens that an answer cost."""
         self._plan_tokens += tokens
         self.tokens += tokens
 

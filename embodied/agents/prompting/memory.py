@@ -47,7 +47,7 @@ class Memory:
         self.notes: list[Note] = [] if self.path is None or not self.path.exists() else _load(self.path)[-limit:]
 
     def keep(self, instruction: str, end: str, history: Sequence[Transition] = ()) -> None:
-        """Nothing. Notes how an episode went. Raises OSError when the file cannot be written."""
+        """Note how an episode went. Raises OSError when the file cannot be written."""
         note = Note(instruction[:_INSTRUCTION], end[:_TOLD], troubles_of(history))
         with self._lock:
             self.notes = [*self.notes, note][-self.limit:]
@@ -87,8 +87,10 @@ def _load(path: Path) -> list[Note]:
 
 
 def _note(entry: Any) -> Note:
-    """A note from JSON, cut to the size that `keep` writes. Raises TypeError or KeyError."""
-    instruction, end, troubles = entry["instruction"], entry["end"], entry["troubles"]
+    """A note from JSON, cut to the size that `keep` writes; `wish` is what earlier versions called the instruction.
+    Raises TypeError or KeyError."""
+    instruction, end, troubles = entry["instruction" if "instruction" in entry
+                                       else "wish"], entry["end"], entry["troubles"]
     if not all(isinstance(text, str) for text in (instruction, end, *troubles)):
         raise TypeError("a note is made of texts")
     return Note(instruction[:_INSTRUCTION], end[:_TOLD], tuple(t[:_TOLD] for t in troubles[:_TROUBLES]))

@@ -195,7 +195,7 @@ def _number(value: Any, parameter: Parameter, skill: str) -> float:
 
 
 def _check_hand(calls: Sequence[SkillCall], language: PlanLanguage, is_full: bool) -> None:
-    """PlanError where a call needs the hand otherwise than the calls before it leave it."""
+    """Raise PlanError where a call needs the hand otherwise than the calls before it leave it."""
     held: Any = None
     for number, call in enumerate(calls, start=1):
         if call.skill in language.grasping:

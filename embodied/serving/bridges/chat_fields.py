@@ -82,7 +82,7 @@ FIELDS: Mapping[str, Field] = {
 
 
 def refuse_unheeded(given: Mapping[str, Any], *, is_robot: bool) -> None:
-    """Nothing. given: fields of a request that are not null. Raises ApiError 422 that names the first one that would
+    """given: fields of a request that are not null. Raises ApiError 422 that names the first one that would
     be ignored, and what is taken."""
     for name, value in given.items():
         known = FIELDS.get(name)

@@ -114,7 +114,7 @@ class Chat(BaseModel):
         return [self.stop] if isinstance(self.stop, str) else list(self.stop or ())
 
     def check(self) -> None:
-        """Nothing. Raises ApiError 422 for what would have to be ignored."""
+        """Raise ApiError 422 for what would have to be ignored."""
         refuse_unheeded(self._given(), is_robot=self.is_robot)
         if self.stream_options is not None and not self.stream:
             raise _unfit("stream_options: expected null, or stream: true beside it")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Annotated, Any
 
 import numpy as np
@@ -26,6 +26,13 @@ router = APIRouter(prefix="/v1/sessions/{session_id}", tags=["streams"], respons
 _FIRST_PICTURE_S = 3.0
 _MAX_MESSAGE = 4096
 
+RENAMED = {"onlooker": "spectator"}
+"""Cameras as they were called -> as they are."""
+
+
+class UnknownCameraError(ApiError):
+    """A camera by a name that it has no more."""
+
 
 @router.get("/observation", response_model=ObservationAnswer)
 async def observation(session: SessionHere, manager: ManagerHere) -> dict:
@@ -45,6 +52,7 @@ async def observation(session: SessionHere, manager: ManagerHere) -> dict:
 async def picture(session: SessionHere, camera: str) -> Response:
     """What a camera sees now, as JPEG."""
     cameras = session.world.facts["cameras"]
+    check_cameras([camera])
     if camera not in cameras:
         raise unknown("camera", camera, ", ".join(cameras))
     watcher, place = object(), cameras.index(camera)
@@ -57,6 +65,12 @@ async def picture(session: SessionHere, camera: str) -> Response:
     if found is None:
         raise ApiError(503, "overloaded", "expected a picture, none came yet", 1.0)
     return Response(found, media_type="image/jpeg", headers={"cache-control": "no-store"})
+
+
+def check_cameras(names: Iterable[str]) -> None:
+    """Raise UnknownCameraError, with the new name, for a camera by the name that it once had."""
+    for old in RENAMED.keys() & set(names):
+        raise UnknownCameraError(404, "not_found", f"camera {old}: is called {RENAMED[old]} now")
 
 
 async def _newer(session: Session, place: int, version: int) -> bytes | None:
@@ -212,6 +226,8 @@ class _Viewer:
                 if text is None or len(text) > _MAX_MESSAGE:
                     raise ValueError("no text, or too long")
                 await self._heed(Attention.model_validate_json(text))
+            except UnknownCameraError as error:
+                await self._send({"type": "error", "code": "invalid", "message": error.message})
             except (ValidationError, ValueError, ApiError):
                 await self._send({"type": "error", "code": "invalid", "message": "expected watch, fps, telemetry_hz, "
                                                                                  "heartbeat or ping"})
@@ -222,6 +238,7 @@ class _Viewer:
             session.leases.check(body.heartbeat)
             session.touch()
         if body.watch is not None:
+            check_cameras(body.watch)
             self._attention = body
             self._cameras = [name for name in session.world.facts["cameras"] if name in body.watch]
             session.watch(self, set(self._cameras), body.fps)

@@ -26,8 +26,8 @@ LEFT, RIGHT = slot(0.4, 0.2), slot(0.6, -0.2)
 PLAN = " pick(obj_1); place_in(obj_2); done()"
 
 
-def agent(*replies: str, slots=(LEFT, RIGHT), lexicon=(), **settings) -> tuple[LanguageAgent, ReplayBackend]:
-    backend = ReplayBackend(replies, lambda _: slots, lexicon=lexicon)
+def agent(*replies: str, slots=(LEFT, RIGHT), vocabulary=(), **settings) -> tuple[LanguageAgent, ReplayBackend]:
+    backend = ReplayBackend(replies, lambda _: slots, vocabulary=vocabulary)
     return LanguageAgent(backend, **{"unclear": None, **settings}), backend  # the judge has tests of its own
 
 
@@ -63,7 +63,7 @@ def test_answers_that_stay_unreadable_become_a_refusal(constrained: bool, asked:
 
 
 def test_an_unknown_word_is_named_before_anything_is_asked():
-    planner, backend = agent(PLAN, lexicon=["put", "the", "red", "block"])
+    planner, backend = agent(PLAN, vocabulary=["put", "the", "red", "block"])
     plan = planner.plan("put the red blok", observation())
     assert plan.refusal == "I do not know the word 'blok'" and not backend.asked
     assert describe(plan) == "No: I do not know the word 'blok'. Did you mean 'block'? I know: block, put, red, the."
@@ -72,12 +72,12 @@ def test_an_unknown_word_is_named_before_anything_is_asked():
 MANY = [f"z{a}{b}" for a in "abcdefg" for b in "abcdefghijk"]
 
 
-@pytest.mark.parametrize(("lexicon", "says"), [
+@pytest.mark.parametrize(("vocabulary", "says"), [
     ([*EXAMPLE.split(), *MANY[:70]], f"I know 77 words and understand, for example, '{EXAMPLE}'"),
     (MANY, "I know 77 words, such as "),
 ])
-def test_a_refusal_does_not_list_every_word(lexicon, says):
-    planner, _ = agent(PLAN, lexicon=lexicon)
+def test_a_refusal_does_not_list_every_word(vocabulary, says):
+    planner, _ = agent(PLAN, vocabulary=vocabulary)
     hint = planner.plan("juggle", observation()).hint
     assert hint.startswith(says) and len(hint) < 120
 
@@ -206,5 +206,5 @@ def test_a_prompt_has_the_one_spelling(spelled: str):
 
 
 def test_long_words_are_not_quoted_in_part():
-    planner, _ = agent(lexicon=["put"])
+    planner, _ = agent(vocabulary=["put"])
     assert planner.plan("put " + "goldenta" * 6, observation()).refusal == "I only know plain English words"

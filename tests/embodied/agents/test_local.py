@@ -33,7 +33,7 @@ VISION = {"name": "vit_tiny_patch16_224", "image_size": 16,
 def loaded():
     from embodied.models.building import Facts, build
 
-    facts = Facts(lexicon=["put", "the", "red", "block"], plan_language=declaration(TABLETOP))
+    facts = Facts(vocabulary=["put", "the", "red", "block"], plan_language=declaration(TABLETOP))
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return build(LANGUAGE, VISION, corpus=["pick(obj_1); done() put the red block"] * 3, projector_width=32,

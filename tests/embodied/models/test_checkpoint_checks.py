@@ -140,7 +140,7 @@ OTHERS = [
     ("processor_config.json", "auto_map", {"AutoProcessor": "evil--p.P"}, "auto_map: expected a file without"),
     ("processor_config.json", "trust_remote_code", True, "trust_remote_code: expected a file without"),
     ("processor_config.json", "image_size", "32", "image_size: expected a whole number or null, got '32'"),
-    ("processor_config.json", "lexicon", ["a", 3], r"lexicon: expected a list of text or null, got \['a', 3\]"),
+    ("processor_config.json", "vocabulary", ["a", 3], r"vocabulary: expected a list of text or null, got \['a', 3\]"),
     ("special_tokens_map.json", "auto_map", {}, "auto_map: expected a file without"),
     ("added_tokens.json", "word", "x", "word: expected a whole number, got 'x'"),
     ("processor_config.json", "image_size", 65_536, "image_size: expected a number from 8 to 2,048"),

@@ -55,7 +55,7 @@ def make(language=LLAMA, vision=VIT, **more):
 
 @pytest.fixture(scope="module")
 def tiny():
-    return make(facts=Facts(lexicon=["put", "red"], plan_language={"skills": []}, cameras={"front": {"width": 192}}))
+    return make(facts=Facts(vocabulary=["put", "red"], plan_language={"skills": []}, cameras={"front": {"width": 192}}))
 
 
 def test_shapes_and_loss_by_hand(tiny):

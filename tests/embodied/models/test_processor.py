@@ -17,7 +17,7 @@ from tests.embodied.models.test_planner import ANSWER, CORPUS, prompt, slot
 @pytest.fixture(scope="module")
 def processor() -> PalmEProcessor:
     return PalmEProcessor(train_tokenizer(CORPUS, 420), image_size=16, soft_tokens=2, max_tokens=300,
-                          lexicon=["put", "the", "red", "block"])
+                          vocabulary=["put", "the", "red", "block"])
 
 
 def special_ids(processor: PalmEProcessor) -> set[int]:
@@ -91,7 +91,7 @@ def test_pictures_that_do_not_fit_the_text_are_refused(processor, text, images, 
         processor(text=text, images=images)
 
 
-def test_lexicon(processor):
+def test_vocabulary(processor):
     assert processor.unknown_words("Put the PURPLE block, purple!") == ["purple"]
     assert PalmEProcessor(processor.tokenizer).unknown_words("anything goes") == []
     assert words_of("Don't drop 红 \uff52\uff45\uff44") == ["don't", "drop", "红", "red"]

@@ -68,7 +68,7 @@ def relative_difference(one: dict[str, torch.Tensor], other: dict[str, torch.Ten
 
 
 def on_two_ranks(work: Callable[[int], None], folder: Path) -> None:
-    """Nothing. work(rank) in two forks (torch need not be imported again) that share a gloo process group."""
+    """work(rank) in two forks (torch need not be imported again) that share a gloo process group."""
     children = []
     for rank in range(2):
         child = os.fork()
