@@ -51,7 +51,7 @@ def test_the_run_says_what_the_asks_of_the_dataset_became(run_dir, dataset, tmp_
     shutil.copytree(run_dir, tmp_path / "run")
     (tmp_path / "run/model/manifest.json").unlink()
     train_all(settings_of(dataset), tmp_path / "run")
-    assert f"{card['kept']} of {card['queries']} queries were taught" in capsys.readouterr().out
+    assert f"{card['kept']} of {card['asks']} queries were taught" in capsys.readouterr().out
 
 
 def test_the_logs_say_what_happened(run_dir):
