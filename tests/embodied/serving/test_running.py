@@ -17,6 +17,7 @@ from embodied.planning.language import Plan
 from embodied.prompt import Prompt, Sample
 from embodied.serving.inference_server import BusyError, InferenceClient
 from embodied.serving.running import Conduct, Run, ToldPlanner, carry_out
+from envs.skills.signatures import TABLETOP
 from tests.embodied.planning.scenes import bowl, colored, observation, slot
 
 RED, BLUE = (replace(one, box=replace(one.box, center=(*one.box.center[:2], 0.3))) for one in (
@@ -76,7 +77,7 @@ def carried_out(monkeypatch, planner: Any, said: list[list[str]], end: Any = "do
         yield Step(0, Plan(()), True, None, {}, end=end)
 
     monkeypatch.setattr(closed_loop, "run", loop)
-    carry_out(run, Conduct(None, planner, lambda *_, **__: None, lambda *_: None, lambda: None), [])
+    carry_out(run, Conduct(None, TABLETOP, planner, lambda *_, **__: None, lambda *_: None, lambda: None), [])
     assert run.end is not None and not run.corrections.put("too late"), "what is taken in is heard, else it is refused"
     return run, wishes
 
