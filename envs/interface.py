@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32, Float64, Real
 
 TASK_IDS = {
     "put_in_bowl": "embodied/PutInBowl-v0",
@@ -105,7 +108,7 @@ class Workspace:
         corners = (tuple(round(v, 6) for v in corner) for corner in (low, high))
         return Workspace(*corners, round(self.reach_m + reach_m, 6))
 
-    def holds(self, xy: np.ndarray) -> bool:
+    def holds(self, xy: Real[np.ndarray, " 2"]) -> bool:
         """Whether a place of the world, float64[2], m, is served."""
         is_inside = (xy >= np.array(self.low_m[:2])).all() and (xy <= np.array(self.high_m[:2])).all()
         return bool(is_inside and np.hypot(*xy) <= self.reach_m)
@@ -122,10 +125,10 @@ class Camera:
     intrinsics: float64[3, 3], pixels. pose: float64[4, 4], camera in world, metres.
     """
 
-    intrinsics: np.ndarray
-    pose: np.ndarray
+    intrinsics: Float[np.ndarray, "3 3"]
+    pose: Float[np.ndarray, "4 4"]
 
-    def lift(self, depth: np.ndarray) -> np.ndarray:
+    def lift(self, depth: Float[np.ndarray, "H W"]) -> Float64[np.ndarray, "H W 3"]:
         """World points of a depth image.
 
         depth: float32[H, W], metres along the optical axis, 0 = no return (its point is then the camera's own place).
@@ -140,7 +143,7 @@ class Camera:
             planes[axis] += origin
         return np.moveaxis(planes, 0, -1)
 
-    def project(self, points: np.ndarray) -> np.ndarray:
+    def project(self, points: Float[np.ndarray, "*P 3"]) -> Float64[np.ndarray, "*P 2"]:
         """Pixels (column, row; the centre of the first pixel is 0.5, 0.5) of world points float[..., 3]."""
         local = (np.asarray(points) - self.pose[:3, 3]) @ self.pose[:3, :3]
         uv = local @ self.intrinsics.T
@@ -163,17 +166,18 @@ class Box:
     def bottom_z_m(self) -> float:
         return self.center[2] - self.size[2] / 2
 
-    def as_vector(self) -> np.ndarray:
+    def as_vector(self) -> Float32[np.ndarray, " 7"]:
         """float32[7]: centre, size, yaw."""
         return np.array([*self.center, *self.size, self.yaw], dtype=np.float32)
 
     @classmethod
-    def from_vector(cls, vector: np.ndarray) -> Box:
+    def from_vector(cls, vector: Float[np.ndarray, " 7"]) -> Box:
+        """The box of `as_vector`."""
         values = [float(v) for v in vector]
         return cls(tuple(values[:3]), tuple(values[3:6]), values[6])
 
     @classmethod
-    def from_points(cls, points: np.ndarray) -> Box:
+    def from_points(cls, points: Real[np.ndarray, "P 3"]) -> Box:
         """The smallest upright box around measured points float[P, 3], metres; yaw from the least-area rectangle.
 
         Raises ValueError when there is no finite point.
@@ -191,13 +195,13 @@ class Box:
         return cls((float(x), float(y), float((z_low + z_high) / 2)), tuple(float(s) for s in size), float(yaw))
 
 
-def _turn(yaw: float) -> np.ndarray:
+def _turn(yaw: float) -> Float64[np.ndarray, "2 2"]:
     """float64[2, 2] whose columns are the axes of a frame turned by yaw."""
     c, s = np.cos(yaw), np.sin(yaw)
     return np.array([[c, -s], [s, c]])
 
 
-def _least_area_yaw(xy: np.ndarray) -> float:
+def _least_area_yaw(xy: Float[np.ndarray, "P 2"]) -> float:
     """Yaw in [-pi/4, pi/4) of the least-area rectangle around float[P, 2] points."""
     yaws = np.arange(-np.pi / 4, np.pi / 4 - 1e-9, YAW_STEP_RAD)
     axes = np.stack([np.cos(yaws), np.sin(yaws)]), np.stack([-np.sin(yaws), np.cos(yaws)])
@@ -212,8 +216,8 @@ class Observation:
     rgb: Mapping[str, np.ndarray]  # camera -> uint8[H, W, 3]
     depth: Mapping[str, np.ndarray]  # camera -> float32[H, W], metres along the optical axis; 0 = no return
     cameras: Mapping[str, Camera]
-    joint_pos: np.ndarray  # float64[J], rad or m
-    tool_pose: np.ndarray  # float64[7]: position m, quaternion
+    joint_pos: Float[np.ndarray, " J"]  # float64, rad or m
+    tool_pose: Float[np.ndarray, " 7"]  # float64: position m, quaternion
     gripper_width_m: float
     time_s: float  # simulated: steps / physics_hz
     entities: Mapping[str, np.ndarray] = field(default_factory=dict)  # privileged, empty unless asked for
@@ -277,6 +281,6 @@ class Transition:
 class Rehearsal:
     """What a skill would command, found without moving anything."""
 
-    targets: np.ndarray  # float64[T, J] joint targets, one a control period; rad or m
+    targets: Float64[np.ndarray, "T J"]  # joint targets, one a control period; rad or m
     outcome: Outcome  # if all goes as it was seen
     held: tuple | None  # what the hand holds then, for the rehearsal of the next call

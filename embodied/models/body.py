@@ -1,7 +1,8 @@
 """The body of the multimodal-sentence model: pictures become soft tokens among the words; hidden states come out.
 
-B examples, T tokens, N pictures (all examples together, reading order), Q soft tokens a picture, D width. After PaLM-E
-(arXiv 2303.03378, section 3); departures:
+B examples, T tokens, S tokens with those of the cache, N pictures (all examples together, reading order), H x W pixels
+and G numbers a picture, Q soft tokens a picture, D width, M names of objects. After PaLM-E (arXiv
+2303.03378, section 3); departures:
 1. A soft token is *added* to the embedding of its placeholder (`<obj_j>`, `<image>`) instead of replacing it, and
    `<obj_j>` starts with the embedding of the name `obj_j`, so that saying an object's name is attending to its slot.
 2. Geometry measured from depth accompanies each object (see projector).
@@ -10,7 +11,7 @@ B examples, T tokens, N pictures (all examples together, reading order), Q soft 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -26,6 +27,9 @@ from embodied.models.segmenter import ObjectSegmenter
 from embodied.models.vision import build_vision, restore_buffers
 from embodied.prompt import MAX_OBJECTS
 
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+
 
 @dataclass
 class PalmEModelOutput(ModelOutput):
@@ -34,10 +38,10 @@ class PalmEModelOutput(ModelOutput):
     object_keys: float[B, MAX_OBJECTS, D], what the pointer looks names up in; None where objects are not pointed at.
     """
 
-    last_hidden_state: Tensor | None = None
+    last_hidden_state: Float[Tensor, "B T D"] | None = None
     past_key_values: Any = None
-    soft_tokens: Tensor | None = None
-    object_keys: Tensor | None = None
+    soft_tokens: Float[Tensor, "N Q D"] | None = None
+    object_keys: Float[Tensor, "B M D"] | None = None
 
 
 class PalmEModel(PreTrainedModel):
@@ -65,9 +69,10 @@ class PalmEModel(PreTrainedModel):
         """Only the eyes and the projector learn from here on (PaLM-E, "frozen")."""
         self.language.requires_grad_(False)
 
-    def forward(self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None,
-                pixel_values: Tensor | None = None, geometry: Tensor | None = None, position_ids: Tensor | None = None,
-                past_key_values: Any = None, inputs_embeds: Tensor | None = None, object_keys: Tensor | None = None,
+    def forward(self, input_ids: Int[Tensor, "B T"] | None = None, attention_mask: Int[Tensor, "B S"] | None = None,
+                pixel_values: Float[Tensor, "N 3 H W"] | None = None, geometry: Float[Tensor, "N G"] | None = None,
+                position_ids: Int[Tensor, "B T"] | None = None, past_key_values: Any = None,
+                inputs_embeds: Float[Tensor, "B T D"] | None = None, object_keys: Float[Tensor, "B M D"] | None = None,
                 use_cache: bool | None = None) -> PalmEModelOutput:
         """Hidden states of every position.
 
@@ -85,13 +90,14 @@ class PalmEModel(PreTrainedModel):
             object_keys = self._object_keys(input_ids, soft, hidden)
         return PalmEModelOutput(hidden, out.past_key_values, soft, object_keys)
 
-    def _interleave(self, input_ids: Tensor, soft: Tensor) -> Tensor:
+    def _interleave(self, input_ids: Int[Tensor, "B T"], soft: Float[Tensor, "N Q D"]) -> Float[Tensor, "B T D"]:
         """float[B, T, D] from soft tokens float[N, Q, D], reading order."""
         words = self.get_input_embeddings()(input_ids)
         places = torch.where(self.placeholders(input_ids))
         return words.index_put(places, soft.flatten(0, 1).to(words.dtype), accumulate=True)
 
-    def see(self, pixel_values: Tensor, geometry: Tensor | None = None) -> Tensor:
+    def see(self, pixel_values: Float[Tensor, "N 3 H W"], geometry: Float[Tensor, "N G"] | None = None
+            ) -> Float[Tensor, "N Q D"]:
         """Soft tokens float[N, Q, D] of pictures."""
         if geometry is None:
             geometry = pixel_values.new_zeros(len(pixel_values), find_encoder(self.config.scene_encoder).geometry_size)
@@ -99,18 +105,19 @@ class PalmEModel(PreTrainedModel):
         tokens = None if self.vision is None else self.vision(pixel_values)
         return self.projector(tokens, geometry.to(pixel_values.dtype))
 
-    def placeholders(self, input_ids: Tensor) -> Tensor:
+    def placeholders(self, input_ids: Int[Tensor, "B T"]) -> Bool[Tensor, "B T"]:
         """bool[B, T]: where soft tokens go."""
         return (input_ids >= self.config.placeholder_first_id) & (input_ids <= self.config.placeholder_last_id)
 
-    def _check_places(self, places: Tensor, pictures: int) -> None:
+    def _check_places(self, places: Bool[Tensor, "B T"], pictures: int) -> None:
         expected, got = pictures * self.config.soft_tokens, int(places.sum())
         if expected != got:
             raise ValueError(f"input_ids: expected {self.config.soft_tokens} placeholder(s) for each of {pictures} "
                              f"pictures = {expected}, got {got}; make both with the same PalmEProcessor call")
 
-    def _embeddings(self, input_ids: Tensor, pixel_values: Tensor | None, geometry: Tensor | None, cache: Any
-                    ) -> tuple[Tensor, Tensor | None]:
+    def _embeddings(self, input_ids: Int[Tensor, "B T"], pixel_values: Float[Tensor, "N 3 H W"] | None,
+                    geometry: Float[Tensor, "N G"] | None, cache: Any
+                    ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "N Q D"] | None]:
         """float[B, T, D] and soft tokens; pictures are read once, with the prompt: later steps only add words."""
         if pixel_values is not None and len(pixel_values):
             self._check_places(self.placeholders(input_ids), len(pixel_values))
@@ -120,7 +127,8 @@ class PalmEModel(PreTrainedModel):
             self._check_places(self.placeholders(input_ids), 0)
         return self.get_input_embeddings()(input_ids), None
 
-    def _object_keys(self, input_ids: Tensor, soft: Tensor, hidden: Tensor) -> Tensor:
+    def _object_keys(self, input_ids: Int[Tensor, "B T"], soft: Float[Tensor, "N Q D"], hidden: Float[Tensor, "B T D"]
+                     ) -> Float[Tensor, "B M D"]:
         """float[B, MAX_OBJECTS, D]: row j - 1 from what stands at `<obj_j>`, zero where it is not in the sentence."""
         rows, columns = torch.where(self.placeholders(input_ids))
         index = input_ids[rows, columns] - self.config.placeholder_first_id
@@ -156,6 +164,6 @@ def _is_empty(cache: Any) -> bool:
     return cache is None or cache.get_seq_length() == 0
 
 
-def _positions(attention_mask: Tensor | None) -> Tensor | None:
+def _positions(attention_mask: Int[Tensor, "B T"] | None) -> Int[Tensor, "B T"] | None:
     """int64[B, T] counted from each example's first word, so that padding on either side changes nothing."""
     return None if attention_mask is None else (attention_mask.long().cumsum(dim=1) - 1).clamp(min=0)

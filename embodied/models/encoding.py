@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,6 +18,9 @@ from torch import Tensor, nn
 from embodied.models.geometry import geometry_vector
 from embodied.planning.scene import SceneEncoder
 from embodied.prompt import Entity, Image
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32, UInt8
 
 WAVES = 5
 """Octaves of the geometry's Fourier features: the shortest resolves about 5 mm in height and 2 cm in the plane."""
@@ -59,8 +63,8 @@ class SegmentEncoder:
             raise ValueError(f"soft_tokens: expected a square number to see images, got {soft_tokens}; use 64")
 
 
-def resized(pixels: np.ndarray, size: int) -> np.ndarray:
-    """uint8[size, size, 3] of a picture uint8[H, W, 3]. Raises ValueError for another array."""
+def resized(pixels: np.ndarray, size: int) -> UInt8[np.ndarray, "S S 3"]:
+    """uint8[size, size, 3] of a picture, pixels: uint8[H, W, 3]. Raises ValueError for another array."""
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ValueError(f"picture: expected uint8[H, W, 3], got {pixels.dtype}{list(pixels.shape)}")
     if pixels.shape[:2] == (size, size):
@@ -75,23 +79,23 @@ def start_small(layer: nn.Linear, scale: float) -> None:
     nn.init.zeros_(layer.bias)
 
 
-def waves(geometry: Tensor) -> Tensor:
+def waves(geometry: Float[Tensor, "N G"]) -> Float[Tensor, "N wide"]:
     """float[N, G * (1 + 2 * WAVES)]: the numbers and their sines and cosines, one octave apart."""
     octaves = math.pi * 2.0 ** torch.arange(WAVES, device=geometry.device, dtype=geometry.dtype)
     angles = (geometry[..., None] * octaves).flatten(1)
     return torch.cat([geometry, angles.sin(), angles.cos()], dim=-1)
 
 
-def geometry_of(segment: Entity) -> np.ndarray:
+def geometry_of(segment: Entity) -> Float32[np.ndarray, " G"]:
     """float32[GEOMETRY_SIZE]: what was measured of an object."""
     return geometry_vector(segment.slot)
 
 
-def crop_of(segment: Entity, size: int) -> np.ndarray:
+def crop_of(segment: Entity, size: int) -> UInt8[np.ndarray, "S S 3"]:
     """uint8[size, size, 3]: an object's masked crop."""
     return resized(segment.slot.crop, size)
 
 
-def image_of(segment: Image, size: int) -> np.ndarray:
+def image_of(segment: Image, size: int) -> UInt8[np.ndarray, "S S 3"]:
     """uint8[size, size, 3]: a whole image."""
     return resized(segment.pixels, size)

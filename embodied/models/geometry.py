@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from embodied.prompt import Slot
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32
 
 GEOMETRY_SIZE = 11
 """Numbers a slot: x, y, z of the centre, size x, y, z, top, bottom, sin and cos of 4 yaw, area."""
@@ -17,7 +21,7 @@ HEIGHT_UNIT_M = 0.10
 AREA_UNIT_PX = 1000.0
 
 
-def geometry_vector(slot: Slot) -> np.ndarray:
+def geometry_vector(slot: Slot) -> Float32[np.ndarray, " 11"]:
     """float32[GEOMETRY_SIZE] in the order above; 4 yaw, because a square looks the same each quarter turn."""
     box = slot.box
     return np.array([

@@ -7,9 +7,14 @@ edge so differently that together they reach it (0.1 mm in the median over ray-c
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from envs.interface import YAW_STEP_RAD, Box
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Float64, Int64
 
 TOP_BAND_M = 0.005
 """Points this close under the highest belong to the top face."""
@@ -27,7 +32,8 @@ LEAST_HEIGHT_M = 0.005
 LEAST_POINTS = 12
 
 
-def measure_box(points: np.ndarray, votes: np.ndarray, pitch_m: np.ndarray, camera: np.ndarray) -> Box:
+def measure_box(points: Float64[np.ndarray, "P 3"], votes: Float64[np.ndarray, "P 4"],
+                pitch_m: Float64[np.ndarray, " P"], camera: Int64[np.ndarray, " P"]) -> Box:
     """The box around one object.
 
     points: float64[P, 3]. votes: float64[P, 4]. pitch_m: float64[P], distance of neighbouring samples on a surface that
@@ -46,18 +52,19 @@ def measure_box(points: np.ndarray, votes: np.ndarray, pitch_m: np.ndarray, came
                (float(size[0]), float(size[1]), max(top_z - bottom_z, LEAST_HEIGHT_M)), yaw)
 
 
-def _is_near(points: np.ndarray, voted: np.ndarray) -> np.ndarray:
+def _is_near(points: Float[np.ndarray, "P 3"], voted: Float[np.ndarray, " 4"]) -> Bool[np.ndarray, " P"]:
     """bool[P]: inside the voted circle and a little around it, all when none is: drops what lies behind an edge."""
     is_near = ((points[:, :2] - voted[:2]) ** 2).sum(axis=1) < (1.42 * voted[3] + 0.01) ** 2
     return is_near if is_near.any() else np.ones(len(points), dtype=bool)
 
 
-def _samples(camera: np.ndarray, pitch_m: np.ndarray) -> float:
+def _samples(camera: Int64[np.ndarray, " P"], pitch_m: Float[np.ndarray, " P"]) -> float:
     """Area in m2 of the samples of the camera that took most."""
     return float(np.bincount(camera, weights=pitch_m**2).max(initial=0.0))
 
 
-def _footprint(xy: np.ndarray, is_top: np.ndarray, sampled_m2: float) -> tuple[np.ndarray, np.ndarray, float]:
+def _footprint(xy: Float[np.ndarray, "P 2"], is_top: Bool[np.ndarray, " P"], sampled_m2: float
+               ) -> tuple[Float[np.ndarray, " 2"], Float[np.ndarray, " 2"], float]:
     """Centre float64[2], size float64[2] and yaw of the rectangle that holds an object's points float64[P, 2]."""
     face = xy[is_top]
     if len(face) >= LEAST_POINTS:
@@ -69,7 +76,7 @@ def _footprint(xy: np.ndarray, is_top: np.ndarray, sampled_m2: float) -> tuple[n
     return *_rectangle(xy, yaw), yaw
 
 
-def _rectangle(face: np.ndarray, yaw: float) -> tuple[np.ndarray, np.ndarray]:
+def _rectangle(face: Float[np.ndarray, "P 2"], yaw: float) -> tuple[Float[np.ndarray, " 2"], Float[np.ndarray, " 2"]]:
     """Centre and extent along the axes turned by yaw."""
     turn = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]])
     local = face @ turn
@@ -77,22 +84,22 @@ def _rectangle(face: np.ndarray, yaw: float) -> tuple[np.ndarray, np.ndarray]:
     return turn @ ((low + high) / 2), high - low
 
 
-def moment_yaw(face: np.ndarray) -> float:
-    """Yaw in [-pi/4, pi/4) of a filled square: the mean of (x + iy)^4 over it is negative along its axes."""
+def moment_yaw(face: Float[np.ndarray, "P 2"]) -> float:
+    """Yaw, rad, in [-pi/4, pi/4) of a filled square: the mean of (x + iy)^4 over it is negative along its axes."""
     local = face - face.mean(axis=0)
     moment = ((local[:, 0] + 1j * local[:, 1]) ** 4).mean()
     return float((np.angle(-moment) / 4 + np.pi / 4) % (np.pi / 2) - np.pi / 4)
 
 
-def least_area_yaw(face: np.ndarray) -> float:
-    """Yaw in [-pi/4, pi/4) of the least-area rectangle around samples float64[P, 2]."""
+def least_area_yaw(face: Float[np.ndarray, "P 2"]) -> float:
+    """Yaw, rad, in [-pi/4, pi/4) of the least-area rectangle around samples float64[P, 2]."""
     yaws = np.arange(-np.pi / 4, np.pi / 4 - 1e-9, YAW_STEP_RAD)
     cos, sin = np.cos(yaws), np.sin(yaws)
     area = np.ptp(face @ np.stack([cos, sin]), axis=0) * np.ptp(face @ np.stack([-sin, cos]), axis=0)
     return float(yaws[int(np.argmin(area))])
 
 
-def _bottom(heights: np.ndarray, top_z: float, voted_z: float) -> float:
+def _bottom(heights: Float[np.ndarray, " P"], top_z: float, voted_z: float) -> float:
     """Where the object ends below: seen, or as far under the voted centre as its top is above; the table at least."""
     bottom = min(float(heights.min()), 2 * voted_z - top_z)
     return 0.0 if bottom < STANDING_M else bottom

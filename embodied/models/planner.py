@@ -1,7 +1,9 @@
 """The multimodal-sentence model: a body that makes hidden states of a sentence, and the heads that say what comes next.
 
-B examples, T tokens, N pictures (all examples together, reading order), Q soft tokens a picture, D width, V words,
-P positions that the head is asked about. After PaLM-E (arXiv 2303.03378, section 3); departures beside the body's:
+B examples, T tokens, S tokens with those of the cache, N pictures (all examples together, reading order), H x W pixels
+and G numbers a picture, Q soft tokens a picture, D width, M names of objects, V words, A places that the head is
+asked about in each example, P in all together. After PaLM-E (arXiv 2303.03378, section 3); departures beside the
+body's:
 3. Saying an object's name is pointing: the score of `obj_j` grows with the fit between what is about to be said and
    what stands at `<obj_j>` (see pointer); the paper relies on a pre-trained language model to look names up.
 4. A second loss (`naming_weight`) pulls an object's soft token towards the embeddings of the words of its name, which
@@ -13,7 +15,7 @@ P positions that the head is asked about. After PaLM-E (arXiv 2303.03378, sectio
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -27,6 +29,9 @@ from embodied.models.tensors import check_tensors
 from embodied.prompt import MAX_OBJECTS
 from embodied.training.objectives.losses import naming_loss, next_tokens, token_cross_entropy
 
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int, Real
+
 
 @dataclass
 class PalmEOutput(ModelOutput):
@@ -35,26 +40,28 @@ class PalmEOutput(ModelOutput):
     Row p of graded_logits predicts graded label p. object_keys: as of the body; to be given back with later words.
     """
 
-    loss: Tensor | None = None
-    naming_loss: Tensor | None = None
-    logits: Tensor | None = None
-    graded_logits: Tensor | None = None
-    object_keys: Tensor | None = None
+    loss: Float[Tensor, ""] | None = None
+    naming_loss: Float[Tensor, ""] | None = None
+    logits: Float[Tensor, "*places V"] | None = None
+    graded_logits: Float[Tensor, "P V"] | None = None
+    object_keys: Float[Tensor, "B M D"] | None = None
     past_key_values: Any = None
 
 
 class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
     """The body with its heads: logits where they are asked for, losses of labels, and generation."""
 
-    def forward(self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None,
-                pixel_values: Tensor | None = None, geometry: Tensor | None = None, labels: Tensor | None = None,
-                name_ids: Tensor | None = None, position_ids: Tensor | None = None, past_key_values: Any = None,
-                inputs_embeds: Tensor | None = None, object_keys: Tensor | None = None, use_cache: bool | None = None,
-                logits_to_keep: int | Tensor = 0, num_items_in_batch: Tensor | int | None = None,
-                num_names_in_batch: Tensor | int | None = None, **kwargs: Any) -> PalmEOutput:
+    def forward(self, input_ids: Int[Tensor, "B T"] | None = None, attention_mask: Int[Tensor, "B S"] | None = None,
+                pixel_values: Float[Tensor, "N 3 H W"] | None = None, geometry: Float[Tensor, "N G"] | None = None,
+                labels: Int[Tensor, "B T"] | None = None, name_ids: Int[Tensor, "N K"] | None = None,
+                position_ids: Int[Tensor, "B T"] | None = None, past_key_values: Any = None,
+                inputs_embeds: Float[Tensor, "B T D"] | None = None, object_keys: Float[Tensor, "B M D"] | None = None,
+                use_cache: bool | None = None, logits_to_keep: int | Int[Tensor, " A"] | Bool[Tensor, "B T"] = 0,
+                num_items_in_batch: Real[Tensor, ""] | int | None = None,
+                num_names_in_batch: Real[Tensor, ""] | int | None = None, **kwargs: Any) -> PalmEOutput:
         """Logits of the positions asked for, or, with labels, the loss over the graded ones; of no others.
 
-        logits_to_keep: the last so many positions, 0 for all; or int64[K], places in the sentence; or bool[B, T], any
+        logits_to_keep: the last so many positions, 0 for all; or int64[A], places in the sentence; or bool[B, T], any
         positions of each example, whose logits are then float[P, V] in reading order. labels: int64[B, T] aligned with
         input_ids, IGNORED where not graded. name_ids: int64[N, K], the words of each picture's name, IGNORED where
         there are fewer; graded with labels only. num_items_in_batch, num_names_in_batch: graded tokens and words of
@@ -80,8 +87,9 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
         """Hidden states, without any head; inputs as of `PalmEModel.forward`."""
         return super().forward(**inputs)
 
-    def compute_logits(self, seen: PalmEModelOutput, keep: int | Tensor = 0) -> Tensor:
-        """The head at the positions that keep, a `logits_to_keep`, names: float[B, K, V], or float[P, V] of a mask."""
+    def compute_logits(self, seen: PalmEModelOutput, keep: int | Int[Tensor, " A"] | Bool[Tensor, "B T"] = 0
+                       ) -> Float[Tensor, "B A V"] | Float[Tensor, "P V"]:
+        """The head at the positions that keep, a `logits_to_keep`, names: float[B, A, V], or float[P, V] of a mask."""
         hidden, keys = seen.last_hidden_state, seen.object_keys
         if isinstance(keep, int):
             return self._logits(hidden[:, -keep:], keys)
@@ -89,8 +97,9 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
             return self._logits(hidden[:, keep], keys)
         return self._logits(hidden[keep][:, None], None if keys is None else keys[torch.where(keep)[0]])[:, 0]
 
-    def _logits(self, hidden: Tensor, object_keys: Tensor | None) -> Tensor:
-        """float[B, K, V] from hidden float[B, K, D]; names of objects are looked up in their keys as well."""
+    def _logits(self, hidden: Float[Tensor, "B A D"], object_keys: Float[Tensor, "B M D"] | None
+                ) -> Float[Tensor, "B A V"]:
+        """float[B, A, V] from hidden float[B, A, D]; names of objects are looked up in their keys as well."""
         logits = self.get_output_embeddings()(hidden)
         if object_keys is None:
             return logits
@@ -98,7 +107,8 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
         named = logits[..., start:stop] + self.pointer(hidden, object_keys)
         return torch.cat([logits[..., :start], named, logits[..., stop:]], dim=-1)
 
-    def _grade(self, seen: PalmEModelOutput, labels: Tensor, count: Tensor | int | None) -> PalmEOutput:
+    def _grade(self, seen: PalmEModelOutput, labels: Int[Tensor, "B T"], count: Real[Tensor, ""] | int | None
+               ) -> PalmEOutput:
         """The cross-entropy of the graded tokens and their logits."""
         targets, is_graded = next_tokens(labels)
         if not bool(is_graded.any()):
@@ -118,9 +128,11 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
         model_kwargs = super()._update_model_kwargs_for_generation(outputs, model_kwargs, **kwargs)
         return model_kwargs | {"object_keys": outputs.object_keys}
 
-    def prepare_inputs_for_generation(self, input_ids: Tensor, pixel_values: Tensor | None = None,
-                                      geometry: Tensor | None = None, is_first_iteration: bool | None = False,
-                                      **kwargs: Any) -> dict[str, Any]:
+    def prepare_inputs_for_generation(self, input_ids: Int[Tensor, "B T"],
+                                      pixel_values: Float[Tensor, "N 3 H W"] | None = None,
+                                      geometry: Float[Tensor, "N G"] | None = None,
+                                      is_first_iteration: bool | None = False, **kwargs: Any) -> dict[str, Any]:
+        """As in transformers; pictures go with the prompt alone, later steps have them in the cache."""
         inputs = super().prepare_inputs_for_generation(input_ids, is_first_iteration=is_first_iteration, **kwargs)
         if is_first_iteration or not kwargs.get("use_cache", True):
             inputs |= {"pixel_values": pixel_values, "geometry": geometry}
@@ -136,7 +148,7 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
         expanded, kwargs = super()._expand_inputs_for_generation(expand_size, is_encoder_decoder, input_ids, **kwargs)
         return expanded, kwargs | {name: value for name, value in pictures.items() if value is not None}
 
-    def _picture_rows(self, input_ids: Tensor, copies: int) -> Tensor:
+    def _picture_rows(self, input_ids: Int[Tensor, "B T"], copies: int) -> Int[Tensor, " copied"]:
         """int64[N * copies]: the pictures of example 1 `copies` times over, then those of example 2, and so on."""
         counts = (self.placeholders(input_ids).sum(dim=1) // self.config.soft_tokens).tolist()
         each = torch.arange(sum(counts), device=input_ids.device).split(counts)

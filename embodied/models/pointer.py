@@ -8,9 +8,14 @@ plateau for as long as was tried (600 steps); see CHANGELOG.md.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 class Pointer(nn.Module):
@@ -23,10 +28,10 @@ class Pointer(nn.Module):
         nn.init.eye_(self.query.weight)
         nn.init.zeros_(self.context.weight)
 
-    def keys(self, soft: Tensor, hidden: Tensor) -> Tensor:
+    def keys(self, soft: Float[Tensor, "N D"], hidden: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:
         """float[N, D] from soft tokens float[N, D] and the language model's last states at their places float[N, D]."""
         return F.normalize(soft, dim=-1) + self.context(hidden)
 
-    def forward(self, hidden: Tensor, keys: Tensor) -> Tensor:
+    def forward(self, hidden: Float[Tensor, "B K D"], keys: Float[Tensor, "B M D"]) -> Float[Tensor, "B K M"]:
         """float[B, K, M] for hidden states float[B, K, D] and keys float[B, M, D]; 0 where a key is zero."""
         return torch.einsum("bkd,bmd->bkm", self.query(hidden), keys)

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -23,6 +23,9 @@ from embodied.models.tokens import IMAGE_TOKEN, SLOT_TOKENS
 from embodied.planning.scene import SceneEncoder
 from embodied.prompt import Entity, Prompt, PromptTooLongError, Text
 from embodied.training.objectives.losses import IGNORED
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32, Int, Int64, UInt8
 
 FILE_NAME = "processor_config.json"
 
@@ -116,7 +119,8 @@ class PalmEProcessor:
             return [self._slot_ids[segment.index - 1]] * self.soft_tokens
         return [self._image_id] * self.soft_tokens
 
-    def _pad(self, heads: Sequence[list[int]], tails: Sequence[list[int]], side: str) -> dict[str, torch.Tensor]:
+    def _pad(self, heads: Sequence[list[int]], tails: Sequence[list[int]], side: str
+             ) -> dict[str, Int64[torch.Tensor, "B T"]]:
         """int64[B, T] tensors, padded to the longest."""
         lengths = [len(h) + len(t) for h, t in zip(heads, tails, strict=True)]
         width = max(lengths, default=0)
@@ -132,7 +136,7 @@ class PalmEProcessor:
         arrays = {"input_ids": ids, "attention_mask": mask, "labels": labels}
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
-    def _pictures(self, prompts: Sequence[Prompt]) -> dict[str, torch.Tensor]:
+    def _pictures(self, prompts: Sequence[Prompt]) -> dict[str, Float32[torch.Tensor, "N ..."]]:
         """pixel_values float32[N, 3, S, S] (S is 1 without a vision tower) and geometry float32[N, G] of every picture,
         reading order."""
         segments = [s for p in prompts for s in p.segments if isinstance(s, self._encoder.picture)]
@@ -146,12 +150,12 @@ class PalmEProcessor:
                 geometry[row] = self._encoder.geometry(segment)
         return {"pixel_values": self._normalise(pixels), "geometry": torch.from_numpy(geometry)}
 
-    def _normalise(self, pixels: np.ndarray) -> torch.Tensor:
+    def _normalise(self, pixels: UInt8[np.ndarray, "N S S 3"]) -> Float32[torch.Tensor, "N 3 S S"]:
         """uint8[N, S, S, 3] -> float32[N, 3, S, S]."""
         scaled = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255.0
         return (scaled - torch.tensor(self.mean)[:, None, None]) / torch.tensor(self.std)[:, None, None]
 
-    def name_ids(self, names: Sequence[str | None]) -> torch.Tensor:
+    def name_ids(self, names: Sequence[str | None]) -> Int64[torch.Tensor, "N K"]:
         """int64[N, K]: the words of each picture's name as they stand in a sentence, IGNORED where there is none."""
         ids = [[] if name is None else self.tokenizer(
             f" {name}", add_special_tokens=False, split_special_tokens=True)["input_ids"] for name in names]
@@ -160,11 +164,12 @@ class PalmEProcessor:
             row[:len(words)] = words
         return torch.from_numpy(rows)
 
-    def decode(self, token_ids: Sequence[int] | torch.Tensor) -> str:
+    def decode(self, token_ids: Sequence[int] | Int[torch.Tensor, " T"]) -> str:
         """Text of generated tokens without padding and marks."""
         return self.tokenizer.decode(token_ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
-    def batch_decode(self, token_ids: Iterable[Sequence[int]] | torch.Tensor) -> list[str]:
+    def batch_decode(self, token_ids: Iterable[Sequence[int]] | Int[torch.Tensor, "B T"]) -> list[str]:
+        """The text of each row."""
         return [self.decode(ids) for ids in token_ids]
 
     def unknown_words(self, text: str) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,6 +19,9 @@ from embodied.models.measuring import measure_box
 from embodied.models.segmenter import VOTE_SIZE, ObjectSegmenter, segmenter_input, targets_from_masks
 from embodied.prompt import MAX_OBJECTS, Slot
 from envs.interface import Box, Observation
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Float64, Int, Int64, UInt8
 
 CROP_MARGIN = 1.15
 """The crop's side over the mask's longer side."""
@@ -31,15 +35,15 @@ MATCH_M = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """The foreground of all cameras. camera: int64[P], index into `names`; row, column: int64[P]."""
+    """The foreground of all cameras, metres. camera: index into `names`."""
 
     names: tuple[str, ...]
-    camera: np.ndarray
-    row: np.ndarray
-    column: np.ndarray
-    points: np.ndarray  # float64[P, 3]
-    votes: np.ndarray  # float64[P, 4]: box centre, half-width
-    pitch_m: np.ndarray  # float64[P], distance between neighbouring pixels on a surface that faces the camera
+    camera: Int64[np.ndarray, " P"]
+    row: Int64[np.ndarray, " P"]
+    column: Int64[np.ndarray, " P"]
+    points: Float64[np.ndarray, "P 3"]
+    votes: Float64[np.ndarray, "P 4"]  # box centre, half-width
+    pitch_m: Float64[np.ndarray, " P"]  # distance between neighbouring pixels on a surface that faces the camera
 
 
 def perceive(segmenter: ObjectSegmenter, observation: Observation, max_objects: int = MAX_OBJECTS) -> list[Slot]:
@@ -65,7 +69,8 @@ def see_pixels(segmenter: ObjectSegmenter, observation: Observation) -> Pixels:
     return gather_pixels(observation, stacked[:, 3:6], is_object, output.votes.float().cpu().numpy())
 
 
-def gather_pixels(observation: Observation, points: np.ndarray, is_object: np.ndarray, votes: np.ndarray) -> Pixels:
+def gather_pixels(observation: Observation, points: Float[np.ndarray, "C 3 H W"],
+                  is_object: Bool[np.ndarray, "C H W"], votes: Float[np.ndarray, "C 4 H W"]) -> Pixels:
     """The foreground of all C cameras as one list.
 
     points: float[C, 3, H, W]. is_object: bool[C, H, W]. votes: float[C, 4, H, W].
@@ -88,7 +93,7 @@ def slots_from_pixels(pixels: Pixels, observation: Observation, config: Segmente
     return [_slot(pixels, group, observation, config.crop_size) for group in groups[:max_objects]]
 
 
-def cluster_votes(votes: np.ndarray, radius_m: float, min_pixels: int) -> np.ndarray:
+def cluster_votes(votes: Float[np.ndarray, "P 4"], radius_m: float, min_pixels: int) -> Int64[np.ndarray, " P"]:
     """int64[P]: the cluster of each vote float[P, 4], densest first; -1 for votes that agree with too few others.
 
     Greedy and deterministic: take the fullest cell of a grid, climb to the mean of the free votes around, claim those.
@@ -110,13 +115,14 @@ def cluster_votes(votes: np.ndarray, radius_m: float, min_pixels: int) -> np.nda
     return _adopt_strays(votes, labels, 2 * radius_m)
 
 
-def _cells(votes: np.ndarray, radius_m: float) -> np.ndarray:
+def _cells(votes: Float[np.ndarray, "P 4"], radius_m: float) -> Int64[np.ndarray, " P"]:
     """int64[P]: the cell of a grid of votes, as one number."""
     steps = np.floor(np.nan_to_num(votes) / radius_m).clip(-500, 499).astype(np.int64) + 500
     return steps @ (1000 ** np.arange(VOTE_SIZE, dtype=np.int64))
 
 
-def _claim(votes: np.ndarray, cells: np.ndarray, is_free: np.ndarray, radius_m: float) -> tuple[np.ndarray, np.ndarray]:
+def _claim(votes: Float[np.ndarray, "P 4"], cells: Int64[np.ndarray, " P"], is_free: Bool[np.ndarray, " P"],
+           radius_m: float) -> tuple[Int64[np.ndarray, " claimed"], Int64[np.ndarray, " seed"]]:
     """Indices of the free votes around the densest place, and of those in the cell where the search began."""
     free = np.flatnonzero(is_free)
     _, inverse, counts = np.unique(cells[free], return_inverse=True, return_counts=True)
@@ -131,7 +137,8 @@ def _claim(votes: np.ndarray, cells: np.ndarray, is_free: np.ndarray, radius_m: 
     return claimed, seed
 
 
-def _adopt_strays(votes: np.ndarray, labels: np.ndarray, reach_m: float) -> np.ndarray:
+def _adopt_strays(votes: Float[np.ndarray, "P 4"], labels: Int64[np.ndarray, " P"], reach_m: float
+                  ) -> Int64[np.ndarray, " P"]:
     """Labels in which votes left over join the nearest cluster within reach."""
     found, strays = labels.max(initial=-1) + 1, np.flatnonzero((labels < 0) & np.isfinite(votes).all(axis=1))
     if found == 0 or len(strays) == 0:
@@ -143,7 +150,7 @@ def _adopt_strays(votes: np.ndarray, labels: np.ndarray, reach_m: float) -> np.n
     return labels
 
 
-def _is_inside(votes: np.ndarray, config: SegmenterConfig) -> bool:
+def _is_inside(votes: Float[np.ndarray, "P 4"], config: SegmenterConfig) -> bool:
     """Whether the voted centre lies in the workspace; above it hangs what the gripper holds."""
     center = np.median(votes[:, :3], axis=0)
     low, high = np.array(config.workspace_low_m) - config.margin_m, np.array(config.workspace_high_m)
@@ -164,7 +171,8 @@ def _slot(pixels: Pixels, group: np.ndarray, observation: Observation, crop_size
                 area_px=len(group), window=_share(_window(rows, columns), rgb.shape[:2]))
 
 
-def masked_crop(rgb: np.ndarray, rows: np.ndarray, columns: np.ndarray, size: int) -> np.ndarray:
+def masked_crop(rgb: UInt8[np.ndarray, "H W 3"], rows: Int64[np.ndarray, " P"], columns: Int64[np.ndarray, " P"],
+                size: int) -> UInt8[np.ndarray, "S S 3"]:
     """uint8[size, size, 3]: a square around the pixels rows, columns int64[P], black off them. rgb: uint8[H, W, 3]."""
     left, top, side = _window(rows, columns)
     canvas = np.zeros((side, side, 3), dtype=np.uint8)
@@ -172,7 +180,7 @@ def masked_crop(rgb: np.ndarray, rows: np.ndarray, columns: np.ndarray, size: in
     return np.asarray(Image.fromarray(canvas).resize((size, size), Image.Resampling.BILINEAR))
 
 
-def _window(rows: np.ndarray, columns: np.ndarray) -> tuple[int, int, int]:
+def _window(rows: Int64[np.ndarray, " P"], columns: Int64[np.ndarray, " P"]) -> tuple[int, int, int]:
     """Left, top and side, pixels, of the square that the crop around some pixels is cut from; it may pass the edge."""
     side = int(np.ceil(CROP_MARGIN * (max(np.ptp(rows), np.ptp(columns)) + 1)))
     top, left = (round(float(values.min() + values.max() + 1 - side) / 2) for values in (rows, columns))
@@ -186,7 +194,7 @@ def _share(window: tuple[int, int, int], size_px: tuple[int, int]) -> tuple[floa
     return left / width, top / height, side / width, side / height
 
 
-def best_matches(slots: Sequence[Slot], names: Sequence[str], poses: np.ndarray) -> dict[str, int]:
+def best_matches(slots: Sequence[Slot], names: Sequence[str], poses: Float[np.ndarray, "M 10"]) -> dict[str, int]:
     """Object name -> index of the slot that shows it; objects that no slot is near are left out.
 
     poses: float[M, 10], centre m, quaternion, size m. One slot an object, least total distance of centre and size.
@@ -201,12 +209,13 @@ def best_matches(slots: Sequence[Slot], names: Sequence[str], poses: np.ndarray)
     return {names[m]: int(s) for m, s in zip(rows, columns, strict=True) if distance[m, s] < MATCH_M}
 
 
-def _signature(box: Box) -> np.ndarray:
+def _signature(box: Box) -> Float64[np.ndarray, " 4"]:
     """float64[4]: centre and half-width, the space of votes."""
     return np.array([*box.center, max(box.size[:2]) / 2])
 
 
-def oracle_pixels(observation: Observation, masks: Mapping[str, np.ndarray], poses: np.ndarray) -> Pixels:
+def oracle_pixels(observation: Observation, masks: Mapping[str, Int[np.ndarray, "H W"]],
+                  poses: Float[np.ndarray, "M 10"]) -> Pixels:
     """PRIVILEGED (tests and ablations): the pixels and votes of a segmenter that makes no mistake."""
     names = tuple(observation.rgb)
     points = np.stack([observation.cameras[n].lift(observation.depth[n]).transpose(2, 0, 1) for n in names])

@@ -8,6 +8,7 @@ a stack differ in z, a block in a bowl differs from the bowl in half-width, so c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ from torch.nn import functional as F
 
 from embodied.models.configuration import SegmenterConfig
 from envs.interface import Camera
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32, Int, UInt8
 
 CHANNELS = 7
 """Of the input: RGB in [0, 1], world x y z in metres, 1 where there is a measured point."""
@@ -28,8 +32,8 @@ FEW_PIXELS = 40  # an object that shows fewer in a camera counts less
 
 @dataclass(frozen=True, slots=True)
 class SegmenterOutput:
-    logits: Tensor  # float[B, H, W], > 0 where an object is
-    votes: Tensor  # float[B, 4, H, W], metres: box centre x y z, half-width
+    logits: Float[Tensor, "B H W"]  # > 0 where an object is
+    votes: Float[Tensor, "B 4 H W"]  # metres: box centre x y z, half-width
 
 
 class ObjectSegmenter(nn.Module):
@@ -52,7 +56,7 @@ class ObjectSegmenter(nn.Module):
         self.origin.copy_((low + high) / 2)
         self.reach.copy_((high - low) / 2)
 
-    def forward(self, images: Tensor) -> SegmenterOutput:
+    def forward(self, images: Float[Tensor, "B 7 H W"]) -> SegmenterOutput:
         """images: float[B, 7, H, W] as `segmenter_input` makes them."""
         x = F.pixel_unshuffle(self._normalise(images), 2).contiguous(memory_format=torch.channels_last)  # 1.25x on CPU
         levels = [self.stem(x)]
@@ -65,7 +69,7 @@ class ObjectSegmenter(nn.Module):
         own = F.pad(images[:, 3:6], (0, 0, 0, 0, 0, 1))
         return SegmenterOutput(answer[:, 0], own + VOTE_UNIT_M * answer[:, 1:])
 
-    def _normalise(self, images: Tensor) -> Tensor:
+    def _normalise(self, images: Float[Tensor, "B 7 H W"]) -> Float[Tensor, "B 7 H W"]:
         """The same channels, all of order 1; far background is cut at three workspaces away."""
         where = (images[:, 3:6] - self.origin[:, None, None]) / self.reach[:, None, None]
         return torch.cat([2 * images[:, :3] - 1, where.clamp(-3, 3) * images[:, 6:], images[:, 6:]], dim=1)
@@ -78,7 +82,8 @@ def _block(inputs: int, outputs: int) -> nn.Sequential:
         nn.Conv2d(outputs, outputs, 3, padding=1, bias=False), nn.GroupNorm(8, outputs), nn.ReLU(inplace=True))
 
 
-def segmenter_input(rgb: np.ndarray, depth: np.ndarray, camera: Camera) -> np.ndarray:
+def segmenter_input(rgb: UInt8[np.ndarray, "... 3"], depth: Float[np.ndarray, " ..."], camera: Camera
+                    ) -> Float32[np.ndarray, "7 H W"]:
     """float32[7, H, W]: what the segmenter reads of one camera; pixels without a finite depth are marked and emptied.
 
     rgb: uint8[H, W, 3]. depth: float32[H, W], metres. Raises ValueError when H or W is no multiple of 16.
@@ -92,7 +97,8 @@ def segmenter_input(rgb: np.ndarray, depth: np.ndarray, camera: Camera) -> np.nd
     return np.ascontiguousarray(channels.transpose(2, 0, 1), dtype=np.float32)
 
 
-def targets_from_masks(masks: np.ndarray, poses: np.ndarray) -> dict[str, np.ndarray]:
+def targets_from_masks(masks: Int[np.ndarray, "H W"], poses: Float[np.ndarray, "M 10"]
+                       ) -> dict[str, Float32[np.ndarray, "... H W"]]:
     """{"foreground": float32[H, W], "votes": float32[4, H, W], "weights": float32[H, W]}: what each pixel should say.
 
     Votes and their weights are 0 off the objects. An object's weights add up to 1 (less when few pixels show it): by

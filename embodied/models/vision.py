@@ -1,9 +1,11 @@
 """Image encoders: any timm model by name, or a vision tower of transformers; the home of timm.
 
-N pictures, K tokens of the encoder's grid in row-major order, C features.
+N pictures of S x S pixels, K tokens of the encoder's grid in row-major order, C features.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import timm
 import torch
@@ -11,6 +13,9 @@ from torch import Tensor, nn
 from transformers import CONFIG_MAPPING, AutoModel
 
 from embodied.models.configuration import PalmEVisionConfig, check_known
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 class TimmEncoder(nn.Module):
@@ -23,7 +28,7 @@ class TimmEncoder(nn.Module):
                                       **_timm_arguments(config))
         self.width = getattr(self.body, "head_hidden_size", None) or self.body.num_features
 
-    def forward(self, pixel_values: Tensor) -> Tensor:
+    def forward(self, pixel_values: Float[Tensor, "N 3 S S"]) -> Float[Tensor, "N K C"]:
         features = self.body(pixel_values)
         if features.ndim == 3:
             return features[:, getattr(self.body, "num_prefix_tokens", 0):]
@@ -42,7 +47,7 @@ class TransformersEncoder(nn.Module):
         self.width = self.body.config.hidden_size
         self.tokens = (config.image_size // self.body.config.patch_size) ** 2
 
-    def forward(self, pixel_values: Tensor) -> Tensor:
+    def forward(self, pixel_values: Float[Tensor, "N 3 S S"]) -> Float[Tensor, "N K C"]:
         return self.body(pixel_values=pixel_values).last_hidden_state[:, -self.tokens:]
 
 

@@ -31,7 +31,8 @@ def load_weights(model: nn.Module, weights: bytes | str | Path) -> None:
 def put_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Put weights into a model, in place, all of them: of names that share a tensor, one is enough.
 
-    Raise ValueError, with the model as it was, naming the tensors that are missing, unexpected or misshapen.
+    weights: values of `Module.state_dict`, on any device. Raise ValueError, with the model as it was, naming what is
+    missing, unexpected or misshapen.
     """
     state = model.state_dict()
     given = {_storage(name, state[name]) for name in weights if name in state}
@@ -48,7 +49,7 @@ def put_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 
 def stored_names(weights: Mapping[str, Tensor]) -> list[str]:
-    """Names of the tensors of a state_dict, the first of those that share one (tied embeddings)."""
+    """Names of the tensors in weights, values of `Module.state_dict`: the first of those that share one (tied ones)."""
     firsts: dict[Any, str] = {}
     for name in sorted(weights):
         firsts.setdefault(_storage(name, weights[name]), name)

@@ -110,7 +110,10 @@ class RayBackend:
 
     def complete_batch(self, prompts: Sequence[Prompt], grammars: Sequence[str] | None, *, max_new_tokens: int,
                        seed: int, on_token: Callable[[int, str, float], bool] | None = None) -> list[Sample]:
-        """One completion a prompt; the deployment batches what comes at once, from here and from others."""
+        """One completion a prompt; the deployment batches what comes at once, from here and from others.
+
+        on_token: told (row, text, probability) of each token.
+        """
         masks = [None] * len(prompts) if grammars is None else grammars
         pending = [self._handle.complete.remote((prompt, mask, max_new_tokens, seed))
                    for prompt, mask in zip(prompts, masks, strict=True)]

@@ -86,16 +86,16 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class RobotState:
-    """What the robot reports: float64[J] joints in rad or m, tool_pose float64[7] position m and quaternion x y z w.
+    """What the robot reports: J joints in rad or m, tool_pose position m and quaternion x y z w.
 
     objects: what is in sight, each with name, looks ("red block"), camera, pixel, box and outlines.
     """
 
     time_s: float
-    joint_pos: np.ndarray
-    joint_vel: np.ndarray
-    setpoint: np.ndarray
-    tool_pose: np.ndarray
+    joint_pos: np.ndarray  # float64[J]
+    joint_vel: np.ndarray  # float64[J], rad/s or m/s
+    setpoint: np.ndarray  # float64[J]
+    tool_pose: np.ndarray  # float64[7]
     gripper_width_m: float
     objects: list[dict[str, Any]]
 
@@ -106,7 +106,7 @@ def at_pixel(camera: str, column: int, row: int) -> dict[str, Any]:
 
 
 def in_box(center: Sequence[float], size: Sequence[float], yaw: float = 0.0) -> dict[str, Any]:
-    """An argument of a skill: an upright box, m and rad, world frame."""
+    """An argument of a skill: an upright box, world frame. center: x, y, z, m. size: the same, m. yaw: about z, rad."""
     return {"box": {"center": _numbers(center), "size": _numbers(size), "yaw": float(yaw)}}
 
 

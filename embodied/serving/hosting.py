@@ -59,7 +59,7 @@ class Conductor:
         self._due_s, self._motions = time.monotonic(), 0
 
     def admit(self, robot: Any, target: np.ndarray) -> np.ndarray:
-        """The target as it may be commanded. Raises what the governor raises."""
+        """float64[J]: the target, float64[J], rad or m, as it may be commanded. Raises what the governor raises."""
         self._interlock.over()
         self._after(robot)
         self._wait(1.0 / robot.config.control_hz)
@@ -119,6 +119,7 @@ class Hosted(gymnasium.Env):
         return self._shown(answer)
 
     def step(self, action: Mapping[str, Any]) -> tuple[dict, float, bool, bool, dict]:
+        """See `gymnasium.Env.step`."""
         with self._interlock.until_over():
             answer = self._env.step(action)
         return self._shown(answer)

@@ -44,7 +44,8 @@ class BatchBackend(Backend, Protocol):
 
     def complete_batch(self, prompts: Sequence[Prompt], grammars: Sequence[str] | None, *, max_new_tokens: int,
                        seed: int, on_token: Callable[[int, str, float], bool] | None = None) -> list[Sample]:
-        """One completion a prompt."""
+        """One completion a prompt. on_token: told (row, text, probability) of each token as it is chosen; a row ends
+        where it answers False."""
         ...
 
 

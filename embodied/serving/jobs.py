@@ -83,7 +83,7 @@ class Jobs:
         return self._moved(lambda: self._world.move_joints(targets))
 
     def tool(self, position_m: np.ndarray, jaw_yaw_rad: float) -> dict[str, Any]:
-        """How a motion of the tool to a place went."""
+        """How a motion of the tool to position_m, float64[3], world frame, went."""
         return self._moved(lambda: self._world.move_tool(position_m, jaw_yaw_rad))
 
     def _moved(self, move: Callable[[], tuple[Mapping[str, Any], dict[str, Any]]]) -> dict[str, Any]:

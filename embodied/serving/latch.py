@@ -33,6 +33,7 @@ class Stop:
     """When the world's process said that nothing more passes; None where it has not said so yet."""
 
     def as_dict(self) -> dict[str, int | str | float | None]:
+        """The values of `wire.StopTimes`, times in seconds."""
         confirmed_s = None if self.confirmed_ns is None else self.confirmed_ns / 1e9
         return {"number": self.number, "kind": self.kind, "latched_s": self.latched_ns / 1e9,
                 "confirmed_s": confirmed_s}

@@ -25,7 +25,7 @@ def objects_of(slots: Sequence[Slot], seen: Observation) -> list[dict[str, Any]]
 
 def is_hand(box: Box, tool_pose: np.ndarray) -> bool:
     """Whether a measured box is a part of the robot's hand: all of it near the tool's axis and above the tool's point,
-    where nothing that is held or stands on a table can be."""
+    where nothing that is held or stands on a table can be. tool_pose: float64[7], m and quaternion."""
     aside_m = np.linalg.norm(np.subtract(box.center[:2], tool_pose[:2]))
     return bool(box.bottom_z_m > tool_pose[2] and aside_m < HAND_RADIUS_M)
 

@@ -54,7 +54,7 @@ class Picture(NamedTuple):
     """uint8[H, W, 3], or uint16[H, W] of a 16-bit grey PNG, upright; its NOTE, {} without one; which pixels were kept,
     every `stride`-th from the first one on."""
 
-    pixels: np.ndarray
+    pixels: np.ndarray  # uint8[H, W, 3] or uint16[H, W]
     note: Mapping[str, Any]
     stride: int = 1
 

@@ -154,7 +154,10 @@ class Session:
         self.board.write(lease_until_ns=self.leases.until_ns)
 
     def watch(self, watcher: object, cameras: set[str] | None, fps: float = 8.0) -> None:
-        """Which cameras a watcher wants to see; None when it has left."""
+        """Set which cameras a watcher wants to see, None when it has left.
+
+        fps: pictures per second, for all watchers of the session.
+        """
         if cameras is None:
             self._watchers.pop(watcher, None)
         else:

@@ -80,8 +80,8 @@ class BoxValues(Strict):
     """An upright box, m and rad, world frame."""
 
     center: Annotated[list[Coordinate], Field(min_length=3, max_length=3)]
-    size: Annotated[list[Annotated[float, Field(gt=0, le=2)]], Field(min_length=3, max_length=3)]
-    yaw: Annotated[float, Field(ge=-7, le=7)] = 0.0
+    size: Annotated[list[Annotated[float, Field(gt=0, le=2)]], Field(min_length=3, max_length=3)]  # m
+    yaw: Annotated[float, Field(ge=-7, le=7)] = 0.0  # rad
 
 
 class ByName(Strict):
@@ -254,12 +254,12 @@ class SessionState(BaseModel):
     instruction: str
     run_id: str | None
     stop: StopTimes | None = Field(description="the last stop, whether it still holds or not")
-    speed: float
+    speed: float  # simulated seconds per second; 0: as fast as possible
     cameras: list[str]
     objects_camera: str
     joint_names: list[str]
-    joint_low: list[float]
-    joint_high: list[float]
+    joint_low: list[float]  # rad or m
+    joint_high: list[float]  # rad or m
     lease: LeaseState
     time_s: float
     counters: dict[str, int]
@@ -287,7 +287,7 @@ class OutcomeAnswer(BaseModel):
 
 class Moved(OutcomeAnswer):
     limited: int = Field(description="control periods whose targets the safety filter bent to a limit")
-    joint_pos: list[float]
+    joint_pos: list[float]  # rad or m
 
 
 class SnapshotAnswer(BaseModel):
@@ -301,15 +301,15 @@ class ObjectAnswer(BaseModel):
     pixel: list[int]
     image_size: list[int]
     box: dict[str, Any]
-    outlines: dict[str, list[list[float]]]
+    outlines: dict[str, list[list[float]]]  # camera -> corners (column, row), pixels
 
 
 class ObservationAnswer(BaseModel):
     time_s: float
-    joint_pos: list[float]
-    joint_vel: list[float]
-    setpoint: list[float]
-    tool_pose: list[float]
+    joint_pos: list[float]  # rad or m
+    joint_vel: list[float]  # rad/s or m/s
+    setpoint: list[float]  # rad or m
+    tool_pose: list[float]  # position m, quaternion x y z w
     gripper_width_m: float
     objects: list[ObjectAnswer]
 

@@ -25,7 +25,7 @@ class Setup:
     domain: str
     seed: int
     planner: str
-    speed: float
+    speed: float  # simulated seconds per second; 0: as fast as possible
     robot: str | None = None
     require: tuple[str, ...] = ()
     record_fps: int = 5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from embodied.data.episodes import View, read_episode, read_view
 from embodied.data.examples import Examples
 from embodied.models.processor import PalmEProcessor
 from embodied.models.segmenter import segmenter_input, targets_from_masks
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32, UInt8
 
 LIGHT = 0.2
 """Largest relative change of brightness, and half of it of each color channel, in the segmenter's training."""
@@ -45,7 +48,7 @@ def collate_views(dataset: Dataset, places: Sequence[tuple[int, int]], *, seed: 
     return collate
 
 
-def _cameras(view: View, rng: np.random.Generator | None) -> list[dict[str, np.ndarray]]:
+def _cameras(view: View, rng: np.random.Generator | None) -> list[dict[str, Float32[np.ndarray, "... H W"]]]:
     """Input and targets of each camera of a view."""
     o, parts = view.observation, []
     for name, camera in o.cameras.items():
@@ -57,7 +60,7 @@ def _cameras(view: View, rng: np.random.Generator | None) -> list[dict[str, np.n
     return parts
 
 
-def relight(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def relight(rgb: UInt8[np.ndarray, "H W 3"], rng: np.random.Generator) -> UInt8[np.ndarray, "H W 3"]:
     """uint8[H, W, 3], a little brighter or darker, and of a slightly other tint."""
     gain = 1.0 + rng.uniform(-LIGHT, LIGHT) + rng.uniform(-LIGHT, LIGHT, 3) / 2
     return np.clip(rgb * gain.astype(np.float32), 0, 255).astype(np.uint8)

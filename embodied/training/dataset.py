@@ -17,7 +17,10 @@ def open_dataset(settings: TrainSettings) -> Dataset:
 
 
 def split(count: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray]:
-    """(training, validation) places of episodes; those held out are drawn by the seed, at least one of two or more."""
+    """(training, validation): int64[N], places of `count` episodes in rising order.
+
+    Those held out are drawn by the seed, at least one of two or more.
+    """
     order = np.random.default_rng([settings.seed, 1]).permutation(count)
     held_out = min(max(round(count * settings.validation_fraction), 1), count - 1)
     return np.sort(order[held_out:]), np.sort(order[:held_out])

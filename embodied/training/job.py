@@ -79,6 +79,6 @@ def validate(model: nn.Module, objective: Objective[Batch], check: Collate, coun
 
 
 def mean_of_means(pairs: Sequence[tuple[float, float]]) -> float:
-    """The mean over everything of (mean, how much it is a mean over); 0 where there is nothing."""
+    """The mean over everything of pairs (mean, number of what it is a mean over), a unit as they have; 0 for none."""
     total = sum(weight for _, weight in pairs)
     return sum(mean * weight for mean, weight in pairs) / total if total else 0.0

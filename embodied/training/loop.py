@@ -24,7 +24,9 @@ B_co = TypeVar("B_co", covariant=True)
 
 
 class Objective(Protocol[B]):
-    def __call__(self, model: nn.Module, batch: B) -> tuple[Tensor, Mapping[str, Tensor]]: ...  # scalar loss, metrics
+    def __call__(self, model: nn.Module, batch: B) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Loss and metrics by name, scalars all, of this rank's share of a batch."""
+        ...
 
 
 @dataclass(slots=True)
@@ -36,10 +38,10 @@ class TrainState(Generic[B]):
     steps: int
     step: int = 0  # steps taken
     placement: Placement = field(default_factory=Replicated)
-    loss: float = float("nan")
-    grad_norm: float = float("nan")
-    lr: float = 0.0
-    metrics: dict[str, float] = field(default_factory=dict)
+    loss: float = float("nan")  # mean over all ranks, of the last step as all below
+    grad_norm: float = float("nan")  # length of the whole gradient before it was clipped, loss per unit of weights
+    lr: float = 0.0  # learning rate of the first group of parameters, its factor of the schedule included
+    metrics: dict[str, float] = field(default_factory=dict)  # mean over all ranks, as the objective names them
     skipped: int = 0  # steps dropped for a loss or gradient that was not finite
     hard_clips: int = 0  # steps whose gradient was clipped by more than LARGEST_CLIP
     notes: list[str] = field(default_factory=list)  # what a person should know, in the order it happened
@@ -73,6 +75,8 @@ def train(model: nn.Module, batches: Iterable[B], objective: Objective[B], optim
           clip_norm: float = 1.0, max_bad_steps: int = 5, placement: Placement | None = None) -> TrainState[B]:
     """The last state, after steps `start` .. `steps` - 1, or fewer where batches end or a hook says so: see `stop`.
 
+    schedule: sets the learning rates of (optimizer, step) and returns their factor; None: they stay. clip_norm: the
+    longest that a step's gradient may be, loss per unit of weights; longer ones are scaled down by a factor.
     placement: where the model was wrapped; None: on the CPU, alone. NonFiniteError after `max_bad_steps` bad ones in a
     row. Every hook's `end` is called, whatever happened.
     """

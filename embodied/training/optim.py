@@ -13,7 +13,9 @@ def adamw(model: nn.Module, *, lr: float, weight_decay: float = 0.01, betas: tup
           lr_scale: Mapping[str, float] | None = None) -> torch.optim.AdamW:
     """AdamW over the trainable parameters: matrices decay, vectors do not.
 
-    lr_scale: name prefix -> factor on the learning rate of the parameters below it.
+    lr: the highest learning rate. weight_decay: share of a weight that a step takes away, times its learning rate.
+    betas: factors by which the means of the gradient and of its square fade each step. lr_scale: name prefix -> factor
+    on the learning rate of the parameters below it.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
@@ -38,6 +40,7 @@ class WarmupCosine:
         self.steps, self.warmup_steps, self.floor = steps, warmup_steps, floor
 
     def factor(self, step: int) -> float:
+        """Factor on the peak learning rate at a step, 0-based: above 0, at most 1."""
         if step < self.warmup_steps:
             return (step + 1) / (self.warmup_steps + 1)
         done = min((step - self.warmup_steps) / max(self.steps - self.warmup_steps, 1), 1.0)

@@ -14,13 +14,16 @@ import dataclasses
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from embodied.models.weights import put_weights, stored_names
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32, Real
 
 T = TypeVar("T")
 CPU = torch.device("cpu")
@@ -30,7 +33,7 @@ CPU = torch.device("cpu")
 class State:
     """What a training goes on from, whole and on the CPU, wherever and on however many devices it trained."""
 
-    weights: Mapping[str, Tensor]  # each stored tensor once, also where two names share it
+    weights: Mapping[str, Tensor]  # values of `Module.state_dict`, each tensor once, also where two names share it
     optimizer: Mapping[str, Any]  # as `torch.optim.Optimizer.state_dict` gives it
     device_random: list[int] | None = None  # the state of the device's own random generator, None: it has none
 
@@ -58,7 +61,7 @@ class Placement(Protocol):
         """The context in which an objective is computed."""
         ...
 
-    def mean(self, values: Tensor) -> Tensor:
+    def mean(self, values: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
         """The values averaged over all ranks; every rank must call it."""
         ...
 
@@ -100,7 +103,7 @@ class Replicated:
     def arithmetic(self) -> AbstractContextManager:
         return torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
 
-    def mean(self, values: Tensor) -> Tensor:
+    def mean(self, values: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
         return mean_over_ranks(values)
 
     def state(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
@@ -164,12 +167,12 @@ def _ranks() -> int:
     return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
 
 
-def share(*counts: Tensor) -> Tensor:
+def share(*counts: Real[Tensor, ""]) -> Float32[Tensor, " counts"]:
     """float32[len(counts)]: each count summed over all ranks and divided by their number; every rank must call it."""
     return mean_over_ranks(torch.stack([count.float() for count in counts]))
 
 
-def mean_over_ranks(values: Tensor) -> Tensor:
+def mean_over_ranks(values: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     """The values averaged over all ranks; themselves where there is one rank. Every rank must call it."""
     ranks = _ranks()
     if ranks == 1:

@@ -18,6 +18,7 @@ from embodied.prompt import Sample
 from embodied.training.objectives.losses import next_tokens
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float32, Int64
     from llguidance import LLTokenizer
 
 
@@ -26,12 +27,12 @@ class SampleBatch:
     """`model(**inputs, logits_to_keep=positions).logits` scores the sampled tokens: row p for token p."""
 
     inputs: Mapping[str, Any]  # of the model: input_ids, attention_mask, pixel_values, geometry
-    positions: Tensor  # bool[B, T]: where the model was asked what comes next
-    tokens: Tensor  # int64[P], what was sampled there
-    rows: Tensor  # int64[P], whose token it is: `advantages[rows]` is per token
-    log_probs: Tensor  # float32[P], as the samples tell them
-    masked_log_probs: Tensor  # float32[P]
-    temperature: float  # that logits are divided by; 1 for samples without chance
+    positions: Bool[Tensor, "B T"]  # where the model was asked what comes next
+    tokens: Int64[Tensor, " P"]  # what was sampled there
+    rows: Int64[Tensor, " P"]  # whose token it is: `advantages[rows]` is per token
+    log_probs: Float32[Tensor, " P"]  # as the samples tell them
+    masked_log_probs: Float32[Tensor, " P"]
+    temperature: float  # factor that logits are divided by; 1 for samples without chance
 
 
 def sample_batch(samples: Sequence[Sample], processor: PalmEProcessor) -> SampleBatch:
@@ -45,7 +46,8 @@ def sample_batch(samples: Sequence[Sample], processor: PalmEProcessor) -> Sample
                        samples[0].temperature or 1.0)
 
 
-def allowed_words(samples: Sequence[Sample], tokenizer: LLTokenizer, width: int, never: Sequence[int] = ()) -> Tensor:
+def allowed_words(samples: Sequence[Sample], tokenizer: LLTokenizer, width: int, never: Sequence[int] = ()
+                  ) -> Bool[Tensor, "P V"]:
     """bool[P, V]: what could be said at each token: all that the sample's grammar left possible, if it had one.
 
     tokenizer: from `planning.constrain.compile_tokenizer`. width: V, words of the model's output layer. never: words

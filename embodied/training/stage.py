@@ -30,10 +30,10 @@ class StageSettings:
 
     steps: int = between(1)
     batch_size: int = between(1)  # of all workers together
-    lr: float = between(0, 10)  # the highest of the schedule
-    weight_decay: float = between(0, 10)
+    lr: float = between(0, 10)  # learning rate, the highest of the schedule
+    weight_decay: float = between(0, 10)  # share of a weight that a step takes away, times its learning rate
     warmup_steps: int = between(0)
-    clip_norm: float = between(0)
+    clip_norm: float = between(0)  # longest gradient, loss per unit of weights; longer ones are scaled by a factor
     save_every: int = between(1)  # steps
     validate_every: int = between(1)  # steps
     keep: int = between(1)  # checkpoints

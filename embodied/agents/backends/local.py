@@ -14,6 +14,9 @@ from envs.interface import Observation
 from envs.skills.signatures import TABLETOP
 
 if TYPE_CHECKING:
+    from jaxtyping import Int
+    from torch import Tensor
+
     from embodied.agents.backends.streaming import OnToken
     from embodied.models.planner import PalmEForConditionalGeneration
     from embodied.models.processor import PalmEProcessor
@@ -154,7 +157,7 @@ class LocalBackend:
         return self.processor.vocabulary or frozenset()
 
 
-def _log_probs(steps: Sequence[Any], tokens: Any, temperature: float = 1.0) -> list[list[float]]:
+def _log_probs(steps: Sequence[Any], tokens: Int[Tensor, "B T"], temperature: float = 1.0) -> list[list[float]]:
     """[B][T]: log-probability of each token. steps: T times float[B, V]. tokens: int64[B, T]."""
     import torch
 

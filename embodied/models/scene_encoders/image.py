@@ -6,6 +6,7 @@ N pictures, K encoder tokens, C encoder features, Q soft tokens a picture, D emb
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,9 @@ from torch.nn import functional as F
 from embodied.models.encoding import ProjectorSizes, SegmentEncoder, image_of, start_small
 from embodied.planning.scene import WHOLE_IMAGE
 from embodied.prompt import Image
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 class GridProjector(nn.Module):
@@ -27,7 +31,7 @@ class GridProjector(nn.Module):
         self.out = nn.Linear(sizes.width, sizes.language_width)
         start_small(self.out, sizes.scale)
 
-    def forward(self, tokens: Tensor, geometry: Tensor) -> Tensor:
+    def forward(self, tokens: Float[Tensor, "N K C"], geometry: Float[Tensor, "N G"]) -> Float[Tensor, "N Q D"]:
         side = math.isqrt(tokens.shape[1])
         grid = tokens.mT.unflatten(2, (side, side))
         pooled = F.adaptive_avg_pool2d(grid, self.side).flatten(2).mT

@@ -6,6 +6,8 @@ measured geometry goes with it. N objects, K encoder tokens, C features, Q soft 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -15,8 +17,11 @@ from embodied.models.encoding import ProjectorSizes, SegmentEncoder, resized, st
 from embodied.planning.scene import OBJECTS
 from embodied.prompt import Entity
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, UInt8
 
-def masked_image(segment: Entity, size: int) -> np.ndarray:
+
+def masked_image(segment: Entity, size: int) -> UInt8[np.ndarray, "S S 3"]:
     """uint8[size, size, 3]: the object's own pixels where its camera sees them, black around them.
 
     Raises ValueError for a slot that does not say where its crop was cut.
@@ -45,7 +50,7 @@ class PooledProjector(nn.Module):
         self.out = nn.Linear(sizes.width, sizes.language_width)
         start_small(self.out, sizes.scale)
 
-    def forward(self, tokens: Tensor, geometry: Tensor) -> Tensor:
+    def forward(self, tokens: Float[Tensor, "N K C"], geometry: Float[Tensor, "N G"]) -> Float[Tensor, "N Q D"]:
         shares = self.score(tokens).softmax(dim=1)
         return self.out(F.gelu(self.appearance(torch.einsum("nkq,nkc->nqc", shares, tokens))))
 

@@ -6,6 +6,8 @@ Departure from the paper (PaLM-E, section 4): its object slots carry no metric p
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,6 +16,9 @@ from embodied.models.encoding import WAVES, ProjectorSizes, SegmentEncoder, crop
 from embodied.models.geometry import GEOMETRY_SIZE
 from embodied.planning.scene import OBJECTS
 from embodied.prompt import Entity
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 class SlotProjector(nn.Module):
@@ -28,7 +33,7 @@ class SlotProjector(nn.Module):
         self.out = nn.Linear(sizes.width, sizes.language_width)
         start_small(self.out, sizes.scale)
 
-    def forward(self, tokens: Tensor, geometry: Tensor) -> Tensor:
+    def forward(self, tokens: Float[Tensor, "N K C"], geometry: Float[Tensor, "N G"]) -> Float[Tensor, "N Q D"]:
         shares = self.score(tokens).softmax(dim=1)
         seen = torch.einsum("nkq,nkc->nqc", shares, tokens)
         hidden = F.gelu(self.appearance(seen) + self.place(waves(geometry))[:, None])

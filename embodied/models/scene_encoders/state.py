@@ -6,6 +6,8 @@ colour of the crop: nothing privileged, unless whoever perceives reads the simul
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,10 +17,13 @@ from embodied.models.geometry import GEOMETRY_SIZE
 from embodied.planning.scene import OBJECTS
 from embodied.prompt import Entity
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32
+
 STATE_SIZE = GEOMETRY_SIZE + 3
 
 
-def state_of(segment: Entity) -> np.ndarray:
+def state_of(segment: Entity) -> Float32[np.ndarray, " G"]:
     """float32[STATE_SIZE]: measured geometry, then mean red, green and blue of the object's own pixels, -1 to 1."""
     crop = segment.slot.crop.reshape(-1, 3)
     own = crop[crop.any(axis=1)]
@@ -37,7 +42,7 @@ class StateProjector(nn.Module):
         self.out = nn.Linear(sizes.width, sizes.soft_tokens * sizes.language_width)
         start_small(self.out, sizes.scale)
 
-    def forward(self, tokens: None, geometry: Tensor) -> Tensor:
+    def forward(self, tokens: None, geometry: Float[Tensor, "N G"]) -> Float[Tensor, "N Q D"]:
         hidden = F.gelu(self.state(waves(geometry)))
         return self.out(F.gelu(self.mix(hidden)) + hidden).unflatten(1, (self.soft_tokens, -1))
 

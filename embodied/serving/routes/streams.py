@@ -125,10 +125,10 @@ class Attention(Strict):
     """What a websocket client asks for."""
 
     watch: list[Annotated[str, Field(max_length=24)]] | None = Field(None, max_length=6)
-    fps: float = Field(8.0, gt=0, le=30)
+    fps: float = Field(8.0, gt=0, le=30)  # pictures per second
     telemetry_hz: float = Field(10.0, ge=0, le=50)
     heartbeat: Annotated[str, Field(max_length=64)] | None = None
-    ping: float | None = None
+    ping: float | None = None  # any number, which comes back
 
 
 @router.websocket("/stream")

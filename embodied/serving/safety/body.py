@@ -22,8 +22,10 @@ class Body(Protocol):
     """float64[P]: how low each of the other points may come over level ground."""
 
     def places(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Tool points float64[K, 3], and heights float64[K, P] of what else must stay off the ground, for joint
-        positions float64[K, J]."""
+        """Tool points float64[K, 3], and heights float64[K, P] of what else must stay off the ground.
+
+        joints: float64[K, J], their positions.
+        """
 
 
 class ArmBody:
@@ -39,6 +41,7 @@ class ArmBody:
         self._spread = np.array([0.0] * len(_PALM_M) + [np.sign(y) for _, y, _ in tips])
 
     def places(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `Body.places`."""
         frame, heights = self.frames(joints)
         hand = np.broadcast_to(self._hand, (len(joints), *self._hand.shape)).copy()
         hand[:, :, 1] += self._spread * joints[:, -2:].max(axis=1, keepdims=True)  # opened fingers are further out
@@ -46,7 +49,8 @@ class ArmBody:
         return frame[:, :3, 3], np.concatenate([heights, corners[:, :, 0] + frame[:, 2, 3, None]], axis=1)
 
     def frames(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Tool frames float64[K, 4, 4] and heights float64[K, N - first] of the joints from the elbow on."""
+        """Tool frames float64[K, 4, 4] and heights float64[K, N - first] of the joints from the elbow on, for joints
+        float64[K, J], rad; N: joints of the arm alone."""
         count = len(self._origins)
         c, s = np.cos(joints[:, :count, None]), np.sin(joints[:, :count, None])
         turned = np.broadcast_to(self._origins, (len(joints), count, 4, 4)).copy()
@@ -68,6 +72,7 @@ class WheeledBody:
         self.lowest_m = arm.lowest_m
 
     def places(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `Body.places`."""
         tool, heights = self._arm.places(joints[:, :self._count])
         local, yaw = tool + self._mount, joints[:, -1]
         c, s = np.cos(yaw), np.sin(yaw)
@@ -85,4 +90,5 @@ class FlatBody:
         self._height_m = height_m
 
     def places(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `Body.places`."""
         return np.column_stack([joints[:, :2], np.full(len(joints), self._height_m)]), np.empty((len(joints), 0))

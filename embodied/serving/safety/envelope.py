@@ -27,8 +27,8 @@ class EnvelopeError(ValueError):
 class Region(NamedTuple):
     """An upright box, lowest and highest x, y, z, m."""
 
-    low: tuple[float, float, float]
-    high: tuple[float, float, float]
+    low: tuple[float, float, float]  # m
+    high: tuple[float, float, float]  # m
 
 
 TABLE = Region((0.10, -0.60, TIP_BELOW_TOOL_M), (0.85, 0.60, 0.90))
@@ -42,6 +42,7 @@ class Envelope:
     low: np.ndarray
     """float64[J]: lowest joint positions, margin included."""
     high: np.ndarray
+    """float64[J]: highest joint positions, margin included."""
     speed: np.ndarray
     """float64[J], rad/s or m/s."""
     acceleration: np.ndarray

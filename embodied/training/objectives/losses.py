@@ -8,9 +8,13 @@ D width, K words of a name, H x W pixels. Models may import this file, so that `
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Float32, Int, Real
 
 IGNORED = -100
 """The label of a position that is not graded."""
@@ -21,7 +25,7 @@ NAMING_SHARPNESS = 16.0
 CM_PER_M = 100.0
 
 
-def next_tokens(labels: Tensor) -> tuple[Tensor, Tensor]:
+def next_tokens(labels: Int[Tensor, "B T"]) -> tuple[Int[Tensor, "B T"], Bool[Tensor, "B T"]]:
     """What each position has to say next: targets int64[B, T], and bool[B, T], which of them are graded.
 
     labels: int64[B, T] aligned with input_ids, IGNORED where not graded; position t is graded by label t + 1.
@@ -30,7 +34,8 @@ def next_tokens(labels: Tensor) -> tuple[Tensor, Tensor]:
     return targets, targets != IGNORED
 
 
-def token_cross_entropy(logits: Tensor, targets: Tensor, count: Tensor | int | None = None) -> Tensor:
+def token_cross_entropy(logits: Float[Tensor, "P V"], targets: Int[Tensor, " P"],
+                        count: Real[Tensor, ""] | int | None = None) -> Float[Tensor, ""]:
     """Scalar L = -1/n sum_p log softmax(z_p)[y_p].
 
     logits: z, float[P, V]. targets: y, int64[P]. count: n where these positions are a part of a greater batch; None for
@@ -40,8 +45,8 @@ def token_cross_entropy(logits: Tensor, targets: Tensor, count: Tensor | int | N
     return total / (len(targets) if count is None else count)
 
 
-def token_log_probs(logits: Tensor, tokens: Tensor, *, temperature: float = 1.0, allowed: Tensor | None = None
-                    ) -> Tensor:
+def token_log_probs(logits: Float[Tensor, "P V"], tokens: Int[Tensor, " P"], *, temperature: float = 1.0,
+                    allowed: Bool[Tensor, "P V"] | None = None) -> Float32[Tensor, " P"]:
     """float32[P]: log p(y_p) = z_p[y_p] / tau - log sum_v exp(z_p[v] / tau), v over all words or the allowed ones.
 
     logits: z, float[P, V]. tokens: y, int64[P]. temperature: tau, above 0. allowed: bool[P, V], a mask that was over
@@ -53,8 +58,8 @@ def token_log_probs(logits: Tensor, tokens: Tensor, *, temperature: float = 1.0,
     return scaled.log_softmax(-1).gather(-1, tokens[:, None])[:, 0]
 
 
-def naming_loss(soft: Tensor, words: Tensor, name_ids: Tensor, marks: Sequence[int] = (),
-                count: Tensor | int | None = None) -> Tensor:
+def naming_loss(soft: Float[Tensor, "N Q D"], words: Float[Tensor, "V D"], name_ids: Int[Tensor, "N K"],
+                marks: Sequence[int] = (), count: Real[Tensor, ""] | int | None = None) -> Float[Tensor, ""]:
     """Scalar L = -1/n sum_{i,k} log softmax(a cos(s_i, W))[y_ik], a = NAMING_SHARPNESS; 0 if nothing is named.
 
     soft: float[N, Q, D], whose means over Q are s. words: W, float[V, D], the input embeddings. name_ids: y,
@@ -76,8 +81,9 @@ def naming_loss(soft: Tensor, words: Tensor, name_ids: Tensor, marks: Sequence[i
     return total / (is_named.sum().clamp(min=1) if count is None else count)
 
 
-def segmenter_loss(logits: Tensor, votes: Tensor, targets: Mapping[str, Tensor], total_weight: Tensor | None = None
-                   ) -> tuple[Tensor, dict[str, Tensor]]:
+def segmenter_loss(logits: Float[Tensor, "B H W"], votes: Float[Tensor, "B 4 H W"],
+                   targets: Mapping[str, Float[Tensor, "B ... H W"]], total_weight: Float[Tensor, ""] | None = None
+                   ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
     """Scalar L = 10 BCE(logits, f) + 1/W sum_p w_p smoothL1(v_p - v*_p) with votes v in cm, and its two parts.
 
     logits: float[B, H, W], > 0 where an object is. votes: v, float[B, 4, H, W], metres. targets: foreground f and

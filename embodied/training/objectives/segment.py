@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from torch import Tensor, nn
 
 from embodied.data.batches import Batch
 from embodied.training.objectives.losses import segmenter_loss
 from embodied.training.placement import share
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
-def segment(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+
+def segment(model: nn.Module, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
     """(loss, metrics) of `segmenter_loss` over the images of a batch, or over this rank's share of them.
 
     Every rank holds as many pixels, so that only the weights of the votes have to be added up.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
@@ -9,8 +11,11 @@ from embodied.data.batches import Batch
 from embodied.training.objectives.losses import IGNORED
 from embodied.training.placement import share
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int, Real
 
-def sft(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+
+def sft(model: nn.Module, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
     """(loss, metrics): token_accuracy, and exact = share of answers whose every token is the likeliest one.
 
     Both losses are divided by this rank's share of the whole batch's graded tokens and words of names.
@@ -25,7 +30,7 @@ def sft(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     return out.loss, metrics
 
 
-def _count(ids: Tensor) -> Tensor:
+def _count(ids: Int[Tensor, "B T"]) -> Int[Tensor, ""]:
     return (ids != IGNORED).sum()
 
 
@@ -37,10 +42,12 @@ def counts(batch: Batch) -> dict[str, float]:
             "naming_loss": 0.0 if names is None else float(_count(names))}
 
 
-def graded(logits: Tensor, labels: Tensor, tokens: Tensor) -> dict[str, Tensor]:
+def graded(logits: Float[Tensor, "P V"], labels: Int[Tensor, "B T"], tokens: Real[Tensor, ""]
+           ) -> dict[str, Float[Tensor, ""]]:
     """Shares of tokens and of whole answers that are right.
 
-    logits: float[P, V] of graded positions, reading order. tokens: how many tokens the wrong ones are a share of.
+    logits: float[P, V] of graded positions, reading order. labels: int64[B, T]. tokens: how many
+    tokens the wrong ones are a share of.
     """
     targets = labels[:, 1:]
     is_graded = targets != IGNORED

@@ -79,7 +79,8 @@ def test_the_camera_is_calibrated():
         seen, reading = Observation.from_dict(raw), env.unwrapped.reading
         rgb = seen.rgb["front"].astype(int)
         green = np.argwhere((rgb[..., 1] > 1.8 * rgb[..., 0]) & (rgb[..., 1] > 1.8 * rgb[..., 2]))[:, ::-1] + 0.5
-        places = [seen.cameras["front"].project(b.center) for b in (*reading.objects.values(), *reading.goals.values())]
+        boxes = (*reading.objects.values(), *reading.goals.values())
+        places = [seen.cameras["front"].project(np.array(box.center)) for box in boxes]
         nearest = np.argmin([np.linalg.norm(green - place, axis=1) for place in places], axis=0)
         for index, place in enumerate(places):
             assert np.allclose(green[nearest == index].mean(axis=0), place, atol=2.5)
