@@ -73,7 +73,8 @@ def test_tokens_stay_what_was_sampled(backend):
     assert text == "pick" and len(tokenizer(text, add_special_tokens=False)["input_ids"]) < len(letters)
     sample = Sample(text, prompt(0, 1), token_ids=(*letters, tokenizer.eos_token_id), log_probs=(0.0,) * 5,
                     masked_log_probs=(0.0,) * 5)
-    batch = sample_batch([sample, replace(sample, token_ids=letters, is_cut=True)], backend.processor)
+    cut = replace(sample, token_ids=letters, log_probs=(0.0,) * 4, masked_log_probs=(0.0,) * 4, is_cut=True)
+    batch = sample_batch([sample, cut], backend.processor)
     assert batch.tokens.tolist() == [*letters, tokenizer.eos_token_id, *letters]
     assert batch.rows.tolist() == [0] * 5 + [1] * 4
 
