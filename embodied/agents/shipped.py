@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
+SHIPPED = "tabletop-tiny"
+"""The weights that `weights=shipped` means."""
+
 
 def shipped_names() -> list[str]:
     """Names of the weights that came with this installation."""
@@ -26,6 +29,13 @@ def weights_path(name: str) -> Path:
         raise ValueError(f"weights: expected one of {shipped_names() or 'nothing (this copy ships no weights)'} or a "
                          f"folder with config.json, got {name!r}; train one, or install a release that ships it")
     return WEIGHTS / name
+
+
+def weights_folder(weights: str) -> Path:
+    """The checkpoint folder of "shipped", of a shipped name, or of a path."""
+    if (Path(weights) / "config.json").is_file() or "/" in weights:
+        return Path(weights)
+    return weights_path(SHIPPED if weights == "shipped" else weights)
 
 
 def load_agent(name: str | Path = "tabletop-tiny", *, device: str = "cpu", temperature: float = 0.0,

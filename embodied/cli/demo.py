@@ -42,7 +42,7 @@ class Settings:
 @contextmanager
 def enter(settings: Settings, folder: Path) -> Iterator[None]:
     """Raise ValueError for weights that cannot be loaded; what the folder holds is then as it was."""
-    from embodied.evaluation.policies import weights_folder
+    from embodied.agents.shipped import weights_folder
     from embodied.models.folder import check_folder
 
     if settings.policy != "oracle":

@@ -150,7 +150,7 @@ def _ray() -> Check:
 
 
 def _weights(weights: str) -> Check:
-    from embodied.evaluation.policies import weights_folder
+    from embodied.agents.shipped import weights_folder
     from embodied.models.loading import load
 
     folder = weights_folder(weights)

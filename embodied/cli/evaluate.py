@@ -35,13 +35,13 @@ class Settings:
 def enter(settings: Settings, folder: Path) -> Iterator[tuple[list[Any], str]]:
     """A job for each policy, and the hash of the weights. Raises ValueError and UsageError for what cannot be
     judged, or not in this folder because it holds another run's results; what it holds is then as it was."""
-    from embodied.cli.weights import checked
+    from embodied.cli.weights import checked, language_of
 
     if "model" not in settings.suite.policies:
         raise UsageError("suite.policies: expected the model among them; for one baseline: embodied rollout")
     check_cluster(settings.backend, settings.workers)
-    settings.task.check_planned_by("model")
     weights, sha256 = checked(settings.weights)
+    settings.task.check_planned_by("model", language_of(weights))
     from embodied.evaluation.jobs import check_free
 
     jobs = [_job(settings, folder, policy, str(weights)) for policy in settings.suite.policies]

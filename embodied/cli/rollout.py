@@ -42,7 +42,6 @@ def enter(settings: Settings, folder: Path) -> Iterator[tuple[Any, str]]:
     """The job, and the hash of its weights. Raises ValueError and UsageError for what cannot be played, or not in this
     folder because it holds another run's results; what it holds is then as it was."""
     check_cluster(settings.backend, settings.worlds)
-    settings.task.check_planned_by(settings.policy)
     weights, sha256 = _weights(settings)
     from embodied.evaluation.jobs import EvaluationJob, check_free
     from embodied.evaluation.suites import episode_seeds
@@ -75,11 +74,12 @@ def act(settings: Settings, run: RunContext) -> float:
 
 
 def _weights(settings: Settings) -> tuple[str, str]:
-    from embodied.cli.weights import checked
+    from embodied.cli.weights import checked, language_of
 
     if settings.policy == "oracle":
         return "", ""
     folder, sha256 = checked(settings.weights)
+    settings.task.check_planned_by(settings.policy, language_of(folder))
     return str(folder), sha256
 
 

@@ -209,7 +209,7 @@ def _join_cluster(settings: Settings) -> None:
 
 def _load(settings: Settings) -> Any:
     """The planner's backend: of this process, or a deployment's."""
-    from embodied.evaluation.policies import weights_folder
+    from embodied.agents.shipped import weights_folder
 
     folder = weights_folder(settings.weights).resolve()
     if settings.backend == "ray":

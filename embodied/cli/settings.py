@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from embodied.cli.errors import UsageError, suggest
 from embodied.cli.secret_settings import check_endpoint
 from embodied.evaluation.suites import PolicyName
+from embodied.planning.declaration import why_not_spoken
 from embodied.typed import between
 from envs.interface import DOMAINS, ENV_IDS
+from envs.skills.signatures import LANGUAGES, PlanLanguage
 
 Split = Literal["train", "validation", "test"]
 Backend = Literal["local", "ray"]
@@ -58,12 +61,20 @@ class TaskSettings:
             if task not in ENV_IDS:
                 raise UsageError(f"task.tasks={task}: expected a task of some world" + suggest(task, ENV_IDS))
 
-    def check_planned_by(self, policy: PolicyName) -> None:
-        """Raise UsageError for worlds that no model plans in yet."""
-        strange = [task for task in self.tasks if task not in DOMAINS["tabletop"]]
-        if strange and policy != "oracle":
-            raise UsageError(f"policy={policy}: expected oracle for {strange[0]} (PRIVILEGED: it reads the true "
-                             f"state); the shipped weights plan on the tabletop alone")
+    def check_planned_by(self, policy: PolicyName, language: PlanLanguage) -> None:
+        """Raise UsageError for worlds that weights which plan in a language cannot plan in: where a skill is missing,
+        or questions are asked that it has no answers to."""
+        for domain, tasks in DOMAINS.items():
+            strange = [task for task in self.tasks if task in tasks]
+            if strange and (why := _why_not_planned(language, LANGUAGES[domain])):
+                raise UsageError(f"policy={policy}: expected oracle for {strange[0]} (PRIVILEGED: it reads the "
+                                 f"true state), or weights that learned the world {domain!r}; {why}")
+
+
+def _why_not_planned(language: PlanLanguage, world: PlanLanguage) -> str | None:
+    if world.answers.text_skill not in (None, *language.skills):
+        return f"these weights have no skill {world.answers.text_skill} to answer its questions with"
+    return why_not_spoken(language, world)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +126,53 @@ class SuiteSettings:
 
 @dataclass(frozen=True, slots=True)
 class DataSettings:
+    """What is collected into `folder`, and what is learned from: that, or the datasets of `mixture`.
+
+    domain: the world. task: of its scenes; None for all. questions: families that the queries about a view are drawn
+    from; () for the world's own mix. mixture: folder of a dataset -> its weight.
+    """
+
     folder: str
     episodes: int = between(1, 1_000_000)
     executed_fraction: float = between(0, 1)
     labels: int = between(1, 64)
     disturbance: float = between(0, 1)
     first_seed: int = between(0)
+    domain: str = "tabletop"
+    task: str | None = None
+    questions: tuple[str, ...] = ()
+    mixture: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.domain not in DOMAINS:
+            raise UsageError(f"data.domain={self.domain}: expected a world" + suggest(self.domain, DOMAINS))
+        if self.task not in (None, *DOMAINS[self.domain]):
+            raise UsageError(f"data.task={self.task}: expected a task of the world {self.domain!r}"
+                             + suggest(self.task, DOMAINS[self.domain]))
+        for folder, weight in self.mixture.items():
+            if not weight > 0:
+                raise UsageError(f"data.mixture: expected a weight above 0 for {folder}, got {weight}; leave it out")
+
+    @property
+    def env_id(self) -> str:
+        """What `gymnasium.make` makes the world by."""
+        ids = DOMAINS[self.domain]
+        return f"envs:{ids[self.task]}" if self.task else f"envs:embodied/{self.domain.capitalize()}-v0"
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks of its scenes."""
+        return (self.task,) if self.task else tuple(DOMAINS[self.domain])
+
+    @property
+    def folders(self) -> dict[str, float]:
+        """The mixture by whole paths."""
+        return {str(Path(folder).resolve()): weight for folder, weight in self.mixture.items()}
+
+    @property
+    def is_collected(self) -> bool:
+        """Whether training learns from `folder`, and so collects it."""
+        return not self.mixture or str(Path(self.folder).resolve()) in self.folders
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,8 @@ def act(settings: Settings, run: RunContext) -> float | None:
     from embodied.training.recipe import StoppedError, train_owned
 
     where = settings.distributed
-    gather(settings.data, settings.env, workers=settings.workers, backend="local")
+    if settings.data.is_collected:
+        gather(settings.data, settings.env, workers=settings.workers, backend="local")
     try:
         model = train_owned(recipe(settings), run.folder, **_workers(where))
     except StoppedError as stopped:
@@ -103,7 +104,7 @@ def recipe(settings: Settings) -> TrainSettings:
     """What the training rooms take."""
     shared = {field.name: getattr(settings, field.name) for field in fields(RunSettings)}
     return TrainSettings(**shared, dataset=str(Path(settings.data.folder).resolve()), stages=settings.stage,
-                         model=_model(settings))
+                         model=_model(settings), mixture=settings.data.folders)
 
 
 def _model(settings: Settings) -> ModelSettings:
@@ -135,11 +136,10 @@ def _validate(settings: Settings, run: RunContext, model: Path) -> float:
     from embodied.evaluation.jobs import EvaluationJob, run_jobs
     from embodied.evaluation.suites import episode_seeds
     from embodied.evaluation.summary import block
-    from envs.interface import TASK_IDS
 
     seeds = episode_seeds("validation", 0, settings.validation_episodes)
     folder, sha256 = checked(str(model))
-    spec = EpisodeSpec("model", tuple(TASK_IDS), seeds[0], str(folder), settings.env.arguments())
+    spec = EpisodeSpec("model", settings.data.tasks, seeds[0], str(folder), settings.env.arguments())
     map_seeds = partial(map_episodes, workers=settings.workers, backend=settings.distributed.name)
     with progress("validation", len(seeds)) as played:
         [records] = run_jobs([EvaluationJob(spec, seeds, run.folder / f"validation-{sha256[:8]}.jsonl")],

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
-from embodied.evaluation.policies import weights_folder
+from embodied.agents.backends.local import learned_language
+from embodied.agents.shipped import weights_folder
 from embodied.models.folder import check_folder
+from embodied.models.old_forms import renewed
+from envs.skills.signatures import PlanLanguage
+
+
+def language_of(folder: Path) -> PlanLanguage:
+    """The language that the weights of a checked folder plan in. LanguageError where one of its skills is no longer
+    what it was."""
+    return learned_language(renewed(json.loads((folder / "processor_config.json").read_text())).get("plan_language"))
 
 
 def checked(weights: str) -> tuple[Path, str]:

@@ -55,8 +55,8 @@ class CollectSpec:
 @dataclass(frozen=True, slots=True)
 class CollectReport:
     """What collection left: episodes on disk that were asked for, those made now, seeds given up, and seeds whose
-    episodes were damaged, and so made again or given up. card: what the dataset now says of its queries
-    (`teaching`)."""
+    episodes were damaged, and so made again or given up. card: what the dataset now says of its queries, see
+    `teaching`."""
 
     episodes: int
     made: int
@@ -117,8 +117,8 @@ def _check(spec: CollectSpec, episodes: int, executed_fraction: float) -> None:
 
 
 def _follow(results: Iterable[Result], out: Path, total: int, queries: Counter[str]) -> list[int]:
-    """Seeds that failed, each written to quarantine.jsonl as soon as it is known. The others' queries join the
-    tally."""
+    """Seeds that failed, each written to quarantine.jsonl as soon as it is known. Those of the others join the
+    tally of queries."""
     failed = []
     with progress("collect", total) as advance:
         for result in results:
@@ -126,7 +126,7 @@ def _follow(results: Iterable[Result], out: Path, total: int, queries: Counter[s
                 failed.append(result.seed)
                 quarantine(out, result)
             else:
-                queries.update(result.value["asks"])
+                queries.update(result.value["queries"])
             advance()
     return failed
 
@@ -216,7 +216,7 @@ def make_recorder(spec: Mapping[str, Any], out: str, executed_fraction: float
     def episode(seed: int) -> dict[str, Any]:
         recorded = record(env, seed, spec, acts=is_executed(seed, executed_fraction))
         written = write_episode(episode_path(Path(out), seed), recorded)
-        return {"bytes": written, "asks": dict(tally(recorded.views, language_in(env)))}
+        return {"bytes": written, "queries": dict(tally(recorded.views, language_in(env)))}
 
     return episode
 

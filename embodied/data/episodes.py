@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from embodied.data.files import write_whole
-from envs.interface import Camera, NamedCall, Observation
+from embodied.data.queries import Query, arguments_of, query_of, record_of
+from envs.interface import Camera, Observation
 
 DEPTH_STEP_M = 1e-4
 """Depth is stored as uint16 multiples of this: up to 6.5 m, never more than 0.05 mm off."""
@@ -33,24 +34,6 @@ PIXELS = ("rgb", "depth", "masks")
 
 class EpisodeError(ValueError):
     """An episode file that cannot be trusted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """One instruction about a view, and the expert's answer to it from the state of that view.
-
-    about: names of what has to be seen for the answer to be right, beside those in calls; None where nobody told, as in
-    episodes of format 1. is_question: it is answered in words, which are `answer`.
-    """
-
-    task: str
-    instruction: str
-    calls: tuple[NamedCall, ...]  # empty = already done
-    any_order: bool = False  # pick-and-place pairs may change places
-    refusal: str | None = None
-    about: tuple[str, ...] | None = None
-    is_question: bool = False
-    answer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,33 +72,17 @@ class Episode:
 
 def view_of(observation: Mapping[str, Any], labels: Mapping[str, Any]) -> View:
     """The view of what a skill-level environment returned, labels included."""
-    queries = tuple(_query(query) for query in labels["asks"])
+    queries = tuple(map(query_of, labels["asks"]))
     poses = np.asarray(labels["poses"], np.float32).reshape(-1, 10)
     return View(Observation.from_dict(observation), dict(labels["masks"]), tuple(labels["names"]), poses,
                 labels["held"], queries)
-
-
-def _query(query: Mapping[str, Any]) -> Query:
-    about = query.get("about")
-    return Query(query["task"], query["instruction"], _calls(query["calls"]), bool(query["any_order"]),
-                 query["refusal"],
-                 None if about is None else tuple(about), bool(query.get("is_question")), query.get("answer"))
-
-
-def _calls(calls: Any) -> tuple[NamedCall, ...]:
-    return tuple((skill, *_arguments(arguments)) for skill, *arguments in calls)
-
-
-def _arguments(arguments: Sequence[str | float | None]) -> tuple[str | float, ...]:
-    """The arguments of a call; up to format 2, one without any had a None or an empty text for one."""
-    return () if list(arguments) in ([None], [""]) else tuple(arguments)
 
 
 def _act(act: Mapping[str, Any]) -> Act:
     """An act of a file; up to format 2, its one argument was its entity."""
     kept = dict(act)
     arguments = [kept.pop("entity")] if "entity" in kept else kept["arguments"]
-    return Act(**{**kept, "arguments": _arguments(arguments)})
+    return Act(**{**kept, "arguments": arguments_of(arguments)})
 
 
 def encode_episode(episode: Episode) -> bytes:
@@ -211,7 +178,7 @@ def _view_meta(view: View, images: _ImageWriter) -> dict[str, Any]:
         "masks": {c: images.add((mask + 1).astype(np.uint8)) for c, mask in view.masks.items()},
         "joint_pos": o.joint_pos.tolist(), "tool_pose": o.tool_pose.tolist(), "gripper_width_m": o.gripper_width_m,
         "time_s": o.time_s, "names": list(view.names), "poses": view.poses.tolist(), "held": view.held,
-        "asks": [asdict(query) for query in view.queries]}
+        "asks": [record_of(query) for query in view.queries]}
 
 
 def refuse_nonfinite(view: View) -> None:
@@ -241,7 +208,7 @@ def _view_from(meta: Mapping[str, Any], images: np.ndarray, pixels: Collection[s
         joint_pos=np.array(meta["joint_pos"]), tool_pose=np.array(meta["tool_pose"]),
         gripper_width_m=meta["gripper_width_m"], time_s=meta["time_s"])
     masks = {c: mask.astype(np.int16) - 1 for c, mask in kept["masks"].items()}
-    queries = tuple(_query(query) for query in meta["asks"])
+    queries = tuple(map(query_of, meta["asks"]))
     poses = np.array(meta["poses"], np.float32).reshape(-1, 10)
     view = View(observation, masks, tuple(meta["names"]), poses, meta["held"], queries)
     refuse_nonfinite(view)

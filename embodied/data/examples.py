@@ -16,9 +16,10 @@ import numpy as np
 
 from embodied.data.dataset import Dataset
 from embodied.data.detections import Detections, ViewDetections
-from embodied.data.episodes import Act, Episode, Query, read_episode, read_view
+from embodied.data.episodes import Act, Episode, read_episode, read_view
 from embodied.data.facts import language_of
 from embodied.data.jitter import USUAL, Jitter
+from embodied.data.queries import Answer, Calls, Query, Refusal, TextAnswer
 from embodied.data.teaching import card, describe, rests_on, spelled, why_unsayable, why_unseen
 from embodied.planning.language import Plan, clause, write
 from embodied.planning.perception import Perception
@@ -38,7 +39,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One ask about one view, before it is worded. file: place in the dataset."""
+    """One query about one view, before it is worded. file: place in the dataset."""
 
     file: int
     seed: int
@@ -56,12 +57,13 @@ class Item:
     @property
     def length(self) -> int:
         """About how many tokens the example has: what batches are sorted by."""
-        words = len(self.query.instruction.split()) + 5 * len(self.detected.slots)
-        return words + 6 * len(self.query.calls) + (15 if self.last else 0)
+        answer = self.query.answer
+        told = len(answer.text.split()) if isinstance(answer, TextAnswer) else 6 * len(self.query.calls)
+        return len(self.query.instruction.split()) + 5 * len(self.detected.slots) + told + (15 if self.last else 0)
 
 
 class Examples:
-    """Every teachable ask of a dataset: `examples[i]` as it is, `examples.jittered(i, rng)` for training."""
+    """Every teachable query of a dataset: `examples[i]` as it is, `examples.jittered(i, rng)` for training."""
 
     def __init__(self, dataset: Dataset, detections: Detections, *, scene: SceneEncoder = OBJECTS,
                  jitter: Jitter = USUAL):
@@ -73,8 +75,8 @@ class Examples:
             self._add(file, read_episode(path, pixels=()), detections)
         if not self.items:
             raise ValueError(f"examples: expected something to teach in {dataset.path}, got: "
-                             f"{'; '.join(describe(self.card, 'are taught'))}; collect queries that plans can "
-                             "answer, or train the segmenter longer")
+                             f"{'; '.join(describe(self.card, 'are taught'))}; collect queries that plans "
+                             "can answer, or train the segmenter longer")
 
     def _add(self, file: int, episode: Episode, detections: Detections) -> None:
         held: Slot | None = None
@@ -83,8 +85,8 @@ class Examples:
             held = None if view.held is None else remembered(view.held, episode, place, detections)
             last = _failure(episode.acts[place - 1]) if place else None
             for query in view.queries:
-                why_not = why_unsayable(query, self.language) or why_unseen(query, view, detected, held,
-                                                                                   self.language)
+                why_not = (why_unsayable(query, self.language)
+                           or why_unseen(query, view, detected, held, self.language))
                 if why_not is None:
                     self.items.append(Item(file, episode.seed, place, query, detected, held, last, view.held))
                 else:
@@ -122,7 +124,8 @@ class Examples:
         mentions = {name: self.scene.mention(place, item.detected.slots[place], self.viewpoint)
                     for place, name in enumerate(item.detected.names) if name is not None}
         names = self.scene.picture_names(item.detected.names, item.held_name if item.held else None)
-        return Example(prompt, " " + answer(item.query, item.detected, self.language, mentions), item.query.task, names)
+        return Example(prompt, " " + answer(item.query, item.detected, self.language, mentions), item.query.family,
+                       names)
 
     def _image(self, item: Item) -> Image | None:
         if not self.scene.needs_image:
@@ -160,14 +163,27 @@ def answer(query: Query, detected: ViewDetections, language: PlanLanguage,
            mentions: Mapping[str, str] | None = None) -> str:
     """The plan text of a query. mentions: true name -> what the plan calls it (`SceneEncoder.mention`), None for the
     names of the slots."""
-    if query.refusal is not None:
-        return write(Plan((), refusal=clause(query.refusal)))
     place = {name: j for j, name in enumerate(detected.names) if name is not None}
-    calls = by_slot(query.calls, place, language) if query.any_order else list(query.calls)
-    words = mentions or {name: f"obj_{j + 1}" for name, j in place.items()}
-    return write(Plan(tuple(
-        SkillCall(call[0], tuple(Referent(words[value]) if parameter.kind == "object" else value
-                                 for value, parameter in spelled(call, language))) for call in calls)))
+    return write(_plan(query.answer, place, language, mentions or {n: f"obj_{j + 1}" for n, j in place.items()}))
+
+
+def _plan(answer: Answer, place: Mapping[str, int], language: PlanLanguage, words: Mapping[str, str]) -> Plan:
+    """The plan that says an answer. words: true name -> what the plan calls it. Raises ValueError for an answer that
+    plans do not have, which `teaching` leaves out."""
+    match answer:
+        case Refusal(reason):
+            return Plan((), refusal=clause(reason))
+        case TextAnswer(text) if language.answers.text_skill:
+            return Plan((SkillCall(language.answers.text_skill, (text,)),))
+        case Calls(calls):
+            ordered = by_slot(calls, place, language) if answer.any_order else calls
+            return Plan(tuple(_call(call, language, words) for call in ordered))
+    raise ValueError(f"expected an answer that a plan can say, got {answer}")
+
+
+def _call(call: NamedCall, language: PlanLanguage, words: Mapping[str, str]) -> SkillCall:
+    return SkillCall(call[0], tuple(Referent(words[value]) if parameter.kind == "object" else value
+                                    for value, parameter in spelled(call, language)))
 
 
 def by_slot(calls: Sequence[NamedCall], place: Mapping[str, int], language: PlanLanguage) -> list[NamedCall]:

@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from embodied.data.detections import ViewDetections
-from embodied.data.episodes import Query, View
+from embodied.data.episodes import View
 from embodied.data.files import write_json
+from embodied.data.queries import Calls, Query, Question, Refusal, TextAnswer
+from embodied.planning.arguments import plain_text
 from embodied.prompt import MAX_OBJECTS, Slot
 from envs.interface import TASK_IDS, NamedCall
 from envs.skills.signatures import Parameter, PlanLanguage
 
 WORDS = "is answered in words, and plans have none"
+UNSPELLED = "is answered in words that plans cannot spell"
+ASKED_BACK = "is answered by a question, and plans have none"
 NUMBERED = "its words number things, in another order than the prompt"
 UNTOLD = "of format 1: whether it is an instruction or a question was not recorded"
 UNSEEN = "is about something that the eyes did not see"
@@ -30,20 +34,25 @@ HAND = "what the hand holds was never seen before, or is not in it"
 _NUMBER = re.compile(r"\bobj_[0-9]+\b")
 
 
-
 def why_unsayable(query: Query, language: PlanLanguage) -> str | None:
     """Why no plan in a language can say the right answer to a query, whatever the eyes see, as a clause; None when one
     can."""
-    if query.refusal is not None:
-        return NUMBERED if _NUMBER.search(query.instruction) else None
-    if query.is_question:
-        return WORDS
-    if query.about is None and not query.calls and query.task not in TASK_IDS:
-        return UNTOLD
-    missing = next((skill for skill, *_ in query.calls if skill not in language.skills), None)
-    if missing is not None:
-        return f"takes the skill {missing}, which plans do not have as this world does"
-    return NUMBERED if _NUMBER.search(query.instruction) else None
+    why_not = _why_unsayable(query, language)
+    return why_not or (NUMBERED if _NUMBER.search(query.instruction) else None)
+
+
+def _why_unsayable(query: Query, language: PlanLanguage) -> str | None:
+    match query.answer:
+        case Question():
+            return ASKED_BACK
+        case TextAnswer(text):
+            return WORDS if language.answers.text_skill is None else None if plain_text(text) == text else UNSPELLED
+        case Calls(calls) if calls:
+            missing = next((skill for skill, *_ in calls if skill not in language.skills), None)
+            return missing and f"takes the skill {missing}, which plans do not have as this world does"
+        case Calls() if query.about is None and query.family not in TASK_IDS:
+            return UNTOLD
+    return None
 
 
 def why_unseen(query: Query, view: View, detected: ViewDetections, held: Slot | None,
@@ -65,9 +74,9 @@ def why_unseen(query: Query, view: View, detected: ViewDetections, held: Slot | 
 
 def rests_on(query: Query, names: Sequence[str], held: str | None, language: PlanLanguage) -> set[str]:
     """What has to be in sight for the answer to be right: what its calls point at, for a plan can only point at what is
-    seen, and what it is about, but for what is in the hand. All that there is, `names`, where a query without calls
+    seen, and what it is about, but for what is in the hand. All that there is, `names`, where an answer without calls
     does not tell what it is about."""
-    is_untold = query.about is None and not query.calls and query.refusal is None
+    is_untold = query.about is None and not query.calls and not isinstance(query.answer, Refusal)
     about = names if is_untold else query.about or ()
     pointed = {name for call in query.calls for name, parameter in spelled(call, language)
                if parameter.kind == "object"}
@@ -83,13 +92,12 @@ def spelled(call: NamedCall, language: PlanLanguage) -> list[tuple[Any, Paramete
 def card(asked: int, left_out: Mapping[str, int]) -> dict[str, Any]:
     """What a dataset, or the training on it, says of its queries: how many, how many are kept, and how many are left
     out why. A dataset keeps those that plans can answer, a training those of which its eyes show enough."""
-    return {"asks": asked, "kept": asked - sum(left_out.values()),
+    return {"queries": asked, "kept": asked - sum(left_out.values()),
             "left_out": dict(sorted(left_out.items(), key=lambda item: (-item[1], item[0])))}
 
 
 def tally(views: Sequence[View], language: PlanLanguage) -> Counter[str]:
-    """How many queries about some views there are, by why no plan can say their answer; "" for those of which one
-    can."""
+    """How many queries about some views there are, by why no plan can say their answer; "" for those that one can."""
     return Counter(why_unsayable(query, language) or "" for view in views for query in view.queries)
 
 
@@ -102,5 +110,5 @@ def write_card(folder: Path, counts: Counter[str]) -> dict[str, Any]:
 
 def describe(card: Mapping[str, Any], verb: str) -> list[str]:
     """The card for people: a line, and one for each reason. verb: what is done with those that are not left out."""
-    head = f"{card['kept']} of {card['asks']} queries {verb}"
+    head = f"{card['kept']} of {card['queries']} queries {verb}"
     return [head, *(f"  {count} left out: {reason}" for reason, count in card["left_out"].items())]

@@ -6,7 +6,6 @@ import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,20 +22,8 @@ if TYPE_CHECKING:
 UNJUDGED = ("unconstrained", "blind", "shuffled")
 """Policies whose plans are taken as they come: a model alone, and those that see less than a judge would."""
 
-SHIPPED = "tabletop-tiny"
-"""The weights that `weights=shipped` means."""
-
 OTHER_SEEDS = SEED_RANGES["validation"][-8:]
 """Seeds of the scenes that the shuffled policy is shown instead of its own."""
-
-
-def weights_folder(weights: str) -> Path:
-    """The checkpoint folder of "shipped", of a shipped name, or of a path."""
-    from embodied.agents.shipped import weights_path
-
-    if (Path(weights) / "config.json").is_file() or "/" in weights:
-        return Path(weights)
-    return weights_path(SHIPPED if weights == "shipped" else weights)
 
 
 @dataclass(slots=True)
@@ -105,7 +92,7 @@ class PolicyFactory:
 @cache
 def model_backend(weights: str) -> Backend:
     """The model of some weights, loaded once a process."""
-    from embodied.agents.shipped import load_agent
+    from embodied.agents.shipped import load_agent, weights_folder
 
     return load_agent(weights_folder(weights)).backend
 

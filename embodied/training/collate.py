@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from embodied.data.batches import Collate
 from embodied.data.dataset import Dataset
 from embodied.data.episodes import View, read_episode, read_view
 from embodied.data.examples import Examples
+from embodied.data.mixture import Mixture
 from embodied.models.processor import PalmEProcessor
 from embodied.models.segmenter import segmenter_input, targets_from_masks
 
@@ -26,23 +28,22 @@ DEPTH_NOISE_M = 0.0005
 """Standard deviation of the noise added to depth in the segmenter's training."""
 
 
-def view_places(dataset: Dataset) -> list[tuple[int, int]]:
-    """(file, view) of every view."""
-    return [(file, view) for file, path in enumerate(dataset.files)
+def view_places(dataset: Dataset, episodes: Container[int]) -> list[tuple[Path, int]]:
+    """(file, place in it) of every view of some episodes, which are given by their places in the dataset."""
+    return [(path, view) for place, path in enumerate(dataset.files) if place in episodes
             for view in range(len(read_episode(path, pixels=()).views))]
 
 
-def collate_views(dataset: Dataset, places: Sequence[tuple[int, int]], *, seed: int,
-                  is_jittered: bool = True) -> Collate:
+def collate_views(places: Sequence[tuple[Path, int]], *, seed: int, is_jittered: bool = True) -> Collate:
     """Collates views (N images): images float[N, 7, H, W]; foreground float[N, H, W], votes float[N, 4, H, W]."""
 
     def collate(chosen: np.ndarray, step: int) -> tuple[list[str], dict[str, Tensor]]:
         parts, ids = [], []
         for index in chosen:
-            file, place = places[index]
-            view = read_view(dataset.files[file], place)
+            path, place = places[index]
+            view = read_view(path, place)
             parts += _cameras(view, np.random.default_rng([seed, step, index]) if is_jittered else None)
-            ids.append(f"{dataset.seeds[file]}/{place}")
+            ids.append(f"{int(path.stem)}/{place}")
         return ids, {name: torch.from_numpy(np.stack([part[name] for part in parts])) for name in parts[0]}
 
     return collate
@@ -66,7 +67,7 @@ def relight(rgb: UInt8[np.ndarray, "H W 3"], rng: np.random.Generator) -> UInt8[
     return np.clip(rgb * gain.astype(np.float32), 0, 255).astype(np.uint8)
 
 
-def collate_examples(examples: Examples, places: Sequence[int], processor: PalmEProcessor, *, seed: int,
+def collate_examples(examples: Examples | Mixture, places: Sequence[int], processor: PalmEProcessor, *, seed: int,
                      is_jittered: bool = True) -> Collate:
     """Collates examples for the planner: what the processor makes of prompts and answers."""
 

@@ -1,19 +1,24 @@
-"""The dataset of a run, and which of its episodes are held out."""
+"""The datasets of a run, and which of their episodes are held out."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from embodied.data.batches import Sampler
 from embodied.data.dataset import Dataset
 from embodied.data.facts import language_of
+from embodied.data.mixture import MixedSampler
 from embodied.training.settings import TrainSettings
 
 
-def open_dataset(settings: TrainSettings) -> Dataset:
-    """The dataset of the run. LanguageError when a skill of its world is no longer what it was."""
-    dataset = Dataset(settings.dataset)
-    language_of(dataset.facts, f"dataset {dataset.path}")
-    return dataset
+def open_datasets(settings: TrainSettings) -> list[Dataset]:
+    """The datasets of the run. LanguageError when a skill of one of their worlds is no longer what it was."""
+    datasets = [Dataset(folder) for folder in settings.datasets]
+    for dataset in datasets:
+        language_of(dataset.facts, f"dataset {dataset.path}")
+    return datasets
 
 
 def split(count: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray]:
@@ -24,3 +29,16 @@ def split(count: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray]:
     order = np.random.default_rng([settings.seed, 1]).permutation(count)
     held_out = min(max(round(count * settings.validation_fraction), 1), count - 1)
     return np.sort(order[held_out:]), np.sort(order[:held_out])
+
+
+def split_all(datasets: Sequence[Dataset], settings: TrainSettings) -> tuple[list[set[int]], list[set[int]]]:
+    """The same of each dataset: (training, validation)."""
+    parts = [split(len(dataset), settings) for dataset in datasets]
+    return [set(learned.tolist()) for learned, _ in parts], [set(held_out.tolist()) for _, held_out in parts]
+
+
+def mixed_sampler(lengths: Sequence[Sequence[int] | np.ndarray], settings: TrainSettings, batch_size: int
+                  ) -> MixedSampler:
+    """The sampler of a stage. lengths: of the examples of each dataset."""
+    samplers = [Sampler(part, batch_size=batch_size, seed=settings.seed) for part in lengths]
+    return MixedSampler(samplers, tuple(settings.datasets.values()))

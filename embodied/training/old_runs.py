@@ -1,7 +1,7 @@
 """Run folders as they were before a run was a list of stages: read here, and brought into the present form, alone.
 
-There were two stages, `segmenter` and `planner`; `planner` is called `sft` now, and owns the jitter of its examples.
-The model's `scene_encoder` was called `seeing`.
+There were two stages, `segmenter` and `planner`, which began with new weights and learned from one dataset; `planner`
+is called `sft` now, and owns the jitter of its examples. The model's `scene_encoder` was called `seeing`.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ def present_form(recipe: Mapping[str, Any]) -> dict[str, Any]:
     if not is_old(recipe):
         return dict(recipe)
     stages = {name: recipe[old] for old, name in STAGES.items()}
-    stages["sft"] = {**stages["sft"], "jitter": recipe.get("jitter", {})}
+    stages["segmenter"] = {**stages["segmenter"], "weights": None}
+    stages["sft"] = {**stages["sft"], "jitter": recipe.get("jitter", {}), "weights": None}
     kept = {key: value for key, value in recipe.items() if key not in (*STAGES, "jitter")}
-    return {**kept, "model": _present_model(recipe["model"]), "precision": "float32", "stages": stages}
+    return {**kept, "model": _present_model(recipe["model"]), "precision": "float32", "mixture": {}, "stages": stages}
 
 
 def _present_model(model: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,16 +7,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from embodied.data.batches import Batches, Sampler
+from embodied.agents.shipped import weights_folder
+from embodied.data.batches import Batches
 from embodied.data.dataset import Dataset
 from embodied.data.detections import Detections, detect_dataset
 from embodied.data.examples import Examples
 from embodied.data.files import write_json
+from embodied.data.mixture import Mixture
+from embodied.data.queries import Query, Refusal
 from embodied.data.teaching import describe
 from embodied.models.building import Facts, build
 from embodied.models.loading import load as load_model
@@ -27,7 +31,7 @@ from embodied.models.scene_encoders import find_encoder
 from embodied.planning.declaration import declaration
 from embodied.training import checkpoint
 from embodied.training.collate import collate_examples
-from embodied.training.dataset import open_dataset, split
+from embodied.training.dataset import mixed_sampler, open_datasets, split_all
 from embodied.training.job import Job, make_job, validate
 from embodied.training.objectives.sft import counts, sft
 from embodied.training.perception import detector_of, load_segmenter, make_detector, make_perfect_detector
@@ -40,11 +44,15 @@ UNKNOWN_WORD = "do not know the word"
 
 
 def begin(run: RunFolder) -> None:
-    """Look at the dataset, once for all workers, and write the planner before its first step where there is none."""
-    dataset = open_dataset(run.settings)
-    detections = detect(run, dataset)
+    """Look at the datasets, once for all workers, and write the planner before its first step where there is none."""
+    examples = examples_of(run)
     if not (run.start / "manifest.json").exists():
-        save_model(*new_planner(run, dataset, detections), run.start)
+        save_model(*first_planner(run, examples), run.start)
+
+
+def examples_of(run: RunFolder, **settings: Any) -> Mixture:
+    """What the datasets of the run teach its eyes. settings: of `Examples`."""
+    return Mixture([Examples(dataset, detect(run, dataset), **settings) for dataset in open_datasets(run.settings)])
 
 
 def detect(run: RunFolder, dataset: Dataset) -> Detections:
@@ -55,28 +63,50 @@ def detect(run: RunFolder, dataset: Dataset) -> Detections:
     return detect_dataset(dataset, detector_of(run.detector), make_detector, {"folder": str(run.detector)}, **pool)
 
 
-def new_planner(run: RunFolder, dataset: Dataset, detections: Detections) -> tuple[Any, Any]:
-    """(model, processor) before the first step: the trained segmenter inside, everything else from the seed."""
-    chosen, examples = run.settings.model, Examples(dataset, detections)
-    facts = Facts(vocabulary=None if chosen.is_vocabulary_open else vocabulary_of(examples),
-                  plan_language=declaration(examples.language), cameras=dataset.facts["cameras"])
-    torch.manual_seed(run.settings.seed)
-    segmenter = dict(chosen.segmenter) if find_encoder(chosen.scene_encoder).scene.finds_objects else None
-    model, processor = build(chosen.language, chosen.vision, corpus=corpus_of(examples), vocab_size=chosen.vocab_size,
-                             segmenter=segmenter, pretrained_vision=chosen.pretrained_vision, facts=facts,
-                             scene_encoder=chosen.scene_encoder, **chosen.sizes)
+def first_planner(run: RunFolder, examples: Mixture) -> tuple[Any, Any]:
+    """(model, processor) before the first step, with the segmenter of the run inside: those of the weights that the
+    first stage of the planner names, else new ones."""
+    weights = next(s.weights for s in run.settings.stages.values() if isinstance(s, ExampleSettings))
+    facts = Facts(vocabulary=None if run.settings.model.is_vocabulary_open else vocabulary_of(examples),
+                  plan_language=declaration(examples.language), cameras=examples.cameras)
+    model, processor = new_planner(run, examples, facts) if weights is None else known_planner(run, weights, facts)
     if model.segmenter is not None:
         model.segmenter.load_state_dict(load_segmenter(run.detector).state_dict())
     return model, processor
 
 
-def vocabulary_of(examples: Examples) -> set[str]:
+def known_planner(run: RunFolder, weights: str, facts: Facts) -> tuple[Any, Any]:
+    """The planner of a checkpoint, which is to learn what `facts` say. ValueError where it sees otherwise."""
+    model, processor = load_model(weights_folder(weights))
+    if processor.scene_encoder != run.settings.model.scene_encoder:
+        raise ValueError(f"weights={weights}: expected a planner that sees {run.settings.model.scene_encoder}, got one "
+                         f"that sees {processor.scene_encoder}; choose model={processor.scene_encoder}")
+    processor.vocabulary = None if facts.vocabulary is None else frozenset(facts.vocabulary)
+    processor.plan_language, processor.cameras = facts.plan_language, dict(facts.cameras)
+    return model, processor
+
+
+def new_planner(run: RunFolder, examples: Mixture, facts: Facts) -> tuple[Any, Any]:
+    """A planner drawn from the seed."""
+    chosen = run.settings.model
+    torch.manual_seed(run.settings.seed)
+    segmenter = dict(chosen.segmenter) if find_encoder(chosen.scene_encoder).scene.finds_objects else None
+    return build(chosen.language, chosen.vision, corpus=corpus_of(examples), vocab_size=chosen.vocab_size,
+                 segmenter=segmenter, pretrained_vision=chosen.pretrained_vision, facts=facts,
+                 scene_encoder=chosen.scene_encoder, **chosen.sizes)
+
+
+def vocabulary_of(examples: Examples | Mixture) -> set[str]:
     """Words of the instructions, but for those that the expert did not understand."""
-    understood = (item.query for item in examples.items if UNKNOWN_WORD not in (item.query.refusal or ""))
-    return {word for query in understood for word in words_of(query.instruction)}
+    queries = (item.query for item in examples.items)
+    return {word for query in queries if not _is_of_an_unknown_word(query) for word in words_of(query.instruction)}
 
 
-def corpus_of(examples: Examples) -> list[str]:
+def _is_of_an_unknown_word(query: Query) -> bool:
+    return isinstance(query.answer, Refusal) and UNKNOWN_WORD in query.answer.reason
+
+
+def corpus_of(examples: Examples | Mixture) -> list[str]:
     """Texts that a tokenizer should be good at: every text of every prompt and every answer."""
     worded = (examples[i] for i in range(len(examples)))
     return [text for e in worded for text in (*(getattr(s, "text", "") for s in e.prompt.segments), e.answer)]
@@ -87,17 +117,17 @@ def prepare(run: RunFolder, stage: str, settings: ExampleSettings, placement: Pl
     """The job of teaching the planner the dataset's examples. learns: see `let_learn`."""
     model, processor = load_model(run.planner_before(stage))
     let_learn(model, learns)
-    dataset = open_dataset(run.settings)
     scene = find_encoder(run.settings.model.scene_encoder).scene
-    examples = Examples(dataset, detect(run, dataset), scene=scene, jitter=settings.jitter)
+    examples = examples_of(run, scene=scene, jitter=settings.jitter)
     if placement.data_rank == 0:
         write_json(run.examples_card, examples.card)
-    parts = [set(part.tolist()) for part in split(len(dataset), run.settings)]
-    learned, held_out = ([i for i, item in enumerate(examples.items) if item.file in part] for part in parts)
+    datasets = [part.dataset for part in examples.parts]
+    learned, held_out = map(examples.places, split_all(datasets, run.settings))
+    checked = list(chain(*held_out))
     collate = partial(collate_examples, examples, processor=processor, seed=run.settings.seed)
-    sampler = Sampler(examples.lengths[learned], batch_size=settings.batch_size, seed=run.settings.seed)
-    batches = Batches(sampler, collate(learned), rank=placement.data_rank, world_size=placement.data_size)
-    measure = partial(validate, objective=sft, check=collate(held_out, is_jittered=False), count=len(held_out),
+    sampler = mixed_sampler([examples.lengths(part) for part in learned], run.settings, settings.batch_size)
+    batches = Batches(sampler, collate(list(chain(*learned))), rank=placement.data_rank, world_size=placement.data_size)
+    measure = partial(validate, objective=sft, check=collate(checked, is_jittered=False), count=len(checked),
                       batch_size=settings.batch_size, placement=placement, counts=counts)
     return make_job(settings, model, batches, sft, placement, measure)
 

@@ -47,7 +47,8 @@ def train_owned(settings: TrainSettings, run_dir: str | Path, *, run: RunStage |
             print(f"{name}: passed over, for no later stage needs what it gives", flush=True)
         elif not settings.stage(name).result(folder).exists():
             start_stage(folder, name)
-            finish_stage(folder, name, (run or run_stage)(settings, name, folder.path))
+            if not settings.stage(name).result(folder).exists():  # else there was nothing to train
+                finish_stage(folder, name, (run or run_stage)(settings, name, folder.path))
     is_planner = any(PLANNER in settings.stage(name).gives for name in settings.stages)
     return folder.model if is_planner else None
 

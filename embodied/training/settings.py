@@ -46,9 +46,15 @@ class RunSettings:
 class TrainSettings(RunSettings):
     """A whole run: a list of stages, the model and what it learns from."""
 
-    dataset: str
+    dataset: str  # a folder, learned from where `mixture` names none
     model: ModelSettings
     stages: dict[str, StageSettings] = field(metadata=read_by(stages.read_stages))  # in the order of the run
+    mixture: dict[str, float] = field(default_factory=dict)  # folder of a dataset -> its weight
+
+    @property
+    def datasets(self) -> dict[str, float]:
+        """The folders of all datasets that are learned from, with their weights."""
+        return self.mixture or {self.dataset: 1.0}
 
     def stage(self, name: str) -> Stage:
         """The stage of that name, with the settings of this run."""

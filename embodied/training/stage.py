@@ -45,6 +45,7 @@ class ExampleSettings(StageSettings):
     """Of a stage that teaches the planner the examples of the dataset."""
 
     jitter: Jitter  # of what was seen
+    weights: str | None = None  # shipped, or a checkpoint folder: what the run's planner begins as; None for a new one
 
 
 S = TypeVar("S", bound=StageSettings, covariant=True)
@@ -70,7 +71,8 @@ class Stage(Protocol[S]):
         return run.planner_after(self.name) / "manifest.json"
 
     def begin(self, run: RunFolder) -> None:
-        """Make what every worker reads, once, before any of them is started. May be called again after a kill."""
+        """Make what every worker reads, once, before any of them is started. May be called again after a kill. Where it
+        leaves `result` there, the stage is over, and nothing is trained."""
 
     @abstractmethod
     def prepare(self, run: RunFolder, placement: Placement) -> Job:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from embodied.planning.declaration import read_language
 from embodied.prompt import Prompt, PromptTooLongError, Sample, Slot
 from envs.interface import Observation
-from envs.skills.signatures import TABLETOP
+from envs.skills.signatures import TABLETOP, PlanLanguage
 
 if TYPE_CHECKING:
     from jaxtyping import Int
@@ -22,15 +22,19 @@ if TYPE_CHECKING:
     from embodied.models.processor import PalmEProcessor
 
 
+def learned_language(declared: Mapping[str, Any] | str | None) -> PlanLanguage:
+    """The language that a checkpoint's plans are in, by its `plan_language`; the tabletop's where it does not say."""
+    return TABLETOP if declared is None else read_language(declared, "the checkpoint")
+
+
 class LocalBackend:
     """Completes prompts with a loaded model: the likeliest token each time, or sampled when temperature > 0."""
 
     def __init__(self, model: PalmEForConditionalGeneration, processor: PalmEProcessor, *,
                  temperature: float = 0.0, version: int | None = None) -> None:
-        """version: of the model's weights, which its samples carry. A model that does not say what it learned plans in
-        the tabletop's language. Raises LanguageError when a skill that it learned is no longer what it was."""
-        declared = processor.plan_language
-        self.language = TABLETOP if declared is None else read_language(declared, "the checkpoint")
+        """version: of the model's weights, which its samples carry. Raises LanguageError when a skill that the model
+        learned is no longer what it was."""
+        self.language = learned_language(processor.plan_language)
         self.model, self.processor, self.temperature, self.version = model, processor, temperature, version
         self.scene = processor.scene
         self._compiled: Any = None

@@ -1,10 +1,13 @@
-"""The detector: a segmenter learns the simulator's masks, from RGB-D alone, anew for each run."""
+"""The detector: a segmenter learns the simulator's masks, from RGB-D alone; or is taken over from weights that
+exist."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from embodied.training import stage
 from embodied.training.stage import EYES, StageSettings
@@ -16,33 +19,56 @@ if TYPE_CHECKING:
     from embodied.training.run_folder import RunFolder
 
 
-class Stage(stage.Stage[StageSettings]):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmenterSettings(StageSettings):
+    weights: str | None = None  # shipped, or a checkpoint folder: its segmenter is taken as it is, and nothing trained
+
+
+class Stage(stage.Stage[SegmenterSettings]):
     """Batches are of views: as many images as there are cameras in each."""
 
+    Settings = SegmenterSettings
     gives = (EYES,)
 
     def result(self, run: RunFolder) -> Path:
         return run.detector / "segmenter.json"
 
+    def begin(self, run: RunFolder) -> None:
+        """Take the segmenter of the named weights over, where there are any. ValueError for those that have none of the
+        run's sizes."""
+        if self.settings.weights is None:
+            return
+        from embodied.agents.shipped import weights_folder
+        from embodied.models.loading import load
+        from embodied.training.perception import save_segmenter
+
+        found, wanted = load(weights_folder(self.settings.weights))[0].segmenter, _new(run)
+        if found is None or _sizes(found) != _sizes(wanted):
+            raise ValueError(f"stage.segmenter.weights={self.settings.weights}: expected a segmenter of size.segmenter="
+                             f"{dict(run.settings.model.segmenter)}, got {found and found.config}; choose other sizes, "
+                             "or null to train one")
+        save_segmenter(found, run.settings.model.segmenter, run.detector)
+
     def prepare(self, run: RunFolder, placement: Placement) -> Job:
         import torch
 
-        from embodied.data.batches import Batches, Sampler
+        from embodied.data.batches import Batches
         from embodied.training.collate import collate_views, view_places
-        from embodied.training.dataset import open_dataset, split
+        from embodied.training.dataset import mixed_sampler, open_datasets, split_all
         from embodied.training.job import make_job, validate
         from embodied.training.objectives.segment import counts, segment
 
-        dataset, seed, size = open_dataset(run.settings), run.settings.seed, self.settings.batch_size
+        datasets, seed, size = open_datasets(run.settings), run.settings.seed, self.settings.batch_size
         torch.manual_seed(seed)
         model = _new(run)
-        places, parts = view_places(dataset), [set(part.tolist()) for part in split(len(dataset), run.settings)]
-        learned, held_out = ([p for p in places if p[0] in part] for part in parts)
-        batches = Batches(Sampler([0] * len(learned), batch_size=size, seed=seed),
-                          collate_views(dataset, learned, seed=seed),
-                          rank=placement.data_rank, world_size=placement.data_size)
-        measure = partial(validate, objective=segment, count=len(held_out), batch_size=size, placement=placement,
-                          check=collate_views(dataset, held_out, seed=seed, is_jittered=False), counts=counts)
+        learned, held_out = ([view_places(*part) for part in zip(datasets, episodes, strict=True)]
+                             for episodes in split_all(datasets, run.settings))
+        checked = list(chain(*held_out))
+        sampler = mixed_sampler([[0] * len(part) for part in learned], run.settings, size)
+        batches = Batches(sampler, collate_views(list(chain(*learned)), seed=seed), rank=placement.data_rank,
+                          world_size=placement.data_size)
+        measure = partial(validate, objective=segment, count=len(checked), batch_size=size, placement=placement,
+                          check=collate_views(checked, seed=seed, is_jittered=False), counts=counts)
         return make_job(self.settings, model, batches, segment, placement, measure)
 
     def publish(self, run: RunFolder, last: Path) -> None:
@@ -52,6 +78,10 @@ class Stage(stage.Stage[StageSettings]):
         model = _new(run)
         checkpoint.load_weights(model, last)
         save_segmenter(model, run.settings.model.segmenter, run.detector)
+
+
+def _sizes(segmenter: ObjectSegmenter) -> dict[str, Any]:
+    return {key: value for key, value in segmenter.config.to_dict().items() if key != "dtype"}
 
 
 def _new(run: RunFolder) -> ObjectSegmenter:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from embodied.cli import configs, overrides, train
+from embodied.cli.errors import UsageError
 from embodied.models.scene_encoders import encoder_names, find_encoder
 from embodied.typed import read
 
@@ -31,6 +33,24 @@ def test_training_accepts_the_recipe(choices):
     found = train.recipe(settings_of(*choices))
     assert found.stages["sft"].steps > 0 and found.model.scene_encoder in encoder_names()
     assert found.model.language == "HuggingFaceTB/SmolLM-135M" or found.model.language["model_type"]
+
+
+def test_what_is_collected_and_learned_from_is_chosen_by_config():
+    plain, below = settings_of().data, settings_of("experiment=tamp_below").data
+    assert (plain.env_id, plain.questions, plain.is_collected) == ("envs:embodied/Tabletop-v0", (), True)
+    assert (below.env_id, below.questions, below.tasks) == ("envs:embodied/TampBelow-v0", ("below",), ("below",))
+    assert train.recipe(settings_of("experiment=tamp_below")).stages["segmenter"].weights == "shipped"
+    found = train.recipe(settings_of("+data.mixture={datasets/tabletop: 3, datasets/tamp_below: 1}"))
+    assert [Path(folder).name for folder in found.datasets] == ["tabletop", "tamp_below"]
+    assert list(found.datasets.values()) == [3, 1] and train.recipe(settings_of()).datasets.keys() == {found.dataset}
+
+
+@pytest.mark.parametrize(("choice", "message"), [
+    ("data.domain=tampp", "did you mean 'tamp'"), ("data.task=belo", "expected a task of the world 'tabletop'"),
+    ("+data.mixture={datasets/tabletop: 0}", "a weight above 0")])
+def test_what_cannot_be_collected_or_learned_from_is_refused(choice, message):
+    with pytest.raises(UsageError, match=message):
+        settings_of(choice)
 
 
 @pytest.mark.parametrize("choices", FAMILIES, ids=str)

@@ -104,7 +104,7 @@ def test_a_dataset_is_mended_and_episodes_of_another_arm_may_not_join_it(tmp_pat
     argv = ["collect", "data=smoke", "data.folder=here", "data.episodes=1", "data.labels=1", "workers=0",
             "env.image_size=48"]
     assert main(argv) == 0
-    assert "1 of 1 asks can be taught" in capsys.readouterr().out
+    assert "1 of 1 queries can be taught" in capsys.readouterr().out
     episode = tmp_path / "here" / "episodes" / "00000000.npz"
     whole = episode.read_bytes()
     episode.write_bytes(whole[:-100])

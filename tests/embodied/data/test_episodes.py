@@ -22,6 +22,7 @@ from embodied.data.episodes import (
 )
 from embodied.data.examples import Examples
 from embodied.data.facts import declare, facts_of_language, read_facts
+from embodied.data.queries import Calls
 from embodied.training.collate import view_places
 from envs.skills.signatures import TABLETOP
 from tests.embodied.data.fake_env import ID
@@ -68,7 +69,7 @@ def as_of_format_2(path, episode):
 def test_calls_of_format_2_are_read_as_ever(tmp_path, episode):
     acts = (replace(episode.acts[0], skill="home", arguments=()), *episode.acts[1:])
     queries = (*episode.views[0].queries,
-               replace(episode.views[0].queries[0], calls=(("home",), ("pick", "red block"))))
+               replace(episode.views[0].queries[0], answer=Calls((("home",), ("pick", "red block")))))
     mixed = replace(episode, acts=acts, views=(replace(episode.views[0], queries=queries), *episode.views[1:]))
     as_of_format_2(tmp_path / "e.npz", mixed)
     again = read_episode(tmp_path / "e.npz", pixels=())
@@ -77,7 +78,7 @@ def test_calls_of_format_2_are_read_as_ever(tmp_path, episode):
 
 def test_calls_keep_all_their_arguments(tmp_path, episode):
     act = replace(episode.acts[0], skill="nudge", arguments=("red block", "to the left", 0.05))
-    query = replace(episode.views[0].queries[0], calls=(("nudge", "red block", "to the left", 0.05), ("home",)))
+    query = replace(episode.views[0].queries[0], answer=Calls((("nudge", "red block", "to the left", 0.05), ("home",))))
     views = (replace(episode.views[0], queries=(query,)), *episode.views[1:])
     write_episode(tmp_path / "e.npz", replace(episode, acts=(act, *episode.acts[1:]), views=views))
     again = read_episode(tmp_path / "e.npz", pixels=())
@@ -132,7 +133,7 @@ def test_a_number_that_is_not_finite_is_never_learned_from(tmp_path, episode, ch
     np.savez(path, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), images=images)
     dataset = Dataset(tmp_path)
     for read in (lambda: read_episode(path, pixels=()), lambda: read_view(path, 1), lambda: Examples(dataset, {}),
-                 lambda: view_places(dataset)):
+                 lambda: view_places(dataset, range(len(dataset)))):
         with pytest.raises(EpisodeError, match=f"00000007.npz: .*{said}.*collect again"):
             read()
 

@@ -51,7 +51,7 @@ def test_every_answer_parses_and_names_what_the_expert_means(examples):
     for place, item in enumerate(examples.items):
         example = examples[place]
         plan = parse(example.answer[1:], TABLETOP, objects=len(item.detected.slots))
-        assert example.answer.startswith(" ") and plan.refusal == item.query.refusal
+        assert example.answer.startswith(" ") and plan.refusal == getattr(item.query.answer, "reason", None)
         named = [item.detected.names[int(c.arguments[0].words[4:]) - 1] for c in plan.calls]
         assert sorted(named) == sorted(name for _, name in item.query.calls)
 
@@ -71,9 +71,9 @@ def test_pairs_in_any_order_are_said_in_the_order_of_slots():
     assert said == [("place_on", "a"), ("pick", "b"), ("place_in", "y"), ("pick", "c"), ("place_in", "x")]
 
 
-def test_asks_about_what_was_not_seen_are_left_out(dataset, examples):
+def test_queries_about_what_was_not_seen_are_left_out(dataset, examples):
     fewer = Examples(dataset, detect_dataset(dataset, "blind", make_detector, {"missed": MISSED}, workers=0))
-    assert 0 < len(fewer) < len(examples) and fewer.card["left_out"] == {UNSEEN: fewer.card["asks"] - len(fewer)}
+    assert 0 < len(fewer) < len(examples) and fewer.card["left_out"] == {UNSEEN: fewer.card["queries"] - len(fewer)}
     assert not any(MISSED in {name for _, name in item.query.calls} for item in fewer.items)
 
 

@@ -44,14 +44,14 @@ def test_the_result_loads_with_its_eyes_and_facts(run_dir):
     assert all(torch.equal(a, b) for a, b in segmenters)
 
 
-def test_the_run_says_what_the_asks_of_the_dataset_became(run_dir, dataset, tmp_path, capsys):
+def test_the_run_says_what_the_queries_of_the_dataset_became(run_dir, dataset, tmp_path, capsys):
     card = json.loads((run_dir / "examples.json").read_text())
-    assert card["kept"] + sum(card["left_out"].values()) == card["asks"]
-    assert card["asks"] == sum(len(view.queries) for episode in Dataset(dataset) for view in episode.views)
+    assert card["kept"] + sum(card["left_out"].values()) == card["queries"]
+    assert card["queries"] == sum(len(view.queries) for episode in Dataset(dataset) for view in episode.views)
     shutil.copytree(run_dir, tmp_path / "run")
     (tmp_path / "run/model/manifest.json").unlink()
     train_all(settings_of(dataset), tmp_path / "run")
-    assert f"{card['kept']} of {card['asks']} queries were taught" in capsys.readouterr().out
+    assert f"{card['kept']} of {card['queries']} queries were taught" in capsys.readouterr().out
 
 
 def test_the_logs_say_what_happened(run_dir):
@@ -133,7 +133,8 @@ def test_held_out_episodes_are_learned_from_by_neither_stage(dataset):
     learned, held_out = split(len(Dataset(dataset)), settings)
     assert len(held_out) == 6 and not set(learned) & set(held_out) and len(learned) + len(held_out) == 24
     job = settings.stage("segmenter").prepare(RunFolder(dataset, settings), alone("cpu"))
-    seeds = {int(i.split("/")[0]) for s in range(job.batches.sampler.per_epoch) for i in job.batches.batch_at(s).ids}
+    [sampler] = job.batches.sampler.samplers
+    seeds = {int(i.split("/")[0]) for s in range(sampler.per_epoch) for i in job.batches.batch_at(s).ids}
     assert not seeds & set(held_out.tolist())
 
 

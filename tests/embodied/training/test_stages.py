@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -191,3 +192,32 @@ def test_unknown_and_impossible_jitter_is_refused_before_anything_is_loaded():
     for jitter, said in (({"dropp": 0.1}, "did you mean 'stages.sft.jitter.drop'"), ({"drop": 2.0}, "between 0 and 1")):
         with pytest.raises(SettingError, match=said):
             read_settings(tiny("x") | {"stages": {"sft": TWO_STEPS | {"jitter": jitter}}})
+
+
+def test_eyes_are_taken_from_a_checkpoint_and_two_datasets_are_mixed(dataset, tmp_path):
+    train_all(read_settings(tiny(dataset)), tmp_path / "first")
+    taken = {"segmenter": STAGE | {"weights": str(tmp_path / "first" / "model")}, "sft": TWO_STEPS}
+    mixture = {str(dataset): 3.0, str(shutil.copytree(dataset, tmp_path / "other")): 1.0}
+    second = settings_with(dataset, taken)
+    train_all(dataclasses.replace(second, mixture=mixture), tmp_path / "second")
+    detector = [(tmp_path / run / "segmenter" / "segmenter.safetensors").read_bytes() for run in ("first", "second")]
+    assert detector[0] == detector[1] and not (tmp_path / "second" / "segmenter" / "checkpoints").exists()
+    cards = [json.loads((tmp_path / run / "examples.json").read_text()) for run in ("first", "second")]
+    assert cards[1]["kept"] == 2 * cards[0]["kept"]
+
+
+def test_a_planner_begins_as_a_checkpoint_and_learns_what_its_datasets_say(dataset, tmp_path):
+    first = train_all(read_settings(tiny(dataset)), tmp_path / "first")
+    going_on = {"segmenter": STAGE | {"weights": str(first)}, "sft": TWO_STEPS | {"weights": str(first)}}
+    train_all(settings_with(dataset, going_on), tmp_path / "second")
+    (before, known), (start, processor) = (load(tmp_path / place) for place in ("first/model", "second/start"))
+    assert all(torch.equal(weights, before.state_dict()[name]) for name, weights in start.state_dict().items())
+    assert processor.vocabulary == known.vocabulary and processor.plan_language == known.plan_language
+    with pytest.raises(ValueError, match="expected a planner that sees image, got one that sees slots"):
+        train_all(image_settings(dataset, {"sft": TWO_STEPS | {"weights": str(first)}}), tmp_path / "third")
+
+
+def test_eyes_of_other_sizes_are_refused(dataset, tmp_path):
+    taken = {"segmenter": STAGE | {"weights": "shipped"}, "sft": TWO_STEPS}
+    with pytest.raises(ValueError, match=r"stage.segmenter.weights=shipped: expected a segmenter of size.segmenter="):
+        train_all(settings_with(dataset, taken), tmp_path)

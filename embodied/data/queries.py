@@ -1,0 +1,101 @@
+"""What is asked about a view, and the right answer to it: calls, words, a refusal, or a question in return.
+
+Queries are kept, and come from worlds, as flat records of plain values (`envs.experts.queries`, whose "asks" they are);
+`query_of` reads those of every format, and `record_of` writes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from envs.interface import NamedCall
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What is left to do: skills with their arguments, things by their true names; () = it is done already."""
+
+    calls: tuple[NamedCall, ...]
+    any_order: bool = False  # pick-and-place pairs may change places
+    told: str | None = None  # the same in words, where the world has some
+
+
+@dataclass(frozen=True, slots=True)
+class TextAnswer:
+    """Words that answer a question about the view."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why what is asked for cannot be done, a clause."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What has to be known before anything can be done: "which red block do you mean?"."""
+
+    text: str
+
+
+Answer = Calls | TextAnswer | Refusal | Question
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """An instruction or question about a view, and its answer from the state of that view.
+
+    family: the task or question family it is of. about: names of what has to be seen for the answer to be right, beside
+    those in its calls; None where nobody told, as in episodes of format 1.
+    """
+
+    instruction: str
+    answer: Answer
+    family: str
+    about: tuple[str, ...] | None = None
+
+    @property
+    def calls(self) -> tuple[NamedCall, ...]:
+        """The calls of its answer; () where that is none."""
+        return self.answer.calls if isinstance(self.answer, Calls) else ()
+
+
+def query_of(record: Mapping[str, Any]) -> Query:
+    """The query of a record: a label of a world, or what was kept of one in an episode."""
+    about = record.get("about")
+    return Query(record["instruction"], _answer_of(record), record["task"], None if about is None else tuple(about))
+
+
+def _answer_of(record: Mapping[str, Any]) -> Answer:
+    if record.get("question") is not None:
+        return Question(record["question"])
+    if record["refusal"] is not None:
+        return Refusal(record["refusal"])
+    if record.get("is_question"):
+        return TextAnswer(record.get("answer") or "")
+    return Calls(_calls(record["calls"]), bool(record["any_order"]), record.get("answer"))
+
+
+def _calls(calls: Sequence[Sequence[Any]]) -> tuple[NamedCall, ...]:
+    return tuple((skill, *arguments_of(arguments)) for skill, *arguments in calls)
+
+
+def arguments_of(arguments: Sequence[str | float | None]) -> tuple[str | float, ...]:
+    """The arguments of a recorded call; up to format 2, one without any had a None or an empty text for one."""
+    return () if list(arguments) in ([None], [""]) else tuple(arguments)
+
+
+def record_of(query: Query) -> dict[str, Any]:
+    """The record of a query, as `query_of` reads it."""
+    answer = query.answer
+    acted = answer if isinstance(answer, Calls) else Calls(())
+    record = {"task": query.family, "instruction": query.instruction, "calls": acted.calls,
+              "any_order": acted.any_order, "refusal": answer.reason if isinstance(answer, Refusal) else None,
+              "about": query.about, "is_question": isinstance(answer, TextAnswer),
+              "answer": answer.text if isinstance(answer, TextAnswer) else acted.told}
+    return {**record, "question": answer.text} if isinstance(answer, Question) else record
