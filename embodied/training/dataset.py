@@ -39,6 +39,6 @@ def split_all(datasets: Sequence[Dataset], settings: TrainSettings) -> tuple[lis
 
 def mixed_sampler(lengths: Sequence[Sequence[int] | np.ndarray], settings: TrainSettings, batch_size: int
                   ) -> MixedSampler:
-    """The sampler of a stage. lengths: of the examples of each dataset."""
+    """The sampler of a stage. lengths: int[N] of the examples of each dataset, as `Sampler` takes them."""
     samplers = [Sampler(part, batch_size=batch_size, seed=settings.seed) for part in lengths]
     return MixedSampler(samplers, tuple(settings.datasets.values()))

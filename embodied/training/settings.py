@@ -49,11 +49,11 @@ class TrainSettings(RunSettings):
     dataset: str  # a folder, learned from where `mixture` names none
     model: ModelSettings
     stages: dict[str, StageSettings] = field(metadata=read_by(stages.read_stages))  # in the order of the run
-    mixture: dict[str, float] = field(default_factory=dict)  # folder of a dataset -> its weight
+    mixture: dict[str, float] = field(default_factory=dict)  # folder of a dataset -> its weight, a share of their sum
 
     @property
     def datasets(self) -> dict[str, float]:
-        """The folders of all datasets that are learned from, with their weights."""
+        """The folders of all datasets that are learned from, with their weights, shares of the sum."""
         return self.mixture or {self.dataset: 1.0}
 
     def stage(self, name: str) -> Stage:

@@ -109,8 +109,9 @@ def play_on_anything(table: Governed, seed: int) -> list[str]:
     rng = np.random.default_rng(seed)
     table.reset(int(rng.integers(1000)))
     unwrapped, ends = table.env.unwrapped, []
-    calls = [SkillCall(str(rng.choice(["pick", "place_in", "place_on", "put_down_beside", "home"])),
-                       (Referent("it", box=any_box(rng)),)) for _ in range(3)]
+    skills = ["pick", "place_in", "place_on", "put_down_beside", "home"]
+    drawn = [(str(rng.choice(skills)), any_box(rng)) for _ in range(3)]
+    calls = [SkillCall(name, () if name == "home" else (Referent("it", box=box),)) for name, box in drawn]
     if rng.random() < 0.6:  # with something in the hand, placing goes further
         calls = unwrapped.expert_plan()[:1] + calls
     for call in calls:
