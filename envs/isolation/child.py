@@ -21,8 +21,10 @@ from envs.isolation.wire import Block, pack
 METHODS = ("encode", "expert_plan", "attribution_view", "why_not", "hold", "watch", "snapshot", "restore", "instruct",
            "move_joints", "move_tool", "introduce", "refresh", "rehearse")
 """Of the innermost environment, what its owner may call, where it is there."""
-ATTRIBUTES = ("renderer", "instruction", "is_success", "held_name", "is_judged", "language")
+ATTRIBUTES = ("renderer", "instruction", "is_success", "held_name", "is_judged")
 """The same of what may be read."""
+CONSTANTS = ("language",)
+"""What is read once: it stays what it is, and is known after a crash too."""
 _GRACE_S = 5.0  # the owner's deadline comes first; this one is for a world whose owner is gone
 _LOOK_S = 0.5
 
@@ -39,6 +41,8 @@ class Hello:
     """METHODS and ATTRIBUTES that it has."""
     skills: tuple[str, ...]
     """Names of the values of an action's "skill", for words about it."""
+    constants: dict[str, Any]
+    """CONSTANTS that it has, and their values."""
 
 
 class Host:
@@ -59,7 +63,8 @@ class Host:
         reach = frozenset(name for name in (*METHODS, *ATTRIBUTES) if hasattr(type(inner), name)
                           or name in vars(inner))
         return Hello(self._env.observation_space, self._env.action_space, dict(self._env.metadata),
-                     self._env.render_mode, reach, tuple(getattr(getattr(inner, "actions", None), "skills", ())))
+                     self._env.render_mode, reach, tuple(getattr(getattr(inner, "actions", None), "skills", ())),
+                     {name: getattr(inner, name) for name in CONSTANTS if hasattr(inner, name)})
 
     def answer(self, name: str, args: tuple, kwargs: dict[str, Any]) -> Any:
         return self._calls[name](*args, **kwargs)

@@ -133,6 +133,8 @@ class IsolatedEnv(gymnasium.Env):
             self._block.close()
 
     def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and name in self._constants:
+            return self._constants[name]
         if name.startswith("_") or name not in self._reach:
             raise AttributeError(f"{type(self).__name__} has no {name!r}: what the world's process offers is "
                                  f"{sorted(self._reach) if not name.startswith('_') else 'not ready yet'}")
@@ -180,7 +182,7 @@ class IsolatedEnv(gymnasium.Env):
         if not self._crashes:
             self.observation_space, self.action_space = hello.observation_space, hello.action_space
             self.metadata, self.render_mode = hello.metadata, hello.render_mode
-        self._reach, self._skills = hello.reach, hello.skills
+        self._reach, self._skills, self._constants = hello.reach, hello.skills, hello.constants
 
     def _twice(self, call: Callable[[], Any]) -> Any:
         """What the call gives, in a new process if the first one ends over it. Raises PhysicsCrashError."""

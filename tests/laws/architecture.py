@@ -32,8 +32,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "embodied.prompt": ["envs.interface"],
     "embodied.models": ["embodied.prompt", "envs.interface",
                         "embodied.planning.scene",  # an encoder's other half: what the sentence says of a scene
-                        "embodied.data.files",  # weights are written whole or not at all, as everything is
-                        "embodied.training.objectives.losses"],  # `forward(labels=)` and objectives share one home
+                        "embodied.data.files"],  # weights are written whole or not at all, as everything is
     "embodied.planning": ["embodied.prompt", "envs.interface", "envs.skills.signatures"],
     "embodied.data": ["embodied.planning", "embodied.prompt", "embodied.typed", "envs.interface",
                       "envs.skills.signatures"],
@@ -42,7 +41,6 @@ MAY_IMPORT: dict[str, list[str]] = {
                         "embodied.data.files"],  # a memory is written whole or not at all, as everything is
     "embodied.training": ["embodied.agents", "embodied.data", "embodied.models", "embodied.planning",
                           "embodied.prompt", "embodied.typed"],
-    "embodied.training.objectives.losses": [],  # a leaf: torch alone
     "embodied.evaluation": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt",
                             "envs.interface", "envs.skills.signatures"],
     "embodied.distributed": ["embodied.training", "embodied.evaluation", "embodied.agents", "embodied.data",
@@ -58,9 +56,10 @@ MAY_IMPORT: dict[str, list[str]] = {
 }
 """Room -> the rooms it may import, beside itself and the leaves."""
 
-LEAVES = ["envs.names", "envs.reexport", "embodied.version"]
+LEAVES = ["envs.names", "envs.reexport", "embodied.version", "embodied.training.objectives.losses"]
 """Modules that import nothing of ours and that every room of both houses may import: what one says of a wrong
-name, how a package offers names of its modules, and the version."""
+name, how a package offers names of its modules, the version, and losses, which models and objectives share (torch
+alone)."""
 
 HOME: dict[str, list[str]] = {
     "pybullet": ["envs.world"],
