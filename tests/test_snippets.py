@@ -120,7 +120,7 @@ def _compose(name: str, rest: list[str]) -> None:
     overrides, text, flags = _sort_arguments(verb, rest)
     public, secrets = withhold(verb.Settings, [o for o in overrides if not o.endswith("...")])
     for values in check(config_dir(), name, public, "multirun" in flags):
-        read(verb.Settings, merged(values, {**secrets, **({"instruction": text} if text else {})}))
+        read(verb.Settings, merged(values, {**secrets, **({verb.TAKES_TEXT: text} if text else {})}))
 
 
 def test_every_verb_is_in_the_readme():

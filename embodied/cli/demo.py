@@ -17,7 +17,7 @@ from embodied.cli.run import RunContext
 from embodied.cli.settings import EnvSettings
 from embodied.typed import between
 
-TAKES_TEXT = True
+TAKES_TEXT = "instruction"
 TASK_OF_FORM = {"in": "put_in_bowl", "on": "stack", "tower": "tower", "sort": "sort"}
 
 

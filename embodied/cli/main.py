@@ -19,6 +19,7 @@ VERBS = {
     "train": "train the model, from collection to a checkpoint: experiment=tabletop_tiny",
     "rollout": "run and record episodes with any planner",
     "serve": "put the robot-control API and its console in front of robots",
+    "convert": "bring a folder that an earlier version wrote into the present form: embodied convert PATH",
     "evaluate": "judge the model on unseen seeds beside its baselines: eval.json and report.html",
 }
 _OVERRIDE = re.compile(r"^(\+{1,2}|~)?[\w./@$\\]+=|^~[\w./@]+$")
@@ -83,11 +84,11 @@ def _verb(name: str, rest: list[str]) -> int:
 
 
 def _sort_arguments(verb: ModuleType, rest: list[str]) -> tuple[list[str], str | None, set[str]]:
-    """Overrides, the person's sentence (only verbs that take one), and flags."""
+    """Overrides, words for the setting that a verb's TAKES_TEXT names (only verbs that have it), and flags."""
     overrides = [a for a in rest if _OVERRIDE.match(a)]
     flags = {_FLAGS[a] for a in rest if a in _FLAGS}
     words = [a for a in rest if a not in overrides and a not in _FLAGS]
-    if words and (not getattr(verb, "TAKES_TEXT", False) or words[0].startswith("-")):
+    if words and (not getattr(verb, "TAKES_TEXT", None) or words[0].startswith("-")):
         name, *value = words[0].split("=", 1)  # which may be a secret
         raise UsageError(f"{name + '=..' * len(value)!r} is not understood: expected key=value" + suggest(name, _FLAGS))
     text = " ".join(words).encode("utf-8", "replace").decode() if words else None

@@ -53,7 +53,7 @@ class Request:
 def carry_out(request: Request, configs: Path) -> None:
     """Checks every job of the request first, then runs them. Raises UsageError."""
     for values in checks.check(configs, request.name, request.overrides, request.is_multirun):
-        _settings(request, _with_text(values, request.text))
+        _settings(request, _with_text(request, values))
     _under_hydra(request, configs)
 
 
@@ -81,7 +81,7 @@ def _under_hydra(request: Request, configs: Path) -> None:
 def _one_job(request: Request, config: Any) -> float | None:
     from hydra.core.hydra_config import HydraConfig
 
-    values = _with_text(checks.plain(config), request.text)
+    values = _with_text(request, checks.plain(config))
     settings = _settings(request, values)
     folder = Path(HydraConfig.get().runtime.output_dir)
     run = RunContext(folder, merged(values, hidden(request.secrets)), request.command)
@@ -159,8 +159,8 @@ def _escaped(node: Any) -> Any:
     return node.replace("${", "\\${") if isinstance(node, str) else node
 
 
-def _with_text(values: Mapping[str, Any], text: str | None) -> dict[str, Any]:
-    return dict(values) if text is None else {**values, "instruction": text}
+def _with_text(request: Request, values: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(values) if request.text is None else {**values, request.verb.TAKES_TEXT: request.text}
 
 
 def _one_line(error: Exception) -> str:

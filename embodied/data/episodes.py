@@ -88,12 +88,26 @@ def _act(act: Mapping[str, Any]) -> Act:
 def encode_episode(episode: Episode) -> bytes:
     """The content of the file of an episode. ValueError for arrays that are not finite."""
     images = _ImageWriter()
-    meta = {"seed": episode.seed, "task": episode.task, "acts": [asdict(a) for a in episode.acts],
-            "views": [_view_meta(view, images) for view in episode.views]}
+    meta = _meta(episode, images)
+    return _packed(meta, np.frombuffer(images.stream.getvalue(), np.uint8))
+
+
+def _packed(meta: Mapping[str, Any], images: np.ndarray) -> bytes:
     buffer = io.BytesIO()
-    text = np.frombuffer(json.dumps(meta, allow_nan=False).encode(), np.uint8)
-    np.savez(buffer, meta=text, images=np.frombuffer(images.stream.getvalue(), np.uint8))
+    np.savez(buffer, meta=np.frombuffer(json.dumps(meta, allow_nan=False).encode(), np.uint8), images=images)
     return buffer.getvalue()
+
+
+def renewed_episode(path: Path) -> bytes | None:
+    """The content of an episode's file as it would be written now, its images byte for byte; None where it was written
+    so. EpisodeError as from `read_episode`."""
+    episode = read_episode(path, pixels=())
+    with _trusting(path):
+        found, images = _members(path)
+        meta = json.loads(json.dumps(_meta(episode, _ImageWriter())))
+        for view, old in zip(meta["views"], found["views"], strict=True):
+            view.update({kind: old[kind] for kind in PIXELS})
+    return None if meta == found else _packed(meta, images)
 
 
 def write_episode(path: Path, episode: Episode) -> int:
@@ -166,6 +180,11 @@ def _image(images: np.ndarray, place: list[int]) -> np.ndarray:
     from PIL import Image
 
     return np.array(Image.open(io.BytesIO(images[place[0]:place[1]].tobytes())))
+
+
+def _meta(episode: Episode, images: _ImageWriter) -> dict[str, Any]:
+    return {"seed": episode.seed, "task": episode.task, "acts": [asdict(act) for act in episode.acts],
+            "views": [_view_meta(view, images) for view in episode.views]}
 
 
 def _view_meta(view: View, images: _ImageWriter) -> dict[str, Any]:

@@ -83,11 +83,11 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def replaced_folder(folder: Path) -> Iterator[Path]:
+def replaced_folder(folder: Path, *, keep: Path | None = None) -> Iterator[Path]:
     """A draft folder to fill; leaving it puts it in the place of `folder`, leaving it by an error changes nothing.
 
-    An older folder stays until the new one is complete: it steps aside and is removed last. Whoever reads such a folder
-    calls `put_back` first.
+    An older folder stays until the new one is complete: it steps aside and is removed last, or
+    renamed to `keep`. Whoever reads such a folder calls `put_back` first.
     """
     with draft_folder(folder) as draft:
         yield draft
@@ -101,8 +101,15 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
             draft.rename(folder)
         finally:
             put_back(folder)
-    shutil.rmtree(aside_of(folder), ignore_errors=True)
+    let_go(folder, keep)
     sync_folder(folder.parent)
+
+
+def let_go(folder: Path, keep: Path | None = None) -> None:
+    """Remove the folder that stepped aside for one that came, or give it the name `keep`."""
+    if keep is not None and aside_of(folder).exists():
+        aside_of(folder).rename(keep)
+    shutil.rmtree(aside_of(folder), ignore_errors=True)
 
 
 def put_back(folder: Path) -> None:

@@ -158,7 +158,7 @@ def trivial(tmp_path, monkeypatch) -> Path:
         (run.folder / "asked.txt").write_text(f"{settings.steps} {settings.instruction}", "utf-8")
         return float(settings.steps)
 
-    verb = types.SimpleNamespace(__doc__="A trivial verb.", Settings=TrivialSettings, act=act, TAKES_TEXT=True)
+    verb = types.SimpleNamespace(__doc__="A trivial verb.", Settings=TrivialSettings, act=act, TAKES_TEXT="instruction")
     monkeypatch.setitem(sys.modules, "embodied.cli.trivial", verb)
     monkeypatch.setitem(main.VERBS, "trivial", "does nothing")
     monkeypatch.setattr(main, "config_dir", lambda: tmp_path / "configs")
