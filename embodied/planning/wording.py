@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from embodied.planning.asking import NEGATIONS, THING, asks, is_settled, reach
@@ -125,8 +125,25 @@ def read(instruction: str) -> ParsedInstruction:
     words = frozenset(text.split())
     ways = _ways(text, words, [m for m in mentions if not m.is_negated])
     is_read = bool(ways) and not strange and all(m.kind != "thing" for m in mentions)
-    is_clear = is_read and _is_asked(text, found, mentions)
+    is_clear = is_read and _is_asked(text, found, mentions) and _says_so_without_marks(text, mentions, ways)
     return ParsedInstruction(words, mentions, ways, is_clear, bool(words & _VAGUE) or _names_more(text, strange))
+
+
+def _says_so_without_marks(text: str, mentions: Sequence[Mention], ways: Sequence[Sequence[Goal]]) -> bool:
+    """Whether an instruction names the same things and has the same ways without its marks and "please". "The purple;
+    block" and "on, top of" have not, and nobody can tell which is meant. What is negated is told by the marks."""
+    bare = " ".join(word for word in text.split() if word[0].isalnum() and word != "please")
+    named = [_mention(thing, bare) for thing in _THING.finditer(bare)]
+    if len(named) != len(mentions):
+        return False
+    kept = [replace(one, is_negated=False) for one, said in zip(named, mentions, strict=True) if not said.is_negated]
+    return _meant(_ways(bare, frozenset(bare.split()), kept)) == _meant(ways)
+
+
+def _meant(ways: Sequence[Sequence[Goal]]) -> list[list[Goal]]:
+    """The ways, without where in the text things were named."""
+    return [[replace(g, moved=replace(g.moved, at=0), destination=replace(g.destination, at=0)) for g in way]
+            for way in ways]
 
 
 def _names_more(text: str, strange: Sequence[str]) -> bool:
