@@ -17,7 +17,7 @@ from envs.interface import TABLE_WORKSPACE, Box
 from envs.skills.signatures import Effect, Relation, Signature
 
 LIKELY, UNLIKELY = 0.95, 0.02
-"""Chance of a skill that nothing speaks against, and of one that something does: eyes err, so never 1 or 0."""
+"""Chance of a skill that nothing speaks against, and of one that something does: perception errs, so never 1 or 0."""
 
 REACH_M = TABLE_WORKSPACE.grown(reach_m=0.02).reach_m
 """Farthest from the robot's axis that an arm at the table grasps from above, with play for what was measured."""

@@ -1,4 +1,4 @@
-"""What a planner must beat: plans at random, and the same model with its eyes covered or lent to another scene."""
+"""What a planner must beat: plans at random, and the same model with its pictures covered or lent to another scene."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class ChatEpisode:
 
 
 class ChatAgent:
-    """A `Planner` of one robot at a time; the endpoint, the eyes and the memory may be shared.
+    """A `Planner` of one robot at a time; the endpoint, what perceives and the memory may be shared.
 
     Nothing that the model says reaches the robot but whole plans of known skills over objects in sight.
     """
@@ -264,7 +264,7 @@ def _shown(reply: ChatReply) -> str:
 def chat_agents(base_url: str, model: str, *, key_variable: str | None = None, timeout_s: float = 60.0,
                 memory_file: str | None = None, budget: Mapping[str, float] | None = None, **settings: Any
                 ) -> Callable[[Perceive], ChatAgent]:
-    """What makes the agent of a robot from its eyes; all of them share the endpoint's connections and the memory.
+    """What makes a robot's agent from what perceives for it; all share the endpoint's connections and the memory.
 
     key_variable: the environment variable that holds the key. budget: limits of `Budget` by name. settings: as of
     `ChatAgent`. Raises ValueError for settings that make no sense.

@@ -225,7 +225,7 @@ def _load(settings: Settings) -> Any:
 
 
 def _chat(chat: ChatSettings) -> Any:
-    """Makes a prompted planner that sees with the model's eyes; None where none was asked for."""
+    """Makes a prompted planner that perceives with the model's segmenter; None where none was asked for."""
     if chat.base_url is None:
         return None
     from embodied.agents.chat_agent import chat_agents

@@ -1,7 +1,7 @@
 """embodied train experiment=tabletop_tiny: from nothing to a model that acts.
 
 Collects episodes if they are missing, trains the stages in their order, on a GPU where there is one, and plays a few
-validation episodes. stage=[segmenter,sft]: the eyes, then the planner; stage=[segmenter,align,sft] lets pictures learn
+validation episodes. stage=[segmenter,sft] is the usual list; stage=[segmenter,align,sft] lets pictures learn
 a published language model's words first. Leaves model/ (for weights=...), logs, curve.png and validation.json in the
 run folder; the same command goes on where it stopped. distributed=ray distributed.num_workers=2 does the same as a Ray
 Train job.

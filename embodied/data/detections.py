@@ -1,7 +1,7 @@
-"""What the trained eyes see in every view of a dataset, made once and kept beside it.
+"""What the trained segmenter finds in every view of a dataset, made once and kept beside it.
 
-A planner that learns from its own eyes' mistakes is not surprised by them later. The file is named after the eyes
-(a hash of their weights), so that other eyes never read it.
+A planner that learns from its own segmenter's mistakes is not surprised by them later. The file is named after a hash
+of the segmenter's weights, so that another segmenter never reads it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def detect_dataset(dataset: Dataset, detector: str, make_detector: Callable[...,
                    map_seeds: Callable[..., Iterable[Result]] = map_seeds) -> dict[tuple[int, int], ViewDetections]:
     """Detections of every view, from `perceived/<detector>.npz` where that is whole, else looked at now and kept there.
 
-    make_detector(**kwargs) builds the eyes in each worker. Raises ValueError when a view cannot be looked at.
+    make_detector(**kwargs) builds the segmenter in each worker. Raises ValueError when a view cannot be looked at.
     """
     path = dataset.path / "perceived" / f"{detector}.npz"
     known = _load(path)

@@ -1,7 +1,7 @@
 """What is learned from a view: one prompt and its answer for each thing that was asked about it.
 
 An answer names what was seen (`obj_j`, or where it stands in the image), never what is there: a query about something
-that the eyes missed teaches nothing and is left out; so is what no plan can answer. All of it is counted, by why.
+that the segmenter missed teaches nothing and is left out; so is what no plan can answer. All of it is counted, by why.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Which queries can be taught. What is asked becomes a right example, or is counted by why it does not: nothing is left
 out without a word, and nothing is taught that is not the answer.
 
-Some reasons lie in the query and what plans can say, and are known when it is recorded; the others depend on the eyes.
+Some reasons lie in the query and what plans can say, and are known when it is recorded; the others on what
+the segmenter finds.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ UNSPELLED = "is answered in words that plans cannot spell"
 ASKED_BACK = "is answered by a question, and plans have none"
 NUMBERED = "its words number things, in another order than the prompt"
 UNTOLD = "of format 1: whether it is an instruction or a question was not recorded"
-UNSEEN = "is about something that the eyes did not see"
-SPLIT = "is about something that the eyes saw in two"
+UNSEEN = "is about something that the segmenter did not find"
+SPLIT = "is about something that the segmenter found in two pieces"
 CROWDED = "more things in sight than a prompt can name"
 HAND = "what the hand holds was never seen before, or is not in it"
 
@@ -35,7 +36,7 @@ _NUMBER = re.compile(r"\bobj_[0-9]+\b")
 
 
 def why_unsayable(query: Query, language: PlanLanguage) -> str | None:
-    """Why no plan in a language can say the right answer to a query, whatever the eyes see, as a clause; None when one
+    """Why no plan in a language can say the right answer to a query, whatever is found in it: a clause, None when one
     can."""
     why_not = _why_unsayable(query, language)
     return why_not or (NUMBERED if _NUMBER.search(query.instruction) else None)
@@ -91,7 +92,7 @@ def spelled(call: NamedCall, language: PlanLanguage) -> list[tuple[Any, Paramete
 
 def card(asked: int, left_out: Mapping[str, int]) -> dict[str, Any]:
     """What a dataset, or the training on it, says of its queries: how many, how many are kept, and how many are left
-    out why. A dataset keeps those that plans can answer, a training those of which its eyes show enough."""
+    out why. A dataset keeps those that plans can answer, a training those of which its segmenter shows enough."""
     return {"queries": asked, "kept": asked - sum(left_out.values()),
             "left_out": dict(sorted(left_out.items(), key=lambda item: (-item[1], item[0])))}
 

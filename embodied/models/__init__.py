@@ -1,4 +1,4 @@
-"""All weights that a deployed robot loads, in Hugging Face form: eyes, projector, language model, segmenter, processor.
+"""All weights that a deployed robot loads, in Hugging Face form, and their processor.
 
 Owns: configuration, vision (the home of timm), language, projector, body (hidden states), planner (the heads on it),
 processor, segmenter, scene, building, loading, registration (of all that with transformers), and what is checked of

@@ -66,7 +66,7 @@ class PalmEModel(PreTrainedModel):
             self.freeze_language()
 
     def freeze_language(self) -> None:
-        """Only the eyes and the projector learn from here on (PaLM-E, "frozen")."""
+        """Only the vision encoder and the projector learn from here on (PaLM-E, "frozen")."""
         self.language.requires_grad_(False)
 
     def forward(self, input_ids: Int[Tensor, "B T"] | None = None, attention_mask: Int[Tensor, "B S"] | None = None,

@@ -116,7 +116,7 @@ def _take_published(model: PalmEForConditionalGeneration, language: PreTrainedMo
 
 
 def _set_generation(model: PalmEForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Generation ends at the end mark and never says a placeholder: those are for the eyes."""
+    """Generation ends at the end mark and never says a placeholder: those are for pictures."""
     settings = model.generation_config
     settings.pad_token_id, settings.eos_token_id = tokenizer.pad_token_id, tokenizer.eos_token_id
     settings.bos_token_id = tokenizer.bos_token_id

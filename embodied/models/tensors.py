@@ -1,4 +1,4 @@
-"""The tensors of a folder, before a model is built to hold them: as many as its eyes need, and each number finite."""
+"""The tensors of a folder, before a model is built to hold them: enough for its vision encoder, each number finite."""
 
 from __future__ import annotations
 

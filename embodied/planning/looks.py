@@ -91,7 +91,7 @@ def without_parts(slots: Sequence[Slot]) -> list[Slot]:
 
 def _bases(slots: Sequence[Slot]) -> list[int | None]:
     """What each slot rests on, as `supports` has it, but a block before a bowl: where things stand on each other, the
-    eyes now and then take all of them for one wide thing more."""
+    segmenter now and then takes all of them for one wide thing more."""
     def rank(place: int) -> tuple[bool, float]:
         return kind_of(slots[place]) == "block", slots[place].box.center[2]
 

@@ -97,7 +97,7 @@ def shut_down() -> None:
 
 
 class RayBackend:
-    """A `Backend` whose eyes and language are the deployment's. Tokens are told when the whole answer is there."""
+    """A `Backend` whose perception and language are the deployment's. Tokens are told once all of them are there."""
 
     scene: SceneEncoder
 

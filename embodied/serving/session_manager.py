@@ -72,7 +72,7 @@ class Limits:
 
 
 ChatMaker = Callable[..., Any]
-"""(eyes, language=): a planner that people talk to, in the language of a world."""
+"""(perceive, language=): a planner that people talk to, in the language of a world."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The eyes of the planner's training: the trained segmenter, or (image-seeing models) the masks of the simulator."""
+"""What finds objects for the planner's training: the trained segmenter, or (whole images) the simulator's masks."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class Replicated:
         model = model.to(self.device)
         if self.data_size == 1:
             return model
-        # A share of a batch may hold no picture (nothing in sight, to be refused): the eyes then get no gradient.
+        # A share of a batch may hold no picture (nothing in sight, to be refused): vision then gets no gradient.
         return DistributedDataParallel(model, find_unused_parameters=True)
 
     def unwrap(self, model: nn.Module) -> nn.Module:

@@ -51,12 +51,12 @@ def begin(run: RunFolder) -> None:
 
 
 def examples_of(run: RunFolder, **settings: Any) -> Mixture:
-    """What the datasets of the run teach its eyes. settings: of `Examples`."""
+    """What the datasets of the run teach its segmenter. settings: of `Examples`."""
     return Mixture([Examples(dataset, detect(run, dataset), **settings) for dataset in open_datasets(run.settings)])
 
 
 def detect(run: RunFolder, dataset: Dataset) -> Detections:
-    """What the eyes of this run see in every view of the dataset."""
+    """What the segmenter of this run finds in every view of the dataset."""
     pool = {"workers": run.settings.workers, "map_seeds": run.map_seeds}
     if not find_encoder(run.settings.model.scene_encoder).scene.finds_objects:
         return detect_dataset(dataset, "masks", make_perfect_detector, {}, **pool)
@@ -133,7 +133,7 @@ def prepare(run: RunFolder, stage: str, settings: ExampleSettings, placement: Pl
 
 
 def let_learn(model: PalmEForConditionalGeneration, learns: Sequence[str] | None = None) -> None:
-    """Freeze what a stage leaves alone: the eyes, and, where `learns` names parts of the model, everything but those.
+    """Freeze what a stage leaves alone: the segmenter and, where `learns` names parts of the model, all but those.
 
     Raises ValueError for a part that the model does not have.
     """

@@ -3,7 +3,7 @@
     recipe.json, owner.json, workers.json   settings of the run, the process that trains here now (locked while it
                                             lives), stage -> what it was trained with
     STAGE/checkpoints, log.jsonl, tensorboard
-    segmenter/segmenter.*                   the trained eyes
+    segmenter/segmenter.*                   the trained segmenter
     start/                                  the planner before its first step
     examples.json                           how many queries of the dataset were taught, and how many left out why
     STAGE/model/                            the planner after a stage that others go on from

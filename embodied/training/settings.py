@@ -71,7 +71,7 @@ class TrainSettings(RunSettings):
         for need in self.stage(name).needs(self.model):
             if need not in given:
                 makers = [other for other in stages.names() if need in stages.stage_class(other).gives]
-                raise SettingError(f"stage {name}: expected an earlier stage that gives its {need}, got none; put "
+                raise SettingError(f"stage {name}: expected an earlier stage that gives a {need}, got none; put "
                                    f"{' or '.join(makers) or 'one'} before it: stage=[{(makers or ['..'])[0]},{name}]")
 
     def worked(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from embodied.training.run_folder import RunFolder
     from embodied.training.settings import ModelSettings
 
-EYES = "eyes"
+SEGMENTER = "segmenter"
 """Of what a stage gives: a segmenter, in `RunFolder.detector`."""
 PLANNER = "planner"
 """Of what a stage gives: the planner a little better than before, in `RunFolder.planner_after`."""

@@ -1,4 +1,4 @@
-"""A multimodal-sentence model in this process: its eyes, its language, and the mask over what it may say."""
+"""A multimodal-sentence model in this process: its perception, its language, and the mask over what it may say."""
 
 from __future__ import annotations
 

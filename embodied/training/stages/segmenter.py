@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embodied.training import stage
-from embodied.training.stage import EYES, StageSettings
+from embodied.training.stage import SEGMENTER, StageSettings
 
 if TYPE_CHECKING:
     from embodied.models.segmenter import ObjectSegmenter
@@ -28,7 +28,7 @@ class Stage(stage.Stage[SegmenterSettings]):
     """Batches are of views: as many images as there are cameras in each."""
 
     Settings = SegmenterSettings
-    gives = (EYES,)
+    gives = (SEGMENTER,)
 
     def result(self, run: RunFolder) -> Path:
         return run.detector / "segmenter.json"

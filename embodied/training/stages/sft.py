@@ -1,4 +1,4 @@
-"""Supervised fine-tuning: the whole planner but its eyes learns the expert's answers (PaLM-E, section 3)."""
+"""Supervised fine-tuning: the whole planner but its segmenter learns the expert's answers (PaLM-E, section 3)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embodied.training import stage
-from embodied.training.stage import EYES, ExampleSettings
+from embodied.training.stage import SEGMENTER, ExampleSettings
 
 if TYPE_CHECKING:
     from embodied.training.job import Job
@@ -21,7 +21,7 @@ class Stage(stage.Stage[ExampleSettings]):
     def needs(self, model: ModelSettings) -> tuple[str, ...]:
         from embodied.models.scene_encoders import find_encoder
 
-        return (EYES,) if find_encoder(model.scene_encoder).scene.finds_objects else ()
+        return (SEGMENTER,) if find_encoder(model.scene_encoder).scene.finds_objects else ()
 
     def begin(self, run: RunFolder) -> None:
         from embodied.training import planner_stage

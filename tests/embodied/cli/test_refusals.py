@@ -140,7 +140,7 @@ def test_the_run_folder_is_held_while_episodes_are_collected(tmp_path, monkeypat
 
 
 @pytest.mark.parametrize(("words", "reason"), [
-    ("stage=[sft]", "stage sft: expected an earlier stage that gives its eyes, got none; put segmenter before it"),
+    ("stage=[sft]", "stage sft: expected an earlier stage that gives a segmenter, got none; put segmenter before it"),
     ("stage=[sft,segmenter]", "put segmenter before it: stage=[segmenter,sft]"),
     ("stage=[align_smoke]", "stage has no option 'align_smoke'"),
 ])

@@ -67,7 +67,7 @@ def test_no_stage_loads_torch_before_it_has_work():
 @pytest.mark.parametrize("listed", [{"sft": TWO_STEPS}, {"sft": TWO_STEPS, "segmenter": STAGE}, {"align": ALIGN}])
 def test_a_list_that_lacks_what_a_stage_needs_is_refused(listed):
     name = next(iter(listed))
-    with pytest.raises(SettingError, match=rf"stage {name}: .* gives its eyes.* put segmenter before it"):
+    with pytest.raises(SettingError, match=rf"stage {name}: .* gives a segmenter.* put segmenter before it"):
         read_settings(tiny("x") | {"stages": listed}).check_needs()
 
 
