@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium import spaces
 
 from envs.interface import Box, Referent, SkillCall
+from envs.names import unknown
 from envs.skills.signatures import Parameter, Signature
 from envs.spaces import AnyText
 
@@ -84,8 +85,10 @@ class CallActions:
         if referent.box is not None:
             action["box"][row] = referent.box.as_vector()
         elif referent.pixel is not None and self._cameras:
-            action["camera"][row] = self._cameras.index(referent.camera or self._cameras[0])
-            action["pixel"][row] = referent.pixel
+            camera = referent.camera or self._cameras[0]
+            if camera not in self._cameras:
+                raise ValueError(unknown(camera, self._cameras, what="camera"))
+            action["camera"][row], action["pixel"][row] = self._cameras.index(camera), referent.pixel
 
     def decode(self, action: Mapping[str, Any]) -> SkillCall:
         """The call of an action, objects by box or pixel, without words. Raises ActionError."""

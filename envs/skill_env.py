@@ -136,7 +136,7 @@ class SkillEnv(WorldEnv):
 
     def rehearse(self, call: SkillCall, seen: Observation, held: Any = None) -> Rehearsal:
         """What another robot like this one would be told to do; see `envs.skills.rehearse`. Nothing moves."""
-        return rehearse(self.robot, self.domain.language.skills, call, seen, held)
+        return rehearse(self.robot, self.domain.language.skills, call, seen, held, self.domain.workspace)
 
     def _moved(self, outcome: Outcome) -> tuple[dict, dict]:
         self._progress = self._measure()

@@ -211,7 +211,7 @@ def rows_of(values: Mapping[str, Any]) -> dict[str, str]:
         "lines a file, p50 / p90 / max": of("lines_per_file"),
         "lines a function, p50 / p90 / max": of("lines_per_function"),
         "rooms": str(len(values["rooms"])), "arrows between rooms": str(values["room_arrows"]),
-        "cycles between rooms": str(len(values["room_cycles"])),
+        "cycles between rooms, modules that import nothing aside": str(len(values["room_cycles"])),
         "arrows between modules": f"{values['module_arrows']:,}",
         "cycles between modules": str(len(values["module_cycles"])),
         f"code files a commit, last {_COMMITS}, p50 / p90 / max": of("files_per_commit")}

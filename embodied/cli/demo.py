@@ -18,7 +18,6 @@ from embodied.cli.settings import EnvSettings
 from embodied.typed import between
 
 TAKES_TEXT = "instruction"
-TASK_OF_FORM = {"in": "put_in_bowl", "on": "stack", "tower": "tower", "sort": "sort"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +77,7 @@ def act(settings: Settings, run: RunContext) -> float:
 
 def scene_for(instruction: str) -> tuple[str, list[str]]:
     """The task whose scenes suit the instruction, and the known objects that it names ("cube" is a block)."""
+    from envs.tasks.families import TASK_OF_FORM
     from envs.tasks.phrasings import understand, words
     from envs.tasks.scene import COLORS
 

@@ -20,7 +20,7 @@ RENAMED = {
 def refuse_renamed(keys: Iterable[str], values: Mapping[str, Any]) -> None:
     """Raise UsageError, with the new name, for an old key among those typed or in the composed values."""
     for key in [*keys, *_dotted(values)]:
-        old = next((old for old in RENAMED if f"{key}.".startswith(f"{old}.")), None)
+        old = max((old for old in RENAMED if f"{key}.".startswith(f"{old}.")), key=len, default=None)
         if old is not None:
             raise UsageError(f"{key}: is called {RENAMED[old]}{key[len(old):]} now")
 

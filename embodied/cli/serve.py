@@ -250,4 +250,8 @@ def _manager(settings: Settings, inference: InferenceServer) -> Any:
     limits = Limits(sessions=settings.max_sessions, idle_s=settings.idle_s, lease_ttl_s=settings.lease_s,
                     record_fps=settings.record_fps, recordings=recordings, plans=settings.plans,
                     planner=settings.planner)
-    return SessionManager(inference, limits, make_chat=_chat(settings.chat))
+    from embodied.agents.shipped import weights_folder
+    from embodied.cli.weights import language_of
+
+    return SessionManager(inference, limits, make_chat=_chat(settings.chat),
+                          language=language_of(weights_folder(settings.weights)))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from embodied.cli.errors import UsageError, suggest
 from embodied.cli.secret_settings import check_endpoint
 from embodied.evaluation.suites import PolicyName
-from embodied.planning.declaration import why_not_spoken
+from embodied.planning.declaration import why_not_planned
 from embodied.typed import between
 from envs.interface import DOMAINS, ENV_IDS
 from envs.skills.signatures import LANGUAGES, PlanLanguage
@@ -66,15 +66,9 @@ class TaskSettings:
         or questions are asked that it has no answers to."""
         for domain, tasks in DOMAINS.items():
             strange = [task for task in self.tasks if task in tasks]
-            if strange and (why := _why_not_planned(language, LANGUAGES[domain])):
+            if strange and (why := why_not_planned(language, LANGUAGES[domain])):
                 raise UsageError(f"policy={policy}: expected oracle for {strange[0]} (PRIVILEGED: it reads the "
                                  f"true state), or weights that learned the world {domain!r}; {why}")
-
-
-def _why_not_planned(language: PlanLanguage, world: PlanLanguage) -> str | None:
-    if world.answers.text_skill not in (None, *language.skills):
-        return f"these weights have no skill {world.answers.text_skill} to answer its questions with"
-    return why_not_spoken(language, world)
 
 
 @dataclass(frozen=True, slots=True)

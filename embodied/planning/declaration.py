@@ -79,6 +79,14 @@ def why_not_spoken(language: PlanLanguage, world: PlanLanguage) -> str | None:
     return _difference("the planner", skills[changed[0]], world) if changed else None
 
 
+def why_not_planned(language: PlanLanguage, world: PlanLanguage) -> str | None:
+    """Why a planner that speaks a language cannot plan in a world, a clause; None when it can: the robot understands
+    it, and it can answer where the world asks questions."""
+    if world.answers.text_skill not in (None, *language.skills):
+        return f"these weights have no skill {world.answers.text_skill} to answer its questions with"
+    return why_not_spoken(language, world)
+
+
 def _known_languages() -> tuple[PlanLanguage, ...]:
     return (*LANGUAGES.values(), FOREIGN)
 

@@ -67,8 +67,9 @@ class Jobs:
     def skill(self, call: SkillCall) -> dict[str, Any]:
         """How one call went."""
         before = self._observation()
+        action = self._world.encode(call)
         self._tell("step", run_id=None, place=0, skill=call.skill, arguments=list(call.named[1:]))
-        raw, reward, terminated, truncated, info = self._world.step(self._world.encode(call))
+        raw, reward, terminated, truncated, info = self._world.step(action)
         self._world.raw = raw
         self._note(before, call, info, float(reward), bool(terminated), bool(truncated))
         return dict(info["outcome"])

@@ -8,27 +8,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from embodied.planning.declaration import why_not_planned
 from embodied.serving.errors import ApiError
+from envs.skills.signatures import LANGUAGES, PlanLanguage
 
 
 @dataclass(frozen=True, slots=True)
 class PlannerKind:
-    """A planner as clients list it. domains: where it can plan, None for everywhere."""
+    """A planner as clients list it."""
 
     name: str
     meaning: str
     is_privileged: bool = False
-    domains: tuple[str, ...] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {"name": self.name, "privileged": self.is_privileged, "meaning": self.meaning}
 
 
-PLANNED_BY_MODEL = ("tabletop",)
-"""Domains that the shipped weights see and plan in."""
+SHOWN_IN_WORDS = ("tabletop",)
+"""Domains whose scenes a prompted model can be told in words."""
 KINDS = (
-    PlannerKind("model", "the loaded weights, from camera images and depth", domains=PLANNED_BY_MODEL),
-    PlannerKind("chat", "a prompted language model, from what the loaded weights see", domains=PLANNED_BY_MODEL),
+    PlannerKind("model", "the loaded weights, from camera images and depth"),
+    PlannerKind("chat", "a prompted language model, from what the loaded weights see"),
     PlannerKind("oracle", "the scripted expert, which reads the simulator's true state", is_privileged=True),
 )
 """All of them, the usual one first."""
@@ -36,10 +37,11 @@ NAMES = tuple(kind.name for kind in KINDS)
 PRIVILEGED = frozenset(kind.name for kind in KINDS if kind.is_privileged)
 
 
-def kinds_of(domain: str, *, has_chat: bool) -> list[PlannerKind]:
-    """Those who can plan in a domain."""
-    return [kind for kind in KINDS if (kind.domains is None or domain in kind.domains)
-            and (kind.name != "chat" or has_chat)]
+def kinds_of(domain: str, language: PlanLanguage, *, has_chat: bool) -> list[PlannerKind]:
+    """Those who can plan in a domain. language: of the loaded weights."""
+    can_plan = {"model": why_not_planned(language, LANGUAGES[domain]) is None,
+                "chat": has_chat and domain in SHOWN_IN_WORDS, "oracle": True}
+    return [kind for kind in KINDS if can_plan[kind.name]]
 
 
 def usual(kinds: Sequence[PlannerKind], preferred: str | None = None) -> str | None:

@@ -155,9 +155,10 @@ class ToldEnv:
         return self._env.instruct(text)
 
     def encode(self, call: SkillCall) -> Mapping[str, Any]:
+        action = self._env.encode(call)
         self._tell("step", run_id=self._run.run_id, place=self._calls, skill=call.skill, arguments=list(call.named[1:]))
         self._calls += 1
-        return self._env.encode(call)
+        return action
 
     def step(self, action: Mapping[str, Any]) -> tuple:
         return self._env.step(action)

@@ -17,7 +17,6 @@ from typing import Any
 from embodied.agents.language_agent import LanguageAgent
 from embodied.agents.oracle import OraclePlanner
 from embodied.planning.closed_loop import Planner
-from embodied.planning.declaration import why_not_spoken
 from embodied.planning.language import Plan
 from embodied.serving.errors import ApiError, overloaded, unknown, unmakeable
 from embodied.serving.events import Event
@@ -36,7 +35,7 @@ from embodied.serving.shared_state import Halt
 from embodied.serving.worker import aside
 from embodied.serving.world import Setup
 from envs.interface import DOMAINS, ENV_IDS, Observation
-from envs.skills.signatures import LANGUAGES
+from envs.skills.signatures import LANGUAGES, PlanLanguage
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +82,8 @@ class SessionManager:
     limits: Limits
     make_chat: ChatMaker | None = None
     """Makes a prompted planner, where one was configured."""
+    language: PlanLanguage | None = None
+    """What the weights plan in, where that is known before they are loaded."""
     sessions: dict[str, Session] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -97,7 +98,11 @@ class SessionManager:
 
     def planners_of(self, domain: str) -> list[PlannerKind]:
         """Who can plan there."""
-        return kinds_of(domain, has_chat=self.make_chat is not None)
+        return kinds_of(domain, self.language or self.inference.language, has_chat=self.make_chat is not None)
+
+    def perceives(self, domain: str) -> bool:
+        """Whether the loaded weights find the objects of that domain's scenes: somebody plans from what they see."""
+        return any(not kind.is_privileged for kind in self.planners_of(domain))
 
     def get(self, session_id: str) -> Session:
         """Raises ApiError 404."""
@@ -110,8 +115,6 @@ class SessionManager:
         domain = DOMAIN_OF[task]
         name = chosen(planner, domain, self.planners_of(domain), self.limits.planner)
         await self.inference.ready()
-        if name == "model" and (why_not := why_not_spoken(self.inference.language, LANGUAGES[domain])):
-            raise ApiError(422, "invalid", f"planner: expected one that plans in the language of {domain}: {why_not}")
         if len(self.sessions) + len(self._opening) >= self.limits.sessions:
             raise overloaded(f"expected fewer than {self.limits.sessions} open sessions", 5.0)
         setup = Setup(task, domain, seed, name, record_fps=self.limits.record_fps,

@@ -53,7 +53,7 @@ def _answer(state: State, task: str, instruction: str, goal: tuple[Relation, ...
     """The record of an instruction that can be granted, unless what it is about has fallen off the table."""
     gone = [n for r in goal for n in (r.block, r.destination) if not state.is_present(n)]
     if gone and task != "sort":
-        return _declined(task, instruction, f"I see no {gone[0]}")
+        return declined(task, instruction, f"I see no {gone[0]}")
     calls = planner.plan(state, goal)
     return {"task": task, "instruction": instruction, "calls": [list(call) for call in calls],
             "any_order": task == "sort" and is_any_order(state, calls), "refusal": None, "is_question": False,
@@ -69,7 +69,7 @@ def _about(state: State, task: str, goal: tuple[Relation, ...], calls: list[Name
     return [name for name in names if state.is_present(name)]
 
 
-def _declined(task: str, instruction: str, reason: str) -> dict[str, Any]:
+def declined(task: str, instruction: str, reason: str) -> dict[str, Any]:
     return {"task": task, "instruction": instruction, "calls": [], "any_order": False, "refusal": reason,
             "is_question": False, "about": []}
 
@@ -171,7 +171,7 @@ def _done_instructions(state: State) -> list[Instruction]:
 def _refusal(state: State, rng: np.random.Generator) -> dict[str, Any]:
     """An instruction that cannot be granted, and why."""
     if not matching_pairs(_present(state)) and rng.random() < HOPELESS_SORT_SHARE:
-        return _declined("sort", phrasings.say("sort", {}, rng), "no block has a bowl of its color")
+        return declined("sort", phrasings.say("sort", {}, rng), "no block has a bowl of its color")
     draw = rng.random()
     form = ("in", "on", "tower")[rng.integers(3)] if _absent(state, "block") else "in"
     roles = _anything(state, form, rng)
@@ -181,7 +181,7 @@ def _refusal(state: State, rng: np.random.Generator) -> dict[str, Any]:
         form, roles, reason = *_bowl_move(state, rng), "I can only move blocks"
     else:
         reason = _miss(state, roles, rng)
-    return _declined(TASK_OF_FORM[form], phrasings.say(form, roles, rng), reason)
+    return declined(TASK_OF_FORM[form], phrasings.say(form, roles, rng), reason)
 
 
 def _absent(state: State, kind: str) -> list[str]:

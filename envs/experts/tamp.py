@@ -9,6 +9,7 @@ import numpy as np
 
 from envs.experts import planner
 from envs.experts.oracle import read_state
+from envs.experts.queries import declined
 from envs.experts.symbols import State, simulate
 from envs.interface import NamedCall
 from envs.tasks import tamp, tamp_words
@@ -116,6 +117,8 @@ def sample_queries(world: World, scene: TampScene, rng: np.random.Generator, cou
 def _another(world: World, scene: TampScene, rng: np.random.Generator, questions: Sequence[str]) -> TampScene:
     """Another question about the same table."""
     found = tamp.questions(str(rng.choice(questions or tamp.QUESTIONS)), world, scene)
+    if not found:  # too few things are left on the table
+        return scene
     if questions:
         answers = sorted({asked.answer for asked in found})
         wanted = answers[int(rng.integers(len(answers)))]
@@ -124,6 +127,9 @@ def _another(world: World, scene: TampScene, rng: np.random.Generator, questions
 
 
 def _record(state: State, scene: TampScene, instruction: str) -> dict[str, Any]:
+    gone = next((name for name in _named(scene) if not state.is_present(name)), None)
+    if gone is not None:
+        return {**declined(scene.task, instruction, f"I see no {gone}"), "answer": None, "referrals": list(scene.names)}
     calls = [] if scene.answer else plan(state, scene)
     told = (tamp_words.answer_sentence(scene.task, scene.roles, scene.answer, scene.namer) if scene.answer
             else plan_text(calls, scene.namer, state.held))
@@ -134,5 +140,9 @@ def _record(state: State, scene: TampScene, instruction: str) -> dict[str, Any]:
 
 def _about(state: State, scene: TampScene) -> list[str]:
     """What has to be seen for the answer: what is named; of a question that singles something out, everything."""
-    named = [name for role, name in scene.roles.items() if role != "extreme"]
-    return [name for name in named or scene.names if state.is_present(name)]
+    return _named(scene) or [name for name in scene.names if state.is_present(name)]
+
+
+def _named(scene: TampScene) -> list[str]:
+    """The things that a question or instruction names."""
+    return [name for role, name in scene.roles.items() if role != "extreme"]

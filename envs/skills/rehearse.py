@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from envs.interface import Box, Observation, Outcome, Rehearsal, SkillCall
+from envs.interface import TABLE_WORKSPACE, Box, Observation, Outcome, Rehearsal, SkillCall, Workspace
 from envs.robots.arm import Arm
 from envs.skills.measure import measured
 from envs.skills.perform import perform
@@ -104,7 +104,7 @@ class Ghost:
 
 
 def rehearse(robot: Arm, signatures: Mapping[str, Signature], call: SkillCall, observation: Observation,
-             held: Held | None = None) -> Rehearsal:
+             held: Held | None = None, workspace: Workspace = TABLE_WORKSPACE) -> Rehearsal:
     """What an arm like `robot` would be told to do, that sees and stands as in the observation.
 
     held: what the rehearsal of its last pick said that it holds, None for nothing; how wide that is, its fingers say.
@@ -119,8 +119,8 @@ def rehearse(robot: Arm, signatures: Mapping[str, Signature], call: SkillCall, o
         width_m = observation.gripper_width_m
         hand.held = held._replace(width_m=width_m)
     ghost = Ghost(robot, observation.joint_pos, width_m, next((a for a in arguments if isinstance(a, Box)), None))
-    outcome = perform(signature.controller or call.skill, Situation(ghost, observation, hand), arguments,
-                      signature.timeout_s)
+    outcome = perform(signature.controller or call.skill, Situation(ghost, observation, hand, workspace=workspace),
+                      arguments, signature.timeout_s)
     return Rehearsal(np.reshape(ghost.followed, (-1, robot.setpoint.size)), outcome, hand.held)
 
 

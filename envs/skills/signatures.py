@@ -144,7 +144,8 @@ _TABLE = (
 TABLETOP = PlanLanguage(_TABLE, ("front", "top"))
 """What an arm at a table can do."""
 
-TAMP = PlanLanguage((*_TABLE, Signature("answer", (Parameter("words", "text"),), "answer the question in words")),
+TAMP = PlanLanguage((*_TABLE, Signature("answer", (Parameter("words", "text"),), "answer the question in words",
+                                        wording="{}")),
                     TABLETOP.cameras, AnswerSyntax(text_skill="answer"))
 """What an arm at a table can do, and say: questions about the table end with an answer."""
 

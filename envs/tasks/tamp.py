@@ -181,7 +181,8 @@ def _asked(scene: TampScene, world: World, rng: np.random.Generator, draft: Draf
 
 
 def questions(task: str, world: World, scene: TampScene) -> list[TampScene]:
-    """The scene with every question of a family that its table can be asked. PRIVILEGED."""
-    table = Table(world, scene.names, scene.naming)
+    """The scene with every question of a family that its table can be asked; what fell off it is nothing to ask about.
+    PRIVILEGED."""
+    table = Table(world, tuple(name for name in scene.names if not predicates.is_gone(world, name)), scene.naming)
     return [replace(scene, task=task, roles=roles, answer=answer, goal=())
             for roles, answer in FAMILIES[task].query(table)]

@@ -285,3 +285,16 @@ def test_a_family_is_a_file():
                                                     for i in range(len(family.phrasings)))
             assert tamp_words.understood(name, tamp_words.answer_sentence(name, roles, answer, namer)) == answer
     env.close()
+
+
+@pytest.mark.parametrize("questions", [(), ("where", "below")])
+def test_nothing_is_asked_or_taught_about_what_fell_off_the_table(questions):
+    env = gymnasium.make("envs:embodied/TampBelow-v0", image_size=32, labels=20, questions=list(questions)).unwrapped
+    env.reset(seed=1)
+    gone = env.scene.roles["a"]
+    (x, y, _), turn = env.world.pose(gone)
+    env.world.move(gone, np.array([x, y, -0.6]), turn)
+    own, *others = env._queries(np.random.default_rng(0), 20)
+    assert own["refusal"] == f"I see no {gone}" and not own["calls"] and own["answer"] is None
+    color = gone.split()[0]
+    assert [ask["instruction"] for ask in others if f"the {color} object" in ask["instruction"]] == []

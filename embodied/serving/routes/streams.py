@@ -14,7 +14,6 @@ from pydantic import Field, ValidationError
 
 from embodied.serving.answers import Placed, event_stream
 from embodied.serving.errors import ApiError, unknown
-from embodied.serving.planners import PLANNED_BY_MODEL
 from embodied.serving.routes.access import FAILURES, ManagerHere, SessionHere
 from embodied.serving.session import Session
 from embodied.serving.shared_state import Telemetry
@@ -39,7 +38,7 @@ async def observation(session: SessionHere, manager: ManagerHere) -> dict:
     """Where the robot is, and what is in sight: objects are looked for when the robot is at rest, else those that the
     last plan named."""
     objects: list[dict[str, Any]] = []
-    if not session.doing and session.setup.domain in PLANNED_BY_MODEL and not session.world.is_crashed:
+    if not session.doing and manager.perceives(session.setup.domain) and not session.world.is_crashed:
         objects = await session.inspect("objects", lambda: session.jobs.inspect(manager.inference.perceive))
     told = session.board.telemetry()
     if told is None:

@@ -58,6 +58,8 @@ def _fault_of_call(call: SkillCall, signatures: Mapping[str, Signature], workspa
 def _fault_of_argument(parameter: Parameter, argument: Referent | str | float, workspace: Region | None,
                        perception: Perception | None) -> str | None:
     """Why an argument of the right kind must not be acted on."""
+    if parameter.kind == "object" and not isinstance(argument, Referent):
+        return f"its {parameter.name} is nothing that was seen"
     if isinstance(argument, Referent):
         return _ungrounded(argument, perception) or _implausible(argument, workspace)
     is_line = not isinstance(argument, str) or (0 < len(argument) <= TEXT_LIMIT and argument.isprintable())

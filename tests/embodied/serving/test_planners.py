@@ -9,6 +9,7 @@ from embodied.serving.planners import KINDS, PRIVILEGED, chosen, kinds_of, usual
 from embodied.serving.routes.worlds import EXAMPLES
 from embodied.serving.session_manager import DOMAIN_OF
 from envs.interface import DOMAINS
+from envs.skills.signatures import TABLETOP, TAMP
 from envs.tasks.phrasings import understand
 from tests.embodied.serving.served import Served
 
@@ -16,7 +17,7 @@ from tests.embodied.serving.served import Served
 @pytest.mark.parametrize("has_chat", [False, True])
 @pytest.mark.parametrize("domain", list(DOMAINS))
 def test_nobody_privileged_is_chosen_unasked(domain, has_chat):
-    kinds = kinds_of(domain, has_chat=has_chat)
+    kinds = kinds_of(domain, TABLETOP, has_chat=has_chat)
     assert usual(kinds) not in PRIVILEGED
     assert chosen("oracle", domain, kinds) == "oracle" == chosen(None, domain, kinds, preferred="oracle")
     if any(not kind.is_privileged for kind in kinds):
@@ -28,11 +29,20 @@ def test_nobody_privileged_is_chosen_unasked(domain, has_chat):
 
 
 def test_a_preference_of_the_server_counts_where_it_can_plan():
-    assert chosen(None, "tabletop", kinds_of("tabletop", has_chat=True), preferred="chat") == "chat"
+    assert chosen(None, "tabletop", kinds_of("tabletop", TABLETOP, has_chat=True), preferred="chat") == "chat"
     with pytest.raises(ApiError, match="by name"):
-        chosen(None, "kitchen", kinds_of("kitchen", has_chat=True), preferred="model")
+        chosen(None, "kitchen", kinds_of("kitchen", TABLETOP, has_chat=True), preferred="model")
     with pytest.raises(ApiError, match="expected one of"):
-        chosen("chat", "tabletop", kinds_of("tabletop", has_chat=False))
+        chosen("chat", "tabletop", kinds_of("tabletop", TABLETOP, has_chat=False))
+
+
+def test_weights_plan_where_their_language_is_spoken():
+    def names(domain, language):
+        return [kind.name for kind in kinds_of(domain, language, has_chat=False)]
+
+    assert names("tamp", TAMP) == ["model", "oracle"] == names("tabletop", TABLETOP)
+    assert names("tamp", TABLETOP) == ["oracle"], "it could not answer the questions that are asked there"
+    assert names("tabletop", TAMP) == ["oracle"], "nobody there understands an answer"
 
 
 def test_the_oracle_alone_is_privileged():

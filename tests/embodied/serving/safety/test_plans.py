@@ -49,6 +49,8 @@ def test_sound_plans_pass(text: str):
     (Plan((SkillCall("home", (Referent("x"),)),)), "has 1 arguments, it takes 0"),
     (Plan((SkillCall("pick", (Referent("the bomb"),)),)), "not measured anywhere"),
     (Plan((SkillCall("pick", ("obj_1",)),)), "nothing that was seen"),
+    (Plan((SkillCall("pick", (None,)),)), "nothing that was seen"),
+    (Plan((SkillCall("pick", (Box((0.5, 0.0, 0.02), (0.04, 0.04, 0.04)),)),)), "nothing that was seen"),
     (Plan((SkillCall("pick", (Referent("obj_9", box=SLOTS[0].box),)),), perception=PERCEPTION), "no obj_9 in sight"),
     (Plan((SkillCall("pick", (Referent("obj_1", box=SLOTS[1].box),)),), perception=PERCEPTION),
      "not where it was seen"),
