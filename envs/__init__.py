@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gymnasium
 
-from envs.interface import DOMAINS, FOREIGN_IDS
+from envs.interface import DOMAINS, FOREIGN_IDS, domain_id
 
 MAX_CALLS = 20
 """Skill calls after which an episode is truncated."""
@@ -31,7 +31,7 @@ def _register(id: str, domain: str, task: str | None) -> None:
 for _domain, _ids in DOMAINS.items():
     for _task, _id in _ids.items():
         _register(_id, _domain, _task)
-    _register(f"embodied/{_domain.capitalize()}-v0", _domain, None)
+    _register(domain_id(_domain), _domain, None)
 
 for _task, _id in FOREIGN_IDS.items():
     if _id not in gymnasium.registry:

@@ -59,8 +59,8 @@ class CallActions:
         return parts
 
     def encode(self, call: SkillCall) -> dict[str, Any]:
-        """The action of a call; a box goes before a pixel. Raises ValueError for a skill that the robot has not, and
-        for arguments that are not those of the skill."""
+        """The action of a call; a box goes before a pixel. Raises ValueError for a skill that the robot has not, for
+        arguments that are not those of the skill, and for objects that are measured nowhere."""
         if call.skill not in self.skills:
             raise ValueError(f"expected a skill of {list(self.skills)}, got {call.skill!r}")
         if reason := self.skills[call.skill].misfit(call.arguments):
@@ -89,6 +89,8 @@ class CallActions:
             if camera not in self._cameras:
                 raise ValueError(unknown(camera, self._cameras, what="camera"))
             action["camera"][row], action["pixel"][row] = self._cameras.index(camera), referent.pixel
+        elif referent.pixel is None:
+            raise ValueError(f"expected an object with a box or a pixel, got {referent.words!r}, measured nowhere")
 
     def decode(self, action: Mapping[str, Any]) -> SkillCall:
         """The call of an action, objects by box or pixel, without words. Raises ActionError."""

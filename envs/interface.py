@@ -60,7 +60,13 @@ TAMP_IDS = {
 
 DOMAINS = {"tabletop": TASK_IDS, "tamp": TAMP_IDS, "board": BOARD_IDS, "kitchen": KITCHEN_IDS}
 """Domain -> its task names and their ids. A domain is the file of its name in `envs/domains`; the id of all its tasks
-in turn is ``embodied/Tabletop-v0``."""
+in turn is that of `domain_id`."""
+
+
+def domain_id(domain: str) -> str:
+    """The id of all tasks of a domain in turn: "embodied/Tabletop-v0"."""
+    return f"embodied/{domain.capitalize()}-v0"
+
 
 FOREIGN_IDS = {
     "pick_and_place": "embodied/PandaGymPickAndPlace-v0",

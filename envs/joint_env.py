@@ -252,13 +252,13 @@ class WorldEnv(gymnasium.Env):
         """What the episode keeps beside robot and world; levels add theirs."""
         noise = self._reality.rng.bit_generator.state if self._reality else None
         return {"setpoint": self.robot.setpoint.copy(), "progress": self._progress, "seen": self.seen,
-                "wish": (self.instruction, self.scene, self.is_judged),
+                "instruction": (self.instruction, self.scene, self.is_judged),
                 "pictures": self.pictures, "rng": self.np_random.bit_generator.state, "noise": noise}
 
     def _remember(self, kept: Mapping[str, Any]) -> None:
         self.robot.setpoint = kept["setpoint"].copy()
         self._progress, self.seen, self.pictures = kept["progress"], kept["seen"], kept["pictures"]
-        self.instruction, self.scene, self.is_judged = kept["wish"]
+        self.instruction, self.scene, self.is_judged = kept["instruction"]
         self.np_random.bit_generator.state = kept["rng"]
         if self._reality is not None:
             self._reality.rng.bit_generator.state = kept["noise"]

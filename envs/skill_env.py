@@ -217,7 +217,7 @@ class SkillEnv(WorldEnv):
 
     def _labels(self) -> dict[str, Any]:
         """Truth about the present scene, and about the last call: ((skill, *arguments), why it fell short or None).
-        Asks begin with the present instruction, where it is judged. PRIVILEGED."""
+        Queries begin with the present instruction, where it is judged. PRIVILEGED."""
         held, names = self.held_name, self.world.names()
         queries = self._queries(self._queries_rng, self._label_count + (not self.is_judged))
         return {"last": self._last, "perturbation": self._perturber.happened if self._perturber else None,

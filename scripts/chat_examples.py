@@ -77,7 +77,7 @@ def _thought(plan: Plan, named: Plan) -> str:
     pairs = [f"{n.arguments[0].words} is the {p.arguments[0].words}"
              for p, n in zip(plan.calls, named.calls, strict=True) if p.arguments]
     if not pairs:
-        return "Everything that was wished is already so."
+        return "Everything that was asked for is already so."
     return f"{'; '.join(dict.fromkeys(pairs))}."
 
 

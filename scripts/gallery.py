@@ -20,7 +20,7 @@ from embodied.data.video import jpeg
 from embodied.evaluation.rollout_video import strip
 from envs.domains import find_domain
 from envs.foreign.words import instruction
-from envs.interface import DOMAINS, FOREIGN_IDS, SkillCall
+from envs.interface import DOMAINS, FOREIGN_IDS, SkillCall, domain_id
 from envs.world.images import View
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -71,7 +71,7 @@ def cast_of(name: str, draws: bool) -> str:
 
 def portraits(name: str) -> dict[str, np.ndarray]:
     """Thing -> uint8[H, W, 3]: a close view of it, in the first scene that has it."""
-    env, found = gymnasium.make(f"embodied/{name.capitalize()}-v0", cameras=()).unwrapped, {}
+    env, found = gymnasium.make(domain_id(name), cameras=()).unwrapped, {}
     for seed in range(MOST_SCENES):
         env.reset(seed=seed)
         for thing in [n for n in env.world.names() if n not in found]:

@@ -98,7 +98,7 @@ def _video(run: RunContext, spec: Any, seeds: Any, map_seeds: Any) -> None:
         if result.error is None:
             (run.folder / "videos" / f"{result.seed}.mp4").write_bytes(result.value["video"])
         else:
-            print(f"seed {result.seed} was not filmed: {result.error.strip().splitlines()[-1]}")
+            print(f"seed {result.seed} has no video: {result.error.strip().splitlines()[-1]}")
 
 
 def _show(summary: dict[str, Any], run: RunContext) -> None:

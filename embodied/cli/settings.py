@@ -11,7 +11,7 @@ from embodied.cli.secret_settings import check_endpoint
 from embodied.evaluation.suites import PolicyName
 from embodied.planning.declaration import why_not_planned
 from embodied.typed import between
-from envs.interface import DOMAINS, ENV_IDS
+from envs.interface import DOMAINS, ENV_IDS, domain_id
 from envs.skills.signatures import LANGUAGES, PlanLanguage
 
 Split = Literal["train", "validation", "test"]
@@ -151,7 +151,7 @@ class DataSettings:
     def env_id(self) -> str:
         """What `gymnasium.make` makes the world by."""
         ids = DOMAINS[self.domain]
-        return f"envs:{ids[self.task]}" if self.task else f"envs:embodied/{self.domain.capitalize()}-v0"
+        return f"envs:{ids[self.task]}" if self.task else f"envs:{domain_id(self.domain)}"
 
     @property
     def tasks(self) -> tuple[str, ...]:

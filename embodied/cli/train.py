@@ -59,8 +59,9 @@ def enter(settings: Settings, folder: Path) -> Iterator[None]:
     _check_workers(settings)
     from embodied.training.run_folder import owned
 
-    with owned(folder, recipe(settings)):
-        recipe(settings).check_needs()
+    wanted = recipe(settings)
+    with owned(folder, wanted):
+        wanted.check_needs()
         yield
 
 

@@ -281,10 +281,10 @@ def _read_rows(path: Path, meta: SpoolMeta) -> tuple[np.ndarray, float]:
     content = (path / ROWS).read_bytes() if (path / ROWS).exists() else b""
     size = meta.row_type.itemsize
     rows = np.frombuffer(content[:len(content) // size * size], meta.row_type)
-    filmed = (path / FRAMES).stat().st_size if (path / FRAMES).exists() else 0
-    is_filmed = (rows["frame_at"] + rows["frame_bytes"] <= filmed).all(1)
+    stored = (path / FRAMES).stat().st_size if (path / FRAMES).exists() else 0
+    is_stored = (rows["frame_at"] + rows["frame_bytes"] <= stored).all(1)
     is_sound = [_crc(content[i * size:(i + 1) * size]) == crc for i, crc in enumerate(rows["crc"].tolist())]
-    return rows[is_filmed & np.array(is_sound, bool) & _is_finite(rows)], len(content) / size
+    return rows[is_stored & np.array(is_sound, bool) & _is_finite(rows)], len(content) / size
 
 
 def _is_finite(rows: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ BASELINE_MEANING = {
 
 @dataclass(frozen=True, slots=True)
 class ReportVideo:
-    """One filmed episode. strip: JPEG bytes; video: mp4 bytes."""
+    """One episode on video. strip: JPEG bytes; video: mp4 bytes."""
 
     title: str
     detail: str

@@ -1,4 +1,4 @@
-"""Whether a text asks for what it speaks of: it requests, wishes or says what belongs where. What tells, asks whether
+"""Whether a text asks for what it speaks of: it requests, wants or says what belongs where. What tells, asks whether
 something is so, or takes back what it said is no request, though it names the same things in the same order."""
 
 from __future__ import annotations

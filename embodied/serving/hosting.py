@@ -59,7 +59,7 @@ class Conductor:
         self._due_s, self._motions = time.monotonic(), 0
 
     def admit(self, robot: Any, target: np.ndarray) -> np.ndarray:
-        """float64[J]: the target, float64[J], rad or m, as it may be commanded. Raises what the governor raises."""
+        """The target, float64[J], rad or m, as it may be commanded. Raises what the governor raises."""
         self._interlock.over()
         self._after(robot)
         self._wait(1.0 / robot.config.control_hz)

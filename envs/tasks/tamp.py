@@ -14,6 +14,7 @@ from itertools import permutations
 
 import numpy as np
 
+from envs.interface import TAMP_IDS
 from envs.tasks import predicates, tamp_words
 from envs.tasks.drafts import Draft
 from envs.tasks.families import MOST_OBJECTS, stage
@@ -24,7 +25,7 @@ from envs.words import plain_words
 from envs.world import World
 
 QUESTIONS = tuple(FAMILIES)
-TAMP_TASKS = (*QUESTIONS, "grasp", "build")
+TAMP_TASKS = tuple(TAMP_IDS)
 FEWEST_BLOCKS = 3
 
 _STACK_SHARE = 0.7  # of scenes with one stack at least, and of those with a second one
@@ -68,8 +69,8 @@ class TampTask:
         for attempt in range(_TRIES):
             if attempt:
                 world.reset()
-            count = int(rng.integers(max(min_objects, FEWEST_BLOCKS), max_objects + 1))
             fewest = max(min_objects, FEWEST_BLOCKS)
+            count = int(rng.integers(fewest, max_objects + 1))
             draft, entities = stage(world, rng, count, fewest, lambda n: _draft(self.name, rng, n, require))
             empty = TampScene(_from_left_to_right(world, entities), self.name, {}, naming=self.naming)
             scene = _asked(empty, world, rng, draft, wanted)

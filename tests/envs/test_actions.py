@@ -60,7 +60,9 @@ def test_every_action_of_the_space_is_a_call_or_says_what_is_out_of_bounds(seed:
     (SkillCall("nudge", (HERE, "far")), "its way_m is not a number from -0.2 to 0.3"),
     (SkillCall("nudge", (HERE, 0.4)), "its way_m is not a number from -0.2 to 0.3"),
     (SkillCall("nudge", (HERE, True)), "its way_m is not a number"),
-    (SkillCall("tell", (HERE, 0.1, HERE, 0.1)), "its words is not words")])
+    (SkillCall("tell", (HERE, 0.1, HERE, 0.1)), "its words is not words"),
+    (SkillCall("put_between", (HERE, Referent("obj_2"))), "got 'obj_2', measured nowhere"),
+    (SkillCall("put_between", (HERE, Referent("it", camera="side", pixel=(3, 4)))), "camera")])
 def test_what_is_no_call_of_the_skill_has_no_action(call: SkillCall, message: str):
     with pytest.raises(ValueError, match=message):
         ACTIONS.encode(call)

@@ -1,4 +1,4 @@
-"""A chat completion request of OpenAI's form, read: what is wished, which pictures it is about, how to answer."""
+"""A chat completion request of OpenAI's form, read: what is asked for, which pictures it is about, how to answer."""
 
 from __future__ import annotations
 

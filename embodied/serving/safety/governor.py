@@ -62,7 +62,7 @@ class Governor:
                 "limited_by": dict(self.limited), "refused_by": dict(self.refused)}
 
     def admit(self, robot: Robot, target: np.ndarray) -> np.ndarray:
-        """float64[J]: the target, float64[J], or what of it may be done.
+        """The target, float64[J], or what of it may be done.
 
         Raises NonFiniteTargetError, MotionStoppedError.
         """

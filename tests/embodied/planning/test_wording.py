@@ -1,4 +1,4 @@
-"""What is recognised of a wish: every phrasing that planners are taught, and words in other orders."""
+"""What is recognised of an instruction: every phrasing that planners are taught, and words in other orders."""
 
 from __future__ import annotations
 

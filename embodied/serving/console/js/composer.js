@@ -66,16 +66,16 @@ export class Composer {
     return "";
   }
 
-  /** The scene's own wish first, then examples of the world. */
+  /** The scene's own instruction first, then examples of the world. */
   #drawChips(isShown) {
     this.chips.hidden = !isShown;
-    if (this.robot.state.run === null) this.sceneWish = this.robot.session.instruction;
-    const own = this.sceneWish;
+    if (this.robot.state.run === null) this.sceneInstruction = this.robot.session.instruction;
+    const own = this.sceneInstruction;
     const key = `${own}/${isShown}`;
     if (this.chips.dataset.key === key) return;
     this.chips.dataset.key = key;
-    const wishes = [...new Set([own, ...this.examples])].filter(Boolean).slice(0, 5);
-    fill(this.chips, wishes.map((text) => h("button", { type: "button", class: "chip", on: { click: () => { this.field.value = text; this.focus(); } } }, text)));
+    const instructions = [...new Set([own, ...this.examples])].filter(Boolean).slice(0, 5);
+    fill(this.chips, instructions.map((text) => h("button", { type: "button", class: "chip", on: { click: () => { this.field.value = text; this.focus(); } } }, text)));
   }
 
   async #submit() {

@@ -24,7 +24,7 @@ export class PlanPanel {
       fill(this.body, h("p", { class: "quiet" }, "Tell the robot what to do; its plan appears here while it thinks."));
       return;
     }
-    fill(this.body, run.instruction && h("blockquote", { class: "wish" }, run.instruction), thinking(run), ending(run), steps(run, crops), footnote(run));
+    fill(this.body, run.instruction && h("blockquote", { class: "instruction" }, run.instruction), thinking(run), ending(run), steps(run, crops), footnote(run));
   }
 }
 

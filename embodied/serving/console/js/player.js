@@ -11,7 +11,7 @@ import { Replay } from "./replay.js";
 
 export class PlayerPage {
   constructor(id) {
-    Object.assign(this, { id, filmS: 0, isClosed: false });
+    Object.assign(this, { id, videoS: 0, isClosed: false });
     this.content = h("div", { class: "player-page" }, h("p", { class: "quiet" }, "Fetching the recording…"));
     show(this.content);
     this.#load();
@@ -42,7 +42,7 @@ export class PlayerPage {
 
   #build(telemetry) {
     this.video = h("video", { class: "film", playsinline: true, muted: true, preload: "auto", "aria-label": "Film of the recording" });
-    this.empty = h("p", { class: "film-empty" }, "Fetching the film…");
+    this.empty = h("p", { class: "film-empty" }, "Fetching the video…");
     this.plan = new PlanPanel();
     this.log = new LogPanel({ time: (entry) => this.#stampOf(entry) });
     this.joints = new Joints(limitsOf(telemetry), (share) => this.seek(share * this.replay.durationS));
@@ -65,19 +65,19 @@ export class PlayerPage {
 
   #controls() {
     this.toggle = h("button", { type: "button", class: "button is-primary is-round", "aria-label": "Play", disabled: true, on: { click: () => this.#toggle() } }, icon("play"));
-    this.slider = h("input", { type: "range", class: "seek", min: 0, max: this.replay.durationS, step: 0.01, value: 0, "aria-label": "Moment of the film", on: { input: () => this.seek(Number(this.slider.value)) } });
+    this.slider = h("input", { type: "range", class: "seek", min: 0, max: this.replay.durationS, step: 0.01, value: 0, "aria-label": "Moment of the video", on: { input: () => this.seek(Number(this.slider.value)) } });
     this.moment = h("output", { class: "num moment" }, "0:00");
-    this.rate = h("select", { class: "rate", "aria-label": "Pace of the film", on: { change: () => { this.video.playbackRate = Number(this.rate.value); } } },
+    this.rate = h("select", { class: "rate", "aria-label": "Pace of the video", on: { change: () => { this.video.playbackRate = Number(this.rate.value); } } },
       [["0.5", "½×"], ["1", "1×"], ["2", "2×"], ["4", "4×"]].map(([value, words]) => h("option", { value, selected: value === "1" }, words)));
     return h("div", { class: "controls" }, this.toggle, this.slider, this.moment, this.rate);
   }
 
-  /** The steps beneath the film, each as long as it took. */
+  /** The steps beneath the video, each as long as it took. */
   #track() {
-    const { steps, wishes } = this.replay.marks;
+    const { steps, instructions } = this.replay.marks;
     const share = (s) => `${(100 * s / this.replay.durationS).toFixed(2)}%`;
     return h("div", { class: "track", role: "group", "aria-label": "Steps of the recording" },
-      wishes.map((it) => h("span", { class: "track-wish", css: { "--from": share(it.filmS) }, title: it.text, "aria-hidden": "true" })),
+      instructions.map((it) => h("span", { class: "track-instruction", css: { "--from": share(it.videoS) }, title: it.text, "aria-hidden": "true" })),
       steps.map((it) => h("button", { type: "button", class: `track-step is-${it.status}`, css: { "--from": share(it.from), "--long": share(Math.max(it.to - it.from, this.replay.durationS * 0.012)) },
         title: `${phrase(it.skill, it.things)}: ${it.status}`, "aria-label": `${phrase(it.skill, it.things)}, ${it.status}, at ${stamp(it.from)}`, on: { click: () => this.seek(it.from) } }, h("span", {}, phrase(it.skill, it.things)))));
   }
@@ -89,13 +89,13 @@ export class PlayerPage {
     if (!blob) { this.empty.textContent = "The film could not be fetched."; return; }
     this.url = URL.createObjectURL(blob);
     this.video.addEventListener("loadeddata", () => { this.empty.hidden = true; this.toggle.disabled = false; }, { once: true });
-    this.video.addEventListener("error", () => { this.empty.hidden = false; this.empty.textContent = "This browser cannot play the film; the data set holds it."; }, { once: true });
+    this.video.addEventListener("error", () => { this.empty.hidden = false; this.empty.textContent = "This browser cannot play the video; the data set holds it."; }, { once: true });
     this.video.src = this.url;
   }
 
-  /** Goes to a moment, seconds of the film. */
-  seek(filmS) {
-    const at = Math.min(this.replay.durationS, Math.max(0, filmS));
+  /** Goes to a moment, seconds of the video. */
+  seek(videoS) {
+    const at = Math.min(this.replay.durationS, Math.max(0, videoS));
     if (Number.isFinite(this.video.duration)) this.video.currentTime = Math.min(at, this.video.duration);
     this.#show(at);
   }
@@ -108,7 +108,7 @@ export class PlayerPage {
   #playing() {
     const isPlaying = !this.video.paused && !this.video.ended;
     fill(this.toggle, icon(isPlaying ? "pause" : "play"));
-    this.toggle.setAttribute("aria-label", isPlaying ? "Pause the film" : "Play");
+    this.toggle.setAttribute("aria-label", isPlaying ? "Pause the video" : "Play");
     cancelAnimationFrame(this.asked);
     if (isPlaying) this.#follow();
   }
@@ -118,26 +118,26 @@ export class PlayerPage {
     this.asked = requestAnimationFrame(() => this.#follow());
   }
 
-  #show(filmS) {
-    this.filmS = filmS;
-    this.slider.value = filmS;
-    this.moment.textContent = `${stamp(filmS)} / ${stamp(this.replay.durationS)}`;
-    const known = this.replay.events.filter((it) => it.filmS <= filmS + 1e-6).length;
-    if (known !== this.known) this.#tell(filmS, known);
+  #show(videoS) {
+    this.videoS = videoS;
+    this.slider.value = videoS;
+    this.moment.textContent = `${stamp(videoS)} / ${stamp(this.replay.durationS)}`;
+    const known = this.replay.events.filter((it) => it.videoS <= videoS + 1e-6).length;
+    if (known !== this.known) this.#tell(videoS, known);
     this.#draw();
   }
 
-  #tell(filmS, known) {
+  #tell(videoS, known) {
     if (known < this.known) { this.log.shown.clear(); fill(this.log.list); }
     this.known = known;
-    const state = this.replay.at(filmS);
+    const state = this.replay.at(videoS);
     this.plan.draw(state);
     this.log.draw(state.log);
   }
 
-  #draw() { this.joints.draw(this.replay.rows, 0, this.replay.durationS, this.filmS); }
+  #draw() { this.joints.draw(this.replay.rows, 0, this.replay.durationS, this.videoS); }
 
-  #stampOf(entry) { return stamp(this.replay.events.find((it) => it.event.index === entry.index)?.filmS ?? 0); }
+  #stampOf(entry) { return stamp(this.replay.events.find((it) => it.event.index === entry.index)?.videoS ?? 0); }
 
   async #save(name) {
     const blob = await trying(() => app.api.blob(`${this.#path}/${name}`));

@@ -30,7 +30,7 @@ function row(it) {
     h("span", { class: "recording-ends" }, (it.runs ?? []).filter((run) => run.end !== null).slice(-4).map(mark)));
 }
 
-/** The first wish of a recording, and how many came after it; "" when nobody said anything. */
+/** The first instruction of a recording, and how many came after it; "" when nobody said anything. */
 export function titleOf({ instructions: said = [] }) {
   return said.length > 1 ? `${said[0]}, and ${said.length - 1} more` : said[0] ?? "";
 }

@@ -8,7 +8,7 @@ import { clientName, Robot } from "./robot.js";
 const SPEEDS = [["1", "real time"], ["2", "twice as fast"], ["4", "four times as fast"], ["0", "as fast as it can"]];
 const MAX_SEED = 2 ** 31 - 1;
 const CHOSEN_KEY = "embodied.chosen";
-const DOMAIN_WORDS = { tabletop: "Tabletop: blocks and bowls", tamp: "Stacks: questions, and wishes that need clearing", board: "Board: push toys about", kitchen: "Kitchen: fetch and put away" };
+const DOMAIN_WORDS = { tabletop: "Tabletop: blocks and bowls", tamp: "Stacks: questions, and instructions that need clearing", board: "Board: push toys about", kitchen: "Kitchen: fetch and put away" };
 const ORACLE_WORDS = (name) => `${name.toUpperCase()} (reads the simulator's true state)`;
 
 export class StartPage {

@@ -76,7 +76,7 @@ def test_words_of_the_server_are_never_markup(page: Any, address: str):
     open_robot(page, address)
     say(page, f"hostile {HOSTILE}")
     verdict(page, "Success")
-    assert HOSTILE in text_of(page, ".wish") and HOSTILE in text_of(page, ".steps")
+    assert HOSTILE in text_of(page, "blockquote.instruction") and HOSTILE in text_of(page, ".steps")
     assert page.execute_script("return window.hacked") is None
     assert page.find_elements("css selector", "main img") == []
 
