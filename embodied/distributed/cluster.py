@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 
 from embodied.distributed.guard import watch_over
 
@@ -46,6 +48,8 @@ def _start() -> None:
     """Start a cluster of this process alone, which ends with it."""
     import ray
 
+    in_main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGTERM)
     try:
         with watch_over():
             ray.init(address="local", include_dashboard=False, configure_logging=False, log_to_driver=True,
@@ -54,6 +58,8 @@ def _start() -> None:
         disconnect()
         raise ClusterError(f"ray: expected a cluster to start on this machine, got: {error}; try again when it is less "
                            "busy, or use distributed=local") from error
+    if in_main:  # Ray takes SIGTERM to itself, and ends the process where it stands
+        signal.signal(signal.SIGTERM, before)
 
 
 def refuse_impossible(workers: int) -> None:

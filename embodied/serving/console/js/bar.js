@@ -1,6 +1,6 @@
 /** What is always in reach: where one is, how the robot is, who commands it; pause, stop and the emergency stop. */
 
-import { button, fill, h, icon, inField } from "./dom.js";
+import { atOnce, button, fill, h, icon, inField } from "./dom.js";
 import { MODE_WORDS } from "./model.js";
 import { app, atHand, banner, speak, toast, trying } from "./page.js";
 import { askReset, showHelp } from "./dialogs.js";
@@ -13,8 +13,8 @@ export class Bar {
     this.lease = h("span", { class: "lease", hidden: true });
     this.pages = { robot: link("#/", "robot", "Robot"), recordings: link("#/recordings", "film", "Recordings") };
     this.pause = button("Pause", { glyph: "pause", kind: "halt", click: () => this.togglePause(), "aria-keyshortcuts": "P" });
-    this.stop = button("Stop", { glyph: "stop", kind: "halt", click: () => this.stopNow(), "aria-keyshortcuts": "S" });
-    this.estop = h("button", { type: "button", class: "estop", "aria-keyshortcuts": "Escape", on: { click: () => this.estopNow() } });
+    this.stop = button("Stop", { glyph: "stop", kind: "halt", on: atOnce(() => this.stopNow()), "aria-keyshortcuts": "S" });
+    this.estop = h("button", { type: "button", class: "estop", "aria-keyshortcuts": "Escape", on: atOnce(() => this.estopNow()) });
     fill(document.getElementById("bar"),
       h("a", { class: "brand", href: "#/", "aria-label": "Embodied, to the start" }, h("img", { src: "console/icon.svg", alt: "", width: 28, height: 28 }), h("span", {}, "Embodied")),
       h("nav", { class: "pages", "aria-label": "Pages" }, this.pages.robot, this.pages.recordings), this.mode, h("span", { class: "push" }), this.lease,

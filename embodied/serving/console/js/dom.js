@@ -44,9 +44,15 @@ export function icon(name) {
 }
 
 /** A button with an icon. */
-export function button(label, { glyph = null, kind = "", click, ...props } = {}) {
-  return h("button", { type: "button", class: `button ${kind}`.trim(), ...props, on: click ? { click } : {} }, glyph && icon(glyph), h("span", {}, label));
+export function button(label, { glyph = null, kind = "", click, on = click ? { click } : {}, ...props } = {}) {
+  return h("button", { type: "button", class: `button ${kind}`.trim(), ...props, on }, glyph && icon(glyph), h("span", {}, label));
 }
+
+/** What acts when a button goes down, or at its key; a hand that lifts elsewhere, or late, takes nothing back. */
+export const atOnce = (act) => ({
+  pointerdown: (event) => { if (event.button === 0) act(); },
+  click: (event) => { if (event.detail === 0) act(); },  // a key, or a reader's; a hand's was heard above
+});
 
 /** What stands beside everything that a planner did which reads what no robot can sense. */
 export const badge = (planner) => h("span", { class: "badge" }, icon("eye"), `${planner.toUpperCase()} (reads the simulator's true state)`);

@@ -47,6 +47,7 @@ class Fake:
 
     def __init__(self, pace: float = 1.2) -> None:
         self.robot, self.is_open, self.beats = FakeRobot(pace), False, 0
+        self.estops = 0
         self.app = FastAPI()
         self.app.mount("/console", StaticFiles(directory=CONSOLE))
         self.app.middleware("http")(self._guard)
@@ -129,6 +130,7 @@ class Fake:
         return self.robot.as_dict()
 
     async def _estop(self) -> dict[str, Any]:
+        self.estops += 1
         self.robot.halt("estopped", "the emergency stop is latched")
         return self.robot.as_dict()
 
