@@ -46,7 +46,7 @@ export class PlayerPage {
     this.plan = new PlanPanel();
     this.log = new LogPanel({ time: (entry) => this.#stampOf(entry) });
     this.joints = new Joints(limitsOf(telemetry), (share) => this.seek(share * this.replay.durationS));
-    fill(this.content, this.#head(), h("div", { class: "live-left" }, h("section", { class: "card film-card", "aria-label": "Film" }, h("div", { class: "film-frame" }, this.video, this.empty), this.#controls(), this.#track()),
+    fill(this.content, this.#head(), h("div", { class: "live-left" }, h("section", { class: "card video-card", "aria-label": "Video" }, h("div", { class: "film-frame" }, this.video, this.empty), this.#controls(), this.#track()),
       h("section", { class: "card motion" }, h("h2", {}, "Joints ", h("small", {}, "the whole recording; press to go there")), this.joints.element)),
     h("div", { class: "live-right" }, this.plan.element, this.log.element));
     this.resized = new ResizeObserver(() => this.#draw());
