@@ -1,4 +1,4 @@
-/** The page of one recording: film, steps beneath it, joints with a cursor, the timeline, the data set. */
+/** The page of one recording: video, steps beneath it, joints with a cursor, the timeline, the data set. */
 
 import { badge, button, fill, h, icon, stamp, titled, day } from "./dom.js";
 import { Joints } from "./joints.js";
@@ -34,19 +34,19 @@ export class PlayerPage {
     this.about = recordings.find((it) => it.recording_id === this.id) ?? { task: "", fps: 5, has_video: true };
     this.replay = new Replay(events, telemetry, this.about.fps);
     this.#build(telemetry);
-    this.#film();
+    this.#fetch();
     this.#show(0);
   }
 
   #back() { return h("a", { class: "back", href: "#/recordings" }, icon("back"), h("span", {}, "All recordings")); }
 
   #build(telemetry) {
-    this.video = h("video", { class: "film", playsinline: true, muted: true, preload: "auto", "aria-label": "Film of the recording" });
-    this.empty = h("p", { class: "film-empty" }, "Fetching the video…");
+    this.video = h("video", { class: "video", playsinline: true, muted: true, preload: "auto", "aria-label": "Video of the recording" });
+    this.empty = h("p", { class: "video-empty" }, "Fetching the video…");
     this.plan = new PlanPanel();
     this.log = new LogPanel({ time: (entry) => this.#stampOf(entry) });
     this.joints = new Joints(limitsOf(telemetry), (share) => this.seek(share * this.replay.durationS));
-    fill(this.content, this.#head(), h("div", { class: "live-left" }, h("section", { class: "card video-card", "aria-label": "Video" }, h("div", { class: "film-frame" }, this.video, this.empty), this.#controls(), this.#track()),
+    fill(this.content, this.#head(), h("div", { class: "live-left" }, h("section", { class: "card video-card", "aria-label": "Video" }, h("div", { class: "video-frame" }, this.video, this.empty), this.#controls(), this.#track()),
       h("section", { class: "card motion" }, h("h2", {}, "Joints ", h("small", {}, "the whole recording; press to go there")), this.joints.element)),
     h("div", { class: "live-right" }, this.plan.element, this.log.element));
     this.resized = new ResizeObserver(() => this.#draw());
@@ -58,7 +58,7 @@ export class PlayerPage {
   #head() {
     const said = titleOf(this.about);
     this.download = button("Dataset", { glyph: "down", kind: "is-small", title: "dataset.zip, in the LeRobot v3 layout", click: () => this.#save("dataset.zip") });
-    this.saveFilm = button("Film", { glyph: "down", kind: "is-small", title: "video.mp4", disabled: !this.about.has_video, click: () => this.#save("video.mp4") });
+    this.saveFilm = button("Video", { glyph: "down", kind: "is-small", title: "video.mp4", disabled: !this.about.has_video, click: () => this.#save("video.mp4") });
     const facts = [said && titled(this.about.task), this.about.created_unix_s && day(this.about.created_unix_s), `${this.replay.rows.length} samples`].filter(Boolean).join(" · ");
     return h("div", { class: "live-head" }, this.#back(), h("h1", {}, said || titled(this.about.task) || "Recording"), h("p", { class: "facts" }, facts, this.about.privileged && [" ", badge(this.about.planner)]), h("div", { class: "row" }, this.saveFilm, this.download));
   }
@@ -82,11 +82,11 @@ export class PlayerPage {
         title: `${phrase(it.skill, it.things)}: ${it.status}`, "aria-label": `${phrase(it.skill, it.things)}, ${it.status}, at ${stamp(it.from)}`, on: { click: () => this.seek(it.from) } }, h("span", {}, phrase(it.skill, it.things)))));
   }
 
-  async #film() {
-    if (this.about.has_video === false) { this.empty.textContent = "This recording has no film."; return; }
+  async #fetch() {
+    if (this.about.has_video === false) { this.empty.textContent = "This recording has no video."; return; }
     const blob = await trying(() => app.api.blob(`${this.#path}/video.mp4`));
     if (this.isClosed) return;
-    if (!blob) { this.empty.textContent = "The film could not be fetched."; return; }
+    if (!blob) { this.empty.textContent = "The video could not be fetched."; return; }
     this.url = URL.createObjectURL(blob);
     this.video.addEventListener("loadeddata", () => { this.empty.hidden = true; this.toggle.disabled = false; }, { once: true });
     this.video.addEventListener("error", () => { this.empty.hidden = false; this.empty.textContent = "This browser cannot play the video; the data set holds it."; }, { once: true });

@@ -38,7 +38,7 @@ def test_the_emergency_stop_is_sent_when_the_button_goes_down(page: Any, address
 
 
 @pytest.mark.parametrize("part", [".halt:nth-of-type(2)", ".halt:nth-of-type(2) svg", ".halt:nth-of-type(2) span"])
-def test_a_stop_is_not_lost_when_its_button_is_drawn_anew_under_the_hand(page: Any, address: str, fake: Fake, part: str):
+def test_a_stop_is_not_lost_when_its_button_is_drawn_anew(page: Any, address: str, fake: Fake, part: str):
     fake.robot.pace = 3600.0
     open_robot(page, address)
     say(page, "put the red block in the blue bowl")
