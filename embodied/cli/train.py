@@ -57,11 +57,11 @@ def enter(settings: Settings, folder: Path) -> Iterator[None]:
     """The run folder, held for this training alone. Raises ValueError where another trains in it, where it began with
     another recipe, and for workers that cannot do what is asked; what it holds is then as it was."""
     _check_workers(settings)
-    from embodied.training.run_folder import owned
+    from embodied.training.run_folder import RunFolder, owned
 
     wanted = recipe(settings)
     with owned(folder, wanted):
-        wanted.check_needs()
+        RunFolder(folder, wanted).check()
         yield
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file
@@ -20,6 +20,26 @@ from embodied.models.scene import best_matches, oracle_pixels, perceive, slots_f
 from embodied.models.segmenter import ObjectSegmenter
 from embodied.planning.perception import order_largest
 from embodied.prompt import Slot
+
+if TYPE_CHECKING:
+    from embodied.training.settings import ModelSettings
+
+
+def segmenter_config(model: ModelSettings) -> SegmenterConfig:
+    """What the run's segmenter is set to."""
+    return SegmenterConfig(**model.segmenter)
+
+
+def check_segmenter(whose: str, found: SegmenterConfig | None, model: ModelSettings, remedy: str) -> None:
+    """Raise ValueError where the segmenter of a checkpoint (None: it has none) is not set to what the run's is: its
+    sizes, its workspace, and how it makes objects of votes. whose: the setting that named the checkpoint."""
+    if found is None or _sizes(found) != _sizes(segmenter_config(model)):
+        raise ValueError(f"{whose}: expected a segmenter of size.segmenter={dict(model.segmenter)}, got {found}; "
+                         f"{remedy}")
+
+
+def _sizes(config: SegmenterConfig) -> dict[str, Any]:
+    return {key: value for key, value in config.to_dict().items() if key != "dtype"}
 
 
 def save_segmenter(segmenter: ObjectSegmenter, config: Mapping[str, Any], folder: Path) -> None:
@@ -43,7 +63,7 @@ def detector_of(folder: Path) -> str:
 
 
 def make_detector(folder: str) -> Detector:
-    """The trained detector: what they see in a view, and the true name of each slot. Built once in each worker."""
+    """The trained detector: what it finds in a view, and the true name of each slot. Built once in each worker."""
     torch.set_num_threads(1)
     segmenter = load_segmenter(Path(folder))
     return lambda view: name_slots(perceive(segmenter, view.observation), view)

@@ -23,6 +23,9 @@ from embodied.data.mixture import Mixture
 from embodied.data.queries import Query, Refusal
 from embodied.data.teaching import describe
 from embodied.models.building import Facts, build
+from embodied.models.checkpoint_checks import read_json
+from embodied.models.configuration import PalmEConfig
+from embodied.models.folder import check_folder
 from embodied.models.loading import load as load_model
 from embodied.models.loading import save as save_model
 from embodied.models.planner import PalmEForConditionalGeneration
@@ -34,7 +37,13 @@ from embodied.training.collate import collate_examples
 from embodied.training.dataset import mixed_sampler, open_datasets, split_all
 from embodied.training.job import Job, make_job, validate
 from embodied.training.objectives.sft import counts, sft
-from embodied.training.perception import detector_of, load_segmenter, make_detector, make_perfect_detector
+from embodied.training.perception import (
+    check_segmenter,
+    detector_of,
+    load_segmenter,
+    make_detector,
+    make_perfect_detector,
+)
 from embodied.training.placement import Placement
 from embodied.training.run_folder import RunFolder
 from embodied.training.stage import ExampleSettings
@@ -50,8 +59,24 @@ def begin(run: RunFolder) -> None:
         save_model(*first_planner(run, examples), run.start)
 
 
+def check_weights(run: RunFolder, stage: str, weights: str) -> None:
+    """Raise ValueError where the run's planner is still to be written and the checkpoint that it is to begin as has
+    another scene encoder or another segmenter than the run. Only its configuration is read."""
+    if (run.start / "manifest.json").exists():
+        return
+    folder = weights_folder(weights)
+    check_folder(folder)
+    config, model = PalmEConfig.from_dict(read_json(folder / "config.json")), run.settings.model
+    whose = f"stage.{stage}.weights={weights}"
+    if config.scene_encoder != model.scene_encoder:
+        raise ValueError(f"{whose}: expected a planner that sees {model.scene_encoder}, got one that sees "
+                         f"{config.scene_encoder}; choose model={config.scene_encoder}")
+    if find_encoder(model.scene_encoder).scene.finds_objects:
+        check_segmenter(whose, config.segmenter_config, model, "choose those sizes, or null for a new planner")
+
+
 def examples_of(run: RunFolder, **settings: Any) -> Mixture:
-    """What the datasets of the run teach its segmenter. settings: of `Examples`."""
+    """What the datasets of the run teach its planner. settings: of `Examples`."""
     return Mixture([Examples(dataset, detect(run, dataset), **settings) for dataset in open_datasets(run.settings)])
 
 
@@ -69,18 +94,15 @@ def first_planner(run: RunFolder, examples: Mixture) -> tuple[Any, Any]:
     weights = next(s.weights for s in run.settings.stages.values() if isinstance(s, ExampleSettings))
     facts = Facts(vocabulary=None if run.settings.model.is_vocabulary_open else vocabulary_of(examples),
                   plan_language=declaration(examples.language), cameras=examples.cameras)
-    model, processor = new_planner(run, examples, facts) if weights is None else known_planner(run, weights, facts)
+    model, processor = new_planner(run, examples, facts) if weights is None else known_planner(weights, facts)
     if model.segmenter is not None:
         model.segmenter.load_state_dict(load_segmenter(run.detector).state_dict())
     return model, processor
 
 
-def known_planner(run: RunFolder, weights: str, facts: Facts) -> tuple[Any, Any]:
-    """The planner of a checkpoint, which is to learn what `facts` say. ValueError where it sees otherwise."""
+def known_planner(weights: str, facts: Facts) -> tuple[Any, Any]:
+    """The planner of a checkpoint, which is to learn what `facts` say; of its kind, see `check_weights`."""
     model, processor = load_model(weights_folder(weights))
-    if processor.scene_encoder != run.settings.model.scene_encoder:
-        raise ValueError(f"weights={weights}: expected a planner that sees {run.settings.model.scene_encoder}, got one "
-                         f"that sees {processor.scene_encoder}; choose model={processor.scene_encoder}")
     processor.vocabulary = None if facts.vocabulary is None else frozenset(facts.vocabulary)
     processor.plan_language, processor.cameras = facts.plan_language, dict(facts.cameras)
     return model, processor

@@ -39,7 +39,7 @@ def train_owned(settings: TrainSettings, run_dir: str | Path, *, run: RunStage |
                 map_seeds: MapSeeds = map_seeds) -> Path | None:
     """The same as `train_all`, in a folder that the caller has made its own (`run_folder.owned`)."""
     folder = RunFolder(Path(run_dir).resolve(), settings, map_seeds)
-    settings.check_needs()
+    folder.check()
     claim(folder.path, settings)
     worked = settings.worked()
     for name in settings.stages:

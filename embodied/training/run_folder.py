@@ -42,6 +42,13 @@ class RunFolder:
     settings: TrainSettings
     map_seeds: MapSeeds = field(default=map_seeds, repr=False)  # who looks at the dataset
 
+    def check(self) -> None:
+        """Raise ValueError, before anything is begun, for a list of stages that cannot work, or what one of them is to
+        begin with and cannot."""
+        self.settings.check_needs()
+        for name in self.settings.worked():
+            self.settings.stage(name).check(self)
+
     def of(self, stage: str) -> Path:
         """The folder of a stage's checkpoints and logs."""
         return self.path / stage

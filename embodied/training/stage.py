@@ -66,6 +66,10 @@ class Stage(Protocol[S]):
         """What earlier stages of the same run must have given."""
         return ()
 
+    def check(self, run: RunFolder) -> None:
+        """Raise ValueError for what this stage cannot begin with, such as the checkpoint that its settings name. Asked
+        before any stage of the run is begun."""
+
     def result(self, run: RunFolder) -> Path:
         """The file whose presence says that this stage is over, the last one that `publish` writes."""
         return run.planner_after(self.name) / "manifest.json"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from embodied.training import stage
 from embodied.training.stage import SEGMENTER, StageSettings
@@ -40,13 +40,11 @@ class Stage(stage.Stage[SegmenterSettings]):
             return
         from embodied.agents.shipped import weights_folder
         from embodied.models.loading import load
-        from embodied.training.perception import save_segmenter
+        from embodied.training.perception import check_segmenter, save_segmenter
 
-        found, wanted = load(weights_folder(self.settings.weights))[0].segmenter, _new(run)
-        if found is None or _sizes(found) != _sizes(wanted):
-            raise ValueError(f"stage.segmenter.weights={self.settings.weights}: expected a segmenter of size.segmenter="
-                             f"{dict(run.settings.model.segmenter)}, got {found and found.config}; choose other sizes, "
-                             "or null to train one")
+        found = load(weights_folder(self.settings.weights))[0].segmenter
+        check_segmenter(f"stage.segmenter.weights={self.settings.weights}", found and found.config, run.settings.model,
+                        "choose other sizes, or null to train one")
         save_segmenter(found, run.settings.model.segmenter, run.detector)
 
     def prepare(self, run: RunFolder, placement: Placement) -> Job:
@@ -80,13 +78,9 @@ class Stage(stage.Stage[SegmenterSettings]):
         save_segmenter(model, run.settings.model.segmenter, run.detector)
 
 
-def _sizes(segmenter: ObjectSegmenter) -> dict[str, Any]:
-    return {key: value for key, value in segmenter.config.to_dict().items() if key != "dtype"}
-
-
 def _new(run: RunFolder) -> ObjectSegmenter:
     """A segmenter of the run's sizes, drawn from torch's generator."""
-    from embodied.models.configuration import SegmenterConfig
     from embodied.models.segmenter import ObjectSegmenter
+    from embodied.training.perception import segmenter_config
 
-    return ObjectSegmenter(SegmenterConfig(**run.settings.model.segmenter))
+    return ObjectSegmenter(segmenter_config(run.settings.model))

@@ -23,6 +23,12 @@ class Stage(stage.Stage[ExampleSettings]):
 
         return (SEGMENTER,) if find_encoder(model.scene_encoder).scene.finds_objects else ()
 
+    def check(self, run: RunFolder) -> None:
+        if self.settings.weights is not None:
+            from embodied.training import planner_stage
+
+            planner_stage.check_weights(run, self.name, self.settings.weights)
+
     def begin(self, run: RunFolder) -> None:
         from embodied.training import planner_stage
 

@@ -217,6 +217,18 @@ def test_a_planner_begins_as_a_checkpoint_and_learns_what_its_datasets_say(datas
         train_all(image_settings(dataset, {"sft": TWO_STEPS | {"weights": str(first)}}), tmp_path / "third")
 
 
+@pytest.mark.parametrize("segmenter", [{"min_pixels": 9}, {"crop_size": 16}, {"cluster_radius_m": 0.03},
+                                       {"workspace_low_m": [0.0, 0.0, 0.0]}, {"widths": [8, 8, 8, 16]}])
+def test_a_planner_with_a_segmenter_of_another_configuration_is_refused_before_any_stage(finished, dataset, tmp_path,
+                                                                                         segmenter):
+    listed = {"segmenter": STAGE, "sft": TWO_STEPS | {"weights": str(finished / "model")}}
+    settings = settings_with(dataset, listed, segmenter={"widths": [8, 8, 8, 8], **segmenter})
+    said = rf"stage.sft.weights=.*: expected a segmenter of size.segmenter=.*{next(iter(segmenter))}"
+    with pytest.raises(ValueError, match=said):
+        train_all(settings, tmp_path / "run")
+    assert not (tmp_path / "run" / "segmenter").exists() and not (tmp_path / "run" / "recipe.json").exists()
+
+
 def test_eyes_of_other_sizes_are_refused(dataset, tmp_path):
     taken = {"segmenter": STAGE | {"weights": "shipped"}, "sft": TWO_STEPS}
     with pytest.raises(ValueError, match=r"stage.segmenter.weights=shipped: expected a segmenter of size.segmenter="):
