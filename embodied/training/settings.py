@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from embodied.training import stages
-from embodied.training.stage import PLANNER, Stage, StageSettings
+from embodied.training.stage import PLANNER, ExampleSettings, Stage, StageSettings
 from embodied.typed import SettingError, between, read, read_by
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -61,11 +61,21 @@ class TrainSettings(RunSettings):
         return stages.make(name, self.stages[name])
 
     def check_needs(self) -> None:
-        """Raise SettingError where a stage of the list lacks what it needs of earlier ones. Loads the scene encoder."""
+        """Raise SettingError where a stage of the list lacks what it needs of earlier ones, names weights that it would
+        not begin as, or has no part of the model to teach. Loads the scene encoder."""
         given: set[str] = set()
         for name in self.stages:
             self._check_needs(name, given)
             given |= set(self.stage(name).gives)
+            self.stage(name).check_model(self.model)
+        self._check_weights()
+
+    def _check_weights(self) -> None:
+        first, *later = [name for name, stage in self.stages.items() if isinstance(stage, ExampleSettings)] or [""]
+        for name in later:
+            if (weights := self.stages[name].weights) is not None:
+                raise SettingError(f"stage.{name}.weights={weights}: expected null, for {name} goes on from the "
+                                   f"planner of the stage before; say it of the first one: stage.{first}.weights={weights}")
 
     def _check_needs(self, name: str, given: set[str]) -> None:
         for need in self.stage(name).needs(self.model):

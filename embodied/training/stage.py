@@ -66,6 +66,9 @@ class Stage(Protocol[S]):
         """What earlier stages of the same run must have given."""
         return ()
 
+    def check_model(self, model: ModelSettings) -> None:
+        """Raise SettingError where these settings and the model's do not go together."""
+
     def check(self, run: RunFolder) -> None:
         """Raise ValueError for what this stage cannot begin with, such as the checkpoint that its settings name. Asked
         before any stage of the run is begun."""

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Literal
 
 from embodied.training.stage import ExampleSettings
 from embodied.training.stages import sft
+from embodied.typed import SettingError
 
 if TYPE_CHECKING:
     from embodied.training.job import Job
     from embodied.training.placement import Placement
     from embodied.training.run_folder import RunFolder
+    from embodied.training.settings import ModelSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,17 @@ class AlignSettings(ExampleSettings):
 
 class Stage(sft.Stage):
     Settings = AlignSettings
+
+    def check_model(self, model: ModelSettings) -> None:
+        from embodied.models.scene_encoders import find_encoder
+
+        encoder, learns = find_encoder(model.scene_encoder), self.settings.learns
+        lacking = {"vision": encoder.pixels is None, "pointer": not encoder.scene.finds_objects}
+        parts = [part for part in ("vision", "projector", "pointer", "language") if not lacking.get(part, False)]
+        if not learns or not set(learns) <= set(parts):
+            raise SettingError(f"stage.{self.name}.learns=[{','.join(learns)}]: expected at least one part of the "
+                               f"planner of model={model.scene_encoder}, of {', '.join(parts)}; stage.{self.name}.learns="
+                               f"[{','.join(part for part in parts if part in learns) or 'projector'}]")
 
     def prepare(self, run: RunFolder, placement: Placement) -> Job:
         from embodied.training import planner_stage

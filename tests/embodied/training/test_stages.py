@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -69,6 +70,24 @@ def test_a_list_that_lacks_what_a_stage_needs_is_refused(listed):
     name = next(iter(listed))
     with pytest.raises(SettingError, match=rf"stage {name}: .* gives a segmenter.* put segmenter before it"):
         read_settings(tiny("x") | {"stages": listed}).check_needs()
+
+
+def test_weights_of_a_stage_that_goes_on_from_another_are_refused():
+    listed = {"align": ALIGN, "sft": TWO_STEPS | {"weights": "shipped"}}
+    with pytest.raises(SettingError, match=r"stage.sft.weights=shipped: expected null.*stage.align.weights=shipped"):
+        image_settings("x", listed).check_needs()
+    image_settings("x", {"align": ALIGN | {"weights": "shipped"}, "sft": TWO_STEPS}).check_needs()
+
+
+@pytest.mark.parametrize(("encoder", "learns", "instead"), [
+    ("state", ["vision", "projector"], "[projector]"), ("slots", [], "[projector]"),
+    ("image", ["pointer"], "[projector]"), ("image", ["vision", "pointer"], "[vision]")])
+def test_parts_that_the_model_will_lack_are_refused_before_any_stage(encoder, learns, instead):
+    listed = {"segmenter": STAGE, "align": ALIGN | {"learns": learns}}
+    with pytest.raises(SettingError, match=re.escape(f"stage.align.learns=[{','.join(learns)}]: ") + ".*"
+                       + re.escape(f"; stage.align.learns={instead}")):
+        settings_with("x", listed, scene_encoder=encoder).check_needs()
+    settings_with("x", listed | {"align": ALIGN | {"learns": ["projector"]}}, scene_encoder=encoder).check_needs()
 
 
 def test_a_stage_whose_result_nobody_needs_is_passed_over(dataset, tmp_path, capsys):
