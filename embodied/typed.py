@@ -91,7 +91,8 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return read(hint, _mapping(value, where), where)
     if dict in (origin, hint):
-        return dict(_mapping(value, where))
+        _, of_values = arguments or (Any, Any)
+        return {key: _typed(of_values, item, _join(where, key)) for key, item in _mapping(value, where).items()}
     return value if hint is Any else _scalar(hint, value, where)
 
 

@@ -23,9 +23,9 @@ def is_run(folder: Path) -> bool:
 def old_parts(folder: Path) -> list[str]:
     """What is of an earlier form: the recipe, and planners by their folders."""
     recipe = json.loads((folder / RECIPE).read_text())
-    planners = {path: checkpoints.old_parts(path) for path in _planners(folder)}
-    return [*([f"{RECIPE}: two stages"] if old_runs.is_old(recipe) else []),
-            *(f"{path.relative_to(folder)}: {'; '.join(parts)}" for path, parts in planners.items() if parts)]
+    found = {RECIPE: old_runs.old_parts(recipe)}
+    found |= {str(path.relative_to(folder)): checkpoints.old_parts(path) for path in _planners(folder)}
+    return [f"{name}: {'; '.join(parts)}" for name, parts in found.items() if parts]
 
 
 def _planners(folder: Path) -> list[Path]:

@@ -78,6 +78,10 @@ def finite(detected: ViewDetections) -> ViewDetections:
     return detected
 
 
+_FACTS = 8
+"""Of a slot beside crop and box: camera, column, row, area_px, and the four of its window."""
+
+
 def _pack(detections: Detections) -> bytes:
     slots = [slot for detected in detections.values() for slot in detected.slots]
     notes = [[seed, place, list(detected.names)] for (seed, place), detected in detections.items()]
@@ -90,16 +94,16 @@ def _pack(detections: Detections) -> bytes:
 
 
 def _load(path: Path) -> dict[tuple[int, int], ViewDetections] | None:
-    """What `_pack` wrote; None when it is absent or damaged (it can be made again)."""
+    """What `_pack` wrote; None when it is absent, damaged, or of before slots had a window: it can be made again."""
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as members:
             crops, boxes, text = members["crops"], members["boxes"], members["notes"].tobytes()
         notes, rest = json.loads(text)
     except Exception:  # zip, json and numpy each have their own words for damage
         return None
-    if not np.isfinite(boxes).all():
+    if not np.isfinite(boxes).all() or any(len(facts) != _FACTS for facts in rest):
         return None
-    slots = [Slot(crop, Box.from_vector(box), camera, (column, row), area, *([tuple(window)] if window else []))
+    slots = [Slot(crop, Box.from_vector(box), camera, (column, row), area, tuple(window))
              for crop, box, (camera, column, row, area, *window) in zip(crops, boxes, rest, strict=True)]
     return _cut(slots, notes)
 

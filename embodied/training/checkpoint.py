@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 import shutil
@@ -24,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from embodied.data.files import replaced_folder, sweep_drafts, write_json
+from embodied.data.files import replaced_folder, sha256_of, sweep_drafts, write_json
 from embodied.models.checkpoint_checks import CheckpointError
 from embodied.models.weights import put_weights
 from embodied.training.loop import BatchStream, TrainState
@@ -66,7 +65,7 @@ def fill(folder: Path, state: State, *, step: int, batches: BatchStream, facts: 
     write_json(folder / "trainer.json", {
         "step": step, "sampler": batches.state_dict(), "random": random_state(), "optimizer_groups": groups,
         "device_random": state.device_random, **facts})
-    write_json(folder / "manifest.json", {name: sha256(folder / name) for name in FILES})
+    write_json(folder / "manifest.json", {name: sha256_of(folder / name) for name in FILES})
 
 
 def _flatten(state: Mapping[str, Any]) -> tuple[dict[str, torch.Tensor], list[dict[str, Any]]]:
@@ -101,17 +100,11 @@ def set_random_state(state: Mapping[str, Any]) -> None:
     np.random.set_state((kind, np.array(keys, np.uint32), *rest))
 
 
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def verify(path: Path) -> None:
     """Raise CheckpointError unless every file is there and has the SHA-256 of the manifest."""
     try:
         manifest = json.loads((path / "manifest.json").read_text())
-        wrong = [name for name in FILES if sha256(path / name) != manifest.get(name)]
+        wrong = [name for name in FILES if sha256_of(path / name) != manifest.get(name)]
     except (OSError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path}: expected a whole checkpoint, got {error}; resume from an older one") from error
     if wrong:

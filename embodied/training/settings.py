@@ -75,7 +75,8 @@ class TrainSettings(RunSettings):
         for name in later:
             if (weights := self.stages[name].weights) is not None:
                 raise SettingError(f"stage.{name}.weights={weights}: expected null, for {name} goes on from the "
-                                   f"planner of the stage before; say it of the first one: stage.{first}.weights={weights}")
+                                   "planner of the stage before; say it of the first one: "
+                                   f"stage.{first}.weights={weights}")
 
     def _check_needs(self, name: str, given: set[str]) -> None:
         for need in self.stage(name).needs(self.model):

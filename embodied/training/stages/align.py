@@ -35,9 +35,10 @@ class Stage(sft.Stage):
         lacking = {"vision": encoder.pixels is None, "pointer": not encoder.scene.finds_objects}
         parts = [part for part in ("vision", "projector", "pointer", "language") if not lacking.get(part, False)]
         if not learns or not set(learns) <= set(parts):
+            instead = ",".join(part for part in parts if part in learns) or "projector"
             raise SettingError(f"stage.{self.name}.learns=[{','.join(learns)}]: expected at least one part of the "
-                               f"planner of model={model.scene_encoder}, of {', '.join(parts)}; stage.{self.name}.learns="
-                               f"[{','.join(part for part in parts if part in learns) or 'projector'}]")
+                               f"planner of model={model.scene_encoder}, of {', '.join(parts)}; "
+                               f"stage.{self.name}.learns=[{instead}]")
 
     def prepare(self, run: RunFolder, placement: Placement) -> Job:
         from embodied.training import planner_stage

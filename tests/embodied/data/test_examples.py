@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -112,6 +114,17 @@ def make_dizzy():
 def test_eyes_that_measure_no_number_are_refused_and_the_episode_is_named(dataset):
     with pytest.raises(ValueError, match=r"(?s)episode 0: .*slot 1: expected a finite box"):
         detect_dataset(dataset, "dizzy", make_dizzy, {}, workers=0)
+
+
+def test_sights_of_before_slots_had_a_window_are_made_again(dataset):
+    first = detect_dataset(dataset, "older", make_detector, {}, workers=0)
+    path = dataset.path / "perceived" / "older.npz"
+    with np.load(path) as members:
+        notes, rest = json.loads(members["notes"].tobytes())
+        text = json.dumps([notes, [facts[:4] for facts in rest]]).encode()
+        np.savez(path, crops=members["crops"], boxes=members["boxes"], notes=np.frombuffer(text, np.uint8))
+    again = detect_dataset(dataset, "older", make_detector, {"missed": MISSED}, workers=0)
+    assert [s.names for s in again.values()] != [s.names for s in first.values()], "looked at, not read"
 
 
 def test_sights_are_kept_and_damaged_ones_made_again(dataset):

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from embodied.data.dataset import Dataset
+from embodied.data.files import sha256_of
 from embodied.models.loading import load
 from embodied.planning.declaration import declaration
-from embodied.training import checkpoint
 from embodied.training.dataset import split
 from embodied.training.placement import alone
 from embodied.training.recipe import StoppedError, finish_stage, run_stage, start_stage, train_all
@@ -101,7 +101,7 @@ def test_stopped_after_two_steps_and_resumed_equals_four(run_dir, dataset, tmp_p
     saved = run_stage(settings_of(dataset), stage, tmp_path)
     names = ("model.safetensors", "optimizer.safetensors")
     whole = run_dir / stage / "checkpoints" / "step_00000004"
-    assert all(checkpoint.sha256(saved / n) == checkpoint.sha256(whole / n) for n in names)
+    assert all(sha256_of(saved / n) == sha256_of(whole / n) for n in names)
 
 
 def test_threads_that_change_at_the_border_of_two_stages_are_said(run_dir, dataset, tmp_path):

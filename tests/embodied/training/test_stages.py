@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from embodied.data.batches import OnDemand
 from embodied.models.loading import load
-from embodied.training import stages
+from embodied.training import old_runs, stages
 from embodied.training.job import make_job
 from embodied.training.placement import alone
 from embodied.training.planner_stage import let_learn
@@ -171,6 +171,19 @@ def test_a_run_that_began_with_the_old_names_goes_on(finished, dataset, tmp_path
     assert all(torch.equal(both[0][name], both[1][name]) for name in both[1])
 
 
+def test_a_run_of_stages_that_began_with_the_old_names_goes_on(finished, dataset, tmp_path):
+    """As the first runs that were lists of stages: no weights, no mixture, and the model's keys of before."""
+    run, began = shutil.copytree(finished, tmp_path / "run"), json.loads((finished / "recipe.json").read_text())
+    model = dict(began["model"])
+    old = {"seeing": model.pop("scene_encoder"), "is_lexicon_open": model.pop("is_vocabulary_open")}
+    listed = {name: {k: v for k, v in stage.items() if k != "weights"} for name, stage in began["stages"].items()}
+    recipe = {k: v for k, v in began.items() if k != "mixture"} | {"model": {**model, **old}, "stages": listed}
+    (run / "recipe.json").write_text(json.dumps(recipe))
+    assert old_runs.old_parts(recipe) == ["model.seeing", "model.is_lexicon_open"] and not old_runs.old_parts(began)
+    train_all(read_settings(tiny(dataset)), run)
+    assert json.loads((run / "recipe.json").read_text()) == began
+
+
 def test_a_run_that_began_with_the_old_names_and_another_recipe_is_refused_as_it_is(finished, dataset, tmp_path):
     run = shutil.copytree(finished, tmp_path / "run")
     make_old(run, read_settings(tiny(dataset)))
@@ -205,6 +218,14 @@ def test_bfloat16_is_of_the_arithmetic_alone(case):
     assert {w.dtype for w in low.values()} == {torch.float32}
     apart = [float((low[name] - high[name]).abs().max()) for name in low]
     assert 0 < max(apart) < 0.05 and low_loss != high_loss and low_loss == pytest.approx(high_loss, rel=0.02)
+
+
+def test_a_number_by_name_that_is_none_is_refused_by_its_name():
+    with pytest.raises(SettingError, match=r"stages\.segmenter\.lr_scale\.vision=low: expected a number, got str"):
+        read_settings(tiny("x") | {"stages": {"segmenter": STAGE | {"lr_scale": {"vision": "low"}}}})
+    with pytest.raises(SettingError, match=r"mixture\.a=True: expected a number, got bool"):
+        read_settings(tiny("x") | {"mixture": {"a": True}})
+    assert read_settings(tiny("x") | {"mixture": {"a": 1}}).mixture == {"a": 1.0}
 
 
 def test_unknown_and_impossible_jitter_is_refused_before_anything_is_loaded():
