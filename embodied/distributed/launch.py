@@ -41,7 +41,18 @@ def launch(settings: TrainSettings, stage: str, run_dir: str | Path, *, num_work
     refuse_odd_split(settings.stages[stage].batch_size, num_workers)
     loop_config = {"values": plain(settings), "stage": stage, "run_dir": str(Path(run_dir).resolve()), "fault": fault,
                    "use_gpu": has_gpus(settings.device, num_workers)}
-    return _fit(loop_config, num_workers, max_failures, settings.stages[stage].keep)
+    saved = _fit(loop_config, num_workers, max_failures, settings.stages[stage].keep)
+    check_last(saved, settings.stages[stage].steps)
+    return saved
+
+
+def check_last(saved: Path, steps: int) -> None:
+    """Raise CheckpointError unless this is a whole checkpoint of the last step: a full disk may have kept that one from
+    being saved, and an earlier one is no end of a stage."""
+    checkpoint.verify(saved)
+    if (step := checkpoint.step_of(saved)) != steps:
+        raise checkpoint.CheckpointError(f"{saved}: expected the checkpoint of step {steps}, the last one, got that of "
+                                         f"step {step}; free some space and run the same command again")
 
 
 def _fit(loop_config: Mapping[str, Any], num_workers: int, max_failures: int, keep: int) -> Path:
@@ -59,9 +70,7 @@ def _fit(loop_config: Mapping[str, Any], num_workers: int, max_failures: int, ke
     result = trainer.fit()
     if result.checkpoint is None:
         raise RuntimeError(f"{storage}: expected a checkpoint of the job, got none; run the same command again")
-    saved = Path(result.checkpoint.path)
-    checkpoint.verify(saved)
-    return saved
+    return Path(result.checkpoint.path)
 
 
 def train_worker(loop_config: Mapping[str, Any]) -> None:

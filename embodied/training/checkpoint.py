@@ -156,6 +156,11 @@ def load(path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, batc
     return trainer["step"]
 
 
+def step_of(path: Path) -> int:
+    """How many steps had been taken when the checkpoint was made."""
+    return json.loads((path / "trainer.json").read_text())["step"]
+
+
 def load_weights(model: nn.Module, path: Path) -> None:
     """Put the weights of a checkpoint into a model, all of them. CheckpointError when they do not fit."""
     with _said_of(path):
@@ -200,15 +205,15 @@ class Checkpointing:
             warnings.warn(str(error), stacklevel=2)
             return
         self.saved = state.step
-        prune(self.folder, self.keep)
+        prune(self.folder, self.keep, known=path)
 
 
-def prune(folder: Path, keep: int) -> None:
-    """Remove what is older than the newest `keep` whole checkpoints, each read again; damaged ones count
-    for nothing, and nothing is removed where there are fewer whole ones."""
+def prune(folder: Path, keep: int, known: Path | None = None) -> None:
+    """Remove what is older than the newest `keep` whole checkpoints, each read again but the `known` one, which has
+    just been; damaged ones count for nothing, and nothing is removed where there are fewer whole ones."""
     whole = 0
     for path in reversed(saved_in(folder)):
         if whole == keep:
             shutil.rmtree(path, ignore_errors=True)
         else:
-            whole += is_valid(path)
+            whole += path == known or is_valid(path)

@@ -12,7 +12,7 @@ from torch import nn
 
 from embodied.data.batches import Batch, Collate
 from embodied.training.hooks import Validation
-from embodied.training.loop import BatchStream, Hook, Objective, TrainState, train
+from embodied.training.loop import OUT_OF_BATCHES, BatchStream, Hook, Objective, TrainState, train
 from embodied.training.optim import WarmupCosine, adamw
 from embodied.training.placement import Placement
 from embodied.training.stage import StageSettings
@@ -24,6 +24,10 @@ Measure = Callable[[nn.Module], Mapping[str, float]]
 
 Counts = Callable[[Batch], Mapping[str, float]]
 """A batch -> how much each number of its objective is a mean over, by name; "loss" counts for those without one."""
+
+
+class OutOfBatchesError(ValueError):
+    """A stage's batches ended before its steps did: the same command would end there again."""
 
 
 @dataclass(slots=True)
@@ -41,10 +45,15 @@ class Job:
     start: int = 0
 
     def train(self, hooks: Sequence[Hook]) -> TrainState[Any]:
-        """The last state."""
-        return train(self.model, self.batches, self.objective, self.optimizer, steps=self.settings.steps,
-                     start=self.start, hooks=hooks, schedule=self.schedule, clip_norm=self.settings.clip_norm,
-                     placement=self.placement)
+        """The last state: after all steps, or stopped by a hook. OutOfBatchesError where the batches ended first; what
+        the hooks saved stays."""
+        state = train(self.model, self.batches, self.objective, self.optimizer, steps=self.settings.steps,
+                      start=self.start, hooks=hooks, schedule=self.schedule, clip_norm=self.settings.clip_norm,
+                      placement=self.placement)
+        if state.stop == OUT_OF_BATCHES:
+            raise OutOfBatchesError(f"expected batches for {state.steps} steps, they ended after {state.step}; give "
+                                    f"the stage more of them, or train with steps={state.step} in a new run folder")
+        return state
 
     def validation(self) -> list[Hook]:
         """The hook that measures, if there is something to measure."""

@@ -19,6 +19,9 @@ from embodied.training.placement import Placement, Replicated
 LARGEST_CLIP = 1000.0
 """A step whose gradient is clipped by more than this factor is as good as thrown away, which is said."""
 
+OUT_OF_BATCHES = "the end of its batches"
+"""Why a training stopped whose batches were fewer than its steps."""
+
 B = TypeVar("B", contravariant=True)
 B_co = TypeVar("B_co", covariant=True)
 
@@ -90,7 +93,7 @@ def train(model: nn.Module, batches: Iterable[B], objective: Objective[B], optim
         while state.step < steps and not state.stop:
             batch = _next(stream, state)
             if batch is _THE_END:
-                state.stop = "the end of its batches"
+                state.stop = OUT_OF_BATCHES
                 break
             if schedule is not None:
                 schedule(optimizer, state.step)

@@ -11,12 +11,14 @@ from safetensors.torch import load_file
 
 from embodied.data.collect import CollectSpec, collect
 from embodied.distributed.cluster import disconnect
-from embodied.distributed.launch import launch, refuse_odd_split
+from embodied.distributed.launch import check_last, launch, refuse_odd_split
+from embodied.training.checkpoint import CheckpointError
 from embodied.training.recipe import finish_stage, run_stage, start_stage
 from embodied.training.run_folder import RunFolder
 from embodied.training.settings import read_settings
 from tests.embodied.data.fake_env import ID
 from tests.embodied.training.conftest import tiny
+from tests.embodied.training.test_checkpoint import go, parts
 
 
 @pytest.fixture
@@ -54,6 +56,13 @@ def test_two_workers_learn_what_one_does_even_when_one_is_killed(tmp_path, setti
     seen, starts = losses(job / "segmenter" / "log.jsonl")
     assert len(seen) == 4 and np.isfinite(seen).all() and [e["step"] for e in starts][:2] == [0, 2]
     assert (job / "model" / "model.safetensors").exists()
+
+
+def test_a_checkpoint_that_is_not_of_the_last_step_ends_no_stage(tmp_path):
+    go(parts(), tmp_path, 4)
+    check_last(tmp_path / "step_00000004", 4)
+    with pytest.raises(CheckpointError, match="expected the checkpoint of step 4, the last one, got that of step 2"):
+        check_last(tmp_path / "step_00000002", 4)
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused():

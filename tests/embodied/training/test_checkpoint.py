@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from embodied.data.batches import Batches, Sampler
+from embodied.data.files import sha256_of
 from embodied.data.locks import Hold
 from embodied.training import checkpoint
 from embodied.training.loop import train
@@ -86,6 +87,13 @@ def test_nothing_that_is_saved_could_be_left_out(tmp_path, forgotten):
 def test_only_the_newest_are_kept(tmp_path):
     go(parts(), tmp_path, 9, every=2)
     assert [p.name for p in checkpoint.saved_in(tmp_path)] == ["step_00000008", "step_00000009"]
+
+
+def test_what_was_just_read_back_is_not_read_again(tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(checkpoint, "sha256_of", lambda path: read.append(path) or sha256_of(path))
+    go(parts(), tmp_path, 2)
+    assert len(read) == 2 * len(checkpoint.FILES), "once for the manifest, once when it stood in its place"
 
 
 def spoil(path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import re
 import shutil
@@ -16,8 +17,8 @@ from safetensors.torch import load_file
 
 from embodied.data.batches import OnDemand
 from embodied.models.loading import load
-from embodied.training import old_runs, stages
-from embodied.training.job import make_job
+from embodied.training import old_runs, planner_stage, stages
+from embodied.training.job import OutOfBatchesError, make_job
 from embodied.training.placement import alone
 from embodied.training.planner_stage import let_learn
 from embodied.training.recipe import train_all
@@ -192,6 +193,17 @@ def test_a_run_that_began_with_the_old_names_and_another_recipe_is_refused_as_it
     with pytest.raises(ValueError, match="another stages; choose a new run folder or restore those settings"):
         train_all(read_settings(other), run)
     assert (run / "planner").exists() and "planner" in json.loads((run / "recipe.json").read_text())
+
+
+def test_a_stage_whose_batches_end_first_is_not_called_finished(dataset, tmp_path, monkeypatch):
+    class Few(planner_stage.Batches):
+        def __iter__(self):
+            return itertools.islice(super().__iter__(), 1)
+
+    monkeypatch.setattr(planner_stage, "Batches", Few)
+    with pytest.raises(OutOfBatchesError, match=r"for 2 steps, they ended after 1; .* steps=1 in a new run folder"):
+        train_all(image_settings(dataset, {"sft": TWO_STEPS}), tmp_path)
+    assert not (tmp_path / "model").exists() and (tmp_path / "sft" / "checkpoints" / "step_00000001").exists()
 
 
 def test_another_order_of_stages_is_another_recipe(dataset, tmp_path):
