@@ -75,7 +75,7 @@ class ChatAgent:
                  on_text: OnText | None = None, unclear: UnclearPolicy = trust) -> None:
         """language: of plans, the world's own. retries: how often an unreadable answer is asked for again, with what
         was wrong with it. examples: how many worked ones the prompt has; beside a picture none. max_tokens: of one
-        answer. most_calls: of one plan. heard: gets the answer's text as it comes, and may stop it. unclear: what
+        answer. most_calls: of one plan. on_text: gets the answer's text as it comes, and may stop it. unclear: what
         becomes of instructions that the judge of `embodied.planning.understanding` cannot read whole; a model that
         knows more words is trusted with them."""
         if showing not in SHOWINGS or reply_format not in REPLY_FORMATS:
@@ -273,7 +273,7 @@ def chat_agents(base_url: str, model: str, *, key_variable: str | None = None, t
     return partial(ChatAgent, ChatEndpoint(base_url, model, key_variable, timeout_s), **shared)
 
 
-def load_chat_agent(base_url: str, model: str, *, perceive: Perceive | None = None, weights: str = "tabletop-tiny",
+def load_chat_agent(base_url: str, model: str, *, perceive: Perceive | None = None, weights: str = "shipped",
                     **settings: Any) -> ChatAgent:
     """A ready agent from plain values; settings as of `chat_agents`. perceive: by default the segmenter of
     `weights`."""

@@ -12,7 +12,7 @@ from embodied.agents.scene_state import SceneState, read_scene
 from embodied.planning.grammar import ANY_PLAN, Without, plan_grammar
 from embodied.planning.hints import meant, telling
 from embodied.planning.instruction import InstructionError, clean_instruction
-from embodied.planning.language import Plan, PlanError, clause, parse
+from embodied.planning.language import Plan, PlanError, clause, ground, parse
 from embodied.planning.looks import Scene
 from embodied.planning.perception import last_failure
 from embodied.planning.scene import SceneEncoder, Targets, write_prompt
@@ -109,7 +109,7 @@ class LanguageAgent:
             except PromptTooLongError as error:
                 return Plan((), refusal=TOO_LONG, perception=state.perception, hint=str(error)).instead_of(unread)
             try:
-                plan = self.scene.ground(self._read(answer.text, targets), state.perception)
+                plan = ground(self._read(answer.text, targets), state.perception)
                 return replace(plan, sample=answer).instead_of(unread)
             except PlanError as error:
                 unread.append(Plan((), refusal=UNREADABLE, text=answer.text, sample=answer, perception=state.perception,

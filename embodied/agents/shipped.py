@@ -31,17 +31,20 @@ def weights_path(name: str) -> Path:
     return WEIGHTS / name
 
 
-def weights_folder(weights: str) -> Path:
-    """The checkpoint folder of "shipped", of a shipped name, or of a path."""
-    if (Path(weights) / "config.json").is_file() or "/" in weights:
-        return Path(weights)
-    return weights_path(SHIPPED if weights == "shipped" else weights)
+def weights_folder(weights: str | Path) -> Path:
+    """The checkpoint folder of "shipped", of a shipped name, or of a path. A folder that is there comes before a name
+    where it has a config.json; one without is taken where no weights have its name, so that its fault can be said."""
+    path, name = Path(weights), SHIPPED if str(weights) == "shipped" else str(weights)
+    if (path / "config.json").is_file() or "/" in str(weights) or (path.is_dir() and name not in shipped_names()):
+        return path
+    return weights_path(name)
 
 
-def load_agent(name: str | Path = "tabletop-tiny", *, device: str = "cpu", temperature: float = 0.0,
+def load_agent(name: str | Path = "shipped", *, device: str = "cpu", temperature: float = 0.0,
                **settings: Any) -> LanguageAgent:
-    """A ready agent from shipped weights or a checkpoint folder; settings as of `LanguageAgent`."""
-    folder = Path(name) if "/" in str(name) or Path(name).is_dir() else weights_path(str(name))
+    """A ready agent from shipped weights or a checkpoint folder, see `weights_folder`; settings as of
+    `LanguageAgent`."""
+    folder = weights_folder(name)
     check_folder(folder)
     from embodied.models.loading import load  # torch comes along, and a wrong folder has been refused
 

@@ -71,7 +71,7 @@ def make_episode_detector(folder: str, make_detector: Callable[..., Detector],
 
 
 def finite(detected: ViewDetections) -> ViewDetections:
-    """The detections itself. Raises ValueError where a slot was measured to be nowhere, or of no size."""
+    """The detections as they are. Raises ValueError where a slot was measured to be nowhere, or of no size."""
     for place, slot in enumerate(detected.slots):
         if not np.isfinite(slot.box.as_vector()).all():
             raise ValueError(f"slot {place + 1}: expected a finite box, got {slot.box}; train the segmenter anew")

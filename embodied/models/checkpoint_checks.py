@@ -110,7 +110,7 @@ def _no_constant(name: str) -> Any:
 
 
 def check_config(values: Mapping[str, Any]) -> None:
-    """Raise StrangeValueError unless these are the values of a PalmEConfig, with parts of known families."""
+    """Raise InvalidValueError unless these are the values of a PalmEConfig, with parts of known families."""
     vision, segmenter = values.get("vision_config") or {}, values.get("segmenter_config")
     _check_part(values, _OURS["palm_e"], "")
     check_language(values.get("text_config"))
@@ -125,7 +125,7 @@ _OURS = {family: {family: keys | OLD_KEYS if family == "palm_e" else keys} for f
 
 
 def check_language(values: Any, where: str = "text_config.", *, is_published: bool = False) -> None:
-    """Raise StrangeValueError unless these are the values of a language model of a known family.
+    """Raise InvalidValueError unless these are the values of a language model of a known family.
 
     is_published: from a hub, where `auto_map` may stand beside a family that transformers has; nobody follows it.
     """
@@ -135,7 +135,7 @@ def check_language(values: Any, where: str = "text_config.", *, is_published: bo
 
 
 def _check_part(values: Any, families: Mapping[str, frozenset[str]], where: str, apart: Iterable[str] = ()) -> None:
-    """Raise StrangeValueError unless these are values of one of the families (name -> keys)."""
+    """Raise InvalidValueError unless these are values of one of the families (name -> keys)."""
     _check_type(values, families, where)
     _check_keys(values, families[values["model_type"]] | EVERYWHERE | PUBLISHED, where, apart)
 
@@ -159,17 +159,17 @@ def _check_keys(values: Mapping[str, Any], known: Iterable[str], where: str, apa
 
 
 def check_generation(values: Mapping[str, Any]) -> None:
-    """Raise StrangeValueError for a key that our way of decoding does not know."""
+    """Raise InvalidValueError for a key that our way of decoding does not know."""
     _check_keys(values, GENERATION | EVERYWHERE, "")
 
 
 def check_processor(values: Mapping[str, Any]) -> None:
-    """Raise StrangeValueError for a key that is no argument of PalmEProcessor, or a size beyond bounds."""
+    """Raise InvalidValueError for a key that is no argument of PalmEProcessor, or a size beyond bounds."""
     _check_keys(values, PROCESSOR | OLD_KEYS, "")
 
 
 def check_tokenizer(values: Mapping[str, Any]) -> None:
-    """Raise StrangeValueError for a key that a tokenizer of transformers does not need, or a class that is none."""
+    """Raise InvalidValueError for a key that a tokenizer of transformers does not need, or a class that is none."""
     _check_keys({k: v for k, v in values.items() if k != "model_max_length"}, TOKENIZER, "")
     name = values.get("tokenizer_class")
     if name is not None and not re.fullmatch(r"[A-Za-z0-9]+Tokenizer(Fast)?|TokenizersBackend", str(name)):
@@ -177,7 +177,7 @@ def check_tokenizer(values: Mapping[str, Any]) -> None:
 
 
 def check_index(values: Mapping[str, Any]) -> None:
-    """Raise StrangeValueError for a shard that is not a file of this folder."""
+    """Raise InvalidValueError for a shard that is not a file of this folder."""
     _check_keys(values, ("metadata", "weight_map"), "")
     shards = values.get("weight_map")
     for name, shard in shards.items() if isinstance(shards, dict) else [("weight_map", shards)]:

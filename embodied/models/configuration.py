@@ -125,7 +125,7 @@ class PalmEConfig(PreTrainedConfig):
 
     @classmethod
     def from_dict(cls, config_dict: dict, **kwargs) -> PalmEConfig:
-        """As in transformers, of values that a file may hold. StrangeValueError, with nothing built, for others."""
+        """As in transformers, of values that a file may hold. InvalidValueError, with nothing built, for others."""
         check_config(config_dict)
         try:
             return super().from_dict(renewed(config_dict), **kwargs)

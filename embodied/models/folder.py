@@ -66,7 +66,7 @@ def _check_held(folder: Path, apart: str = "") -> None:
         verify_manifest(folder)
     weights = sorted(folder.glob("*.safetensors"))
     if weights and (folder / "config.json").exists():
-        check_sizes(folder, sum(map(_count_numbers, weights)))
+        check_sizes(folder, sum(map(count_numbers, weights)))
 
 
 def check_names(folder: Path, apart: str = "") -> None:
@@ -128,11 +128,13 @@ def check_present(folder: Path) -> None:
         raise CheckpointError(f"checkpoint {folder}: {', '.join(missing) or 'model.safetensors'} missing; {REMEDY}")
 
 
-def _count_numbers(path: Path) -> int:
-    """How many numbers a file holds. CheckpointError unless its header parses and its offsets fit the file."""
+def count_numbers(path: Path, prefix: str = "") -> int:
+    """How many numbers a file holds in tensors whose names begin so. CheckpointError unless its header parses and its
+    offsets fit the file."""
     try:
         with safetensors.safe_open(path, framework="np") as file:
-            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - no mapping
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys()  # noqa: SIM118 - no mapping
+                       if name.startswith(prefix))
     except (safetensors.SafetensorError, OSError) as error:
         raise CheckpointError(f"checkpoint file {path}: truncated or damaged ({error}); {REMEDY}") from error
 

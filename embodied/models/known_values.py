@@ -31,7 +31,7 @@ class InvalidValueError(ValueError):
 
 
 def check_value(value: Any, key: str | None, where: str, depth: int = DEEPEST) -> None:
-    """Raise StrangeValueError unless the value is one that the key may have; None is a key of which nothing is
+    """Raise InvalidValueError unless the value is one that the key may have; None is a key of which nothing is
     known. depth: levels of lists and objects that may be in it."""
     if value is None:
         _check_null(key, where)
@@ -75,7 +75,7 @@ def _check_bounded(value: Any, key: str, where: str) -> None:
 
 
 def _check_size(value: Any, key: str | None, where: str, depth: int) -> None:
-    """Raise StrangeValueError for a number, text, list or object that is greater than any of a known file."""
+    """Raise InvalidValueError for a number, text, list or object that is greater than any of a known file."""
     if isinstance(value, str):
         if len(value) > LONGEST_TEXT:
             raise InvalidValueError(f"{where}: expected at most {LONGEST_TEXT:,} characters, got {len(value):,}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from torch import nn
 
 from embodied.models.checkpoint_checks import CheckpointError, read_json
 from embodied.models.configuration import STUMBLES, PalmEConfig, misfit
-from embodied.models.folder import REMEDY
+from embodied.models.folder import REMEDY, count_numbers
 from embodied.models.scene_encoders import find_encoder
 from embodied.models.vision import build_vision
 
@@ -47,16 +46,10 @@ def _check_vision(path: Path, weights: Sequence[Path]) -> None:
     Sizes of an encoder follow from its name alone; it is laid out without memory to count them.
     """
     named = sum(parameter.numel() for parameter in _encoder(path).parameters())
-    found = sum(_numbers_under("vision.", file) for file in weights)
+    found = sum(count_numbers(file, "vision.") for file in weights)
     if named > found:
         raise CheckpointError(f"checkpoint file {path}: vision_config: expected an encoder of the "
                               f"{found:,} numbers in the weights beside it, got one of {named:,}; {REMEDY}")
-
-
-def _numbers_under(prefix: str, path: Path) -> int:
-    with safetensors.safe_open(path, framework="pt") as file:
-        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys()  # noqa: SIM118 - no mapping
-                   if name.startswith(prefix))
 
 
 def _check_finite(path: Path) -> None:

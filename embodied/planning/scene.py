@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from embodied.planning.instruction import clean_instruction
-from embodied.planning.language import Plan, ground, locations_of
+from embodied.planning.language import locations_of
 from embodied.planning.perception import Perception, supports
 from embodied.prompt import LOCATION_BINS, Entity, Prompt, Segment, Slot, Text
 from envs.interface import Camera, Outcome, SkillCall
@@ -42,7 +42,7 @@ class Viewpoint:
 
 
 class SceneEncoder(Protocol):
-    """What a scene becomes in the sentence, what the grammar may point at, and how an answer is grounded."""
+    """What a scene becomes in the sentence, what the grammar may point at, and what it calls it."""
 
     finds_objects: bool
     """Whether objects have to be found before the sentence can be written."""
@@ -56,10 +56,6 @@ class SceneEncoder(Protocol):
 
     def targets(self, perception: Perception) -> Targets:
         """What a plan over the perception may point at."""
-        ...
-
-    def ground(self, plan: Plan, perception: Perception) -> Plan:
-        """The plan with every referent told where it was measured."""
         ...
 
     def mention(self, place: int, slot: Slot, view: Viewpoint) -> str:
@@ -83,9 +79,6 @@ class ObjectScene:
     def targets(self, perception: Perception) -> Targets:
         return Targets(objects=len(perception.slots))
 
-    def ground(self, plan: Plan, perception: Perception) -> Plan:
-        return ground(plan, perception)
-
     def mention(self, place: int, slot: Slot, view: Viewpoint) -> str:
         return f"obj_{place + 1}"
 
@@ -108,9 +101,6 @@ class ImageScene:
 
     def targets(self, perception: Perception) -> Targets:
         return Targets(locations=LOCATION_BINS)
-
-    def ground(self, plan: Plan, perception: Perception) -> Plan:
-        return ground(plan, perception)
 
     def mention(self, place: int, slot: Slot, view: Viewpoint) -> str:
         """The location tokens of the slot's own pixel, or of its middle seen from that camera."""

@@ -43,7 +43,7 @@ def _sizes(config: SegmenterConfig) -> dict[str, Any]:
 
 
 def save_segmenter(segmenter: ObjectSegmenter, config: Mapping[str, Any], folder: Path) -> None:
-    """Publish the weights, then the sizes: a folder with `segmenter.json` is whole."""
+    """Publish the weights, then the configuration: a folder with `segmenter.json` is whole."""
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "segmenter.safetensors", serialize(segmenter.state_dict()))
     write_json(folder / "segmenter.json", dict(config))

@@ -168,7 +168,11 @@ def _ranks() -> int:
 
 
 def share(*counts: Real[Tensor, ""]) -> Float32[Tensor, " counts"]:
-    """float32[len(counts)]: each count summed over all ranks and divided by their number; every rank must call it."""
+    """float32[len(counts)]: each count summed over all ranks and divided by their number; every rank must call it.
+
+    Asked of the process group, not of a placement, for an objective is given a model and a batch and nothing else. So
+    it holds where all ranks of the group share out the batch, as they do in every placement that there is.
+    """
     return mean_over_ranks(torch.stack([count.float() for count in counts]))
 
 

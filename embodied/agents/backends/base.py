@@ -12,7 +12,7 @@ from envs.skills.signatures import PlanLanguage
 
 
 class Backend(Protocol):
-    """Eyes and language of an agent."""
+    """What an agent perceives and completes its prompts with."""
 
     scene: SceneEncoder
     language: PlanLanguage

@@ -121,13 +121,16 @@ class LocalBackend:
         """Log-probability of each answer's words after the prompt, not of its end: how a longer one would begin."""
         import torch
 
+        from embodied.training.objectives.losses import next_tokens, token_log_probs
+
         batch = self.processor([prompt] * len(answers), answers).to(self.model.device)
-        labels = batch.pop("labels")[:, 1:]
-        is_word = (labels >= 0) & (labels != self.processor.tokenizer.eos_token_id)
+        targets, is_graded = next_tokens(batch.pop("labels"))
+        is_word = is_graded & (targets != self.processor.tokenizer.eos_token_id)
+        said = torch.zeros(is_word.shape, device=is_word.device)
         with torch.inference_mode():
-            logits = self.model(**batch, use_cache=False).logits[:, :-1].float()
-        chosen = logits.log_softmax(-1).gather(-1, labels.clamp(min=0)[..., None])[..., 0]
-        return (chosen * is_word).sum(dim=1).tolist()
+            logits = self.model(**batch, use_cache=False, logits_to_keep=is_word).logits
+            said[is_word] = token_log_probs(logits, targets[is_word])
+        return said.sum(dim=1).tolist()
 
     def _constraint(self, grammars: Sequence[str]) -> Any:
         from embodied.planning.constrain import PlanConstraint, compile_tokenizer

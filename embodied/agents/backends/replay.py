@@ -11,7 +11,7 @@ from envs.skills.signatures import TABLETOP, PlanLanguage
 
 
 class ReplayBackend:
-    """Answers with `replies` one after the other, sees what `perceive` see, and keeps the prompts that it was asked."""
+    """Answers with `replies` one after the other, perceives by `perceive`, and keeps the prompts that it was asked."""
 
     def __init__(self, replies: Iterable[str], perceive: Callable[[Observation], Sequence[Slot]], *,
                  scene: SceneEncoder = OBJECTS, language: PlanLanguage = TABLETOP,

@@ -11,7 +11,7 @@ from typing import Any
 
 from embodied.agents.backends.chat_reply import ChatReply, ToolCall
 from embodied.agents.prompting.library import DONE, WORDS
-from embodied.planning.arguments import DECIMALS, TEXT_LIMIT
+from embodied.planning.arguments import DECIMALS, TEXT_LIMIT, short
 from embodied.planning.language import MAX_BYTES, Plan, PlanError, clause
 from envs.interface import Referent, SkillCall
 from envs.names import nearest
@@ -90,7 +90,7 @@ def load_strictly(text: str) -> Any:
         raise PlanError("the answer holds half a character, a lone surrogate") from None
     except json.JSONDecodeError as error:
         raise PlanError(f"the answer is not one JSON object: {error.msg} at character {error.pos}, "
-                        f"near {_short(text[error.pos:] or text)}") from None
+                        f"near {short(text[error.pos:] or text)}") from None
     except ValueError as error:  # a number of five thousand digits; PlanError is one too
         raise error if isinstance(error, PlanError) else PlanError("a number is too long") from None
     return value
@@ -118,7 +118,7 @@ def _no_constant(name: str) -> Any:
 def _finite(spelled: str) -> float:
     number = float(spelled)
     if number in (float("inf"), float("-inf")):
-        raise PlanError(f"{_short(spelled)} is no finite number")
+        raise PlanError(f"{short(spelled)} is no finite number")
     return number
 
 
@@ -126,7 +126,7 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twin = next(k for i, (k, _) in enumerate(pairs) if k in dict(pairs[:i]))
-        raise PlanError(f"the key {_short(twin)} stands there twice")
+        raise PlanError(f"the key {short(twin)} stands there twice")
     return found
 
 
@@ -153,11 +153,11 @@ def _call(said: Any, rules: Rules) -> SkillCall:
     _known_keys(said, ("skill", "arguments"), "a call")
     name, arguments = said["skill"], said.get("arguments", {})
     if not isinstance(arguments, dict):
-        raise PlanError(f'"arguments" of {_short(name)} is an object, got {_kind(arguments)}')
+        raise PlanError(f'"arguments" of {short(name)} is an object, got {_kind(arguments)}')
     parameters = _parameters(name, rules.language)
     if set(arguments) != {p.name for p in parameters}:
         raise PlanError(f"{name} takes {{{', '.join(p.name for p in parameters)}}}, got "
-                        f"{{{', '.join(_short(k) for k in arguments)}}}")
+                        f"{{{', '.join(short(k) for k in arguments)}}}")
     return SkillCall(name, tuple(_argument(arguments[p.name], p, name, rules) for p in parameters))
 
 
@@ -167,7 +167,7 @@ def _parameters(name: str, language: PlanLanguage) -> tuple[Parameter, ...]:
         return language.skills[name].parameters
     if name in WORDS:
         return (Parameter(WORDS[name], "text"),)
-    raise PlanError(f"there is no function {_short(name)}{_nearest(name, [*language.skills, *WORDS])}")
+    raise PlanError(f"there is no function {short(name)}{_nearest(name, [*language.skills, *WORDS])}")
 
 
 def _argument(value: Any, parameter: Parameter, skill: str, rules: Rules) -> Referent | str | float:
@@ -177,11 +177,11 @@ def _argument(value: Any, parameter: Parameter, skill: str, rules: Rules) -> Ref
         raise PlanError(f"{parameter.name} of {skill} is a string, got {_kind(value)}")
     if parameter.kind == "object":
         if value not in rules.names:
-            raise PlanError(f"there is no object {_short(value)}, the names are {', '.join(rules.names) or 'none'}")
+            raise PlanError(f"there is no object {short(value)}, the names are {', '.join(rules.names) or 'none'}")
         return Referent(value)
     limit = MAX_BYTES if skill in WORDS else TEXT_LIMIT  # what people read is cut; what a skill reads is not
     if not value.strip() or len(value) > limit or not (value.isprintable() or skill in WORDS):
-        raise PlanError(f"{parameter.name} of {skill} is 1 to {limit} printable characters, got {_short(value)}")
+        raise PlanError(f"{parameter.name} of {skill} is 1 to {limit} printable characters, got {short(value)}")
     return value
 
 
@@ -219,7 +219,7 @@ def spoken(text: str) -> str:
 def _known_keys(said: Mapping[str, Any], known: Sequence[str], whose: str) -> None:
     unknown = [key for key in said if key not in known]
     if unknown:
-        raise PlanError(f"{whose} has only the keys {', '.join(known)}, got {_short(unknown[0])}")
+        raise PlanError(f"{whose} has only the keys {', '.join(known)}, got {short(unknown[0])}")
 
 
 def _nearest(word: str, names: Sequence[str]) -> str:
@@ -231,7 +231,3 @@ def _kind(value: Any) -> str:
     """What a value is, for a complaint."""
     return {dict: "an object", list: "a list", str: "a string", bool: "a truth value", type(None): "null"}.get(
         type(value), "a number")
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:37] + "...")

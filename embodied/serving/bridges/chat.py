@@ -18,7 +18,8 @@ from fastapi.responses import Response
 from embodied.planning.language import Plan
 from embodied.serving.answers import event_stream
 from embodied.serving.bridges.chat_answer import Answer, End, Piece, chunks, of_plan, whole
-from embodied.serving.bridges.chat_request import PLANNER, ROBOT, Chat
+from embodied.serving.bridges.chat_fields import PLANNER
+from embodied.serving.bridges.chat_request import ROBOT, Chat
 from embodied.serving.errors import ApiError, unknown
 from embodied.serving.inference_server import CancelledError
 from embodied.serving.pictures import decode, from_url, observation_of

@@ -11,7 +11,6 @@ from embodied.serving.bridges.chat_fields import refuse_unheeded
 from embodied.serving.errors import ApiError
 from embodied.serving.request_bodies import MAX_LARGE_BYTES
 
-PLANNER = "tabletop-tiny"
 ROBOT = "robot:"
 MAX_PICTURES = 8
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ import torch
 from embodied.agents import shipped
 from embodied.agents.backends.local import LocalBackend
 from embodied.agents.language_agent import LanguageAgent
+from embodied.models.checkpoint_checks import CheckpointError
+from embodied.models.folder import check_folder
 from embodied.planning.declaration import LanguageError, declaration
 from embodied.planning.grammar import plan_grammar
 from embodied.planning.language import PlanError, parse
@@ -132,6 +136,22 @@ class Learned:
 def test_unknown_weights_are_refused_with_a_list():
     with pytest.raises(ValueError, match="got 'tabletop-giant'"):
         shipped.load_agent("tabletop-giant")
+
+
+@pytest.mark.weights
+def test_one_rule_names_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tiny = shipped.weights_path(shipped.SHIPPED)
+    assert shipped.weights_folder("shipped") == shipped.weights_folder(shipped.SHIPPED) == tiny
+    (tmp_path / shipped.SHIPPED).mkdir()
+    (tmp_path / "mine").mkdir()
+    assert shipped.weights_folder(shipped.SHIPPED) == tiny, "an empty folder hides no weights"
+    for load in (shipped.load_agent, lambda name: check_folder(shipped.weights_folder(name))):
+        with pytest.raises(CheckpointError, match=r"checkpoint mine: config\.json.* missing"):
+            load("mine")
+    shutil.copytree(tiny, tmp_path / "shipped")
+    assert shipped.weights_folder("shipped") == Path("shipped")
+    assert shipped.load_agent("shipped").language == shipped.load_agent().language
 
 
 def test_an_agent_is_loaded_from_a_folder(loaded, tmp_path):
