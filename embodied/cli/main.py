@@ -19,6 +19,7 @@ VERBS = {
     "train": "train the model, from collection to a checkpoint: experiment=tabletop_tiny",
     "rollout": "run and record episodes with any planner",
     "serve": "put the robot-control API and its console in front of robots",
+    "bases": "list, fetch and verify pretrained models to begin with: embodied bases fetch small",
     "convert": "bring a folder that an earlier version wrote into the present form: embodied convert PATH",
     "evaluate": "judge the model on unseen seeds beside its baselines: eval.json and report.html",
 }

@@ -9,18 +9,21 @@ from typing import Any
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import find_adapter_config_file, is_peft_available
 
-from embodied.models.checkpoint_checks import check_language
+from embodied.bases.cache import resolve
+from embodied.models.checkpoint_checks import CheckpointError, check_language
 from embodied.models.folder import check_published
 
 
 def build_language(source: PreTrainedConfig | str | Path) -> PreTrainedModel:
-    """A causal language model: random weights from a configuration, published ones from a hub name or folder.
+    """A causal language model: random weights from a configuration, published ones from the name of a base that was
+    fetched (`embodied.bases`), a hub name or a folder.
 
     Raises ValueError for an unknown family, a key or size that none of that family has (see checkpoint_checks), or a
     name that is neither a folder nor reachable on a hub.
     """
     if isinstance(source, PreTrainedConfig):
         return AutoModelForCausalLM.from_config(source)
+    source = resolve(str(source))
     _check_published(source)
     model = _reached(AutoModelForCausalLM.from_pretrained, source, use_safetensors=True, trust_remote_code=False)
     if hasattr(model.config, "auto_map"):  # followed by nobody, and refused in a folder of ours
@@ -29,9 +32,18 @@ def build_language(source: PreTrainedConfig | str | Path) -> PreTrainedModel:
 
 
 def published_tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of a hub name or folder; ValueError as in build_language."""
+    """The tokenizer of a base, hub name or folder; ValueError as in build_language."""
+    source = resolve(str(source))
     _check_published(source)
     return _reached(AutoTokenizer.from_pretrained, source, trust_remote_code=False)
+
+
+def check_language_folder(folder: Path) -> None:
+    """Raise ValueError unless a folder holds a whole language model of a known family, in transformers' form."""
+    if not (folder / "config.json").is_file():
+        raise CheckpointError(f"language model {folder}: expected a folder in transformers' form, got one without a "
+                              "config.json")
+    _check_published(folder)
 
 
 def _check_published(source: str | Path) -> None:
@@ -49,8 +61,10 @@ def _reached(read: Callable[..., Any], source: str | Path, **options: Any) -> An
     try:
         return read(source, **options)
     except OSError as error:
-        raise ValueError(f"language model: expected a folder or a hub name that can be reached, got {str(source)!r}; "
-                         "give a folder with model.safetensors, or sizes to start from nothing") from error
+        raise ValueError("language model: expected a base that was fetched (embodied bases list), a folder with "
+                         f"model.safetensors, or a hub name that can be reached, got {str(source)!r}; fetch a base, "
+                         "copy the folder from a machine that reaches the hub, or give sizes to start from nothing"
+                         ) from error
 
 
 def decoder_width(config: PreTrainedConfig) -> int:

@@ -30,7 +30,9 @@ MAY_IMPORT: dict[str, list[str]] = {
     "embodied.on_import": [],
     "embodied.typed": [],  # what a setting is, for the command line and for the rooms that have settings
     "embodied.prompt": ["envs.interface"],
+    "embodied.bases": ["embodied.data.files"],  # a base is written whole or not at all, as everything is
     "embodied.models": ["embodied.prompt", "envs.interface",
+                        "embodied.bases",  # what a language model's name stands for
                         "embodied.planning.scene",  # an encoder's other half: what the sentence says of a scene
                         "embodied.data.files"],  # weights are written whole or not at all, as everything is
     "embodied.planning": ["embodied.prompt", "envs.interface", "envs.skills.signatures"],
@@ -69,13 +71,14 @@ HOME: dict[str, list[str]] = {
     "panda_gym": ["envs.foreign"],
     "difflib": ["envs.names"],  # one wording of "did you mean ...?"
     "httpx": ["embodied.agents.backends.chat_api"],
-    "timm": ["embodied.models.vision"],
+    "timm": ["embodied.models.vision", "embodied.bases.numbers", "embodied.bases.recipes.efficientnet_lite0"],
     "ray": ["embodied.distributed", "embodied.serving.app", "embodied.cli.doctor"],
     "hydra": ["embodied.cli"],
 }
 """Library -> the only modules that may import it, of the standard library where a habit has one home."""
 
-TORCH_FREE = ["envs", "embodied.prompt", "embodied.typed", "embodied.training.settings", "embodied.training.stage",
+TORCH_FREE = ["envs", "embodied.prompt", "embodied.typed", "embodied.bases.catalogue", "embodied.bases.cache",
+              "embodied.bases.wheels", "embodied.training.settings", "embodied.training.stage",
               "embodied.training.run_folder", "embodied.planning", "embodied.serving.safety", "embodied.serving.client",
               "embodied.serving.connections", "embodied.serving.errors"]
 TORCH_ALLOWED = ["embodied.planning.constrain"]

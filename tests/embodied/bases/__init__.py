@@ -1,0 +1,1 @@
+"""Tests of embodied.bases."""
