@@ -21,6 +21,7 @@ from transformers.utils import ModelOutput
 from embodied.models.configuration import PalmEConfig
 from embodied.models.encoding import ProjectorSizes, SegmentEncoder
 from embodied.models.language import build_language, decoder_width
+from embodied.models.packed import packed_states
 from embodied.models.pointer import Pointer
 from embodied.models.scene_encoders import find_encoder
 from embodied.models.segmenter import ObjectSegmenter
@@ -73,22 +74,29 @@ class PalmEModel(PreTrainedModel):
                 pixel_values: Float[Tensor, "N 3 H W"] | None = None, geometry: Float[Tensor, "N G"] | None = None,
                 position_ids: Int[Tensor, "B T"] | None = None, past_key_values: Any = None,
                 inputs_embeds: Float[Tensor, "B T D"] | None = None, object_keys: Float[Tensor, "B M D"] | None = None,
-                use_cache: bool | None = None) -> PalmEModelOutput:
+                use_cache: bool | None = None, wanted: Bool[Tensor, "B T"] | None = None) -> PalmEModelOutput:
         """Hidden states of every position.
 
-        object_keys: from the output of the prompt, when past_key_values holds it. All else as in transformers.
+        object_keys: from the output of the prompt, when past_key_values holds it. wanted: where hidden states will be
+        read beside those of pictures, all others being zero then; of whole sentences padded on the right, whose
+        decoder `packed.why_not_packable` finds nothing against. All else as in transformers.
         """
         soft = None
         if inputs_embeds is None:
             inputs_embeds, soft = self._embeddings(input_ids, pixel_values, geometry, past_key_values)
         if position_ids is None and _is_empty(past_key_values):
             position_ids = _positions(attention_mask)
-        out = self.language.base_model(inputs_embeds=inputs_embeds, attention_mask=attention_mask,
-                                       position_ids=position_ids, past_key_values=past_key_values, use_cache=use_cache)
-        hidden = out.last_hidden_state
+        if wanted is None:
+            out = self.language.base_model(inputs_embeds=inputs_embeds, attention_mask=attention_mask,
+                                           position_ids=position_ids, past_key_values=past_key_values,
+                                           use_cache=use_cache)
+            hidden, past_key_values = out.last_hidden_state, out.past_key_values
+        else:
+            wanted = wanted | self.placeholders(input_ids)
+            hidden = packed_states(self.language.base_model, inputs_embeds, attention_mask, wanted)
         if self.pointer is not None and soft is not None:
             object_keys = self._object_keys(input_ids, soft, hidden)
-        return PalmEModelOutput(hidden, out.past_key_values, soft, object_keys)
+        return PalmEModelOutput(hidden, past_key_values, soft, object_keys)
 
     def _interleave(self, input_ids: Int[Tensor, "B T"], soft: Float[Tensor, "N Q D"]) -> Float[Tensor, "B T D"]:
         """float[B, T, D] from soft tokens float[N, Q, D], reading order."""

@@ -25,6 +25,7 @@ from transformers.utils import ModelOutput
 from embodied.models.body import PalmEModel, PalmEModelOutput
 from embodied.models.configuration import PalmEConfig
 from embodied.models.folder import check_local
+from embodied.models.packed import why_not_packable
 from embodied.models.tensors import check_tensors
 from embodied.prompt import MAX_OBJECTS
 from embodied.training.objectives.losses import naming_loss, next_tokens, token_cross_entropy
@@ -58,7 +59,8 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
                 inputs_embeds: Float[Tensor, "B T D"] | None = None, object_keys: Float[Tensor, "B M D"] | None = None,
                 use_cache: bool | None = None, logits_to_keep: int | Int[Tensor, " A"] | Bool[Tensor, "B T"] = 0,
                 num_items_in_batch: Real[Tensor, ""] | int | None = None,
-                num_names_in_batch: Real[Tensor, ""] | int | None = None, **kwargs: Any) -> PalmEOutput:
+                num_names_in_batch: Real[Tensor, ""] | int | None = None, is_packed: bool = False,
+                **kwargs: Any) -> PalmEOutput:
         """Logits of the positions asked for, or, with labels, the loss over the graded ones; of no others.
 
         logits_to_keep: the last so many positions, 0 for all; or int64[A], places in the sentence; or bool[B, T], any
@@ -67,11 +69,17 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
         there are fewer; graded with labels only. num_items_in_batch, num_names_in_batch: graded tokens and words of
         names that the losses are divided by where this batch is a part of a greater one (None: those of this batch).
         With num_items_in_batch alone, as the Trainer of transformers gives it, words of names are counted by the graded
-        token too. Everything else as of the body and in transformers.
+        token too. is_packed: with labels, let the decoder's layers run over the tokens without their padding, where they
+        can (`packed.why_not_packable`): the same up to rounding, and faster on a CPU. Everything else as of the body
+        and in transformers.
         """
+        wanted = None
+        if is_packed and labels is not None and why_not_packable(self.language.base_model) is None:
+            wanted = next_tokens(labels)[1]
         seen = self.body(input_ids=input_ids, attention_mask=attention_mask, pixel_values=pixel_values,
                          geometry=geometry, position_ids=position_ids, past_key_values=past_key_values,
-                         inputs_embeds=inputs_embeds, object_keys=object_keys, use_cache=use_cache and labels is None)
+                         inputs_embeds=inputs_embeds, object_keys=object_keys, use_cache=use_cache and labels is None,
+                         wanted=wanted)
         if labels is None:
             return PalmEOutput(logits=self.compute_logits(seen, logits_to_keep), object_keys=seen.object_keys,
                                past_key_values=seen.past_key_values)

@@ -22,7 +22,8 @@ def sft(model: nn.Module, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Fl
     """
     labels, names = batch.inputs["labels"], batch.inputs.get("name_ids")
     tokens, words = share(_count(labels[:, 1:]), labels.new_zeros(()) if names is None else _count(names))
-    out = model(**batch.inputs, num_items_in_batch=tokens, num_names_in_batch=words.clamp(min=1))
+    out = model(**batch.inputs, num_items_in_batch=tokens, num_names_in_batch=words.clamp(min=1),
+                is_packed=True)
     metrics = graded(out.graded_logits.detach(), labels, tokens)
     # A share without pictures has no naming loss, but ranks average the same metrics.
     if names is not None:
