@@ -26,6 +26,32 @@ class Batch:
     ids: tuple[str, ...]
     inputs: Mapping[str, Any]
 
+    @property
+    def tokens(self) -> int:
+        """How many tokens its sentences have without padding; 0 of what has no sentences."""
+        return int(self.inputs["attention_mask"].sum()) if "attention_mask" in self.inputs else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """One batch in parts of as many examples each, for threads that learn side by side."""
+
+    parts: tuple[Batch, ...]
+
+    @property
+    def step(self) -> int:
+        return self.parts[0].step
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Of all parts."""
+        return tuple(name for part in self.parts for name in part.ids)
+
+    @property
+    def tokens(self) -> int:
+        """Of all parts."""
+        return sum(part.tokens for part in self.parts)
+
 
 class OnDemand(Generic[B]):
     """An endless iterator whose batch of a step is made when it is asked for and not before: of the model as it is
@@ -86,19 +112,26 @@ class Batches:
     collate: (places, step) -> (ids, inputs), pure, so that what is prepared ahead in a thread cannot change the result.
     """
 
-    def __init__(self, sampler: Sampler, collate: Collate, *, rank: int = 0, world_size: int = 1, ahead: int = 1):
-        if sampler.batch_size % world_size:
-            raise ValueError(f"batches: expected a batch size divisible by the {world_size} workers, got "
+    def __init__(self, sampler: Sampler, collate: Collate, *, rank: int = 0, world_size: int = 1, shares: int = 1,
+                 ahead: int = 1):
+        if sampler.batch_size % (world_size * shares):
+            raise ValueError(f"batches: expected a batch size divisible by the {world_size * shares} workers, got "
                              f"{sampler.batch_size}")
         self.sampler, self.collate, self.rank, self.world_size, self.ahead = sampler, collate, rank, world_size, ahead
+        self.shares = shares
         self.step = 0
 
-    def batch_at(self, step: int) -> Batch:
-        """This rank's share of the batch of a step."""
-        ids, inputs = self.collate(self.sampler.batch_at(step)[self.rank::self.world_size], step)
+    def batch_at(self, step: int) -> Batch | Shares:
+        """This rank's share of the batch of a step, itself in `shares` parts where those are several."""
+        mine = self.sampler.batch_at(step)[self.rank::self.world_size]
+        parts = tuple(self._part(mine[place::self.shares], step) for place in range(self.shares))
+        return parts[0] if len(parts) == 1 else Shares(parts)
+
+    def _part(self, places: np.ndarray, step: int) -> Batch:
+        ids, inputs = self.collate(places, step)
         return Batch(step, tuple(ids), inputs)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Batch | Shares]:
         with ThreadPoolExecutor(1, "batches") as thread:
             pending = [thread.submit(self.batch_at, self.step + k) for k in range(self.ahead + 1)]
             while True:

@@ -1,9 +1,9 @@
-"""The layers of a Llama-type decoder over the tokens of a batch laid end to end: what training runs in place of the same
-layers of transformers, whose weights these are. Equal to them up to rounding, and checked to be.
+"""The layers of a Llama-type decoder over the tokens of a batch laid end to end: what training runs in place of
+those of transformers, whose weights these are. Equal to them up to rounding, and checked to be.
 
-What it leaves out is work whose result nobody reads: padding takes part in attention alone, and the last layer's queries
-and feed-forward network are computed where a head will look. What it fuses: the products that read the same states, the
-weights of a norm with those of the product after it, where both learn, and the low-rank adapters of a frozen product.
+What it leaves out is work whose result nobody reads: padding takes part in attention alone, and the last layer's output
+and feed-forward network are computed where a head will look. What it fuses: products that read the same states, the
+weights of a norm with those of the product after it, where both learn, and low-rank adapters with frozen products.
 
 B examples, T tokens, P tokens that are no padding, W of them wanted, D width, H heads of d numbers, K heads of keys.
 """
@@ -44,8 +44,8 @@ def why_not_packable(decoder: nn.Module) -> str | None:
 
 
 SHORT = 192
-"""Tokens of a sentence up to which attention keeps its shares of attention for the way back: batched products are faster
-than the fused kernel there, which computes them again; beyond, they are too much to keep."""
+"""Tokens of a sentence up to which the shares of attention are kept for the way back: batched products are faster there
+than the fused kernel, which computes them again; beyond, they are too much to keep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def _layout(decoder: nn.Module, mask: Int[Tensor, "B T"] | None, wanted: Bool[Te
 
 
 def _layer(layer: nn.Module, states: Float[Tensor, "P D"], layout: Layout, wanted: Int[Tensor, " W"] | None = None
-           ) -> Float[Tensor, "P D"]:
+           ) -> Float[Tensor, "left D"]:
     """One layer, for all tokens or for the wanted ones alone: float[P, D] or float[W, D]."""
     seen = _attend(layer, states, layout)
     if wanted is not None:
@@ -280,7 +280,7 @@ class _Adapted(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, states: Float[Tensor, "P D"], plan: tuple, *adapters: Float[Tensor, "a b"]
+    def forward(ctx: Any, states: Float[Tensor, "P D"], plan: tuple, *adapters: Float[Tensor, "_ _"]
                 ) -> Float[Tensor, "P wide"]:
         half = len(adapters) // 2
         downs, ups = adapters[:half], adapters[half:]

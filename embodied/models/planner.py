@@ -69,9 +69,9 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
         there are fewer; graded with labels only. num_items_in_batch, num_names_in_batch: graded tokens and words of
         names that the losses are divided by where this batch is a part of a greater one (None: those of this batch).
         With num_items_in_batch alone, as the Trainer of transformers gives it, words of names are counted by the graded
-        token too. is_packed: with labels, let the decoder's layers run over the tokens without their padding, where they
-        can (`packed.why_not_packable`): the same up to rounding, and faster on a CPU. Everything else as of the body
-        and in transformers.
+        token too. is_packed: with labels, the decoder's layers run over tokens without their padding, where they can
+        (`packed.why_not_packable`): the same up to rounding, and faster on a CPU. Everything else as of the body and in
+        transformers.
         """
         wanted = None
         if is_packed and labels is not None and why_not_packable(self.language.base_model) is None:

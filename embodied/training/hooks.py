@@ -17,9 +17,13 @@ from embodied.training.loop import TrainState
 
 
 def numbers_of(state: TrainState[Any]) -> dict[str, float]:
-    """What a log records of a step."""
+    """What a log records of a step: wait_s for its batch, then step_s, of which forward_s, backward_s, optimizer_s and
+    other_s are parts; tokens_per_s of both together, where the batch has tokens."""
+    whole_s = state.wait_s + state.step_s
+    speed = {"tokens_per_s": state.tokens / whole_s} if state.tokens and whole_s else {}
     return {"step": state.step, "loss": state.loss, "grad_norm": state.grad_norm, "lr": state.lr,
-            "skipped": state.skipped, "step_s": state.step_s, "wait_s": state.wait_s, **state.metrics}
+            "skipped": state.skipped, "step_s": state.step_s, "wait_s": state.wait_s, **state.spent,
+            "other_s": state.step_s - sum(state.spent.values()), **speed, **state.metrics}
 
 
 class JsonlLog:

@@ -50,7 +50,9 @@ class TrainState(Generic[B]):
     notes: list[str] = field(default_factory=list)  # what a person should know, in the order it happened
     failing: set[Any] = field(default_factory=set)  # logs that could not write when last asked
     wait_s: float = 0.0  # of this step, spent waiting for its batch
-    step_s: float = 0.0
+    step_s: float = 0.0  # without that
+    spent: dict[str, float] = field(default_factory=dict)  # parts of it: forward, backward, optimizer
+    tokens: int = 0  # of this rank's part of the batch, without padding
     stop: str | None = None  # why to stop early
 
 
@@ -114,7 +116,7 @@ def _next(stream: Any, state: TrainState[Any]) -> Any:
     """The next batch, _THE_END where there is none."""
     began = time.perf_counter()
     batch = next(stream, _THE_END)
-    state.wait_s = time.perf_counter() - began
+    state.wait_s, state.tokens = time.perf_counter() - began, getattr(batch, "tokens", 0)
     return batch
 
 
@@ -139,27 +141,26 @@ def _note(state: TrainState[Any], text: str, *, is_loud: bool = True) -> None:
 
 def _take_step(state: TrainState[B], batch: B, objective: Objective[B], clip_norm: float) -> bool:
     """Whether the step was taken; a bad one leaves the weights and the optimiser as they were."""
-    began = time.perf_counter()
+    began_s = time.perf_counter()
     state.optimizer.zero_grad(set_to_none=True)
-    with state.placement.arithmetic():
-        loss, metrics = objective(state.model, state.placement.put(batch))
-    # A loss that is not finite is made to poison every gradient, so that all ranks of a job skip the same step.
-    poison = torch.where(torch.isfinite(loss.detach()), 1.0, float("nan"))
-    (loss * poison).backward()
     parameters = [p for group in state.optimizer.param_groups for p in group["params"]]
+    lesson = state.placement.learn(objective, state.model, batch, parameters)
+    learned_s = time.perf_counter()
     norm = nn.utils.clip_grad_norm_(parameters, clip_norm)
     is_good = bool(torch.isfinite(norm))
     if is_good:
         state.optimizer.step()
+    optimizer_s = time.perf_counter() - learned_s
     state.step += 1
     state.skipped += not is_good
-    state.loss, state.grad_norm = float(state.placement.mean(loss.detach())), float(norm)
-    state.lr, state.metrics = state.optimizer.param_groups[0]["lr"], _of_all(metrics, state.placement)
+    state.loss, state.grad_norm = float(state.placement.mean(lesson.loss)), float(norm)
+    state.lr, state.metrics = state.optimizer.param_groups[0]["lr"], _of_all(lesson.metrics, state.placement)
     if is_good and state.grad_norm > LARGEST_CLIP * clip_norm:
         state.hard_clips += 1
         _note(state, f"the gradient's norm {state.grad_norm:.3g} was clipped to {clip_norm:g}, more than "
                      f"{LARGEST_CLIP:,.0f} times less: the step taught next to nothing", is_loud=state.hard_clips == 1)
-    state.step_s = time.perf_counter() - began
+    state.step_s = time.perf_counter() - began_s
+    state.spent = {"forward_s": lesson.forward_s, "backward_s": lesson.backward_s, "optimizer_s": optimizer_s}
     return is_good
 
 

@@ -11,7 +11,8 @@ average over the ranks is then the whole batch's mean, up to rounding.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -20,7 +21,9 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from embodied.data.batches import Shares
 from embodied.models.weights import put_weights, stored_names
+from embodied.training.team import Team, mean_over_threads, why_not_shared
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Float32, Real
@@ -36,6 +39,16 @@ class State:
     weights: Mapping[str, Tensor]  # values of `Module.state_dict`, each tensor once, also where two names share it
     optimizer: Mapping[str, Any]  # as `torch.optim.Optimizer.state_dict` gives it
     device_random: list[int] | None = None  # the state of the device's own random generator, None: it has none
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What one batch gave, on this rank."""
+
+    loss: Float[Tensor, ""]
+    metrics: Mapping[str, Tensor]
+    forward_s: float
+    backward_s: float
 
 
 class Placement(Protocol):
@@ -55,6 +68,15 @@ class Placement(Protocol):
 
     def put(self, batch: T) -> T:
         """The batch with every tensor in it on the device."""
+        ...
+
+    def shares(self, model: nn.Module, batch_size: int) -> int:
+        """Into how many parts this worker's part of each batch is to be made, for threads that learn side by side."""
+        ...
+
+    def learn(self, objective: Callable[..., Any], model: nn.Module, batch: Any, parameters: Sequence[nn.Parameter]
+              ) -> Lesson:
+        """Leave the gradients of an objective of a batch, or of its `Shares`, in the parameters."""
         ...
 
     def arithmetic(self) -> AbstractContextManager:
@@ -86,6 +108,7 @@ class Replicated:
     data_rank: int = 0
     data_size: int = 1
     precision: torch.dtype = torch.float32  # of products; weights and optimiser are float32 in any case
+    team: Team | None = None  # threads that share out this worker's part of a batch
 
     def wrap(self, model: nn.Module) -> nn.Module:
         model = model.to(self.device)
@@ -99,6 +122,48 @@ class Replicated:
 
     def put(self, batch: T) -> T:
         return batch if self.device.type == "cpu" else _put(batch, self.device)
+
+    def shares(self, model: nn.Module, batch_size: int) -> int:
+        size = 1 if self.team is None else self.team.size
+        return 1 if batch_size % size or why_not_shared(model) else size
+
+    def learn(self, objective: Callable[..., Any], model: nn.Module, batch: Any, parameters: Sequence[nn.Parameter]
+              ) -> Lesson:
+        if isinstance(batch, Shares):
+            return self._learn_together(objective, model, batch, parameters)
+        began_s = time.perf_counter()
+        loss, metrics = self._look(objective, model, batch)
+        looked_s = time.perf_counter()
+        _poisoned(loss).backward()
+        return Lesson(loss.detach(), metrics, looked_s - began_s, time.perf_counter() - looked_s)
+
+    def _learn_together(self, objective: Callable[..., Any], model: nn.Module, batch: Shares,
+                        parameters: Sequence[nn.Parameter]) -> Lesson:
+        """The same of all shares, each in a thread of the team."""
+
+        def learn(share: Any) -> tuple[Lesson, Sequence[Tensor | None]]:
+            began_s = time.perf_counter()
+            loss, metrics = self._look(objective, model, share)
+            looked_s = time.perf_counter()
+            gradients = torch.autograd.grad(_poisoned(loss) / len(batch.parts), parameters, allow_unused=True)
+            lesson = Lesson(loss.detach(), metrics, looked_s - began_s, time.perf_counter() - looked_s)
+            return lesson, gradients
+
+        if self.team is None or len(batch.parts) != self.team.size:
+            raise ValueError(f"batch: expected a share for each of {self.team and self.team.size} threads, got "
+                             f"{len(batch.parts)}; make as many as Placement.shares says")
+        learned = self.team.run(learn, batch.parts)
+        for parameter, *parts in zip(parameters, *(gradients for _, gradients in learned), strict=True):
+            there = [part for part in parts if part is not None]
+            parameter.grad = sum(there[1:], there[0]) if there else None
+        lessons = [lesson for lesson, _ in learned]
+        return Lesson(_mean([lesson.loss for lesson in lessons]),
+                      {name: _mean([lesson.metrics[name] for lesson in lessons]) for name in lessons[0].metrics},
+                      lessons[0].forward_s, lessons[0].backward_s)
+
+    def _look(self, objective: Callable[..., Any], model: nn.Module, batch: Any) -> tuple[Tensor, Mapping[str, Tensor]]:
+        with self.arithmetic():
+            return objective(model, self.put(batch))
 
     def arithmetic(self) -> AbstractContextManager:
         return torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
@@ -119,7 +184,8 @@ class Replicated:
             torch.cuda.set_rng_state(torch.tensor(state.device_random, dtype=torch.uint8), self.device)
 
     def facts(self) -> dict[str, Any]:
-        return {"threads": torch.get_num_threads(), "world_size": self.data_size, "device": self.device.type}
+        threads = torch.get_num_threads() if self.team is None else self.team.size
+        return {"threads": threads, "world_size": self.data_size, "device": self.device.type}
 
 
 def choose(device: str) -> torch.device:
@@ -131,9 +197,12 @@ def choose(device: str) -> torch.device:
     return torch.device("cuda" if has_gpu and device != "cpu" else "cpu")
 
 
-def alone(device: str, precision: str = "float32") -> Replicated:
-    """The placement of a training in one process. ValueError for a GPU that is not there."""
-    return Replicated(choose(device), precision=getattr(torch, precision))
+def alone(device: str, precision: str = "float32", threads: int = 1) -> Replicated:
+    """The placement of a training in one process. threads: how many may share out a batch, on a CPU. ValueError for a
+    GPU that is not there."""
+    chosen = choose(device)
+    team = Team(threads) if threads > 1 and chosen.type == "cpu" else None
+    return Replicated(chosen, precision=getattr(torch, precision), team=team)
 
 
 def one_of_many(device: torch.device, rank: int, size: int, precision: str = "float32") -> Replicated:
@@ -162,6 +231,16 @@ def _put(value: Any, device: torch.device) -> Any:
     return value
 
 
+def _poisoned(loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
+    """The loss; one that is not finite is made to poison every gradient, so that all ranks of a job skip the same
+    step."""
+    return loss * torch.where(torch.isfinite(loss.detach()), 1.0, float("nan"))
+
+
+def _mean(values: Sequence[Tensor]) -> Tensor:
+    return torch.stack([value.detach() for value in values]).double().mean().to(values[0].dtype)
+
+
 def _ranks() -> int:
     """How many ranks train together; 1 where no process group was made."""
     return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
@@ -177,8 +256,9 @@ def share(*counts: Real[Tensor, ""]) -> Float32[Tensor, " counts"]:
 
 
 def mean_over_ranks(values: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
-    """The values averaged over all ranks; themselves where there is one rank. Every rank must call it."""
-    ranks = _ranks()
+    """The values averaged over all ranks; themselves where there is one rank. Every rank must call it, and every thread
+    of a team that shares out its part of a batch."""
+    values, ranks = mean_over_threads(values), _ranks()
     if ranks == 1:
         return values
     values = values.clone()

@@ -148,7 +148,8 @@ def prepare(run: RunFolder, stage: str, settings: ExampleSettings, placement: Pl
     checked = list(chain(*held_out))
     collate = partial(collate_examples, examples, processor=processor, seed=run.settings.seed)
     sampler = mixed_sampler([examples.lengths(part) for part in learned], run.settings, settings.batch_size)
-    batches = Batches(sampler, collate(list(chain(*learned))), rank=placement.data_rank, world_size=placement.data_size)
+    batches = Batches(sampler, collate(list(chain(*learned))), rank=placement.data_rank, world_size=placement.data_size,
+                      shares=placement.shares(model, settings.batch_size // placement.data_size))
     measure = partial(validate, objective=sft, check=collate(checked, is_jittered=False), count=len(checked),
                       batch_size=settings.batch_size, placement=placement, counts=counts)
     return make_job(settings, model, batches, sft, placement, measure)

@@ -46,7 +46,9 @@ def test_nobody_but_the_placement_knows_devices_wrappers_and_groups():
     trespassers = {p.name: found for p in paths if (found := calls_of(p) & OF_PLACEMENT_ALONE)}
     assert set(trespassers.pop("placement.py")) > {"device", "get_world_size", "DistributedDataParallel"}
     # What looks at the dataset is no training: workers of its own, one thread each. Ray says which worker one is.
-    assert trespassers == {"perception.py": {"set_num_threads"}, "launch.py": {"get_world_size"}}
+    # A team is the placement's.
+    assert trespassers == {"perception.py": {"set_num_threads"}, "launch.py": {"get_world_size"},
+                           "team.py": {"set_num_threads"}}
     assert not [p.name for p in paths if p.name != "placement.py" and '"module"' in p.read_text()]
 
 

@@ -1,0 +1,82 @@
+"""Packed layers give what those of transformers give, and their gradients, to 1e-5."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
+
+from embodied.models import packed
+
+SIZES = {"vocab_size": 64, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 3,
+         "num_attention_heads": 4, "max_position_embeddings": 256}
+CONFIGS = {"llama": LlamaConfig(**SIZES), "shared keys": LlamaConfig(**SIZES, num_key_value_heads=2),
+           "qwen2": Qwen2Config(**SIZES, num_key_value_heads=4)}
+LENGTHS = torch.tensor([9, 14, 11, 14])
+
+
+def a_decoder(config):
+    """A decoder none of whose weights is special."""
+    torch.manual_seed(0)
+    decoder = AutoModelForCausalLM.from_config(config).model.train()
+    with torch.no_grad():
+        for parameter in decoder.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    return decoder
+
+
+def compare(decoder, lengths=LENGTHS, is_wanted=0.4):
+    """Largest relative differences (states, gradient of the embeddings, gradients of the weights)."""
+    width, size = int(lengths.max()), decoder.config.hidden_size
+    mask = (torch.arange(width) < lengths[:, None]).long()
+    wanted = (torch.rand(mask.shape) < is_wanted) & mask.bool()
+    wanted[0, 0] = True
+    embeds, grad = torch.randn(*mask.shape, size), torch.randn(*mask.shape, size) * wanted[..., None]
+    found = []
+    for run in (lambda e: decoder(inputs_embeds=e, attention_mask=mask, use_cache=False).last_hidden_state,
+                lambda e: packed.packed_states(decoder, e, mask, wanted)):
+        leaf = embeds.clone().requires_grad_()
+        decoder.zero_grad(set_to_none=True)
+        states = run(leaf) * wanted[..., None]
+        states.backward(grad)
+        gradients = [p.grad.flatten() for p in decoder.parameters() if p.grad is not None]
+        found.append((states.detach(), leaf.grad, torch.cat([*gradients, leaf.new_ones(1)])))
+    return [float((here - there).norm() / here.norm()) for here, there in zip(*found, strict=True)]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_packed_layers_are_those_of_transformers(name):
+    decoder = a_decoder(CONFIGS[name])
+    assert packed.why_not_packable(decoder) is None
+    assert max(compare(decoder)) < 1e-5
+    assert max(compare(decoder, lengths=torch.tensor([7, 7]))) < 1e-5  # no padding
+
+
+def test_long_sentences_go_another_way_to_the_same_end(monkeypatch):
+    monkeypatch.setattr(packed, "SHORT", 4)
+    assert max(compare(a_decoder(CONFIGS["llama"]))) < 1e-5
+
+
+def test_frozen_layers_pass_gradients_on():
+    decoder = a_decoder(CONFIGS["qwen2"]).requires_grad_(False)
+    assert max(compare(decoder)) < 1e-5
+    decoder.layers[1].mlp.requires_grad_(True)
+    assert max(compare(decoder)) < 1e-5
+
+
+@pytest.mark.parametrize("targets", ["all-linear", ["q_proj", "down_proj"]])
+def test_low_rank_adapters_learn_as_in_peft(targets):
+    peft = pytest.importorskip("peft")
+    decoder = a_decoder(CONFIGS["shared keys"])
+    adapted = peft.inject_adapter_in_model(
+        peft.LoraConfig(r=4, lora_alpha=6, target_modules=targets, init_lora_weights=False), decoder)
+    assert packed.why_not_packable(adapted) is None
+    assert max(compare(adapted)) < 1e-5
+
+
+def test_what_it_cannot_do_is_said():
+    decoder = a_decoder(LlamaConfig(**SIZES, hidden_act="gelu"))
+    assert "gelu" in packed.why_not_packable(decoder)
+    decoder = a_decoder(CONFIGS["llama"])
+    with pytest.raises(ValueError, match="padding on the right"):
+        packed.packed_states(decoder, torch.zeros(1, 2, 48), torch.tensor([[0, 1]]), torch.tensor([[False, True]]))
