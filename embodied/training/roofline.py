@@ -62,15 +62,16 @@ def products_of(step: Callable[[], object]) -> ProductCounter:
 
 
 def products_s(counter: ProductCounter, *, rounds: int = 5) -> float:
-    """Seconds that the counted products take alone, each as often as it was asked for: the median of some rounds."""
+    """CPU seconds of this thread that the counted products take alone, each as often as it was asked for: the median of
+    some rounds after one that warms up."""
     factors = {shapes: [torch.randn(shape) for shape in shapes] for shapes in counter.found}
     times = []
     for _ in range(rounds + 1):
-        began_s = time.perf_counter()
+        began_s = time.thread_time()
         for shapes, count in counter.found.items():
             for _ in range(count):
                 torch.matmul(*factors[shapes])
-        times.append(time.perf_counter() - began_s)
+        times.append(time.thread_time() - began_s)
     return statistics.median(times[1:])
 
 

@@ -1,0 +1,259 @@
+"""How fast planners train: against the Trainer of transformers, and as a share of the time of their matrix products.
+
+    python scripts/bench/train.py --quick          # under a minute on two idle cores; one JSON line a figure
+
+"hf_trainer": examples a second of our loop over those of `transformers.Trainer` with its own length grouping and fused
+AdamW: the tiny planner, same weights, examples and collation, batches of 32. "hf_trainer_small": the same of a planner
+with the layers of SmolLM2-135M (random weights; what is measured does not depend on them), LoRA of rank 16 by peft on
+all their products, batches of 4, without the naming loss. Slices of both alternate; `ratio` is that of the medians of a
+step's time a token, `cpu_ratio` the same of CPU time, which others on the machine disturb less. "roofline": the share
+of our step that its products take when timed alone in the same run. "data_wait": the share that it waits for batches.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).resolve().parent]
+"""Without this script's own folder, in which `import envs` would find a script."""
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+
+from embodied.compat import guard_torchvision  # noqa: E402
+
+guard_torchvision()
+
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments  # noqa: E402
+
+from embodied.cli.configs import config_dir  # noqa: E402
+from embodied.cli.overrides import compose  # noqa: E402
+from embodied.cli.train import Settings, recipe  # noqa: E402
+from embodied.data.batches import Batches, Sampler  # noqa: E402
+from embodied.data.collect import CollectSpec, collect  # noqa: E402
+from embodied.data.dataset import Dataset  # noqa: E402
+from embodied.data.detections import detect_dataset  # noqa: E402
+from embodied.data.examples import Examples  # noqa: E402
+from embodied.data.mixture import Mixture  # noqa: E402
+from embodied.models.building import Facts  # noqa: E402
+from embodied.training.collate import collate_examples  # noqa: E402
+from embodied.training.loop import train  # noqa: E402
+from embodied.training.objectives.sft import sft  # noqa: E402
+from embodied.training.optim import adamw  # noqa: E402
+from embodied.training.perception import make_perfect_detector  # noqa: E402
+from embodied.training.placement import alone  # noqa: E402
+from embodied.training.planner_stage import let_learn, new_planner  # noqa: E402
+from embodied.training.roofline import products_of, products_s  # noqa: E402
+from embodied.training.run_folder import RunFolder  # noqa: E402
+from embodied.typed import read  # noqa: E402
+
+SMALL = {"model_type": "llama", "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30,
+         "num_attention_heads": 9, "num_key_value_heads": 3, "max_position_embeddings": 8192,
+         "tie_word_embeddings": True}
+"""The sizes of SmolLM2-135M."""
+SMALL_WORDS = 49152
+PRODUCTS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+@dataclass
+class Subject:
+    """What both sides train, from places among the examples."""
+
+    model: Any
+    collate: Any
+    sampler: Sampler
+    lengths: list[int]  # tokens of each example
+    threads: int
+
+    @property
+    def batch_size(self) -> int:
+        return self.sampler.batch_size
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of either side, from the end of the one before."""
+
+    tokens: int
+    wall_s: float
+    cpu_s: float
+    waited_s: float = 0.0
+
+
+class Ours:
+    """Our loop, some steps at a time: a hook that notes each but the first, whose batch was not made ahead."""
+
+    def __init__(self, subject: Subject):
+        self.subject, self.reached, self.noted = subject, 0, []
+        self.placement = alone("cpu", threads=subject.threads)
+        shares = self.placement.shares(subject.model, subject.batch_size)
+        self.batches = Batches(subject.sampler, subject.collate, shares=shares)
+        self.optimizer = adamw(subject.model, lr=1e-4)
+
+    def advance(self, steps: int) -> list[Step]:
+        """The steps but the first."""
+        torch.set_num_threads(self.subject.threads)
+        self.noted, self.cpu_s = [], time.process_time()
+        train(self.subject.model, self.batches, sft, self.optimizer, steps=self.reached + steps, start=self.reached,
+              hooks=[self], placement=self.placement)
+        return self.noted[1:]
+
+    def step(self, state: Any) -> None:
+        now_s = time.process_time()
+        self.noted.append(Step(state.tokens, state.wait_s + state.step_s, now_s - self.cpu_s, state.wait_s))
+        self.cpu_s, self.reached = now_s, state.step
+
+    def end(self, state: Any) -> None:
+        """Nothing is open."""
+
+
+class Peer(TrainerCallback):
+    """A Trainer of transformers, some steps at a time."""
+
+    def __init__(self, subject: Subject, folder: str):
+        self.subject = subject
+        self.arguments = TrainingArguments(
+            folder, per_device_train_batch_size=subject.batch_size, train_sampling_strategy="group_by_length",
+            optim="adamw_torch_fused", learning_rate=1e-4, save_strategy="no", logging_strategy="no", report_to=[],
+            use_cpu=True, disable_tqdm=True, remove_unused_columns=False)
+        self.data = [{"place": place, "input_ids": range(length)} for place, length in enumerate(subject.lengths)]
+
+    def advance(self, steps: int) -> list[Step]:
+        """The steps but the first."""
+        torch.set_num_threads(self.subject.threads)
+        self.ends, self.tokens = [], []
+        self.arguments.max_steps = steps
+        trainer = Trainer(self.subject.model, self.arguments, train_dataset=self.data, data_collator=self.collate,
+                          callbacks=[self])
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
+        pairs = zip(self.ends, self.ends[1:], self.tokens[1:], strict=False)
+        return [Step(tokens, *(b - a for a, b in zip(before, after, strict=True))) for before, after, tokens in pairs]
+
+    def collate(self, chosen: list[dict[str, Any]]) -> dict[str, Any]:
+        _, inputs = self.subject.collate(np.array([one["place"] for one in chosen]), len(self.tokens))
+        self.tokens.append(int(inputs["attention_mask"].sum()))
+        return dict(inputs)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.ends.append((time.perf_counter(), time.process_time()))
+
+
+def examples_in(folder: Path, dataset: Path | None) -> Mixture:
+    """Those of a dataset, or of a few still scenes made now; objects are where the simulator's masks say."""
+    if dataset is None:
+        dataset = folder / "dataset"
+        collect(CollectSpec(), dataset, episodes=24, executed_fraction=0.0, workers=0)
+    opened = Dataset(dataset)
+    return Mixture([Examples(opened, detect_dataset(opened, "masks", make_perfect_detector, {}, workers=0))])
+
+
+def subject_of(folder: Path, examples: Mixture, size: str, threads: int) -> Subject:
+    """The planner of a size, new, with its examples."""
+    values = compose(config_dir(), "train", ["experiment=tabletop_tiny", f"data.folder={folder}"])
+    settings = recipe(read(Settings, values, ""))
+    if size == "small":
+        settings.model.language.clear()
+        settings.model.language.update(SMALL)
+    model, processor = new_planner(RunFolder(folder, settings), examples, Facts())
+    let_learn(model)
+    collate = collate_examples(examples, range(len(examples)), processor, seed=0)
+    if size == "small":
+        collate = _adapt(model, collate)
+    worded = [examples[place] for place in range(len(examples))]
+    inputs = processor([one.prompt for one in worded], [one.answer for one in worded])
+    lengths = inputs["attention_mask"].sum(1).tolist()
+    batch_size = 4 if size == "small" else 32
+    sampler = Sampler(examples.lengths(range(len(examples))), batch_size=batch_size, seed=0)
+    return Subject(model.train(), collate, sampler, lengths, threads)
+
+
+def _adapt(model: Any, collate: Any) -> Any:
+    """Give the language model as many words as SmolLM2 has and adapters; the collation, without names of pictures."""
+    from peft import LoraConfig, inject_adapter_in_model
+
+    model.language.resize_token_embeddings(SMALL_WORDS, mean_resizing=False)
+    inject_adapter_in_model(LoraConfig(r=16, lora_alpha=32, target_modules=PRODUCTS), model.language)
+
+    def without_names(chosen: np.ndarray, step: int) -> tuple[Any, dict[str, Any]]:
+        ids, inputs = collate(chosen, step)
+        return ids, {name: value for name, value in inputs.items() if name != "name_ids"}
+
+    return without_names
+
+
+def compare(subject: Subject, folder: str, steps: int, slices: int) -> tuple[dict[str, Any], list[Step]]:
+    """What the alternating slices say, and our steps."""
+    sides = {"ours": Ours(subject), "peer": Peer(subject, folder)}
+    found: dict[str, list[Step]] = {name: [] for name in sides}
+    for number in range(slices + 1):
+        for name, side in sides.items():
+            noted = side.advance(steps if number else 2)
+            found[name] += noted if number else []  # the first is for warming up
+    tokens = statistics.mean(subject.lengths)
+    wall = {name: statistics.median(step.wall_s / step.tokens for step in noted) for name, noted in found.items()}
+    cpu = {name: statistics.median(step.cpu_s / step.tokens for step in noted) for name, noted in found.items()}
+    return {"ratio": round(wall["peer"] / wall["ours"], 2), "cpu_ratio": round(cpu["peer"] / cpu["ours"], 2),
+            "examples_per_s": round(1 / wall["ours"] / tokens, 2), "peer_per_s": round(1 / wall["peer"] / tokens, 2),
+            "tokens_per_s": round(1 / wall["ours"]), "batch_size": subject.batch_size}, found["ours"]
+
+
+def roofline(subject: Subject, ours: Ours, rounds: int) -> dict[str, Any]:
+    """The share of a step that its products take alone, in one thread: as each of a team works."""
+    torch.set_num_threads(1)
+    batch = Batches(subject.sampler, subject.collate).batch_at(0)
+    parameters = [p for p in subject.model.parameters() if p.requires_grad]
+
+    def step() -> None:
+        ours.optimizer.zero_grad(set_to_none=True)
+        loss, _ = sft(subject.model, batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        ours.optimizer.step()
+
+    counter = products_of(step)
+    shares = []
+    for _ in range(rounds):
+        began_s = time.thread_time()
+        step()
+        whole_s = time.thread_time() - began_s
+        shares.append(products_s(counter, rounds=1) / whole_s)
+    return {"share": round(statistics.median(shares), 3), "gflop": round(counter.flops / 1e9, 1)}
+
+
+def say(what: str, **found: Any) -> None:
+    print(json.dumps({"what": what, **found, "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}),
+          flush=True)
+
+
+def main() -> None:
+    """Print a line for every figure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer steps")
+    parser.add_argument("--dataset", type=Path, help="a collected dataset; else a few scenes are made")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of either side")
+    parser.add_argument("--without", nargs="*", default=[], choices=["tiny", "small"])
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        examples = examples_in(Path(folder), asked.dataset)
+        for size, row, steps, slices in (("tiny", "hf_trainer", 5, 2), ("small", "hf_trainer_small", 2, 1)):
+            if size not in asked.without:
+                subject = subject_of(Path(folder), examples, size, asked.threads)
+                figures, noted = compare(subject, folder, steps, slices if asked.quick else 4 * slices)
+                say(row, **figures, threads=asked.threads)
+                waited = sum(step.waited_s for step in noted) / sum(step.wall_s for step in noted)
+                say("data_wait", size=size, share=round(waited, 4))
+                say("roofline", size=size, **roofline(subject, Ours(subject), 3 if size == "tiny" else 1))
+
+
+if __name__ == "__main__":
+    main()
