@@ -27,6 +27,9 @@ TIMM_OPTIONS = ("depth", "depths", "dims", "drop_path_rate", "embed_dim", "img_s
                 "num_heads", "output_stride", "patch_size", "qkv_bias", "window_size")
 """Constructor arguments that a configuration may pass to a timm encoder: sizes, nothing that loads or calls."""
 
+COARSEST_PX = 16
+"""Side in pixels of one place of a segmenter's last level; images are multiples of it."""
+
 STUMBLES = (StrictDataclassError, TypeError, AttributeError, LookupError, ArithmeticError, AssertionError, RuntimeError)
 """What transformers and torch raise, far from the cause, over values that no file of a known maker has."""
 
@@ -77,7 +80,10 @@ class SegmenterConfig(PreTrainedConfig):
     model_type = "palm_e_segmenter"
     base_config_key = "segmenter_config"
 
-    widths: list[int] | None = None  # channels at 1/2, 1/4, 1/8 and 1/16 of the image
+    form: Literal["dense", "light"] = "dense"  # convolutions over all channels, or over each and then across them
+    patch_px: int = 2  # side of the square of pixels that is one place of the first level
+    widths: list[int] | None = None  # channels of each level; a level has half the side of the one before
+    level_depths: list[int] | None = None  # convolutions (dense) or residuals (light) of a block; None: 2 at each level
     workspace_low_m: list[float] | None = None
     workspace_high_m: list[float] | None = None
     clearance_m: float = 0.003  # what lies lower is the table
@@ -89,8 +95,17 @@ class SegmenterConfig(PreTrainedConfig):
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
         self.widths = list(self.widths or (24, 48, 64, 96))
+        self.level_depths = list(self.level_depths or [2] * len(self.widths))
         self.workspace_low_m = list(self.workspace_low_m or TABLE_WORKSPACE.low_m)
         self.workspace_high_m = list(self.workspace_high_m or TABLE_WORKSPACE.high_m)
+        self._check_levels()
+
+    def _check_levels(self) -> None:
+        coarsest_px = self.patch_px * 2 ** (len(self.widths) - 1)
+        if coarsest_px != COARSEST_PX or len(self.level_depths) != len(self.widths):
+            raise ValueError(f"segmenter: expected patch_px x 2^(levels - 1) = {COARSEST_PX} and one of level_depths for "
+                             f"each of widths, got patch_px={self.patch_px}, widths={self.widths}, "
+                             f"level_depths={self.level_depths}; such as patch_px=2 with four widths, 4 with three")
 
 
 @strict

@@ -36,6 +36,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "soft_tokens": (1, 1024),
     "geometry_size": (1, 256),
     "widths": (8, 1024),
+    "level_depths": (1, 8),
+    "patch_px": (1, 16),
     "crop_size": (8, 512),
     "min_pixels": (1, 2**20),
     "cluster_radius_m": (1e-4, 10.0),
@@ -62,12 +64,12 @@ BOUNDS: dict[str, tuple[float, float]] = {
 number, and a whole one where both bounds are."""
 
 LISTS = frozenset((
-    "_out_indices", "begin_suppress_tokens", "depth", "depths", "dims", "embed_dim", "eos_token_id", "layers", "mean",
-    "mlp_ratio", "no_rope_layers", "num_heads", "patch_size", "std", "suppress_tokens", "widths", "window_size",
+    "_out_indices", "begin_suppress_tokens", "depth", "depths", "dims", "embed_dim", "eos_token_id", "layers",
+    "level_depths", "mean", "mlp_ratio", "no_rope_layers", "num_heads", "patch_size", "std", "suppress_tokens", "widths", "window_size",
     "workspace_high_m", "workspace_low_m"))
 """Keys of BOUNDS that may be a list of numbers, too."""
 
-LENGTHS = {"mean": 3, "std": 3, "widths": 4, "workspace_low_m": 3, "workspace_high_m": 3}
+LENGTHS = {"mean": 3, "std": 3, "workspace_low_m": 3, "workspace_high_m": 3}
 """Keys of LISTS that are lists of so many."""
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -76,6 +78,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "seeing": ("slots", "image"),  # as earlier versions wrote it, see old_forms
     "scene_encoder": encoder_names(),
     "source": ("timm", "transformers"),
+    "form": ("dense", "light"),
 }
 
 KINDS: dict[str, str] = {key: kind for kind, keys in {
@@ -97,8 +100,8 @@ KINDS: dict[str, str] = {key: kind for kind, keys in {
 OPTIONAL = frozenset((
     "_commit_hash", "_name_or_path", "_out_features", "_out_indices", "architectures", "attention_dropout",
     "begin_suppress_tokens", "bos_token_id", "cameras", "dtype", "encoder", "eos_token_id", "grammar_fingerprint",
-    "head_dim", "id2label", "image_size", "label2id", "layer_types", "lexicon", "mean", "n_inner", "name_or_path",
-    "vocabulary",
+    "head_dim", "id2label", "image_size", "label2id", "layer_types", "level_depths", "lexicon", "mean", "n_inner",
+    "name_or_path", "vocabulary",
     "no_rope_layers", "num_key_value_heads", "options", "output_attentions", "output_hidden_states", "pad_token_id",
     "patch_size", "plan_language", "pooler_output_size", "pretraining_tp", "problem_type", "processor_class",
     "return_dict", "rope_parameters", "rope_scaling", "sliding_window", "std", "summary_activation", "suppress_tokens",
@@ -238,6 +241,7 @@ OUR_KEYS: dict[str, frozenset[str]] = {family: frozenset(keys.split()) for famil
         "projector_width scene_encoder segmenter_config soft_tokens text_config vision_config"),
     "palm_e_vision": "encoder image_size mean name options source std",
     "palm_e_segmenter": (
-        "clearance_m cluster_radius_m crop_size margin_m min_pixels widths workspace_high_m workspace_low_m"),
+        "clearance_m cluster_radius_m crop_size form level_depths margin_m min_pixels patch_px widths "
+        "workspace_high_m workspace_low_m"),
 }.items()}
 """The same of this project's own configurations."""
