@@ -116,21 +116,22 @@ def cluster_votes(votes: Float[np.ndarray, "P 4"], radius_m: float, min_pixels: 
 
 
 def _cells(votes: Float[np.ndarray, "P 4"], radius_m: float) -> Int64[np.ndarray, " P"]:
-    """int64[P]: the cell of a grid of votes, as one number."""
+    """int64[P]: the cell of a grid of votes, numbered from 0 in the order of the grid; only cells with votes count."""
     steps = np.floor(np.nan_to_num(votes) / radius_m).clip(-500, 499).astype(np.int64) + 500
-    return steps @ (1000 ** np.arange(VOTE_SIZE, dtype=np.int64))
+    return np.unique(steps @ (1000 ** np.arange(VOTE_SIZE, dtype=np.int64)), return_inverse=True)[1]
 
 
 def _claim(votes: Float[np.ndarray, "P 4"], cells: Int64[np.ndarray, " P"], is_free: Bool[np.ndarray, " P"],
            radius_m: float) -> tuple[Int64[np.ndarray, " claimed"], Int64[np.ndarray, " seed"]]:
     """Indices of the free votes around the densest place, and of those in the cell where the search began."""
     free = np.flatnonzero(is_free)
-    _, inverse, counts = np.unique(cells[free], return_inverse=True, return_counts=True)
-    seed = free[inverse == counts.argmax()]
+    fullest = np.bincount(cells[free]).argmax()
+    seed = free[cells[free] == fullest]
     center = votes[seed].mean(axis=0)
     claimed = seed
     for _ in range(3):
-        claimed = free[((votes[free] - center) ** 2).sum(axis=1) < radius_m**2]
+        near = free[np.abs(votes[free, 0] - center[0]) < radius_m]  # few are left to measure
+        claimed = near[((votes[near] - center) ** 2).sum(axis=1) < radius_m**2]
         if len(claimed) == 0:
             break
         center = votes[claimed].mean(axis=0)
