@@ -32,14 +32,13 @@ LEAST_HEIGHT_M = 0.005
 LEAST_POINTS = 12
 
 
-def measure_box(points: Float64[np.ndarray, "P 3"], votes: Float64[np.ndarray, "P 4"],
+def measure_box(points: Float64[np.ndarray, "P 3"], voted: Float64[np.ndarray, " 4"],
                 pitch_m: Float64[np.ndarray, " P"], camera: Int64[np.ndarray, " P"]) -> Box:
     """The box around one object.
 
-    points: float64[P, 3]. votes: float64[P, 4]. pitch_m: float64[P], distance of neighbouring samples on a surface that
-    faces the camera. camera: int64[P], which one saw the point. P >= 1.
+    points: float64[P, 3]. voted: float64[4], the median of what they vote for. pitch_m: float64[P], distance of
+    neighbouring samples on a surface that faces the camera. camera: int64[P], which one saw the point. P >= 1.
     """
-    voted = np.median(votes, axis=0)
     is_near = _is_near(points, voted)
     points, camera, pitch_m = points[is_near], camera[is_near], pitch_m[is_near]
     top_z = float(np.quantile(points[:, 2], 0.97))

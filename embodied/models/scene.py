@@ -88,9 +88,10 @@ def slots_from_pixels(pixels: Pixels, observation: Observation, config: Segmente
     """Slots of the clusters that lie in the workspace, most pixels first."""
     labels = cluster_votes(pixels.votes, config.cluster_radius_m, config.min_pixels)
     groups = [np.flatnonzero(labels == label) for label in range(labels.max(initial=-1) + 1)]
-    groups = [group for group in groups if _is_inside(pixels.votes[group], config)]
-    groups.sort(key=len, reverse=True)
-    return [_slot(pixels, group, observation, config.crop_size) for group in groups[:max_objects]]
+    voted = [(group, np.median(pixels.votes[group], axis=0)) for group in groups]
+    inside = [(group, vote) for group, vote in voted if _is_inside(vote, config)]
+    inside.sort(key=lambda pair: len(pair[0]), reverse=True)
+    return [_slot(pixels, group, vote, observation, config.crop_size) for group, vote in inside[:max_objects]]
 
 
 def cluster_votes(votes: Float[np.ndarray, "P 4"], radius_m: float, min_pixels: int) -> Int64[np.ndarray, " P"]:
@@ -151,31 +152,34 @@ def _adopt_strays(votes: Float[np.ndarray, "P 4"], labels: Int64[np.ndarray, " P
     return labels
 
 
-def _is_inside(votes: Float[np.ndarray, "P 4"], config: SegmenterConfig) -> bool:
+def _is_inside(voted: Float[np.ndarray, " 4"], config: SegmenterConfig) -> bool:
     """Whether the voted centre lies in the workspace; above it hangs what the gripper holds."""
-    center = np.median(votes[:, :3], axis=0)
+    center = voted[:3]
     low, high = np.array(config.workspace_low_m) - config.margin_m, np.array(config.workspace_high_m)
     high[:2] += config.margin_m
     return bool((center > low).all() and (center < high).all())
 
 
-def _slot(pixels: Pixels, group: np.ndarray, observation: Observation, crop_size: int) -> Slot:
-    camera = int(np.bincount(pixels.camera[group], minlength=len(pixels.names)).argmax())
-    mine = group[pixels.camera[group] == camera]
+def _slot(pixels: Pixels, group: Int64[np.ndarray, " P"], voted: Float64[np.ndarray, " 4"], observation: Observation,
+          crop_size: int) -> Slot:
+    """The slot of the pixels of a group; voted: the median of their votes."""
+    cameras = pixels.camera[group]
+    camera = int(np.bincount(cameras, minlength=len(pixels.names)).argmax())
+    mine = group[cameras == camera]
     rows, columns = pixels.row[mine], pixels.column[mine]
-    rgb = observation.rgb[pixels.names[camera]]
-    crop = masked_crop(rgb, rows, columns, crop_size)
+    rgb, window = observation.rgb[pixels.names[camera]], _window(rows, columns)
     middle = int(((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2).argmin())
-    box = measure_box(pixels.points[group], pixels.votes[group], pixels.pitch_m[group],
-                      pixels.camera[group])
-    return Slot(crop=crop, box=box, camera=pixels.names[camera], pixel=(int(columns[middle]), int(rows[middle])),
-                area_px=len(group), window=_share(_window(rows, columns), rgb.shape[:2]))
+    box = measure_box(pixels.points[group], voted, pixels.pitch_m[group], cameras)
+    return Slot(crop=masked_crop(rgb, rows, columns, window, crop_size), box=box, camera=pixels.names[camera],
+                pixel=(int(columns[middle]), int(rows[middle])), area_px=len(group),
+                window=_share(window, rgb.shape[:2]))
 
 
 def masked_crop(rgb: UInt8[np.ndarray, "H W 3"], rows: Int64[np.ndarray, " P"], columns: Int64[np.ndarray, " P"],
-                size: int) -> UInt8[np.ndarray, "S S 3"]:
-    """uint8[size, size, 3]: a square around the pixels rows, columns int64[P], black off them. rgb: uint8[H, W, 3]."""
-    left, top, side = _window(rows, columns)
+                window: tuple[int, int, int], size: int) -> UInt8[np.ndarray, "S S 3"]:
+    """uint8[size, size, 3]: a window (left, top, side, pixels) that holds the pixels rows, columns int64[P], black off
+    them. rgb: uint8[H, W, 3]."""
+    left, top, side = window
     canvas = np.zeros((side, side, 3), dtype=np.uint8)
     canvas[rows - top, columns - left] = rgb[rows, columns]
     return np.asarray(Image.fromarray(canvas).resize((size, size), Image.Resampling.BILINEAR))

@@ -158,9 +158,12 @@ def segmenter_input(rgb: UInt8[np.ndarray, "... 3"], depth: Float[np.ndarray, " 
         raise ValueError(f"camera image: expected rgb [H, W, 3] and depth [H, W] with H, W multiples of {COARSEST_PX}, got "
                          f"{list(rgb.shape)} and {list(depth.shape)}; set the environment's image_size")
     is_measured = np.isfinite(depth) & (depth > 0)
-    points = camera.lift(np.where(is_measured, depth, 0.0)) * is_measured[..., None]
-    channels = np.concatenate([rgb / np.float32(255.0), points, is_measured[..., None]], axis=-1)
-    return np.ascontiguousarray(channels.transpose(2, 0, 1), dtype=np.float32)
+    points = camera.lift(np.where(is_measured, depth, 0.0))
+    channels = np.empty((CHANNELS, *depth.shape), dtype=np.float32)
+    np.divide(np.moveaxis(rgb, -1, 0), np.float32(255.0), out=channels[:3])
+    np.multiply(np.moveaxis(points, -1, 0), is_measured, out=channels[3:6], casting="same_kind")
+    channels[6] = is_measured
+    return channels
 
 
 def targets_from_masks(masks: Int[np.ndarray, "H W"], poses: Float[np.ndarray, "M 10"]
