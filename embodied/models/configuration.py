@@ -103,8 +103,8 @@ class SegmenterConfig(PreTrainedConfig):
     def _check_levels(self) -> None:
         coarsest_px = self.patch_px * 2 ** (len(self.widths) - 1)
         if coarsest_px != COARSEST_PX or len(self.level_depths) != len(self.widths):
-            raise ValueError(f"segmenter: expected patch_px x 2^(levels - 1) = {COARSEST_PX} and one of level_depths for "
-                             f"each of widths, got patch_px={self.patch_px}, widths={self.widths}, "
+            raise ValueError(f"segmenter: expected patch_px x 2^(levels - 1) = {COARSEST_PX} and a depth for each "
+                             f"width, got patch_px={self.patch_px}, widths={self.widths}, "
                              f"level_depths={self.level_depths}; such as patch_px=2 with four widths, 4 with three")
 
 

@@ -65,8 +65,8 @@ number, and a whole one where both bounds are."""
 
 LISTS = frozenset((
     "_out_indices", "begin_suppress_tokens", "depth", "depths", "dims", "embed_dim", "eos_token_id", "layers",
-    "level_depths", "mean", "mlp_ratio", "no_rope_layers", "num_heads", "patch_size", "std", "suppress_tokens", "widths", "window_size",
-    "workspace_high_m", "workspace_low_m"))
+    "level_depths", "mean", "mlp_ratio", "no_rope_layers", "num_heads", "patch_size", "std", "suppress_tokens",
+    "widths", "window_size", "workspace_high_m", "workspace_low_m"))
 """Keys of BOUNDS that may be a list of numbers, too."""
 
 LENGTHS = {"mean": 3, "std": 3, "workspace_low_m": 3, "workspace_high_m": 3}

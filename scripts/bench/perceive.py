@@ -1,0 +1,127 @@
+"""How fast and how well segmenters see: any number of weights side by side, on the same scenes, in turn.
+
+    python scripts/bench/perceive.py tabletop-tiny FOLDER [--episodes 100] [--rounds 60]
+
+JSON lines. "latency": milliseconds of processor time of one core, two cameras: the network alone, all of perception
+(median, 95 %), and its ratio to the first of the weights in the same run; they take turns on each view. "seeing": over
+all views of episodes of the validation seeds, half of them acted out by the expert with disturbances: the share of
+visible objects that a slot shows (within 3 cm of centre and size together), slots that show none, and the errors of
+the boxes. An object is visible that shows at least as many pixels as a segmenter asks for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).resolve().parent]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from embodied.agents.shipped import weights_folder  # noqa: E402
+from embodied.data.collect import CollectSpec, is_executed, make_env, record  # noqa: E402
+from embodied.data.episodes import View  # noqa: E402
+from embodied.models.loading import load  # noqa: E402
+from embodied.models.scene import best_matches, perceive  # noqa: E402
+from embodied.models.segmenter import ObjectSegmenter, segmenter_input  # noqa: E402
+from embodied.prompt import Slot  # noqa: E402
+from envs.interface import SEED_RANGES  # noqa: E402
+
+MM_PER_M = 1000.0
+MS_PER_S = 1000.0
+Segmenters = Mapping[str, ObjectSegmenter]
+
+
+def validation_views(episodes: int) -> Iterator[View]:
+    """Every view of so many episodes, seeds from the first of the validation split on."""
+    spec = CollectSpec(labels=1)
+    env = make_env(spec)
+    for seed in range(SEED_RANGES["validation"].start, SEED_RANGES["validation"].start + episodes):
+        yield from record(env, seed, spec, acts=is_executed(seed, 0.5)).views
+    env.close()
+
+
+def visible(view: View, least_px: int) -> list[int]:
+    """Places of the objects that stand in sight; one in the hand is not asked for."""
+    shown = [sum(int((mask == place).sum()) for mask in view.masks.values()) for place in range(len(view.names))]
+    return [place for place, pixels in enumerate(shown) if pixels >= least_px and view.names[place] != view.held]
+
+
+def judge(slots: list[Slot], view: View, least_px: int) -> dict[str, list[float]]:
+    """{"objects", "missed", "false": counts of this view; "center_mm", "width_mm": errors of each slot that fits}."""
+    standing = [i for i, name in enumerate(view.names) if name != view.held]
+    found = best_matches(slots, [view.names[i] for i in standing], view.poses[standing])
+    asked = [view.names[place] for place in visible(view, least_px)]
+    poses = dict(zip(view.names, view.poses, strict=True))
+    pairs = [(slots[place].box, poses[name]) for name, place in found.items()]
+    return {"objects": [len(asked)], "missed": [sum(name not in found for name in asked)],
+            "false": [len(slots) - len(found)],
+            "center_mm": [MM_PER_M * float(np.linalg.norm(box.center - pose[:3])) for box, pose in pairs],
+            "width_mm": [MM_PER_M * abs(max(box.size[:2]) - float(pose[7:9].max())) for box, pose in pairs]}
+
+
+def seeing(segmenters: Segmenters, episodes: int) -> Iterator[dict]:
+    """One row for each of the weights."""
+    found: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in segmenters}
+    for view in validation_views(episodes):
+        for name, segmenter in segmenters.items():
+            slots = perceive(segmenter, view.observation)
+            for key, values in judge(slots, view, segmenter.config.min_pixels).items():
+                found[name][key] += values
+    for name, told in found.items():
+        objects, missed = sum(told["objects"]), sum(told["missed"])
+        yield {"what": "seeing", "weights": name, "views": len(told["objects"]), "objects": objects,
+               "recall": round(1 - missed / max(objects, 1), 5), "missed": missed, "false_slots": sum(told["false"]),
+               **{f"{key}_{share}": round(float(np.percentile(told[key], share)), 2)
+                  for key in ("center_mm", "width_mm") for share in (50, 95, 99)}}
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Milliseconds of this process's processor time: what else runs counts less than by the clock."""
+    start_s = time.process_time()
+    call()
+    return MS_PER_S * (time.process_time() - start_s)
+
+
+def latency(segmenters: Segmenters, rounds: int) -> Iterator[dict]:
+    """One row for each of the weights; they take turns on each view."""
+    took_ms: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in segmenters}
+    views = [view for view in validation_views(10)]
+    for i in range(rounds + 2):
+        o = views[i % len(views)].observation
+        batch = torch.from_numpy(np.stack([segmenter_input(o.rgb[n], o.depth[n], o.cameras[n]) for n in o.rgb]))
+        for name, segmenter in segmenters.items():
+            with torch.inference_mode():
+                took_ms[name]["network"].append(timed(lambda s=segmenter, x=batch: s(x)))
+            took_ms[name]["perception"].append(timed(lambda s=segmenter, seen=o: perceive(s, seen)))
+    first = np.median(next(iter(took_ms.values()))["perception"][2:])
+    for name, told in took_ms.items():
+        network, all_of_it = (np.array(told[key][2:]) for key in ("network", "perception"))
+        yield {"what": "latency", "weights": name, "network_ms": round(float(np.median(network)), 2),
+               "perception_ms": round(float(np.median(all_of_it)), 2),
+               "perception_p95_ms": round(float(np.percentile(all_of_it, 95)), 2),
+               "ratio": round(float(first / np.median(all_of_it)), 2)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("weights", nargs="+", help="names of shipped weights, or folders")
+    parser.add_argument("--episodes", type=int, default=100, help="of the validation seeds; 0 = latency alone")
+    parser.add_argument("--rounds", type=int, default=60, help="of timing; 0 = none")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    segmenters = {name: load(weights_folder(name))[0].segmenter for name in asked.weights}
+    for rows, count in ((latency, asked.rounds), (seeing, asked.episodes)):
+        for row in rows(segmenters, count) if count else ():
+            print(json.dumps(row), flush=True)
+
+
+if __name__ == "__main__":
+    main()
