@@ -96,8 +96,7 @@ def first_planner(run: RunFolder, examples: Mixture) -> tuple[Any, Any]:
                   plan_language=declaration(examples.language), cameras=examples.cameras)
     model, processor = new_planner(run, examples, facts) if weights is None else known_planner(weights, facts)
     if model.segmenter is not None:
-        model.segmenter = load_segmenter(run.detector)
-        model.config.segmenter_config = model.segmenter.config
+        model.segmenter.load_state_dict(load_segmenter(run.detector).state_dict())
     return model, processor
 
 

@@ -1,6 +1,6 @@
 """How fast and how well segmenters see: any number of weights side by side, on the same scenes, in turn.
 
-    python scripts/bench/perceive.py tabletop-tiny FOLDER [--episodes 100] [--rounds 60]
+    python scripts/bench/perceive.py tabletop-tiny FOLDER [--episodes 100] [--rounds 60] [--realism strong]
 
 JSON lines. "latency": milliseconds of processor time of one core, two cameras: the network alone, all of perception
 (median, 95 %), and its ratio to the first of the weights in the same run; they take turns on each view. "seeing": over
@@ -21,11 +21,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import yaml
 
 sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).resolve().parent]
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from embodied.agents.shipped import weights_folder  # noqa: E402
+from embodied.cli.configs import config_dir, group_options  # noqa: E402
 from embodied.data.collect import CollectSpec, is_executed, make_env, record  # noqa: E402
 from embodied.data.episodes import View  # noqa: E402
 from embodied.models.loading import load  # noqa: E402
@@ -39,9 +41,10 @@ MS_PER_S = 1000.0
 Segmenters = Mapping[str, ObjectSegmenter]
 
 
-def validation_views(episodes: int) -> Iterator[View]:
-    """Every view of so many episodes, seeds from the first of the validation split on."""
-    spec = CollectSpec(labels=1)
+def validation_views(episodes: int, realism: str) -> Iterator[View]:
+    """Every view of so many episodes, seeds from the first of the validation split on. realism: one of the presets."""
+    preset = config_dir() / "realism" / f"{realism}.yaml"
+    spec = CollectSpec(labels=1, env_kwargs={"realism": yaml.safe_load(preset.read_text("utf-8"))["realism"]})
     env = make_env(spec)
     for seed in range(SEED_RANGES["validation"].start, SEED_RANGES["validation"].start + episodes):
         yield from record(env, seed, spec, acts=is_executed(seed, 0.5)).views
@@ -67,17 +70,17 @@ def judge(slots: list[Slot], view: View, least_px: int) -> dict[str, list[float]
             "width_mm": [MM_PER_M * abs(max(box.size[:2]) - float(pose[7:9].max())) for box, pose in pairs]}
 
 
-def seeing(segmenters: Segmenters, episodes: int) -> Iterator[dict]:
+def seeing(segmenters: Segmenters, episodes: int, realism: str) -> Iterator[dict]:
     """One row for each of the weights."""
     found: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in segmenters}
-    for view in validation_views(episodes):
+    for view in validation_views(episodes, realism):
         for name, segmenter in segmenters.items():
             slots = perceive(segmenter, view.observation)
             for key, values in judge(slots, view, segmenter.config.min_pixels).items():
                 found[name][key] += values
     for name, told in found.items():
         objects, missed = sum(told["objects"]), sum(told["missed"])
-        yield {"what": "seeing", "weights": name, "views": len(told["objects"]), "objects": objects,
+        yield {"what": "seeing", "weights": name, "realism": realism, "views": len(told["objects"]), "objects": objects,
                "recall": round(1 - missed / max(objects, 1), 5), "missed": missed, "false_slots": sum(told["false"]),
                **{f"{key}_{share}": round(float(np.percentile(told[key], share)), 2)
                   for key in ("center_mm", "width_mm") for share in (50, 95, 99)}}
@@ -90,10 +93,10 @@ def timed(call: Callable[[], object]) -> float:
     return MS_PER_S * (time.process_time() - start_s)
 
 
-def latency(segmenters: Segmenters, rounds: int) -> Iterator[dict]:
+def latency(segmenters: Segmenters, rounds: int, realism: str) -> Iterator[dict]:
     """One row for each of the weights; they take turns on each view."""
     took_ms: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in segmenters}
-    views = [view for view in validation_views(10)]
+    views = list(validation_views(10, realism))
     for i in range(rounds + 2):
         o = views[i % len(views)].observation
         batch = torch.from_numpy(np.stack([segmenter_input(o.rgb[n], o.depth[n], o.cameras[n]) for n in o.rgb]))
@@ -115,11 +118,12 @@ def main() -> None:
     parser.add_argument("weights", nargs="+", help="names of shipped weights, or folders")
     parser.add_argument("--episodes", type=int, default=100, help="of the validation seeds; 0 = latency alone")
     parser.add_argument("--rounds", type=int, default=60, help="of timing; 0 = none")
+    parser.add_argument("--realism", choices=group_options(config_dir())["realism"], default="off")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     segmenters = {name: load(weights_folder(name))[0].segmenter for name in asked.weights}
     for rows, count in ((latency, asked.rounds), (seeing, asked.episodes)):
-        for row in rows(segmenters, count) if count else ():
+        for row in rows(segmenters, count, asked.realism) if count else ():
             print(json.dumps(row), flush=True)
 
 
