@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from embodied.bases.catalogue import BASES
 from embodied.cli.errors import UsageError, suggest
 from embodied.cli.secret_settings import check_endpoint
 from embodied.evaluation.suites import PolicyName
+from embodied.models.adaptation import Adaptation
 from embodied.planning.declaration import why_not_planned
 from embodied.typed import between
 from envs.interface import DOMAINS, ENV_IDS, domain_id
@@ -187,6 +189,26 @@ class LanguageSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AdapterSettings:
+    """The group `adapter`: what of a published language model learns, see `embodied.models.adaptation`. auto: lora
+    beside a base of the catalogue, else whole."""
+
+    kind: Literal["auto", "whole", "lora", "frozen", "last", "full", "random"]
+    targets: tuple[str, ...]
+    dora: bool
+    rank: int = between(1, 1024)
+    alpha: float = between(0, 10_000)
+    dropout: float = between(0, 1)
+    layers: int = between(1, 256)
+
+    def values(self, language: str | None) -> dict[str, Any] | None:
+        """What a configuration holds beside the language model of a name; None where that is whole and the planner's
+        own."""
+        kind = self.kind if self.kind != "auto" else "lora" if language in BASES else "whole"
+        return None if kind == "whole" else Adaptation(**{**asdict(self), "kind": kind}).values()
+
+
+@dataclass(frozen=True, slots=True)
 class VisionSettings:
     source: Literal["timm", "transformers"]
     image_size: int
@@ -209,6 +231,7 @@ class SizeSettings:
     segmenter: dict[str, Any]
     vocab_size: int = between(300, 1_000_000)
     projector_width: int = between(1, 65_536)
+    base: str | None = None  # published language model of this size
 
 
 @dataclass(frozen=True, slots=True)

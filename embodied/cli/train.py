@@ -19,6 +19,7 @@ from typing import Any
 from embodied.cli.errors import UsageError
 from embodied.cli.run import RunContext
 from embodied.cli.settings import (
+    AdapterSettings,
     DataSettings,
     DistributedSettings,
     EnvSettings,
@@ -43,6 +44,7 @@ class Settings(RunSettings):
     size: SizeSettings
     model: PictureSettings
     language: LanguageSettings
+    adapter: AdapterSettings
     vision: VisionSettings
     stage: dict[str, StageSettings] = field(metadata=read_by(read_stages))
     distributed: DistributedSettings
@@ -112,6 +114,8 @@ def _model(settings: Settings) -> ModelSettings:
     language, vision, picture, size = settings.language, settings.vision, settings.model, settings.size
     sizes = {"soft_tokens": picture.soft_tokens, "naming_weight": picture.naming_weight,
              "projector_width": size.projector_width, "language_is_frozen": settings.language_is_frozen}
+    if (adaptation := settings.adapter.values(language.name)) is not None:
+        sizes["adaptation"] = adaptation
     return ModelSettings(language=language.name or language.config, vision=vision.fields(), segmenter=size.segmenter,
                          scene_encoder=picture.scene_encoder, vocab_size=size.vocab_size, sizes=sizes,
                          pretrained_vision=vision.pretrained, is_vocabulary_open=settings.is_vocabulary_open)

@@ -18,9 +18,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
+from embodied.models.adaptation import read_adaptation
 from embodied.models.configuration import PalmEConfig
 from embodied.models.encoding import ProjectorSizes, SegmentEncoder
 from embodied.models.language import build_language, decoder_width
+from embodied.models.on_base import NewWords, adapt, borrowed_names
 from embodied.models.packed import packed_states
 from embodied.models.pointer import Pointer
 from embodied.models.scene_encoders import find_encoder
@@ -54,17 +56,35 @@ class PalmEModel(PreTrainedModel):
     _supports_sdpa = True
     _supports_flash_attn = True
 
-    def __init__(self, config: PalmEConfig):
+    def __init__(self, config: PalmEConfig, language: PreTrainedModel | None = None):
+        """language: the published model that config.base names, which becomes a part of this one; None for a new one,
+        drawn by config.text_config. ValueError where config.base names one and none is given."""
         super().__init__(config)
+        if config.base is not None and language is None:
+            raise ValueError(f"PalmEModel: expected the language model of base {config.base.get('name')!r}, got none; "
+                             "load the checkpoint with embodied.models.load or from_pretrained, which find it")
         encoder = find_encoder(config.scene_encoder)
         self.vision = None if encoder.pixels is None else build_vision(config.vision_config)
         self.projector = encoder.make_projector(_sizes(config, encoder, getattr(self.vision, "width", 0)))
-        self.language = build_language(config.text_config)
+        self.language = build_language(config.text_config) if language is None else language
+        self.new_words = self._new_words()
         self.pointer = Pointer(decoder_width(config.text_config)) if encoder.scene.finds_objects else None
         self.segmenter = None if config.segmenter_config is None else ObjectSegmenter(config.segmenter_config)
         self.post_init()
+        adaptation = read_adaptation(config.adaptation)
+        adapt(self.language, adaptation)
+        self._borrowed = frozenset() if config.base is None else frozenset(
+            f"language.{name}" for name in borrowed_names(self.language, adaptation))
+        self.register_state_dict_post_hook(_without_borrowed)
         if config.language_is_frozen:
             self.freeze_language()
+
+    def _new_words(self) -> NewWords | None:
+        """The table of the words that a base does not have."""
+        config, text = self.config, self.config.text_config
+        return None if not config.new_words else NewWords(
+            config.new_word_first_id, config.new_words, decoder_width(text),
+            is_tied=bool(getattr(text, "tie_word_embeddings", False)))
 
     def freeze_language(self) -> None:
         """Only the vision encoder and the projector learn from here on (PaLM-E, "frozen")."""
@@ -100,7 +120,7 @@ class PalmEModel(PreTrainedModel):
 
     def _interleave(self, input_ids: Int[Tensor, "B T"], soft: Float[Tensor, "N Q D"]) -> Float[Tensor, "B T D"]:
         """float[B, T, D] from soft tokens float[N, Q, D], reading order."""
-        words = self.get_input_embeddings()(input_ids)
+        words = self.embed(input_ids)
         places = torch.where(self.placeholders(input_ids))
         return words.index_put(places, soft.flatten(0, 1).to(words.dtype), accumulate=True)
 
@@ -133,7 +153,18 @@ class PalmEModel(PreTrainedModel):
             return self._interleave(input_ids, soft), soft
         if _is_empty(cache):
             self._check_places(self.placeholders(input_ids), 0)
-        return self.get_input_embeddings()(input_ids), None
+        return self.embed(input_ids), None
+
+    def embed(self, input_ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
+        """float[B, T, D]: the words, without pictures."""
+        base = self.get_input_embeddings()
+        return base(input_ids) if self.new_words is None else self.new_words.embed(base, input_ids)
+
+    @property
+    def word_rows(self) -> Float[Tensor, "V D"]:
+        """float[V, D]: the embedding of every word."""
+        base = self.get_input_embeddings().weight
+        return base if self.new_words is None else self.new_words.all_rows(base)
 
     def _object_keys(self, input_ids: Int[Tensor, "B T"], soft: Float[Tensor, "N Q D"], hidden: Float[Tensor, "B T D"]
                      ) -> Float[Tensor, "B M D"]:
@@ -159,6 +190,12 @@ class PalmEModel(PreTrainedModel):
     def _init_weights(self, module: torch.nn.Module) -> None:
         """Parts initialise themselves; only what a timm layer keeps out of its state_dict has to be computed again."""
         restore_buffers(module)
+
+
+def _without_borrowed(module: PalmEModel, state: dict[str, Tensor], prefix: str, _: Any) -> None:
+    """Leave the weights of the base out of a `state_dict`: nobody who saves or sends a planner needs them again."""
+    for name in module._borrowed:
+        state.pop(prefix + name, None)
 
 
 def _sizes(config: PalmEConfig, encoder: SegmentEncoder, vision_width: int) -> ProjectorSizes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from embodied.bases.numbers import check_pair
+from embodied.models.adaptation import Adaptation, read_adaptation
+from embodied.models.base_reference import reference_of
 from embodied.models.configuration import PalmEConfig, PalmEVisionConfig, language_config
-from embodied.models.language import build_language, published_tokenizer
+from embodied.models.language import build_language, published_config, published_tokenizer
 from embodied.models.planner import PalmEForConditionalGeneration
 from embodied.models.processor import PalmEProcessor
 from embodied.models.tokens import (
@@ -46,27 +50,69 @@ def build(language: Mapping[str, Any] | str, vision: Mapping[str, Any], *, corpu
     language: sizes ({"model_type": "llama", ...}: random weights), or a hub name or folder (published weights and
     tokenizer). vision: fields of PalmEVisionConfig. tokenizer: None trains one on `corpus` (with sizes) or takes the
     published one (with a name). segmenter: fields of SegmenterConfig, None for no segmenter. sizes: other fields of
-    PalmEConfig (scene_encoder, soft_tokens, projector_width, language_is_frozen). Weights are drawn from torch's
-    generator.
+    PalmEConfig (scene_encoder, soft_tokens, projector_width, language_is_frozen, adaptation: how it learns on a
+    published model, values of `Adaptation`). Weights are drawn from torch's generator.
     """
+    if (adaptation := read_adaptation(sizes.pop("adaptation", None))).kind != "whole":
+        parts = _Parts(vision, segmenter, pretrained_vision, facts or Facts(), sizes)
+        return _build_on_base(language, adaptation, parts)
     if tokenizer is None:
         is_published = isinstance(language, str)
         tokenizer = published_tokenizer(language) if is_published else train_tokenizer(corpus, vocab_size)
     add_plan_tokens(tokenizer)
     published = build_language(language) if isinstance(language, str) else None
     text = _text_config(language, published, tokenizer)
-    first, last = placeholder_range(tokenizer)
-    config = PalmEConfig(text_config=text, vision_config=_vision_config(vision, pretrained_vision),
-                         segmenter_config=None if segmenter is None else dict(segmenter),
-                         placeholder_first_id=first, placeholder_last_id=last,
-                         name_first_id=first_name_id(tokenizer), **sizes)
-    model = PalmEForConditionalGeneration(config)
+    parts = _Parts(vision, segmenter, pretrained_vision, facts or Facts(), sizes)
+    model = PalmEForConditionalGeneration(_config(text, tokenizer, parts))
     if published is None:
         apply_embedding_gain(model)
     _take_published(model, published, pretrained_vision)
     share_names(model, tokenizer)
     _set_generation(model, tokenizer)
-    return model.eval(), _processor(model, tokenizer, facts or Facts())
+    return model.eval(), _processor(model, tokenizer, parts.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Arguments of `build` beside the language model."""
+
+    vision: Mapping[str, Any]
+    segmenter: Mapping[str, Any] | None
+    pretrained_vision: bool
+    facts: Facts
+    sizes: Mapping[str, Any]
+
+
+def _build_on_base(language: Mapping[str, Any] | str, adaptation: Adaptation, parts: _Parts
+                   ) -> tuple[PalmEForConditionalGeneration, PalmEProcessor]:
+    """A new planner on a published language model, whose own words and weights stay as they are but for what the
+    adaptation says moves."""
+    if not isinstance(language, str):
+        raise ValueError(f"adapter {adaptation.kind}: expected a published language model to learn on, got sizes; "
+                         "choose language.name=NAME (embodied bases list), or adapter=none")
+    tokenizer, before = published_tokenizer(language), published_tokenizer(language)
+    add_plan_tokens(tokenizer)
+    source = published_config(language) if adaptation.kind == "random" else language
+    published = build_language(source)
+    check_pair(published, before, language)
+    first = max(before.get_vocab().values()) + 1
+    text = copy.deepcopy(published.config)  # the model's own is told how to attend by transformers
+    config = _config(text, tokenizer, parts, adaptation=adaptation.values(), new_word_first_id=first,
+                     new_words=len(tokenizer) - first, base=reference_of(language) if adaptation.borrows else None)
+    model = PalmEForConditionalGeneration(config, published)
+    model.new_words.begin(published.get_input_embeddings().weight, tokenizer, before)
+    _take_published(model, None, parts.pretrained_vision)
+    share_names(model, tokenizer)
+    _set_generation(model, tokenizer)
+    return model.eval(), _processor(model, tokenizer, parts.facts)
+
+
+def _config(text: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase, parts: _Parts, **more: Any) -> PalmEConfig:
+    first, last = placeholder_range(tokenizer)
+    return PalmEConfig(text_config=text, vision_config=_vision_config(parts.vision, parts.pretrained_vision),
+                       segmenter_config=None if parts.segmenter is None else dict(parts.segmenter),
+                       placeholder_first_id=first, placeholder_last_id=last, name_first_id=first_name_id(tokenizer),
+                       **parts.sizes, **more)
 
 
 def apply_embedding_gain(model: PalmEForConditionalGeneration) -> None:
@@ -81,10 +127,12 @@ def apply_embedding_gain(model: PalmEForConditionalGeneration) -> None:
 
 def share_names(model: PalmEForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> None:
     """Gives the placeholder `<obj_j>` the embedding of the name `obj_j`."""
-    slots, names = (tokenizer.convert_tokens_to_ids(list(tokens)) for tokens in (SLOT_TOKENS, NAME_TOKENS))
+    slots, names = (torch.tensor(tokenizer.convert_tokens_to_ids(list(t))) for t in (SLOT_TOKENS, NAME_TOKENS))
+    table = model.new_words
     with torch.no_grad():
-        rows = model.get_input_embeddings().weight
-        rows[slots] = rows[names]
+        rows = model.get_input_embeddings().weight if table is None else table.rows
+        first = 0 if table is None else table.first_id
+        rows[slots - first] = rows[names - first]
 
 
 def _text_config(language: Mapping[str, Any] | str, published: PreTrainedModel | None,

@@ -119,6 +119,16 @@ def check_config(values: Mapping[str, Any]) -> None:
         _check_part(vision["encoder"], VISION_KEYS, "vision_config.encoder.")
     if segmenter is not None:
         _check_part(segmenter, _OURS["palm_e_segmenter"], "segmenter_config.")
+    for part in ("base", "adaptation"):
+        if values.get(part) is not None:
+            _check_object(values[part], part)
+
+
+def _check_object(values: Any, part: str) -> None:
+    """Raise InvalidValueError unless these are values of a part that has keys of its own and no families."""
+    if not isinstance(values, Mapping):
+        raise InvalidValueError(f"{part}: expected an object, got {type(values).__name__}")
+    _check_keys(values, OUR_KEYS[part], f"{part}.")
 
 
 _OURS = {family: {family: keys | OLD_KEYS if family == "palm_e" else keys} for family, keys in OUR_KEYS.items()}

@@ -136,6 +136,10 @@ class PalmEConfig(PreTrainedConfig):
     placeholder_last_id: int = 0
     name_first_id: int = 0  # of `obj_1`; the other names follow it
     language_is_frozen: bool = False
+    base: dict | None = None  # {"name", "sha256"} of the published model that this one stands on; None: it holds all
+    adaptation: dict | None = None  # values of `Adaptation`; None: the language model is whole and its own
+    new_word_first_id: int = 0  # of the table beside the base's embeddings
+    new_words: int = 0  # rows of that table; 0: there is none
     tie_word_embeddings: bool = False
 
     @classmethod

@@ -11,12 +11,14 @@ from pathlib import Path
 import safetensors
 
 from embodied.data.files import put_back, sha256_of
+from embodied.models.base_reference import base_folder
 from embodied.models.checkpoint_checks import (
     CheckpointError,
     check_added_tokens,
     check_contents,
     check_files,
     check_sizes,
+    read_json,
     refuse_pickles,
 )
 from embodied.models.known_keys import FILES, LONGEST_LIST, SHARDS, TRAINER, UNREAD
@@ -66,6 +68,9 @@ def _check_held(folder: Path, apart: str = "") -> None:
         verify_manifest(folder)
     weights = sorted(folder.glob("*.safetensors"))
     if weights and (folder / "config.json").exists():
+        base = read_json(folder / "config.json").get("base")
+        if base is not None:
+            weights += base_folder(base, folder).glob("*.safetensors")
         check_sizes(folder, sum(map(count_numbers, weights)))
 
 

@@ -3,6 +3,7 @@ against."""
 
 from __future__ import annotations
 
+from embodied.models.adaptation import KINDS as KINDS_OF_ADAPTATION
 from embodied.models.scene_encoders import encoder_names
 
 LARGEST_NUMBER = 10**12
@@ -21,8 +22,11 @@ BOUNDS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("num_attention_heads", "num_key_value_heads", "n_head", "num_heads"), _HEADS),
     "vocab_size": (1, 262_144),
     **dict.fromkeys(("bos_token_id", "pad_token_id", "placeholder_first_id", "placeholder_last_id",
-                     "name_first_id", "suppress_tokens", "begin_suppress_tokens"), _WORDS),
+                     "name_first_id", "new_word_first_id", "suppress_tokens", "begin_suppress_tokens"), _WORDS),
     "eos_token_id": _WORDS,
+    "new_words": (0, 4096),
+    "rank": (1, 1024),
+    "alpha": (0.0, 1e4),
     "head_dim": (1, 1024),
     **dict.fromkeys(("max_position_embeddings", "n_positions", "n_ctx", "max_tokens",
                      "original_max_position_embeddings"), (1, 2**20)),
@@ -77,6 +81,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
         start + name for start in ("", "torch.") for name in ("float32", "float16", "bfloat16", "float64", "auto"))),
     "seeing": ("slots", "image"),  # as earlier versions wrote it, see old_forms
     "scene_encoder": encoder_names(),
+    "kind": tuple(KINDS_OF_ADAPTATION),
     "source": ("timm", "transformers"),
     "form": ("dense", "light"),
 }
@@ -86,19 +91,20 @@ KINDS: dict[str, str] = {key: kind for kind, keys in {
         "_remove_final_layer_norm add_cross_attention apply_layernorm attention_bias do_layer_norm_before do_sample "
         "enable_bias is_decoder is_encoder_decoder language_is_frozen layer_norm_elementwise_affine mlp_bias "
         "output_attentions output_hidden_states qk_layernorm qkv_bias reorder_and_upcast_attn reshape_hidden_states "
-        "return_dict scale_attn_by_inverse_layer_idx scale_attn_weights summary_proj_to_labels summary_use_proj "
+        "dora return_dict scale_attn_by_inverse_layer_idx scale_attn_weights summary_proj_to_labels summary_use_proj "
         "tie_word_embeddings use_cache use_mask_token use_parallel_residual use_sliding_window use_swiglu_ffn "
         "vision_use_head"),
     "text": (
         "_name_or_path activation_function grammar_fingerprint hidden_act model_type name name_or_path pooler_act "
-        "problem_type processor_class rope_type summary_activation summary_type transformers_version _commit_hash"),
-    "a list of text": "_out_features architectures layer_types lexicon vocabulary",
-    "an object": "cameras encoder id2label label2id options plan_language rope_parameters rope_scaling",
+        "sha256 problem_type processor_class rope_type summary_activation summary_type transformers_version _commit_hash"),
+    "a list of text": "_out_features architectures layer_types lexicon targets vocabulary",
+    "an object": "adaptation base cameras encoder id2label label2id options plan_language rope_parameters rope_scaling",
 }.items() for key in keys.split()}
 """Key without bounds -> what its value must be."""
 
 OPTIONAL = frozenset((
-    "_commit_hash", "_name_or_path", "_out_features", "_out_indices", "architectures", "attention_dropout",
+    "_commit_hash", "_name_or_path", "adaptation", "base", "_out_features", "_out_indices", "architectures",
+    "attention_dropout",
     "begin_suppress_tokens", "bos_token_id", "cameras", "dtype", "encoder", "eos_token_id", "grammar_fingerprint",
     "head_dim", "id2label", "image_size", "label2id", "layer_types", "level_depths", "lexicon", "mean", "n_inner",
     "name_or_path", "vocabulary",
@@ -237,8 +243,11 @@ VISION_KEYS: dict[str, frozenset[str]] = {family: frozenset(keys.split()) for fa
 
 OUR_KEYS: dict[str, frozenset[str]] = {family: frozenset(keys.split()) for family, keys in {
     "palm_e": (
-        "language_is_frozen name_first_id naming_weight placeholder_first_id placeholder_last_id "
+        "adaptation base language_is_frozen name_first_id naming_weight new_word_first_id new_words "
+        "placeholder_first_id placeholder_last_id "
         "projector_width scene_encoder segmenter_config soft_tokens text_config vision_config"),
+    "adaptation": "alpha dora dropout kind layers rank targets",
+    "base": "name sha256",
     "palm_e_vision": "encoder image_size mean name options source std",
     "palm_e_segmenter": (
         "clearance_m cluster_radius_m crop_size form level_depths margin_m min_pixels patch_px widths "

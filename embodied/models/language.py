@@ -6,7 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import find_adapter_config_file, is_peft_available
 
 from embodied.bases.cache import resolve
@@ -29,6 +36,13 @@ def build_language(source: PreTrainedConfig | str | Path) -> PreTrainedModel:
     if hasattr(model.config, "auto_map"):  # followed by nobody, and refused in a folder of ours
         del model.config.auto_map
     return model
+
+
+def published_config(source: str | Path) -> PreTrainedConfig:
+    """The configuration of a base, hub name or folder; ValueError as in build_language."""
+    source = resolve(str(source))
+    _check_published(source)
+    return _reached(AutoConfig.from_pretrained, source, trust_remote_code=False)
 
 
 def published_tokenizer(source: str | Path) -> PreTrainedTokenizerBase:

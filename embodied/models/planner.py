@@ -25,6 +25,7 @@ from transformers.utils import ModelOutput
 from embodied.models.body import PalmEModel, PalmEModelOutput
 from embodied.models.configuration import PalmEConfig
 from embodied.models.folder import check_local
+from embodied.models.loading_base import read_on_base
 from embodied.models.packed import why_not_packable
 from embodied.models.tensors import check_tensors
 from embodied.prompt import MAX_OBJECTS
@@ -86,7 +87,7 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
         out = self._grade(seen, labels, num_items_in_batch)
         if name_ids is not None and seen.soft_tokens is not None:
             names = num_items_in_batch if num_names_in_batch is None else num_names_in_batch
-            out.naming_loss = naming_loss(seen.soft_tokens, self.get_input_embeddings().weight, name_ids, self._marks(),
+            out.naming_loss = naming_loss(seen.soft_tokens, self.word_rows, name_ids, self._marks(),
                                           names)
             out.loss = out.loss + self.config.naming_weight * out.naming_loss
         return out
@@ -109,6 +110,8 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
                 ) -> Float[Tensor, "B A V"]:
         """float[B, A, V] from hidden float[B, A, D]; names of objects are looked up in their keys as well."""
         logits = self.get_output_embeddings()(hidden)
+        if self.new_words is not None:
+            logits = self.new_words.score(logits, hidden)
         if object_keys is None:
             return logits
         start, stop = self.config.name_first_id, self.config.name_first_id + MAX_OBJECTS
@@ -176,6 +179,8 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
     @classmethod
     def from_checked(cls, *args: Any, output_loading_info: bool = False, **kwargs: Any) -> Any:
         """`from_pretrained` for who has checked the folder."""
+        if (on_base := read_on_base(cls, *args, **kwargs)) is not None:
+            return (on_base, {}) if output_loading_info else on_base
         kwargs["ignore_mismatched_sizes"] = True  # collected here and refused below, all at once
         model, info = super().from_pretrained(*args, output_loading_info=True, **kwargs)
         faults = {kind: sorted(map(str, info[f"{kind}_keys"])) for kind in ("missing", "unexpected", "mismatched")}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlignSettings(ExampleSettings):
-    learns: tuple[Literal["vision", "projector", "pointer", "language"], ...]  # parts of the planner
+    learns: tuple[Literal["vision", "projector", "pointer", "language", "new_words"], ...]  # parts of the planner
 
 
 class Stage(sft.Stage):
