@@ -23,6 +23,7 @@ from embodied.models.known_keys import (
     LARGEST_NUMBER,
     LONGEST_LIST,
     OUR_KEYS,
+    PART_KEYS,
     PROCESSOR,
     PUBLISHED,
     TOKENIZER,
@@ -128,7 +129,7 @@ def _check_object(values: Any, part: str) -> None:
     """Raise InvalidValueError unless these are values of a part that has keys of its own and no families."""
     if not isinstance(values, Mapping):
         raise InvalidValueError(f"{part}: expected an object, got {type(values).__name__}")
-    _check_keys(values, OUR_KEYS[part], f"{part}.")
+    _check_keys(values, PART_KEYS[part], f"{part}.")
 
 
 _OURS = {family: {family: keys | OLD_KEYS if family == "palm_e" else keys} for family, keys in OUR_KEYS.items()}

@@ -96,7 +96,8 @@ KINDS: dict[str, str] = {key: kind for kind, keys in {
         "vision_use_head"),
     "text": (
         "_name_or_path activation_function grammar_fingerprint hidden_act model_type name name_or_path pooler_act "
-        "sha256 problem_type processor_class rope_type summary_activation summary_type transformers_version _commit_hash"),
+        "problem_type processor_class rope_type sha256 summary_activation summary_type transformers_version "
+        "_commit_hash"),
     "a list of text": "_out_features architectures layer_types lexicon targets vocabulary",
     "an object": "adaptation base cameras encoder id2label label2id options plan_language rope_parameters rope_scaling",
 }.items() for key in keys.split()}
@@ -246,11 +247,15 @@ OUR_KEYS: dict[str, frozenset[str]] = {family: frozenset(keys.split()) for famil
         "adaptation base language_is_frozen name_first_id naming_weight new_word_first_id new_words "
         "placeholder_first_id placeholder_last_id "
         "projector_width scene_encoder segmenter_config soft_tokens text_config vision_config"),
-    "adaptation": "alpha dora dropout kind layers rank targets",
-    "base": "name sha256",
     "palm_e_vision": "encoder image_size mean name options source std",
     "palm_e_segmenter": (
         "clearance_m cluster_radius_m crop_size form level_depths margin_m min_pixels patch_px widths "
         "workspace_high_m workspace_low_m"),
 }.items()}
 """The same of this project's own configurations."""
+
+PART_KEYS: dict[str, frozenset[str]] = {part: frozenset(keys.split()) for part, keys in {
+    "adaptation": "alpha dora dropout kind layers rank targets",
+    "base": "name sha256",
+}.items()}
+"""Parts of this project's own configuration that are plain objects -> their keys."""

@@ -30,8 +30,9 @@ def convert(path: Path, folder: Path) -> None:
     if _pre_tokenizer(path) in _DIGITS:
         put_digits_back(tokenizer)
     tokenizer.model_max_length = model.config.max_position_embeddings
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
+    for said in ("quantization_config", "_model_name_or_path"):  # of the file, not of the model
+        if hasattr(model.config, said):
+            delattr(model.config, said)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
