@@ -7,7 +7,7 @@ model is a published one; beside one that starts from nothing, pictures would be
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from embodied.training.stage import ExampleSettings
 from embodied.training.stages import sft
@@ -20,9 +20,13 @@ if TYPE_CHECKING:
     from embodied.training.settings import ModelSettings
 
 
+Part = Literal["vision", "projector", "pointer", "language", "new_words"]
+"""Parts of a planner that may learn; new_words: of one that stands on a base."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlignSettings(ExampleSettings):
-    learns: tuple[Literal["vision", "projector", "pointer", "language", "new_words"], ...]  # parts of the planner
+    learns: tuple[Part, ...]  # parts of the planner
 
 
 class Stage(sft.Stage):
@@ -32,8 +36,9 @@ class Stage(sft.Stage):
         from embodied.models.scene_encoders import find_encoder
 
         encoder, learns = find_encoder(model.scene_encoder), self.settings.learns
-        lacking = {"vision": encoder.pixels is None, "pointer": not encoder.scene.finds_objects}
-        parts = [part for part in ("vision", "projector", "pointer", "language") if not lacking.get(part, False)]
+        lacking = {"vision": encoder.pixels is None, "pointer": not encoder.scene.finds_objects,
+                   "new_words": "adaptation" not in model.sizes}
+        parts = [part for part in get_args(Part) if not lacking.get(part, False)]
         if not learns or not set(learns) <= set(parts):
             instead = ",".join(part for part in parts if part in learns) or "projector"
             raise SettingError(f"stage.{self.name}.learns=[{','.join(learns)}]: expected at least one part of the "
