@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from embodied.bases.cache import resolve
 from embodied.cli.errors import UsageError
 from embodied.cli.run import RunContext
 from embodied.cli.settings import (
@@ -57,8 +58,10 @@ class Settings(RunSettings):
 @contextmanager
 def enter(settings: Settings, folder: Path) -> Iterator[None]:
     """The run folder, held for this training alone. Raises ValueError where another trains in it, where it began with
-    another recipe, and for workers that cannot do what is asked; what it holds is then as it was."""
+    another recipe, for a base that was not fetched, and for workers that cannot do what is asked; what it holds is then
+    as it was."""
     _check_workers(settings)
+    resolve(settings.language.name or "")
     from embodied.training.run_folder import RunFolder, owned
 
     wanted = recipe(settings)

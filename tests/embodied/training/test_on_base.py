@@ -1,0 +1,71 @@
+"""A run of two stages on a base: neither its checkpoints nor its result hold the base; it goes on, and plans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from embodied.cli import train
+from embodied.cli.main import main
+from embodied.models import load
+from embodied.models.adaptation import Adaptation
+from embodied.models.language import build_language
+from embodied.training import checkpoint
+from embodied.training.recipe import train_all
+from embodied.training.settings import read_settings
+from tests.embodied.bases import made
+from tests.embodied.cli.test_model_groups import settings_of
+from tests.embodied.training.conftest import STAGE, tiny
+
+
+def settings(dataset, base: Path, **changes):
+    plain = tiny(dataset)
+    learner = STAGE | {"jitter": plain["stages"]["sft"]["jitter"]}
+    model = plain["model"] | {"language": str(base), "is_vocabulary_open": True,
+                              "sizes": {"adaptation": Adaptation(rank=4).values()}}
+    stages = {"segmenter": STAGE, "align": learner | {"learns": ["vision", "projector", "new_words"]}, "sft": learner}
+    return read_settings(plain | {"model": model, "stages": stages} | changes)
+
+
+def test_two_stages_teach_adapters_and_leave_the_base_alone(dataset, tmp_path):
+    base = made.folder(tmp_path / "base", "qwen2")
+    folder = train_all(settings(dataset, base), tmp_path / "run")
+    model, _ = load(folder)
+    aligned, _ = load(tmp_path / "run" / "align" / "model")
+    begun, _ = load(tmp_path / "run" / "start")
+    of = {name: dict(m.named_parameters()) for name, m in (("sft", model), ("align", aligned), ("start", begun))}
+    for name, published in build_language(str(base)).state_dict().items():
+        moved = {key.replace(".base_layer", ""): tensor for key, tensor in model.language.state_dict().items()}
+        assert torch.equal(moved[name], published)
+    lora = next(name for name in of["sft"] if ".lora_B." in name)
+    assert torch.equal(of["align"][lora], of["start"][lora]) and not torch.equal(of["sft"][lora], of["align"][lora])
+    assert not torch.equal(of["align"]["new_words.rows"], of["start"]["new_words.rows"])
+    last = checkpoint.newest_valid(tmp_path / "run" / "sft" / "checkpoints")
+    with safe_open(last / "model.safetensors", framework="pt") as file:
+        held = [name for name in file.keys() if name.startswith("language.")]  # noqa: SIM118 - no mapping
+    assert held and all(".lora_" in name for name in held)
+
+
+def test_the_recipe_of_small_is_one_that_training_accepts(tmp_path, monkeypatch, capsys):
+    found = train.recipe(settings_of("experiment=small"))
+    assert found.model.language == "small" and found.model.sizes["adaptation"]["kind"] == "lora"
+    found.check_needs()
+    assert "adaptation" not in train.recipe(settings_of()).model.sizes
+    assert train.recipe(settings_of("size=small", "adapter=dora")).model.sizes["adaptation"]["dora"]
+    assert train.recipe(settings_of("size=small")).model.sizes["adaptation"]["kind"] == "lora"
+    monkeypatch.setenv("EMBODIED_CACHE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "experiment=small"]) == 1
+    assert "embodied bases fetch small" in capsys.readouterr().err and not (tmp_path / "datasets").exists()
+
+
+@pytest.mark.parametrize("wrong", ["adapter.rank=0", "adapter=lor", "adapter.kind=some"])
+def test_wrong_adapters_are_refused(wrong):
+    from embodied.cli.errors import UsageError
+    from embodied.typed import SettingError
+
+    with pytest.raises((UsageError, SettingError)):
+        settings_of(wrong)
