@@ -100,6 +100,7 @@ def _build_on_base(language: Mapping[str, Any] | str, adaptation: Adaptation, pa
     config = _config(text, tokenizer, parts, adaptation=adaptation.values(), new_word_first_id=first,
                      new_words=len(tokenizer) - first, base=reference_of(language) if adaptation.borrows else None)
     model = PalmEForConditionalGeneration(config, published)
+    speak_as_loud(model)
     model.new_words.begin(published.get_input_embeddings().weight, tokenizer, before)
     _take_published(model, None, parts.pretrained_vision)
     share_names(model, tokenizer)
@@ -123,6 +124,14 @@ def apply_embedding_gain(model: PalmEForConditionalGeneration) -> None:
     with torch.no_grad():
         model.get_input_embeddings().weight.mul_(EMBEDDING_GAIN)
         model.projector.out.weight.mul_(EMBEDDING_GAIN)
+
+
+def speak_as_loud(model: PalmEForConditionalGeneration) -> None:
+    """Gives new soft tokens the loudness of a published model's words: quieter ones are drowned by them, and what draws
+    a direction has a gradient as great as its length is small."""
+    with torch.no_grad():
+        words = model.get_input_embeddings().weight.std()
+        model.projector.out.weight.mul_(words / getattr(model.config.text_config, "initializer_range", 0.02))
 
 
 def share_names(model: PalmEForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> None:
