@@ -2,6 +2,7 @@
 
 Leaves eval.json, report.html and episodes/<policy>.jsonl in the run folder. The same hydra.run.dir=... goes on
 where an interrupted evaluation stopped. weights=FOLDER judges a model of your own; episodes=20 is a quick look.
+suite=retention weights=FOLDER asks instead what a planner on a base keeps of its language, and leaves retention.json.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from embodied.cli.cluster import check_cluster
 from embodied.cli.errors import UsageError
+from embodied.cli.retention import measure
 from embodied.cli.run import RunContext
 from embodied.cli.settings import Backend, EnvSettings, SuiteSettings, TaskSettings
 from embodied.typed import between
@@ -41,6 +43,9 @@ def enter(settings: Settings, folder: Path) -> Iterator[tuple[list[Any], str]]:
         raise UsageError("suite.policies: expected the model among them; for one baseline: embodied rollout")
     check_cluster(settings.backend, settings.workers)
     weights, sha256 = checked(settings.weights)
+    if settings.suite.kind == "retention":
+        yield [], sha256
+        return
     settings.task.check_planned_by("model", language_of(weights))
     from embodied.evaluation.jobs import check_free
 
@@ -50,11 +55,14 @@ def enter(settings: Settings, folder: Path) -> Iterator[tuple[list[Any], str]]:
 
 
 def act(settings: Settings, run: RunContext) -> float:
-    """The model's success rate."""
+    """The model's success rate; of suite=retention the share of items that are kept."""
+    from embodied.agents.shipped import weights_folder
     from embodied.distributed.rollouts import map_episodes
     from embodied.evaluation.summary import summarise
 
     jobs, sha256 = run.entered
+    if settings.suite.kind == "retention":
+        return measure(weights_folder(settings.weights), sha256, settings.suite.base, run.folder)
     map_seeds = partial(map_episodes, workers=settings.workers, backend=settings.backend)
     records = _play(settings, jobs, sha256, map_seeds)
     result = summarise(records, _context(settings, sha256))

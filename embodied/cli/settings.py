@@ -113,6 +113,8 @@ class SuiteSettings:
     max_calls: int = between(1, 64)
     success_videos: int = between(0, 20)
     failure_videos: int = between(0, 20)
+    kind: Literal["episodes", "retention"] = "episodes"  # what is judged: what it does, or the language that it kept
+    base: str | None = None  # of retention
 
     def __post_init__(self) -> None:
         if "chat" in self.policies:
