@@ -40,7 +40,23 @@ def why_not_packable(decoder: nn.Module) -> str | None:
         return "its attention drops out"
     if decoder.device.type != "cpu" or decoder.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
         return f"it computes in {decoder.dtype} on {decoder.device.type}: this is measured for float32 on a CPU"
-    return "its layers are checkpointed" if getattr(decoder, "gradient_checkpointing", False) else None
+    if getattr(decoder, "gradient_checkpointing", False):
+        return "its layers are checkpointed"
+    return next(filter(None, map(_fault_of_adapters, decoder.modules())), None)
+
+
+def _fault_of_adapters(layer: nn.Module) -> str | None:
+    """Why what peft put on a layer is more than one plain low-rank adapter, None where it is that or nothing at work."""
+    if not hasattr(layer, "lora_A") or layer.disable_adapters or layer.merged:
+        return None
+    names = layer.active_adapters
+    if len(names) != 1 or set(names) - set(layer.lora_A):
+        return f"its adapters at work are {', '.join(names) or 'none'}, not one of low rank"
+    if layer.use_dora.get(names[0]) or names[0] in layer.lora_variant:
+        return "its adapters scale what they stand beside (DoRA or the like)"
+    if getattr(layer.lora_dropout[names[0]], "p", 0) and layer.training:
+        return "its adapters drop out"
+    return "its adapters have biases" if layer.lora_bias.get(names[0]) else None
 
 
 SHORT = 192

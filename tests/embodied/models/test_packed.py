@@ -74,6 +74,19 @@ def test_low_rank_adapters_learn_as_in_peft(targets):
     assert max(compare(adapted)) < 1e-5
 
 
+@pytest.mark.parametrize(("settings", "fault"), [({"lora_dropout": 0.1}, "drop out"), ({"use_dora": True}, "DoRA"),
+                                                 ({"lora_bias": True}, "biases")])
+def test_adapters_of_other_kinds_go_the_stock_way(settings, fault):
+    peft = pytest.importorskip("peft")
+    adapted = peft.inject_adapter_in_model(
+        peft.LoraConfig(r=4, lora_alpha=6, target_modules=["q_proj"], **settings), a_decoder(CONFIGS["qwen2"]))
+    assert fault in packed.why_not_packable(adapted.train())
+    for layer in adapted.modules():
+        if hasattr(layer, "lora_A"):
+            layer.enable_adapters(False)
+    assert packed.why_not_packable(adapted) is None
+
+
 def test_what_it_cannot_do_is_said():
     decoder = a_decoder(LlamaConfig(**SIZES, hidden_act="gelu"))
     assert "gelu" in packed.why_not_packable(decoder)
