@@ -46,7 +46,7 @@ def why_not_packable(decoder: nn.Module) -> str | None:
 
 
 def _fault_of_adapters(layer: nn.Module) -> str | None:
-    """Why what peft put on a layer is more than one plain low-rank adapter; None where it is that, or nothing at work."""
+    """Why what peft put on a layer is not one plain low-rank adapter; None where it is that, or nothing at work."""
     if not hasattr(layer, "lora_A") or layer.disable_adapters or layer.merged:
         return None
     names = layer.active_adapters
