@@ -115,10 +115,10 @@ class PalmEModel(PreTrainedModel):
             wanted = wanted | self.placeholders(input_ids)
             hidden = packed_states(self.language.base_model, inputs_embeds, attention_mask, wanted)
         if self.pointer is not None and soft is not None:
-            object_keys = self._object_keys(input_ids, soft, hidden)
+            object_keys = self.object_keys(input_ids, soft, hidden)
         return PalmEModelOutput(hidden, past_key_values, soft, object_keys)
 
-    def _interleave(self, input_ids: Int[Tensor, "B T"], soft: Float[Tensor, "N Q D"]) -> Float[Tensor, "B T D"]:
+    def interleave(self, input_ids: Int[Tensor, "B T"], soft: Float[Tensor, "N Q D"]) -> Float[Tensor, "B T D"]:
         """float[B, T, D] from soft tokens float[N, Q, D], reading order."""
         words = self.embed(input_ids)
         places = torch.where(self.placeholders(input_ids))
@@ -137,7 +137,8 @@ class PalmEModel(PreTrainedModel):
         """bool[B, T]: where soft tokens go."""
         return (input_ids >= self.config.placeholder_first_id) & (input_ids <= self.config.placeholder_last_id)
 
-    def _check_places(self, places: Bool[Tensor, "B T"], pictures: int) -> None:
+    def check_places(self, places: Bool[Tensor, "B T"], pictures: int) -> None:
+        """Raise ValueError unless there are as many placeholders as soft tokens of the pictures."""
         expected, got = pictures * self.config.soft_tokens, int(places.sum())
         if expected != got:
             raise ValueError(f"input_ids: expected {self.config.soft_tokens} placeholder(s) for each of {pictures} "
@@ -148,11 +149,11 @@ class PalmEModel(PreTrainedModel):
                     ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "N Q D"] | None]:
         """float[B, T, D] and soft tokens; pictures are read once, with the prompt: later steps only add words."""
         if pixel_values is not None and len(pixel_values):
-            self._check_places(self.placeholders(input_ids), len(pixel_values))
+            self.check_places(self.placeholders(input_ids), len(pixel_values))
             soft = self.see(pixel_values, geometry)
-            return self._interleave(input_ids, soft), soft
+            return self.interleave(input_ids, soft), soft
         if _is_empty(cache):
-            self._check_places(self.placeholders(input_ids), 0)
+            self.check_places(self.placeholders(input_ids), 0)
         return self.embed(input_ids), None
 
     def embed(self, input_ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
@@ -166,8 +167,8 @@ class PalmEModel(PreTrainedModel):
         base = self.get_input_embeddings().weight
         return base if self.new_words is None else self.new_words.all_rows(base)
 
-    def _object_keys(self, input_ids: Int[Tensor, "B T"], soft: Float[Tensor, "N Q D"], hidden: Float[Tensor, "B T D"]
-                     ) -> Float[Tensor, "B M D"]:
+    def object_keys(self, input_ids: Int[Tensor, "B T"], soft: Float[Tensor, "N Q D"], hidden: Float[Tensor, "B T D"]
+                    ) -> Float[Tensor, "B M D"]:
         """float[B, MAX_OBJECTS, D]: row j - 1 from what stands at `<obj_j>`, zero where it is not in the sentence."""
         rows, columns = torch.where(self.placeholders(input_ids))
         index = input_ids[rows, columns] - self.config.placeholder_first_id

@@ -1,11 +1,15 @@
 """The decoding mask: while a model writes, only tokens that keep its text inside the plan grammar stay possible.
 
-Legend: B = rows of the batch, T = tokens so far, V = words of the model's output layer (may exceed the tokenizer's).
+Legend: B = rows of the batch, T = tokens so far, V = words of the model's output layer (may exceed the tokenizer's),
+K = words that may come next.
 """
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,6 +102,90 @@ def allowed_tokens(tokenizer: LLTokenizer, grammar: str, token_ids: Sequence[int
                              "leaves it; give the answer's own grammar")
         matcher.consume_tokens([token])
     return torch.from_numpy(allowed)
+
+
+_MOST_GRAMMARS, _MOST_STATES = 32, 1024
+"""Grammars that are kept compiled, and states kept of each; free words make ever new ones."""
+
+
+class Grammars:
+    """Guides by their grammar, the last few of them kept: scenes come again. May be asked from several threads."""
+
+    def __init__(self, tokenizer: LLTokenizer, width: int) -> None:
+        """tokenizer: from `compile_tokenizer`. width: V."""
+        self._tokenizer, self._width = tokenizer, width
+        self._kept: OrderedDict[str, GrammarGuide] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def guide(self, grammar: str) -> GrammarGuide:
+        """The guide of a Lark text. Raises ValueError for a grammar that cannot be read."""
+        with self._lock:
+            known = self._kept.pop(grammar, None) or GrammarGuide(self._tokenizer, grammar, self._width)
+            self._kept[grammar] = known
+            if len(self._kept) > _MOST_GRAMMARS:
+                self._kept.popitem(last=False)
+        return known
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """After some tokens of an answer: int64[K], the words that may come next, and those that must."""
+
+    allowed: torch.Tensor
+    forced: tuple[int, ...]
+
+
+class GrammarGuide:
+    """What a grammar lets come next after the tokens that were said, each state worked out once."""
+
+    def __init__(self, tokenizer: LLTokenizer, grammar: str, width: int) -> None:
+        """tokenizer: from `compile_tokenizer`. width: V. Raises ValueError for a grammar that cannot be read."""
+        self._ends, self._width = torch.tensor(sorted(tokenizer.eos_tokens)), width
+        self._mask = np.zeros((1, -(-tokenizer.vocab_size // 32)), dtype=np.int32)
+        self._matcher = _matcher(tokenizer, grammar)
+        self._states: dict[tuple[int, ...], _State] = {}
+        self._lock = threading.Lock()
+
+    def allowed(self, said: tuple[int, ...]) -> torch.Tensor:
+        """int64[K], ascending: the words that may come next; the end alone after a whole answer. Raises ValueError for
+        what was said outside the grammar."""
+        return self._state(said).allowed
+
+    def forced(self, said: tuple[int, ...]) -> tuple[int, ...]:
+        """The words that are bound to come next: the one that may, or those that spell the text that must, as the
+        tokenizer does; the grammar may allow to spell that text in other tokens too."""
+        return self._state(said).forced
+
+    def _state(self, said: tuple[int, ...]) -> _State:
+        with self._lock:
+            known = self._states.get(said)
+            if known is None:
+                if len(self._states) >= _MOST_STATES:
+                    self._states.clear()
+                known = self._states[said] = self._worked_out(said)
+        return known
+
+    def _worked_out(self, said: tuple[int, ...]) -> _State:
+        matcher = self._matcher
+        matcher.reset()
+        matcher.consume_tokens(list(said))
+        _check(matcher)
+        if matcher.is_stopped():
+            return _State(self._ends, ())
+        forced: list[int] = []
+        allowed = first = self._next()
+        while len(allowed) == 1 and not matcher.is_stopped():
+            forced.append(int(allowed[0]))
+            matcher.consume_tokens(forced[-1:])
+            allowed = self._next() if not matcher.is_stopped() else allowed
+        if not matcher.is_stopped():
+            forced += matcher.compute_ff_tokens()
+        return _State(first, tuple(forced))
+
+    def _next(self) -> torch.Tensor:
+        allowed = np.zeros(self._width, dtype=bool)
+        _fill(allowed, self._matcher, self._mask, 0)
+        return torch.from_numpy(np.flatnonzero(allowed))
 
 
 def _fill(allowed: np.ndarray, matcher: LLMatcher, mask: np.ndarray, row: int) -> None:

@@ -1,0 +1,142 @@
+"""Language models as the decoding loop runs them: hidden states of the next tokens, given those already read.
+
+B rows, T tokens read at once, S tokens so far, D width, H heads of queries, K heads of keys, E numbers a head.
+Two ways to the same numbers: `StockDecoder` calls the model's own forward pass, for every family; `RotaryDecoder` does
+the arithmetic of Llama-type layers itself and leaves out what transformers does around each of them, which costs ten
+times a small layer's multiplications. It calls the layers' own projections, so adapters and quantised layers take part.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+from transformers.models.llama.modeling_llama import LlamaModel
+from transformers.models.qwen2.modeling_qwen2 import Qwen2Model
+
+from embodied.models.decoding.cache import KeyValues, Reading, StockCache
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+_PLAIN = (LlamaModel, Qwen2Model)
+_STILL_ROPES = ("default", "linear", "llama3", "yarn")
+"""Rotations that do not change with the length of what is read."""
+
+
+class Decoder(Protocol):
+    """float[B, T, D]: last hidden states of the tokens embedded in float[B, T, D], whose keys the cache then holds."""
+
+    def __call__(self, embeds: Float[Tensor, "B T D"], cache: KeyValues, reading: Reading) -> Float[Tensor, "B T D"]:
+        ...
+
+
+def make_decoder(language: PreTrainedModel, places: int) -> Decoder:
+    """The fastest way to run a causal language model as it is now, on at most so many places."""
+    base = language.base_model
+    return RotaryDecoder(base, places) if _is_plain(base) else StockDecoder(base)
+
+
+def make_cache(language: PreTrainedModel, rows: int, places: int, like: Tensor) -> KeyValues:
+    """An empty cache for a causal language model. Raises ValueError for more places than its attention reaches."""
+    config = language.config
+    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
+    if window is not None and places > window:
+        raise ValueError(f"decoding: expected at most {window} tokens, the reach of {config.model_type}'s sliding "
+                         f"window, got {places}; ask for shorter answers")
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return KeyValues(config.num_hidden_layers, rows, heads, places, size, like)
+
+
+def _is_plain(base: nn.Module) -> bool:
+    """Whether the layers are those that RotaryDecoder knows, and nobody looks into them."""
+    if type(base) not in _PLAIN or (base.training and base.config.attention_dropout > 0):
+        return False
+    config = base.config
+    is_full = all(kind == "full_attention" for kind in getattr(config, "layer_types", None) or ())
+    is_watched = any(m._forward_hooks or m._forward_pre_hooks for m in base.modules())
+    return (is_full and not is_watched and config.rope_parameters["rope_type"] in _STILL_ROPES
+            and config._attn_implementation in ("sdpa", "eager"))
+
+
+class StockDecoder:
+    """The forward pass of a model of transformers."""
+
+    def __init__(self, base: nn.Module) -> None:
+        self._base, self._most = base, base.config.max_position_embeddings
+
+    def __call__(self, embeds: Float[Tensor, "B T D"], cache: KeyValues, reading: Reading) -> Float[Tensor, "B T D"]:
+        mask = reading.mask
+        if mask is None:
+            mask = embeds.new_ones(len(embeds), 1, 1, reading.stop, dtype=torch.bool)
+        if self._base.config._attn_implementation == "eager":  # adds its mask to the scores
+            mask = torch.zeros_like(mask, dtype=embeds.dtype).masked_fill(~mask, torch.finfo(embeds.dtype).min)
+        return self._base(inputs_embeds=embeds, attention_mask=mask, past_key_values=StockCache(cache, reading),
+                          position_ids=reading.places.clamp(max=self._most - 1), use_cache=True).last_hidden_state
+
+
+class RotaryDecoder:
+    """Layers of root-mean-square norms, rotated queries and keys, shared heads of keys, and gated linear units."""
+
+    def __init__(self, base: nn.Module, places: int) -> None:
+        self._base = base
+        config = base.config
+        self._size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        self._heads, self._key_heads = config.num_attention_heads, config.num_key_value_heads
+        self._cos, self._sin = self._rotations(places)
+
+    def _rotations(self, places: int) -> tuple[Float[Tensor, "S 1 E"], Float[Tensor, "S 1 E"]]:
+        """Cosines and sines of every place, the first half of the sines negative: what turns halves is then added."""
+        device = self._base.rotary_emb.inv_freq.device
+        like = next(self._base.parameters())
+        cos, sin = self._base.rotary_emb(like[None, None, :1], torch.arange(places, device=device)[None])
+        half = sin.shape[-1] // 2
+        sin = torch.cat([-sin[..., :half], sin[..., half:]], dim=-1)
+        return cos[0, :, None], sin[0, :, None]
+
+    def __call__(self, embeds: Float[Tensor, "B T D"], cache: KeyValues, reading: Reading) -> Float[Tensor, "B T D"]:
+        base, hidden = self._base, embeds
+        places = reading.places if reading.start is None else slice(reading.start, reading.stop)
+        rotation = self._cos[places], self._sin[places]
+        mask = self._shared(reading.mask)
+        for number, layer in enumerate(base.layers):
+            attention, mlp = layer.self_attn, layer.mlp
+            seen = self._attend(attention, _norm(layer.input_layernorm, hidden), rotation, mask, cache, reading, number)
+            hidden = hidden + attention.o_proj(seen)
+            inner = _norm(layer.post_attention_layernorm, hidden)
+            hidden = hidden + mlp.down_proj(mlp.act_fn(mlp.gate_proj(inner)) * mlp.up_proj(inner))
+        return _norm(base.norm, hidden)
+
+    def _shared(self, mask: Tensor | None) -> Tensor | None:
+        """The mask with the queries of a head of keys one after the other, as `_attend` lays them."""
+        copies = self._heads // self._key_heads
+        return mask if mask is None or copies == 1 else mask.repeat(1, 1, copies, 1)
+
+    def _attend(self, attention: nn.Module, hidden: Float[Tensor, "B T D"], rotation: tuple[Tensor, Tensor],
+                mask: Tensor | None, cache: KeyValues, reading: Reading, number: int) -> Float[Tensor, "B T HE"]:
+        """What each token gathers. Queries that share a head of keys lie side by side, so that no key is copied."""
+        rows, width, _ = hidden.shape
+        both = torch.cat([attention.q_proj(hidden), attention.k_proj(hidden)], dim=-1)
+        both = _turned(both.view(rows, width, -1, self._size), *rotation).transpose(1, 2)
+        values = attention.v_proj(hidden).view(rows, width, -1, self._size).transpose(1, 2)
+        keys, values = cache.write(number, both[:, self._heads:], values, reading)
+        queries = both[:, :self._heads].reshape(rows, self._key_heads, -1, self._size)
+        seen = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, scale=attention.scaling)
+        return seen.view(rows, self._heads, width, self._size).transpose(1, 2).reshape(rows, width, -1)
+
+
+def _norm(norm: nn.Module, hidden: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+    """As of the models of transformers, in fewer calls."""
+    if hidden.dtype != torch.float32:
+        return norm(hidden)
+    return F.rms_norm(hidden, norm.weight.shape, norm.weight, norm.variance_epsilon)
+
+
+def _turned(heads: Float[Tensor, "B T H E"], cos: Tensor, sin: Tensor) -> Float[Tensor, "B T H E"]:
+    """Rotary embedding, halves of a head turned against each other."""
+    first, second = heads.chunk(2, dim=-1)
+    return torch.addcmul(heads * cos, torch.cat([second, first], dim=-1), sin)

@@ -1,0 +1,159 @@
+"""The decoding loop: prompts are read once, then each pass reads the last token of every row and what is bound to
+follow it.
+
+B rows, T tokens, A places that are asked what comes next, D width, V words. Rows are not padded on the left and each
+has its own length (see cache). What must follow (`Guide.forced`) is read in the same pass as the token before it and
+then chosen like every other token: greedily and by chance alike, the answer is the one that one token a pass gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from embodied.models.body import PalmEModelOutput
+from embodied.models.decoding.cache import KeyValues
+from embodied.models.decoding.decoders import Decoder, make_cache, make_decoder
+from embodied.models.decoding.pictures import SoftTokens
+from embodied.models.decoding.prefixes import Beginning, Prefixes, state_of
+from embodied.models.decoding.rows import MOST_GUESSES, Row
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int64
+
+    from embodied.models.planner import PalmEForConditionalGeneration
+
+
+class Writer:
+    """Writes a model's answers, and remembers what it read: beginnings of prompts and pictures, of the weights as they
+    are now. May be asked from several threads."""
+
+    def __init__(self, model: PalmEForConditionalGeneration, *, remembers: bool = True) -> None:
+        """remembers: False reads every prompt whole."""
+        self.model, self.remembers = model, remembers
+        self._prefixes, self._pictures, self._state = Prefixes(), SoftTokens(), None
+
+    @torch.inference_mode()
+    def write(self, batch: Mapping[str, Any], rows: Sequence[Row]) -> None:
+        """Write an answer into each row. batch: prompts as the processor gives them, padded on the right."""
+        self._renew()
+        _Passes(self, batch, rows).run()
+
+    def forget(self) -> None:
+        """Go on as if nothing had been read."""
+        self._prefixes.clear()
+        self._pictures.clear()
+
+    def _renew(self) -> None:
+        """Forget what other weights made."""
+        state = state_of(self.model) if self.remembers else None
+        if state is None or state != self._state:
+            self.forget()
+        self._state = state
+
+    def soft_tokens(self, batch: Mapping[str, Any]) -> Float[Tensor, "N Q D"] | None:
+        """Soft tokens of a batch's pictures, None where it has none."""
+        pixels, geometry = batch.get("pixel_values"), batch.get("geometry")
+        if pixels is None or not len(pixels):
+            return None
+        return self._pictures.of(self.model.see, pixels, geometry) if self.remembers else self.model.see(pixels,
+                                                                                                         geometry)
+
+    def known(self, embeds: Float[Tensor, "T D"]) -> Beginning | None:
+        return self._prefixes.find(embeds) if self.remembers else None
+
+    def remember(self, beginning: Beginning) -> None:
+        if self.remembers:
+            self._prefixes.keep(beginning)
+
+
+class _Passes:
+    """The forward passes of one batch."""
+
+    def __init__(self, writer: Writer, batch: Mapping[str, Any], rows: Sequence[Row]) -> None:
+        self._writer, self._model, self._rows = writer, writer.model, rows
+        self._ids: Int64[Tensor, "B T"] = batch["input_ids"]
+        self._sizes = batch["attention_mask"].sum(dim=1).tolist()
+        self._soft = writer.soft_tokens(batch)
+        self._model.check_places(self._model.placeholders(self._ids), 0 if self._soft is None else len(self._soft))
+        self._embeds = (self._model.get_input_embeddings()(self._ids) if self._soft is None
+                        else self._model.interleave(self._ids, self._soft))
+        places = max(size + row.room for size, row in zip(self._sizes, rows, strict=True)) + MOST_GUESSES + 1
+        places = max(places, self._ids.shape[1] + MOST_GUESSES + 1)
+        language = self._model.language
+        self._cache: KeyValues = make_cache(language, len(rows), places, self._embeds)
+        self._decoder: Decoder = make_decoder(language, places)
+        self._object_keys: Tensor | None = None
+
+    def run(self) -> None:
+        hidden, guesses = self._read_prompts()
+        while True:
+            self._choose(hidden, guesses)
+            if all(row.is_over for row in self._rows):
+                return
+            hidden, guesses = self._read_answers()
+
+    def _choose(self, hidden: Float[Tensor, "B A D"], guesses: Sequence[Sequence[int]]) -> None:
+        """Let each row that goes on take its tokens; the cache then ends with the last guess that was right.
+
+        hidden: after the last token of each row, and after each of its guesses."""
+        logits = self._model.compute_logits(PalmEModelOutput(hidden, object_keys=self._object_keys)).float()
+        for number, row in enumerate(self._rows):
+            if not row.is_over:
+                right = row.take(logits[number], guesses[number])
+                self._cache.lengths[number] += 1 + right
+
+    def _read_prompts(self) -> tuple[Float[Tensor, "B A D"], list[list[int]]]:
+        """Hidden states after the prompts and what is bound to follow them. The cache ends before the last tokens."""
+        known = [self._writer.known(self._embeds[row, :size]) for row, size in enumerate(self._sizes)]
+        for row, beginning in enumerate(known):
+            if beginning is not None:
+                self._cache.put(row, beginning.states)
+        guesses = [row.guesses() for row in self._rows]
+        starts = list(self._cache.lengths)
+        ends = [self._embeds[row, start:size] for row, (start, size) in enumerate(zip(starts, self._sizes,
+                                                                                      strict=True))]
+        new = self._pass([torch.cat([end, self._words(guess)]) for end, guess in zip(ends, guesses, strict=True)])
+        counts = [size - start for start, size in zip(starts, self._sizes, strict=True)]
+        self._keep(known, new, counts)
+        for row, size in enumerate(self._sizes):
+            self._cache.lengths[row] = size - 1
+        return self._last(new, counts, guesses), guesses
+
+    def _keep(self, known: Sequence[Beginning | None], new: Float[Tensor, "B T D"], counts: Sequence[int]) -> None:
+        """Remember the prompts, and what the pointer looks names up in."""
+        hidden = torch.zeros_like(self._embeds)
+        for row, (beginning, size, count) in enumerate(zip(known, self._sizes, counts, strict=True)):
+            if beginning is not None:
+                hidden[row, :size - count] = beginning.hidden
+            hidden[row, size - count:size] = new[row, :count]
+            if self._writer.remembers:
+                states = self._cache.beginning(row, size)
+                self._writer.remember(Beginning(self._embeds[row, :size].clone(), states, hidden[row, :size].clone()))
+        if self._model.pointer is not None and self._soft is not None:
+            self._object_keys = self._model.object_keys(self._ids, self._soft, hidden)
+
+    def _read_answers(self) -> tuple[Float[Tensor, "B A D"], list[list[int]]]:
+        """Hidden states after each row's last token and what is bound to follow it."""
+        guesses = [[] if row.is_over else row.guesses() for row in self._rows]
+        return self._pass([self._words([row.said[-1], *guess]) for row, guess in zip(self._rows, guesses, strict=True)
+                           ]), guesses
+
+    def _pass(self, embeds: Sequence[Float[Tensor, "_ D"]]) -> Float[Tensor, "B T D"]:
+        """Hidden states of the next tokens of each row; what stands beyond a row's own is padding."""
+        padded = torch.nn.utils.rnn.pad_sequence(list(embeds), batch_first=True) if len(embeds) > 1 else embeds[0][None]
+        return self._decoder(padded, self._cache, self._cache.reading(padded.shape[1]))
+
+    def _words(self, ids: Sequence[int]) -> Float[Tensor, "T D"]:
+        return self._model.get_input_embeddings()(torch.tensor(ids, dtype=torch.long, device=self._ids.device))
+
+    def _last(self, hidden: Float[Tensor, "B T D"], counts: Sequence[int], guesses: Sequence[Sequence[int]]
+              ) -> Float[Tensor, "B A D"]:
+        """Of each row, from its last token on."""
+        width = 1 + max(map(len, guesses))
+        places = torch.tensor(counts, device=hidden.device)[:, None] - 1 + torch.arange(width, device=hidden.device)
+        places = places.clamp(max=hidden.shape[1] - 1)
+        return hidden.gather(1, places[..., None].expand(-1, -1, hidden.shape[-1]))

@@ -1,0 +1,100 @@
+"""What prompts began with, kept between looks: keys, values and hidden states of beginnings that come again.
+
+L layers, H heads of keys, P places, E numbers a head, D width. A beginning is known by what was read, embeddings float
+for float, pictures among them: nothing that differs is ever shared, whoever asks, and what is shared is the same
+numbers that reading it again would give (where forward passes of different lengths round alike, as on CPUs from
+LEAST_READ tokens on; within rounding elsewhere).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+LEAST_READ = 4
+"""Fewest tokens of a prompt that are read anew: libraries multiply fewer rows by other code, which rounds otherwise."""
+MOST_KEPT, MOST_BYTES = 8, 128 * 2**20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beginning:
+    """embeds: float[P, D], what was read; states: float[2, L, H, P, E], keys and values; hidden: float[P, D]."""
+
+    embeds: Float[Tensor, "P D"]
+    states: Float[Tensor, "2 L H P E"]
+    hidden: Float[Tensor, "P D"]
+
+    @property
+    def bytes(self) -> int:
+        return sum(part.nbytes for part in (self.embeds, self.states, self.hidden))
+
+    def common(self, embeds: Float[Tensor, "T D"]) -> int:
+        """How many of the first tokens are the same."""
+        length = min(len(embeds), len(self.embeds))
+        is_same = (embeds[:length] == self.embeds[:length]).all(dim=-1)
+        return length if bool(is_same.all()) else int(is_same.int().argmin())
+
+    def cut(self, length: int) -> Beginning:
+        return Beginning(self.embeds[:length], self.states[:, :, :, :length], self.hidden[:length])
+
+
+class Prefixes:
+    """The last few prompts, of one state of the weights. May be asked from several threads."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[int, Beginning] = OrderedDict()
+        self._count, self._lock = 0, threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._kept.clear()
+
+    def find(self, embeds: Float[Tensor, "T D"]) -> Beginning | None:
+        """The longest known beginning of a prompt that leaves LEAST_READ tokens to read; None where there is none."""
+        with self._lock:
+            kept = list(self._kept.items())
+        lengths = {key: min(known.common(embeds), len(embeds) - LEAST_READ) for key, known in kept
+                   if known.embeds.device == embeds.device and known.embeds.dtype == embeds.dtype}
+        best = max(lengths, key=lambda key: lengths[key], default=None)
+        if best is None or lengths[best] <= 0:
+            return None
+        with self._lock:
+            if best in self._kept:
+                self._kept.move_to_end(best)
+        return dict(kept)[best].cut(lengths[best])
+
+    def keep(self, beginning: Beginning) -> None:
+        """Remember a prompt that is not known whole; those that were asked for longest ago make room."""
+        with self._lock:
+            known = list(self._kept.values())
+        length = len(beginning.embeds)
+        if beginning.bytes > MOST_BYTES or any(k.embeds.shape == beginning.embeds.shape
+                                               and k.common(beginning.embeds) == length for k in known):
+            return
+        with self._lock:
+            self._count += 1
+            self._kept[self._count] = beginning
+            while len(self._kept) > MOST_KEPT or sum(known.bytes for known in self._kept.values()) > MOST_BYTES:
+                self._kept.popitem(last=False)
+
+
+def state_of(model: nn.Module) -> Hashable:
+    """A value that changes with the weights, in place or not, and with adapters put on or off. None: cannot be told."""
+    try:
+        weights = tuple((id(p), p.data_ptr(), p._version) for p in model.parameters())
+    except RuntimeError:  # weights made in inference mode count no versions
+        return None
+    adapters = tuple((str(m.active_adapters), bool(m.disable_adapters), str(m.merged_adapters))
+                     for m in model.modules() if hasattr(type(m), "merged_adapters"))
+    return weights, adapters, model.training
