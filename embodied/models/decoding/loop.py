@@ -82,7 +82,7 @@ class _Passes:
         self._embeds = (self._model.get_input_embeddings()(self._ids) if self._soft is None
                         else self._model.interleave(self._ids, self._soft))
         places = max(size + row.room for size, row in zip(self._sizes, rows, strict=True)) + MOST_GUESSES + 1
-        places = max(places, self._ids.shape[1] + MOST_GUESSES + 1)
+        places += self._ids.shape[1] if len(rows) > 1 else 0  # padding of a row that knows more of its prompt
         language = self._model.language
         self._cache: KeyValues = make_cache(language, len(rows), places, self._embeds)
         self._decoder: Decoder = make_decoder(language, places)
