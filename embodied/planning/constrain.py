@@ -111,16 +111,17 @@ _MOST_GRAMMARS, _MOST_STATES = 32, 1024
 class Grammars:
     """Guides by their grammar, the last few of them kept: scenes come again. May be asked from several threads."""
 
-    def __init__(self, tokenizer: LLTokenizer, width: int) -> None:
-        """tokenizer: from `compile_tokenizer`. width: V."""
-        self._tokenizer, self._width = tokenizer, width
+    def __init__(self, tokenizer: LLTokenizer, width: int, never: Sequence[int] = ()) -> None:
+        """tokenizer: from `compile_tokenizer`. width: V. never: words that are not said, whatever a grammar lets."""
+        self._tokenizer, self._width, self._never = tokenizer, width, tuple(never)
         self._kept: OrderedDict[str, GrammarGuide] = OrderedDict()
         self._lock = threading.Lock()
 
     def guide(self, grammar: str) -> GrammarGuide:
         """The guide of a Lark text. Raises ValueError for a grammar that cannot be read."""
         with self._lock:
-            known = self._kept.pop(grammar, None) or GrammarGuide(self._tokenizer, grammar, self._width)
+            known = self._kept.pop(grammar, None) or GrammarGuide(
+                self._tokenizer, grammar, self._width, self._never)
             self._kept[grammar] = known
             if len(self._kept) > _MOST_GRAMMARS:
                 self._kept.popitem(last=False)
@@ -131,22 +132,22 @@ class Grammars:
 class _State:
     """After some tokens of an answer: int64[K], the words that may come next, and those that must."""
 
-    allowed: torch.Tensor
+    allowed: np.ndarray
     forced: tuple[int, ...]
 
 
 class GrammarGuide:
     """What a grammar lets come next after the tokens that were said, each state worked out once."""
 
-    def __init__(self, tokenizer: LLTokenizer, grammar: str, width: int) -> None:
-        """tokenizer: from `compile_tokenizer`. width: V. Raises ValueError for a grammar that cannot be read."""
-        self._ends, self._width = torch.tensor(sorted(tokenizer.eos_tokens)), width
+    def __init__(self, tokenizer: LLTokenizer, grammar: str, width: int, never: Sequence[int] = ()) -> None:
+        """As of `Grammars`. Raises ValueError for a grammar that cannot be read."""
+        self._ends, self._width, self._never = np.array(sorted(tokenizer.eos_tokens)), width, list(never)
         self._mask = np.zeros((1, -(-tokenizer.vocab_size // 32)), dtype=np.int32)
         self._matcher = _matcher(tokenizer, grammar)
         self._states: dict[tuple[int, ...], _State] = {}
         self._lock = threading.Lock()
 
-    def allowed(self, said: tuple[int, ...]) -> torch.Tensor:
+    def allowed(self, said: tuple[int, ...]) -> np.ndarray:
         """int64[K], ascending: the words that may come next; the end alone after a whole answer. Raises ValueError for
         what was said outside the grammar."""
         return self._state(said).allowed
@@ -182,10 +183,11 @@ class GrammarGuide:
             forced += matcher.compute_ff_tokens()
         return _State(first, tuple(forced))
 
-    def _next(self) -> torch.Tensor:
+    def _next(self) -> np.ndarray:
         allowed = np.zeros(self._width, dtype=bool)
         _fill(allowed, self._matcher, self._mask, 0)
-        return torch.from_numpy(np.flatnonzero(allowed))
+        allowed[self._never] = False
+        return np.flatnonzero(allowed)
 
 
 def _fill(allowed: np.ndarray, matcher: LLMatcher, mask: np.ndarray, row: int) -> None:

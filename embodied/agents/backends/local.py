@@ -17,10 +17,10 @@ from envs.skills.signatures import TABLETOP, PlanLanguage
 if TYPE_CHECKING:
     from embodied.agents.backends.streaming import OnToken
     from embodied.models.decoding.loop import Writer
-    from embodied.models.decoding.rows import Row
+    from embodied.models.decoding.rows import Anything, Row
     from embodied.models.planner import PalmEForConditionalGeneration
     from embodied.models.processor import PalmEProcessor
-    from embodied.planning.constrain import GrammarGuide, Grammars
+    from embodied.planning.constrain import Grammars
 
 
 def learned_language(declared: Mapping[str, Any] | str | None) -> PlanLanguage:
@@ -38,7 +38,6 @@ class LocalBackend:
         self.language = learned_language(processor.plan_language)
         self.model, self.processor, self.temperature, self.version = model, processor, temperature, version
         self.scene = processor.scene
-        self._grammars: Grammars | None = None
 
     @cached_property
     def _writer(self) -> Writer:
@@ -73,22 +72,21 @@ class LocalBackend:
         PromptTooLongError when one of them is too long: ask for the others again."""
         batch = self.processor(list(prompts)).to(self.model.device)
         sizes = batch["attention_mask"].sum(dim=1).tolist()
-        guides = [None] * len(prompts) if grammars is None else [self._guide(grammar) for grammar in grammars]
-        rows = [self._row(number, room, guide, seed, on_token)
-                for number, (room, guide) in enumerate(zip(self._rooms(sizes, max_new_tokens), guides, strict=True))]
+        rows = [self._row(number, room, grammar, seed, on_token) for number, (room, grammar) in enumerate(zip(
+            self._rooms(sizes, max_new_tokens), grammars or [None] * len(prompts), strict=True))]
         self._writer.write(batch, rows)
         asked = [Sample("", prompt, mask, temperature=self.temperature, seed=seed, version=self.version,
                         prompt_tokens=size)
                  for prompt, mask, size in zip(prompts, grammars or [None] * len(prompts), sizes, strict=True)]
         return [self._answered(sample, row) for sample, row in zip(asked, rows, strict=True)]
 
-    def _row(self, number: int, room: int, guide: Any, seed: int, on_token: OnToken | None) -> Row:
+    def _row(self, number: int, room: int, grammar: str | None, seed: int, on_token: OnToken | None) -> Row:
         """An empty answer. Each draws from its own stream of chance, so that no draw hangs on neighbours."""
         from embodied.agents.backends.streaming import RowListener
         from embodied.models.decoding.rows import Row
 
-        return Row(room, self.processor.tokenizer.eos_token_id, guide=guide, temperature=self.temperature, seed=seed,
-                   never=tuple(self.model.generation_config.suppress_tokens or ()),
+        guide = self._anything if grammar is None else self._grammars.guide(grammar)
+        return Row(room, self.processor.tokenizer.eos_token_id, guide, temperature=self.temperature, seed=seed,
                    hears=None if on_token is None else RowListener(self.processor, number, on_token))
 
     def _rooms(self, sizes: Sequence[int], max_new_tokens: int) -> list[int]:
@@ -113,13 +111,26 @@ class LocalBackend:
             said[is_word] = token_log_probs(logits, targets[is_word])
         return said.sum(dim=1).tolist()
 
-    def _guide(self, grammar: str) -> GrammarGuide:
-        if self._grammars is None:
-            from embodied.planning.constrain import Grammars, compile_tokenizer
+    @cached_property
+    def _grammars(self) -> Grammars:
+        from embodied.planning.constrain import Grammars, compile_tokenizer
 
-            width = self.model.get_output_embeddings().weight.shape[0]
-            self._grammars = Grammars(compile_tokenizer(self.processor.tokenizer), width)
-        return self._grammars.guide(grammar)
+        return Grammars(compile_tokenizer(self.processor.tokenizer), self._width, self._never)
+
+    @cached_property
+    def _anything(self) -> Anything:
+        from embodied.models.decoding.rows import Anything
+
+        return Anything.but(self._never, self._width)
+
+    @property
+    def _width(self) -> int:
+        """Words of the model's output layer."""
+        return self.model.config.text_config.vocab_size
+
+    @property
+    def _never(self) -> list[int]:
+        return self.model.generation_config.suppress_tokens or []
 
     def _answered(self, sample: Sample, row: Row) -> Sample:
         """What was asked, answered."""

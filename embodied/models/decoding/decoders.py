@@ -22,6 +22,8 @@ from embodied.models.decoding.cache import KeyValues, Reading, StockCache
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+LARGE = 2**17
+"""Numbers of a weight matrix from which on its reading is what a product of few tokens waits for."""
 _PLAIN = (LlamaModel, Qwen2Model)
 _STILL_ROPES = ("default", "linear", "llama3", "yarn")
 """Rotations that do not change with the length of what is read."""
@@ -106,9 +108,10 @@ class RotaryDecoder:
         for number, layer in enumerate(base.layers):
             attention, mlp = layer.self_attn, layer.mlp
             seen = self._attend(attention, _norm(layer.input_layernorm, hidden), rotation, mask, cache, reading, number)
-            hidden = hidden + attention.o_proj(seen)
+            hidden = hidden + project(attention.o_proj, seen)
             inner = _norm(layer.post_attention_layernorm, hidden)
-            hidden = hidden + mlp.down_proj(mlp.act_fn(mlp.gate_proj(inner)) * mlp.up_proj(inner))
+            inner = mlp.act_fn(project(mlp.gate_proj, inner)) * project(mlp.up_proj, inner)
+            hidden = hidden + project(mlp.down_proj, inner)
         return _norm(base.norm, hidden)
 
     def _shared(self, mask: Tensor | None) -> Tensor | None:
@@ -120,13 +123,36 @@ class RotaryDecoder:
                 mask: Tensor | None, cache: KeyValues, reading: Reading, number: int) -> Float[Tensor, "B T HE"]:
         """What each token gathers. Queries that share a head of keys lie side by side, so that no key is copied."""
         rows, width, _ = hidden.shape
-        both = torch.cat([attention.q_proj(hidden), attention.k_proj(hidden)], dim=-1)
+        both = torch.cat([project(attention.q_proj, hidden), project(attention.k_proj, hidden)], dim=-1)
         both = _turned(both.view(rows, width, -1, self._size), *rotation).transpose(1, 2)
-        values = attention.v_proj(hidden).view(rows, width, -1, self._size).transpose(1, 2)
+        values = project(attention.v_proj, hidden).view(rows, width, -1, self._size).transpose(1, 2)
         keys, values = cache.write(number, both[:, self._heads:], values, reading)
         queries = both[:, :self._heads].reshape(rows, self._key_heads, -1, self._size)
         seen = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, scale=attention.scaling)
         return seen.view(rows, self._heads, width, self._size).transpose(1, 2).reshape(rows, width, -1)
+
+
+def project(layer: nn.Module, inputs: Float[Tensor, "B T D"]) -> Float[Tensor, "B T N"]:
+    """What a linear layer says of a few tokens: as the layer itself, which is slow for fewer than four.
+
+    The libraries behind `nn.Linear` read large weights at 11 GB/s for one token and are slower still for two and three
+    (fp32, AVX2). The same product the other way round, weights first, reads them at 17 GB/s for two to four tokens, so
+    that two cost 0.6 times what one does.
+    """
+    count = inputs.shape[:-1].numel()
+    if count > 4 or type(layer) is not nn.Linear or not _is_large(layer.weight):
+        return layer(inputs)
+    rows = inputs.reshape(count, -1)
+    if count == 1:
+        rows = rows.expand(2, -1).contiguous()
+    elif count > 2 and layer.in_features > layer.out_features:
+        return layer(inputs if count == 4 else torch.cat([inputs, inputs[:, :1]], dim=1))[:, :inputs.shape[1]]
+    out = torch.mm(layer.weight, rows.T).T[:count].reshape(*inputs.shape[:-1], -1)
+    return out if layer.bias is None else out + layer.bias
+
+
+def _is_large(weight: Tensor) -> bool:
+    return weight.numel() > LARGE and weight.dtype == torch.float32 and weight.device.type == "cpu"
 
 
 def _norm(norm: nn.Module, hidden: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:

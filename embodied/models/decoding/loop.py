@@ -100,10 +100,13 @@ class _Passes:
         """Let each row that goes on take its tokens; the cache then ends with the last guess that was right.
 
         hidden: after the last token of each row, and after each of its guesses."""
-        logits = self._model.compute_logits(PalmEModelOutput(hidden, object_keys=self._object_keys)).float()
+        seen = PalmEModelOutput(hidden, object_keys=self._object_keys)
+        logits = self._model.compute_logits(seen).float() / (self._rows[0].temperature or 1.0)
+        totals = logits.logsumexp(-1).cpu().numpy()
+        logits = logits.cpu().numpy()
         for number, row in enumerate(self._rows):
             if not row.is_over:
-                right = row.take(logits[number], guesses[number])
+                right = row.take(logits[number], totals[number], guesses[number])
                 self._cache.lengths[number] += 1 + right
 
     def _read_prompts(self) -> tuple[Float[Tensor, "B A D"], list[list[int]]]:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
 import torch
-from torch import Tensor
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int64
@@ -23,7 +23,7 @@ MOST_GUESSES = 7
 class Guide(Protocol):
     """What may come next, after the tokens that were said already."""
 
-    def allowed(self, said: tuple[int, ...]) -> Int64[Tensor, " K"]:
+    def allowed(self, said: tuple[int, ...]) -> Int64[np.ndarray, " K"]:
         """int64[K], ascending: the words that may come next, one at least."""
         ...
 
@@ -34,14 +34,13 @@ class Guide(Protocol):
 
 @dataclass(slots=True)
 class Row:
-    """room: most tokens. end: the token that ends it. never: words that are not said. guide: None, anything may come.
-    temperature: 0 for the likeliest word each time, else drawn from this row's own stream of chance. hears: told the
-    tokens so far, the last one's probability and whether the row ends there; where it answers False, it does."""
+    """room: most tokens. end: the token that ends it. temperature: 0 for the likeliest word each time, else drawn from
+    this row's own stream of chance. hears: told the tokens so far, the last one's probability and whether the row ends
+    there; where it answers False, it does."""
 
     room: int
     end: int
-    never: tuple[int, ...] = ()
-    guide: Guide | None = None
+    guide: Guide
     temperature: float = 0.0
     seed: int = 0
     hears: Callable[[list[int], float, bool], bool] | None = None
@@ -54,16 +53,18 @@ class Row:
     def guesses(self) -> list[int]:
         """What is bound to be said next: read beside the last token, and held against what is then chosen."""
         most = min(MOST_GUESSES, self.room - len(self.said) - 1)
-        return list(self.guide.forced(tuple(self.said)))[:max(0, most)] if self.guide is not None else []
+        return list(self.guide.forced(tuple(self.said))[:max(0, most)])
 
-    def take(self, logits: Float[Tensor, "T V"], guesses: Sequence[int]) -> int:
-        """Choose the token after the last one, and after each guess that was right. logits: after the last token and
-        each guess. Returns how many guesses were right."""
-        own = (logits / (self.temperature or 1.0)).log_softmax(-1)
+    def take(self, logits: Float[np.ndarray, "T V"], totals: Float[np.ndarray, " T"], guesses: Sequence[int]) -> int:
+        """Choose the token after the last one, and after each guess that was right. Returns how many were right.
+
+        logits: after the last token and each guess, over the temperature. totals: the logarithm of the sum of their
+        exponentials.
+        """
         for place in range(len(guesses) + 1):
             token, masked = self._choose(logits[place])
             self.said.append(token)
-            self.log_probs.append(float(own[place, token]))
+            self.log_probs.append(float(logits[place, token] - totals[place]))
             self.masked_log_probs.append(masked)
             is_last = token == self.end or len(self.said) >= self.room
             goes_on = self.hears is None or self.hears(self.said, math.exp(masked), is_last)
@@ -72,25 +73,45 @@ class Row:
                 return place
         raise AssertionError("a row takes at most one token more than was guessed")
 
-    def _choose(self, logits: Float[Tensor, " V"]) -> tuple[int, float]:
+    def _choose(self, logits: Float[np.ndarray, " V"]) -> tuple[int, float]:
         """A token, and its log-probability among what might have been said."""
-        if self.temperature > 0:
-            return self._draw(logits)
-        words = self._words(len(logits)).to(logits.device)
-        scores = logits[words].log_softmax(-1)
-        best = int(scores.argmax())
-        return int(words[best]), float(scores[best])
+        words = self.guide.allowed(tuple(self.said))
+        if len(words) == 1:
+            return int(words[0]), 0.0
+        scores = logits if len(words) == len(logits) else logits[words]
+        best = int(scores.argmax()) if self.temperature == 0 else self._drawn(words, scores, len(logits))
+        return int(words[best]), float(scores[best] - _log_sum(scores))
 
-    def _draw(self, logits: Float[Tensor, " V"]) -> tuple[int, float]:
+    def _drawn(self, words: Int64[np.ndarray, " K"], scores: Float[np.ndarray, " K"], width: int) -> int:
+        """The place of a word that chance chose; it is asked about all words, so that a seed's draws do not hang on how
+        many may come."""
         if self._chance is None:
-            self._chance = torch.Generator(logits.device).manual_seed(self.seed)
-        words = self._words(len(logits)).to(logits.device)
-        scores = torch.full_like(logits, float("-inf"))
-        scores[words] = logits[words] / self.temperature
-        token = int(torch.multinomial(scores.softmax(-1), 1, generator=self._chance))
-        return token, float(scores.log_softmax(-1)[token])
+            self._chance = torch.Generator().manual_seed(self.seed)
+        masked = torch.full((width,), float("-inf"))
+        masked[torch.from_numpy(words)] = torch.from_numpy(scores)
+        token = int(torch.multinomial(masked.softmax(-1), 1, generator=self._chance))
+        return int(words.searchsorted(token))
 
-    def _words(self, width: int) -> Int64[Tensor, " K"]:
-        """int64[K]: the words that may be said next."""
-        words = torch.arange(width) if self.guide is None else self.guide.allowed(tuple(self.said))
-        return words[~torch.isin(words, torch.tensor(self.never))] if self.never else words
+
+def _log_sum(scores: Float[np.ndarray, " K"]) -> float:
+    """The logarithm of the sum of the exponentials."""
+    top = scores.max()
+    return float(top + np.log(np.exp(scores - top).sum()))
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """The guide of who may say any word but those that are never said."""
+
+    words: Int64[np.ndarray, " K"]
+
+    @classmethod
+    def but(cls, never: Sequence[int], width: int) -> Anything:
+        """width: V."""
+        return cls(np.setdiff1d(np.arange(width), never))
+
+    def allowed(self, said: tuple[int, ...]) -> Int64[np.ndarray, " K"]:
+        return self.words
+
+    def forced(self, said: tuple[int, ...]) -> Sequence[int]:
+        return ()
