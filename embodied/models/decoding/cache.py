@@ -7,7 +7,7 @@ has its own length: no row is moved for the sake of a longer neighbour, so what 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,59 +17,72 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int64
 
 
-@dataclass(frozen=True, slots=True)
 class Reading:
-    """Where the tokens of one forward pass stand. Those beyond a row's own are padding: they are written to places that
-    nothing which counts looks at, and that the next tokens take."""
+    """Where the next tokens of one forward pass stand. Those beyond a row's own are padding: they are written to places
+    that nothing which counts looks at, and that the next tokens take."""
 
-    start: int | None  # of all rows, where it is one and the same
-    places: Int64[Tensor, "B T"]
-    stop: int  # one past the last place that any row has
-    mask: Bool[Tensor, "B 1 T S"] | None  # True where a token looks; None for one token that looks at all there is
+    def __init__(self, lengths: Sequence[int], width: int, device: torch.device) -> None:
+        """lengths: tokens that each row has. width: T."""
+        self._lengths, self.width, self._device = list(lengths), width, device
+        self.start: int | None = lengths[0] if len(set(lengths)) == 1 else None
+        """Of all rows, where it is one and the same."""
+        self.stop = max(lengths) + width
+        """One past the last place that any row has."""
+
+    @cached_property
+    def places(self) -> Int64[Tensor, "B T"]:
+        """Where each token goes."""
+        return torch.tensor(self._lengths, device=self._device)[:, None] + torch.arange(self.width, device=self._device)
+
+    @cached_property
+    def mask(self) -> Bool[Tensor, "B 1 T S"] | None:
+        """True where a token looks: at all before it, and at itself. None for one token that looks at all there is."""
+        if self.start is None:
+            return (torch.arange(self.stop, device=self._device) <= self.places[..., None])[:, None]
+        if self.width == 1:
+            return None
+        seen = torch.ones(self.width, self.stop, dtype=torch.bool, device=self._device).tril(self.start)
+        return seen.expand(len(self._lengths), 1, -1, -1)
 
 
 class KeyValues:
-    """What a decoder has read. keys, values: float[L, B, H, S, E]; lengths: tokens of each row."""
+    """What a decoder has read. keys, values: L times float[B, H, S, E]; lengths: tokens of each row."""
 
     def __init__(self, layers: int, rows: int, heads: int, places: int, size: int, like: Tensor) -> None:
         """like: a tensor of the type and device that keys have."""
         # Zeros, not anything: a weight of 0 times what is by chance no number would be none either.
-        self.keys, self.values = (torch.zeros(layers, rows, heads, places, size, dtype=like.dtype, device=like.device)
-                                  for _ in range(2))
+        self._states = torch.zeros(2, layers, rows, heads, places, size, dtype=like.dtype, device=like.device)
+        self.keys, self.values = (part.unbind(0) for part in self._states.unbind(0))
         self.lengths = [0] * rows
 
     def reading(self, width: int) -> Reading:
-        """Where the next `width` tokens of each row go, and what they look at: all before them, and themselves."""
-        device, same = self.keys.device, len(set(self.lengths)) == 1
-        stop = max(self.lengths) + width
-        starts = torch.tensor(self.lengths, device=device)
-        places = starts[:, None] + torch.arange(width, device=device)
-        mask = None
-        if width > 1 or not same:
-            mask = torch.arange(stop, device=device) <= places[..., None]
-        return Reading(self.lengths[0] if same else None, places, stop, None if mask is None else mask[:, None])
+        """Where the next `width` tokens of each row go, and what they look at."""
+        return Reading(self.lengths, width, self._states.device)
 
     def write(self, layer: int, keys: Float[Tensor, "B H T E"], values: Float[Tensor, "B H T E"], reading: Reading
               ) -> tuple[Float[Tensor, "B H S E"], Float[Tensor, "B H S E"]]:
         """Keeps keys and values of new tokens; returns those of all tokens so far."""
-        kept = self.keys[layer], self.values[layer]
-        for store, new in zip(kept, (keys, values), strict=True):
-            if reading.start is not None:
-                store[:, :, reading.start:reading.stop].copy_(new)
-            else:
-                rows = torch.arange(len(new), device=new.device)[:, None]
-                store[rows, :, reading.places] = new.transpose(1, 2)
-        return kept[0][:, :, :reading.stop], kept[1][:, :, :reading.stop]
+        return (_written(self.keys[layer], keys, reading), _written(self.values[layer], values, reading))
 
     def put(self, row: int, begin: Float[Tensor, "2 L H P E"]) -> None:
         """Takes a beginning that was read before as the row's own."""
         length = begin.shape[3]
-        self.keys[:, row, :, :length], self.values[:, row, :, :length] = begin[0], begin[1]
+        self._states[:, :, row, :, :length] = begin
         self.lengths[row] = length
 
     def beginning(self, row: int, length: int) -> Float[Tensor, "2 L H P E"]:
         """A copy of a row's first `length` keys and values."""
-        return torch.stack([self.keys[:, row, :, :length], self.values[:, row, :, :length]])
+        return self._states[:, :, row, :, :length].clone()
+
+
+def _written(store: Float[Tensor, "B H S E"], new: Float[Tensor, "B H T E"], reading: Reading
+             ) -> Float[Tensor, "B H reached E"]:
+    """The part of a layer's store that was written so far, the new tokens among it."""
+    if reading.start is not None:
+        store.narrow(2, reading.start, reading.width).copy_(new)
+    else:
+        store[torch.arange(len(new), device=new.device)[:, None], :, reading.places] = new.transpose(1, 2)
+    return store.narrow(2, 0, reading.stop)
 
 
 class StockCache:

@@ -8,6 +8,7 @@ times a small layer's multiplications. It calls the layers' own projections, so 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -36,10 +37,10 @@ class Decoder(Protocol):
         ...
 
 
-def make_decoder(language: PreTrainedModel, places: int) -> Decoder:
-    """The fastest way to run a causal language model as it is now, on at most so many places."""
+def make_decoder(language: PreTrainedModel) -> Decoder:
+    """The fastest way to run a causal language model with the weights that it has now."""
     base = language.base_model
-    return RotaryDecoder(base, places) if _is_plain(base) else StockDecoder(base)
+    return RotaryDecoder(base) if _is_plain(base) else StockDecoder(base)
 
 
 def make_cache(language: PreTrainedModel, rows: int, places: int, like: Tensor) -> KeyValues:
@@ -84,52 +85,82 @@ class StockDecoder:
 class RotaryDecoder:
     """Layers of root-mean-square norms, rotated queries and keys, shared heads of keys, and gated linear units."""
 
-    def __init__(self, base: nn.Module, places: int) -> None:
-        self._base = base
-        config = base.config
+    def __init__(self, base: nn.Module) -> None:
+        self._base, config = base, base.config
         self._size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         self._heads, self._key_heads = config.num_attention_heads, config.num_key_value_heads
-        self._cos, self._sin = self._rotations(places)
-
-    def _rotations(self, places: int) -> tuple[Float[Tensor, "S 1 E"], Float[Tensor, "S 1 E"]]:
-        """Cosines and sines of every place, the first half of the sines negative: what turns halves is then added."""
-        device = self._base.rotary_emb.inv_freq.device
-        like = next(self._base.parameters())
-        cos, sin = self._base.rotary_emb(like[None, None, :1], torch.arange(places, device=device)[None])
-        half = sin.shape[-1] // 2
-        sin = torch.cat([-sin[..., :half], sin[..., half:]], dim=-1)
-        return cos[0, :, None], sin[0, :, None]
+        self._layers = [_Layer(layer) for layer in base.layers]
+        self._rotations: tuple[Float[Tensor, "S 1 E"], Float[Tensor, "S 1 E"]] | None = None
 
     def __call__(self, embeds: Float[Tensor, "B T D"], cache: KeyValues, reading: Reading) -> Float[Tensor, "B T D"]:
-        base, hidden = self._base, embeds
-        places = reading.places if reading.start is None else slice(reading.start, reading.stop)
-        rotation = self._cos[places], self._sin[places]
-        mask = self._shared(reading.mask)
-        for number, layer in enumerate(base.layers):
-            attention, mlp = layer.self_attn, layer.mlp
-            seen = self._attend(attention, _norm(layer.input_layernorm, hidden), rotation, mask, cache, reading, number)
-            hidden = hidden + project(attention.o_proj, seen)
-            inner = _norm(layer.post_attention_layernorm, hidden)
-            inner = mlp.act_fn(project(mlp.gate_proj, inner)) * project(mlp.up_proj, inner)
-            hidden = hidden + project(mlp.down_proj, inner)
-        return _norm(base.norm, hidden)
+        hidden, rotation, mask = embeds, self._rotation(reading, embeds), self._shared(reading.mask)
+        for number, layer in enumerate(self._layers):
+            seen = self._attend(number, layer, _norm(layer.before, hidden), rotation, mask, cache, reading)
+            hidden = hidden + project(layer.out, seen)
+            gate, up = layer.gates(_norm(layer.between, hidden))
+            hidden = hidden + project(layer.down, layer.bend(gate) * up)
+        return _norm(self._base.norm, hidden)
+
+    def _rotation(self, reading: Reading, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Cosines and sines of the places, the first half of the sines negative: what turns halves is then added."""
+        if self._rotations is None or len(self._rotations[0]) < reading.stop:
+            every = torch.arange(_steps(reading.stop), device=like.device)[None]
+            cos, sin = self._base.rotary_emb(like, every)
+            half = sin.shape[-1] // 2
+            self._rotations = cos[0, :, None], torch.cat([-sin[0, :, None, :half], sin[0, :, None, half:]], dim=-1)
+        cos, sin = self._rotations
+        if reading.start is None:
+            return cos[reading.places], sin[reading.places]
+        return cos.narrow(0, reading.start, reading.width), sin.narrow(0, reading.start, reading.width)
 
     def _shared(self, mask: Tensor | None) -> Tensor | None:
         """The mask with the queries of a head of keys one after the other, as `_attend` lays them."""
         copies = self._heads // self._key_heads
         return mask if mask is None or copies == 1 else mask.repeat(1, 1, copies, 1)
 
-    def _attend(self, attention: nn.Module, hidden: Float[Tensor, "B T D"], rotation: tuple[Tensor, Tensor],
-                mask: Tensor | None, cache: KeyValues, reading: Reading, number: int) -> Float[Tensor, "B T HE"]:
+    def _attend(self, number: int, layer: _Layer, hidden: Float[Tensor, "B T D"], rotation: tuple[Tensor, Tensor],
+                mask: Tensor | None, cache: KeyValues, reading: Reading) -> Float[Tensor, "B T HE"]:
         """What each token gathers. Queries that share a head of keys lie side by side, so that no key is copied."""
         rows, width, _ = hidden.shape
-        both = torch.cat([project(attention.q_proj, hidden), project(attention.k_proj, hidden)], dim=-1)
-        both = _turned(both.view(rows, width, -1, self._size), *rotation).transpose(1, 2)
-        values = project(attention.v_proj, hidden).view(rows, width, -1, self._size).transpose(1, 2)
-        keys, values = cache.write(number, both[:, self._heads:], values, reading)
-        queries = both[:, :self._heads].reshape(rows, self._key_heads, -1, self._size)
-        seen = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, scale=attention.scaling)
-        return seen.view(rows, self._heads, width, self._size).transpose(1, 2).reshape(rows, width, -1)
+        heads, key_heads = self._heads, self._key_heads
+        states = layer.states(hidden).view(rows, width, heads + 2 * key_heads, self._size)
+        both = _turned(states.narrow(2, 0, heads + key_heads), *rotation).transpose(1, 2)
+        keys, values = cache.write(number, both.narrow(1, heads, key_heads),
+                                   states.narrow(2, heads + key_heads, key_heads).transpose(1, 2), reading)
+        queries = both.narrow(1, 0, heads).reshape(rows, key_heads, -1, self._size)
+        seen = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, scale=layer.scale)
+        return seen.view(rows, heads, width, self._size).transpose(1, 2).reshape(rows, width, -1)
+
+
+class _Layer:
+    """One layer's parts, those that read the same thing made one where they are small."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        attention, mlp = layer.self_attn, layer.mlp
+        self.before, self.between = layer.input_layernorm, layer.post_attention_layernorm
+        self.out, self.down, self.bend, self.scale = attention.o_proj, mlp.down_proj, mlp.act_fn, attention.scaling
+        beside = [attention.q_proj, attention.k_proj, attention.v_proj]
+        states, gates = _joined(beside), _joined([mlp.gate_proj, mlp.up_proj])
+        self.states: Callable[[Tensor], Tensor] = states or (
+            lambda hidden: torch.cat([project(part, hidden) for part in beside], dim=-1))
+        self.gates: Callable[[Tensor], Sequence[Tensor]] = (
+            (lambda hidden: (project(mlp.gate_proj, hidden), project(mlp.up_proj, hidden))) if gates is None
+            else lambda hidden: gates(hidden).chunk(2, dim=-1))
+
+
+def _joined(parts: Sequence[nn.Module]) -> Callable[[Tensor], Tensor] | None:
+    """One product in place of several small ones, of copies of their weights; None where they are large or not plain:
+    what costs then is the reading of the weights."""
+    if any(type(part) is not nn.Linear or _is_large(part.weight) for part in parts):
+        return None
+    weight = torch.cat([part.weight for part in parts])
+    bias = None if parts[0].bias is None else torch.cat([part.bias for part in parts])
+    return lambda hidden: F.linear(hidden, weight, bias)
+
+
+def _steps(places: int) -> int:
+    """The next power of two, 512 at least: how many rotations are worked out at once."""
+    return max(512, 1 << (places - 1).bit_length())
 
 
 def project(layer: nn.Module, inputs: Float[Tensor, "B T D"]) -> Float[Tensor, "B T N"]:
@@ -159,7 +190,8 @@ def _norm(norm: nn.Module, hidden: Float[Tensor, "B T D"]) -> Float[Tensor, "B T
     """As of the models of transformers, in fewer calls."""
     if hidden.dtype != torch.float32:
         return norm(hidden)
-    return F.rms_norm(hidden, norm.weight.shape, norm.weight, norm.variance_epsilon)
+    share = (hidden * hidden).mean(-1, keepdim=True).add_(norm.variance_epsilon).rsqrt_()
+    return (hidden * share).mul_(norm.weight)
 
 
 def _turned(heads: Float[Tensor, "B T H E"], cos: Tensor, sin: Tensor) -> Float[Tensor, "B T H E"]:

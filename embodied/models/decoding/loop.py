@@ -8,7 +8,7 @@ then chosen like every other token: greedily and by chance alike, the answer is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from embodied.models.body import PalmEModelOutput
 from embodied.models.decoding.cache import KeyValues
-from embodied.models.decoding.decoders import Decoder, make_cache, make_decoder
+from embodied.models.decoding.decoders import make_cache, make_decoder
 from embodied.models.decoding.pictures import SoftTokens
 from embodied.models.decoding.prefixes import Beginning, Prefixes, state_of
 from embodied.models.decoding.rows import MOST_GUESSES, Row
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from embodied.models.planner import PalmEForConditionalGeneration
 
 
+class Memory:
+    """What was read with one state of the weights, and the decoder that runs them."""
+
+    def __init__(self, model: PalmEForConditionalGeneration) -> None:
+        self.prefixes, self.pictures, self.decoder = Prefixes(), SoftTokens(), make_decoder(model.language)
+
+
 class Writer:
     """Writes a model's answers, and remembers what it read: beginnings of prompts and pictures, of the weights as they
     are now. May be asked from several threads."""
@@ -34,59 +41,52 @@ class Writer:
     def __init__(self, model: PalmEForConditionalGeneration, *, remembers: bool = True) -> None:
         """remembers: False reads every prompt whole."""
         self.model, self.remembers = model, remembers
-        self._prefixes, self._pictures, self._state = Prefixes(), SoftTokens(), None
+        self._state: Hashable = None
+        self._memory: Memory | None = None
 
     @torch.inference_mode()
     def write(self, batch: Mapping[str, Any], rows: Sequence[Row]) -> None:
         """Write an answer into each row. batch: prompts as the processor gives them, padded on the right."""
-        self._renew()
-        _Passes(self, batch, rows).run()
+        _Passes(self.model, self._current(), batch, rows, self.remembers).run()
 
     def forget(self) -> None:
         """Go on as if nothing had been read."""
-        self._prefixes.clear()
-        self._pictures.clear()
+        self._memory = None
 
-    def _renew(self) -> None:
-        """Forget what other weights made."""
-        state = state_of(self.model) if self.remembers else None
-        if state is None or state != self._state:
-            self.forget()
+    def _current(self) -> Memory:
+        """The memory of the weights as they are: what others made is forgotten."""
+        state, memory = state_of(self.model), self._memory
+        if memory is None or state is None or state != self._state:
+            memory = self._memory = Memory(self.model)
         self._state = state
-
-    def soft_tokens(self, batch: Mapping[str, Any]) -> Float[Tensor, "N Q D"] | None:
-        """Soft tokens of a batch's pictures, None where it has none."""
-        pixels, geometry = batch.get("pixel_values"), batch.get("geometry")
-        if pixels is None or not len(pixels):
-            return None
-        return self._pictures.of(self.model.see, pixels, geometry) if self.remembers else self.model.see(pixels,
-                                                                                                         geometry)
-
-    def known(self, embeds: Float[Tensor, "T D"]) -> Beginning | None:
-        return self._prefixes.find(embeds) if self.remembers else None
-
-    def remember(self, beginning: Beginning) -> None:
-        if self.remembers:
-            self._prefixes.keep(beginning)
+        return memory
 
 
 class _Passes:
     """The forward passes of one batch."""
 
-    def __init__(self, writer: Writer, batch: Mapping[str, Any], rows: Sequence[Row]) -> None:
-        self._writer, self._model, self._rows = writer, writer.model, rows
+    def __init__(self, model: PalmEForConditionalGeneration, memory: Memory, batch: Mapping[str, Any],
+                 rows: Sequence[Row], remembers: bool) -> None:
+        self._model, self._memory, self._rows, self._remembers = model, memory, rows, remembers
         self._ids: Int64[Tensor, "B T"] = batch["input_ids"]
         self._sizes = batch["attention_mask"].sum(dim=1).tolist()
-        self._soft = writer.soft_tokens(batch)
-        self._model.check_places(self._model.placeholders(self._ids), 0 if self._soft is None else len(self._soft))
-        self._embeds = (self._model.get_input_embeddings()(self._ids) if self._soft is None
-                        else self._model.interleave(self._ids, self._soft))
+        self._soft = self._soft_tokens(batch)
+        model.check_places(model.placeholders(self._ids), 0 if self._soft is None else len(self._soft))
+        self._embeds = (model.get_input_embeddings()(self._ids) if self._soft is None
+                        else model.interleave(self._ids, self._soft))
         places = max(size + row.room for size, row in zip(self._sizes, rows, strict=True)) + MOST_GUESSES + 1
         places += self._ids.shape[1] if len(rows) > 1 else 0  # padding of a row that knows more of its prompt
-        language = self._model.language
-        self._cache: KeyValues = make_cache(language, len(rows), places, self._embeds)
-        self._decoder: Decoder = make_decoder(language, places)
+        self._cache: KeyValues = make_cache(model.language, len(rows), places, self._embeds)
         self._object_keys: Tensor | None = None
+
+    def _soft_tokens(self, batch: Mapping[str, Any]) -> Float[Tensor, "N Q D"] | None:
+        """Soft tokens of a batch's pictures, None where it has none."""
+        pixels, geometry = batch.get("pixel_values"), batch.get("geometry")
+        if pixels is None or not len(pixels):
+            return None
+        if not self._remembers:
+            return self._model.see(pixels, geometry)
+        return self._memory.pictures.of(self._model.see, pixels, geometry)
 
     def run(self) -> None:
         hidden, guesses = self._read_prompts()
@@ -111,7 +111,8 @@ class _Passes:
 
     def _read_prompts(self) -> tuple[Float[Tensor, "B A D"], list[list[int]]]:
         """Hidden states after the prompts and what is bound to follow them. The cache ends before the last tokens."""
-        known = [self._writer.known(self._embeds[row, :size]) for row, size in enumerate(self._sizes)]
+        known = [self._memory.prefixes.find(self._embeds[row, :size]) if self._remembers else None
+                 for row, size in enumerate(self._sizes)]
         for row, beginning in enumerate(known):
             if beginning is not None:
                 self._cache.put(row, beginning.states)
@@ -133,9 +134,9 @@ class _Passes:
             if beginning is not None:
                 hidden[row, :size - count] = beginning.hidden
             hidden[row, size - count:size] = new[row, :count]
-            if self._writer.remembers:
-                states = self._cache.beginning(row, size)
-                self._writer.remember(Beginning(self._embeds[row, :size].clone(), states, hidden[row, :size].clone()))
+            if self._remembers:
+                self._memory.prefixes.keep(Beginning(self._embeds[row, :size].clone(),
+                                                     self._cache.beginning(row, size), hidden[row, :size].clone()))
         if self._model.pointer is not None and self._soft is not None:
             self._object_keys = self._model.object_keys(self._ids, self._soft, hidden)
 
@@ -148,7 +149,7 @@ class _Passes:
     def _pass(self, embeds: Sequence[Float[Tensor, "_ D"]]) -> Float[Tensor, "B T D"]:
         """Hidden states of the next tokens of each row; what stands beyond a row's own is padding."""
         padded = torch.nn.utils.rnn.pad_sequence(list(embeds), batch_first=True) if len(embeds) > 1 else embeds[0][None]
-        return self._decoder(padded, self._cache, self._cache.reading(padded.shape[1]))
+        return self._memory.decoder(padded, self._cache, self._cache.reading(padded.shape[1]))
 
     def _words(self, ids: Sequence[int]) -> Float[Tensor, "T D"]:
         return self._model.get_input_embeddings()(torch.tensor(ids, dtype=torch.long, device=self._ids.device))

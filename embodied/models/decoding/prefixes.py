@@ -90,11 +90,17 @@ class Prefixes:
 
 
 def state_of(model: nn.Module) -> Hashable:
-    """A value that changes with the weights, in place or not, and with adapters put on or off. None: cannot be told."""
+    """A value that changes with the weights, in place or not, with adapters put on or off, and with who watches. None:
+    cannot be told."""
+    found, waiting = [], [model]
     try:
-        weights = tuple((id(p), p.data_ptr(), p._version) for p in model.parameters())
+        while waiting:
+            module = waiting.pop()
+            waiting += module._modules.values()
+            found += [(id(p), p.data_ptr(), p._version) for p in module._parameters.values() if p is not None]
+            if hasattr(type(module), "merged_adapters"):
+                found.append((str(module.active_adapters), module.disable_adapters, str(module.merged_adapters)))
+            found.append((id(module), module.training, len(module._forward_hooks), len(module._forward_pre_hooks)))
     except RuntimeError:  # weights made in inference mode count no versions
         return None
-    adapters = tuple((str(m.active_adapters), bool(m.disable_adapters), str(m.merged_adapters))
-                     for m in model.modules() if hasattr(type(m), "merged_adapters"))
-    return weights, adapters, model.training
+    return tuple(found)
