@@ -173,12 +173,11 @@ def project(layer: nn.Module, inputs: Float[Tensor, "B T D"]) -> Float[Tensor, "
     count = inputs.shape[:-1].numel()
     if count > 4 or type(layer) is not nn.Linear or not _is_large(layer.weight):
         return layer(inputs)
+    if count > 2 and layer.in_features > layer.out_features:
+        return layer(inputs)
     rows = inputs.reshape(count, -1)
-    if count == 1:
-        rows = rows.expand(2, -1).contiguous()
-    elif count > 2 and layer.in_features > layer.out_features:
-        return layer(inputs if count == 4 else torch.cat([inputs, inputs[:, :1]], dim=1))[:, :inputs.shape[1]]
-    out = torch.mm(layer.weight, rows.T).T[:count].reshape(*inputs.shape[:-1], -1)
+    rows = rows.expand(2, -1).contiguous() if count == 1 else rows.contiguous()  # rows, or the product takes 5 times
+    out = torch.mm(layer.weight, rows.T).T[:count].contiguous().view(*inputs.shape[:-1], -1)
     return out if layer.bias is None else out + layer.bias
 
 

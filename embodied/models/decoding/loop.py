@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from embodied.models.body import PalmEModelOutput
 from embodied.models.decoding.cache import KeyValues
-from embodied.models.decoding.decoders import make_cache, make_decoder
+from embodied.models.decoding.decoders import make_cache, make_decoder, project
 from embodied.models.decoding.pictures import SoftTokens
 from embodied.models.decoding.prefixes import Beginning, Prefixes, state_of
 from embodied.models.decoding.rows import MOST_GUESSES, Row
@@ -100,8 +99,8 @@ class _Passes:
         """Let each row that goes on take its tokens; the cache then ends with the last guess that was right.
 
         hidden: after the last token of each row, and after each of its guesses."""
-        seen = PalmEModelOutput(hidden, object_keys=self._object_keys)
-        logits = self._model.compute_logits(seen).float() / (self._rows[0].temperature or 1.0)
+        logits = project(self._model.get_output_embeddings(), hidden)
+        logits = self._model.point(logits, hidden, self._object_keys).float() / (self._rows[0].temperature or 1.0)
         totals = logits.logsumexp(-1).cpu().numpy()
         logits = logits.cpu().numpy()
         for number, row in enumerate(self._rows):
