@@ -21,9 +21,10 @@ class Reading:
     """Where the next tokens of one forward pass stand. Those beyond a row's own are padding: they are written to places
     that nothing which counts looks at, and that the next tokens take."""
 
-    def __init__(self, lengths: Sequence[int], width: int, device: torch.device) -> None:
-        """lengths: tokens that each row has. width: T."""
-        self._lengths, self.width, self._device = list(lengths), width, device
+    def __init__(self, lengths: Sequence[int], width: int, device: torch.device, is_prompt: bool) -> None:
+        """lengths: tokens that each row has. width: T. is_prompt: whether it is of prompts, which are read the same way
+        whatever their length, so that a beginning is the same numbers in all of them."""
+        self._lengths, self.width, self._device, self.is_prompt = list(lengths), width, device, is_prompt
         self.start: int | None = lengths[0] if len(set(lengths)) == 1 else None
         """Of all rows, where it is one and the same."""
         self.stop = max(lengths) + width
@@ -55,9 +56,9 @@ class KeyValues:
         self.keys, self.values = (part.unbind(0) for part in self._states.unbind(0))
         self.lengths = [0] * rows
 
-    def reading(self, width: int) -> Reading:
+    def reading(self, width: int, *, is_prompt: bool) -> Reading:
         """Where the next `width` tokens of each row go, and what they look at."""
-        return Reading(self.lengths, width, self._states.device)
+        return Reading(self.lengths, width, self._states.device, is_prompt)
 
     def write(self, layer: int, keys: Float[Tensor, "B H T E"], values: Float[Tensor, "B H T E"], reading: Reading
               ) -> tuple[Float[Tensor, "B H S E"], Float[Tensor, "B H S E"]]:

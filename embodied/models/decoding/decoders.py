@@ -19,6 +19,7 @@ from transformers.models.llama.modeling_llama import LlamaModel
 from transformers.models.qwen2.modeling_qwen2 import Qwen2Model
 
 from embodied.models.decoding.cache import KeyValues, Reading, StockCache
+from embodied.models.decoding.narrow import MOST_TOKENS, NarrowDecoder, is_narrow
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -90,10 +91,16 @@ class RotaryDecoder:
         self._size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         self._heads, self._key_heads = config.num_attention_heads, config.num_key_value_heads
         self._layers = [_Layer(layer) for layer in base.layers]
+        self._narrow = NarrowDecoder(base, self._size) if is_narrow(base) else None
         self._rotations: tuple[Float[Tensor, "S 1 E"], Float[Tensor, "S 1 E"]] | None = None
 
     def __call__(self, embeds: Float[Tensor, "B T D"], cache: KeyValues, reading: Reading) -> Float[Tensor, "B T D"]:
-        hidden, rotation, mask = embeds, self._rotation(reading, embeds), self._shared(reading.mask)
+        rotation = self._rotation(reading, embeds)
+        if (self._narrow is not None and len(embeds) == 1 and reading.width <= MOST_TOKENS
+                and not reading.is_prompt):
+            cos, sin = (part.numpy() for part in rotation)
+            return torch.from_numpy(self._narrow(embeds[0].numpy(), cache, reading, (cos, sin)))[None]
+        hidden, mask = embeds, self._shared(reading.mask)
         for number, layer in enumerate(self._layers):
             seen = self._attend(number, layer, _norm(layer.before, hidden), rotation, mask, cache, reading)
             hidden = hidden + project(layer.out, seen)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,7 +19,7 @@ from embodied.models.decoding.cache import KeyValues
 from embodied.models.decoding.decoders import make_cache, make_decoder, project
 from embodied.models.decoding.pictures import SoftTokens
 from embodied.models.decoding.prefixes import Beginning, Prefixes, state_of
-from embodied.models.decoding.rows import MOST_GUESSES, Row
+from embodied.models.decoding.rows import MOST_GUESSES, Row, log_sum
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int64
@@ -100,9 +101,10 @@ class _Passes:
 
         hidden: after the last token of each row, and after each of its guesses."""
         logits = project(self._model.get_output_embeddings(), hidden)
-        logits = self._model.point(logits, hidden, self._object_keys).float() / (self._rows[0].temperature or 1.0)
-        totals = logits.logsumexp(-1).cpu().numpy()
-        logits = logits.cpu().numpy()
+        logits = self._model.point(logits, hidden, self._object_keys).float().cpu().numpy()
+        if self._rows[0].temperature not in (0, 1):
+            logits /= np.float32(self._rows[0].temperature)
+        totals = log_sum(logits)
         for number, row in enumerate(self._rows):
             if not row.is_over:
                 right = row.take(logits[number], totals[number], guesses[number])
@@ -119,7 +121,8 @@ class _Passes:
         starts = list(self._cache.lengths)
         ends = [self._embeds[row, start:size] for row, (start, size) in enumerate(zip(starts, self._sizes,
                                                                                       strict=True))]
-        new = self._pass([torch.cat([end, self._words(guess)]) for end, guess in zip(ends, guesses, strict=True)])
+        new = self._pass([torch.cat([end, self._words(guess)]) for end, guess in zip(ends, guesses, strict=True)],
+                         is_prompt=True)
         counts = [size - start for start, size in zip(starts, self._sizes, strict=True)]
         self._keep(known, new, counts)
         for row, size in enumerate(self._sizes):
@@ -145,10 +148,11 @@ class _Passes:
         return self._pass([self._words([row.said[-1], *guess]) for row, guess in zip(self._rows, guesses, strict=True)
                            ]), guesses
 
-    def _pass(self, embeds: Sequence[Float[Tensor, "_ D"]]) -> Float[Tensor, "B T D"]:
+    def _pass(self, embeds: Sequence[Float[Tensor, "_ D"]], *, is_prompt: bool = False) -> Float[Tensor, "B T D"]:
         """Hidden states of the next tokens of each row; what stands beyond a row's own is padding."""
         padded = torch.nn.utils.rnn.pad_sequence(list(embeds), batch_first=True) if len(embeds) > 1 else embeds[0][None]
-        return self._memory.decoder(padded, self._cache, self._cache.reading(padded.shape[1]))
+        return self._memory.decoder(padded, self._cache, self._cache.reading(padded.shape[1],
+                                                                             is_prompt=is_prompt))
 
     def _words(self, ids: Sequence[int]) -> Float[Tensor, "T D"]:
         return self._model.get_input_embeddings()(torch.tensor(ids, dtype=torch.long, device=self._ids.device))

@@ -80,7 +80,7 @@ class Row:
             return int(words[0]), 0.0
         scores = logits if len(words) == len(logits) else logits[words]
         best = int(scores.argmax()) if self.temperature == 0 else self._drawn(words, scores, len(logits))
-        return int(words[best]), float(scores[best] - _log_sum(scores))
+        return int(words[best]), float(scores[best] - log_sum(scores))
 
     def _drawn(self, words: Int64[np.ndarray, " K"], scores: Float[np.ndarray, " K"], width: int) -> int:
         """The place of a word that chance chose; it is asked about all words, so that a seed's draws do not hang on how
@@ -93,10 +93,10 @@ class Row:
         return int(words.searchsorted(token))
 
 
-def _log_sum(scores: Float[np.ndarray, " K"]) -> float:
-    """The logarithm of the sum of the exponentials."""
-    top = scores.max()
-    return float(top + np.log(np.exp(scores - top).sum()))
+def log_sum(scores: Float[np.ndarray, "*places K"]) -> Float[np.ndarray, "*places"]:
+    """The logarithm of the sum of the exponentials, of each place."""
+    top = scores.max(-1, keepdims=True)
+    return top[..., 0] + np.log(np.exp(scores - top).sum(-1))
 
 
 @dataclass(frozen=True, slots=True)
