@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int64
 
 
+EVEN = 16
+"""Places are looked over in lots of so many at once; what is left over is added up in another order."""
+ROWS = 4
+"""Fewer tokens are multiplied by other code, which rounds otherwise."""
+
+
 class Reading:
     """Where the next tokens of one forward pass stand. Those beyond a row's own are padding: they are written to places
     that nothing which counts looks at, and that the next tokens take."""
@@ -27,8 +33,8 @@ class Reading:
         self._lengths, self.width, self._device, self.is_prompt = list(lengths), width, device, is_prompt
         self.start: int | None = lengths[0] if len(set(lengths)) == 1 else None
         """Of all rows, where it is one and the same."""
-        self.stop = max(lengths) + width
-        """One past the last place that any row has."""
+        self.reach = _rounded(max(lengths) + width, EVEN) if is_prompt else max(lengths) + width
+        """Places that are looked over: those that any row has; of prompts, up to an even number, the rest unseen."""
 
     @cached_property
     def places(self) -> Int64[Tensor, "B T"]:
@@ -39,10 +45,10 @@ class Reading:
     def mask(self) -> Bool[Tensor, "B 1 T S"] | None:
         """True where a token looks: at all before it, and at itself. None for one token that looks at all there is."""
         if self.start is None:
-            return (torch.arange(self.stop, device=self._device) <= self.places[..., None])[:, None]
-        if self.width == 1:
+            return (torch.arange(self.reach, device=self._device) <= self.places[..., None])[:, None]
+        if self.width == 1 and not self.is_prompt:
             return None
-        seen = torch.ones(self.width, self.stop, dtype=torch.bool, device=self._device).tril(self.start)
+        seen = torch.ones(self.width, self.reach, dtype=torch.bool, device=self._device).tril(self.start)
         return seen.expand(len(self._lengths), 1, -1, -1)
 
 
@@ -83,7 +89,21 @@ def _written(store: Float[Tensor, "B H S E"], new: Float[Tensor, "B H T E"], rea
         store.narrow(2, reading.start, reading.width).copy_(new)
     else:
         store[torch.arange(len(new), device=new.device)[:, None], :, reading.places] = new.transpose(1, 2)
-    return store.narrow(2, 0, reading.stop)
+    return store.narrow(2, 0, reading.reach)
+
+
+def padded_width(tokens: int) -> int:
+    """How many tokens a prompt is read as, so that what they give does not hang on how many they are."""
+    return _rounded(tokens, ROWS)
+
+
+def most_places(tokens: int) -> int:
+    """Places for so many tokens and the padding of prompts."""
+    return _rounded(tokens + ROWS, EVEN)
+
+
+def _rounded(number: int, lot: int) -> int:
+    return -(-number // lot) * lot
 
 
 class StockCache:

@@ -76,7 +76,7 @@ class StockDecoder:
     def __call__(self, embeds: Float[Tensor, "B T D"], cache: KeyValues, reading: Reading) -> Float[Tensor, "B T D"]:
         mask = reading.mask
         if mask is None:
-            mask = embeds.new_ones(len(embeds), 1, 1, reading.stop, dtype=torch.bool)
+            mask = embeds.new_ones(len(embeds), 1, 1, reading.reach, dtype=torch.bool)
         if self._base.config._attn_implementation == "eager":  # adds its mask to the scores
             mask = torch.zeros_like(mask, dtype=embeds.dtype).masked_fill(~mask, torch.finfo(embeds.dtype).min)
         return self._base(inputs_embeds=embeds, attention_mask=mask, past_key_values=StockCache(cache, reading),
@@ -110,8 +110,8 @@ class RotaryDecoder:
 
     def _rotation(self, reading: Reading, like: Tensor) -> tuple[Tensor, Tensor]:
         """Cosines and sines of the places, the first half of the sines negative: what turns halves is then added."""
-        if self._rotations is None or len(self._rotations[0]) < reading.stop:
-            every = torch.arange(_steps(reading.stop), device=like.device)[None]
+        if self._rotations is None or len(self._rotations[0]) < reading.reach:
+            every = torch.arange(_steps(reading.reach), device=like.device)[None]
             cos, sin = self._base.rotary_emb(like, every)
             half = sin.shape[-1] // 2
             self._rotations = cos[0, :, None], torch.cat([-sin[0, :, None, :half], sin[0, :, None, half:]], dim=-1)

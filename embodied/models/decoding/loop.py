@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from embodied.models.decoding.cache import KeyValues
+from embodied.models.decoding.cache import KeyValues, most_places, padded_width
 from embodied.models.decoding.decoders import make_cache, make_decoder, project
 from embodied.models.decoding.pictures import SoftTokens
 from embodied.models.decoding.prefixes import Beginning, Prefixes, state_of
@@ -76,7 +77,7 @@ class _Passes:
                         else model.interleave(self._ids, self._soft))
         places = max(size + row.room for size, row in zip(self._sizes, rows, strict=True)) + MOST_GUESSES + 1
         places += self._ids.shape[1] if len(rows) > 1 else 0  # padding of a row that knows more of its prompt
-        self._cache: KeyValues = make_cache(model.language, len(rows), places, self._embeds)
+        self._cache: KeyValues = make_cache(model.language, len(rows), most_places(places), self._embeds)
         self._object_keys: Tensor | None = None
 
     def _soft_tokens(self, batch: Mapping[str, Any]) -> Float[Tensor, "N Q D"] | None:
@@ -150,9 +151,10 @@ class _Passes:
 
     def _pass(self, embeds: Sequence[Float[Tensor, "_ D"]], *, is_prompt: bool = False) -> Float[Tensor, "B T D"]:
         """Hidden states of the next tokens of each row; what stands beyond a row's own is padding."""
-        padded = torch.nn.utils.rnn.pad_sequence(list(embeds), batch_first=True) if len(embeds) > 1 else embeds[0][None]
-        return self._memory.decoder(padded, self._cache, self._cache.reading(padded.shape[1],
-                                                                             is_prompt=is_prompt))
+        longest = max(map(len, embeds))
+        width = padded_width(longest) if is_prompt else longest
+        padded = torch.stack([F.pad(row, (0, 0, 0, width - len(row))) if len(row) < width else row for row in embeds])
+        return self._memory.decoder(padded, self._cache, self._cache.reading(width, is_prompt=is_prompt))
 
     def _words(self, ids: Sequence[int]) -> Float[Tensor, "T D"]:
         return self._model.get_input_embeddings()(torch.tensor(ids, dtype=torch.long, device=self._ids.device))

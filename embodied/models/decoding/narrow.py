@@ -59,7 +59,7 @@ class NarrowDecoder:
         width, heads, key_heads = len(states), self._heads, self._key_heads
         parts = states.reshape(width, -1, self._size)
         both = _turned(parts[:, :heads + key_heads], *rotation)
-        keys, values = (store[:, :reading.stop] for store in stores)
+        keys, values = (store[:, :reading.reach] for store in stores)
         keys[:, reading.start:] = both[:, heads:].transpose(1, 0, 2)
         values[:, reading.start:] = parts[:, heads + key_heads:].transpose(1, 0, 2)
         queries = (both[:, :heads] * scale).transpose(1, 0, 2).reshape(key_heads, -1, self._size)
@@ -119,7 +119,7 @@ def _mask(reading: Reading) -> Float[np.ndarray, "T S"] | None:
     """What is added to the scores: nothing where a token looks, minus infinity elsewhere."""
     if reading.width == 1:
         return None
-    is_seen = np.arange(reading.stop) <= reading.start + np.arange(reading.width)[:, None]
+    is_seen = np.arange(reading.reach) <= reading.start + np.arange(reading.width)[:, None]
     return np.where(is_seen, np.float32(0), np.float32(-np.inf))
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from embodied.models.decoding.prefixes import LEAST_READ
+from embodied.models.decoding.cache import ROWS
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -41,14 +41,14 @@ class SoftTokens:
 
     def of(self, see: See, pixels: Float[Tensor, "N 3 S S"], geometry: Float[Tensor, "N G"]
            ) -> Float[Tensor, "N Q D"]:
-        """Soft tokens of pictures, those that are new from `see`, at least LEAST_READ at once so that they round as
+        """Soft tokens of pictures, those that are new from `see`, at least ROWS at once so that they round as
         they would beside the others."""
         names = [_name(*picture) for picture in zip(pixels.cpu(), geometry.cpu(), strict=True)]
         with self._lock:
             known = {name: self._kept[name] for name in names if name in self._kept}
         new = [place for place, name in enumerate(names) if name not in known]
         if new:
-            asked = (new * LEAST_READ)[:max(len(new), LEAST_READ)]
+            asked = (new * ROWS)[:max(len(new), ROWS)]
             for place, tokens in zip(new, see(pixels[asked], geometry[asked]), strict=False):
                 known[names[place]] = tokens
         self._keep({name: known[name] for name in names})

@@ -1,26 +1,26 @@
 """What prompts began with, kept between looks: keys, values and hidden states of beginnings that come again.
 
 L layers, H heads of keys, P places, E numbers a head, D width. A beginning is known by what was read, embeddings float
-for float, pictures among them: nothing that differs is ever shared, whoever asks, and what is shared is the same
-numbers that reading it again would give (where forward passes of different lengths round alike, as on CPUs from
-LEAST_READ tokens on; within rounding elsewhere).
+for float, pictures among them: nothing that differs is ever shared, whoever asks. What is shared is what reading it
+again would give: to the bit where products of four tokens and more round alike, as they do on CPUs with AVX2 (see
+`cache.padded_width`), and within rounding elsewhere.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-LEAST_READ = 4
-"""Fewest tokens of a prompt that are read anew: libraries multiply fewer rows by other code, which rounds otherwise."""
 MOST_KEPT, MOST_BYTES = 8, 128 * 2**20
 
 
@@ -61,10 +61,10 @@ class Prefixes:
             self._kept.clear()
 
     def find(self, embeds: Float[Tensor, "T D"]) -> Beginning | None:
-        """The longest known beginning of a prompt that leaves LEAST_READ tokens to read; None where there is none."""
+        """The longest known beginning of a prompt that leaves a token to read; None where there is none."""
         with self._lock:
             kept = list(self._kept.items())
-        lengths = {key: min(known.common(embeds), len(embeds) - LEAST_READ) for key, known in kept
+        lengths = {key: min(known.common(embeds), len(embeds) - 1) for key, known in kept
                    if known.embeds.device == embeds.device and known.embeds.dtype == embeds.dtype}
         best = max(lengths, key=lambda key: lengths[key], default=None)
         if best is None or lengths[best] <= 0:
@@ -89,10 +89,23 @@ class Prefixes:
                 self._kept.popitem(last=False)
 
 
+_steps = itertools.count()
+_last_step = next(_steps)
+
+
+def _note_step(*_: Any) -> None:
+    global _last_step
+    _last_step = next(_steps)
+
+
+register_optimizer_step_post_hook(_note_step)  # fused optimisers change weights and do not count it as a version
+
+
 def state_of(model: nn.Module) -> Hashable:
-    """A value that changes with the weights, in place or not, with adapters put on or off, and with who watches. None:
-    cannot be told."""
-    found, waiting = [], [model]
+    """A value that changes with the weights, in place or not, with any optimiser's step, with adapters put on or off, and
+    with who watches. None: cannot be told."""
+    found: list[Hashable] = [_last_step]
+    waiting = [model]
     try:
         while waiting:
             module = waiting.pop()

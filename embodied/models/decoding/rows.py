@@ -55,7 +55,7 @@ class Row:
         most = min(MOST_GUESSES, self.room - len(self.said) - 1)
         return list(self.guide.forced(tuple(self.said))[:max(0, most)])
 
-    def take(self, logits: Float[np.ndarray, "T V"], totals: Float[np.ndarray, " T"], guesses: Sequence[int]) -> int:
+    def take(self, logits: Float[np.ndarray, "T V"], totals: Float[np.ndarray, "T 1"], guesses: Sequence[int]) -> int:
         """Choose the token after the last one, and after each guess that was right. Returns how many were right.
 
         logits: after the last token and each guess, over the temperature. totals: the logarithm of the sum of their
@@ -64,7 +64,7 @@ class Row:
         for place in range(len(guesses) + 1):
             token, masked = self._choose(logits[place])
             self.said.append(token)
-            self.log_probs.append(float(logits[place, token] - totals[place]))
+            self.log_probs.append(float(logits[place, token] - totals[place, 0]))
             self.masked_log_probs.append(masked)
             is_last = token == self.end or len(self.said) >= self.room
             goes_on = self.hears is None or self.hears(self.said, math.exp(masked), is_last)
@@ -80,7 +80,7 @@ class Row:
             return int(words[0]), 0.0
         scores = logits if len(words) == len(logits) else logits[words]
         best = int(scores.argmax()) if self.temperature == 0 else self._drawn(words, scores, len(logits))
-        return int(words[best]), float(scores[best] - log_sum(scores))
+        return int(words[best]), float((scores[best] - log_sum(scores))[0])
 
     def _drawn(self, words: Int64[np.ndarray, " K"], scores: Float[np.ndarray, " K"], width: int) -> int:
         """The place of a word that chance chose; it is asked about all words, so that a seed's draws do not hang on how
@@ -93,10 +93,10 @@ class Row:
         return int(words.searchsorted(token))
 
 
-def log_sum(scores: Float[np.ndarray, "*places K"]) -> Float[np.ndarray, "*places"]:
+def log_sum(scores: Float[np.ndarray, "*places K"]) -> Float[np.ndarray, "*places 1"]:
     """The logarithm of the sum of the exponentials, of each place."""
     top = scores.max(-1, keepdims=True)
-    return top[..., 0] + np.log(np.exp(scores - top).sum(-1))
+    return top + np.log(np.exp(scores - top).sum(-1, keepdims=True))
 
 
 @dataclass(frozen=True, slots=True)
