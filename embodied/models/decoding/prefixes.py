@@ -102,8 +102,8 @@ register_optimizer_step_post_hook(_note_step)  # fused optimisers change weights
 
 
 def state_of(model: nn.Module) -> Hashable:
-    """A value that changes with the weights, in place or not, with any optimiser's step, with adapters put on or off, and
-    with who watches. None: cannot be told."""
+    """A value that changes with the weights, in place or not, with any optimiser's step, with adapters put on or off,
+    and with who watches. None: cannot be told."""
     found: list[Hashable] = [_last_step]
     waiting = [model]
     try:
