@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from embodied.agents.backends.looks import Looks
 from embodied.planning.declaration import read_language
 from embodied.prompt import Prompt, PromptTooLongError, Sample, Slot
 from envs.interface import Observation
@@ -38,6 +39,7 @@ class LocalBackend:
         self.language = learned_language(processor.plan_language)
         self.model, self.processor, self.temperature, self.version = model, processor, temperature, version
         self.scene = processor.scene
+        self._looks = Looks()
 
     @cached_property
     def _writer(self) -> Writer:
@@ -55,11 +57,13 @@ class LocalBackend:
 
     def perceive(self, observation: Observation) -> list[Slot]:
         """The objects that the model's segmenter finds. Raises ValueError when the model has none."""
+        from embodied.models.decoding.prefixes import state_of
         from embodied.models.scene import perceive
 
-        if self.model.segmenter is None:
+        segmenter = self.model.segmenter
+        if segmenter is None:
             raise ValueError("LocalBackend.perceive: the model has no segmenter; load one with segmenter_config")
-        return list(perceive(self.model.segmenter, observation))
+        return self._looks.of(observation, state_of(segmenter), lambda: perceive(segmenter, observation))
 
     def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Sample:
         return self.complete_batch([prompt], None if grammar is None else [grammar],
