@@ -163,7 +163,7 @@ def decoding(size: str, backend: LocalBackend, asked: Sequence[Asked], most: int
         if ours.core:
             ratio = median(peer.core) / median(ours.core)
             say(what=f"decode {kind}", size=size, unit="ms", **ours.line(), peer=PEER, peer_value=round(median(
-                peer.core), 2), ratio=round(ratio, 2), target=target, is_within=ratio >= target)
+                peer.core), 2), ratio=round(ratio, 2), target=target, is_within=target is None or ratio >= target)
 
 
 def _is_near_tie(backend: LocalBackend, mine: Sample, theirs: Sequence[int]) -> bool:
