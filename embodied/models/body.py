@@ -162,6 +162,12 @@ class PalmEModel(PreTrainedModel):
         return base(input_ids) if self.new_words is None else self.new_words.embed(base, input_ids)
 
     @property
+    def word_count(self) -> int:
+        """V: words that can be said, new ones among them."""
+        config = self.config
+        return config.new_word_first_id + config.new_words if config.new_words else config.text_config.vocab_size
+
+    @property
     def word_rows(self) -> Float[Tensor, "V D"]:
         """float[V, D]: the embedding of every word."""
         base = self.get_input_embeddings().weight

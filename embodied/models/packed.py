@@ -42,11 +42,11 @@ def why_not_packable(decoder: nn.Module) -> str | None:
         return f"it computes in {decoder.dtype} on {decoder.device.type}: this is measured for float32 on a CPU"
     if getattr(decoder, "gradient_checkpointing", False):
         return "its layers are checkpointed"
-    return next(filter(None, map(_fault_of_adapters, decoder.modules())), None)
+    return next(filter(None, map(fault_of_adapters, decoder.modules())), None)
 
 
-def _fault_of_adapters(layer: nn.Module) -> str | None:
-    """Why what peft put on a layer is not one plain low-rank adapter; None where it is that, or nothing at work."""
+def fault_of_adapters(layer: nn.Module) -> str | None:
+    """Why what peft put on a layer is more than one plain low-rank adapter; None where it is that or nothing works."""
     if not hasattr(layer, "lora_A") or layer.disable_adapters or layer.merged:
         return None
     names = layer.active_adapters
@@ -148,7 +148,7 @@ def _products(linears: Sequence[nn.Module], states: Float[Tensor, "P D"], norm: 
 
 def _frozen_products(linears: Sequence[nn.Module], states: Float[Tensor, "P D"]) -> Float[Tensor, "P wide"]:
     """The outputs of several frozen layers, with their adapters, side by side."""
-    adapters = [_adapter(linear) for linear in linears]
+    adapters = [adapter_of(linear) for linear in linears]
     if any(_base(linear).weight.requires_grad for linear in linears):
         return torch.cat([linear(states) for linear in linears], dim=-1)
     downs, ups = [a.down for a in adapters if a], [a.up for a in adapters if a]
@@ -170,7 +170,7 @@ def _normed(norm: nn.Module, states: Float[Tensor, "P D"]) -> Float[Tensor, "P D
 
 
 @dataclass(frozen=True, slots=True)
-class _Adapter:
+class Adapter:
     """Of a frozen product x W': + scale (x down') up'."""
 
     down: Float[Tensor, "r D"]
@@ -182,12 +182,12 @@ def _base(linear: nn.Module) -> nn.Module:
     return getattr(linear, "base_layer", linear)
 
 
-def _adapter(linear: nn.Module) -> _Adapter | None:
+def adapter_of(linear: nn.Module) -> Adapter | None:
     """The low-rank adapter that peft put on a layer, None where there is none at work."""
     if not hasattr(linear, "lora_A") or linear.disable_adapters or linear.merged:
         return None
     [name] = linear.active_adapters
-    return _Adapter(linear.lora_A[name].weight, linear.lora_B[name].weight, float(linear.scaling[name]))
+    return Adapter(linear.lora_A[name].weight, linear.lora_B[name].weight, float(linear.scaling[name]))
 
 
 class _Normed(torch.autograd.Function):

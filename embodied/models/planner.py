@@ -111,7 +111,7 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
         """float[B, A, V] from hidden float[B, A, D]."""
         return self.point(self.get_output_embeddings()(hidden), hidden, object_keys)
 
-    def point(self, logits: Float[Tensor, "B A V"], hidden: Float[Tensor, "B A D"],
+    def point(self, logits: Float[Tensor, "B A head"], hidden: Float[Tensor, "B A D"],
               object_keys: Float[Tensor, "B M D"] | None) -> Float[Tensor, "B A V"]:
         """The logits of the head with those of new words, and with what names of objects add to theirs: how well what
         they stand for fits what is about to be said, looked up in their keys. object_keys: None where objects are not

@@ -119,18 +119,13 @@ class LocalBackend:
     def _grammars(self) -> Grammars:
         from embodied.planning.constrain import Grammars, compile_tokenizer
 
-        return Grammars(compile_tokenizer(self.processor.tokenizer), self._width, self._never)
+        return Grammars(compile_tokenizer(self.processor.tokenizer), self.model.word_count, self._never)
 
     @cached_property
     def _anything(self) -> Anything:
         from embodied.models.decoding.rows import Anything
 
-        return Anything.but(self._never, self._width)
-
-    @property
-    def _width(self) -> int:
-        """Words of the model's output layer."""
-        return self.model.config.text_config.vocab_size
+        return Anything.but(self._never, self.model.word_count)
 
     @property
     def _never(self) -> list[int]:

@@ -73,7 +73,7 @@ class _Passes:
         self._sizes = batch["attention_mask"].sum(dim=1).tolist()
         self._soft = self._soft_tokens(batch)
         model.check_places(model.placeholders(self._ids), 0 if self._soft is None else len(self._soft))
-        self._embeds = (model.get_input_embeddings()(self._ids) if self._soft is None
+        self._embeds = (model.embed(self._ids) if self._soft is None
                         else model.interleave(self._ids, self._soft))
         places = max(size + row.room for size, row in zip(self._sizes, rows, strict=True)) + MOST_GUESSES + 1
         places += self._ids.shape[1] if len(rows) > 1 else 0  # padding of a row that knows more of its prompt
@@ -157,7 +157,7 @@ class _Passes:
         return self._memory.decoder(padded, self._cache, self._cache.reading(width, is_prompt=is_prompt))
 
     def _words(self, ids: Sequence[int]) -> Float[Tensor, "T D"]:
-        return self._model.get_input_embeddings()(torch.tensor(ids, dtype=torch.long, device=self._ids.device))
+        return self._model.embed(torch.tensor([ids], dtype=torch.long, device=self._ids.device))[0]
 
     def _last(self, hidden: Float[Tensor, "B T D"], counts: Sequence[int], guesses: Sequence[Sequence[int]]
               ) -> Float[Tensor, "B A D"]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from embodied.agents.backends.local import LocalBackend
 from embodied.bases.cache import weights_sha256
 from embodied.models import load, save
 from embodied.models.adaptation import Adaptation
@@ -22,7 +23,9 @@ from embodied.planning.constrain import PlanConstraint, compile_tokenizer
 from embodied.planning.grammar import plan_grammar
 from embodied.prompt import Prompt, Text
 from envs.skills.signatures import TABLETOP
+from tests.embodied.agents.test_batches import prompt
 from tests.embodied.bases import made
+from tests.embodied.models.test_decoding import asked_of, generated
 
 VISION = {"name": "vit_tiny_patch16_224", "image_size": 32,
           "options": {"patch_size": 8, "embed_dim": 48, "depth": 1, "num_heads": 3}}
@@ -138,6 +141,16 @@ def test_the_grammar_holds_with_a_published_tokenizer(base):
     out = model.generate(**batch, max_new_tokens=60, do_sample=False, logits_processor=masks)
     text = processor.decode(out[0, batch["input_ids"].shape[1]:])
     assert text.startswith((" pick(obj_", " done()", " refuse(", " place", " home()"))
+
+
+def test_the_decoding_loop_writes_what_generate_does(base):
+    """With pictures, new words, and adapters that say something."""
+    model, processor = planner(base)
+    speak_up(model)
+    backend = LocalBackend(model, processor)
+    for words, objects in ((0, 3), (4, 5)):
+        answer = asked_of(backend, prompt(words, objects), objects)
+        assert list(answer.token_ids) == generated(backend, answer.prompt, answer.grammar)
 
 
 def test_another_base_is_refused(tmp_path):

@@ -212,7 +212,7 @@ def test_threads_share_a_memory(backend: LocalBackend):
 
 def test_a_guide_lets_what_the_mask_lets(backend: LocalBackend):
     answer = asked_of(backend, prompt(0, 3), 3)
-    compiled, width = compile_tokenizer(backend.processor.tokenizer), backend.model.config.text_config.vocab_size
+    compiled, width = compile_tokenizer(backend.processor.tokenizer), backend.model.word_count
     guide, mask = GrammarGuide(compiled, answer.grammar, width), PlanConstraint(compiled, [answer.grammar])
     ids = (0, *answer.token_ids)
     for length in range(1, len(ids)):
@@ -251,6 +251,17 @@ def test_products_of_few_tokens_are_those_of_the_layer(sizes: tuple[int, int], m
         inputs = torch.randn(1, count, sizes[0])
         with torch.inference_mode():
             torch.testing.assert_close(project(layer, inputs), layer(inputs), atol=1e-5, rtol=1e-5)
+
+
+def test_a_plain_adapter_is_added_as_peft_does():
+    peft = pytest.importorskip("peft")
+    model = torch.nn.Sequential(torch.nn.Linear(24, 40))
+    peft.inject_adapter_in_model(peft.LoraConfig(r=4, target_modules=["0"], init_lora_weights=False), model)
+    inputs = torch.randn(1, 2, 24)
+    with torch.inference_mode():
+        for is_on in (True, False):
+            model[0].enable_adapters(is_on)
+            torch.testing.assert_close(project(model[0], inputs), model[0](inputs), atol=1e-5, rtol=1e-5)
 
 
 def test_rows_of_a_cache_have_their_own_lengths():
