@@ -21,7 +21,8 @@ def measure(folder: Path, sha256: str, base: str | None, run_folder: Path) -> fl
 
 def _lines(result: Mapping[str, Any]) -> list[str]:
     lines = [f"perplexity {result['perplexity']:.2f}, the base's {result['base_perplexity']:.2f}: "
-             f"{result['perplexity_rise']:+.2%} (at most +2 %)",
+             f"{result['perplexity_rise']:+.2%} (at most +2 %); "
+             f"among the base's words {result['known_perplexity_rise']:+.2%}",
              f"likeliest next word the same at {result['agreement']:.1%} of the places",
              f"{result['items_kept']} of the {result['items']} items kept that the base gets right (at least 95 %)"]
     if "merged_relative_rms" in result:

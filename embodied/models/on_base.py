@@ -23,6 +23,11 @@ _BASE_LAYER = ".base_layer"
 """What adapters put into the names of the weights that they stand beside."""
 
 
+BEGINNING_NOISE = 0.1
+"""Of a new word's first row, as a share of the deviation of the base's: enough to tell new words apart. As much
+noise as words have lets them take more than half of the base's probability in any text, before anything is learned."""
+
+
 class NewWords(nn.Module):
     """Rows of the tokens that a base does not have, beside its embeddings and its head, which stay as they are."""
 
@@ -56,7 +61,7 @@ class NewWords(nn.Module):
 
         before: the base's tokenizer, without the new words.
         """
-        noise = torch.randn_like(self.rows) * base.std()
+        noise = torch.randn_like(self.rows) * BEGINNING_NOISE * base.std()
         for row in range(len(self.rows)):
             text = tokenizer.convert_ids_to_tokens(self.first_id + row)
             pieces = before(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -44,6 +45,7 @@ class Reading:
     """What a model says of the texts and items."""
 
     perplexity: float  # exp of the mean negative log-likelihood, natural, over all texts' tokens but their first
+    known_perplexity: float  # the same where only the base's words may come next
     likeliest: Int[Tensor, " T"]  # word that is likeliest at each place of the texts, one after the other
     are_right: tuple[bool, ...]  # of each item
 
@@ -61,10 +63,11 @@ def items() -> list[Item]:
 
 
 @torch.inference_mode()
-def read(reader: Reader, tokenizer: PreTrainedTokenizerBase) -> Reading:
-    """What a model says of all texts and items."""
-    losses, likeliest = zip(*(_of_text(reader, _ids(tokenizer, text)) for text in texts()), strict=True)
-    return Reading(math.exp(float(torch.cat(losses).mean())), torch.cat(likeliest),
+def read(reader: Reader, tokenizer: PreTrainedTokenizerBase, known: int | None = None) -> Reading:
+    """What a model says of all texts and items. known: how many words its base has; None: it has no others."""
+    losses, own, likeliest = zip(*(_of_text(reader, _ids(tokenizer, text), known) for text in texts()), strict=True)
+    return Reading(math.exp(float(torch.cat(losses).mean())), math.exp(float(torch.cat(own).mean())),
+                   torch.cat(likeliest),
                    tuple(_is_right(reader, tokenizer, item) for item in items()))
 
 
@@ -74,8 +77,10 @@ def compare(found: Reading, base: Reading) -> dict[str, Any]:
     kept = sum(found.are_right[i] for i in known)
     rise = found.perplexity / base.perplexity - 1
     agreement = float((found.likeliest == base.likeliest).float().mean())
+    known_rise = found.known_perplexity / base.perplexity - 1
     return {"perplexity": round(found.perplexity, 4), "base_perplexity": round(base.perplexity, 4),
-            "perplexity_rise": round(rise, 6), "agreement": round(agreement, 6),
+            "perplexity_rise": round(rise, 6),
+            "known_perplexity_rise": round(known_rise, 6), "agreement": round(agreement, 6),
             "items": len(known), "items_kept": kept,
             "is_kept": bool(rise <= MOST_RISE and kept >= LEAST_KEPT * len(known))}
 
@@ -84,10 +89,12 @@ def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
-def _of_text(reader: Reader, ids: list[int]) -> tuple[Float[Tensor, " T"], Int[Tensor, " T"]]:
-    """(negative log-likelihood of each token but the first, likeliest word at its place)."""
-    logits = reader(torch.tensor([ids]))[0, :-1].float()
-    return torch.nn.functional.cross_entropy(logits, torch.tensor(ids[1:]), reduction="none"), logits.argmax(dim=-1)
+def _of_text(reader: Reader, ids: list[int], known: int | None = None
+             ) -> tuple[Float[Tensor, " T"], Float[Tensor, " T"], Int[Tensor, " T"]]:
+    """Of each token but the first: negative log-likelihood, the same among the known words, likeliest word."""
+    logits, targets = reader(torch.tensor([ids]))[0, :-1].float(), torch.tensor(ids[1:])
+    losses, own = (F.cross_entropy(part, targets, reduction="none") for part in (logits, logits[:, :known]))
+    return losses, own, logits.argmax(dim=-1)
 
 
 def _is_right(reader: Reader, tokenizer: PreTrainedTokenizerBase, item: Item) -> bool:
@@ -101,7 +108,8 @@ def _is_right(reader: Reader, tokenizer: PreTrainedTokenizerBase, item: Item) ->
 def _scores(reader: Reader, start: list[int], ends: list[list[int]]) -> Iterator[float]:
     """Log-probability of each end after the start."""
     longest = max(map(len, ends))
-    rows = torch.tensor([start + end + [0] * (longest - len(end)) for end in ends])  # what follows is not looked at
-    log_probs = reader(rows)[:, len(start) - 1:].float().log_softmax(dim=-1)
+    # What follows an end is not looked at, and where all ends are one word they are read after one and the same start.
+    rows = [start] if longest == 1 else [start + end + [0] * (longest - len(end)) for end in ends]
+    log_probs = reader(torch.tensor(rows))[:, len(start) - 1:].float().log_softmax(dim=-1).expand(len(ends), -1, -1)
     for row, end in zip(log_probs, ends, strict=True):
         yield float(row[torch.arange(len(end)), torch.tensor(end)].sum())

@@ -37,7 +37,7 @@ def report(folder: Path, base: str | None = None) -> dict[str, Any]:
 
 def _reading(model: PalmEForConditionalGeneration, tokenizer: Any) -> Reading:
     """With the new words among those that may come next, as they are when it plans."""
-    return read(lambda ids: model(input_ids=ids).logits, tokenizer)
+    return read(lambda ids: model(input_ids=ids).logits, tokenizer, model.config.new_word_first_id or None)
 
 
 @torch.inference_mode()

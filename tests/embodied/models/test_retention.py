@@ -55,10 +55,10 @@ def test_a_spoiled_language_is_said(few, tmp_path):
 
 def test_the_bounds_are_those_of_the_report():
     likeliest = torch.arange(4)
-    base = Reading(10.0, likeliest, (True,) * 20 + (False,))
-    assert compare(Reading(10.19, likeliest, (True,) * 19 + (False, False)), base)["is_kept"]
-    assert not compare(Reading(10.21, likeliest, (True,) * 21), base)["is_kept"]
-    lost = compare(Reading(10.0, likeliest.flip(0), (True,) * 18 + (False,) * 3), base)
+    base = Reading(10.0, 10.0, likeliest, (True,) * 20 + (False,))
+    assert compare(Reading(10.19, 10.1, likeliest, (True,) * 19 + (False, False)), base)["is_kept"]
+    assert not compare(Reading(10.21, 10.1, likeliest, (True,) * 21), base)["is_kept"]
+    lost = compare(Reading(10.0, 10.0, likeliest.flip(0), (True,) * 18 + (False,) * 3), base)
     assert not lost["is_kept"] and (lost["items"], lost["items_kept"], lost["agreement"]) == (20, 18, 0.0)
 
 
