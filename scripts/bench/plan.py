@@ -65,15 +65,16 @@ class Asked:
 
 @dataclass(slots=True)
 class Spent:
-    """Milliseconds of one core, and on the wall."""
+    """Milliseconds of one core, and on the wall. clock: of this thread's time, or of the process's."""
 
     core: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
+    clock: Callable[[], float] = time.thread_time
 
     def of(self, do: Callable[[], Any]) -> Any:
-        core, wall = time.thread_time(), time.perf_counter()
+        core, wall = self.clock(), time.perf_counter()
         found = do()
-        self.core.append(1e3 * (time.thread_time() - core))
+        self.core.append(1e3 * (self.clock() - core))
         self.wall.append(1e3 * (time.perf_counter() - wall))
         return found
 
@@ -274,14 +275,14 @@ def llama_cpp(gguf: Path | None, backend: LocalBackend, asked: Sequence[Asked]) 
     settings = CommonParams()
     settings.model.path, settings.n_ctx, settings.n_parallel, settings.verbosity = str(gguf), 1024, 1, 1
     settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = 1
-    server, ours, theirs = Server(settings), Spent(), Spent()
+    server, ours, theirs = Server(settings), Spent(clock=time.process_time), Spent(clock=time.process_time)
     for one in asked:
         answer = ours.of(lambda one=one: backend.complete(one.prompt, one.grammar, max_new_tokens=MOST_TOKENS, seed=0))
         request = {"prompt": [5] * answer.prompt_tokens, "n_predict": len(answer.token_ids), "temperature": 0.0,
                    "ignore_eos": True, "cache_prompt": False}
         theirs.of(lambda request=request: server.handle_completions(request))
-    say(**what, value=round(median(ours.wall), 2), peer="llama.cpp, Q4_1", peer_value=round(median(theirs.wall), 2),
-        ratio=round(median(theirs.wall) / median(ours.wall), 2), clock="wall: llama.cpp has threads of its own")
+    say(**what, **ours.line(), peer=f"llama.cpp, {gguf.suffixes[0].lstrip('.')}", peer_value=round(median(
+        theirs.core), 2), ratio=round(median(theirs.core) / median(ours.core), 2))
 
 
 def main() -> None:
