@@ -1,8 +1,8 @@
 """Small models a few tokens at a time, in numpy: torch's own cost of a call is then many times that of the arithmetic.
 
 T tokens read at once, S tokens so far, D width, H heads of queries, K heads of keys, E numbers a head. On one row, in
-float32, on a CPU; the weights are the model's, the cache's memory is shared. A pass of the tiny planner takes 0.25 ms
-in place of 0.75.
+float32, on a CPU; the cache's memory is shared, weights are copied. A pass of the tiny planner takes a third of what
+it takes in torch.
 """
 
 from __future__ import annotations
@@ -85,11 +85,11 @@ class _Layer:
 
 
 class _Linear:
-    """Linear layers that read the same thing, as one."""
+    """Linear layers that read the same thing, as one: a copy of their weights, inputs first, which products of a few
+    tokens read up to eight times as fast as the transposed original."""
 
     def __init__(self, *layers: nn.Linear) -> None:
-        weights = [_numbers(layer.weight) for layer in layers]
-        self._weight = (weights[0] if len(layers) == 1 else np.concatenate(weights)).T
+        self._weight = np.ascontiguousarray(np.concatenate([_numbers(layer.weight) for layer in layers]).T)
         self._bias = None if layers[0].bias is None else np.concatenate([_numbers(layer.bias) for layer in layers])
 
     def __call__(self, inputs: Float[np.ndarray, "T N"]) -> Float[np.ndarray, "T M"]:
