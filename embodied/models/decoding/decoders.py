@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 from transformers.models.llama.modeling_llama import LlamaModel
 from transformers.models.qwen2.modeling_qwen2 import Qwen2Model
 
@@ -53,8 +53,12 @@ def make_cache(language: PreTrainedModel, rows: int, places: int, like: Tensor) 
         raise ValueError(f"decoding: expected at most {window} tokens, the reach of {config.model_type}'s sliding "
                          f"window, got {places}; ask for shorter answers")
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return KeyValues(config.num_hidden_layers, rows, heads, places, size, like)
+    return KeyValues(config.num_hidden_layers, rows, heads, places, _head_size(config), like)
+
+
+def _head_size(config: PretrainedConfig) -> int:
+    """E."""
+    return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
 
 
 def _is_plain(base: nn.Module) -> bool:
@@ -89,7 +93,7 @@ class RotaryDecoder:
 
     def __init__(self, base: nn.Module) -> None:
         self._base, config = base, base.config
-        self._size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        self._size = _head_size(config)
         self._heads, self._key_heads = config.num_attention_heads, config.num_key_value_heads
         self._layers = [_Layer(layer) for layer in base.layers]
         self._narrow = NarrowDecoder(base, self._size) if is_narrow(base) else None

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from embodied.models.decoding.cache import KeyValues, Reading
@@ -75,13 +76,11 @@ class _Layer:
     """One layer's weights."""
 
     def __init__(self, layer: nn.Module) -> None:
-        attention, mlp = layer.self_attn, layer.mlp
-        self.before, self.between = (_numbers(norm.weight) for norm in (layer.input_layernorm,
-                                                                        layer.post_attention_layernorm))
-        self.states = _Linear(attention.q_proj, attention.k_proj, attention.v_proj)
-        self.out, self.down = _Linear(attention.o_proj), _Linear(mlp.down_proj)
-        self.gates = _Linear(mlp.gate_proj, mlp.up_proj)
-        self.scale = np.float32(attention.scaling)
+        queries, keys, values, out, gate, up, down = _linears(layer)
+        self.before, self.between = (_numbers(norm.weight) for norm in _norms(layer))
+        self.states, self.out = _Linear(queries, keys, values), _Linear(out)
+        self.gates, self.down = _Linear(gate, up), _Linear(down)
+        self.scale = np.float32(layer.self_attn.scaling)
 
 
 class _Linear:
@@ -99,15 +98,26 @@ class _Linear:
 
 def is_narrow(base: nn.Module) -> bool:
     """Whether a model of `RotaryDecoder`'s families is small enough, and plain: no adapters, gates of SiLU."""
-    linears = [part for layer in base.layers for part in layer.modules() if not list(part.children())
-               and any(True for _ in part.parameters())]
-    plain = [part for part in linears if type(part) is nn.Linear]
-    norms = 2 * len(base.layers)
-    weights = [part.weight for part in plain]
-    return (len(plain) == 7 * len(base.layers) and len(linears) == len(plain) + norms
-            and base.config.hidden_act == "silu"
-            and all(w.device.type == "cpu" and str(w.dtype) == "torch.float32" and w.numel() <= LARGEST
-                    for w in weights))
+    return base.config.hidden_act == "silu" and all(
+        all(map(_is_small, _linears(layer))) and not any(list(norm.children()) for norm in _norms(layer))
+        for layer in base.layers)
+
+
+def _is_small(linear: nn.Module) -> bool:
+    return (type(linear) is nn.Linear and linear.weight.device.type == "cpu" and linear.weight.dtype == torch.float32
+            and linear.weight.numel() <= LARGEST)
+
+
+def _norms(layer: nn.Module) -> tuple[nn.Module, nn.Module]:
+    """Before the attention, and between it and the gates."""
+    return layer.input_layernorm, layer.post_attention_layernorm
+
+
+def _linears(layer: nn.Module) -> tuple[nn.Module, ...]:
+    """Queries, keys, values, what is made of those; gate, up, down."""
+    attention, mlp = layer.self_attn, layer.mlp
+    return (attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj, mlp.gate_proj, mlp.up_proj,
+            mlp.down_proj)
 
 
 def _numbers(weight: Tensor) -> np.ndarray:

@@ -35,10 +35,6 @@ class SoftTokens:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def clear(self) -> None:
-        with self._lock:
-            self._kept.clear()
-
     def of(self, see: See, pixels: Float[Tensor, "N 3 S S"], geometry: Float[Tensor, "N G"]
            ) -> Float[Tensor, "N Q D"]:
         """Soft tokens of pictures, those that are new from `see`, at least ROWS at once so that they round as

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -37,7 +36,9 @@ class Beginning:
         return sum(part.nbytes for part in (self.embeds, self.states, self.hidden))
 
     def common(self, embeds: Float[Tensor, "T D"]) -> int:
-        """How many of the first tokens are the same."""
+        """How many of the first tokens are the same; of another type or on another device, none."""
+        if (embeds.device, embeds.dtype) != (self.embeds.device, self.embeds.dtype):
+            return 0
         length = min(len(embeds), len(self.embeds))
         is_same = (embeds[:length] == self.embeds[:length]).all(dim=-1)
         return length if bool(is_same.all()) else int(is_same.int().argmin())
@@ -50,43 +51,37 @@ class Prefixes:
     """The last few prompts, of one state of the weights. May be asked from several threads."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[int, Beginning] = OrderedDict()
-        self._count, self._lock = 0, threading.Lock()
+        self._kept: list[Beginning] = []  # asked for longest ago first
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def clear(self) -> None:
-        with self._lock:
-            self._kept.clear()
+    @property
+    def bytes(self) -> int:
+        return sum(known.bytes for known in self._kept)
 
     def find(self, embeds: Float[Tensor, "T D"]) -> Beginning | None:
         """The longest known beginning of a prompt that leaves a token to read; None where there is none."""
         with self._lock:
-            kept = list(self._kept.items())
-        lengths = {key: min(known.common(embeds), len(embeds) - 1) for key, known in kept
-                   if known.embeds.device == embeds.device and known.embeds.dtype == embeds.dtype}
-        best = max(lengths, key=lambda key: lengths[key], default=None)
-        if best is None or lengths[best] <= 0:
-            return None
-        with self._lock:
-            if best in self._kept:
-                self._kept.move_to_end(best)
-        return dict(kept)[best].cut(lengths[best])
+            lengths = [min(known.common(embeds), len(embeds) - 1) for known in self._kept]
+            longest = max(lengths, default=0)
+            if longest <= 0:
+                return None
+            known = self._kept.pop(lengths.index(longest))
+            self._kept.append(known)
+        return known.cut(longest)
 
     def keep(self, beginning: Beginning) -> None:
         """Remember a prompt that is not known whole; those that were asked for longest ago make room."""
-        with self._lock:
-            known = list(self._kept.values())
         length = len(beginning.embeds)
-        if beginning.bytes > MOST_BYTES or any(k.embeds.shape == beginning.embeds.shape
-                                               and k.common(beginning.embeds) == length for k in known):
-            return
         with self._lock:
-            self._count += 1
-            self._kept[self._count] = beginning
-            while len(self._kept) > MOST_KEPT or sum(known.bytes for known in self._kept.values()) > MOST_BYTES:
-                self._kept.popitem(last=False)
+            if beginning.bytes > MOST_BYTES or any(len(known.embeds) == length == known.common(beginning.embeds)
+                                                   for known in self._kept):
+                return
+            self._kept.append(beginning)
+            while len(self) > MOST_KEPT or self.bytes > MOST_BYTES:
+                self._kept.pop(0)
 
 
 _steps = itertools.count()
