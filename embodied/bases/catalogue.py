@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from envs.names import unknown
-
 Role = Literal["language", "vision"]
 
 
@@ -85,5 +83,7 @@ BASES: dict[str, Base] = {base.name: base for base in (_SMALL, _EFFICIENTNET)}
 def find(name: str) -> Base:
     """The base of that name. BaseError, with the nearest known name, for another."""
     if name not in BASES:
+        from envs.names import unknown  # of a wrong name alone: fetching needs the standard library and nothing more
+
         raise BaseError(unknown(name, BASES, what="base"))
     return BASES[name]

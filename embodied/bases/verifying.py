@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -49,8 +50,6 @@ def verify(folder: Path, role: str = "language") -> Iterator[Check]:
 
 
 def _of_language(folder: Path, found: Mapping[str, Any]) -> Iterator[Check]:
-    import json
-
     words = json.loads((folder / "config.json").read_text())["vocab_size"]
     yield Check("round trip", found["round_trip"], "texts come back from their tokens" if found["round_trip"] else
                 "some text does not come back from its tokens")

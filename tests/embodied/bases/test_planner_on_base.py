@@ -13,6 +13,7 @@ from embodied.agents.backends.local import LocalBackend
 from embodied.bases.cache import weights_sha256
 from embodied.models import load, save
 from embodied.models.adaptation import Adaptation
+from embodied.models.base_reference import reference_of
 from embodied.models.building import build
 from embodied.models.checkpoint_checks import CheckpointError
 from embodied.models.folder import check_folder
@@ -66,6 +67,13 @@ def test_a_checkpoint_is_the_reference_adapters_and_eyes(base, tmp_path):
     ids = ids_of(processor)
     assert torch.equal(ids, ids_of(read)) and torch.equal(model(input_ids=ids).logits, loaded(input_ids=ids).logits)
     assert before == {path.name: path.read_bytes() for path in base.iterdir()}
+
+
+def test_a_folder_is_named_by_its_whole_path_however_it_was_given(tmp_path, monkeypatch):
+    base = made.folder(tmp_path / "base")
+    monkeypatch.chdir(tmp_path)
+    for given in ("base", "./base", "base/", str(base)):
+        assert reference_of(given)["name"] == str(base)
 
 
 def test_adapters_off_is_the_base_to_the_bit_and_merged_is_the_same(base):

@@ -260,7 +260,7 @@ def test_frozen_language_learns_nothing_but_shows_the_eyes(tmp_path):
     (lambda: make(vision={**VIT, "options": {"patchsize": 8}}), "patch_size"),
     (lambda: make(vision={**VIT, "options": {"layers": [1]}}), "options it takes"),
     (lambda: make(scene_encoder="image", soft_tokens=7), "square"),
-    (lambda: build("no/such/folder", VIT), "hub name"),
+    (lambda: build("no/such/folder", VIT), "a hub that can be reached"),
 ])
 def test_bad_configuration_is_explained(call, message, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
