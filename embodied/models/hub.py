@@ -1,7 +1,7 @@
 """The hub that published models come from: whether it can be reached, asked once, before its client tries for a minute.
 
-The client asks for each file six times with pauses between, and no setting of it changes that. Where nothing answers it
-is told that it is offline, as by HF_HUB_OFFLINE=1: what it keeps on this machine is then found at once, and nothing else.
+The client asks for each file six times, with pauses between, and no setting of it changes that. Where nothing answers
+it is told that it is offline, as by HF_HUB_OFFLINE=1: what it keeps on this machine is found at once, and no more.
 """
 
 from __future__ import annotations
