@@ -3,8 +3,8 @@
     python -m venv llm && llm/bin/pip install xllamacpp   # an environment of its own: the project needs no llama.cpp
     llm/bin/python scripts/serve_llm.py --port 8101       # then base_url=http://127.0.0.1:8101/v1 model=smollm2
 
-The weights (98 MB, Apache-2.0) are those of the base `small`, as they were published, fetched by their hash as `embodied
-bases fetch` does, which needs the standard library alone. --gguf serves any other model file. Loopback only.
+The weights (98 MB, Apache-2.0) are those of the base `small`, as they were published, fetched by their hash as by
+`embodied bases fetch`, which needs the standard library alone. --gguf serves any other model file. Loopback only.
 """
 
 from __future__ import annotations

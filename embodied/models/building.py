@@ -13,7 +13,7 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 from embodied.bases.numbers import check_pair
 from embodied.models.adaptation import Adaptation, read_adaptation
 from embodied.models.base_reference import reference_of
-from embodied.models.configuration import PalmEConfig, PalmEVisionConfig, language_config
+from embodied.models.configuration import PalmEConfig, language_config
 from embodied.models.language import build_language, published_config, published_tokenizer
 from embodied.models.planner import PalmEForConditionalGeneration
 from embodied.models.processor import PalmEProcessor
@@ -26,7 +26,8 @@ from embodied.models.tokens import (
     placeholder_range,
     train_tokenizer,
 )
-from embodied.models.vision import build_vision, published_statistics
+from embodied.models.vision import build_vision
+from embodied.models.vision_sources import VisionSource, find_source
 
 EMBEDDING_GAIN = 6.0
 """Factor on the first word embeddings and soft tokens of a language model that starts from nothing."""
@@ -48,13 +49,13 @@ def build(language: Mapping[str, Any] | str, vision: Mapping[str, Any], *, corpu
     """A new model and its processor.
 
     language: sizes ({"model_type": "llama", ...}: random weights), or a hub name or folder (published weights and
-    tokenizer). vision: fields of PalmEVisionConfig. tokenizer: None trains one on `corpus` (with sizes) or takes the
+    tokenizer). vision: see `find_source`. tokenizer: None trains one on `corpus` (with sizes) or takes the
     published one (with a name). segmenter: fields of SegmenterConfig, None for no segmenter. sizes: other fields of
     PalmEConfig (scene_encoder, soft_tokens, projector_width, language_is_frozen, adaptation: how it learns on a
     published model, values of `Adaptation`). Weights are drawn from torch's generator.
     """
     if (adaptation := read_adaptation(sizes.pop("adaptation", None))).kind != "whole":
-        parts = _Parts(vision, segmenter, pretrained_vision, facts or Facts(), sizes)
+        parts = _Parts(find_source(vision, pretrained=pretrained_vision), segmenter, facts or Facts(), sizes)
         return _build_on_base(language, adaptation, parts)
     if tokenizer is None:
         is_published = isinstance(language, str)
@@ -62,11 +63,11 @@ def build(language: Mapping[str, Any] | str, vision: Mapping[str, Any], *, corpu
     add_plan_tokens(tokenizer)
     published = build_language(language) if isinstance(language, str) else None
     text = _text_config(language, published, tokenizer)
-    parts = _Parts(vision, segmenter, pretrained_vision, facts or Facts(), sizes)
+    parts = _Parts(find_source(vision, pretrained=pretrained_vision), segmenter, facts or Facts(), sizes)
     model = PalmEForConditionalGeneration(_config(text, tokenizer, parts))
     if published is None:
         apply_embedding_gain(model)
-    _take_published(model, published, pretrained_vision)
+    _take_published(model, published, parts.vision)
     share_names(model, tokenizer)
     _set_generation(model, tokenizer)
     return model.eval(), _processor(model, tokenizer, parts.facts)
@@ -76,9 +77,8 @@ def build(language: Mapping[str, Any] | str, vision: Mapping[str, Any], *, corpu
 class _Parts:
     """Arguments of `build` beside the language model."""
 
-    vision: Mapping[str, Any]
+    vision: VisionSource
     segmenter: Mapping[str, Any] | None
-    pretrained_vision: bool
     facts: Facts
     sizes: Mapping[str, Any]
 
@@ -102,7 +102,7 @@ def _build_on_base(language: Mapping[str, Any] | str, adaptation: Adaptation, pa
     model = PalmEForConditionalGeneration(config, published)
     speak_as_loud(model)
     model.new_words.begin(published.get_input_embeddings().weight, tokenizer, before)
-    _take_published(model, None, parts.pretrained_vision)
+    _take_published(model, None, parts.vision)
     share_names(model, tokenizer)
     _set_generation(model, tokenizer)
     return model.eval(), _processor(model, tokenizer, parts.facts)
@@ -110,7 +110,7 @@ def _build_on_base(language: Mapping[str, Any] | str, adaptation: Adaptation, pa
 
 def _config(text: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase, parts: _Parts, **more: Any) -> PalmEConfig:
     first, last = placeholder_range(tokenizer)
-    return PalmEConfig(text_config=text, vision_config=_vision_config(parts.vision, parts.pretrained_vision),
+    return PalmEConfig(text_config=text, vision_config=dict(parts.vision.fields),
                        segmenter_config=None if parts.segmenter is None else dict(parts.segmenter),
                        placeholder_first_id=first, placeholder_last_id=last, name_first_id=first_name_id(tokenizer),
                        **parts.sizes, **more)
@@ -157,19 +157,13 @@ def _text_config(language: Mapping[str, Any] | str, published: PreTrainedModel |
     return published.config
 
 
-def _vision_config(vision: Mapping[str, Any], is_pretrained: bool) -> dict[str, Any]:
-    """Fields of PalmEVisionConfig; published weights keep the mean and deviation they were trained with."""
-    values = dict(vision)
-    if is_pretrained and values.get("source", "timm") == "timm" and "mean" not in values:
-        values["mean"], values["std"] = published_statistics(values.get("name", PalmEVisionConfig.name))
-    return values
-
-
-def _take_published(model: PalmEForConditionalGeneration, language: PreTrainedModel | None, has_vision: bool) -> None:
+def _take_published(model: PalmEForConditionalGeneration, language: PreTrainedModel | None, vision: VisionSource
+                    ) -> None:
     if language is not None:
         model.language.load_state_dict(language.state_dict())
-    if has_vision:
-        model.vision.load_state_dict(build_vision(model.config.vision_config, pretrained=True).state_dict())
+    if vision.is_published and model.vision is not None:
+        published = build_vision(model.config.vision_config, published=vision.folder or True)
+        model.vision.load_state_dict(published.state_dict())
 
 
 def _set_generation(model: PalmEForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> None:

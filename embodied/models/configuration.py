@@ -61,6 +61,8 @@ class PalmEVisionConfig(PreTrainedConfig):
     image_size: int = 32  # pixels, the side of the square image the encoder takes
     mean: list[float] | None = None  # of RGB in [0, 1]; None: 0.5
     std: list[float] | None = None
+    levels: int | None = None  # blocks of a transformer, or stages, after which features are taken; None: all of them
+    is_frozen: bool = False
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)

@@ -41,6 +41,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "geometry_size": (1, 256),
     "widths": (8, 1024),
     "level_depths": (1, 8),
+    "levels": (1, 256),
     "patch_px": (1, 16),
     "crop_size": (8, 512),
     "min_pixels": (1, 2**20),
@@ -89,7 +90,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 KINDS: dict[str, str] = {key: kind for kind, keys in {
     "true or false": (
         "_remove_final_layer_norm add_cross_attention apply_layernorm attention_bias do_layer_norm_before do_sample "
-        "enable_bias is_decoder is_encoder_decoder language_is_frozen layer_norm_elementwise_affine mlp_bias "
+        "enable_bias is_decoder is_encoder_decoder is_frozen language_is_frozen layer_norm_elementwise_affine mlp_bias "
         "output_attentions output_hidden_states qk_layernorm qkv_bias reorder_and_upcast_attn reshape_hidden_states "
         "dora return_dict scale_attn_by_inverse_layer_idx scale_attn_weights summary_proj_to_labels summary_use_proj "
         "tie_word_embeddings use_cache use_mask_token use_parallel_residual use_sliding_window use_swiglu_ffn "
@@ -107,8 +108,8 @@ OPTIONAL = frozenset((
     "_commit_hash", "_name_or_path", "adaptation", "base", "_out_features", "_out_indices", "architectures",
     "attention_dropout",
     "begin_suppress_tokens", "bos_token_id", "cameras", "dtype", "encoder", "eos_token_id", "grammar_fingerprint",
-    "head_dim", "id2label", "image_size", "label2id", "layer_types", "level_depths", "lexicon", "mean", "n_inner",
-    "name_or_path", "vocabulary",
+    "head_dim", "id2label", "image_size", "label2id", "layer_types", "level_depths", "levels", "lexicon", "mean",
+    "n_inner", "name_or_path", "vocabulary",
     "no_rope_layers", "num_key_value_heads", "options", "output_attentions", "output_hidden_states", "pad_token_id",
     "patch_size", "plan_language", "pooler_output_size", "pretraining_tp", "problem_type", "processor_class",
     "return_dict", "rope_parameters", "rope_scaling", "sliding_window", "std", "summary_activation", "suppress_tokens",
@@ -247,7 +248,7 @@ OUR_KEYS: dict[str, frozenset[str]] = {family: frozenset(keys.split()) for famil
         "adaptation base language_is_frozen name_first_id naming_weight new_word_first_id new_words "
         "placeholder_first_id placeholder_last_id "
         "projector_width scene_encoder segmenter_config soft_tokens text_config vision_config"),
-    "palm_e_vision": "encoder image_size mean name options source std",
+    "palm_e_vision": "encoder image_size is_frozen levels mean name options source std",
     "palm_e_segmenter": (
         "clearance_m cluster_radius_m crop_size form level_depths margin_m min_pixels patch_px widths "
         "workspace_high_m workspace_low_m"),

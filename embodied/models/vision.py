@@ -5,28 +5,52 @@ N pictures of S x S pixels, K tokens of the encoder's grid in row-major order, C
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import timm
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
-from transformers import CONFIG_MAPPING, AutoModel
+from transformers import CONFIG_MAPPING, MODEL_MAPPING, AutoModel, PreTrainedConfig
 
 from embodied.models.configuration import PalmEVisionConfig, check_known
+from embodied.models.hub import is_reachable
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-class TimmEncoder(nn.Module):
+RESIZING = ("dinov2",)
+"""Families of transformers that fit their positions to pictures of other sizes than they were trained with."""
+
+
+class _Encoder(nn.Module):
+    """Parts of both kinds. A frozen one stays in evaluation mode: statistics of batches would move otherwise."""
+
+    def __init__(self, config: PalmEVisionConfig):
+        super().__init__()
+        self._is_frozen = config.is_frozen
+
+    def train(self, mode: bool = True) -> _Encoder:
+        return super().train(mode and not self._is_frozen)
+
+
+class TimmEncoder(_Encoder):
     """float[N, 3, S, S], normalised -> float[N, K, C]; class and register tokens are dropped."""
 
-    def __init__(self, config: PalmEVisionConfig, *, pretrained: bool = False):
-        super().__init__()
+    def __init__(self, config: PalmEVisionConfig, *, published: bool | Path = False):
+        """published: take the weights that timm published, or those of a file."""
+        super().__init__(config)
         # No pooling rather than `forward_features`: some encoders (ConvNeXt) keep their last norm in the head.
-        self.body = timm.create_model(config.name, pretrained=pretrained, num_classes=0, global_pool="",
-                                      **_timm_arguments(config))
+        self.body = timm.create_model(config.name, pretrained=bool(published), num_classes=0, global_pool="",
+                                      **({"pretrained_cfg_overlay": {"file": str(published)}} if isinstance(
+                                          published, Path) else {}), **_timm_arguments(config))
+        if isinstance(published, Path):
+            _check_all_read(self.body, published)
         self.width = getattr(self.body, "head_hidden_size", None) or self.body.num_features
+        if config.levels is not None:
+            self.width = _end_after(self.body, config)
 
     def forward(self, pixel_values: Float[Tensor, "N 3 S S"]) -> Float[Tensor, "N K C"]:
         features = self.body(pixel_values)
@@ -36,14 +60,20 @@ class TimmEncoder(nn.Module):
         return features.flatten(1, 2) if is_channels_last else features.flatten(2).mT
 
 
-class TransformersEncoder(nn.Module):
+class TransformersEncoder(_Encoder):
     """float[N, 3, S, S], normalised -> float[N, K, C]; the class token, where there is one, is dropped."""
 
-    def __init__(self, config: PalmEVisionConfig):
-        super().__init__()
-        values = {"vision_use_head": False, **config.encoder, "image_size": config.image_size}
+    def __init__(self, config: PalmEVisionConfig, *, published: Path | None = None):
+        """published: the folder of the weights to take."""
+        super().__init__(config)
+        values = {"vision_use_head": False, **config.encoder}
         family = values.pop("model_type")
-        self.body = AutoModel.from_config(CONFIG_MAPPING[family](**values))
+        if family not in RESIZING or "image_size" not in values:
+            values["image_size"] = config.image_size
+        if config.levels is not None:
+            values["num_hidden_layers"] = config.levels
+        body = CONFIG_MAPPING[family](**values)
+        self.body = AutoModel.from_config(body) if published is None else _read_body(published, body)
         self.width = self.body.config.hidden_size
         self.tokens = (config.image_size // self.body.config.patch_size) ** 2
 
@@ -51,24 +81,70 @@ class TransformersEncoder(nn.Module):
         return self.body(pixel_values=pixel_values).last_hidden_state[:, -self.tokens:]
 
 
-def build_vision(config: PalmEVisionConfig, *, pretrained: bool = False) -> TimmEncoder | TransformersEncoder:
-    """An encoder with `.width` features a token; random weights unless `pretrained` (which needs a hub).
+def build_vision(config: PalmEVisionConfig, *, published: bool | Path = False) -> TimmEncoder | TransformersEncoder:
+    """An encoder with `.width` features a token. published: take weights that timm published, where a hub can be
+    reached, or those of a folder, instead of random ones.
 
-    Raises ValueError for an unknown name, options the encoder does not take, or a hub that cannot be reached.
+    Raises ValueError for an unknown name, options the encoder does not take, a folder of another encoder, or a hub that
+    cannot be reached.
     """
+    encoder = _build(config, published)
+    if config.is_frozen:
+        encoder.requires_grad_(False).train(False)
+    return encoder
+
+
+def _build(config: PalmEVisionConfig, published: bool | Path) -> TimmEncoder | TransformersEncoder:
+    folder = published if isinstance(published, Path) else None
     if config.source == "transformers":
-        return TransformersEncoder(config)
+        return TransformersEncoder(config, published=folder)
     check_known("vision encoder", config.name, timm.list_models())
+    if published is True:
+        is_reachable()  # or the client is offline from here on
     try:
-        return TimmEncoder(config, pretrained=pretrained)
+        return TimmEncoder(config, published=published if folder is None else folder / "model.safetensors")
     except (TypeError, AssertionError) as error:
         raise ValueError(f"vision encoder {config.name}: expected options it takes and an encoder that can leave its "
                          f"features unpooled, got {config.options}: {error}") from error
     except (OSError, RuntimeError) as error:
-        if not pretrained:
+        if not published:
             raise
-        raise ValueError(f"vision encoder {config.name}: expected a hub that can be reached for pretrained weights, "
-                         f"got {type(error).__name__}: {error}; use pretrained=false") from error
+        wanted = f"weights in {folder} that fit it" if folder else "a hub that can be reached for published weights"
+        raise ValueError(f"vision encoder {config.name}: expected {wanted}, got {type(error).__name__}: {error}; "
+                         "use pretrained=false and a name of timm to begin with none") from error
+
+
+def _check_all_read(body: nn.Module, file: Path) -> None:
+    """Raise ValueError where a file lacks weights of an encoder: timm reads what there is, and says nothing."""
+    with safe_open(file, framework="pt") as found:
+        missing = sorted(set(body.state_dict()) - set(found.keys()))
+    if missing:
+        raise ValueError(f"vision encoder {file}: expected weights under timm's names, got none called {missing[0]} "
+                         f"and {len(missing) - 1} others")
+
+
+def _read_body(folder: Path, config: PreTrainedConfig) -> nn.Module:
+    """The vision tower of a folder in transformers' form. ValueError where it has not all of the weights."""
+    try:
+        body, said = MODEL_MAPPING[type(config)].from_pretrained(
+            folder, config=config, dtype=torch.float32, use_safetensors=True, trust_remote_code=False,
+            local_files_only=True, output_loading_info=True)
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"vision encoder {folder}: cannot be read ({' '.join(str(error).split())[:300]})") from error
+    missing = sorted(name for name in said["missing_keys"] if not name.startswith("pooler."))
+    if missing:
+        raise ValueError(f"vision encoder {folder}: expected weights of a {config.model_type}, got none called "
+                         f"{missing[0]} and {len(missing) - 1} others")
+    return body
+
+
+def _end_after(body: nn.Module, config: PalmEVisionConfig) -> int:
+    """Take off what follows `levels` blocks or stages; the norm after them stays. Returns the features a token."""
+    levels = len(getattr(body, "feature_info", ()))
+    if not hasattr(body, "prune_intermediate_layers") or not config.levels <= levels:
+        raise ValueError(f"vision encoder {config.name}: expected at most {levels} levels, got {config.levels}")
+    body.prune_intermediate_layers([config.levels - 1], prune_norm=False, prune_head=True)
+    return body.feature_info[config.levels - 1]["num_chs"]
 
 
 def published_statistics(name: str) -> tuple[list[float], list[float]]:

@@ -8,13 +8,15 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from embodied.bases.cache import cache_folder, place_of, read_manifest, resolve, weights_sha256
-from embodied.bases.catalogue import BASES, BaseError
+from embodied.bases.catalogue import BASES, BaseError, Known
 from embodied.bases.recipes import find_recipe
 from embodied.cli.main import main
 from tests.embodied.bases import made
+from tests.embodied.models.test_vision_sources import small_vit, transformers_folder
 
 
 @pytest.fixture(scope="module")
@@ -263,6 +265,87 @@ def test_a_base_that_was_not_fetched_says_how(tmp_path, monkeypatch):
 
 def test_every_base_of_the_catalogue_has_what_is_needed_to_check_it():
     for base in BASES.values():
-        assert len(base.sha256) == len(base.member_sha256) == 64 and base.licence and base.known.output
-        assert base.role == "vision" or (base.known.perplexity and base.known.token_ids)
+        assert len(base.sha256) == len(base.member_sha256) == 64 and base.licence
+        assert base.known and base.known[0].of != "this recipe, when it was written", "numbers of somebody else"
+        assert base.role != "language" or (base.known[0].licence_perplexity and base.known[0].token_ids)
         find_recipe(base.recipe)
+
+
+def test_weights_without_a_licence_file_are_asked_for_twice(tiny, capsys, monkeypatch):
+    monkeypatch.setitem(BASES, "tiny", replace(BASES["tiny"], licence_member=None))
+    shelve(tiny)
+    assert main(["bases", "fetch", "tiny"]) == 1
+    assert "embodied bases fetch tiny accept_no_licence=true" in capsys.readouterr().err
+    assert not place_of("tiny").exists()
+    assert main(["bases", "fetch", "tiny", "accept_no_licence=true"]) == 0
+    assert read_manifest(place_of("tiny")).licence == {"name": "MIT", "has_file": False}
+    assert main(["bases", "list"]) == 0 and "MIT (no file)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("known", [
+    Known("another", output=(0.0,) * 8), Known("another", licence_perplexity=1.0), Known("another", token_ids=(1, 2)),
+    Known("another", likeliest=((0, -0.1),))])
+def test_numbers_of_another_model_are_told_apart(tiny, capsys, monkeypatch, known):
+    shelve(tiny)
+    monkeypatch.setitem(BASES, "tiny", replace(BASES["tiny"], known=(known,)))
+    assert main(["bases", "fetch", "tiny"]) == 0 and main(["bases", "verify", "tiny"]) == 1
+    assert "WRONG" in (told := capsys.readouterr()).out and "(another)" in told.err
+
+
+def test_vision_folders_are_verified_too(tmp_path, capsys):
+    for folder in (small_vit(tmp_path / "timm"), transformers_folder(tmp_path / "dinov2", "dinov2", 56)):
+        assert main(["bases", "verify", str(folder)]) == 0
+        assert "ok    weights" in capsys.readouterr().out
+
+
+def message(*fields: tuple[int, bytes | int]) -> bytes:
+    """A protocol buffer: bytes with their length, whole numbers below 2^14 as two digits in base 128."""
+    return b"".join(bytes([number << 3 | 2]) + bytes([len(v) & 127 | 128, len(v) >> 7 & 127 | 128, len(v) >> 14]) + v
+                    if isinstance(v, bytes) else bytes([number << 3, v & 127 | 128, v >> 7]) for number, v in fields)
+
+
+def tensor(name: str, array: np.ndarray) -> tuple[int, bytes]:
+    return 5, message(*((1, n) for n in array.shape), (2, 1), (8, name.encode()), (9, array.astype("<f4").tobytes()))
+
+
+def node(name: str, kind: str, *inputs: str) -> tuple[int, bytes]:
+    return 1, message(*((1, i.encode()) for i in inputs), (3, name.encode()), (4, kind.encode()))
+
+
+def test_weights_are_read_of_a_graph_without_running_it(tmp_path, monkeypatch):
+    from safetensors.numpy import load_file
+
+    from embodied.bases.recipes import onnx_dinov2
+
+    monkeypatch.setattr(onnx_dinov2, "_SIZES", {"hidden_size": 6})
+    linear, norm, first, places = (np.random.default_rng(0).normal(size=shape).astype("<f4") for shape in (
+        (6, 4), (6,), (1, 1, 6), (1, 300, 6)))
+    graph = message(
+        tensor("backbone.layernorm.bias", norm), tensor("onnx::MatMul_1", linear), tensor("onnx::Concat_2", first),
+        tensor("onnx::Reshape_3", places), tensor("decoder.weight", norm),
+        node("/backbone/encoder/layer.0/mlp/fc1/MatMul", "MatMul", "x", "onnx::MatMul_1"),
+        node("/backbone/embeddings/Concat_6", "Concat", "onnx::Concat_2", "y"),
+        node("/backbone/embeddings/Reshape_1", "Reshape", "onnx::Reshape_3", "z"))
+    path = tmp_path / "a.onnx"
+    path.write_bytes(message((1, 8), (7, graph)))
+    onnx_dinov2.convert(path, tmp_path)
+    found = load_file(tmp_path / "model.safetensors")
+    assert found.keys() == {"layernorm.bias", "encoder.layer.0.mlp.fc1.weight", "embeddings.mask_token",
+                            "embeddings.position_embeddings"}
+    assert (found["encoder.layer.0.mlp.fc1.weight"] == linear.T).all() and (found["layernorm.bias"] == norm).all()
+    assert (found["embeddings.position_embeddings"] == np.concatenate([first, places], axis=1)).all()
+    for damaged in (path.read_bytes()[:-9], b"", b"PK not a graph"):
+        path.write_bytes(damaged)
+        with pytest.raises(BaseError, match="expected a DINOv2 in a graph of ONNX"):
+            onnx_dinov2.convert(path, tmp_path)
+
+
+def test_a_model_in_transformers_form_is_taken_as_it_was_published(tmp_path):
+    from embodied.bases.recipes.as_published import convert
+
+    published, out = made.folder(tmp_path / "published"), tmp_path / "out"
+    convert(published / "model.safetensors", out)
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == {p.name: p.read_bytes() for p in published.iterdir()}
+    (published / "config.json").write_text('{"model_type": "no such"}')
+    with pytest.raises(BaseError, match="of no known model"):
+        convert(published / "model.safetensors", tmp_path / "other")

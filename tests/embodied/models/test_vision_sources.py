@@ -1,0 +1,138 @@
+"""Vision encoders with published weights: of a base, of folders in timm's and transformers' form; frozen, cut short."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import CONFIG_MAPPING, MODEL_MAPPING
+
+from embodied.models import load, save
+from embodied.models.building import build
+from embodied.models.vision_sources import find_source, is_vision_folder
+from tests.embodied.bases import made
+
+LANGUAGE = {"model_type": "llama", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1,
+            "num_attention_heads": 2, "max_position_embeddings": 128}
+CORPUS = ["put the red block in the blue bowl"]
+
+
+def timm_folder(folder: Path, name: str = "vit_tiny_patch16_224", **options) -> Path:
+    """Random weights in timm's form, with a classifier that nobody wants."""
+    folder.mkdir()
+    torch.manual_seed(3)
+    model = timm.create_model(name, num_classes=5, **options)
+    save_file(model.state_dict(), folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps({
+        "architecture": name, "num_classes": 5, "num_features": model.num_features, "model_args": options,
+        "pretrained_cfg": {"mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6], "input_size": [3, 32, 32],
+                           "num_classes": 5, "classifier": model.default_cfg["classifier"]}}))
+    return folder
+
+
+def small_vit(folder: Path) -> Path:
+    return timm_folder(folder, img_size=32, patch_size=8, embed_dim=48, depth=3, num_heads=3)
+
+
+def transformers_folder(folder: Path, family: str, image_size: int) -> Path:
+    torch.manual_seed(3)
+    config = CONFIG_MAPPING[family](hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=2,
+                                    patch_size=14 if family == "dinov2" else 8, image_size=image_size)
+    MODEL_MAPPING[type(config)](config).eval().save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text(json.dumps({"image_mean": [0.1] * 3, "image_std": [0.2] * 3}))
+    return folder
+
+
+def encoder_of(**values):
+    """The planner's encoder, and the planner's configuration of it."""
+    model, _ = build(LANGUAGE, values, corpus=CORPUS)
+    return model.vision, model.config.vision_config
+
+
+def test_a_folder_of_timm_gives_weights_sizes_and_statistics(tmp_path):
+    folder = small_vit(tmp_path / "vit")
+    encoder, config = encoder_of(name=str(folder), image_size=32)
+    assert config.name == "vit_tiny_patch16_224" and config.options["depth"] == 3
+    assert config.mean == [0.1, 0.2, 0.3] and config.std == [0.4, 0.5, 0.6]
+    published = load_file(folder / "model.safetensors")
+    assert all(torch.equal(tensor, published[name]) for name, tensor in encoder.body.state_dict().items())
+
+
+def test_positions_are_fitted_to_pictures_of_another_size(tmp_path):
+    encoder, _ = encoder_of(name=str(small_vit(tmp_path / "vit")), image_size=48)
+    assert encoder(torch.zeros(1, 3, 48, 48)).shape == (1, 36, 48)
+
+
+@pytest.mark.parametrize("name", ["vit", "net"])
+def test_features_of_an_earlier_level_are_those_on_the_way(tmp_path, name):
+    folder = (small_vit(tmp_path / "vit") if name == "vit" else timm_folder(tmp_path / "net", "tf_efficientnet_lite0"))
+    size, level = (32, 2) if name == "vit" else (64, 4)
+    whole = timm.create_model(f"local-dir:{folder}", pretrained=True, num_classes=0)
+    encoder, config = encoder_of(name=str(folder), image_size=size, levels=level)
+    picture = torch.randn(2, 3, size, size)
+    [expected] = whole.eval().forward_intermediates(picture, indices=[level - 1], norm=True, intermediates_only=True)
+    assert torch.allclose(encoder(picture), expected.flatten(2).mT, atol=1e-5)
+    assert encoder.width == expected.shape[1] and config.levels == level
+    with pytest.raises(ValueError, match="at most"):
+        encoder_of(name=str(folder), image_size=size, levels=99)
+
+
+@pytest.mark.parametrize(("family", "size"), [("dinov2", 28), ("siglip_vision_model", 32), ("vit", 32)])
+def test_a_folder_of_transformers_gives_weights_and_statistics(tmp_path, family, size):
+    folder = transformers_folder(tmp_path / "base", family, 56 if family == "dinov2" else size)
+    assert is_vision_folder(folder)
+    encoder, config = encoder_of(source="transformers", name=str(folder), image_size=size)
+    assert config.encoder["model_type"] == family and config.mean == [0.1] * 3
+    published = load_file(folder / "model.safetensors")
+    name = next(n for n in published if n.endswith("layernorm.weight") or n.endswith("layer_norm1.weight"))
+    assert any(torch.equal(tensor, published[name]) for tensor in encoder.body.state_dict().values())
+    whole = MODEL_MAPPING[type(encoder.body.config)].from_pretrained(folder).eval()
+    picture = torch.randn(1, 3, size, size)
+    with torch.inference_mode():
+        assert torch.allclose(encoder(picture), whole(picture).last_hidden_state[:, -encoder.tokens:], atol=1e-5)
+    short, _ = encoder_of(source="transformers", name=str(folder), image_size=size, levels=1)
+    assert len(short.state_dict()) < len(encoder.state_dict())
+
+
+def test_a_frozen_encoder_stands_still_while_the_rest_learns(tmp_path):
+    folder = timm_folder(tmp_path / "net", "tf_efficientnet_lite0")
+    model, processor = build(LANGUAGE, {"name": str(folder), "image_size": 64, "levels": 3, "is_frozen": True},
+                             corpus=CORPUS)
+    model.train()
+    assert not any(module.training for module in model.vision.modules()) and model.projector.training
+    assert not any(p.requires_grad for p in model.vision.parameters())
+    before = {name: tensor.clone() for name, tensor in model.vision.state_dict().items()}
+    model.vision(torch.randn(2, 3, 64, 64))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.vision.state_dict().items())
+    again, _ = load(save(model, processor, tmp_path / "planner"))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in again.vision.state_dict().items())
+    assert again.config.vision_config.is_frozen and again.config.vision_config.levels == 3
+
+
+def test_what_holds_no_encoder_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="vision family"):
+        find_source({"name": str(made.folder(tmp_path / "language"))})
+    with pytest.raises(ValueError, match=r"was trained with, got 64; set vision\.image_size=32"):
+        find_source({"name": str(transformers_folder(tmp_path / "vit", "vit", 32)), "image_size": 64})
+    folder = small_vit(tmp_path / "timm")
+    weights = load_file(folder / "model.safetensors")
+    save_file({name: tensor for name, tensor in weights.items() if "blocks.1" not in name},
+              folder / "model.safetensors")
+    with pytest.raises(ValueError, match=r"got none called blocks\.1"):
+        encoder_of(name=str(folder), image_size=32)
+    (folder / "config.json").write_text(json.dumps({"architecture": "vit_tiny_patch16_224",
+                                                    "model_args": {"pretrained_cfg": "elsewhere"}}))
+    with pytest.raises(ValueError, match="vision option"):
+        encoder_of(name=str(folder), image_size=32)
+    monkeypatch.setenv("EMBODIED_CACHE", str(tmp_path))
+    with pytest.raises(ValueError, match="embodied bases fetch efficientnet_lite0"):
+        find_source({"name": "efficientnet_lite0"})
+
+
+def test_an_encoder_without_a_name_begins_from_nothing():
+    source = find_source({"name": "vit_tiny_patch16_224", "image_size": 32})
+    assert source.folder is None and not source.is_published
