@@ -20,7 +20,16 @@ from embodied.data.episodes import Act, Episode, read_episode, read_view
 from embodied.data.facts import language_of
 from embodied.data.jitter import USUAL, Jitter
 from embodied.data.queries import Answer, Calls, Query, Refusal, TextAnswer
-from embodied.data.teaching import card, describe, rests_on, spelled, why_unsayable, why_unseen
+from embodied.data.teaching import (
+    FOREIGN,
+    card,
+    describe,
+    is_of_an_unknown_word,
+    rests_on,
+    spelled,
+    why_unsayable,
+    why_unseen,
+)
 from embodied.planning.language import Plan, clause, write
 from embodied.planning.perception import Perception
 from embodied.planning.scene import OBJECTS, SceneEncoder, Viewpoint, write_prompt
@@ -66,8 +75,9 @@ class Examples:
     """Every teachable query of a dataset: `examples[i]` as it is, `examples.jittered(i, rng)` for training."""
 
     def __init__(self, dataset: Dataset, detections: Detections, *, scene: SceneEncoder = OBJECTS,
-                 jitter: Jitter = USUAL):
-        self.dataset, self.scene, self.jitter = dataset, scene, jitter
+                 jitter: Jitter = USUAL, is_open: bool = False):
+        """is_open: no instruction is refused for a word that it holds, and none is taught to be."""
+        self.dataset, self.scene, self.jitter, self.is_open = dataset, scene, jitter, is_open
         self.language = language_of(dataset.facts, f"dataset {dataset.path}")
         self.items: list[Item] = []
         self.left_out: Counter[str] = Counter()
@@ -86,6 +96,7 @@ class Examples:
             last = _failure(episode.acts[place - 1]) if place else None
             for query in view.queries:
                 why_not = (why_unsayable(query, self.language)
+                           or (FOREIGN if self.is_open and is_of_an_unknown_word(query) else None)
                            or why_unseen(query, view, detected, held, self.language))
                 if why_not is None:
                     self.items.append(Item(file, episode.seed, place, query, detected, held, last, view.held))

@@ -27,12 +27,22 @@ UNSPELLED = "is answered in words that plans cannot spell"
 ASKED_BACK = "is answered by a question, and plans have none"
 NUMBERED = "its words number things, in another order than the prompt"
 UNTOLD = "of format 1: whether it is an instruction or a question was not recorded"
+FOREIGN = "is refused for a word, and here no word is refused"
 UNSEEN = "is about something that the segmenter did not find"
 SPLIT = "is about something that the segmenter found in two pieces"
 CROWDED = "more things in sight than a prompt can name"
 HAND = "what the hand holds was never seen before, or is not in it"
 
 _NUMBER = re.compile(r"\bobj_[0-9]+\b")
+
+
+UNKNOWN_WORD = "do not know the word"
+"""In the expert's refusal of an instruction with a word that means nothing here."""
+
+
+def is_of_an_unknown_word(query: Query) -> bool:
+    """Whether it is refused for a word that the expert does not know."""
+    return isinstance(query.answer, Refusal) and UNKNOWN_WORD in query.answer.reason
 
 
 def why_unsayable(query: Query, language: PlanLanguage) -> str | None:

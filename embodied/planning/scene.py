@@ -22,6 +22,9 @@ from envs.interface import Camera, Outcome, SkillCall
 REASON_LIMIT = 60
 """Most characters of an outcome's reason that a prompt repeats."""
 
+PLAN, ANSWER = "Plan:", "Answer:"
+"""What a prompt ends with: what is to be said next."""
+
 
 @dataclass(frozen=True, slots=True)
 class Targets:
@@ -118,8 +121,9 @@ OBJECTS, WHOLE_IMAGE = ObjectScene(), ImageScene()
 
 
 def write_prompt(instruction: str, perception: Perception, *, held: Slot | None = None, is_holding: bool = False,
-                 last_failure: tuple[SkillCall, Outcome] | None = None, scene: SceneEncoder = OBJECTS) -> Prompt:
-    """The multimodal sentence: instruction, what is in sight, what is in the hand, what failed last, and `Plan:`.
+                 last_failure: tuple[SkillCall, Outcome] | None = None, scene: SceneEncoder = OBJECTS,
+                 cue: str = PLAN) -> Prompt:
+    """The multimodal sentence: instruction, what is in sight, what is in the hand, what failed last, and the cue.
 
     held: how what is in the hand looked when it was picked; without it, is_holding says that something is.
     Raises InstructionError for an instruction that is empty or too long.
@@ -128,7 +132,7 @@ def write_prompt(instruction: str, perception: Perception, *, held: Slot | None 
                             *scene.segments(perception, held, is_holding=is_holding)]
     if last_failure is not None:
         parts.append(Text(_failure_sentence(*last_failure)))
-    parts.append(Text("\nPlan:"))
+    parts.append(Text(f"\n{cue}"))
     return Prompt(_join_texts(parts))
 
 

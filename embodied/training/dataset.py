@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,6 +36,21 @@ def split_all(datasets: Sequence[Dataset], settings: TrainSettings) -> tuple[lis
     """The same of each dataset: (training, validation)."""
     parts = [split(len(dataset), settings) for dataset in datasets]
     return [set(learned.tolist()) for learned, _ in parts], [set(held_out.tolist()) for _, held_out in parts]
+
+
+def at_most(count: int | None, places: Sequence[int], families: Sequence[str], seed: int) -> list[int]:
+    """Of each family at most so many of the places, drawn by the seed, in their order; all of them where count is
+    None. families: of every example."""
+    if count is None:
+        return list(places)
+    seen: Counter[str] = Counter()
+    kept = []
+    for i in np.random.default_rng([seed, 3]).permutation(len(places)):
+        family = families[places[i]]
+        if seen[family] < count:
+            seen[family] += 1
+            kept.append(places[i])
+    return sorted(kept)
 
 
 def mixed_sampler(lengths: Sequence[Sequence[int] | np.ndarray], settings: TrainSettings, batch_size: int

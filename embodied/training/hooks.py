@@ -162,6 +162,47 @@ class Validation:
         pass
 
 
+class KeepBest:
+    """Ends training after `patience` measurements without a better one, and leaves the weights of the best in the
+    model, also where the steps end first. To stand between `Validation` and what saves.
+
+    Better: more validation/exact, or as much and less validation/loss. What a stop or a kill interrupts begins to look
+    for its best anew.
+    """
+
+    def __init__(self, patience: int):
+        self.patience, self.since, self.best_step = patience, 0, 0
+        self.best: tuple[float, float] | None = None
+        self.weights: dict[str, Any] = {}
+
+    def step(self, state: TrainState[Any]) -> None:
+        if "validation/loss" in state.metrics:
+            self._compare(state, (state.metrics.get("validation/exact", 0.0), -state.metrics["validation/loss"]))
+        if self.weights and (state.is_enough or state.step == state.steps):
+            _put_back(state, self.weights)
+            state.notes.append(f"step {state.step}: the weights are those of step {self.best_step}, the best of those "
+                               "measured")
+
+    def _compare(self, state: TrainState[Any], found: tuple[float, float]) -> None:
+        self.since += 1
+        if self.best is None or found > self.best:
+            self.best, self.since, self.best_step = found, 0, state.step
+            self.weights = {name: p.detach().cpu().clone() for name, p in _learned(state)}
+        state.is_enough = self.since >= self.patience
+
+    def end(self, state: TrainState[Any]) -> None:
+        pass
+
+
+def _learned(state: TrainState[Any]) -> list[tuple[str, Any]]:
+    return [(name, p) for name, p in state.placement.unwrap(state.model).named_parameters() if p.requires_grad]
+
+
+def _put_back(state: TrainState[Any], weights: Mapping[str, Any]) -> None:
+    for name, parameter in _learned(state):
+        parameter.data.copy_(weights[name])
+
+
 class StopOnSignals:
     """Turns SIGTERM and Ctrl-C into a stop after the running step, so that the checkpoint hook can save."""
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from embodied.data.batches import Batch, Collate
-from embodied.training.hooks import Validation
+from embodied.training.hooks import KeepBest, Validation
 from embodied.training.loop import OUT_OF_BATCHES, BatchStream, Hook, Objective, TrainState, train
 from embodied.training.optim import WarmupCosine, adamw
 from embodied.training.placement import Placement
@@ -42,6 +42,7 @@ class Job:
     schedule: WarmupCosine
     placement: Placement
     measure: Measure | None = None
+    patience: int | None = None  # measurements without a better one after which it ends
     start: int = 0
 
     def train(self, hooks: Sequence[Hook]) -> TrainState[Any]:
@@ -56,17 +57,21 @@ class Job:
         return state
 
     def validation(self) -> list[Hook]:
-        """The hook that measures, if there is something to measure."""
-        return [] if self.measure is None else [Validation(self.measure, every=self.settings.validate_every)]
+        """What measures, if there is something to measure, and keeps the best of what was measured, if it is to."""
+        if self.measure is None:
+            return []
+        best = [] if self.patience is None else [KeepBest(self.patience)]
+        return [Validation(self.measure, every=self.settings.validate_every), *best]
 
 
 def make_job(settings: StageSettings, model: nn.Module, batches: BatchStream[Any], objective: Objective[Any],
-             placement: Placement, measure: Measure | None = None) -> Job:
-    """The job of a stage: AdamW over what is trainable, and warm-up with a cosine. model: not wrapped yet."""
+             placement: Placement, measure: Measure | None = None, patience: int | None = None) -> Job:
+    """The job of a stage: AdamW over what is trainable, and warm-up with a cosine. model: not wrapped yet. patience:
+    see `KeepBest`."""
     wrapped = placement.wrap(model)
     optimizer = adamw(model, lr=settings.lr, weight_decay=settings.weight_decay, lr_scale=settings.lr_scale)
     schedule = WarmupCosine(steps=settings.steps, warmup_steps=settings.warmup_steps)
-    return Job(settings, wrapped, batches, objective, optimizer, schedule, placement, measure)
+    return Job(settings, wrapped, batches, objective, optimizer, schedule, placement, measure, patience)
 
 
 @torch.no_grad()

@@ -54,6 +54,7 @@ class TrainState(Generic[B]):
     spent: dict[str, float] = field(default_factory=dict)  # parts of it: forward, backward, optimizer
     tokens: int = 0  # of this rank's part of the batch, without padding
     stop: str | None = None  # why to stop early
+    is_enough: bool = False  # a hook found that more steps would teach nothing: the training is over
 
 
 class BatchStream(Protocol[B_co]):
@@ -92,7 +93,7 @@ def train(model: nn.Module, batches: Iterable[B], objective: Objective[B], optim
     with ExitStack() as ends:
         for hook in reversed(hooks):
             ends.callback(_tell, hook, hook.end, state)
-        while state.step < steps and not state.stop:
+        while state.step < steps and not state.stop and not state.is_enough:
             batch = _next(stream, state)
             if batch is _THE_END:
                 state.stop = OUT_OF_BATCHES

@@ -5,23 +5,25 @@ examples, and how the result is published.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import nn
 
 from embodied.agents.shipped import weights_folder
-from embodied.data.batches import Batches
+from embodied.data.batches import Batches, Collate
 from embodied.data.dataset import Dataset
 from embodied.data.detections import Detections, detect_dataset
 from embodied.data.examples import Examples
 from embodied.data.files import write_json
 from embodied.data.mixture import Mixture
-from embodied.data.queries import Query, Refusal
-from embodied.data.teaching import describe
+from embodied.data.teaching import describe, is_of_an_unknown_word
+from embodied.models import retention
 from embodied.models.building import Facts, build
 from embodied.models.checkpoint_checks import read_json
 from embodied.models.configuration import PalmEConfig
@@ -29,13 +31,13 @@ from embodied.models.folder import check_folder
 from embodied.models.loading import load as load_model
 from embodied.models.loading import save as save_model
 from embodied.models.planner import PalmEForConditionalGeneration
-from embodied.models.processor import words_of
+from embodied.models.processor import PalmEProcessor, words_of
 from embodied.models.scene_encoders import find_encoder
 from embodied.planning.declaration import declaration
 from embodied.training import checkpoint
 from embodied.training.collate import collate_examples
-from embodied.training.dataset import mixed_sampler, open_datasets, split_all
-from embodied.training.job import Job, make_job, validate
+from embodied.training.dataset import at_most, mixed_sampler, open_datasets, split_all
+from embodied.training.job import Job, Measure, make_job, validate
 from embodied.training.objectives.sft import counts, sft
 from embodied.training.perception import (
     check_segmenter,
@@ -45,11 +47,9 @@ from embodied.training.perception import (
     make_perfect_detector,
 )
 from embodied.training.placement import Placement
+from embodied.training.replay import texts_of, with_replay
 from embodied.training.run_folder import RunFolder
 from embodied.training.stage import ExampleSettings
-
-UNKNOWN_WORD = "do not know the word"
-"""In the expert's refusal of an instruction with a word that means nothing here."""
 
 
 def begin(run: RunFolder) -> None:
@@ -75,9 +75,11 @@ def check_weights(run: RunFolder, stage: str, weights: str) -> None:
         check_segmenter(whose, config.segmenter_config, model, "choose those sizes, or null for a new planner")
 
 
-def examples_of(run: RunFolder, **settings: Any) -> Mixture:
+def examples_of(run: RunFolder, kind: type[Examples] = Examples, **settings: Any) -> Mixture:
     """What the datasets of the run teach its planner. settings: of `Examples`."""
-    return Mixture([Examples(dataset, detect(run, dataset), **settings) for dataset in open_datasets(run.settings)])
+    is_open = run.settings.model.is_vocabulary_open
+    return Mixture([kind(dataset, detect(run, dataset), is_open=is_open, **settings)
+                    for dataset in open_datasets(run.settings)])
 
 
 def detect(run: RunFolder, dataset: Dataset) -> Detections:
@@ -121,11 +123,7 @@ def new_planner(run: RunFolder, examples: Mixture, facts: Facts) -> tuple[Any, A
 def vocabulary_of(examples: Examples | Mixture) -> set[str]:
     """Words of the instructions, but for those that the expert did not understand."""
     queries = (item.query for item in examples.items)
-    return {word for query in queries if not _is_of_an_unknown_word(query) for word in words_of(query.instruction)}
-
-
-def _is_of_an_unknown_word(query: Query) -> bool:
-    return isinstance(query.answer, Refusal) and UNKNOWN_WORD in query.answer.reason
+    return {word for query in queries if not is_of_an_unknown_word(query) for word in words_of(query.instruction)}
 
 
 def corpus_of(examples: Examples | Mixture) -> list[str]:
@@ -134,25 +132,58 @@ def corpus_of(examples: Examples | Mixture) -> list[str]:
     return [text for e in worded for text in (*(getattr(s, "text", "") for s in e.prompt.segments), e.answer)]
 
 
-def prepare(run: RunFolder, stage: str, settings: ExampleSettings, placement: Placement,
-            learns: Sequence[str] | None = None) -> Job:
-    """The job of teaching the planner the dataset's examples. learns: see `let_learn`."""
+def prepare(run: RunFolder, stage: str, settings: ExampleSettings, placement: Placement, *,
+            learns: Sequence[str] | None = None, kind: type[Examples] = Examples) -> Job:
+    """The job of teaching the planner the dataset's examples. learns: see `let_learn`. kind: what is taught of the
+    dataset's views."""
     model, processor = load_model(run.planner_before(stage))
     let_learn(model, learns)
     scene = find_encoder(run.settings.model.scene_encoder).scene
-    examples = examples_of(run, scene=scene, jitter=settings.jitter)
+    examples = examples_of(run, kind, scene=scene, jitter=settings.jitter)
     if placement.data_rank == 0:
         write_json(run.examples_card, examples.card)
     datasets = [part.dataset for part in examples.parts]
     learned, held_out = map(examples.places, split_all(datasets, run.settings))
-    checked = list(chain(*held_out))
+    families = [item.query.family for item in examples.items]
+    learned = [at_most(settings.per_family, part, families, run.settings.seed) for part in learned]
+    checked = _mixed(chain(*held_out), run.settings.seed)
     collate = partial(collate_examples, examples, processor=processor, seed=run.settings.seed)
     sampler = mixed_sampler([examples.lengths(part) for part in learned], run.settings, settings.batch_size)
-    batches = Batches(sampler, collate(list(chain(*learned))), rank=placement.data_rank, world_size=placement.data_size,
+    batches = Batches(sampler, _replayed(run, settings, processor, collate(list(chain(*learned)))),
+                      rank=placement.data_rank, world_size=placement.data_size,
                       shares=placement.shares(model, settings.batch_size // placement.data_size))
     measure = partial(validate, objective=sft, check=collate(checked, is_jittered=False), count=len(checked),
                       batch_size=settings.batch_size, placement=placement, counts=counts)
-    return make_job(settings, model, batches, sft, placement, measure)
+    if settings.measures_retention:
+        measure = partial(_measured_both, measure, retention_meter(run, processor))
+    return make_job(settings, model, batches, sft, placement, measure, settings.patience)
+
+
+def _mixed(places: Iterable[int], seed: int) -> list[int]:
+    """The places in an order drawn by the seed, so that the first of them are of all episodes."""
+    places = list(places)
+    return [places[i] for i in np.random.default_rng([seed, 2]).permutation(len(places))]
+
+
+def _replayed(run: RunFolder, settings: ExampleSettings, processor: PalmEProcessor, collate: Collate) -> Collate:
+    """The collation with texts of the base among the examples, where the settings have some."""
+    if not settings.replay.share:
+        return collate
+    language = load_model(run.start)[0].language
+    texts = texts_of(run.replay, settings.replay, language, processor.tokenizer, run.settings.seed)
+    return with_replay(collate, texts, settings.replay.share, processor.tokenizer.pad_token_id, run.settings.seed)
+
+
+def retention_meter(run: RunFolder, processor: PalmEProcessor) -> Measure:
+    """What a planner keeps of the language that the run's began with, its base before anything was learned."""
+    start, _ = load_model(run.start)
+    with torch.inference_mode():
+        base = retention.read(lambda ids: start.language(ids).logits, processor.tokenizer)
+    return lambda model: retention.numbers(retention.read_planner(model, processor.tokenizer), base)
+
+
+def _measured_both(first: Measure, second: Measure, model: nn.Module) -> dict[str, float]:
+    return {**first(model), **second(model)}
 
 
 def let_learn(model: PalmEForConditionalGeneration, learns: Sequence[str] | None = None) -> None:

@@ -5,6 +5,7 @@
     STAGE/checkpoints, log.jsonl, tensorboard
     segmenter/segmenter.*                   the trained segmenter
     start/                                  the planner before its first step
+    replay.json                             texts that the base wrote, said again while it learns
     examples.json                           how many queries of the dataset were taught, and how many left out why
     STAGE/model/                            the planner after a stage that others go on from
     model/                                  the result: `embodied.models.loading.load(run / "model")`
@@ -27,8 +28,9 @@ from embodied.data.files import sweep_drafts, write_json
 from embodied.data.locks import HeldError, Hold
 from embodied.data.pool import Result, map_seeds
 from embodied.training import old_runs
-from embodied.training.settings import TrainSettings, plain
+from embodied.training.settings import OUTWARD, TrainSettings, plain, read_settings
 from embodied.training.stage import PLANNER
+from embodied.typed import SettingError
 
 MapSeeds = Callable[..., Iterable[Result]]
 """`embodied.data.pool.map_seeds`, or the same on other workers."""
@@ -65,6 +67,11 @@ class RunFolder:
     def start(self) -> Path:
         """The folder of the planner before its first step."""
         return self.path / "start"
+
+    @property
+    def replay(self) -> Path:
+        """The file of texts that the run's base wrote before it learned anything."""
+        return self.path / "replay.json"
 
     @property
     def examples_card(self) -> Path:
@@ -142,13 +149,23 @@ def claim(run_dir: Path, settings: TrainSettings) -> None:
 
 def _refuse_another_recipe(run_dir: Path, settings: TrainSettings) -> None:
     path, wanted = run_dir / "recipe.json", json.loads(json.dumps(plain(settings, only_inward=True)))
-    found = old_runs.present_form(json.loads(path.read_text())) if path.exists() else wanted
+    found = _in_full(json.loads(path.read_text()), settings) if path.exists() else wanted
     changed = [key for key in wanted if found.get(key) != wanted[key]]
     if not changed and list(found["stages"]) != list(wanted["stages"]):
         changed = ["order of stages"]
     if changed:
         raise ValueError(f"{run_dir}: expected the recipe this folder began with, got another {', '.join(changed)}; "
                          "choose a new run folder or restore those settings")
+
+
+def _in_full(recipe: Mapping[str, Any], settings: TrainSettings) -> dict[str, Any]:
+    """The recipe of a folder with what it does not tell: settings that came later are at what they stand for."""
+    found, now = old_runs.present_form(recipe), plain(settings)
+    try:
+        read = read_settings({**{key: now[key] for key in OUTWARD}, **found})
+    except SettingError:
+        return found
+    return json.loads(json.dumps(plain(read, only_inward=True)))
 
 
 def note_workers(run_dir: Path, stage: str, **now: Any) -> None:

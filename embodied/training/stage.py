@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 from embodied.data.jitter import Jitter
+from embodied.training.replay_settings import NO_REPLAY, Replay
 from embodied.typed import between
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ class ExampleSettings(StageSettings):
 
     jitter: Jitter  # of what was seen
     weights: str | None = None  # shipped, or a checkpoint folder: what the run's planner begins as; None for a new one
+    per_family: int | None = between(1, default=None)  # most examples of a family, drawn by the seed; None for all
+    patience: int | None = between(1, default=None)  # measurements without a better one, see `hooks.KeepBest`
+    replay: Replay = NO_REPLAY  # texts of the base's own
+    measures_retention: bool = False  # at each validation, of a planner on a base; see `embodied.models.retention`
 
 
 S = TypeVar("S", bound=StageSettings, covariant=True)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
     from transformers import PreTrainedTokenizerBase
 
+    from embodied.models.planner import PalmEForConditionalGeneration
+
 Reader = Callable[[Tensor], Tensor]
 """int64[B, T] -> logits float[B, T, V] of what comes next."""
 
@@ -83,6 +85,19 @@ def compare(found: Reading, base: Reading) -> dict[str, Any]:
             "known_perplexity_rise": round(known_rise, 6), "agreement": round(agreement, 6),
             "items": len(known), "items_kept": kept,
             "is_kept": bool(rise <= MOST_RISE and kept >= LEAST_KEPT * len(known))}
+
+
+def numbers(found: Reading, base: Reading) -> dict[str, float]:
+    """What a training's log holds of `compare`; items_kept as a share of those that the base gets right."""
+    told = compare(found, base)
+    shown = {key: float(told[key]) for key in ("perplexity_rise", "known_perplexity_rise", "agreement")}
+    return {**shown, "items_kept": told["items_kept"] / max(told["items"], 1)}
+
+
+def read_planner(model: PalmEForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> Reading:
+    """`read` of a planner, with its new words among those that may come next, as they are when it plans."""
+    return read(lambda ids: model(input_ids=ids.to(model.device)).logits.cpu(), tokenizer,
+                model.config.new_word_first_id or None)
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:

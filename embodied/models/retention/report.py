@@ -15,7 +15,7 @@ from embodied.models.language import build_language
 from embodied.models.loading import load
 from embodied.models.on_base import adapters_off, merge_adapters
 from embodied.models.planner import PalmEForConditionalGeneration
-from embodied.models.retention import Reading, compare, read, texts
+from embodied.models.retention import compare, read, read_planner, texts
 
 
 def report(folder: Path, base: str | None = None) -> dict[str, Any]:
@@ -31,13 +31,8 @@ def report(folder: Path, base: str | None = None) -> dict[str, Any]:
                               "its weights; say what it began as: suite.base=small")
     published, tokenizer = build_language(named).eval(), processor.tokenizer
     known = read(lambda ids: published(ids).logits, tokenizer)
-    found = compare(_reading(model, tokenizer), known)
+    found = compare(read_planner(model, tokenizer), known)
     return found | ({} if model.config.base is None else _of_adapters(model, published, tokenizer))
-
-
-def _reading(model: PalmEForConditionalGeneration, tokenizer: Any) -> Reading:
-    """With the new words among those that may come next, as they are when it plans."""
-    return read(lambda ids: model(input_ids=ids).logits, tokenizer, model.config.new_word_first_id or None)
 
 
 @torch.inference_mode()

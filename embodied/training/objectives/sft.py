@@ -1,4 +1,8 @@
-"""Supervised fine-tuning: cross-entropy of the expert's answer (PaLM-E, section 3: loss on answer tokens only)."""
+"""Supervised fine-tuning: cross-entropy of the expert's answer (PaLM-E, section 3: loss on answer tokens only).
+
+Where the last `replay_rows` of a batch are texts of the base's own, each of their tokens is graded as a token of an
+answer is: L = (sum over answers + sum over texts) / (tokens of answers).
+"""
 
 from __future__ import annotations
 
@@ -8,27 +12,38 @@ import torch
 from torch import Tensor, nn
 
 from embodied.data.batches import Batch
-from embodied.training.objectives.losses import IGNORED
+from embodied.training.objectives.losses import IGNORED, next_tokens, token_cross_entropy
 from embodied.training.placement import share
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int, Real
+    from jaxtyping import Bool, Float, Int, Real
 
 
 def sft(model: nn.Module, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
-    """(loss, metrics): token_accuracy, and exact = share of answers whose every token is the likeliest one.
+    """(loss, metrics): of the answers, token_accuracy, and exact = share of those whose every token is the likeliest
+    one; of texts that are replayed, replay_loss.
 
-    Both losses are divided by this rank's share of the whole batch's graded tokens and words of names.
+    Both losses are divided by this rank's share of the whole batch's graded tokens of answers and words of names.
     """
-    labels, names = batch.inputs["labels"], batch.inputs.get("name_ids")
+    inputs, replayed = dict(batch.inputs), batch.inputs.get("replay_rows", 0)
+    inputs.pop("replay_rows", None)
+    names = inputs.get("name_ids")
+    labels = inputs["labels"][:len(inputs["labels"]) - replayed]
     tokens, words = share(_count(labels[:, 1:]), labels.new_zeros(()) if names is None else _count(names))
-    out = model(**batch.inputs, num_items_in_batch=tokens, num_names_in_batch=words.clamp(min=1),
-                is_packed=True)
-    metrics = graded(out.graded_logits.detach(), labels, tokens)
+    out = model(**inputs, num_items_in_batch=tokens, num_names_in_batch=words.clamp(min=1), is_packed=True)
+    answered = int(_count(labels[:, 1:])) if replayed else len(out.graded_logits)
+    metrics = graded(out.graded_logits[:answered].detach(), labels, tokens)
+    if replayed:
+        metrics["replay_loss"] = _replay_loss(out.graded_logits[answered:].detach(), inputs["labels"][-replayed:])
     # A share without pictures has no naming loss, but ranks average the same metrics.
     if names is not None:
         metrics["naming_loss"] = out.loss.new_zeros(()) if out.naming_loss is None else out.naming_loss.detach()
     return out.loss, metrics
+
+
+def _replay_loss(logits: Float[Tensor, "P V"], labels: Int[Tensor, "R T"]) -> Float[Tensor, ""]:
+    targets, is_graded = next_tokens(labels)
+    return token_cross_entropy(logits, targets[is_graded])
 
 
 def _count(ids: Int[Tensor, "B T"]) -> Int[Tensor, ""]:
@@ -50,8 +65,18 @@ def graded(logits: Float[Tensor, "P V"], labels: Int[Tensor, "B T"], tokens: Rea
     logits: float[P, V] of graded positions, reading order. labels: int64[B, T]. tokens: how many
     tokens the wrong ones are a share of.
     """
+    is_wrong = _wrong(logits, labels)
+    return {"token_accuracy": 1 - is_wrong.sum() / tokens, "exact": (~is_wrong.any(dim=1)).float().mean()}
+
+
+def right_answers(logits: Float[Tensor, "P V"], labels: Int[Tensor, "B T"]) -> Bool[Tensor, " B"]:
+    """bool[B]: whether every token of an answer is the likeliest one, as greedy decoding would say it."""
+    return ~_wrong(logits, labels).any(dim=1)
+
+
+def _wrong(logits: Float[Tensor, "P V"], labels: Int[Tensor, "B T"]) -> Bool[Tensor, "B T-1"]:
     targets = labels[:, 1:]
     is_graded = targets != IGNORED
     is_wrong = torch.zeros_like(is_graded)
     is_wrong[is_graded] = logits.argmax(dim=-1) != targets[is_graded]
-    return {"token_accuracy": 1 - is_wrong.sum() / tokens, "exact": (~is_wrong.any(dim=1)).float().mean()}
+    return is_wrong

@@ -1,7 +1,8 @@
 """Alignment: pictures learn the language that is there, which is frozen (PaLM-E, section 4), before `sft` trains all.
 
-The expert's answers are taught as in `sft`, but only the parts named in `learns` move. It is of use where the language
-model is a published one; beside one that starts from nothing, pictures would be fitted to words without meaning.
+What is where is taught, by captions and questions about the dataset's views, or the expert's answers as in `sft`; only
+the parts named in `learns` move. It is of use where the language model is a published one; beside one that starts from
+nothing, pictures would be fitted to words without meaning.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ Part = Literal["vision", "projector", "pointer", "language", "new_words"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlignSettings(ExampleSettings):
     learns: tuple[Part, ...]  # parts of the planner
+    teaches: Literal["descriptions", "answers"] = "answers"  # captions and questions about what is where, or plans
 
 
 class Stage(sft.Stage):
@@ -46,6 +48,9 @@ class Stage(sft.Stage):
                                f"stage.{self.name}.learns=[{instead}]")
 
     def prepare(self, run: RunFolder, placement: Placement) -> Job:
+        from embodied.data.describing import Descriptions
+        from embodied.data.examples import Examples
         from embodied.training import planner_stage
 
-        return planner_stage.prepare(run, self.name, self.settings, placement, self.settings.learns)
+        kind = Descriptions if self.settings.teaches == "descriptions" else Examples
+        return planner_stage.prepare(run, self.name, self.settings, placement, learns=self.settings.learns, kind=kind)

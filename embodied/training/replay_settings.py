@@ -1,0 +1,19 @@
+"""How much of what a base said before is said again while it learns something new; a setting of the stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from embodied.typed import between
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Texts that the base wrote itself, among the examples of each batch."""
+
+    share: float = between(0, 4, default=0.0)  # texts for each example of a batch; 0: none
+    texts: int = between(1, 100_000, default=256)  # that the base writes before the stage begins
+    tokens: int = between(8, 4096, default=96)  # most of a text
+
+
+NO_REPLAY = Replay()
