@@ -59,10 +59,10 @@ class Cell:
 
 MINDS: Mapping[str, tuple[str, ...]] = {
     "lora": (),
-    "random": ("adapter=random", "stage.sft.lr=5e-4", "stage.sft.lr_scale={}"),
-    "tiny": ("size=tiny", "adapter=none", "stage.sft.lr_scale={}", "stage.sft.batch_size=32"),
+    "random": ("adapter=random", "stage.sft.lr=5e-4", "~stage.sft.lr_scale"),
+    "tiny": ("size=tiny", "adapter=none", "~stage.sft.lr_scale", "stage.sft.batch_size=32"),
     "frozen": ("adapter=frozen",),
-    "full": ("adapter=full", "stage.sft.lr=1e-4", "stage.sft.lr_scale={vision: 10.0, projector: 10.0}"),
+    "full": ("adapter=full", "stage.sft.lr=1e-4"),
 }
 """Mind -> what it changes of the experiment. lora and frozen learn beside the base, random has its architecture and
 tokenizer, full begins as it and moves whole, tiny is the size that is shipped."""
