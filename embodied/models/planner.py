@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 @dataclass
 class PalmEOutput(ModelOutput):
-    """Without labels: logits, float[B, T, V] or of the positions asked for. With: loss, and graded_logits float[P, V].
+    """Without labels: logits, float[B, T, V] or of the positions asked for. With: loss, and graded_logits float[P, V];
+    logits of a mask of other positions, where one was given.
 
     Row p of graded_logits predicts graded label p. object_keys: as of the body; to be given back with later words.
     """
@@ -62,7 +63,8 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
                 num_items_in_batch: Real[Tensor, ""] | int | None = None,
                 num_names_in_batch: Real[Tensor, ""] | int | None = None, is_packed: bool = False,
                 **kwargs: Any) -> PalmEOutput:
-        """Logits of the positions asked for, or, with labels, the loss over the graded ones; of no others.
+        """Logits of the positions asked for, or, with labels, the loss over the graded ones, and of no others unless
+        logits_to_keep is a mask, whose logits are given beside.
 
         logits_to_keep: the last so many positions, 0 for all; or int64[A], places in the sentence; or bool[B, T], any
         positions of each example, whose logits are then float[P, V] in reading order. labels: int64[B, T] aligned with
@@ -74,9 +76,9 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
         (`packed.why_not_packable`): the same up to rounding, and faster on a CPU. Everything else as of the body and in
         transformers.
         """
-        wanted = None
+        wanted, beside = None, None if labels is None or isinstance(logits_to_keep, int) else logits_to_keep
         if is_packed and labels is not None and why_not_packable(self.language.base_model) is None:
-            wanted = next_tokens(labels)[1]
+            wanted = next_tokens(labels)[1] if beside is None else next_tokens(labels)[1] | beside
         seen = self.body(input_ids=input_ids, attention_mask=attention_mask, pixel_values=pixel_values,
                          geometry=geometry, position_ids=position_ids, past_key_values=past_key_values,
                          inputs_embeds=inputs_embeds, object_keys=object_keys, use_cache=use_cache and labels is None,
@@ -85,6 +87,7 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
             return PalmEOutput(logits=self.compute_logits(seen, logits_to_keep), object_keys=seen.object_keys,
                                past_key_values=seen.past_key_values)
         out = self._grade(seen, labels, num_items_in_batch)
+        out.logits = None if beside is None else self.compute_logits(seen, beside)
         if name_ids is not None and seen.soft_tokens is not None:
             names = num_items_in_batch if num_names_in_batch is None else num_names_in_batch
             out.naming_loss = naming_loss(seen.soft_tokens, self.word_rows, name_ids, self._marks(),

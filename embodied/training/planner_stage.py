@@ -30,6 +30,7 @@ from embodied.models.configuration import PalmEConfig
 from embodied.models.folder import check_folder
 from embodied.models.loading import load as load_model
 from embodied.models.loading import save as save_model
+from embodied.models.on_base import adapters_off
 from embodied.models.planner import PalmEForConditionalGeneration
 from embodied.models.processor import PalmEProcessor, words_of
 from embodied.models.scene_encoders import find_encoder
@@ -170,15 +171,16 @@ def _replayed(run: RunFolder, settings: ExampleSettings, processor: PalmEProcess
     if not settings.replay.share:
         return collate
     language = load_model(run.start)[0].language
-    texts = texts_of(run.replay, settings.replay, language, processor.tokenizer, run.settings.seed)
-    return with_replay(collate, texts, settings.replay.share, processor.tokenizer.pad_token_id, run.settings.seed)
+    with adapters_off(language):
+        texts = texts_of(run.replay, settings.replay, language, processor.tokenizer, run.settings.seed)
+    return with_replay(collate, texts, settings.replay, processor.tokenizer.pad_token_id, run.settings.seed)
 
 
 def retention_meter(run: RunFolder, processor: PalmEProcessor) -> Measure:
-    """What a planner keeps of the language that the run's began with, its base before anything was learned."""
-    start, _ = load_model(run.start)
-    with torch.inference_mode():
-        base = retention.read(lambda ids: start.language(ids).logits, processor.tokenizer)
+    """What a planner keeps of the language that the run's began with, without adapters: its base."""
+    language = load_model(run.start)[0].language
+    with adapters_off(language):
+        base = retention.read(lambda ids: language(ids).logits, processor.tokenizer)
     return lambda model: retention.numbers(retention.read_planner(model, processor.tokenizer), base)
 
 

@@ -5,7 +5,7 @@
     STAGE/checkpoints, log.jsonl, tensorboard
     segmenter/segmenter.*                   the trained segmenter
     start/                                  the planner before its first step
-    replay.json                             texts that the base wrote, said again while it learns
+    replay.safetensors                      texts that the base wrote, and what it says of them
     examples.json                           how many queries of the dataset were taught, and how many left out why
     STAGE/model/                            the planner after a stage that others go on from
     model/                                  the result: `embodied.models.loading.load(run / "model")`
@@ -71,7 +71,7 @@ class RunFolder:
     @property
     def replay(self) -> Path:
         """The file of texts that the run's base wrote before it learned anything."""
-        return self.path / "replay.json"
+        return self.path / "replay.safetensors"
 
     @property
     def examples_card(self) -> Path:

@@ -58,6 +58,22 @@ def token_log_probs(logits: Float[Tensor, "P V"], tokens: Int[Tensor, " P"], *, 
     return scaled.log_softmax(-1).gather(-1, tokens[:, None])[:, 0]
 
 
+def divergence(logits: Float[Tensor, "P V"], words: Int[Tensor, "P K"], log_probs: Float[Tensor, "P K"]
+               ) -> Float[Tensor, ""]:
+    """Scalar D = 1/P sum_p KL(b_p || q_p), q = softmax(z), where b is told by its K likeliest words and the rest, which
+    is compared as one word.
+
+    logits: z, float[P, V]. words: int64[P, K]. log_probs: log b of those words, natural.
+    """
+    said = logits.float().log_softmax(-1).gather(-1, words)
+    known, rest = log_probs.exp(), _rest(log_probs)
+    return ((known * (log_probs - said)).sum(-1) + rest * (rest.log() - _rest(said).log())).mean()
+
+
+def _rest(log_probs: Float[Tensor, "P K"]) -> Float[Tensor, " P"]:
+    return (1 - log_probs.exp().sum(-1)).clamp(min=1e-6)
+
+
 def naming_loss(soft: Float[Tensor, "N Q D"], words: Float[Tensor, "V D"], name_ids: Int[Tensor, "N K"],
                 marks: Sequence[int] = (), count: Real[Tensor, ""] | int | None = None) -> Float[Tensor, ""]:
     """Scalar L = -1/n sum_{i,k} log softmax(a cos(s_i, W))[y_ik], a = NAMING_SHARPNESS; 0 if nothing is named.

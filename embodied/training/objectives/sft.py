@@ -1,7 +1,7 @@
 """Supervised fine-tuning: cross-entropy of the expert's answer (PaLM-E, section 3: loss on answer tokens only).
 
-Where the last `replay_rows` of a batch are texts of the base's own, each of their tokens is graded as a token of an
-answer is: L = (sum over answers + sum over texts) / (tokens of answers).
+Where a batch has texts of the base's own after its examples (`embodied.training.replay`), L = the loss of the answers
++ weight * KL(base || planner), a mean over the tokens of those texts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from embodied.data.batches import Batch
-from embodied.training.objectives.losses import IGNORED, next_tokens, token_cross_entropy
+from embodied.training.objectives.losses import IGNORED, divergence
 from embodied.training.placement import share
 
 if TYPE_CHECKING:
@@ -21,29 +21,26 @@ if TYPE_CHECKING:
 
 def sft(model: nn.Module, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
     """(loss, metrics): of the answers, token_accuracy, and exact = share of those whose every token is the likeliest
-    one; of texts that are replayed, replay_loss.
+    one; of the texts of the base, divergence, nats a token.
 
-    Both losses are divided by this rank's share of the whole batch's graded tokens of answers and words of names.
+    Both losses are divided by this rank's share of the whole batch's graded tokens and words of names.
     """
-    inputs, replayed = dict(batch.inputs), batch.inputs.get("replay_rows", 0)
-    inputs.pop("replay_rows", None)
-    names = inputs.get("name_ids")
-    labels = inputs["labels"][:len(inputs["labels"]) - replayed]
+    inputs = dict(batch.inputs)
+    replayed, names = inputs.pop("replayed", None), inputs.get("name_ids")
+    labels = inputs["labels"][:None if replayed is None else -replayed.rows]
     tokens, words = share(_count(labels[:, 1:]), labels.new_zeros(()) if names is None else _count(names))
-    out = model(**inputs, num_items_in_batch=tokens, num_names_in_batch=words.clamp(min=1), is_packed=True)
-    answered = int(_count(labels[:, 1:])) if replayed else len(out.graded_logits)
-    metrics = graded(out.graded_logits[:answered].detach(), labels, tokens)
-    if replayed:
-        metrics["replay_loss"] = _replay_loss(out.graded_logits[answered:].detach(), inputs["labels"][-replayed:])
+    out = model(**inputs, num_items_in_batch=tokens, num_names_in_batch=words.clamp(min=1), is_packed=True,
+                logits_to_keep=0 if replayed is None else replayed.positions)
+    metrics = graded(out.graded_logits.detach(), labels, tokens)
+    loss = out.loss
+    if replayed is not None:
+        apart = divergence(out.logits, replayed.words, replayed.log_probs)
+        metrics["divergence"] = apart.detach()
+        loss = loss + replayed.weight * apart
     # A share without pictures has no naming loss, but ranks average the same metrics.
     if names is not None:
         metrics["naming_loss"] = out.loss.new_zeros(()) if out.naming_loss is None else out.naming_loss.detach()
-    return out.loss, metrics
-
-
-def _replay_loss(logits: Float[Tensor, "P V"], labels: Int[Tensor, "R T"]) -> Float[Tensor, ""]:
-    targets, is_graded = next_tokens(labels)
-    return token_cross_entropy(logits, targets[is_graded])
+    return loss, metrics
 
 
 def _count(ids: Int[Tensor, "B T"]) -> Int[Tensor, ""]:
