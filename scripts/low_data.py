@@ -59,7 +59,7 @@ class Cell:
 
 MINDS: Mapping[str, tuple[str, ...]] = {
     "lora": (),
-    "random": ("adapter=random", "stage.sft.lr=5e-4", "~stage.sft.lr_scale"),
+    "random": ("adapter=random", "stage.sft.lr=2e-4", "~stage.sft.lr_scale"),
     "tiny": ("size=tiny", "adapter=none", "~stage.sft.lr_scale", "stage.sft.batch_size=32"),
     "frozen": ("adapter=frozen",),
     "full": ("adapter=full", "stage.sft.lr=1e-4"),
@@ -68,8 +68,9 @@ MINDS: Mapping[str, tuple[str, ...]] = {
 tokenizer, full begins as it and moves whole, tiny is the size that is shipped."""
 
 AMOUNTS: Mapping[str, tuple[str, ...]] = {
-    "320": (), "2000": ("stage.sft.per_family=400", "stage.sft.steps=2000"),
-    "all": ("stage.sft.per_family=null", "stage.sft.steps=4000", "stage.sft.validate_every=250")}
+    "320": (), "2000": ("stage.sft.per_family=400", "stage.sft.steps=1200"),
+    "all": ("stage.sft.per_family=null", "stage.sft.steps=1700", "stage.sft.validate_every=250",
+            "stage.sft.batch_size=32")}
 """Amount -> its changes; 2000: in all, 400 of each family."""
 
 

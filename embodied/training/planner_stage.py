@@ -116,7 +116,8 @@ def new_planner(run: RunFolder, examples: Mixture, facts: Facts) -> tuple[Any, A
     chosen = run.settings.model
     torch.manual_seed(run.settings.seed)
     segmenter = dict(chosen.segmenter) if find_encoder(chosen.scene_encoder).scene.finds_objects else None
-    return build(chosen.language, chosen.vision, corpus=corpus_of(examples), vocab_size=chosen.vocab_size,
+    corpus = [] if isinstance(chosen.language, str) else corpus_of(examples)  # a published model has its tokenizer
+    return build(chosen.language, chosen.vision, corpus=corpus, vocab_size=chosen.vocab_size,
                  segmenter=segmenter, pretrained_vision=chosen.pretrained_vision, facts=facts,
                  scene_encoder=chosen.scene_encoder, **chosen.sizes)
 

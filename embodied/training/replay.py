@@ -141,7 +141,7 @@ def _joined(inputs: Mapping[str, Any], texts: Sequence[Text], weight: float, pad
             "labels": _rows(inputs["labels"], ungraded, width, IGNORED), "replayed": replayed}
 
 
-def _rows(tensor: Int64[Tensor, "B T"], rows: Sequence[Int64[Tensor, " T"]], width: int, fill: int
+def _rows(tensor: Int64[Tensor, "B T"], rows: Sequence[Tensor], width: int, fill: int
           ) -> Int64[Tensor, "both W"]:
     more = torch.stack([F.pad(row, (0, width - len(row)), value=fill) for row in rows])
     return torch.cat([F.pad(tensor, (0, width - tensor.shape[1]), value=fill), more])
