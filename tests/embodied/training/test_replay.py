@@ -90,7 +90,7 @@ def test_what_says_what_the_base_says_is_held_to_nothing_and_what_does_not_is_dr
     without = sft(job.model, dataclasses.replace(batch, inputs={
         name: value if name in ("pixel_values", "geometry", "name_ids") else value[:-batch.inputs["replayed"].rows]
         for name, value in batch.inputs.items() if name != "replayed"}))
-    assert metrics["divergence"] > 10 * kept
+    assert metrics["divergence"] > 3 * kept  # such a base says nothing loudly
     assert torch.allclose(loss, without[0] + 3.0 * metrics["divergence"], rtol=1e-4)
     assert torch.equal(metrics["exact"], without[1]["exact"])
 

@@ -1,0 +1,67 @@
+"""Few examples of each family, the best of a validation curve, and folders of before these settings were there."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+import torch
+from torch import nn
+
+from embodied.data.batches import OnDemand
+from embodied.training.dataset import at_most
+from embodied.training.hooks import KeepBest, Validation
+from embodied.training.loop import train
+from embodied.training.recipe import train_all
+from embodied.training.settings import read_settings
+from tests.embodied.training.conftest import tiny
+
+
+def moved(measured, patience, steps=8):
+    """(last state, weight at each measurement) of a training whose validation says what is listed."""
+    model, said, weights = nn.Linear(1, 1, bias=False), iter(measured), []
+    nn.init.zeros_(model.weight)
+
+    def measure(model):
+        weights.append(float(model.weight.detach()))
+        exact, loss = next(said)
+        return {"exact": exact, "loss": loss}
+
+    state = train(model, OnDemand(lambda step: step), lambda model, batch: (-model.weight.sum(), {}),
+                  torch.optim.SGD(model.parameters(), lr=1.0), steps=steps,
+                  hooks=[Validation(measure, every=1), KeepBest(patience)])
+    return state, weights
+
+
+def test_it_ends_where_nothing_better_comes_and_leaves_the_best():
+    state, weights = moved([(0.1, 3), (0.5, 2), (0.5, 2), (0.4, 1), (0.9, 0)], patience=2)
+    assert state.step == 4 and state.is_enough and state.stop is None
+    assert float(state.model.weight.detach()) == weights[1] and "step 2" in state.notes[-1]
+
+
+def test_as_much_with_less_loss_is_better_and_the_last_step_ends_it_too():
+    state, weights = moved([(0.5, 2), (0.5, 1), (0.1, 9)], patience=9, steps=3)
+    assert state.step == 3 and float(state.model.weight.detach()) == weights[1]
+
+
+def test_of_each_family_at_most_so_many_drawn_by_the_seed():
+    families = ["a", "b", "a", "c", "a", "b", "a"]
+    assert at_most(None, range(7), families, 0) == list(range(7))
+    kept = [at_most(2, range(7), families, seed) for seed in range(6)]
+    assert all(Counter(families[i] for i in places) == {"a": 2, "b": 2, "c": 1} for places in kept)
+    assert kept[0] == sorted(kept[0]) == at_most(2, range(7), families, 0) and len({tuple(k) for k in kept}) > 1
+
+
+def test_a_folder_that_began_before_a_setting_was_there_goes_on_with_what_it_stands_for(dataset, tmp_path):
+    settings = read_settings(tiny(dataset))
+    model = train_all(settings, tmp_path)
+    recipe = json.loads((tmp_path / "recipe.json").read_text())
+    for name in ("per_family", "patience", "replay", "measures_retention"):
+        del recipe["stages"]["sft"][name]
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+    assert train_all(settings, tmp_path) == model
+    changed = tiny(dataset)
+    changed["stages"]["sft"]["per_family"] = 3
+    with pytest.raises(ValueError, match="another stages"):
+        train_all(read_settings(changed), tmp_path)
