@@ -1,4 +1,4 @@
-"""A planner is held to what its base says of its own texts: written once, told by the likeliest words, in each batch."""
+"""A planner is held to what its base says of its own texts: written once, told by the likeliest words, in batches."""
 
 from __future__ import annotations
 
