@@ -76,6 +76,6 @@ def make_rollouts(weights: str, env_id: str, *, env: Mapping[str, Any] | None = 
     """
     import gymnasium
 
-    planner = load_agent(weights, temperature=temperature, **(agent or {}))
+    planner = load_agent(weights, temperature=temperature, takes_weights=True, **(agent or {}))
     planner.backend.version = 0
     return Rollouts(planner, gymnasium.make(env_id, **(env or {})), group=group, **settings)

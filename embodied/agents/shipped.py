@@ -41,14 +41,18 @@ def weights_folder(weights: str | Path) -> Path:
 
 
 def load_agent(name: str | Path = "shipped", *, device: str = "cpu", temperature: float = 0.0,
-               **settings: Any) -> LanguageAgent:
+               takes_weights: bool = False, **settings: Any) -> LanguageAgent:
     """A ready agent from shipped weights or a checkpoint folder, see `weights_folder`; settings as of
-    `LanguageAgent`."""
+    `LanguageAgent`. takes_weights: it will be given other weights, so that a base and its adapters stay apart; else
+    they are made one, which plans faster."""
     folder = weights_folder(name)
     check_folder(folder)
     from embodied.models.loading import load  # torch comes along, and a wrong folder has been refused
+    from embodied.models.on_base import merge_adapters
 
     model, processor = load(folder, device)
+    if not takes_weights:
+        merge_adapters(model.language)
     return make_agent(model, processor, temperature=temperature, **settings)
 
 

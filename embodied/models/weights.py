@@ -32,8 +32,11 @@ def put_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Put weights into a model, in place, all of them: of names that share a tensor, one is enough.
 
     weights: values of `Module.state_dict`, on any device. Raise ValueError, with the model as it was, naming what is
-    missing, unexpected or misshapen.
+    missing, unexpected or misshapen, or for a model whose adapters were made part of its base (`merge_adapters`).
     """
+    if any(getattr(module, "merged_adapters", None) for module in model.modules()):
+        raise ValueError("expected a model whose adapters stand beside its base, got one in which they are merged; "
+                         "load_agent(takes_weights=True) leaves them apart")
     state = model.state_dict()
     given = {_storage(name, state[name]) for name in weights if name in state}
     faults = {

@@ -233,12 +233,11 @@ def exactly(asked: Asked) -> str:
 def small_backend(folder: Path) -> tuple[LocalBackend, bool]:
     """A planner, and whether it was trained: a folder of one, or a language model with eyes of random weights."""
     from embodied.models.building import Facts, build
-    from embodied.models.loading import load
     from embodied.planning.declaration import declaration
     from envs.skills.signatures import TABLETOP
 
     if json.loads((folder / "config.json").read_text())["model_type"] == "palm_e":
-        return LocalBackend(*load(folder)), True
+        return embodied.load_agent(folder).backend, True
     torch.manual_seed(0)
     vision = {"name": "vit_tiny_patch16_224", "image_size": 32,
               "options": {"depth": 2, "embed_dim": 96, "num_heads": 3}}

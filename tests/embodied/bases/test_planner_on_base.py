@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from embodied.agents.backends.local import LocalBackend
+from embodied.agents.shipped import load_agent
 from embodied.bases.cache import weights_sha256
 from embodied.models import load, save
 from embodied.models.adaptation import Adaptation
@@ -149,6 +150,22 @@ def test_the_grammar_holds_with_a_published_tokenizer(base):
     out = model.generate(**batch, max_new_tokens=60, do_sample=False, logits_processor=masks)
     text = processor.decode(out[0, batch["input_ids"].shape[1]:])
     assert text.startswith((" pick(obj_", " done()", " refuse(", " place", " home()"))
+
+
+def test_an_agent_has_base_and_adapters_in_one_unless_it_takes_other_weights(base, tmp_path):
+    model, processor = planner(base)
+    speak_up(model)
+    folder = save(model, processor, tmp_path / "planner")
+    merged, apart = load_agent(folder), load_agent(folder, takes_weights=True)
+    layers = [m for m in merged.backend.model.language.modules() if hasattr(type(m), "merged_adapters")]
+    assert layers and all(layer.merged for layer in layers)
+    answers = [agent.backend.complete(prompt(2, 3), None, max_new_tokens=12, seed=0) for agent in (merged, apart)]
+    assert answers[0].token_ids == answers[1].token_ids
+    apart.backend.load_weights(weights_to_bytes(planner(base)[0]), version=1)
+    other = apart.backend.complete(prompt(2, 3), None, max_new_tokens=12, seed=0)
+    assert other.log_probs != pytest.approx(answers[1].log_probs)
+    with pytest.raises(ValueError, match="takes_weights=True"):
+        merged.backend.load_weights(weights_to_bytes(model), version=1)
 
 
 def test_the_decoding_loop_writes_what_generate_does(base):
