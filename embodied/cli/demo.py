@@ -55,12 +55,15 @@ def act(settings: Settings, run: RunContext) -> float:
     import gymnasium
 
     from embodied.cli.reporter import Reporter
+    from embodied.evaluation.episode import one_thread
     from embodied.evaluation.policies import PolicyFactory
     from embodied.planning.closed_loop import run as closed_loop
     from envs.interface import TASK_IDS
 
     task, required = scene_for(settings.instruction)
     reporter = Reporter(settings.instruction, settings.video.fps)
+    if settings.policy != "oracle":
+        one_thread()  # as wherever else a model plans: with two, each small product waits for what else runs
     factory = PolicyFactory(settings.policy, settings.weights, gallery=lambda: env)
     env = gymnasium.make(f"envs:{TASK_IDS[task]}", **settings.env.arguments())
     try:

@@ -50,7 +50,7 @@ class EpisodeSpec:
 
 
 def one_thread() -> None:
-    """Several processes with several threads each only fight over the cores."""
+    """Several processes with several threads each only fight over the cores, and so do one and what else runs."""
     import torch
 
     torch.set_num_threads(1)
