@@ -76,8 +76,7 @@ class PalmEModel(PreTrainedModel):
         self._borrowed = frozenset() if config.base is None else frozenset(
             f"language.{name}" for name in borrowed_names(self.language, adaptation))
         self.register_state_dict_post_hook(_without_borrowed)
-        if config.language_is_frozen:
-            self.freeze_language()
+        self.freeze()
 
     def _new_words(self) -> NewWords | None:
         """The table of the words that a base does not have."""
@@ -86,9 +85,12 @@ class PalmEModel(PreTrainedModel):
             config.new_word_first_id, config.new_words, decoder_width(text),
             is_tied=bool(getattr(text, "tie_word_embeddings", False)))
 
-    def freeze_language(self) -> None:
-        """Only the vision encoder and the projector learn from here on (PaLM-E, "frozen")."""
-        self.language.requires_grad_(False)
+    def freeze(self) -> None:
+        """Hold still what the configuration says: the language model (PaLM-E, "frozen"), the vision encoder."""
+        if self.config.language_is_frozen:
+            self.language.requires_grad_(False)
+        if self.vision is not None and self.config.vision_config.is_frozen:
+            self.vision.requires_grad_(False)
 
     def forward(self, input_ids: Int[Tensor, "B T"] | None = None, attention_mask: Int[Tensor, "B S"] | None = None,
                 pixel_values: Float[Tensor, "N 3 H W"] | None = None, geometry: Float[Tensor, "N G"] | None = None,

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import safetensors
 import torch
-from transformers.utils import logging
 
 from embodied.data.files import replaced_folder
 from embodied.models.configuration import STUMBLES
 from embodied.models.folder import REMEDY, CheckpointError, check_folder, verify_manifest, write_manifest
 from embodied.models.planner import PalmEForConditionalGeneration
 from embodied.models.processor import PalmEProcessor
+from embodied.models.quiet import quietly
 from embodied.models.tensors import check_tensors
 
 
@@ -27,7 +27,7 @@ def load(folder: str | Path, device: str = "cpu") -> tuple[PalmEForConditionalGe
     check_folder(folder)
     check_tensors(folder)
     try:
-        model, processor = _read_quietly(folder)
+        model, processor = _read(folder)
     except (OSError, *STUMBLES) as error:
         fault = f"{type(error).__name__}: {error}"
         raise CheckpointError(f"checkpoint {folder}: cannot be read ({fault}); {REMEDY}") from error
@@ -54,13 +54,7 @@ def save(model: PalmEForConditionalGeneration, processor: PalmEProcessor, folder
     return folder
 
 
-def _read_quietly(folder: Path) -> tuple[PalmEForConditionalGeneration, PalmEProcessor]:
-    """Without transformers' progress bar, whose state is put back."""
-    had_bar = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
+def _read(folder: Path) -> tuple[PalmEForConditionalGeneration, PalmEProcessor]:
+    with quietly():
         model = PalmEForConditionalGeneration.from_checked(folder, dtype=torch.float32, local_files_only=True)
         return model, PalmEProcessor.from_checked(folder, local_files_only=True)
-    finally:
-        if had_bar:
-            logging.enable_progress_bar()

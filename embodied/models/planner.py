@@ -197,6 +197,7 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
             listed = "; ".join(f"{kind}: {', '.join(keys[:8])}{' ...' if len(keys) > 8 else ''} ({len(keys)})"
                                for kind, keys in faults.items() if keys)
             raise ValueError(f"weights do not fit this model: {listed}; load them with their own config.json")
+        model.freeze()  # transformers makes new parameters of what it reads, all of which learn
         return (model, info) if output_loading_info else model
 
 

@@ -16,6 +16,7 @@ from transformers import CONFIG_MAPPING, MODEL_MAPPING, AutoModel, PreTrainedCon
 
 from embodied.models.configuration import PalmEVisionConfig, check_known
 from embodied.models.hub import is_reachable
+from embodied.models.quiet import quietly
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -88,13 +89,6 @@ def build_vision(config: PalmEVisionConfig, *, published: bool | Path = False) -
     Raises ValueError for an unknown name, options the encoder does not take, a folder of another encoder, or a hub that
     cannot be reached.
     """
-    encoder = _build(config, published)
-    if config.is_frozen:
-        encoder.requires_grad_(False).train(False)
-    return encoder
-
-
-def _build(config: PalmEVisionConfig, published: bool | Path) -> TimmEncoder | TransformersEncoder:
     folder = published if isinstance(published, Path) else None
     if config.source == "transformers":
         return TransformersEncoder(config, published=folder)
@@ -126,9 +120,10 @@ def _check_all_read(body: nn.Module, file: Path) -> None:
 def _read_body(folder: Path, config: PreTrainedConfig) -> nn.Module:
     """The vision tower of a folder in transformers' form. ValueError where it has not all of the weights."""
     try:
-        body, said = MODEL_MAPPING[type(config)].from_pretrained(
-            folder, config=config, dtype=torch.float32, use_safetensors=True, trust_remote_code=False,
-            local_files_only=True, output_loading_info=True)
+        with quietly():
+            body, said = MODEL_MAPPING[type(config)].from_pretrained(
+                folder, config=config, dtype=torch.float32, use_safetensors=True, trust_remote_code=False,
+                local_files_only=True, output_loading_info=True)
     except (OSError, RuntimeError) as error:
         raise ValueError(f"vision encoder {folder}: cannot be read ({' '.join(str(error).split())[:300]})") from error
     missing = sorted(name for name in said["missing_keys"] if not name.startswith("pooler."))

@@ -28,7 +28,8 @@ def settings_of(*choices: str) -> train.Settings:
     return read(train.Settings, values)
 
 
-@pytest.mark.parametrize("choices", [*FAMILIES, ("language.name=HuggingFaceTB/SmolLM-135M",), ("size=base",)], ids=str)
+@pytest.mark.parametrize("choices", [*FAMILIES, ("vision=efficientnet_lite0",), ("vision=dinov2_small",),
+                                     ("language.name=HuggingFaceTB/SmolLM-135M",), ("size=base",)], ids=str)
 def test_training_accepts_the_recipe(choices):
     found = train.recipe(settings_of(*choices))
     assert found.stages["sft"].steps > 0 and found.model.scene_encoder in encoder_names()

@@ -110,6 +110,7 @@ def test_a_frozen_encoder_stands_still_while_the_rest_learns(tmp_path):
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.vision.state_dict().items())
     again, _ = load(save(model, processor, tmp_path / "planner"))
     assert all(torch.equal(tensor, before[name]) for name, tensor in again.vision.state_dict().items())
+    assert not any(p.requires_grad for p in again.vision.parameters()), "reading makes parameters that learn"
     assert again.config.vision_config.is_frozen and again.config.vision_config.levels == 3
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from embodied.cli import train
 from embodied.cli.main import main
@@ -18,6 +19,7 @@ from embodied.training.recipe import train_all
 from embodied.training.settings import read_settings
 from tests.embodied.bases import made
 from tests.embodied.cli.test_model_groups import settings_of
+from tests.embodied.models.test_vision_sources import timm_folder
 from tests.embodied.training.conftest import STAGE, tiny
 
 
@@ -49,6 +51,19 @@ def test_two_stages_teach_adapters_and_leave_the_base_alone(dataset, tmp_path):
     assert held and all(".lora_" in name for name in held)
 
 
+def test_a_published_encoder_that_is_frozen_is_learned_around(dataset, tmp_path):
+    published, plain = timm_folder(tmp_path / "net", "tf_efficientnet_lite0"), tiny(dataset)
+    vision = {"name": str(published), "image_size": 64, "levels": 3, "is_frozen": True}
+    model = plain["model"] | {"vision": vision, "scene_encoder": "image"}
+    folder = train_all(read_settings(plain | {"model": model, "stages": {"sft": plain["stages"]["sft"]}}),
+                       tmp_path / "run")
+    (model, _), (begun, _) = load(folder), load(tmp_path / "run" / "start")
+    weights = load_file(published / "model.safetensors")
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in model.vision.body.state_dict().items())
+    assert any(not torch.equal(tensor, begun.projector.state_dict()[name])
+               for name, tensor in model.projector.state_dict().items())
+
+
 def test_the_recipe_of_small_is_one_that_training_accepts(tmp_path, monkeypatch, capsys):
     found = train.recipe(settings_of("experiment=small"))
     assert found.model.language == "small" and found.model.sizes["adaptation"]["kind"] == "lora"
@@ -58,6 +73,8 @@ def test_the_recipe_of_small_is_one_that_training_accepts(tmp_path, monkeypatch,
     assert train.recipe(settings_of("size=small")).model.sizes["adaptation"]["kind"] == "lora"
     monkeypatch.setenv("EMBODIED_CACHE", str(tmp_path))
     monkeypatch.chdir(tmp_path)
+    assert main(["train", "vision=dinov2_small"]) == 1
+    assert "embodied bases fetch dinov2_small" in capsys.readouterr().err and not (tmp_path / "datasets").exists()
     assert main(["train", "experiment=small"]) == 1
     assert "embodied bases fetch small" in capsys.readouterr().err and not (tmp_path / "datasets").exists()
 
