@@ -45,7 +45,7 @@ def folder(published, tmp_path, monkeypatch):
     def built(*_, **__):
         raise AssertionError("something was built of a stranger's file")
 
-    monkeypatch.setattr(loading, "_read_quietly", built)
+    monkeypatch.setattr(loading, "_read", built)
     return shutil.copytree(published, tmp_path / "weights")
 
 
