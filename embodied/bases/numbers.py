@@ -102,7 +102,7 @@ def _rounded(values: Iterable[Tensor]) -> list[float]:
 
 
 def _of_vision(folder: Path) -> dict[str, Any]:
-    """output: of a test picture the first class scores, or the first features of its class token."""
+    """output: of a test picture the first class scores, or the first features of its class token, or of its mean."""
     config = json.loads((folder / "config.json").read_text())
     try:
         model, side = _of_timm(folder, config) if "architecture" in config else _of_transformers(folder, config)
@@ -128,8 +128,14 @@ def _of_timm(folder: Path, config: dict[str, Any]) -> tuple[nn.Module, int]:
     if strange := [key for key, value in sizes.items() if isinstance(value, str | dict)]:
         raise ValueError(f"model_args.{strange[0]}: expected sizes alone")
     model = timm.create_model(config["architecture"], pretrained=False, num_classes=config["num_classes"], **sizes)
+    side = config["pretrained_cfg"]["input_size"][-1]
+    if "levels" not in config:
+        model.load_state_dict(load_file(folder / "model.safetensors"))
+        return model, side
+    model.prune_intermediate_layers([config["levels"] - 1], prune_norm=True, prune_head=True)
+    model.head = nn.Identity()
     model.load_state_dict(load_file(folder / "model.safetensors"))
-    return model, config["pretrained_cfg"]["input_size"][-1]
+    return nn.Sequential(model, nn.AdaptiveAvgPool2d(1), nn.Flatten()), side
 
 
 def _of_sentences(folder: Path) -> dict[str, Any]:

