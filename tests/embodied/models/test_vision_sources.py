@@ -134,6 +134,28 @@ def test_what_holds_no_encoder_is_refused(tmp_path, monkeypatch):
         find_source({"name": "efficientnet_lite0"})
 
 
+def test_a_folder_that_ends_early_says_after_how_many_levels(tmp_path):
+    folder = timm_folder(tmp_path / "tiny", "tiny_vit_5m_224")
+    weights = load_file(folder / "model.safetensors")
+    save_file({n: tensor for n, tensor in weights.items() if not n.startswith(("stages.2", "stages.3", "head"))},
+              folder / "model.safetensors")
+    config = json.loads((folder / "config.json").read_text()) | {"levels": 2}
+    (folder / "config.json").write_text(json.dumps(config))
+    encoder, chosen = encoder_of(name=str(folder), image_size=64)
+    assert chosen.levels == 2 and encoder(torch.zeros(1, 3, 64, 64)).shape == (1, 64, 128) and encoder.width == 128
+    with pytest.raises(ValueError, match=r"got none called stages\.2"):
+        encoder_of(name=str(folder), image_size=64, levels=3)
+
+
+def test_a_model_of_a_hub_is_the_folder_that_its_client_keeps(tmp_path, monkeypatch):
+    folder, asked = small_vit(tmp_path / "kept"), []
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda name, file: asked.append(file) or str(folder / file))
+    monkeypatch.setattr("embodied.models.vision_sources.check_reachable", lambda name: None)
+    source = find_source({"name": "somebody/a-vit", "image_size": 32})
+    assert source.folder == folder and source.fields["name"] == "vit_tiny_patch16_224"
+    assert asked == ["model.safetensors", "config.json"]
+
+
 def test_an_encoder_without_a_name_begins_from_nothing():
     source = find_source({"name": "vit_tiny_patch16_224", "image_size": 32})
     assert source.folder is None and not source.is_published
