@@ -71,7 +71,7 @@ HOME: dict[str, list[str]] = {
     "panda_gym": ["envs.foreign"],
     "difflib": ["envs.names"],  # one wording of "did you mean ...?"
     "httpx": ["embodied.agents.backends.chat_api"],
-    "timm": ["embodied.models.vision", "embodied.bases.numbers", "embodied.bases.recipes.efficientnet_lite0"],
+    "timm": ["embodied.models.vision", "embodied.bases.numbers", "embodied.bases.recipes"],
     "ray": ["embodied.distributed", "embodied.serving.app", "embodied.cli.doctor"],
     "hydra": ["embodied.cli"],
 }
