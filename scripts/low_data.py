@@ -1,7 +1,7 @@
 """Does a pretrained base pay where there is little to learn from? The cells of docs/low_data.md, and their table.
 
     embodied bases fetch small
-    embodied collect data.folder=datasets/low_data data.episodes=768
+    embodied collect data.folder=datasets/low_data data.episodes=769
     embodied collect data.folder=datasets/low_data_test data.episodes=100 data.first_seed=60000
     python -m scripts.low_data [--at-once 1] [--only lora-320-0 ...] [--device auto] [--write docs/low_data.md]
 
@@ -33,7 +33,7 @@ Does a pretrained base pay where there is little to learn from? PaLM-E says so (
 mind alone. Written by
 
     embodied bases fetch small
-    embodied collect data.folder=datasets/low_data data.episodes=768
+    embodied collect data.folder=datasets/low_data data.episodes=769
     embodied collect data.folder=datasets/low_data_test data.episodes=100 data.first_seed=60000
     python -m scripts.low_data --write docs/low_data.md
 
