@@ -1,7 +1,7 @@
 """What the trained segmenter finds in every view of a dataset, made once and kept beside it.
 
 A planner that learns from its own segmenter's mistakes is not surprised by them later. The file is named after a hash
-of the segmenter's weights, so that another segmenter never reads it.
+of the segmenter's weights and the version of what makes slots of its votes, so that what another one saw is never read.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ from embodied.data.pool import Result, map_seeds
 from embodied.prompt import Slot
 from envs.interface import Box
 
+SLOTS_VERSION = 1
+"""Of what is made of the same votes: raise it with any change to the crops or boxes of `embodied.models.scene`, or
+datasets go on with the slots of before."""
+
 
 @dataclass(frozen=True, slots=True)
 class ViewDetections:
@@ -39,11 +43,11 @@ Detections = Mapping[tuple[int, int], ViewDetections]
 def detect_dataset(dataset: Dataset, detector: str, make_detector: Callable[..., Detector], kwargs: Mapping[str, Any],
                    *, workers: int,
                    map_seeds: Callable[..., Iterable[Result]] = map_seeds) -> dict[tuple[int, int], ViewDetections]:
-    """Detections of every view, from `perceived/<detector>.npz` where that is whole, else looked at now and kept there.
+    """Detections of every view, from `perceived_path` where that is whole, else looked at now and kept there.
 
     make_detector(**kwargs) builds the segmenter in each worker. Raises ValueError when a view cannot be looked at.
     """
-    path = dataset.path / "perceived" / f"{detector}.npz"
+    path = perceived_path(dataset, detector)
     known = _load(path)
     if known is not None and {seed for seed, _ in known} >= set(dataset.seeds):
         return known
@@ -57,6 +61,11 @@ def detect_dataset(dataset: Dataset, detector: str, make_detector: Callable[...,
     path.parent.mkdir(exist_ok=True)
     write_whole(path, _pack(detections))
     return detections
+
+
+def perceived_path(dataset: Dataset, detector: str) -> Path:
+    """Where what a detector finds in a dataset is kept."""
+    return dataset.path / "perceived" / f"{detector}-{SLOTS_VERSION}.npz"
 
 
 def make_episode_detector(folder: str, make_detector: Callable[..., Detector],

@@ -7,9 +7,10 @@ import json
 import numpy as np
 import pytest
 
+from embodied.data import detections
 from embodied.data.collect import CollectSpec, collect
 from embodied.data.dataset import Dataset
-from embodied.data.detections import ViewDetections, detect_dataset
+from embodied.data.detections import ViewDetections, detect_dataset, perceived_path
 from embodied.data.examples import Examples, Jitter, by_slot
 from embodied.data.teaching import UNSEEN
 from embodied.planning.language import parse
@@ -118,12 +119,19 @@ def test_eyes_that_measure_no_number_are_refused_and_the_episode_is_named(datase
 
 def test_sights_of_before_slots_had_a_window_are_made_again(dataset):
     first = detect_dataset(dataset, "older", make_detector, {}, workers=0)
-    path = dataset.path / "perceived" / "older.npz"
+    path = perceived_path(dataset, "older")
     with np.load(path) as members:
         notes, rest = json.loads(members["notes"].tobytes())
         text = json.dumps([notes, [facts[:4] for facts in rest]]).encode()
         np.savez(path, crops=members["crops"], boxes=members["boxes"], notes=np.frombuffer(text, np.uint8))
     again = detect_dataset(dataset, "older", make_detector, {"missed": MISSED}, workers=0)
+    assert [s.names for s in again.values()] != [s.names for s in first.values()], "looked at, not read"
+
+
+def test_sights_of_another_making_of_slots_are_made_again(dataset, monkeypatch):
+    first = detect_dataset(dataset, "same", make_detector, {}, workers=0)
+    monkeypatch.setattr(detections, "SLOTS_VERSION", detections.SLOTS_VERSION + 1)
+    again = detect_dataset(dataset, "same", make_detector, {"missed": MISSED}, workers=0)
     assert [s.names for s in again.values()] != [s.names for s in first.values()], "looked at, not read"
 
 
@@ -133,7 +141,7 @@ def test_sights_are_kept_and_damaged_ones_made_again(dataset):
     assert [s.names for s in first.values()] == [s.names for s in again.values()]
     assert all(np.array_equal(a.crop, b.crop) and a.camera == b.camera and a.pixel == b.pixel
                for key in first for a, b in zip(first[key].slots, again[key].slots, strict=True))
-    path = dataset.path / "perceived" / "kept.npz"
+    path = perceived_path(dataset, "kept")
     with np.load(path) as members:
         boxes = members["boxes"].copy()
         boxes[3, 1] = np.nan

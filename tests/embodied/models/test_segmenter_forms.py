@@ -23,6 +23,7 @@ from tests.embodied.models.raycast import CAMERAS, observe
 
 LIGHT = {"form": "light", "patch_px": 4, "widths": [16, 16, 16], "level_depths": [1, 2, 1]}
 DENSE = {"widths": [8, 8, 8, 8]}
+FORMS = pytest.mark.parametrize("sizes", [LIGHT, DENSE], ids=["light", "dense"])
 OLD_NAMES = {"stem.0.weight", "stem.4.bias", "down.2.3.weight", "up.0.0.weight", "up.2.4.weight", "head.weight"}
 BOXES = [Box((0.45, -0.1, 0.02), (0.04, 0.04, 0.04), 0.2), Box((0.65, 0.2, 0.02), (0.04, 0.04, 0.04), -0.5)]
 
@@ -32,10 +33,11 @@ def seen():
     return observe(BOXES, [(200, 30, 30), (30, 30, 200)])
 
 
-def test_the_light_form_learns_a_scene(seen):
+@FORMS
+def test_each_form_learns_a_scene(sizes, seen):
     torch.manual_seed(0)
     observation, masks, poses = seen
-    segmenter = ObjectSegmenter(SegmenterConfig(**LIGHT))
+    segmenter = ObjectSegmenter(SegmenterConfig(**sizes))
     image = torch.from_numpy(segmenter_input(observation.rgb["top"], observation.depth["top"], CAMERAS["top"]))[None]
     targets = {k: torch.from_numpy(v)[None] for k, v in targets_from_masks(masks["top"], poses).items()}
     optimizer, losses = torch.optim.AdamW(segmenter.parameters(), lr=1e-2), []
@@ -86,7 +88,7 @@ def test_a_file_with_such_sizes_is_refused(key, value, said):
         PalmEConfig.from_dict(values)
 
 
-@pytest.mark.parametrize("sizes", [LIGHT, DENSE], ids=["light", "dense"])
+@FORMS
 def test_a_planner_is_given_another_segmenter(sizes, tmp_path):
     given = ObjectSegmenter(SegmenterConfig(**sizes))
     save_segmenter(given, sizes, tmp_path / "segmenter")
