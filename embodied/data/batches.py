@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +17,14 @@ Collate = Callable[[np.ndarray, int], tuple[Sequence[str], Mapping[str, Any]]]
 
 BUCKET = 32
 """Batches that are sorted by length together: padding nearly vanishes, order stays random."""
+
+FEWEST_VIEWS = 16
+"""Of a batch: what is asked about one view stays together, so that its pictures are looked at once, but a batch of too
+few scenes would teach less, and one of unlike lengths costs more. 32 examples are of 16 views or more, 2 of each at
+most."""
+
+LENGTH_NOISE = 8.0
+"""Tokens: examples of a view stay together with those of like length, whose order is as random as this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +89,13 @@ class OnDemand(Generic[B]):
 class Sampler:
     """Places of examples for each step: every epoch is a new permutation, cut into batches of like length."""
 
-    def __init__(self, lengths: Sequence[int] | np.ndarray, *, batch_size: int, seed: int):
-        """lengths: int[N], one per example. ValueError for fewer examples than a batch."""
+    def __init__(self, lengths: Sequence[int] | np.ndarray, *, batch_size: int, seed: int,
+                 views: Sequence[int] | np.ndarray | None = None):
+        """lengths: int[N], one per example. views: int[N], equal where examples are about one view, None where each is
+        about another. ValueError for fewer examples than a batch."""
         self.lengths = np.asarray(lengths)
+        self.views = None if views is None else np.asarray(views)
+        self.together = 0 if views is None else max(batch_size // FEWEST_VIEWS, 1)
         self.batch_size, self.seed = batch_size, seed
         self.per_epoch = len(self.lengths) // batch_size
         self._plan: tuple[int, np.ndarray] = (-1, np.empty((0, batch_size), np.int64))
@@ -100,14 +113,32 @@ class Sampler:
     def _arrange(self, epoch: int) -> np.ndarray:
         """int64[batches, batch_size] of an epoch."""
         rng = np.random.default_rng([self.seed, epoch])
-        order = rng.permutation(len(self.lengths))[:self.per_epoch * self.batch_size]
-        chunks = np.split(order, np.arange(1, self.per_epoch // BUCKET + 1) * BUCKET * self.batch_size)
-        by_length = [chunk[np.argsort(self.lengths[chunk], kind="stable")] for chunk in chunks]
-        return rng.permutation(np.concatenate(by_length).reshape(self.per_epoch, self.batch_size))
+        order, group = self._grouped(rng)
+        longest = np.zeros(group.max() + 1, self.lengths.dtype)
+        np.maximum.at(longest, group, self.lengths[order])
+        chunk = np.arange(len(order)) // (BUCKET * self.batch_size)
+        by_length = order[np.lexsort((group, longest[group], chunk))]
+        return rng.permutation(by_length.reshape(self.per_epoch, self.batch_size))
+
+    def _grouped(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """int64[batches * batch_size], places of an epoch's examples in random order, but that those of one view stay
+        together, as many as may; and the group of each, counted from 0."""
+        count = self.per_epoch * self.batch_size
+        if self.views is None:
+            return rng.permutation(len(self.lengths))[:count], np.arange(count)
+        key = self.lengths + rng.uniform(0.0, LENGTH_NOISE, len(self.lengths))
+        order = np.lexsort((key, self.views))
+        begins = np.flatnonzero(np.diff(self.views[order], prepend=self.views[order[0]] - 1))
+        place = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
+        group = np.cumsum(place % self.together == 0) - 1
+        shuffled = rng.permutation(group[-1] + 1)[group]
+        chosen = np.argsort(shuffled, kind="stable")[:count]
+        return order[chosen], shuffled[chosen]
 
 
 class Batches:
-    """An endless iterator of Batch. This rank's share of step s is every `world_size`-th example from `rank` on.
+    """An endless iterator of Batch. The ranks' shares of a step follow one another, all of as many examples, and so do
+    the shares of a rank's threads: what is asked about one view stays together.
 
     collate: (places, step) -> (ids, inputs), pure, so that what is prepared ahead in a thread cannot change the result.
     """
@@ -123,8 +154,8 @@ class Batches:
 
     def batch_at(self, step: int) -> Batch | Shares:
         """This rank's share of the batch of a step, itself in `shares` parts where those are several."""
-        mine = self.sampler.batch_at(step)[self.rank::self.world_size]
-        parts = tuple(self._part(mine[place::self.shares], step) for place in range(self.shares))
+        mine = np.split(self.sampler.batch_at(step), self.world_size)[self.rank]
+        parts = tuple(self._part(places, step) for places in np.split(mine, self.shares))
         return parts[0] if len(parts) == 1 else Shares(parts)
 
     def _part(self, places: np.ndarray, step: int) -> Batch:
@@ -142,12 +173,18 @@ class Batches:
 
     def state_dict(self) -> dict[str, Any]:
         """The position: the step whose batch comes next, and what it depends on."""
+        of_views = {"together": self.sampler.together} if self.sampler.together else {}
         return {"step": self.step, "seed": self.sampler.seed, "examples": len(self.sampler.lengths),
-                "batch_size": self.sampler.batch_size}
+                "batch_size": self.sampler.batch_size, **of_views}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go to a position; ValueError when it belongs to other data."""
+        """Go to a position; ValueError when it belongs to other data, a warning where it is of a version that did not
+        keep together what is asked about one view."""
         mine = self.state_dict() | {"step": state["step"]}
+        if "together" in mine and "together" not in state:
+            warnings.warn("batches: this training began when its examples came in another order; from here on they "
+                          "come by view and by counted tokens, which is not bit-exact", stacklevel=2)
+            del mine["together"]
         if mine != dict(state):
             raise ValueError(f"batches: expected a position in the same data, {mine}, got {dict(state)}; resume with "
                              "the dataset, seed and batch size that the run began with")

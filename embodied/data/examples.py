@@ -63,16 +63,18 @@ class Item:
     def id(self) -> str:
         return f"{self.seed}/{self.view}/{self.query.instruction}"
 
-    @property
-    def length(self) -> int:
-        """About how many tokens the example has: what batches are sorted by."""
-        answer = self.query.answer
-        told = len(answer.text.split()) if isinstance(answer, TextAnswer) else 6 * len(self.query.calls)
-        return len(self.query.instruction.split()) + 5 * len(self.detected.slots) + told + (15 if self.last else 0)
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a planner is shown of a view: one for all that is asked about it."""
+
+    detected: ViewDetections
+    held: Slot | None
+    image: Image | None  # where the planner sees whole images
 
 
 class Examples:
-    """Every teachable query of a dataset: `examples[i]` as it is, `examples.jittered(i, rng)` for training."""
+    """Every teachable query of a dataset: `examples[i]` as it is; for training, `sight` and `worded` draw a little."""
 
     def __init__(self, dataset: Dataset, detections: Detections, *, scene: SceneEncoder = OBJECTS,
                  jitter: Jitter = USUAL, is_open: bool = False):
@@ -108,28 +110,44 @@ class Examples:
         """How many queries the dataset has, how many are kept to be taught, and how many are left out why."""
         return card(len(self.items) + self.left_out.total(), self.left_out)
 
-    @property
-    def lengths(self) -> np.ndarray:
-        """int64[N]."""
-        return np.array([item.length for item in self.items])
-
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, place: int) -> Example:
-        return self._word(self.items[place])
+        return self.worded(place, self.sight(place))
+
+    def view_of(self, place: int) -> tuple[int, ...]:
+        """The view that an example is about, as numbers: examples of one view have the same."""
+        item = self.items[place]
+        return item.file, item.view
+
+    def sight(self, place: int, rng: np.random.Generator | None = None, *, has_pixels: bool = True) -> Sight:
+        """What is shown of the view of an example; with rng, slots are moved and tinted a little. has_pixels: whether a
+        whole image is read, or an empty one stands in its place."""
+        item = self.items[place]
+        detected, held = item.detected, item.held
+        if rng is not None:
+            slots = tuple(jitter_slot(slot, self.jitter, rng) for slot in detected.slots)
+            detected, held = replace(detected, slots=slots), held and jitter_slot(held, self.jitter, rng)
+        return Sight(detected, held, self._image(item, has_pixels))
+
+    def worded(self, place: int, sight: Sight, rng: np.random.Generator | None = None) -> Example:
+        """The example with what is shown of its view; with rng, one slot that its answer does not need may go unseen,
+        and the answer follows."""
+        item = self.items[place]
+        item = replace(item, detected=sight.detected, held=sight.held)
+        if rng is not None:
+            needed = rests_on(item.query, [name for name in item.detected.names if name is not None], item.held_name,
+                              self.language)
+            item = replace(item, detected=drop_slot(item.detected, needed, self.jitter.drop, rng))
+        return self._word(item, sight.image)
 
     def jittered(self, place: int, rng: np.random.Generator) -> Example:
-        """The example with slots moved, tinted and dropped a little; the answer follows."""
-        item = self.items[place]
-        needed = rests_on(item.query, [name for name in item.detected.names if name is not None], item.held_name,
-                          self.language)
-        detected = jitter_detections(item.detected, needed, self.jitter, rng)
-        held = item.held and jitter_slot(item.held, self.jitter, rng)
-        return self._word(replace(item, detected=detected, held=held))
+        """The example alone as training sees it: what is shown changed a little, one slot dropped now and then."""
+        return self.worded(place, self.sight(place, rng), rng)
 
-    def _word(self, item: Item) -> Example:
-        perception = Perception(item.detected.slots, image=self._image(item))
+    def _word(self, item: Item, image: Image | None) -> Example:
+        perception = Perception(item.detected.slots, image=image)
         prompt = write_prompt(item.query.instruction, perception, held=item.held, last_failure=item.last,
                               scene=self.scene)
         mentions = {name: self.scene.mention(place, item.detected.slots[place], self.viewpoint)
@@ -138,11 +156,13 @@ class Examples:
         return Example(prompt, " " + answer(item.query, item.detected, self.language, mentions), item.query.family,
                        names)
 
-    def _image(self, item: Item) -> Image | None:
+    def _image(self, item: Item, has_pixels: bool) -> Image | None:
         if not self.scene.needs_image:
             return None
-        view = read_view(self.dataset.files[item.file], item.view, pixels=("rgb",))
         camera = self.language.cameras[0]
+        if not has_pixels:
+            return Image(camera, np.zeros((1, 1, 3), np.uint8))
+        view = read_view(self.dataset.files[item.file], item.view, pixels=("rgb",))
         return Image(camera, view.observation.rgb[camera])
 
     @cached_property
@@ -208,15 +228,13 @@ def by_slot(calls: Sequence[NamedCall], place: Mapping[str, int], language: Plan
     return [*first, *(c for group in sorted(picked, key=lambda g: place[g[0][1]]) for c in group)]
 
 
-def jitter_detections(detected: ViewDetections, needed: set[str], jitter: Jitter,
-                      rng: np.random.Generator) -> ViewDetections:
-    """The detections with every slot jittered and, now and then, one that the answer does not need left out."""
+def drop_slot(detected: ViewDetections, needed: set[str], chance: float, rng: np.random.Generator) -> ViewDetections:
+    """The detections without, now and then, one slot that the answer does not need."""
     places = list(range(len(detected.slots)))
     spare = [j for j in places if detected.names[j] not in needed]
-    if spare and rng.random() < jitter.drop:
+    if spare and rng.random() < chance:
         places.remove(int(rng.choice(spare)))
-    return ViewDetections(tuple(jitter_slot(detected.slots[j], jitter, rng) for j in places),
-                          tuple(detected.names[j] for j in places))
+    return ViewDetections(tuple(detected.slots[j] for j in places), tuple(detected.names[j] for j in places))
 
 
 def jitter_slot(slot: Slot, jitter: Jitter, rng: np.random.Generator) -> Slot:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from embodied.data.batches import Sampler
-from embodied.data.examples import Example, Examples, Item
+from embodied.data.examples import Example, Examples, Item, Sight
 from embodied.data.teaching import card
 from embodied.planning.declaration import why_not_spoken
 from envs.skills.signatures import PlanLanguage
@@ -33,6 +33,7 @@ class MixedSampler:
         """weights: of each dataset, in any unit. ValueError for one that is not above 0."""
         self.samplers, self.shares = tuple(samplers), shares(weights)
         self.batch_size, self.seed = samplers[0].batch_size, samplers[0].seed
+        self.together = samplers[0].together
         self.lengths = np.concatenate([sampler.lengths for sampler in samplers])
         self._first = [0, *accumulate(len(sampler.lengths) for sampler in samplers)]
         self._order = lru_cache(maxsize=2)(self._deal)
@@ -99,20 +100,25 @@ class Mixture:
         part, own = self._find(place)
         return part[own]
 
-    def jittered(self, place: int, rng: np.random.Generator) -> Example:
-        """The example with what was seen changed a little; see `Examples.jittered`."""
+    def view_of(self, place: int) -> tuple[int, ...]:
+        """The view that an example is about; see `Examples.view_of`."""
         part, own = self._find(place)
-        return part.jittered(own, rng)
+        return self.parts.index(part), *part.view_of(own)
+
+    def sight(self, place: int, rng: np.random.Generator | None = None, *, has_pixels: bool = True) -> Sight:
+        """What is shown of the view of an example; see `Examples.sight`."""
+        part, own = self._find(place)
+        return part.sight(own, rng, has_pixels=has_pixels)
+
+    def worded(self, place: int, sight: Sight, rng: np.random.Generator | None = None) -> Example:
+        """The example with what is shown of its view; see `Examples.worded`."""
+        part, own = self._find(place)
+        return part.worded(own, sight, rng)
 
     def places(self, episodes: Sequence[Container[int]]) -> list[list[int]]:
         """For each dataset the places of the examples of some of its episodes. episodes: their places in it."""
         return [[first + i for i, item in enumerate(part.items) if item.file in chosen]
                 for first, part, chosen in zip(self._first, self.parts, episodes, strict=False)]
-
-    def lengths(self, places: Sequence[int]) -> np.ndarray:
-        """int64[N]: about how many tokens each of some examples has."""
-        items = self.items
-        return np.array([items[place].length for place in places], dtype=np.int64)
 
     def _find(self, place: int) -> tuple[Examples, int]:
         part = bisect_right(self._first, place) - 1

@@ -1,8 +1,8 @@
 """The body of the multimodal-sentence model: pictures become soft tokens among the words; hidden states come out.
 
-B examples, T tokens, S tokens with those of the cache, N pictures (all examples together, reading order), H x W pixels
-and G numbers a picture, Q soft tokens a picture, D width, M names of objects. After PaLM-E (arXiv
-2303.03378, section 3); departures:
+B examples, T tokens, S tokens with those of the cache, N pictures (all examples together, reading order), U of them
+different (N where nobody says otherwise), H x W pixels and G numbers a picture, Q soft tokens a picture, D width, M
+names of objects. After PaLM-E (arXiv 2303.03378, section 3); departures:
 1. A soft token is *added* to the embedding of its placeholder (`<obj_j>`, `<image>`) instead of replacing it, and
    `<obj_j>` starts with the embedding of the name `obj_j`, so that saying an object's name is attending to its slot.
 2. Geometry measured from depth accompanies each object (see projector).
@@ -93,19 +93,21 @@ class PalmEModel(PreTrainedModel):
             self.vision.requires_grad_(False)
 
     def forward(self, input_ids: Int[Tensor, "B T"] | None = None, attention_mask: Int[Tensor, "B S"] | None = None,
-                pixel_values: Float[Tensor, "N 3 H W"] | None = None, geometry: Float[Tensor, "N G"] | None = None,
+                pixel_values: Float[Tensor, "U 3 H W"] | None = None, geometry: Float[Tensor, "U G"] | None = None,
                 position_ids: Int[Tensor, "B T"] | None = None, past_key_values: Any = None,
                 inputs_embeds: Float[Tensor, "B T D"] | None = None, object_keys: Float[Tensor, "B M D"] | None = None,
-                use_cache: bool | None = None, wanted: Bool[Tensor, "B T"] | None = None) -> PalmEModelOutput:
+                use_cache: bool | None = None, wanted: Bool[Tensor, "B T"] | None = None,
+                picture_ids: Int[Tensor, " N"] | None = None) -> PalmEModelOutput:
         """Hidden states of every position.
 
-        object_keys: from the output of the prompt, when past_key_values holds it. wanted: where hidden states will be
-        read beside those of pictures, all others being zero then; of whole sentences padded on the right, whose
-        decoder `packed.why_not_packable` finds nothing against. All else as in transformers.
+        object_keys: from the output of the prompt, when past_key_values holds it. picture_ids: int64[N], the row of
+        pixel_values and geometry that each picture is, where several are the same; None: each its own. wanted: where
+        hidden states will be read beside those of pictures, all others being zero then; of whole sentences padded on
+        the right, whose decoder `packed.why_not_packable` finds nothing against. All else as in transformers.
         """
         soft = None
         if inputs_embeds is None:
-            inputs_embeds, soft = self._embeddings(input_ids, pixel_values, geometry, past_key_values)
+            inputs_embeds, soft = self._embeddings(input_ids, pixel_values, geometry, past_key_values, picture_ids)
         if position_ids is None and _is_empty(past_key_values):
             position_ids = _positions(attention_mask)
         if wanted is None:
@@ -146,13 +148,14 @@ class PalmEModel(PreTrainedModel):
             raise ValueError(f"input_ids: expected {self.config.soft_tokens} placeholder(s) for each of {pictures} "
                              f"pictures = {expected}, got {got}; make both with the same PalmEProcessor call")
 
-    def _embeddings(self, input_ids: Int[Tensor, "B T"], pixel_values: Float[Tensor, "N 3 H W"] | None,
-                    geometry: Float[Tensor, "N G"] | None, cache: Any
+    def _embeddings(self, input_ids: Int[Tensor, "B T"], pixel_values: Float[Tensor, "U 3 H W"] | None,
+                    geometry: Float[Tensor, "U G"] | None, cache: Any, picture_ids: Int[Tensor, " N"] | None
                     ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "N Q D"] | None]:
         """float[B, T, D] and soft tokens; pictures are read once, with the prompt: later steps only add words."""
         if pixel_values is not None and len(pixel_values):
-            self.check_places(self.placeholders(input_ids), len(pixel_values))
+            self.check_places(self.placeholders(input_ids), len(pixel_values if picture_ids is None else picture_ids))
             soft = self.see(pixel_values, geometry)
+            soft = soft if picture_ids is None else soft.index_select(0, picture_ids)
             return self.interleave(input_ids, soft), soft
         if _is_empty(cache):
             self.check_places(self.placeholders(input_ids), 0)

@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from embodied.models.frozen import Adapter, frozen_products
+
 if TYPE_CHECKING:
     from jaxtyping import Bool, Complex, Float, Int
 
@@ -121,40 +123,47 @@ def _attend(layer: nn.Module, states: Float[Tensor, "P D"], layout: Layout) -> F
     """What each token reads from those before it and from itself."""
     attention, size = layer.self_attn, layer.self_attn.head_dim
     linears = [attention.q_proj, attention.k_proj, attention.v_proj]
-    counts = tuple(linear.out_features // size for linear in linears)
-    joint = _products(linears, states, layer.input_layernorm)
-    heads = _Heads.apply(joint, layout, counts)
-    if layout.shape[1] <= SHORT and counts[0] == counts[1]:
-        seen = _ShortAttention.apply(heads, layout.later, attention.scaling).permute(1, 2, 0, 3)
+    counts = attention.q_proj.out_features // size, attention.k_proj.out_features // size
+    is_paired = _learn(linears, layer.input_layernorm)
+    joint = _products(linears, states, layer.input_layernorm, paired=size if is_paired else None)
+    query, key, value = _Heads.apply(joint, layout, counts, is_paired)
+    if layout.shape[1] <= SHORT:
+        seen = _ShortAttention.apply(query, key, value, layout.later, attention.scaling)
     else:
-        query, key, value = (part.transpose(0, 1) for part in heads.split(counts))
+        query, key, value = query.transpose(0, 1).flatten(1, 2), key.transpose(0, 1), value.transpose(0, 1)
         seen = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=attention.scaling,
-                                              enable_gqa=counts[0] != counts[1]).transpose(1, 2)
-    return seen.reshape(layout.shape[0] * layout.shape[1], -1).index_select(0, layout.tokens)
+                                              enable_gqa=counts[0] != counts[1])
+        seen = seen.unflatten(1, (counts[1], -1)).transpose(0, 1)
+    seen = seen.permute(1, 3, 0, 2, 4).reshape(layout.shape[0] * layout.shape[1], -1)
+    return seen.index_select(0, layout.tokens)
 
 
-def _products(linears: Sequence[nn.Module], states: Float[Tensor, "P D"], norm: nn.Module) -> Float[Tensor, "P wide"]:
-    """The outputs of several layers that read the same normed states, side by side."""
-    learned = [linear.weight for linear in linears if type(linear) is nn.Linear and linear.weight.requires_grad]
-    if len(learned) == len(linears) and norm.weight.requires_grad:
-        biases = [linear.bias for linear in linears if linear.bias is not None]
-        weight = torch.cat(learned) * norm.weight  # a norm's weights cost nothing where they scale these
-        return F.linear(_Normed.apply(states, norm.variance_epsilon), weight, torch.cat(biases) if biases else None)
-    normed = _normed(norm, states)
-    if len(learned) == len(linears):
-        return torch.cat([linear(normed) for linear in linears], dim=-1)
-    return _frozen_products(linears, normed)
+def _learn(linears: Sequence[nn.Module], norm: nn.Module) -> bool:
+    """Whether plain layers and the norm before them all learn."""
+    return norm.weight.requires_grad and all(type(x) is nn.Linear and x.weight.requires_grad for x in linears)
+
+
+def _products(linears: Sequence[nn.Module], states: Float[Tensor, "P D"], norm: nn.Module, paired: int | None = None
+              ) -> Float[Tensor, "P wide"]:
+    """The outputs of several layers that read the same normed states, side by side. paired: numbers of a head, where
+    halves of heads are to stand number by number in all outputs but the last layer's; of layers that `_learn`."""
+    if not _learn(linears, norm):
+        return _frozen_products(linears, _normed(norm, states))
+    weights = [(linear.weight, linear.bias) for linear in linears]
+    if paired is not None:
+        weights[:-1] = [tuple(part if part is None else _halves_paired(part, paired) for part in pair)
+                        for pair in weights[:-1]]
+    biases = [bias for _, bias in weights if bias is not None]
+    weight = torch.cat([weight for weight, _ in weights]) * norm.weight  # which costs nothing where it scales weights
+    return F.linear(_Normed.apply(states, norm.variance_epsilon), weight, torch.cat(biases) if biases else None)
 
 
 def _frozen_products(linears: Sequence[nn.Module], states: Float[Tensor, "P D"]) -> Float[Tensor, "P wide"]:
     """The outputs of several frozen layers, with their adapters, side by side."""
-    adapters = [adapter_of(linear) for linear in linears]
-    if any(_base(linear).weight.requires_grad for linear in linears):
+    bases = [getattr(linear, "base_layer", linear) for linear in linears]
+    if any(base.weight.requires_grad for base in bases):
         return torch.cat([linear(states) for linear in linears], dim=-1)
-    downs, ups = [a.down for a in adapters if a], [a.up for a in adapters if a]
-    plan = tuple((_base(linear).weight, _base(linear).bias, a.scale if a else None)
-                 for linear, a in zip(linears, adapters, strict=True))
-    return _Adapted.apply(states, plan, *downs, *ups)
+    return frozen_products(bases, [adapter_of(linear) for linear in linears], states)
 
 
 def _plus(states: Float[Tensor, "P D"], linear: nn.Module, inputs: Float[Tensor, "P wide"]) -> Float[Tensor, "P D"]:
@@ -167,19 +176,6 @@ def _plus(states: Float[Tensor, "P D"], linear: nn.Module, inputs: Float[Tensor,
 
 def _normed(norm: nn.Module, states: Float[Tensor, "P D"]) -> Float[Tensor, "P D"]:
     return _Normed.apply(states, norm.variance_epsilon) * norm.weight
-
-
-@dataclass(frozen=True, slots=True)
-class Adapter:
-    """Of a frozen product x W': + scale (x down') up'."""
-
-    down: Float[Tensor, "r D"]
-    up: Float[Tensor, "wide r"]
-    scale: float
-
-
-def _base(linear: nn.Module) -> nn.Module:
-    return getattr(linear, "base_layer", linear)
 
 
 def adapter_of(linear: nn.Module) -> Adapter | None:
@@ -209,63 +205,81 @@ class _Normed(torch.autograd.Function):
 
 
 class _Heads(torch.autograd.Function):
-    """Padded queries, keys and values by head, the first two turned by their token's rotary angles.
+    """Padded queries, keys and values by head of keys, the first two turned by their token's rotary angles.
 
-    The two halves of a head stand number by number afterwards: as those of queries and keys do so alike, their products
-    are what they were. Padding holds whatever: it stands after all that is read.
+    The two halves of a head stand number by number afterwards, and where `is_paired` before: as those of queries and
+    keys do so alike, their products are what they were. Padding holds whatever: it stands after all that is read.
     """
 
     @staticmethod
-    def forward(ctx: Any, joint: Float[Tensor, "P wide"], layout: Layout, counts: tuple[int, int, int]
-                ) -> Float[Tensor, "heads B T d"]:
-        ctx.layout, ctx.turned = layout, counts[0] + counts[1]
-        rows = joint.index_select(0, layout.sources).view(*layout.shape, sum(counts), -1).permute(2, 0, 1, 3)
-        out = torch.empty_like(rows, memory_format=torch.contiguous_format)
-        first, second = rows[:ctx.turned].chunk(2, dim=-1)
-        pairs = torch.view_as_complex(out[:ctx.turned].unflatten(-1, (-1, 2)))
-        torch.mul(torch.complex(first, second), layout.turns, out=pairs)
-        out[ctx.turned:] = rows[ctx.turned:]
-        return out
+    def forward(ctx: Any, joint: Float[Tensor, "P wide"], layout: Layout, counts: tuple[int, int], is_paired: bool
+                ) -> tuple[Float[Tensor, "K B G T d"], Float[Tensor, "K B T d"], Float[Tensor, "K B T d"]]:
+        ctx.layout, ctx.counts, ctx.is_paired = layout, counts, is_paired
+        rows = joint.index_select(0, layout.sources).view(*layout.shape, counts[0] + 2 * counts[1], -1)
+        *turned, values = _by_head(rows, counts)
+        out = [part.new_empty(part.shape) for part in turned]
+        for part, place in zip(turned, out, strict=True):
+            numbers = _pairs(part) if is_paired else torch.complex(*part.chunk(2, dim=-1))
+            torch.mul(numbers, layout.turns, out=_pairs(place))
+        return *out, values.contiguous()
 
     @staticmethod
-    def backward(ctx: Any, grad: Float[Tensor, "heads B T d"]) -> tuple[Float[Tensor, "P wide"], None, None]:
-        layout, turned = ctx.layout, ctx.turned
-        pairs = torch.view_as_complex(grad[:turned].contiguous().unflatten(-1, (-1, 2))) * layout.turns.conj()
-        rows = grad.new_empty(*layout.shape, len(grad), grad.shape[-1])
-        first, second = rows.permute(2, 0, 1, 3)[:turned].chunk(2, dim=-1)
-        first.copy_(pairs.real), second.copy_(pairs.imag)
-        rows.permute(2, 0, 1, 3)[turned:] = grad[turned:]
-        return rows.flatten(0, 1).flatten(1).index_select(0, layout.tokens), None, None
+    def backward(ctx: Any, *grads: Float[Tensor, "K B ... T d"]) -> tuple[Float[Tensor, "P wide"], None, None, None]:
+        layout, counts, back = ctx.layout, ctx.counts, ctx.layout.turns.conj().resolve_conj()
+        rows = grads[0].new_empty(*layout.shape, counts[0] + 2 * counts[1], grads[0].shape[-1])
+        *places, values = _by_head(rows, counts)
+        for place, grad in zip(places, grads, strict=False):
+            if ctx.is_paired:
+                torch.mul(_pairs(grad.contiguous()), back, out=_pairs(place))
+            else:
+                numbers = torch.view_as_real(_pairs(grad.contiguous()) * back)
+                place.unflatten(-1, (2, -1)).copy_(numbers.mT)
+        values.copy_(grads[2])
+        return rows.flatten(0, 1).flatten(1).index_select(0, layout.tokens), None, None, None
+
+
+def _by_head(rows: Float[Tensor, "B T heads d"], counts: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+    """Views of queries float[K, B, G, T, d], G to a head of keys, and of keys and values float[K, B, T, d]."""
+    query, *others = rows.split([counts[0], counts[1], counts[1]], dim=2)
+    key, value = (part.permute(2, 0, 1, 3) for part in others)
+    return query.unflatten(2, (counts[1], -1)).permute(2, 0, 3, 1, 4), key, value
+
+
+def _pairs(numbers: Float[Tensor, "... d"]) -> Complex[Tensor, "... half"]:
+    """Each two neighbours as one complex number, in place."""
+    return torch.view_as_complex(numbers.unflatten(-1, (-1, 2)))
+
+
+def _halves_paired(weight: Float[Tensor, "wide ..."], size: int) -> Float[Tensor, "wide ..."]:
+    """The rows of a weight or bias in an order that puts the halves of each head number by number."""
+    return weight.unflatten(0, (-1, 2, size // 2)).transpose(1, 2).flatten(0, 2)
 
 
 class _ShortAttention(torch.autograd.Function):
-    """Causal attention of short sentences: softmax(scale q k' + later) v by batched products."""
+    """Causal attention of short sentences: softmax(scale q k' + later) v by batched products, the queries of a head of
+    keys one after the other."""
 
     @staticmethod
-    def forward(ctx: Any, heads: Float[Tensor, "heads B T d"], later: Float[Tensor, "T T"], scale: float
-                ) -> Float[Tensor, "H B T d"]:
-        query, key, value = (part.flatten(0, 1) for part in heads.chunk(3))
-        shares = torch.baddbmm(later, query, key.mT, alpha=scale)
+    def forward(ctx: Any, query: Float[Tensor, "K B G T d"], key: Float[Tensor, "K B T d"],
+                value: Float[Tensor, "K B T d"], later: Float[Tensor, "T T"], scale: float
+                ) -> Float[Tensor, "K B G T d"]:
+        rows = query.flatten(0, 1).flatten(1, 2)
+        shares = torch.baddbmm(later.repeat(query.shape[2], 1), rows, key.flatten(0, 1).mT, alpha=scale)
         torch.softmax(shares, dim=-1, out=shares)
-        ctx.save_for_backward(heads, shares)
+        ctx.save_for_backward(query, key, value, shares)
         ctx.scale = scale
-        return torch.bmm(shares, value).view(-1, *heads.shape[1:])
+        return torch.bmm(shares, value.flatten(0, 1)).view(query.shape)
 
     @staticmethod
-    def backward(ctx: Any, grad: Float[Tensor, "H B T d"]) -> tuple[Float[Tensor, "heads B T d"], None, None]:
-        heads, shares = ctx.saved_tensors
-        query, key, value = (part.flatten(0, 1) for part in heads.chunk(3))
-        out = torch.empty_like(heads)
-        to_query, to_key, to_value = (part.flatten(0, 1) for part in out.chunk(3))
-        grad = grad.flatten(0, 1)
-        torch.bmm(shares.mT, grad, out=to_value)
-        inner = torch.bmm(grad, value.mT)
+    def backward(ctx: Any, grad: Float[Tensor, "K B G T d"]) -> tuple[Tensor | None, ...]:
+        query, key, value, shares = ctx.saved_tensors
+        rows, grad = query.flatten(0, 1).flatten(1, 2), grad.flatten(0, 1).flatten(1, 2)
+        to_value = torch.bmm(shares.mT, grad)
+        inner = torch.bmm(grad, value.flatten(0, 1).mT)
         torch.ops.aten._softmax_backward_data.out(inner, shares, -1, inner.dtype, grad_input=inner)
-        torch.bmm(inner, key, out=to_query)
-        torch.bmm(inner.mT, query, out=to_key)
-        to_query *= ctx.scale
-        to_key *= ctx.scale
-        return out, None, None
+        inner *= ctx.scale
+        to_query, to_key = torch.bmm(inner, key.flatten(0, 1)), torch.bmm(inner.mT, rows)
+        return to_query.view(query.shape), to_key.view(key.shape), to_value.view(value.shape), None, None
 
 
 class _Gated(torch.autograd.Function):
@@ -287,54 +301,3 @@ class _Gated(torch.autograd.Function):
         torch.ops.aten.silu_backward.grad_input(grad * up, gate, grad_input=first)
         torch.mul(grad, opened, out=second)
         return out
-
-
-class _Adapted(torch.autograd.Function):
-    """Several frozen products of the same states, each with its low-rank adapter if it has one, side by side.
-
-    Beside the gradient of the states only those of the adapters are computed, and no result is written twice.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, states: Float[Tensor, "P D"], plan: tuple, *adapters: Float[Tensor, "_ _"]
-                ) -> Float[Tensor, "P wide"]:
-        half = len(adapters) // 2
-        downs, ups = adapters[:half], adapters[half:]
-        out = states.new_empty(len(states), sum(len(weight) for weight, _, _ in plan))
-        low = states @ torch.cat(downs).mT if downs else states.new_empty(len(states), 0)
-        for part, (weight, bias, rank, up, scale), few in _parts(plan, ups, out, low):
-            torch.mm(states, weight.mT, out=part)
-            if bias is not None:
-                part += bias
-            if rank:
-                part.addmm_(few, up.mT, alpha=scale)
-        ctx.plan, ctx.count = plan, half
-        ctx.save_for_backward(states, low, *adapters)
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, grad: Float[Tensor, "P wide"]) -> tuple[Tensor | None, ...]:
-        states, low, *adapters = ctx.saved_tensors
-        downs, ups = adapters[:ctx.count], adapters[ctx.count:]
-        low_grad, out, up_grads = torch.empty_like(low), None, []
-        pieces = zip(_parts(ctx.plan, ups, grad, low), _parts(ctx.plan, ups, grad, low_grad), strict=True)
-        for (part, (weight, _, rank, up, scale), few), (_, _, few_grad) in pieces:
-            out = part @ weight if out is None else out.addmm_(part, weight)
-            if rank:
-                torch.mm(part, up * scale, out=few_grad)
-                up_grads.append((part.mT @ few).mul_(scale))
-        if downs:
-            out.addmm_(low_grad, torch.cat(downs))
-            down_grads = (low_grad.mT @ states).split([len(down) for down in downs])
-            return out, None, *down_grads, *up_grads
-        return out, None
-
-
-def _parts(plan: tuple, ups: Sequence[Tensor], wide: Tensor, low: Tensor):
-    """For each product: its columns of `wide`, (weight, bias, rank, up, scale), and its columns of `low`."""
-    column = place = used = 0
-    for weight, bias, scale in plan:
-        up = ups[used] if scale is not None else None
-        rank = 0 if up is None else up.shape[1]
-        yield wide[:, column:column + len(weight)], (weight, bias, rank, up, scale), low[:, place:place + rank]
-        column, place, used = column + len(weight), place + rank, used + (up is not None)

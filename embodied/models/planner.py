@@ -1,9 +1,9 @@
 """The multimodal-sentence model: a body that makes hidden states of a sentence, and the heads that say what comes next.
 
-B examples, T tokens, S tokens with those of the cache, N pictures (all examples together, reading order), H x W pixels
-and G numbers a picture, Q soft tokens a picture, D width, M names of objects, V words, A places that the head is
-asked about in each example, P in all together. After PaLM-E (arXiv 2303.03378, section 3); departures beside the
-body's:
+B examples, T tokens, S tokens with those of the cache, N pictures (all examples together, reading order), U of them
+different, H x W pixels and G numbers a picture, Q soft tokens a picture, D width, M names of objects, V words, A
+places that the head is asked about in each example, P in all together. After PaLM-E (arXiv 2303.03378, section 3);
+departures beside the body's:
 3. Saying an object's name is pointing: the score of `obj_j` grows with the fit between what is about to be said and
    what stands at `<obj_j>` (see pointer); the paper relies on a pre-trained language model to look names up.
 4. A second loss (`naming_weight`) pulls an object's soft token towards the embeddings of the words of its name, which
@@ -25,6 +25,7 @@ from transformers.utils import ModelOutput
 from embodied.models.body import PalmEModel, PalmEModelOutput
 from embodied.models.configuration import PalmEConfig
 from embodied.models.folder import check_local
+from embodied.models.frozen import frozen_products, is_frozen
 from embodied.models.loading_base import read_on_base
 from embodied.models.packed import why_not_packable
 from embodied.models.tensors import check_tensors
@@ -55,14 +56,14 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
     """The body with its heads: logits where they are asked for, losses of labels, and generation."""
 
     def forward(self, input_ids: Int[Tensor, "B T"] | None = None, attention_mask: Int[Tensor, "B S"] | None = None,
-                pixel_values: Float[Tensor, "N 3 H W"] | None = None, geometry: Float[Tensor, "N G"] | None = None,
+                pixel_values: Float[Tensor, "U 3 H W"] | None = None, geometry: Float[Tensor, "U G"] | None = None,
                 labels: Int[Tensor, "B T"] | None = None, name_ids: Int[Tensor, "N K"] | None = None,
                 position_ids: Int[Tensor, "B T"] | None = None, past_key_values: Any = None,
                 inputs_embeds: Float[Tensor, "B T D"] | None = None, object_keys: Float[Tensor, "B M D"] | None = None,
                 use_cache: bool | None = None, logits_to_keep: int | Int[Tensor, " A"] | Bool[Tensor, "B T"] = 0,
                 num_items_in_batch: Real[Tensor, ""] | int | None = None,
                 num_names_in_batch: Real[Tensor, ""] | int | None = None, is_packed: bool = False,
-                **kwargs: Any) -> PalmEOutput:
+                picture_ids: Int[Tensor, " N"] | None = None, **kwargs: Any) -> PalmEOutput:
         """Logits of the positions asked for, or, with labels, the loss over the graded ones, and of no others unless
         logits_to_keep is a mask, whose logits are given beside.
 
@@ -82,7 +83,7 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
         seen = self.body(input_ids=input_ids, attention_mask=attention_mask, pixel_values=pixel_values,
                          geometry=geometry, position_ids=position_ids, past_key_values=past_key_values,
                          inputs_embeds=inputs_embeds, object_keys=object_keys, use_cache=use_cache and labels is None,
-                         wanted=wanted)
+                         wanted=wanted, picture_ids=picture_ids)
         if labels is None:
             return PalmEOutput(logits=self.compute_logits(seen, logits_to_keep), object_keys=seen.object_keys,
                                past_key_values=seen.past_key_values)
@@ -107,12 +108,19 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
             return self._logits(hidden[:, -keep:], keys)
         if keep.dtype != torch.bool:
             return self._logits(hidden[:, keep], keys)
-        return self._logits(hidden[keep][:, None], None if keys is None else keys[torch.where(keep)[0]])[:, 0]
+        logits = self._head(hidden[keep])
+        return logits if keys is None else self._named(logits, self.pointer(hidden, keys)[keep])
 
     def _logits(self, hidden: Float[Tensor, "B A D"], object_keys: Float[Tensor, "B M D"] | None
                 ) -> Float[Tensor, "B A V"]:
         """float[B, A, V] from hidden float[B, A, D]."""
         return self.point(self.get_output_embeddings()(hidden), hidden, object_keys)
+
+    def _head(self, hidden: Float[Tensor, "P D"]) -> Float[Tensor, "P V"]:
+        """What the head says of hidden states as training wants it, names without what stands at their slots."""
+        head = self.get_output_embeddings()
+        logits = frozen_products([head], [None], hidden) if is_frozen(head, hidden) else head(hidden)
+        return logits if self.new_words is None else self.new_words.score(logits[:, None], hidden[:, None])[:, 0]
 
     def point(self, logits: Float[Tensor, "B A head"], hidden: Float[Tensor, "B A D"],
               object_keys: Float[Tensor, "B M D"] | None) -> Float[Tensor, "B A V"]:
@@ -121,11 +129,14 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
         pointed at."""
         if self.new_words is not None:
             logits = self.new_words.score(logits, hidden)
-        if object_keys is None:
-            return logits
-        start, stop = self.config.name_first_id, self.config.name_first_id + MAX_OBJECTS
-        named = logits[..., start:stop] + self.pointer(hidden, object_keys)
-        return torch.cat([logits[..., :start], named, logits[..., stop:]], dim=-1)
+        return logits if object_keys is None else self._named(logits, self.pointer(hidden, object_keys))
+
+    def _named(self, logits: Float[Tensor, "*places V"], fits: Float[Tensor, "*places M"]
+               ) -> Float[Tensor, "*places V"]:
+        """The logits with how well each object fits its name, in place: there may be fifty thousand words."""
+        start = self.config.name_first_id
+        logits[..., start:start + MAX_OBJECTS] += fits
+        return logits
 
     def _grade(self, seen: PalmEModelOutput, labels: Int[Tensor, "B T"], count: Real[Tensor, ""] | int | None
                ) -> PalmEOutput:

@@ -34,4 +34,6 @@ class Pointer(nn.Module):
 
     def forward(self, hidden: Float[Tensor, "B K D"], keys: Float[Tensor, "B M D"]) -> Float[Tensor, "B K M"]:
         """float[B, K, M] for hidden states float[B, K, D] and keys float[B, M, D]; 0 where a key is zero."""
+        if hidden.shape[1] > keys.shape[1]:  # the same, and fewer are multiplied
+            return torch.bmm(hidden, (keys @ self.query.weight).mT)
         return torch.einsum("bkd,bmd->bkm", self.query(hidden), keys)

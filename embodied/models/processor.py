@@ -21,7 +21,7 @@ from embodied.models.scene_encoders import find_encoder
 from embodied.models.sentences import prompts_given
 from embodied.models.tokens import IMAGE_TOKEN, SLOT_TOKENS
 from embodied.planning.scene import SceneEncoder
-from embodied.prompt import Entity, Prompt, PromptTooLongError, Text
+from embodied.prompt import Entity, Image, Prompt, PromptTooLongError, Text
 from embodied.training.objectives.losses import IGNORED
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class PalmEProcessor:
         return self._encoder.scene
 
     def __call__(self, prompts: Sequence[Prompt] | None = None, answers: Sequence[Answer] | None = None, *,
-                 text: str | Sequence[str] | None = None, images: Any = None,
+                 text: str | Sequence[str] | None = None, images: Any = None, has_repeats: bool = False,
                  padding_side: Literal["left", "right"] | None = None, return_tensors: Literal["pt"] = "pt"
                  ) -> BatchFeature:
         """Tensors of a batch; give answers to train, padding_side="left" to generate (usual with text, else "right").
@@ -70,7 +70,9 @@ class PalmEProcessor:
         In place of prompts: text and images, as other processors of transformers take them (`sentences.prompts_from`).
 
         input_ids, attention_mask: int64[B, T]. labels (with answers): int64[B, T], IGNORED but for answer and end.
-        pixel_values: float32[N, 3, S, S], normalised, reading order. geometry: float32[N, G].
+        pixel_values: float32[N, 3, S, S], normalised, reading order. geometry: float32[N, G]. has_repeats: a picture
+        that several sentences show, the same object in memory, is in both once; picture_ids int64[N] then says which of
+        them each picture is.
         Raises ValueError for pictures of the other kind or too few answers, PromptTooLong for too many tokens.
         """
         if return_tensors != "pt":
@@ -85,7 +87,16 @@ class PalmEProcessor:
         batch = self._pad(heads, tails, padding_side)
         if answers is None:
             del batch["labels"]
-        return BatchFeature({**batch, **self._pictures(prompts)})
+        segments = [s for prompt in prompts for s in prompt.segments if isinstance(s, self._encoder.picture)]
+        if has_repeats:
+            segments, batch["picture_ids"] = _distinct(segments)
+        return BatchFeature({**batch, **self._pictures(segments)})
+
+    def count_tokens(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> list[int]:
+        """How many tokens each sentence has with its answer."""
+        pieces = self._encode_texts(prompts, [answer for answer in answers if isinstance(answer, str)])
+        return [len(self._sentence(prompt, pieces)) + len(self._tail(answer, pieces))
+                for prompt, answer in zip(prompts, answers, strict=True)]
 
     def _encode_texts(self, prompts: Sequence[Prompt], answers: Sequence[str]) -> dict[str, list[int]]:
         """Token ids of each different text, one tokenizer call; special tokens spelled in a text stay plain text."""
@@ -136,10 +147,8 @@ class PalmEProcessor:
         arrays = {"input_ids": ids, "attention_mask": mask, "labels": labels}
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
-    def _pictures(self, prompts: Sequence[Prompt]) -> dict[str, Float32[torch.Tensor, "N ..."]]:
-        """pixel_values float32[N, 3, S, S] (S is 1 without a vision tower) and geometry float32[N, G] of every picture,
-        reading order."""
-        segments = [s for p in prompts for s in p.segments if isinstance(s, self._encoder.picture)]
+    def _pictures(self, segments: Sequence[Entity | Image]) -> dict[str, Float32[torch.Tensor, "N ..."]]:
+        """pixel_values float32[N, 3, S, S] (S is 1 without a vision tower) and geometry float32[N, G] of pictures."""
         size = 1 if self._encoder.pixels is None else self.image_size
         pixels = np.zeros((len(segments), size, size, 3), dtype=np.uint8)
         geometry = np.zeros((len(segments), self._encoder.geometry_size), dtype=np.float32)
@@ -213,6 +222,14 @@ class PalmEProcessor:
         check_processor(values)
         values.pop("processor_class", None)
         return cls(AutoTokenizer.from_pretrained(name, trust_remote_code=False, **hub), **renewed(values))
+
+
+def _distinct(segments: Sequence[Entity | Image]) -> tuple[list[Entity | Image], Int64[torch.Tensor, " N"]]:
+    """The pictures without those that show what an earlier one shows, and int64[N], which of them each one is."""
+    shown = [id(s.slot if isinstance(s, Entity) else s.pixels) for s in segments]
+    first = {key: segment for key, segment in reversed(list(zip(shown, segments, strict=True)))}
+    place = {key: number for number, key in enumerate(dict.fromkeys(shown))}
+    return [first[key] for key in place], torch.tensor([place[key] for key in shown], dtype=torch.long)
 
 
 def words_of(text: str) -> list[str]:

@@ -149,8 +149,9 @@ def load(path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, batc
         placement.restore(State(weights, saved, trainer.get("device_random")), model, optimizer)
     batches.load_state_dict(trainer["sampler"])
     set_random_state(trainer["random"])
-    changed = [f"{key} {trainer[key]} -> {value}" for key, value in placement.facts().items()
-               if trainer.get(key, value) != value]
+    before = {"threads_share_batches": False} | trainer  # of checkpoints from before they could
+    changed = [f"{key} {before[key]} -> {value}" for key, value in placement.facts().items()
+               if before.get(key, value) != value]
     if changed:
         warnings.warn(f"resuming {path} with {', '.join(changed)}: not bit-exact", stacklevel=2)
     return trainer["step"]

@@ -19,10 +19,13 @@ from embodied.models.processor import PalmEProcessor
 from embodied.models.segmenter import segmenter_input, targets_from_masks
 
 if TYPE_CHECKING:
-    from jaxtyping import Float32, UInt8
+    from jaxtyping import Float32, Int64, UInt8
 
 LIGHT = 0.2
 """Largest relative change of brightness, and half of it of each color channel, in the segmenter's training."""
+
+VIEW_STREAM = 0x7677
+"""Keeps the draws about a view apart from those about an example."""
 
 DEPTH_NOISE_M = 0.0005
 """Standard deviation of the noise added to depth in the segmenter's training."""
@@ -69,14 +72,30 @@ def relight(rgb: UInt8[np.ndarray, "H W 3"], rng: np.random.Generator) -> UInt8[
 
 def collate_examples(examples: Examples | Mixture, places: Sequence[int], processor: PalmEProcessor, *, seed: int,
                      is_jittered: bool = True) -> Collate:
-    """Collates examples for the planner: what the processor makes of prompts and answers."""
+    """Collates examples for the planner: what the processor makes of prompts and answers. What is asked about one view
+    is asked about the same pictures, which are in the batch once."""
 
     def collate(chosen: np.ndarray, step: int) -> tuple[list[str], dict[str, Any]]:
-        picked = [places[index] for index in chosen]
-        batch = [examples.jittered(p, np.random.default_rng([seed, step, p])) if is_jittered else examples[p]
-                 for p in picked]
-        inputs = processor([e.prompt for e in batch], [e.answer for e in batch])
+        def rng(*of: int) -> np.random.Generator | None:
+            return np.random.default_rng([seed, step, *of]) if is_jittered else None
+
+        picked, sights = [places[index] for index in chosen], {}
+        for place in picked:
+            if (view := examples.view_of(place)) not in sights:
+                sights[view] = examples.sight(place, rng(VIEW_STREAM, *view))
+        batch = [examples.worded(place, sights[examples.view_of(place)], rng(place)) for place in picked]
+        inputs = processor([e.prompt for e in batch], [e.answer for e in batch], has_repeats=True)
         names = processor.name_ids([name for e in batch for name in e.names])
         return [examples.items[p].id for p in picked], {**inputs, "name_ids": names}
 
     return collate
+
+
+def sampled_by(examples: Mixture, places: Sequence[int], processor: PalmEProcessor
+               ) -> tuple[Int64[np.ndarray, " N"], Int64[np.ndarray, " N"]]:
+    """(lengths, views) of some examples, for their `Sampler`: tokens of each, and a number that those of one view
+    share."""
+    worded = [examples.worded(place, examples.sight(place, has_pixels=False)) for place in places]
+    lengths = processor.count_tokens([e.prompt for e in worded], [e.answer for e in worded])
+    views = np.unique([examples.view_of(place) for place in places], axis=0, return_inverse=True)[1]
+    return np.array(lengths, dtype=np.int64), views.reshape(-1)

@@ -53,8 +53,9 @@ def at_most(count: int | None, places: Sequence[int], families: Sequence[str], s
     return sorted(kept)
 
 
-def mixed_sampler(lengths: Sequence[Sequence[int] | np.ndarray], settings: TrainSettings, batch_size: int
-                  ) -> MixedSampler:
-    """The sampler of a stage. lengths: int[N] of the examples of each dataset, as `Sampler` takes them."""
-    samplers = [Sampler(part, batch_size=batch_size, seed=settings.seed) for part in lengths]
+def mixed_sampler(lengths: Sequence[Sequence[int] | np.ndarray], settings: TrainSettings, batch_size: int,
+                  views: Sequence[np.ndarray | None] | None = None) -> MixedSampler:
+    """The sampler of a stage. lengths, views: of the examples of each dataset, as `Sampler` takes them."""
+    samplers = [Sampler(part, batch_size=batch_size, seed=settings.seed, views=which)
+                for part, which in zip(lengths, views or [None] * len(lengths), strict=True)]
     return MixedSampler(samplers, tuple(settings.datasets.values()))

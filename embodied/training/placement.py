@@ -185,7 +185,8 @@ class Replicated:
 
     def facts(self) -> dict[str, Any]:
         threads = torch.get_num_threads() if self.team is None else self.team.size
-        return {"threads": threads, "world_size": self.data_size, "device": self.device.type}
+        shared = {} if self.team is None else {"threads_share_batches": True}
+        return {"threads": threads, "world_size": self.data_size, "device": self.device.type, **shared}
 
 
 def choose(device: str) -> torch.device:

@@ -36,7 +36,7 @@ from embodied.models.processor import PalmEProcessor, words_of
 from embodied.models.scene_encoders import find_encoder
 from embodied.planning.declaration import declaration
 from embodied.training import checkpoint
-from embodied.training.collate import collate_examples
+from embodied.training.collate import collate_examples, sampled_by
 from embodied.training.dataset import at_most, mixed_sampler, open_datasets, split_all
 from embodied.training.job import Job, Measure, make_job, validate
 from embodied.training.objectives.sft import counts, sft
@@ -150,7 +150,8 @@ def prepare(run: RunFolder, stage: str, settings: ExampleSettings, placement: Pl
     learned = [at_most(settings.per_family, part, families, run.settings.seed) for part in learned]
     checked = _mixed(chain(*held_out), run.settings.seed)
     collate = partial(collate_examples, examples, processor=processor, seed=run.settings.seed)
-    sampler = mixed_sampler([examples.lengths(part) for part in learned], run.settings, settings.batch_size)
+    lengths, views = zip(*(sampled_by(examples, part, processor) for part in learned), strict=True)
+    sampler = mixed_sampler(lengths, run.settings, settings.batch_size, views)
     batches = Batches(sampler, _replayed(run, settings, processor, collate(list(chain(*learned)))),
                       rank=placement.data_rank, world_size=placement.data_size,
                       shares=placement.shares(model, settings.batch_size // placement.data_size))

@@ -45,7 +45,7 @@ from embodied.data.detections import detect_dataset  # noqa: E402
 from embodied.data.examples import Examples  # noqa: E402
 from embodied.data.mixture import Mixture  # noqa: E402
 from embodied.models.building import Facts  # noqa: E402
-from embodied.training.collate import collate_examples  # noqa: E402
+from embodied.training.collate import collate_examples, sampled_by  # noqa: E402
 from embodied.training.loop import train  # noqa: E402
 from embodied.training.objectives.sft import sft  # noqa: E402
 from embodied.training.optim import adamw  # noqa: E402
@@ -166,15 +166,13 @@ def subject_of(folder: Path, examples: Mixture, size: str, threads: int) -> Subj
         settings.model.language.update(SMALL)
     model, processor = new_planner(RunFolder(folder, settings), examples, Facts())
     let_learn(model)
-    collate = collate_examples(examples, range(len(examples)), processor, seed=0)
+    everything = range(len(examples))
+    collate = collate_examples(examples, everything, processor, seed=0)
     if size == "small":
         collate = _adapt(model, collate)
-    worded = [examples[place] for place in range(len(examples))]
-    inputs = processor([one.prompt for one in worded], [one.answer for one in worded])
-    lengths = inputs["attention_mask"].sum(1).tolist()
-    batch_size = 4 if size == "small" else 32
-    sampler = Sampler(examples.lengths(range(len(examples))), batch_size=batch_size, seed=0)
-    return Subject(model.train(), collate, sampler, lengths, threads)
+    lengths, views = sampled_by(examples, everything, processor)
+    sampler = Sampler(lengths, batch_size=4 if size == "small" else 32, seed=0, views=views)
+    return Subject(model.train(), collate, sampler, lengths.tolist(), threads)
 
 
 def _adapt(model: Any, collate: Any) -> Any:

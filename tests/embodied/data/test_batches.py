@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from embodied.data.batches import BUCKET, Batches, Sampler
+from embodied.data.batches import BUCKET, FEWEST_VIEWS, Batches, Sampler
 
 LENGTHS = np.random.default_rng(0).integers(10, 100, 1037)
 
@@ -32,6 +32,27 @@ def test_batches_hold_like_lengths():
     batches = [LENGTHS[sampler.batch_at(s)] for s in range(sampler.per_epoch)]
     fill = sum(b.sum() for b in batches) / sum(b.max() * len(b) for b in batches)
     assert fill > 0.93 and BUCKET > 1
+
+
+def test_examples_of_one_view_stay_together_by_twos_in_random_pairs():
+    views, size = np.repeat(np.arange(1037 // 8 + 1), 8)[:1037], 2 * FEWEST_VIEWS
+    sampler = Sampler(LENGTHS, batch_size=size, seed=0, views=views)
+    epochs = [[sampler.batch_at(e * sampler.per_epoch + s) for s in range(sampler.per_epoch)] for e in range(2)]
+    for batches in epochs:
+        assert len(set(np.concatenate(batches).tolist())) == 1037 // size * size
+        assert max(np.unique(views[b], return_counts=True)[1].max() for b in batches) >= 2
+        assert np.mean([len(np.unique(views[b])) for b in batches]) < 0.6 * size
+    pairs = [{frozenset(pair) for b in batches for pair in zip(b.tolist(), b.tolist()[1:], strict=False)
+              if views[pair[0]] == views[pair[1]]} for batches in epochs]
+    assert 0 < len(pairs[0] & pairs[1]) < 0.9 * len(pairs[0])
+
+
+def test_a_position_from_before_views_stayed_together_is_gone_on_from_and_said():
+    batches = Batches(Sampler(LENGTHS, batch_size=8, seed=5, views=np.arange(1037)), collate)
+    old = {key: value for key, value in batches.state_dict().items() if key != "together"} | {"step": 3}
+    with pytest.warns(UserWarning, match="not bit-exact"):
+        batches.load_state_dict(old)
+    assert batches.step == 3
 
 
 def test_shares_of_workers_add_up_to_the_batch_of_one():

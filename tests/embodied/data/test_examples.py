@@ -83,7 +83,8 @@ def test_queries_about_what_was_not_seen_are_left_out(dataset, examples):
 def test_jitter_is_seeded_small_and_never_drops_what_is_needed(examples):
     place = next(i for i, item in enumerate(examples.items) if len(item.query.calls) == 2)
     examples.jitter = Jitter(drop=1.0)
-    one, same, other = (examples.jittered(place, np.random.default_rng(s)) for s in (0, 0, 1))
+    rngs = [np.random.default_rng(s) for s in (0, 0, 1)]
+    one, same, other = (examples.worded(place, examples.sight(place, rng), rng) for rng in rngs)
     entities = [[s.slot for s in e.prompt.segments if isinstance(s, Entity)] for e in (one, same, other)]
     assert [s.box for s in entities[0]] == [s.box for s in entities[1]] != [s.box for s in entities[2]]
     item = examples.items[place]

@@ -78,8 +78,10 @@ def test_examples_of_two_worlds_stand_side_by_side(parts):
     assert mixture.language == TAMP and len(mixture) == len(first) + len(second) == len(mixture.items)
     assert mixture[0] == first[0] and mixture[len(first)].answer == second[0].answer
     assert mixture[len(first)].answer.startswith(' answer("A: ')
-    rngs = [np.random.default_rng(5) for _ in range(2)]
-    assert mixture.jittered(len(first) + 1, rngs[0]).answer == second.jittered(1, rngs[1]).answer
+    there, here = (of.worded(place, of.sight(place, rng), rng) for of, place, rng in
+                   ((mixture, len(first) + 1, np.random.default_rng(5)), (second, 1, np.random.default_rng(5))))
+    assert there.answer == here.answer
+    assert mixture.view_of(0) == (0, *first.view_of(0)) != mixture.view_of(len(first)) == (1, *second.view_of(0))
     assert mixture.card["kept"] == len(mixture)
     learned = mixture.places([{0}, {1, 2}])
     assert [mixture.items[place].file for place in learned[0]] == [0] * len(learned[0])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
 
-from embodied.models import packed
+from embodied.models import frozen, packed
 
 SIZES = {"vocab_size": 64, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 3,
          "num_attention_heads": 4, "max_position_embeddings": 256}
@@ -93,3 +93,30 @@ def test_what_it_cannot_do_is_said():
     decoder = a_decoder(CONFIGS["llama"])
     with pytest.raises(ValueError, match="padding on the right"):
         packed.packed_states(decoder, torch.zeros(1, 2, 48), torch.tensor([[0, 1]]), torch.tensor([[False, True]]))
+
+
+@pytest.mark.parametrize("most", [0, frozen.MOST_COPIED], ids=["as they lie", "laid out"])
+def test_frozen_products_are_those_of_the_layers_also_after_their_weights_changed(most, monkeypatch):
+    monkeypatch.setattr(frozen, "MOST_COPIED", most)
+    torch.manual_seed(0)
+    linears = [torch.nn.Linear(24, wide, bias=wide == 16).requires_grad_(False) for wide in (8, 16)]
+    adapter = frozen.Adapter(torch.randn(4, 24), torch.randn(16, 4), 0.5)
+    states, grad = torch.randn(5, 24, requires_grad=True), torch.randn(5, 24)
+    for change in (0.0, 1.0):
+        for linear in linears:
+            linear.weight += change
+        with_adapter = linears[1](states) + 0.5 * states @ adapter.down.mT @ adapter.up.mT
+        expected = torch.cat([linears[0](states), with_adapter], dim=-1)
+        found = frozen.frozen_products(linears, [None, adapter], states)
+        torch.testing.assert_close(found, expected)
+        torch.testing.assert_close(*(torch.autograd.grad(y, states, grad) for y in (found, expected)))
+
+
+def test_only_plain_frozen_layers_in_training_are_taken_apart():
+    learned = torch.nn.Linear(4, 4)
+    assert not frozen.is_frozen(learned, torch.zeros(1, 4))
+    learned.requires_grad_(False)
+    assert frozen.is_frozen(learned, torch.zeros(1, 4))
+    assert not frozen.is_frozen(learned, torch.zeros(1, 4, dtype=torch.bfloat16))
+    with torch.no_grad():
+        assert not frozen.is_frozen(learned, torch.zeros(1, 4))

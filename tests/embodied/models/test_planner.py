@@ -299,3 +299,29 @@ def test_the_pointer_adds_to_the_scores_of_names_alone(tiny):
         hidden = model.body(**batch).last_hidden_state
         changed = (out.logits - model.get_output_embeddings()(hidden)).abs().amax(dim=(0, 1)) > 1e-6
     assert torch.where(changed)[0].tolist() == processor.tokenizer.convert_tokens_to_ids(["obj_1", "obj_2"])
+
+
+def test_the_pointer_says_the_same_of_many_states_as_of_few():
+    torch.manual_seed(0)
+    pointer, hidden, keys = Pointer(4), torch.randn(2, 7, 4), torch.randn(2, 3, 4)
+    torch.nn.init.normal_(pointer.query.weight)
+    few = torch.cat([pointer(part, keys) for part in hidden.split(2, dim=1)], dim=1)
+    torch.testing.assert_close(pointer(hidden, keys), few)
+
+
+def test_pictures_that_several_sentences_show_are_looked_at_once(tiny):
+    """Same loss, same gradients as with each picture as often as it is shown."""
+    model, processor = tiny
+    one, other = prompt((1, 2)), prompt((3,))
+    again = Prompt((Text("Instruction: take it\n"), *one.segments[1:]))
+    found = []
+    for has_repeats in (False, True):
+        batch = processor([one, other, again], [ANSWER, " done()", ANSWER], has_repeats=has_repeats)
+        assert len(batch["pixel_values"]) == len(batch["geometry"]) == (3 if has_repeats else 5)
+        model.zero_grad(set_to_none=True)
+        loss = model(**batch).loss
+        loss.backward()
+        found.append((loss.detach(), model.projector.out.weight.grad, model.vision.body.patch_embed.proj.weight.grad))
+    assert batch["picture_ids"].tolist() == [0, 1, 2, 0, 1]
+    torch.testing.assert_close(*found)
+    model.zero_grad(set_to_none=True)
