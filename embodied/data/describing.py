@@ -18,6 +18,7 @@ from embodied.data.examples import Example, Examples, Item
 from embodied.data.queries import Query, TextAnswer
 from embodied.planning.perception import Perception, supports
 from embodied.planning.scene import ANSWER, write_prompt
+from embodied.prompt import Image
 
 FAMILIES = ("caption", "what", "which", "on", "nearest", "there")
 """One of each is asked about a view, where there is enough in sight."""
@@ -71,12 +72,12 @@ class Descriptions(Examples):
         episodes = (read_episode(path, pixels=()) for path in self.dataset.files[:50])
         return sorted({name for episode in episodes for view in episode.views for name in view.names})
 
-    def _word(self, item: Item) -> Example:
+    def _word(self, item: Item, image: Image | None) -> Example:
         detected = item.detected
         mentions = {name: self.scene.mention(detected.names.index(name), detected.slots[detected.names.index(name)],
                                              self.viewpoint) for name in _named(detected)}
         asked, said = _worded(item.query, Described(detected, mentions))
-        prompt = write_prompt(asked, Perception(detected.slots, image=self._image(item)), scene=self.scene, cue=ANSWER)
+        prompt = write_prompt(asked, Perception(detected.slots, image=image), scene=self.scene, cue=ANSWER)
         return Example(prompt, f" {said}", item.query.family, self.scene.picture_names(detected.names, None))
 
 

@@ -167,7 +167,7 @@ class _Shelf:
         self._lock = threading.Lock()
 
     def stack(self, linears: Sequence[nn.Linear]) -> _Stack:
-        key = [(t.data_ptr(), t._version) for linear in linears for t in (linear.weight, linear.bias) if t is not None]
+        key = [_mark(tensor) for linear in linears for tensor in (linear.weight, linear.bias) if tensor is not None]
         with self._lock:  # threads of a team ask for the same ones
             found = self._kept.get(linears[0].weight)
             if found is None or found[0] != key:
@@ -178,6 +178,12 @@ class _Shelf:
         numbers = sum(linear.weight.numel() for linear in linears)
         numbers += sum(stack.numbers for _, stack in self._kept.values() if isinstance(stack, _LaidOut))
         return _LaidOut(linears) if numbers <= MOST_COPIED else _AsTheyLie(linears)
+
+
+def _mark(tensor: Tensor) -> tuple[int, int, float]:
+    """What is another one when a tensor was written to: its last number too, for whoever writes to `.data`, as adapters
+    do that are merged, leaves the version as it was."""
+    return tensor.data_ptr(), tensor._version, tensor.detach().flatten()[-1].item()
 
 
 _SHELF = _Shelf()

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from embodied.models.frozen import Adapter, frozen_products
+from embodied.models.layers import Layer, layer_of
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Complex, Float, Int
@@ -111,27 +112,24 @@ def _layout(decoder: nn.Module, mask: Int[Tensor, "B T"] | None, wanted: Bool[Te
 def _layer(layer: nn.Module, states: Float[Tensor, "P D"], layout: Layout, wanted: Int[Tensor, " W"] | None = None
            ) -> Float[Tensor, "left D"]:
     """One layer, for all tokens or for the wanted ones alone: float[P, D] or float[W, D]."""
-    seen = _attend(layer, states, layout)
+    parts = layer_of(layer)
+    seen = _attend(parts, states, layout)
     if wanted is not None:
         seen, states = seen.index_select(0, wanted), states.index_select(0, wanted)
-    states = _plus(states, layer.self_attn.o_proj, seen)
-    pair = _products([layer.mlp.gate_proj, layer.mlp.up_proj], states, layer.post_attention_layernorm)
-    return _plus(states, layer.mlp.down_proj, _Gated.apply(pair))
+    states = _plus(states, parts.out, seen)
+    return _plus(states, parts.down, _Gated.apply(_products(parts.gates, states, parts.between)))
 
 
-def _attend(layer: nn.Module, states: Float[Tensor, "P D"], layout: Layout) -> Float[Tensor, "P wide"]:
+def _attend(parts: Layer, states: Float[Tensor, "P D"], layout: Layout) -> Float[Tensor, "P wide"]:
     """What each token reads from those before it and from itself."""
-    attention, size = layer.self_attn, layer.self_attn.head_dim
-    linears = [attention.q_proj, attention.k_proj, attention.v_proj]
-    counts = attention.q_proj.out_features // size, attention.k_proj.out_features // size
-    is_paired = _learn(linears, layer.input_layernorm)
-    joint = _products(linears, states, layer.input_layernorm, paired=size if is_paired else None)
+    counts, is_paired = parts.heads, _learn(parts.readers, parts.before)
+    joint = _products(parts.readers, states, parts.before, paired=parts.head_size if is_paired else None)
     query, key, value = _Heads.apply(joint, layout, counts, is_paired)
     if layout.shape[1] <= SHORT:
-        seen = _ShortAttention.apply(query, key, value, layout.later, attention.scaling)
+        seen = _ShortAttention.apply(query, key, value, layout.later, parts.scale)
     else:
         query, key, value = query.transpose(0, 1).flatten(1, 2), key.transpose(0, 1), value.transpose(0, 1)
-        seen = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=attention.scaling,
+        seen = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=parts.scale,
                                               enable_gqa=counts[0] != counts[1])
         seen = seen.unflatten(1, (counts[1], -1)).transpose(0, 1)
     seen = seen.permute(1, 3, 0, 2, 4).reshape(layout.shape[0] * layout.shape[1], -1)
