@@ -7,6 +7,7 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
 
 from embodied.models import frozen, packed
+from embodied.training.roofline import products_of, products_s
 
 SIZES = {"vocab_size": 64, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 3,
          "num_attention_heads": 4, "max_position_embeddings": 256}
@@ -120,3 +121,10 @@ def test_only_plain_frozen_layers_in_training_are_taken_apart():
     assert not frozen.is_frozen(learned, torch.zeros(1, 4, dtype=torch.bfloat16))
     with torch.no_grad():
         assert not frozen.is_frozen(learned, torch.zeros(1, 4))
+
+
+def test_products_of_frozen_weights_are_counted_there_and_back():
+    linear = torch.nn.Linear(24, 16).requires_grad_(False)
+    states = torch.randn(5, 24, requires_grad=True)
+    counter = products_of(lambda: frozen.frozen_products([linear], [None], states).sum().backward())
+    assert counter.flops == 2 * (2 * 5 * 24 * 16) and products_s(counter, rounds=1) >= 0
