@@ -28,6 +28,10 @@ FILLED_SHARE = 0.7
 HIDDEN_SHARE = 0.75
 """Points narrower than this share of the voted width (or as much wider) show a part of the object: trust the votes."""
 
+BESIDE_M = 0.003
+"""Points further than this beside the measured box are of something else: the floor of a bowl votes for the block that
+stands on it in a narrow ring, and would colour its crop."""
+
 LEAST_HEIGHT_M = 0.005
 LEAST_POINTS = 12
 
@@ -49,6 +53,14 @@ def measure_box(points: Float64[np.ndarray, "P 3"], voted: Float64[np.ndarray, "
     bottom_z = _bottom(points[:, 2], top_z, float(voted[2]))
     return Box((float(center[0]), float(center[1]), (top_z + bottom_z) / 2),
                (float(size[0]), float(size[1]), max(top_z - bottom_z, LEAST_HEIGHT_M)), yaw)
+
+
+def is_in_box(points: Float64[np.ndarray, "P 3"], box: Box) -> Bool[np.ndarray, " P"]:
+    """bool[P]: over the rectangle of the box or hardly beside it; all when none is."""
+    cos, sin = np.cos(box.yaw), np.sin(box.yaw)
+    local = np.abs((points[:, :2] - box.center[:2]) @ np.array([[cos, -sin], [sin, cos]]))
+    is_in = (local < np.array(box.size[:2]) / 2 + BESIDE_M).all(axis=1)
+    return is_in if is_in.any() else np.ones(len(points), dtype=bool)
 
 
 def _is_near(points: Float[np.ndarray, "P 3"], voted: Float[np.ndarray, " 4"]) -> Bool[np.ndarray, " P"]:

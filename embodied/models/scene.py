@@ -15,7 +15,7 @@ from PIL import Image
 from scipy.optimize import linear_sum_assignment
 
 from embodied.models.configuration import SegmenterConfig
-from embodied.models.measuring import measure_box
+from embodied.models.measuring import is_in_box, measure_box
 from embodied.models.segmenter import VOTE_SIZE, ObjectSegmenter, segmenter_input, targets_from_masks
 from embodied.prompt import MAX_OBJECTS, Slot
 from envs.interface import Box, Observation
@@ -163,13 +163,14 @@ def _is_inside(voted: Float[np.ndarray, " 4"], config: SegmenterConfig) -> bool:
 def _slot(pixels: Pixels, group: Int64[np.ndarray, " P"], voted: Float64[np.ndarray, " 4"], observation: Observation,
           crop_size: int) -> Slot:
     """The slot of the pixels of a group; voted: the median of their votes."""
+    box = measure_box(pixels.points[group], voted, pixels.pitch_m[group], pixels.camera[group])
+    group = group[is_in_box(pixels.points[group], box)]
     cameras = pixels.camera[group]
     camera = int(np.bincount(cameras, minlength=len(pixels.names)).argmax())
     mine = group[cameras == camera]
     rows, columns = pixels.row[mine], pixels.column[mine]
     rgb, window = observation.rgb[pixels.names[camera]], _window(rows, columns)
     middle = int(((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2).argmin())
-    box = measure_box(pixels.points[group], voted, pixels.pitch_m[group], cameras)
     return Slot(crop=masked_crop(rgb, rows, columns, window, crop_size), box=box, camera=pixels.names[camera],
                 pixel=(int(columns[middle]), int(rows[middle])), area_px=len(group),
                 window=_share(window, rgb.shape[:2]))

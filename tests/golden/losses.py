@@ -5,7 +5,7 @@ The planner that sees slots has the shipped detector: eyes of ten steps see noth
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,13 @@ from embodied.training.settings import TrainSettings, read_settings
 from tests.embodied.training.conftest import tiny
 
 STEPS = 10
-OBJECTIVES = {"segment": ("segmenter", "slots"), "sft_slots": ("sft", "slots"), "sft_image": ("sft", "image")}
+OBJECTIVES = {"segment": ("segmenter", "slots"), "segment_light": ("segmenter", "slots"), "sft_slots": ("sft", "slots"),
+              "sft_image": ("sft", "image")}
 """Name -> (stage, what the planner sees)."""
-MODELS = {"slots": {"segmenter": {"widths": [24, 48, 64, 96]}}, "image": {"sizes": {"soft_tokens": 4}}}
-"""What the planner sees -> settings of its model; the segmenter is as wide as the shipped one."""
+LIGHT = {"segmenter": {"form": "light", "patch_px": 4, "widths": [48, 64, 96], "level_depths": [1, 2, 2]}}
+MODELS = {"segment": {"segmenter": {"widths": [24, 48, 64, 96]}}, "segment_light": LIGHT, "sft_slots": LIGHT,
+          "sft_image": {"sizes": {"soft_tokens": 4}}}
+"""Name -> settings of its model; the light segmenter is as large as the shipped one, the other one as it was."""
 
 
 class Watch:
@@ -48,13 +51,14 @@ def losses(folder: Path) -> Iterator[tuple[str, list[dict[str, float]]]]:
     torch.set_num_threads(1)
     collect(CollectSpec(), folder / "dataset", episodes=8, executed_fraction=0.25, workers=0)
     for name, (stage, encoder) in OBJECTIVES.items():
-        yield name, _ten_steps(_settings(folder / "dataset", encoder), stage, folder / encoder)
+        settings = _settings(folder / "dataset", encoder, MODELS[name])
+        yield name, _ten_steps(settings, stage, folder / name)
     torch.set_num_threads(before)
 
 
-def _settings(dataset: Path, encoder: str) -> TrainSettings:
+def _settings(dataset: Path, encoder: str, model: Mapping[str, Any]) -> TrainSettings:
     values = tiny(dataset)
-    values["model"] |= {"scene_encoder": encoder} | MODELS[encoder]
+    values["model"] |= {"scene_encoder": encoder, **model}
     values["model"]["language"] |= {"max_position_embeddings": 512}
     values["stages"] = {name: stage | {"steps": STEPS} for name, stage in values["stages"].items()}
     return read_settings(values)
@@ -64,7 +68,7 @@ def _ten_steps(settings: TrainSettings, stage: str, folder: Path) -> list[dict[s
     run = RunFolder(folder, settings)
     if stage == "sft" and settings.model.scene_encoder == "slots":
         detector = load(weights_path("tabletop-tiny"))[0].segmenter
-        save_segmenter(detector, {"widths": detector.config.widths}, run.detector)
+        save_segmenter(detector, settings.model.segmenter, run.detector)
     start_stage(run, stage)
     watch, job = Watch(), settings.stage(stage).prepare(run, alone("cpu"))
     job.train([watch])

@@ -7,9 +7,11 @@ import time
 import numpy as np
 import pytest
 
+from embodied.data.detections import SLOTS_VERSION
 from embodied.models.configuration import SegmenterConfig
 from embodied.models.scene import best_matches, cluster_votes, oracle_pixels, perceive, slots_from_pixels
 from embodied.models.segmenter import ObjectSegmenter, segmenter_input, targets_from_masks
+from embodied.prompt import Slot
 from envs.interface import Box
 from tests.embodied.models.raycast import CAMERAS, SIZE, observe
 
@@ -27,6 +29,10 @@ SCENES = {
     "stacked": [block(0.5, 0.1, 0.025, 0.05), block(0.5, 0.1, 0.07, 0.04, yaw=-0.3)],
     "on a plate": [Box((0.6, -0.1, 0.01), (0.13, 0.13, 0.02), 0.0), block(0.6, -0.1, 0.04)],
 }
+
+
+MADE = [[1368, 49.5, 129.3, 129.7, 20], [227, 34.6, 40, 40, 40]]
+"""Of each slot of `ringed`: pixels, mean of its crop, size in mm."""
 
 
 def turn_error(a: float, b: float) -> float:
@@ -55,6 +61,32 @@ def test_crop_shows_its_object_alone():
     assert crop[16, 16].tolist() == list(RED)
     assert (crop[..., 2] <= RED[2]).all(), "nothing of the blue neighbour"
     assert (crop.sum(axis=-1) == 0).any()
+
+
+@pytest.fixture(scope="module")
+def ringed() -> tuple[list[Slot], np.ndarray]:
+    """Slots of a block on a plate, of whose top a narrow ring around the block votes for the block; and the poses."""
+    observation, masks, poses = observe(SCENES["on a plate"], [RED, BLUE])
+    pixels = oracle_pixels(observation, masks, poses)
+    true = np.array([masks[pixels.names[c]][r, k] for c, r, k in zip(pixels.camera, pixels.row, pixels.column,
+                                                                      strict=True)])
+    apart_m = np.linalg.norm(pixels.points[:, :2] - poses[1, :2], axis=1)
+    ring = (true == 0) & (apart_m > 0.034) & (apart_m < 0.042)
+    assert ring.sum() > 20
+    pixels.votes[ring] = pixels.votes[true == 1][0] + [0.0, 0.0, -0.004, 0.004]
+    return slots_from_pixels(pixels, observation, CONFIG), poses
+
+
+def test_what_lies_around_an_object_and_votes_for_it_stays_out_of_its_crop(ringed):
+    slots, poses = ringed
+    crop = slots[best_matches(slots, ["plate", "block"], poses)["block"]].crop
+    assert (crop[..., 0] <= BLUE[0]).all(), "nothing of the red plate"
+
+
+def test_slots_that_are_made_otherwise_have_a_version_of_their_own(ringed):
+    made = [[slot.area_px, slot.crop.mean(), *(1000 * side_m for side_m in slot.box.size)] for slot in ringed[0]]
+    assert (np.abs(np.subtract(made, MADE)) < 1).all(), "raise SLOTS_VERSION of embodied.data.detections, then this"
+    assert SLOTS_VERSION == 2
 
 
 def test_measuring_noisy_votes():
@@ -112,7 +144,6 @@ def test_each_object_counts_the_same_however_many_pixels_show_it():
     weights = targets_from_masks(masks, np.ones((3, 10)))["weights"]
     assert [float(weights[masks == i].sum()) for i in range(3)] == pytest.approx([1.0, 1.0, 0.1])
     assert not weights[masks < 0].any()
-
 
 
 def test_size_and_bad_input():

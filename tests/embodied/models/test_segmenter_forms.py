@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 
 from embodied.agents.shipped import weights_path
+from embodied.cli.configs import config_dir
 from embodied.models.configuration import COARSEST_PX, PalmEConfig, SegmenterConfig
 from embodied.models.loading import load
 from embodied.models.segmenter import ObjectSegmenter, segmenter_input, targets_from_masks
@@ -99,6 +101,13 @@ def test_a_planner_is_given_another_segmenter(sizes, tmp_path):
     old, new = (_without_segmenter(folder) for folder in (before, tmp_path / "after"))
     assert old[0] == new[0] and old[1].keys() == new[1].keys()
     assert all(torch.equal(value, new[1][name]) for name, value in old[1].items())
+
+
+@pytest.mark.parametrize("size", ["tiny", "small"])
+def test_the_shipped_segmenter_is_of_the_sizes_that_experiments_take_it_for(size):
+    chosen = yaml.safe_load((config_dir() / "size" / f"{size}.yaml").read_text("utf-8"))["segmenter"]
+    shipped = json.loads((weights_path("tabletop-tiny") / "config.json").read_text())["segmenter_config"]
+    assert shipped | chosen == shipped
 
 
 def _without_segmenter(folder: Path):
