@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 INSTRUCTION_LIMIT = 1000
 """Most characters of an instruction that a prompt carries."""
@@ -31,7 +32,7 @@ def clean_instruction(instruction: str) -> str:
     """
     text = unicodedata.normalize("NFKC", instruction.translate(_APOSTROPHES | _BLANKS))
     text = "".join(map(_seen, text)).translate(_DASHES | _BLANKS | _STOPS)
-    cleaned = _with_plain_case(_with_plain_stops(" ".join(text.split())))
+    cleaned = _with_plain_case(_settled(_with_plain_stops, " ".join(text.split())))
     if not cleaned:
         raise InstructionError("the instruction is empty")
     if len(cleaned) > INSTRUCTION_LIMIT:
@@ -43,6 +44,13 @@ def _seen(character: str) -> str:
     """The character, nothing for one that takes no place (zero-width, turning marks), a space for other blanks."""
     category = unicodedata.category(character)
     return "" if category == "Cf" else " " if category[0] in "CZ" else character
+
+
+def _settled(change: Callable[[str], str], text: str) -> str:
+    """The text after so many changes that one more changes nothing: a comma's blank makes a dash of the next hyphen."""
+    while (changed := change(text)) != text:
+        text = changed
+    return text
 
 
 def _with_plain_stops(text: str) -> str:
