@@ -96,8 +96,13 @@ class SessionManager:
         self.downloads = Places(8, 6, "downloads at once")
         threading.Thread(target=self._beat, name="beat", daemon=True).start()
 
+    async def language_known(self) -> None:
+        """Wait until it is known what the weights plan in: `planners_of` then answers at once, and holds up no stop."""
+        if self.language is None:
+            await self.inference.ready()
+
     def planners_of(self, domain: str) -> list[PlannerKind]:
-        """Who can plan there."""
+        """Who can plan there; to be asked once the `language_known`."""
         return kinds_of(domain, self.language or self.inference.language, has_chat=self.make_chat is not None)
 
     def perceives(self, domain: str) -> bool:
@@ -113,6 +118,7 @@ class SessionManager:
     async def open(self, task: str, seed: int, planner: str | None, **settings: Any) -> Session:
         """A session whose world is ready. Raises ApiError."""
         domain = DOMAIN_OF[task]
+        await self.language_known()
         name = chosen(planner, domain, self.planners_of(domain), self.limits.planner)
         await self.inference.ready()
         if len(self.sessions) + len(self._opening) >= self.limits.sessions:

@@ -40,6 +40,7 @@ async def healthz(manager: ManagerHere) -> dict:
 @router.get("/worlds", response_model=Worlds)
 async def worlds(manager: ManagerHere) -> dict:
     """The worlds, their skills, and who can plan in them."""
+    await manager.language_known()
     return {"worlds": [_world(manager, task, DOMAIN_OF[task], env_id) for task, env_id in ENV_IDS.items()]}
 
 

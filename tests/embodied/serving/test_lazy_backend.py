@@ -28,9 +28,13 @@ def test_health_answers_plans_are_told_when_and_robots_wait_while_the_planner_is
         assert server.client.post("/v1/estop").status_code == 200
         instruction = {"task": "put_in_bowl", "seed": 7, "planner": "oracle", "client": "tests"}
         opened = pool.submit(other.post, "/v1/sessions", json=instruction)
-        assert health(server) == "loading" and not opened.done()
+        listed = pool.submit(server.client.get, "/v1/worlds")
+        for _ in range(5):
+            time.sleep(0.1)  # both are being waited for in the server by now, and hold up nobody
+            assert health(server) == "loading" and not opened.done() and not listed.done()
+            assert server.client.post("/v1/estop").status_code == 200
         gate.touch()
-        assert opened.result(60).status_code == 201
+        assert opened.result(60).status_code == 201 and listed.result(60).status_code == 200
         assert health(server) == "ok"
 
 
