@@ -222,7 +222,6 @@ def examine(model: Any, processor: Any, run: Any, options: argparse.Namespace) -
     """Condition -> family -> [right, asks]."""
     from embodied.data.dataset import Dataset
     from embodied.data.examples import Examples
-    from embodied.data.mixture import Mixture
     from embodied.training.collate import collate_examples
     from embodied.training.dataset import at_most
     from embodied.training.placement import alone
@@ -230,23 +229,32 @@ def examine(model: Any, processor: Any, run: Any, options: argparse.Namespace) -
 
     placement = alone(run.settings.device)
     dataset = Dataset(options.test)
-    examples = Mixture([Examples(dataset, detect(run, dataset), is_open=True)])
-    places = at_most(options.asks, range(len(examples)), [item.query.family for item in examples.items], 0)
-    planned = [p for p in places if examples.items[p].query.calls]
-    part = examples.parts[0]
+    detections = detect(run, dataset)
+    known, other = (kind(dataset, detections, is_open=True) for kind in (Examples, _renamed_examples()))
+    families = [item.query.family for item in known.items]
+    places = at_most(options.asks, range(len(known)), families, 0)
+    planned = [p for p in places if known.items[p].query.calls]
     model = model.to(placement.device).eval()
 
-    def ask(chosen: Sequence[int], change: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> dict[str, list[int]]:
+    def ask(examples: Examples, chosen: Sequence[int],
+            change: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> dict[str, list[int]]:
         collate = collate_examples(examples, chosen, processor, seed=0, is_jittered=False)
-        return _answered(model, placement, collate, [part.items[p].query.family for p in chosen], change)
+        return _answered(model, placement, collate, [families[p] for p in chosen], change)
 
-    found = {"seen": ask(places), "blind": ask(places, _blind), "shuffled": ask(places, _shuffled),
-             "planned": ask(planned)}
-    known = part.items
-    part.items = [replace(item, query=replace(item.query, instruction=renamed(item.query.instruction)))
-                  for item in known]
-    examples.__dict__.pop("items", None)
-    return {**found, "renamed": ask(planned)}
+    return {"seen": ask(known, places), "blind": ask(known, places, _blind), "shuffled": ask(known, places, _shuffled),
+            "planned": ask(known, planned), "renamed": ask(other, planned)}
+
+
+def _renamed_examples() -> type:
+    """`Examples` whose instructions are `renamed`."""
+    from embodied.data.examples import Examples
+
+    class Renamed(Examples):
+        def _word(self, item: Any, image: Any) -> Any:
+            query = replace(item.query, instruction=renamed(item.query.instruction))
+            return super()._word(replace(item, query=query), image)
+
+    return Renamed
 
 
 def _answered(model: Any, placement: Any, collate: Any, families: Sequence[str], change: Any) -> dict[str, list[int]]:

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from embodied.data.detections import Detections, ViewDetections
-from embodied.data.episodes import Episode
+from embodied.data.episodes import Episode, read_episode
 from embodied.data.examples import Example, Examples, Item
 from embodied.data.queries import Query, TextAnswer
 from embodied.planning.perception import Perception, supports
@@ -38,10 +38,12 @@ class Described:
         return self.detected.names.index(name)
 
     def base(self, name: str) -> str:
-        """What a thing rests on, in words; "the table" for what carries it has no name as well."""
-        place = supports(self.detected.slots)[self.place(name)]
-        below = None if place is None else self.detected.names[place]
-        return "the table" if below is None else self.called(below)
+        """The named thing that a thing rests on, whatever without a name stands between, or the table; in words."""
+        bases = supports(self.detected.slots)
+        place = bases[self.place(name)]
+        while place is not None and self.detected.names[place] is None:
+            place = bases[place]
+        return "the table" if place is None else self.called(self.detected.names[place])
 
     def nearest(self, name: str) -> str:
         """The named thing whose centre is nearest to a thing's own."""
@@ -62,13 +64,15 @@ class Descriptions(Examples):
             if view.held is None:
                 rng = np.random.default_rng([episode.seed, place])
                 self.items += [Item(file, episode.seed, place, query, detected, None, None)
-                               for query in _questions(_named(detected), self._things, rng)]
+                               for query in _questions(_named(detected), self._absent(view.names), rng)]
+
+    def _absent(self, there: Sequence[str]) -> list[str]:
+        """Names of things of this world that are truly not in a view, be they found in it or not."""
+        return [name for name in self._things if name not in there]
 
     @cached_property
     def _things(self) -> list[str]:
         """Names of what the world of the dataset holds, as far as its first episodes show them."""
-        from embodied.data.episodes import read_episode
-
         episodes = (read_episode(path, pixels=()) for path in self.dataset.files[:50])
         return sorted({name for episode in episodes for view in episode.views for name in view.names})
 
@@ -87,9 +91,9 @@ def _named(detected: ViewDetections) -> list[str]:
     return [name for name in names if names.count(name) == 1]
 
 
-def _questions(names: Sequence[str], things: Sequence[str], rng: np.random.Generator) -> list[Query]:
-    """One question of each family about a view in which `names` are seen, about things drawn from it."""
-    absent = [name for name in things if name not in names]
+def _questions(names: Sequence[str], absent: Sequence[str], rng: np.random.Generator) -> list[Query]:
+    """One question of each family about a view in which `names` are seen and `absent` are not, of things drawn from
+    these."""
     queries = [Query("caption", TextAnswer(" ".join(names)), "caption", tuple(names))] if names else []
     for family in FAMILIES[1:] if len(names) > 1 else ():
         family = ABSENT if family == "there" and absent and rng.random() < 0.5 else family

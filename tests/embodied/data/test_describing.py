@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 
 from embodied.data.dataset import Dataset
-from embodied.data.describing import FAMILIES, Descriptions
-from embodied.data.detections import detect_dataset
+from embodied.data.describing import FAMILIES, Described, Descriptions
+from embodied.data.detections import ViewDetections, detect_dataset
+from embodied.data.episodes import read_episode
 from embodied.data.examples import Examples
 from embodied.data.jitter import Jitter
 from embodied.data.teaching import FOREIGN
+from embodied.planning.perception import supports
 from embodied.planning.scene import WHOLE_IMAGE
-from embodied.prompt import Image
-from tests.embodied.data.test_examples import dataset, make_detector, texts  # noqa: F401 - a fixture
+from embodied.prompt import Image, Slot
+from envs.interface import Box
+from tests.embodied.data.test_examples import MISSED, dataset, make_detector, texts  # noqa: F401 - a fixture
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +73,19 @@ def test_where_no_word_is_refused_no_refusal_of_a_word_is_taught(dataset):  # no
     refused = [item for item in shut.items if "do not know the word" in getattr(item.query.answer, "reason", "")]
     assert len(shut) - len(opened) == len(refused)
     assert opened.card["left_out"].get(FOREIGN, 0) == len(refused)
+
+
+def test_of_a_thing_that_is_there_and_was_not_found_nobody_says_that_it_is_not(dataset):  # noqa: F811
+    blind = Descriptions(dataset, detect_dataset(dataset, "blind", make_detector, {"missed": MISSED}, workers=0))
+    denied = {(item.file, item.view, item.query.answer.text) for item in blind.items if item.query.family == "absent"}
+    there = {(file, place, name) for file, path in enumerate(dataset.files)
+             for place, view in enumerate(read_episode(path, pixels=()).views) for name in view.names}
+    assert denied and any(name == MISSED for _, _, name in there) and not denied & there
+
+
+def test_what_carries_a_thing_is_named_through_what_has_no_name():
+    boxes = [Box((0.5, 0.0, z), (size, size, 0.04)) for z, size in ((0.02, 0.2), (0.06, 0.1), (0.10, 0.05))]
+    slots = tuple(Slot(np.zeros((4, 4, 3), np.uint8), box) for box in boxes)
+    assert supports(slots) == [None, 0, 1]
+    seen = Described(ViewDetections(slots, ("blue bowl", None, "red block")), {"blue bowl": "obj_1"})
+    assert seen.base("red block") == "obj_1, a blue bowl" and seen.base("blue bowl") == "the table"
