@@ -48,16 +48,21 @@ from embodied.training.perception import (
     make_perfect_detector,
 )
 from embodied.training.placement import Placement
-from embodied.training.replay import texts_of, with_replay
+from embodied.training.replay import read_texts, with_replay, write_texts
 from embodied.training.run_folder import RunFolder
 from embodied.training.stage import ExampleSettings
 
 
-def begin(run: RunFolder) -> None:
-    """Look at the datasets, once for all workers, and write the planner before its first step where there is none."""
+def begin(run: RunFolder, stage: str, settings: ExampleSettings) -> None:
+    """Look at the datasets, once for all workers, and write the planner before its first step, and the texts of its
+    base that the stage replays, where there are none."""
     examples = examples_of(run)
     if not (run.start / "manifest.json").exists():
         save_model(*first_planner(run, examples), run.start)
+    if settings.replay.share and not run.replay(stage).exists():
+        model, processor = load_model(run.start)
+        with adapters_off(model.language):
+            write_texts(run.replay(stage), settings.replay, model.language, processor.tokenizer, run.settings.seed)
 
 
 def check_weights(run: RunFolder, stage: str, weights: str) -> None:
@@ -152,7 +157,7 @@ def prepare(run: RunFolder, stage: str, settings: ExampleSettings, placement: Pl
     collate = partial(collate_examples, examples, processor=processor, seed=run.settings.seed)
     lengths, views = zip(*(sampled_by(examples, part, processor) for part in learned), strict=True)
     sampler = mixed_sampler(lengths, run.settings, settings.batch_size, views)
-    batches = Batches(sampler, _replayed(run, settings, processor, collate(list(chain(*learned)))),
+    batches = Batches(sampler, _replayed(run, stage, settings, processor, collate(list(chain(*learned)))),
                       rank=placement.data_rank, world_size=placement.data_size,
                       shares=placement.shares(model, settings.batch_size // placement.data_size))
     measure = partial(validate, objective=sft, check=collate(checked, is_jittered=False), count=len(checked),
@@ -168,13 +173,12 @@ def _mixed(places: Iterable[int], seed: int) -> list[int]:
     return [places[i] for i in np.random.default_rng([seed, 2]).permutation(len(places))]
 
 
-def _replayed(run: RunFolder, settings: ExampleSettings, processor: PalmEProcessor, collate: Collate) -> Collate:
+def _replayed(run: RunFolder, stage: str, settings: ExampleSettings, processor: PalmEProcessor, collate: Collate
+              ) -> Collate:
     """The collation with texts of the base among the examples, where the settings have some."""
     if not settings.replay.share:
         return collate
-    language = load_model(run.start)[0].language
-    with adapters_off(language):
-        texts = texts_of(run.replay, settings.replay, language, processor.tokenizer, run.settings.seed)
+    texts = read_texts(run.replay(stage))
     return with_replay(collate, texts, settings.replay, processor.tokenizer.pad_token_id, run.settings.seed)
 
 

@@ -61,17 +61,21 @@ class Replayed:
     weight: float
 
 
-def texts_of(file: Path, settings: Replay, language: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, seed: int
-             ) -> list[Text]:
-    """The texts of the file, else written now by the language model and kept there."""
-    if not file.exists():
-        with progress("texts of the base", settings.texts) as written:
-            texts = []
-            for text in write(language, tokenizer, settings, seed):
-                texts.append(text)
-                written()
-        write_whole(file, serialize({f"{i:05d}.{name}": getattr(text, name).contiguous()
-                                     for i, text in enumerate(texts) for name in ("ids", "words", "log_probs")}))
+def write_texts(file: Path, settings: Replay, language: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, seed: int
+                ) -> None:
+    """Have the language model write its texts, and keep them, and what it says of them, in a file."""
+    texts = []
+    with progress("texts of the base", settings.texts) as written:
+        for text in write(language, tokenizer, settings, seed):
+            texts.append(text)
+            written()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file, serialize({f"{i:05d}.{name}": getattr(text, name).contiguous()
+                                 for i, text in enumerate(texts) for name in ("ids", "words", "log_probs")}))
+
+
+def read_texts(file: Path) -> list[Text]:
+    """The texts that `write_texts` kept."""
     tensors = load_file(file)
     return [Text(*(tensors[f"{i:05d}.{name}"] for name in ("ids", "words", "log_probs")))
             for i in range(len(tensors) // 3)]

@@ -3,9 +3,9 @@
     recipe.json, owner.json, workers.json   settings of the run, the process that trains here now (locked while it
                                             lives), stage -> what it was trained with
     STAGE/checkpoints, log.jsonl, tensorboard
+    STAGE/replay.safetensors                texts that the base wrote for it, and what it says of them
     segmenter/segmenter.*                   the trained segmenter
     start/                                  the planner before its first step
-    replay.safetensors                      texts that the base wrote, and what it says of them
     examples.json                           how many queries of the dataset were taught, and how many left out why
     STAGE/model/                            the planner after a stage that others go on from
     model/                                  the result: `embodied.models.loading.load(run / "model")`
@@ -68,10 +68,9 @@ class RunFolder:
         """The folder of the planner before its first step."""
         return self.path / "start"
 
-    @property
-    def replay(self) -> Path:
-        """The file of texts that the run's base wrote before it learned anything."""
-        return self.path / "replay.safetensors"
+    def replay(self, stage: str) -> Path:
+        """The file of texts that the run's base wrote for a stage, before it learned anything."""
+        return self.of(stage) / "replay.safetensors"
 
     @property
     def examples_card(self) -> Path:

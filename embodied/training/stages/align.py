@@ -37,6 +37,7 @@ class Stage(sft.Stage):
     def check_model(self, model: ModelSettings) -> None:
         from embodied.models.scene_encoders import find_encoder
 
+        super().check_model(model)
         encoder, learns = find_encoder(model.scene_encoder), self.settings.learns
         lacking = {"vision": encoder.pixels is None, "pointer": not encoder.scene.finds_objects,
                    "new_words": "adaptation" not in model.sizes}

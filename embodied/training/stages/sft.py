@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from embodied.training import stage
 from embodied.training.stage import SEGMENTER, ExampleSettings
+from embodied.typed import SettingError
 
 if TYPE_CHECKING:
     from embodied.training.job import Job
@@ -23,6 +24,14 @@ class Stage(stage.Stage[ExampleSettings]):
 
         return (SEGMENTER,) if find_encoder(model.scene_encoder).scene.finds_objects else ()
 
+    def check_model(self, model: ModelSettings) -> None:
+        asked = {"measures_retention": self.settings.measures_retention, "replay.share": self.settings.replay.share}
+        is_published = isinstance(model.language, str) and model.sizes.get("adaptation", {}).get("kind") != "random"
+        for key in (key for key, value in asked.items() if value and not is_published):
+            raise SettingError(f"stage.{self.name}.{key}={asked[key]}: expected a published language model, whose "
+                               "language could be kept, got one that begins from nothing; choose size=small, or leave "
+                               "the setting out")
+
     def check(self, run: RunFolder) -> None:
         if self.settings.weights is not None:
             from embodied.training import planner_stage
@@ -32,7 +41,7 @@ class Stage(stage.Stage[ExampleSettings]):
     def begin(self, run: RunFolder) -> None:
         from embodied.training import planner_stage
 
-        planner_stage.begin(run)
+        planner_stage.begin(run, self.name, self.settings)
 
     def prepare(self, run: RunFolder, placement: Placement) -> Job:
         from embodied.training import planner_stage
