@@ -18,12 +18,17 @@ from embodied.training.loop import TrainState
 
 def numbers_of(state: TrainState[Any]) -> dict[str, float]:
     """What a log records of a step: wait_s for its batch, then step_s, of which forward_s, backward_s, optimizer_s and
-    other_s are parts; tokens_per_s of both together, where the batch has tokens."""
+    other_s are parts; tokens_per_s of both together, where the batch has tokens; products_share of step_s, see
+    `training.roofline`, where it is known."""
     whole_s = state.wait_s + state.step_s
     speed = {"tokens_per_s": state.tokens / whole_s} if state.tokens and whole_s else {}
     return {"step": state.step, "loss": state.loss, "grad_norm": state.grad_norm, "lr": state.lr,
             "skipped": state.skipped, "step_s": state.step_s, "wait_s": state.wait_s, **state.spent,
-            "other_s": state.step_s - sum(state.spent.values()), **speed, **state.metrics}
+            "other_s": state.step_s - sum(state.spent.values()), **speed, **_share(state), **state.metrics}
+
+
+def _share(state: TrainState[Any]) -> dict[str, float]:
+    return {} if state.products_share is None else {"products_share": state.products_share}
 
 
 class JsonlLog:
@@ -135,8 +140,9 @@ class ProgressBar:
                 self._begin(state)
             self.bar.update(self.task, completed=state.step, loss=state.loss)
         elif state.step % self.every == 0 or state.step == state.steps:
+            said = state.metrics | _share(state)
             print(f"{self.title} {state.step}/{state.steps} loss {state.loss:.4f} "
-                  + " ".join(f"{k} {v:.3f}" for k, v in state.metrics.items()), flush=True)
+                  + " ".join(f"{k} {v:.3f}" for k, v in said.items()), flush=True)
 
     def end(self, state: TrainState[Any]) -> None:
         if self.bar is not None:

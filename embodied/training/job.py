@@ -15,6 +15,7 @@ from embodied.training.hooks import KeepBest, Validation
 from embodied.training.loop import OUT_OF_BATCHES, BatchStream, Hook, Objective, TrainState, train
 from embodied.training.optim import WarmupCosine, adamw
 from embodied.training.placement import Placement
+from embodied.training.roofline import Roofline
 from embodied.training.stage import StageSettings
 
 VALIDATION_BATCHES = 8
@@ -48,9 +49,10 @@ class Job:
     def train(self, hooks: Sequence[Hook]) -> TrainState[Any]:
         """The last state: after all steps, or stopped by a hook. OutOfBatchesError where the batches ended first; what
         the hooks saved stays."""
+        roofline = Roofline(self.placement.facts()["threads"])
         state = train(self.model, self.batches, self.objective, self.optimizer, steps=self.settings.steps,
-                      start=self.start, hooks=hooks, schedule=self.schedule, clip_norm=self.settings.clip_norm,
-                      placement=self.placement)
+                      start=self.start, hooks=[roofline, *hooks], schedule=self.schedule,
+                      clip_norm=self.settings.clip_norm, placement=self.placement, within=roofline.learning)
         if state.stop == OUT_OF_BATCHES:
             raise OutOfBatchesError(f"expected batches for {state.steps} steps, they ended after {state.step}; give "
                                     f"the stage more of them, or train with steps={state.step} in a new run folder")

@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -53,6 +53,7 @@ class TrainState(Generic[B]):
     step_s: float = 0.0  # without that
     spent: dict[str, float] = field(default_factory=dict)  # parts of it: forward, backward, optimizer
     tokens: int = 0  # of this rank's part of the batch, without padding
+    products_share: float | None = None  # of step_s, what its matrix products take alone; None: not known (yet)
     stop: str | None = None  # why to stop early
     is_enough: bool = False  # a hook found that more steps would teach nothing: the training is over
 
@@ -78,13 +79,15 @@ class NonFiniteError(RuntimeError):
 
 def train(model: nn.Module, batches: Iterable[B], objective: Objective[B], optimizer: torch.optim.Optimizer, *,
           steps: int, start: int = 0, hooks: Sequence[Hook] = (), schedule: Callable[..., float] | None = None,
-          clip_norm: float = 1.0, max_bad_steps: int = 5, placement: Placement | None = None) -> TrainState[B]:
+          clip_norm: float = 1.0, max_bad_steps: int = 5, placement: Placement | None = None,
+          within: Callable[[B], AbstractContextManager[Any]] = nullcontext) -> TrainState[B]:
     """The last state, after steps `start` .. `steps` - 1, or fewer where batches end or a hook says so: see `stop`.
 
     schedule: sets the learning rates of (optimizer, step) and returns their factor; None: they stay. clip_norm: the
     longest that a step's gradient may be, loss per unit of weights; longer ones are scaled down by a factor.
-    placement: where the model was wrapped; None: on the CPU, alone. NonFiniteError after `max_bad_steps` bad ones in a
-    row. Every hook's `end` is called, whatever happened.
+    placement: where the model was wrapped; None: on the CPU, alone. within: gives the context in which a batch is
+    learned from. NonFiniteError after `max_bad_steps` bad ones in a row. Every hook's `end` is called, whatever
+    happened.
     """
     state = TrainState(model, optimizer, steps, step=start, placement=placement or Replicated())
     bad: list[Any] = []
@@ -100,7 +103,8 @@ def train(model: nn.Module, batches: Iterable[B], objective: Objective[B], optim
                 break
             if schedule is not None:
                 schedule(optimizer, state.step)
-            is_good = _take_step(state, batch, objective, clip_norm)
+            with within(batch):
+                is_good = _take_step(state, batch, objective, clip_norm)
             bad = [] if is_good else [*bad, getattr(batch, "ids", None)]
             if len(bad) >= max_bad_steps:
                 raise NonFiniteError(f"step {state.step}: {len(bad)} steps in a row had a loss or gradient that is not "

@@ -58,6 +58,7 @@ def test_the_logs_say_what_happened(run_dir):
     for stage in ("segmenter", "sft"):
         lines = [json.loads(text) for text in (run_dir / stage / "log.jsonl").read_text().splitlines()]
         assert lines[0]["threads"] == 1 and [e["step"] for e in lines if "loss" in e] == [1, 2, 3, 4]
+        assert ("products_share" in lines[-2]) == (stage == "sft")
         assert "validation/loss" in lines[-2] and list((run_dir / stage / "tensorboard").iterdir())
 
 
