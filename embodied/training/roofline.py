@@ -9,8 +9,8 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from embodied.models.frozen import laid_out_product
+from embodied.training.placement import one_thread
 
 if TYPE_CHECKING:
     from embodied.training.loop import TrainState
@@ -79,7 +80,7 @@ def products_of(step: Callable[[], object]) -> ProductCounter:
 def products_s(counter: ProductCounter, *, rounds: int = 5) -> float:
     """CPU seconds that the counted products take alone in one thread, each as often as it was asked for: the median of
     some rounds of each, after one that warms up. Torch's random numbers are left as they are."""
-    with _one_thread():
+    with one_thread():
         return sum(count * _seconds(_product(*kind), rounds) for kind, count in counter.found.items())
 
 
@@ -95,17 +96,6 @@ def _repeated_s(product: Callable[[], object], repetitions: int) -> float:
     for _ in range(repetitions):
         product()
     return time.thread_time() - began_s
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Torch keeps to the thread that calls it."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _product(first: Shape, second: Shape, is_laid_out: bool) -> Callable[[], Tensor]:
