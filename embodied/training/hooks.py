@@ -18,13 +18,15 @@ from embodied.training.loop import TrainState
 
 def numbers_of(state: TrainState[Any]) -> dict[str, float]:
     """What a log records of a step: wait_s for its batch, then step_s, of which forward_s, backward_s, optimizer_s and
-    other_s are parts; tokens_per_s of both together, where the batch has tokens; products_share of step_s, see
-    `training.roofline`, where it is known."""
+    other_s are parts, where they are known; tokens_per_s of both together, where the batch has tokens; products_share
+    of step_s, see `training.roofline`, where it is known."""
+    state.settle()
+    other = {"other_s": state.step_s - sum(state.spent.values())} if state.spent else {}
     whole_s = state.wait_s + state.step_s
     speed = {"tokens_per_s": state.tokens / whole_s} if state.tokens and whole_s else {}
     return {"step": state.step, "loss": state.loss, "grad_norm": state.grad_norm, "lr": state.lr,
             "skipped": state.skipped, "step_s": state.step_s, "wait_s": state.wait_s, **state.spent,
-            "other_s": state.step_s - sum(state.spent.values()), **speed, **_share(state), **state.metrics}
+            **other, **speed, **_share(state), **state.metrics, **state.measured}
 
 
 def _share(state: TrainState[Any]) -> dict[str, float]:
@@ -138,9 +140,10 @@ class ProgressBar:
         if sys.stdout.isatty():
             if self.bar is None:
                 self._begin(state)
-            self.bar.update(self.task, completed=state.step, loss=state.loss)
+            told = {} if state.untold else {"loss": state.loss}  # what is still on the device is not waited for
+            self.bar.update(self.task, completed=state.step, **told)
         elif state.step % self.every == 0 or state.step == state.steps:
-            said = state.metrics | _share(state)
+            said = state.metrics | state.measured | _share(state)
             print(f"{self.title} {state.step}/{state.steps} loss {state.loss:.4f} "
                   + " ".join(f"{k} {v:.3f}" for k, v in said.items()), flush=True)
 
@@ -152,16 +155,17 @@ class ProgressBar:
 
 
 class Validation:
-    """Adds the numbers of `measure(model)` to the step's metrics every `every` steps and at the last one."""
+    """Puts the numbers of `measure(model)` beside the step's metrics every `every` steps and at the last one."""
 
     def __init__(self, measure: Callable[[Any], Mapping[str, float]], *, every: int):
         self.measure, self.every = measure, every
 
     def step(self, state: TrainState[Any]) -> None:
         if state.step % self.every == 0 or state.step == state.steps:
+            state.settle()  # or measuring would count as training
             model = state.placement.unwrap(state.model)
             model.eval()
-            state.metrics |= {f"validation/{k}": float(v) for k, v in self.measure(model).items()}
+            state.measured |= {f"validation/{k}": float(v) for k, v in self.measure(model).items()}
             model.train()
 
     def end(self, state: TrainState[Any]) -> None:
@@ -182,8 +186,8 @@ class KeepBest:
         self.weights: dict[str, Any] = {}
 
     def step(self, state: TrainState[Any]) -> None:
-        if "validation/loss" in state.metrics:
-            self._compare(state, (state.metrics.get("validation/exact", 0.0), -state.metrics["validation/loss"]))
+        if "validation/loss" in state.measured:
+            self._compare(state, (state.measured.get("validation/exact", 0.0), -state.measured["validation/loss"]))
         if self.weights and (state.is_enough or state.step == state.steps):
             _put_back(state, self.weights)
             state.notes.append(f"step {state.step}: the weights are those of step {self.best_step}, the best of those "

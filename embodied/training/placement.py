@@ -58,6 +58,11 @@ class Placement(Protocol):
     data_rank: int  # of this worker among those that share out a batch
     data_size: int  # how many those are
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether code runs ahead of the device, so that each number that is read costs the device time."""
+        ...
+
     def wrap(self, model: nn.Module) -> nn.Module:
         """The model on its device, and so that gradients of all ranks become one."""
         ...
@@ -109,6 +114,10 @@ class Replicated:
     data_size: int = 1
     precision: torch.dtype = torch.float32  # of products; weights and optimiser are float32 in any case
     team: Team | None = None  # threads that share out this worker's part of a batch
+
+    @property
+    def is_ahead(self) -> bool:
+        return self.device.type != "cpu"
 
     def wrap(self, model: nn.Module) -> nn.Module:
         model = model.to(self.device)

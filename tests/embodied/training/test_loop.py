@@ -221,10 +221,10 @@ def test_a_gradient_that_clipping_throws_away_is_said(tmp_path):
     assert [e["step"] for e in events(path, "note")] == [1, 2, 3] and events(path, "end")[0]["hard_clips"] == 3
 
 
-def test_validation_joins_the_metrics_and_leaves_training_mode():
+def test_validation_stands_beside_the_metrics_and_leaves_training_mode():
     model = a_model()
     state = run(model, 3, hooks=[Validation(lambda m: {"mode": float(m.training)}, every=10)])
-    assert state.metrics["validation/mode"] == 0.0 and model.training
+    assert state.measured["validation/mode"] == 0.0 and model.training
 
 
 def test_warmup_and_cosine_by_hand():

@@ -34,15 +34,15 @@ def test_the_mean_of_two_ranks_is_the_whole_batch(name, tmp_path):
     """Real processes and DDP; one share holds four times the tokens, words of names and weights of the other."""
     model, objective, batch_of = CASES[name]()
     whole = ranks.gradients(model, objective, batch_of(PLACES))
-    state = TrainState(model, torch.optim.SGD(model.parameters(), lr=0.0), steps=1)
-    _take_step(state, batch_of(PLACES), objective, 1e9)
+    state = TrainState(model, torch.optim.SGD(model.parameters(), lr=0.0), steps=1, clip_norm=1e9)
+    _take_step(state, batch_of(PLACES), objective)
 
     def work(rank: int) -> None:
         placement = one_of_many(torch.device("cpu"), rank, 2)
         mine = batch_of(PLACES[rank::2])
         shared = TrainState(placement.wrap(model), torch.optim.SGD(model.parameters(), lr=0.0), steps=1,
-                            placement=placement)
-        _take_step(shared, mine, objective, 1e9)
+                            placement=placement, clip_norm=1e9)
+        _take_step(shared, mine, objective)
         found = {k: p.grad for k, p in model.named_parameters() if p.grad is not None}
         said = {"loss": shared.loss, **shared.metrics}
         save_file(found | {f"said/{k}": torch.tensor(v) for k, v in said.items()}, tmp_path / f"{rank}.safetensors")
