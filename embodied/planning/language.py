@@ -15,7 +15,7 @@ from envs.names import nearest
 from envs.skills.signatures import PlanLanguage
 
 __all__ = ["MAX_CALLS", "Perception", "Plan", "PlanError", "clause", "clean_instruction", "ground",
-           "location_of", "locations_of", "object_names", "parse", "place_of", "words_of", "write"]
+           "location_of", "locations_of", "object_names", "parse", "place_of", "shortest_plan", "words_of", "write"]
 
 MAX_CALLS = 64
 MAX_BYTES = 16 * 1024
@@ -114,6 +114,16 @@ def write(plan: Plan) -> str:
                             f"[{REASON_CHARACTERS}], got {plan.refusal!r}; pass it through clause()")
         return text
     return "; ".join([*map(_write_call, plan.calls), "done()"])
+
+
+def shortest_plan(language: PlanLanguage) -> str | None:
+    """The text of a plan that moves obj_1 to obj_2; None where a language has no skills that take objects alone."""
+    moves = [next((s for s in language.signatures if s.effect == effect and s.parameters
+                   and all(p.kind == "object" for p in s.parameters)), None) for effect in ("grasp", "release")]
+    if None in moves:
+        return None
+    return write(Plan(tuple(SkillCall(skill.name, (Referent(name),) * len(skill.parameters))
+                            for skill, name in zip(moves, object_names(2), strict=True))))
 
 
 def _write_call(call: SkillCall) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from embodied.agents.backends.looks import Looks
 from embodied.planning.declaration import read_language
+from embodied.planning.language import shortest_plan
 from embodied.prompt import Prompt, PromptTooLongError, Sample, Slot
 from envs.interface import Observation
 from envs.skills.signatures import TABLETOP, PlanLanguage
@@ -45,7 +46,14 @@ class LocalBackend:
     def _writer(self) -> Writer:
         from embodied.models.decoding.loop import Writer
 
-        return Writer(self.model)
+        return Writer(self.model, usual=self._usual)
+
+    @property
+    def _usual(self) -> list[list[int]]:
+        """Tokens of the shortest plan that does something, in languages that have one over two objects."""
+        text, tokenizer = shortest_plan(self.language), self.processor.tokenizer
+        return [] if text is None else [[*tokenizer(f" {text}", add_special_tokens=False)["input_ids"],
+                                         tokenizer.eos_token_id]]
 
     def load_weights(self, weights: bytes | str | Path, version: int | None) -> None:
         """Go on with other weights of the same model: of `models.weights.weights_to_bytes`, or a safetensors file. What

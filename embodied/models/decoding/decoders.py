@@ -8,7 +8,6 @@ times a small layer's multiplications. It calls the layers' own projections, so 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -20,13 +19,12 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2Model
 
 from embodied.models.decoding.cache import KeyValues, Reading, StockCache
 from embodied.models.decoding.narrow import MOST_TOKENS, NarrowDecoder, is_narrow
-from embodied.models.packed import adapter_of, fault_of_adapters
+from embodied.models.decoding.products import can_be_laid_out, product
+from embodied.models.layers import layer_of
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-LARGE = 2**17
-"""Numbers of a weight matrix from which on its reading is what a product of few tokens waits for."""
 _PLAIN = (LlamaModel, Qwen2Model)
 _STILL_ROPES = ("default", "linear", "llama3", "yarn")
 """Rotations that do not change with the length of what is read."""
@@ -39,10 +37,11 @@ class Decoder(Protocol):
         ...
 
 
-def make_decoder(language: PreTrainedModel) -> Decoder:
-    """The fastest way to run a causal language model with the weights that it has now."""
+def make_decoder(language: PreTrainedModel, *, is_lasting: bool = True) -> Decoder:
+    """The fastest way to run a causal language model with the weights that it has now. is_lasting: whether it is for
+    more than one answer, so that copies of weights pay."""
     base = language.base_model
-    return RotaryDecoder(base) if _is_plain(base) else StockDecoder(base)
+    return RotaryDecoder(base, is_lasting=is_lasting) if _is_plain(base) else StockDecoder(base)
 
 
 def make_cache(language: PreTrainedModel, rows: int, places: int, like: Tensor) -> KeyValues:
@@ -91,11 +90,13 @@ class StockDecoder:
 class RotaryDecoder:
     """Layers of root-mean-square norms, rotated queries and keys, shared heads of keys, and gated linear units."""
 
-    def __init__(self, base: nn.Module) -> None:
+    def __init__(self, base: nn.Module, *, is_lasting: bool = True) -> None:
+        """is_lasting: as of `make_decoder`."""
         self._base, config = base, base.config
         self._size = _head_size(config)
         self._heads, self._key_heads = config.num_attention_heads, config.num_key_value_heads
-        self._layers = [_Layer(layer) for layer in base.layers]
+        lays_out = is_lasting and can_be_laid_out(base.layers)
+        self._layers = [_Layer(layer, lays_out=lays_out) for layer in base.layers]
         self._narrow = NarrowDecoder(base, self._size) if is_narrow(base) else None
         self._rotations: tuple[Float[Tensor, "S 1 E"], Float[Tensor, "S 1 E"]] | None = None
 
@@ -108,9 +109,9 @@ class RotaryDecoder:
         hidden, mask = embeds, self._shared(reading.mask)
         for number, layer in enumerate(self._layers):
             seen = self._attend(number, layer, _norm(layer.before, hidden), rotation, mask, cache, reading)
-            hidden = hidden + project(layer.out, seen)
-            gate, up = layer.gates(_norm(layer.between, hidden))
-            hidden = hidden + project(layer.down, layer.bend(gate) * up)
+            hidden = hidden + layer.out(seen)
+            gate, up = layer.gates(_norm(layer.between, hidden)).chunk(2, dim=-1)
+            hidden = hidden + layer.down(layer.bend(gate) * up)
         return _norm(self._base.norm, hidden)
 
     def _rotation(self, reading: Reading, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -145,59 +146,18 @@ class RotaryDecoder:
 
 
 class _Layer:
-    """One layer's parts, those that read the same thing made one where they are small."""
+    """One layer's parts, products of those that read the same thing made one where that pays."""
 
-    def __init__(self, layer: nn.Module) -> None:
-        attention, mlp = layer.self_attn, layer.mlp
-        self.before, self.between = layer.input_layernorm, layer.post_attention_layernorm
-        self.out, self.down, self.bend, self.scale = attention.o_proj, mlp.down_proj, mlp.act_fn, attention.scaling
-        beside = [attention.q_proj, attention.k_proj, attention.v_proj]
-        states, gates = _joined(beside), _joined([mlp.gate_proj, mlp.up_proj])
-        self.states: Callable[[Tensor], Tensor] = states or (
-            lambda hidden: torch.cat([project(part, hidden) for part in beside], dim=-1))
-        self.gates: Callable[[Tensor], Sequence[Tensor]] = (
-            (lambda hidden: (project(mlp.gate_proj, hidden), project(mlp.up_proj, hidden))) if gates is None
-            else lambda hidden: gates(hidden).chunk(2, dim=-1))
-
-
-def _joined(parts: Sequence[nn.Module]) -> Callable[[Tensor], Tensor] | None:
-    """One product in place of several small ones, of copies of their weights; None where they are large or not plain:
-    what costs then is the reading of the weights."""
-    if any(type(part) is not nn.Linear or _is_large(part.weight) for part in parts):
-        return None
-    weight = torch.cat([part.weight for part in parts])
-    bias = None if parts[0].bias is None else torch.cat([part.bias for part in parts])
-    return lambda hidden: F.linear(hidden, weight, bias)
+    def __init__(self, layer: nn.Module, *, lays_out: bool) -> None:
+        parts = layer_of(layer)
+        self.before, self.between, self.bend, self.scale = parts.before, parts.between, layer.mlp.act_fn, parts.scale
+        self.states, self.out, self.gates, self.down = (
+            product(linears, lays_out=lays_out) for linears in (parts.readers, [parts.out], parts.gates, [parts.down]))
 
 
 def _steps(places: int) -> int:
     """The next power of two, 512 at least: how many rotations are worked out at once."""
     return max(512, 1 << (places - 1).bit_length())
-
-
-def project(layer: nn.Module, inputs: Float[Tensor, "B T D"]) -> Float[Tensor, "B T N"]:
-    """What a linear layer says of a few tokens: as the layer itself, which is slow for fewer than four.
-
-    The libraries behind `nn.Linear` read large weights at 11 GB/s for one token and are slower still for two and three
-    (fp32, AVX2). The same product the other way round, weights first, reads them at 17 GB/s for two to four tokens, so
-    that two cost 0.6 times what one does. A plain low-rank adapter is added here, without what peft does around it.
-    """
-    if hasattr(type(layer), "merged_adapters") and fault_of_adapters(layer) is None:
-        adapter, out = adapter_of(layer), project(layer.base_layer, inputs)
-        return out if adapter is None else out + adapter.scale * (inputs @ adapter.down.mT @ adapter.up.mT)
-    count = inputs.shape[:-1].numel()
-    if count > 4 or type(layer) is not nn.Linear or not _is_large(layer.weight):
-        return layer(inputs)
-    if count > 2 and layer.in_features > layer.out_features:
-        return layer(inputs)
-    rows = inputs.reshape(count, -1)
-    rows = rows.expand(2, -1).contiguous() if count == 1 else rows.contiguous()  # rows, or the product takes 5 times
-    out = torch.mm(layer.weight, rows.T).T[:count].contiguous().view(*inputs.shape[:-1], -1)
-    return out if layer.bias is None else out + layer.bias
-
-
-def _is_large(weight: Tensor) -> bool:
-    return weight.numel() > LARGE and weight.dtype == torch.float32 and weight.device.type == "cpu"
 
 
 def _norm(norm: nn.Module, hidden: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:

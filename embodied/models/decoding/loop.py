@@ -11,16 +11,18 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from embodied.models.decoding.cache import KeyValues, most_places, padded_width
-from embodied.models.decoding.decoders import make_cache, make_decoder, project
+from embodied.models.decoding.decoders import make_cache, make_decoder
+from embodied.models.decoding.drafts import Answer, Drafts, Scene
+from embodied.models.decoding.heads import Head, Pass, RowScores, log_probs
 from embodied.models.decoding.pictures import SoftTokens
 from embodied.models.decoding.prefixes import Beginning, Prefixes, state_of
-from embodied.models.decoding.rows import MOST_GUESSES, Row, log_sum
+from embodied.models.decoding.rows import MOST_GUESSES, Row
+from embodied.prompt import MAX_OBJECTS
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int64
@@ -31,17 +33,27 @@ if TYPE_CHECKING:
 class Memory:
     """What was read with one state of the weights, and the decoder that runs them."""
 
-    def __init__(self, model: PalmEForConditionalGeneration) -> None:
-        self.prefixes, self.pictures, self.decoder = Prefixes(), SoftTokens(), make_decoder(model.language)
+    def __init__(self, model: PalmEForConditionalGeneration, usual: Sequence[Answer], *, is_lasting: bool) -> None:
+        """usual: as of `Writer`. is_lasting: whether it will be known when the weights change."""
+        self._usual, first = usual, model.config.name_first_id
+        self._names = range(first, first + MAX_OBJECTS)
+        self.decoder, self.head = make_decoder(model.language, is_lasting=is_lasting), Head(model)
+        self.forget()
+
+    def forget(self) -> None:
+        """Go on as if nothing had been read."""
+        self.prefixes, self.pictures, self.drafts = Prefixes(), SoftTokens(), Drafts(self._names, self._usual)
 
 
 class Writer:
     """Writes a model's answers, and remembers what it read: beginnings of prompts and pictures, of the weights as they
     are now. May be asked from several threads."""
 
-    def __init__(self, model: PalmEForConditionalGeneration, *, remembers: bool = True) -> None:
-        """remembers: False reads every prompt whole."""
-        self.model, self.remembers = model, remembers
+    def __init__(self, model: PalmEForConditionalGeneration, *, remembers: bool = True, usual: Sequence[Answer] = ()
+                 ) -> None:
+        """remembers: False reads every prompt whole, and guesses nothing. usual: token ids of answers whose form is
+        worth guessing before any was given."""
+        self.model, self.remembers, self._usual = model, remembers, usual
         self._state: Hashable = None
         self._memory: Memory | None = None
 
@@ -52,13 +64,14 @@ class Writer:
 
     def forget(self) -> None:
         """Go on as if nothing had been read."""
-        self._memory = None
+        if self._memory is not None:
+            self._memory.forget()
 
     def _current(self) -> Memory:
         """The memory of the weights as they are: what others made is forgotten."""
         state, memory = state_of(self.model), self._memory
         if memory is None or state is None or state != self._state:
-            memory = self._memory = Memory(self.model)
+            memory = self._memory = Memory(self.model, self._usual, is_lasting=state is not None)
         self._state = state
         return memory
 
@@ -78,7 +91,8 @@ class _Passes:
         places = max(size + row.room for size, row in zip(self._sizes, rows, strict=True)) + MOST_GUESSES + 1
         places += self._ids.shape[1] if len(rows) > 1 else 0  # padding of a row that knows more of its prompt
         self._cache: KeyValues = make_cache(model.language, len(rows), most_places(places), self._embeds)
-        self._object_keys: Tensor | None = None
+        self._object_keys: Float[Tensor, "B M D"] | None = None
+        self._states: list[list[Float[Tensor, "_ D"]]] = [[] for _ in rows]
 
     def _soft_tokens(self, batch: Mapping[str, Any]) -> Float[Tensor, "N Q D"] | None:
         """Soft tokens of a batch's pictures, None where it has none."""
@@ -90,26 +104,44 @@ class _Passes:
         return self._memory.pictures.of(self._model.see, pixels, geometry)
 
     def run(self) -> None:
+        scene = self._scene() if self._remembers and len(self._rows) == 1 else None
+        if scene is not None:
+            self._rows[0].draft = self._memory.drafts.draft(scene)
         hidden, guesses = self._read_prompts()
         while True:
             self._choose(hidden, guesses)
             if all(row.is_over for row in self._rows):
-                return
+                break
             hidden, guesses = self._read_answers()
+        self._tell_log_probs()
+        if scene is not None:
+            self._memory.drafts.keep(scene, self._rows[0].said)
+
+    def _scene(self) -> Scene:
+        """What the only prompt says and shows. A batch's guesses would be multiplied by all its rows."""
+        config, ids = self._model.config, self._ids[0, :self._sizes[0]]
+        places = self._model.placeholders(self._ids)[0, :len(ids)]
+        names = ids[places][::config.soft_tokens] - config.placeholder_first_id
+        looks = self._embeds.new_zeros(0, 1) if self._soft is None else self._soft.flatten(1)
+        return Scene(ids.tolist(), looks, (names + config.name_first_id).tolist())
 
     def _choose(self, hidden: Float[Tensor, "B A D"], guesses: Sequence[Sequence[int]]) -> None:
         """Let each row that goes on take its tokens; the cache then ends with the last guess that was right.
 
         hidden: after the last token of each row, and after each of its guesses."""
-        logits = project(self._model.get_output_embeddings(), hidden)
-        logits = self._model.point(logits, hidden, self._object_keys).float().cpu().numpy()
-        if self._rows[0].temperature not in (0, 1):
-            logits /= np.float32(self._rows[0].temperature)
-        totals = log_sum(logits)
+        head = self._memory.head
+        said = Pass(head, hidden, self._object_keys)
         for number, row in enumerate(self._rows):
             if not row.is_over:
-                right = row.take(logits[number], totals[number], guesses[number])
+                right = row.take(RowScores(said, number, head.width), guesses[number])
                 self._cache.lengths[number] += 1 + right
+                self._states[number].append(hidden[number, :1 + right])
+
+    def _tell_log_probs(self) -> None:
+        """Read the whole head once, when all has been said."""
+        for number, (row, states) in enumerate(zip(self._rows, self._states, strict=True)):
+            keys = None if self._object_keys is None else self._object_keys[number]
+            row.log_probs = log_probs(self._memory.head, torch.cat(states), keys, row.said, row.temperature)
 
     def _read_prompts(self) -> tuple[Float[Tensor, "B A D"], list[list[int]]]:
         """Hidden states after the prompts and what is bound to follow them. The cache ends before the last tokens."""

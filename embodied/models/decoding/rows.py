@@ -6,7 +6,7 @@ T tokens read at once, V words of the model's output layer, K words that may com
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,8 +16,9 @@ import torch
 if TYPE_CHECKING:
     from jaxtyping import Float, Int64
 
-MOST_GUESSES = 7
-"""Tokens that are read ahead of the choice: eight tokens at once cost two steps of a large model, more cost more."""
+MOST_BOUND, MOST_GUESSES = 7, 15
+"""Tokens that are read ahead of the choice, where they are bound to be chosen, and where some are guessed: sixteen
+tokens at once cost two steps of a large model, more cost more."""
 
 
 class Guide(Protocol):
@@ -32,11 +33,30 @@ class Guide(Protocol):
         ...
 
 
+class Draft(Protocol):
+    """What may well come next."""
+
+    def next(self, said: Sequence[int], allowed: Container[int]) -> int | None:
+        """A guess that is allowed, None where there is none."""
+        ...
+
+
+class Scores(Protocol):
+    """What a model says of the words that may come after one of its last tokens. width: V."""
+
+    width: int
+
+    def __call__(self, place: int, words: Int64[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
+        """place: 0 after the last token that was said, then after each guess."""
+        ...
+
+
 @dataclass(slots=True)
 class Row:
     """room: most tokens. end: the token that ends it. temperature: 0 for the likeliest word each time, else drawn from
     this row's own stream of chance. hears: told the tokens so far, the last one's probability and whether the row ends
-    there; where it answers False, it does."""
+    there; where it answers False, it does. draft: guesses beyond what is bound to come. log_probs: filled in by whoever
+    asks the model about all words, when the row is over."""
 
     room: int
     end: int
@@ -44,6 +64,7 @@ class Row:
     temperature: float = 0.0
     seed: int = 0
     hears: Callable[[list[int], float, bool], bool] | None = None
+    draft: Draft | None = None
     said: list[int] = field(default_factory=list)
     log_probs: list[float] = field(default_factory=list)
     masked_log_probs: list[float] = field(default_factory=list)
@@ -51,20 +72,27 @@ class Row:
     _chance: torch.Generator | None = None
 
     def guesses(self) -> list[int]:
-        """What is bound to be said next: read beside the last token, and held against what is then chosen."""
-        most = min(MOST_GUESSES, self.room - len(self.said) - 1)
-        return list(self.guide.forced(tuple(self.said))[:max(0, most)])
+        """What is bound to be said next, and what may well be: read beside the last token, and held against what is
+        then chosen."""
+        most = min(MOST_BOUND if self.draft is None else MOST_GUESSES, self.room - len(self.said) - 1)
+        said = list(self.said)
+        while len(said) - len(self.said) < most and said[-1:] != [self.end]:
+            more = self.guide.forced(tuple(said)) or self._guess(said)
+            if not more:
+                break
+            said += more
+        return said[len(self.said):][:max(0, most)]
 
-    def take(self, logits: Float[np.ndarray, "T V"], totals: Float[np.ndarray, "T 1"], guesses: Sequence[int]) -> int:
-        """Choose the token after the last one, and after each guess that was right. Returns how many were right.
+    def _guess(self, said: list[int]) -> Sequence[int]:
+        """A word that may be said, if there is one."""
+        token = None if self.draft is None else self.draft.next(said, self.guide.allowed(tuple(said)))
+        return () if token is None else (token,)
 
-        logits: after the last token and each guess, over the temperature. totals: the logarithm of the sum of their
-        exponentials.
-        """
+    def take(self, scores: Scores, guesses: Sequence[int]) -> int:
+        """Choose the token after the last one, and after each guess that was right. Returns how many were right."""
         for place in range(len(guesses) + 1):
-            token, masked = self._choose(logits[place])
+            token, masked = self._choose(scores, place)
             self.said.append(token)
-            self.log_probs.append(float(logits[place, token] - totals[place, 0]))
             self.masked_log_probs.append(masked)
             is_last = token == self.end or len(self.said) >= self.room
             goes_on = self.hears is None or self.hears(self.said, math.exp(masked), is_last)
@@ -73,14 +101,16 @@ class Row:
                 return place
         raise AssertionError("a row takes at most one token more than was guessed")
 
-    def _choose(self, logits: Float[np.ndarray, " V"]) -> tuple[int, float]:
+    def _choose(self, scores: Scores, place: int) -> tuple[int, float]:
         """A token, and its log-probability among what might have been said."""
         words = self.guide.allowed(tuple(self.said))
         if len(words) == 1:
             return int(words[0]), 0.0
-        scores = logits if len(words) == len(logits) else logits[words]
-        best = int(scores.argmax()) if self.temperature == 0 else self._drawn(words, scores, len(logits))
-        return int(words[best]), float((scores[best] - log_sum(scores))[0])
+        found = scores(place, words)
+        if self.temperature not in (0, 1):
+            found = found / np.float32(self.temperature)
+        best = int(found.argmax()) if self.temperature == 0 else self._drawn(words, found, scores.width)
+        return int(words[best]), float((found[best] - log_sum(found))[0])
 
     def _drawn(self, words: Int64[np.ndarray, " K"], scores: Float[np.ndarray, " K"], width: int) -> int:
         """The place of a word that chance chose; it is asked about all words, so that a seed's draws do not hang on how

@@ -13,9 +13,10 @@ from transformers import LogitsProcessorList
 
 from embodied.agents.backends.local import LocalBackend
 from embodied.models.building import Facts, build
-from embodied.models.decoding import decoders, pictures, prefixes, rows
+from embodied.models.decoding import pictures, prefixes, products, rows
 from embodied.models.decoding.cache import KeyValues
-from embodied.models.decoding.decoders import RotaryDecoder, StockDecoder, make_cache, make_decoder, project
+from embodied.models.decoding.decoders import RotaryDecoder, StockDecoder, make_cache, make_decoder
+from embodied.models.decoding.products import project
 from embodied.planning.constrain import GrammarGuide, PlanConstraint, compile_tokenizer
 from embodied.planning.declaration import declaration
 from embodied.planning.grammar import plan_grammar
@@ -240,7 +241,7 @@ def test_ways_to_run_a_decoder_agree(family: str):
 @pytest.mark.parametrize("sizes", [(576, 300), (300, 576)])
 def test_products_of_few_tokens_are_those_of_the_layer(sizes: tuple[int, int], monkeypatch):
     layer = torch.nn.Linear(*sizes)
-    monkeypatch.setattr(decoders, "LARGE", 1000)
+    monkeypatch.setattr(products, "LARGE", 1000)
     for count in range(1, 7):
         inputs = torch.randn(1, count, sizes[0])
         with torch.inference_mode():
