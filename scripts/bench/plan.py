@@ -3,8 +3,10 @@ plans with perception.
 
     python scripts/bench/plan.py [--prompts 300] [--small FOLDER [--gguf FILE]] [--quick]
 
-One JSON line each. Prompts are those of episodes that the shipped planner plays, first plans and re-plans; an episode
-begins with nothing remembered. Both sides have the same fp32 weights, prompt and mask, and take turns; times are of one
+One JSON line each. Prompts are those of the closed loop, first plans and re-plans, in episodes that the planner itself
+plays, or the shipped one where the small one was not trained. An episode begins with nothing remembered: ours reads no
+beginning again that it read in the episode, and guesses ahead from its answers in it and from the shortest plan of the
+language, no others. Both sides have the same fp32 weights, prompt and mask, and take turns; times are of one
 torch thread, in milliseconds of one core's time, for another process may have the core meanwhile ("wall" beside). A
 ratio is that of the medians. --small: a planner's folder, or a Llama-type language model's, which gets eyes of random
 weights and writes as many steps as the shipped planner did. --gguf: the same language model for llama.cpp, which is
@@ -119,6 +121,11 @@ def played(agent: LanguageAgent, most: int) -> Iterator[tuple[list[Asked], list[
         count, episode = count + len(found), episode + 1
 
 
+def parted(found: Sequence[tuple[list[Asked], list[tuple]]], count: int) -> tuple[list[Asked], list[list[tuple]]]:
+    """So many questions to a backend, and each episode's to its agent."""
+    return [one for questions, _ in found for one in questions][:count], [told for _, told in found]
+
+
 def _note_plans(agent: LanguageAgent) -> list[tuple]:
     told, plan = [], agent.plan
 
@@ -148,7 +155,7 @@ def decoding(size: str, backend: LocalBackend, asked: Sequence[Asked], most: int
     tokens, odd, ties, last = [], [], 0, None
     for one in asked:
         if one.episode != last:
-            backend._writer.forget()
+            backend.forget()
         last = one.episode
         mine = spent[one.kind, "ours"].of(lambda one=one: backend.complete(one.prompt, one.grammar, seed=0,
                                                                            max_new_tokens=most))
@@ -181,7 +188,7 @@ def plans(size: str, agent: LanguageAgent, episodes: Sequence[Sequence[tuple]], 
     """Whole plans: perception, prompt, decoding, judging."""
     spent = {"first": Spent(), "re-plan": Spent()}
     for asked in episodes:
-        agent.backend = LocalBackend(agent.backend.model, agent.backend.processor)
+        agent.backend.forget()
         for place, question in enumerate(asked):
             spent["re-plan" if place else "first"].of(lambda question=question: agent.plan(*question))
     for kind, taken in spent.items():
@@ -246,9 +253,12 @@ def small_backend(folder: Path) -> tuple[LocalBackend, bool]:
     return LocalBackend(model, processor), False
 
 
-def small(folder: Path, gguf: Path | None, asked: Sequence[Asked], episodes: Sequence[Sequence[tuple]]) -> None:
-    """The rows of the larger planner."""
+def small(folder: Path, gguf: Path | None, count: int, found: Sequence[tuple[list[Asked], list[tuple]]]) -> None:
+    """The rows of the larger planner. count: prompts. found: episodes of the shipped planner."""
     backend, is_trained = small_backend(folder)
+    if is_trained:
+        found = list(played(LanguageAgent(backend), count))
+    asked, episodes = parted(found, count)
     if not is_trained:
         asked = [replace(a, grammar=exactly(a)) for a in asked]
     decoding("small", backend, asked)
@@ -296,15 +306,15 @@ def main() -> None:
     torch.set_num_threads(1)
     agent = embodied.load_agent()
     found = list(played(agent, max(counts)))
-    asked, episodes = [one for questions, _ in found for one in questions], [told for _, told in found]
-    decoding("tiny", agent.backend, asked[:counts[0]])
+    asked, episodes = parted(found, counts[0])
+    decoding("tiny", agent.backend, asked)
     plans("tiny", agent, episodes)
-    int8("tiny", agent.backend, asked[:counts[0] // 3])
-    words("tiny", agent.backend, asked[:counts[0] // 10])
+    int8("tiny", agent.backend, asked[:len(asked) // 3])
+    words("tiny", agent.backend, asked[:len(asked) // 10])
     if options.small is None:
         say(what="decode", size="small", value="not run", why="no --small")
     else:
-        small(options.small, options.gguf, asked[:counts[1]], episodes)
+        small(options.small, options.gguf, counts[1], found)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,11 @@ class LocalBackend:
         return [] if text is None else [[*tokenizer(f" {text}", add_special_tokens=False)["input_ids"],
                                          tokenizer.eos_token_id]]
 
+    def forget(self) -> None:
+        """Go on as if nothing had been seen, read or answered."""
+        self._looks = Looks()
+        self._writer.forget()
+
     def load_weights(self, weights: bytes | str | Path, version: int | None) -> None:
         """Go on with other weights of the same model: of `models.weights.weights_to_bytes`, or a safetensors file. What
         is sampled from now on carries their version. Raises ValueError, and changes nothing, when they do not fit."""

@@ -71,7 +71,7 @@ class Head:
 
     def fits(self, hidden: Float[Tensor, "B A D"], object_keys: Float[Tensor, "B M D"]) -> Float[np.ndarray, "B A M"]:
         """How well each object fits what is about to be said."""
-        return self._model.pointer(hidden, object_keys).numpy()
+        return self._model.pointer(hidden, object_keys).float().numpy()
 
 
 class Pass:
@@ -92,7 +92,7 @@ class Pass:
         """Of the words that may come next, ascending."""
         if not self._head.is_few(words):
             return self._all[row, place, words]
-        scores = self._head.few(self._hidden[row, place].numpy(), words)
+        scores = self._head.few(self._hidden[row, place].float().numpy(), words)
         if self._keys is not None:
             places, objects = self._head.named(words)
             if len(objects):

@@ -2,12 +2,14 @@
 follow it.
 
 B rows, T tokens, A places that are asked what comes next, D width, V words. Rows are not padded on the left and each
-has its own length (see cache). What must follow (`Guide.forced`) is read in the same pass as the token before it and
-then chosen like every other token: greedily and by chance alike, the answer is the one that one token a pass gives.
+has its own length (see cache). What must follow (`Guide.forced`), and of a single row what may well follow (see
+drafts), is read in the same pass as the token before it and then chosen like every other token: greedily and by chance
+alike, the answer is the one that one token a pass gives.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +58,7 @@ class Writer:
         self.model, self.remembers, self._usual = model, remembers, usual
         self._state: Hashable = None
         self._memory: Memory | None = None
+        self._lock = threading.Lock()
 
     @torch.inference_mode()
     def write(self, batch: Mapping[str, Any], rows: Sequence[Row]) -> None:
@@ -64,16 +67,19 @@ class Writer:
 
     def forget(self) -> None:
         """Go on as if nothing had been read."""
-        if self._memory is not None:
-            self._memory.forget()
+        with self._lock:
+            if self._memory is not None:
+                self._memory.forget()
 
     def _current(self) -> Memory:
         """The memory of the weights as they are: what others made is forgotten."""
-        state, memory = state_of(self.model), self._memory
-        if memory is None or state is None or state != self._state:
-            memory = self._memory = Memory(self.model, self._usual, is_lasting=state is not None)
-        self._state = state
-        return memory
+        with self._lock:
+            state = state_of(self.model)
+            if self._memory is None or state is None or state != self._state:
+                self._memory = None  # before there is another: each may hold a copy of the weights
+                self._memory = Memory(self.model, self._usual, is_lasting=state is not None)
+            self._state = state
+            return self._memory
 
 
 class _Passes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,14 +14,17 @@ from transformers import LogitsProcessorList
 
 from embodied.agents.backends.local import LocalBackend
 from embodied.models.building import Facts, build
-from embodied.models.decoding import pictures, prefixes, products, rows
+from embodied.models.decoding import heads, pictures, prefixes, products, rows
 from embodied.models.decoding.cache import KeyValues
 from embodied.models.decoding.decoders import RotaryDecoder, StockDecoder, make_cache, make_decoder
 from embodied.models.decoding.products import project
+from embodied.models.on_base import NewWords
+from embodied.models.planner import PalmEForConditionalGeneration
+from embodied.models.pointer import Pointer
 from embodied.planning.constrain import GrammarGuide, PlanConstraint, compile_tokenizer
 from embodied.planning.declaration import declaration
 from embodied.planning.grammar import plan_grammar
-from embodied.prompt import Entity, Prompt, Sample
+from embodied.prompt import MAX_OBJECTS, Entity, Prompt, Sample
 from envs.skills.signatures import TABLETOP
 from tests.embodied.agents.test_batches import CORPUS, NEAR_TIE, VISION, prompt, wide_backend
 
@@ -131,6 +135,24 @@ def test_fewer_passes_than_tokens(backend: LocalBackend, monkeypatch):
     monkeypatch.setattr(RotaryDecoder, "__call__", lambda *inputs: (passes.append(0), one(*inputs))[1])
     answer = asked_of(backend, prompt(0, 3), 3)
     assert len(passes) < len(answer.token_ids)
+
+
+def test_an_answer_that_was_guessed_takes_one_pass(backend: LocalBackend, monkeypatch):
+    first = asked_of(backend, prompt(0, 3), 3)
+    passes, one = [], RotaryDecoder.__call__
+    monkeypatch.setattr(RotaryDecoder, "__call__", lambda *inputs: (passes.append(0), one(*inputs))[1])
+    monkeypatch.setattr(rows, "MOST_GUESSES", MOST)
+    is_like(asked_of(backend, prompt(0, 3), 3), first)
+    assert len(passes) == 1
+
+
+@pytest.mark.parametrize("temperature", [0.0, 2.0])
+def test_guesses_change_no_answer(backend: LocalBackend, temperature: float):
+    """Right ones and wrong ones: of other scenes, and of a backend that is asked alone."""
+    mine, plain = (LocalBackend(backend.model, backend.processor, temperature=temperature) for _ in range(2))
+    plain._writer.remembers = False
+    for words, objects in ((0, 3), (0, 3), (1, 4), (1, 5), (4, 2), (0, 3)):
+        is_like(asked_of(mine, prompt(words, objects), objects), asked_of(plain, prompt(words, objects), objects))
 
 
 def test_a_prompt_that_looks_otherwise_is_read_anew(backend: LocalBackend):
@@ -246,6 +268,69 @@ def test_products_of_few_tokens_are_those_of_the_layer(sizes: tuple[int, int], m
         inputs = torch.randn(1, count, sizes[0])
         with torch.inference_mode():
             torch.testing.assert_close(project(layer, inputs), layer(inputs), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("is_biased", [True, False])
+def test_weights_laid_out_say_what_the_layers_do(is_biased: bool, monkeypatch):
+    monkeypatch.setattr(products, "LARGE", 1000)
+    parts = [torch.nn.Linear(48, width, bias=is_biased) for width in (64, 32)]
+    assert products.can_be_laid_out(torch.nn.ModuleList(parts)) and not products.can_be_laid_out(torch.nn.ReLU())
+    with torch.inference_mode():
+        ways = [products.product(parts, lays_out=lays_out) for lays_out in (True, False)]
+        for count in (1, 2, 3, 4, 7, 30):
+            states = torch.randn(1, count, 48)
+            expected = torch.cat([part(states) for part in parts], dim=-1)
+            for way in ways:
+                torch.testing.assert_close(way(states), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_merged_adapters_are_read_with_the_weights(monkeypatch):
+    peft = pytest.importorskip("peft")
+    monkeypatch.setattr(products, "LARGE", 100)
+    model = torch.nn.Sequential(torch.nn.Linear(24, 40))
+    peft.inject_adapter_in_model(peft.LoraConfig(r=4, target_modules=["0"], init_lora_weights=False), model)
+    inputs = torch.randn(1, 2, 24)
+    with torch.inference_mode():
+        for merge in (False, True):
+            if merge:
+                model[0].merge()
+            way = products.product([model[0]], lays_out=True)
+            assert isinstance(way, products._LaidOut) == merge
+            torch.testing.assert_close(way(inputs), model[0](inputs), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("few", [(0, 3, 17), (5,), (2, 40, 41, 44), (38, 45)])
+def test_few_words_are_scored_as_all_are(few: tuple[int, ...]):
+    """Old words and new ones, names among them."""
+    model = FakeModel()
+    head, words = heads.Head(model), np.array(few)
+    hidden, keys = torch.randn(1, 2, 8), torch.randn(1, MAX_OBJECTS, 8)
+    with torch.inference_mode():
+        for objects in (keys, None):
+            said = heads.Pass(head, hidden, objects)
+            assert head.is_few(words) and not head.is_few(np.arange(46))
+            for place in range(2):
+                np.testing.assert_allclose(said.scores(0, place, words),
+                                           head.all(hidden, objects)[0, place, words], atol=1e-5)
+
+
+class FakeModel:
+    """A head of 40 words, padded, and 6 new ones beside; the last twelve name objects."""
+
+    def __init__(self) -> None:
+        self.word_count, self.new_words = 46, NewWords(40, 6, 8, is_tied=True)
+        self.pointer, self._head = Pointer(8), torch.nn.Linear(8, 42)
+        self.config = SimpleNamespace(name_first_id=46 - MAX_OBJECTS)
+        torch.nn.init.normal_(self.new_words.rows)
+
+    def get_output_embeddings(self) -> torch.nn.Module:
+        return self._head
+
+    def point(self, logits: torch.Tensor, hidden: torch.Tensor, keys: torch.Tensor | None) -> torch.Tensor:
+        return PalmEForConditionalGeneration.point(self, logits, hidden, keys)
+
+    def _named(self, logits: torch.Tensor, fits: torch.Tensor) -> torch.Tensor:
+        return PalmEForConditionalGeneration._named(self, logits, fits)
 
 
 def test_a_plain_adapter_is_added_as_peft_does():
