@@ -4,7 +4,8 @@ plans with perception.
     python scripts/bench/plan.py [--prompts 300] [--small FOLDER [--gguf FILE]] [--quick]
 
 One JSON line each. Prompts are those of the closed loop, first plans and re-plans, in episodes that the planner itself
-plays, or the shipped one where the small one was not trained. An episode begins with nothing remembered: ours reads no
+plays, or the shipped one where the small one was not trained; the small one's plans are all carried out, well or ill.
+An episode begins with nothing remembered: ours reads no
 beginning again that it read in the episode, and guesses ahead from its answers in it and from the shortest plan of the
 language, no others. Both sides have the same fp32 weights, prompt and mask, and take turns; times are of one
 torch thread, in milliseconds of one core's time, for another process may have the core meanwhile ("wall" beside). A
@@ -106,7 +107,7 @@ def played(agent: LanguageAgent, most: int) -> Iterator[tuple[list[Asked], list[
     """Each episode's questions to the backend and to the agent, until there are `most` of the former."""
     backend = agent.backend
     watched = Watched(backend.model, backend.processor)
-    looking = LanguageAgent(watched)
+    looking = LanguageAgent(watched, unclear=agent.unclear)
     told = _note_plans(looking)
     count = episode = 0
     while count < most:
@@ -257,7 +258,7 @@ def small(folder: Path, gguf: Path | None, count: int, found: Sequence[tuple[lis
     """The rows of the larger planner. count: prompts. found: episodes of the shipped planner."""
     backend, is_trained = small_backend(folder)
     if is_trained:
-        found = list(played(LanguageAgent(backend), count))
+        found = list(played(LanguageAgent(backend, unclear=None), count))  # else a poor one is refused, not looked at again
     asked, episodes = parted(found, count)
     if not is_trained:
         asked = [replace(a, grammar=exactly(a)) for a in asked]
