@@ -5,13 +5,13 @@ plans with perception.
 
 One JSON line each. Prompts are those of the closed loop, first plans and re-plans, in episodes that the planner itself
 plays, or the shipped one where the small one was not trained; the small one's plans are all carried out, well or ill.
-An episode begins with nothing remembered: ours reads no
-beginning again that it read in the episode, and guesses ahead from its answers in it and from the shortest plan of the
-language, no others. Both sides have the same fp32 weights, prompt and mask, and take turns; times are of one
-torch thread, in milliseconds of one core's time, for another process may have the core meanwhile ("wall" beside). A
-ratio is that of the medians. --small: a planner's folder, or a Llama-type language model's, which gets eyes of random
-weights and writes as many steps as the shipped planner did. --gguf: the same language model for llama.cpp, which is
-asked for as many tokens after a text as long as the prompt.
+An episode begins with nothing remembered: ours reads no beginning again that it read in the episode, and guesses ahead
+from its answers in it and from the shortest plan of the language, no others; in the other rows every question does.
+Both sides have the same fp32 weights, prompt and mask, and take turns; times are of one torch thread, in milliseconds
+of one core's time, for another process may have the core meanwhile ("wall" beside). A ratio is that of the medians.
+--small: a planner's folder, or a Llama-type language model's, which gets eyes of random weights and writes as many
+steps as the shipped planner did. --gguf: the same language model for llama.cpp, which is asked for as many tokens after
+a text as long as the prompt.
 """
 
 from __future__ import annotations
@@ -204,6 +204,7 @@ def words(size: str, backend: LocalBackend, asked: Sequence[Asked]) -> None:
     """Answers without a grammar: so many words of any kind, one after the other."""
     ours, peer = Spent(), Spent()
     for one in asked:
+        backend.forget()
         ours.of(lambda one=one: backend.complete(one.prompt, None, max_new_tokens=WORDS, seed=0))
         peer.of(lambda one=one: stock(backend, one.prompt, None, WORDS))
     say(what=f"answer in words, at most {WORDS} tokens", size=size, unit="ms", **ours.line(), peer=PEER,
@@ -223,6 +224,7 @@ def int8(size: str, backend: LocalBackend, asked: Sequence[Asked], most: int = M
     """What int8 costs beside fp32, ours both, and how many plans stay the same."""
     small, ours, full, same = in_int8(backend), Spent(), Spent(), 0
     for one in asked:
+        small.forget(), backend.forget()
         found = [spent.of(lambda one=one, side=side: side.complete(one.prompt, one.grammar, seed=0,
                                                                    max_new_tokens=most))
                  for side, spent in ((small, ours), (backend, full))]
@@ -258,7 +260,7 @@ def small(folder: Path, gguf: Path | None, count: int, found: Sequence[tuple[lis
     """The rows of the larger planner. count: prompts. found: episodes of the shipped planner."""
     backend, is_trained = small_backend(folder)
     if is_trained:
-        found = list(played(LanguageAgent(backend, unclear=None), count))  # else a poor one is refused, not looked at again
+        found = list(played(LanguageAgent(backend, unclear=None), count))  # a poor one would be refused and not go on
     asked, episodes = parted(found, count)
     if not is_trained:
         asked = [replace(a, grammar=exactly(a)) for a in asked]
@@ -287,6 +289,7 @@ def llama_cpp(gguf: Path | None, backend: LocalBackend, asked: Sequence[Asked]) 
     settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = 1
     server, ours, theirs = Server(settings), Spent(clock=time.process_time), Spent(clock=time.process_time)
     for one in asked:
+        backend.forget()
         answer = ours.of(lambda one=one: backend.complete(one.prompt, one.grammar, max_new_tokens=MOST_TOKENS, seed=0))
         request = {"prompt": [5] * answer.prompt_tokens, "n_predict": len(answer.token_ids), "temperature": 0.0,
                    "ignore_eos": True, "cache_prompt": False}
