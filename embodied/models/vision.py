@@ -17,6 +17,7 @@ from transformers import CONFIG_MAPPING, MODEL_MAPPING, AutoModel, PreTrainedCon
 from embodied.models.configuration import PalmEVisionConfig, check_known
 from embodied.models.hub import is_reachable
 from embodied.models.quiet import quietly
+from embodied.models.seen import Seen
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -27,14 +28,30 @@ RESIZING = ("dinov2",)
 
 
 class _Encoder(nn.Module):
-    """Parts of both kinds. A frozen one stays in evaluation mode: statistics of batches would move otherwise."""
+    """float[N, 3, S, S], normalised -> float[N, K, C]. A frozen one stays in evaluation mode: statistics of batches
+    would move otherwise."""
 
     def __init__(self, config: PalmEVisionConfig):
         super().__init__()
-        self._is_frozen = config.is_frozen
+        self.is_frozen = config.is_frozen
+        self._seen: Seen | None = None
 
     def train(self, mode: bool = True) -> _Encoder:
-        return super().train(mode and not self._is_frozen)
+        return super().train(mode and not self.is_frozen)
+
+    def remember(self) -> None:
+        """From here on look at each picture once, if the encoder is frozen, on a CPU; what it saw is kept in memory."""
+        self._seen = Seen() if self.is_frozen else None
+
+    def forward(self, pixel_values: Float[Tensor, "N 3 S S"]) -> Float[Tensor, "N K C"]:
+        if self._seen is None or pixel_values.device.type != "cpu" or not len(pixel_values):
+            return self.encode(pixel_values)
+        version = *(tensor._version for tensor in self.state_dict().values()), torch.is_autocast_enabled("cpu")
+        return self._seen.look(self.encode, pixel_values, version)
+
+    def encode(self, pixel_values: Float[Tensor, "N 3 S S"]) -> Float[Tensor, "N K C"]:
+        """The same of each picture anew."""
+        raise NotImplementedError
 
 
 class TimmEncoder(_Encoder):
@@ -53,7 +70,7 @@ class TimmEncoder(_Encoder):
         if isinstance(published, Path):
             _check_all_read(self.body, published)
 
-    def forward(self, pixel_values: Float[Tensor, "N 3 S S"]) -> Float[Tensor, "N K C"]:
+    def encode(self, pixel_values: Float[Tensor, "N 3 S S"]) -> Float[Tensor, "N K C"]:
         features = self.body(pixel_values)
         if features.ndim == 3:
             return features[:, getattr(self.body, "num_prefix_tokens", 0):]
@@ -78,7 +95,7 @@ class TransformersEncoder(_Encoder):
         self.width = self.body.config.hidden_size
         self.tokens = (config.image_size // self.body.config.patch_size) ** 2
 
-    def forward(self, pixel_values: Float[Tensor, "N 3 S S"]) -> Float[Tensor, "N K C"]:
+    def encode(self, pixel_values: Float[Tensor, "N 3 S S"]) -> Float[Tensor, "N K C"]:
         return self.body(pixel_values=pixel_values).last_hidden_state[:, -self.tokens:]
 
 

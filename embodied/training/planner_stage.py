@@ -145,6 +145,8 @@ def prepare(run: RunFolder, stage: str, settings: ExampleSettings, placement: Pl
     dataset's views."""
     model, processor = load_model(run.planner_before(stage))
     let_learn(model, learns)
+    if model.vision is not None:
+        model.vision.remember()
     scene = find_encoder(run.settings.model.scene_encoder).scene
     examples = examples_of(run, kind, scene=scene, jitter=settings.jitter)
     if placement.data_rank == 0:
