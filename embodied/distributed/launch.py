@@ -42,15 +42,17 @@ def launch(settings: TrainSettings, stage: str, run_dir: str | Path, *, num_work
     loop_config = {"values": plain(settings), "stage": stage, "run_dir": str(Path(run_dir).resolve()), "fault": fault,
                    "use_gpu": has_gpus(settings.device, num_workers)}
     saved = _fit(loop_config, num_workers, max_failures, settings.stages[stage].keep)
-    check_last(saved, settings.stages[stage].steps)
+    check_last(saved, settings.stages[stage].steps, getattr(settings.stages[stage], "patience", None))
     return saved
 
 
-def check_last(saved: Path, steps: int) -> None:
-    """Raise CheckpointError unless this is a whole checkpoint of the last step: a full disk may have kept that one from
-    being saved, and an earlier one is no end of a stage."""
+def check_last(saved: Path, steps: int, patience: int | None = None) -> None:
+    """Raise CheckpointError unless this is a whole checkpoint of the last step, or of where patience ended: a full disk
+    may have kept that one from being saved, and an earlier one is no end of a stage."""
     checkpoint.verify(saved)
-    if (step := checkpoint.step_of(saved)) != steps:
+    best = checkpoint.best_of(saved)
+    is_over = best is not None and best.is_final(patience)
+    if (step := checkpoint.step_of(saved)) != steps and not is_over:
         raise checkpoint.CheckpointError(f"{saved}: expected the checkpoint of step {steps}, the last one, got that of "
                                          f"step {step}; free some space and run the same command again")
 
@@ -114,6 +116,7 @@ def _resume(job: Job) -> None:
         if saved is not None:
             job.start = checkpoint.load(saved, model=job.model, optimizer=job.optimizer, batches=job.batches,
                                         placement=job.placement)
+            job.best = checkpoint.best_of(saved)
 
 
 class _Report:
@@ -123,7 +126,8 @@ class _Report:
         self.job = job
 
     def step(self, state: TrainState[Any]) -> None:
-        if state.step % self.job.settings.save_every == 0 or state.step == state.steps:
+        is_last = state.step == state.steps or state.is_enough
+        if state.step % self.job.settings.save_every == 0 or is_last:
             with tempfile.TemporaryDirectory() as folder:
                 self._report(state, Path(folder))
 
@@ -131,17 +135,18 @@ class _Report:
         import ray.train
 
         whole = self.job.placement.state(state.model, state.optimizer)
-        is_whole = self.job.placement.data_rank == 0 and self._fill(whole, state.step, folder)
+        is_whole = self.job.placement.data_rank == 0 and self._fill(whole, state, folder)
         saved = ray.train.Checkpoint.from_directory(str(folder)) if is_whole else None
         ray.train.report(json.loads(json.dumps(numbers_of(state))), checkpoint=saved)
 
-    def _fill(self, whole: State, step: int, folder: Path) -> bool:
+    def _fill(self, whole: State, state: TrainState[Any], folder: Path) -> bool:
         """Whether a checkpoint stands in `folder`; a full disk is said, for the other ranks wait for this one."""
         try:
-            checkpoint.fill(folder, whole, step=step, batches=self.job.batches, facts=self.job.placement.facts())
+            checkpoint.fill(folder, whole, step=state.step, batches=self.job.batches, best=state.best,
+                            facts=self.job.placement.facts())
             checkpoint.verify(folder)
         except (OSError, SafetensorError, checkpoint.CheckpointError) as error:
-            warnings.warn(f"no checkpoint of step {step}: {error}; free some space", stacklevel=2)
+            warnings.warn(f"no checkpoint of step {state.step}: {error}; free some space", stacklevel=2)
             return False
         return True
 

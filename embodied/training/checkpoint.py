@@ -3,6 +3,7 @@
     model.safetensors, optimizer.safetensors   tensors
     trainer.json                               step, place among the batches, random states, optimiser groups, and
                                                threads, world size and device
+    best.safetensors                           what learned, at the best of the measurements, where that is kept
     manifest.json                              file -> SHA-256; written last, the folder is published by one rename
 """
 
@@ -26,24 +27,25 @@ from torch import nn
 from embodied.data.files import replaced_folder, sha256_of, sweep_drafts, write_json
 from embodied.models.checkpoint_checks import CheckpointError
 from embodied.models.weights import put_weights
-from embodied.training.loop import BatchStream, TrainState
+from embodied.training.loop import BatchStream, Best, TrainState
 from embodied.training.placement import Placement, Replicated, State
 
 FILES = ("model.safetensors", "optimizer.safetensors", "trainer.json")
+BEST = "best.safetensors"
 
 
 def save(path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, batches: BatchStream,
-         placement: Placement | None = None) -> Path:
+         placement: Placement | None = None, best: Best | None = None) -> Path:
     """`path`, published whole and read back. CheckpointError when the disk is full or what was written is damaged.
 
-    placement: where the model was wrapped; None: on the CPU, alone. What stood there before still stands when the disk
-    is full.
+    placement: where the model was wrapped; None: on the CPU, alone. best: see `fill`. What stood there before still
+    stands when the disk is full.
     """
     placement = placement or Replicated()
     state = placement.state(model, optimizer)
     try:
         with replaced_folder(path) as draft:
-            fill(draft, state, step=step, batches=batches, facts=placement.facts())
+            fill(draft, state, step=step, batches=batches, facts=placement.facts(), best=best)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(_no_room(path, state, error)) from error
     verify(path)
@@ -57,15 +59,34 @@ def _no_room(path: Path, state: State, error: Exception) -> str:
             "Older checkpoints are untouched; free some space")
 
 
-def fill(folder: Path, state: State, *, step: int, batches: BatchStream, facts: Mapping[str, Any]) -> None:
-    """Write the files of a checkpoint, the manifest last. facts: of the placement."""
+def fill(folder: Path, state: State, *, step: int, batches: BatchStream, facts: Mapping[str, Any],
+         best: Best | None = None) -> None:
+    """Write the files of a checkpoint, the manifest last. facts: of the placement. best: what a training that ends
+    where nothing better comes has found till now."""
     save_file(dict(state.weights), str(folder / "model.safetensors"))
     tensors, groups = _flatten(state.optimizer)
     save_file(tensors, str(folder / "optimizer.safetensors"))
     write_json(folder / "trainer.json", {
         "step": step, "sampler": batches.state_dict(), "random": random_state(), "optimizer_groups": groups,
-        "device_random": state.device_random, **facts})
-    write_json(folder / "manifest.json", {name: sha256_of(folder / name) for name in FILES})
+        "device_random": state.device_random, **facts, **_put_best(folder, best)})
+    names = FILES if best is None else (*FILES, BEST)
+    write_json(folder / "manifest.json", {name: sha256_of(folder / name) for name in names})
+
+
+def _put_best(folder: Path, best: Best | None) -> dict[str, Any]:
+    """What is said of the best beside its weights, which are written."""
+    if best is None:
+        return {}
+    save_file(best.weights, str(folder / BEST))
+    return {"best": {"step": best.step, "score": best.score, "since": best.since}}
+
+
+def best_of(path: Path) -> Best | None:
+    """The best that a training had found when it made a whole checkpoint; None where it looked for none."""
+    said = json.loads((path / "trainer.json").read_text()).get("best")
+    if said is None:
+        return None
+    return Best(said["step"], tuple(said["score"]), load_file(path / BEST), said["since"])
 
 
 def _flatten(state: Mapping[str, Any]) -> tuple[dict[str, torch.Tensor], list[dict[str, Any]]]:
@@ -104,7 +125,8 @@ def verify(path: Path) -> None:
     """Raise CheckpointError unless every file is there and has the SHA-256 of the manifest."""
     try:
         manifest = json.loads((path / "manifest.json").read_text())
-        wrong = [name for name in FILES if sha256_of(path / name) != manifest.get(name)]
+        names = (*FILES, BEST) if BEST in manifest else FILES
+        wrong = [name for name in names if sha256_of(path / name) != manifest.get(name)]
     except (OSError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path}: expected a whole checkpoint, got {error}; resume from an older one") from error
     if wrong:
@@ -201,7 +223,7 @@ class Checkpointing:
         try:
             if not is_valid(path):
                 save(path, model=state.model, optimizer=state.optimizer, step=state.step, batches=self.batches,
-                     placement=state.placement)
+                     placement=state.placement, best=state.best)
         except CheckpointError as error:
             warnings.warn(str(error), stacklevel=2)
             return

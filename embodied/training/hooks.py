@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from embodied.data.files import write_whole
-from embodied.training.loop import TrainState
+from embodied.training.loop import Best, TrainState
 
 
 def numbers_of(state: TrainState[Any]) -> dict[str, float]:
@@ -176,29 +176,29 @@ class KeepBest:
     """Ends training after `patience` measurements without a better one, and leaves the weights of the best in the
     model, also where the steps end first. To stand between `Validation` and what saves.
 
-    Better: more validation/exact, or as much and less validation/loss. What a stop or a kill interrupts begins to look
-    for its best anew.
+    Better: more validation/exact, or as much and less validation/loss. Checkpoints hold the best, from which a training
+    that was stopped or killed goes on.
     """
 
-    def __init__(self, patience: int):
-        self.patience, self.since, self.best_step = patience, 0, 0
-        self.best: tuple[float, float] | None = None
-        self.weights: dict[str, Any] = {}
+    def __init__(self, patience: int, best: Best | None = None):
+        """best: of the checkpoint that the training goes on from."""
+        self.patience, self.best = patience, best
 
     def step(self, state: TrainState[Any]) -> None:
         if "validation/loss" in state.measured:
             self._compare(state, (state.measured.get("validation/exact", 0.0), -state.measured["validation/loss"]))
-        if self.weights and (state.is_enough or state.step == state.steps):
-            _put_back(state, self.weights)
-            state.notes.append(f"step {state.step}: the weights are those of step {self.best_step}, the best of those "
-                               "measured")
+        state.best = self.best
+        if self.best is not None and (state.is_enough or state.step == state.steps):
+            _put_back(state, self.best.weights)
+            state.note(f"the weights are those of step {self.best.step}, the best of those measured", is_loud=False)
 
     def _compare(self, state: TrainState[Any], found: tuple[float, float]) -> None:
-        self.since += 1
-        if self.best is None or found > self.best:
-            self.best, self.since, self.best_step = found, 0, state.step
-            self.weights = {name: p.detach().cpu().clone() for name, p in _learned(state)}
-        state.is_enough = self.since >= self.patience
+        if self.best is None or found > self.best.score:
+            learned = {name: p.detach().cpu().contiguous().clone() for name, p in _learned(state)}
+            self.best = Best(state.step, found, learned)
+        else:
+            self.best.since += 1
+        state.is_enough = self.best.is_final(self.patience)
 
     def end(self, state: TrainState[Any]) -> None:
         pass

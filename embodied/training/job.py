@@ -12,7 +12,7 @@ from torch import nn
 
 from embodied.data.batches import Batch, Collate
 from embodied.training.hooks import KeepBest, Validation
-from embodied.training.loop import OUT_OF_BATCHES, BatchStream, Hook, Objective, TrainState, train
+from embodied.training.loop import OUT_OF_BATCHES, BatchStream, Best, Hook, Objective, TrainState, train
 from embodied.training.optim import WarmupCosine, adamw
 from embodied.training.placement import Placement
 from embodied.training.roofline import Roofline
@@ -45,14 +45,17 @@ class Job:
     measure: Measure | None = None
     patience: int | None = None  # measurements without a better one after which it ends
     start: int = 0
+    best: Best | None = None  # of the checkpoint that it goes on from
 
     def train(self, hooks: Sequence[Hook]) -> TrainState[Any]:
-        """The last state: after all steps, or stopped by a hook. OutOfBatchesError where the batches ended first; what
-        the hooks saved stays."""
+        """The last state: after all steps, or stopped by a hook, also before this goes on from there. OutOfBatchesError
+        where the batches ended first; what the hooks saved stays."""
+        is_enough = self.best is not None and self.best.is_final(self.patience)
         roofline = Roofline(self.placement.facts()["threads"])
         state = train(self.model, self.batches, self.objective, self.optimizer, steps=self.settings.steps,
                       start=self.start, hooks=[roofline, *hooks], schedule=self.schedule,
-                      clip_norm=self.settings.clip_norm, placement=self.placement, within=roofline.learning)
+                      clip_norm=self.settings.clip_norm, placement=self.placement, within=roofline.learning,
+                      is_enough=is_enough)
         if state.stop == OUT_OF_BATCHES:
             raise OutOfBatchesError(f"expected batches for {state.steps} steps, they ended after {state.step}; give "
                                     f"the stage more of them, or train with steps={state.step} in a new run folder")
@@ -62,7 +65,7 @@ class Job:
         """What measures, if there is something to measure, and keeps the best of what was measured, if it is to."""
         if self.measure is None:
             return []
-        best = [] if self.patience is None else [KeepBest(self.patience)]
+        best = [] if self.patience is None else [KeepBest(self.patience, self.best)]
         return [Validation(self.measure, every=self.settings.validate_every), *best]
 
 

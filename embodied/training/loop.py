@@ -62,6 +62,20 @@ class Numbers:
 
 
 @dataclass(slots=True)
+class Best:
+    """What learned, as it was when validation said its best, see `hooks.KeepBest`."""
+
+    step: int
+    score: tuple[float, float]  # greater is better: the share of exact answers, then the loss, negative
+    weights: dict[str, Tensor]  # values of `Module.named_parameters`, on the CPU
+    since: int = 0  # measurements after it, none of them better
+
+    def is_final(self, patience: int | None) -> bool:
+        """Whether it was waited long enough for a better one; None waits for ever."""
+        return patience is not None and self.since >= patience
+
+
+@dataclass(slots=True)
 class TrainState(Generic[B]):
     """Where a training stands; hooks read it after every step and may ask it to stop.
 
@@ -93,6 +107,7 @@ class TrainState(Generic[B]):
     products_share: float | None = None  # of step_s, what its matrix products take alone; None: not known (yet)
     stop: str | None = None  # why to stop early
     is_enough: bool = False  # a hook found that more steps would teach nothing: the training is over
+    best: Best | None = None  # what a hook keeps, to be saved with what is saved
 
     @property
     def loss(self) -> float:
@@ -165,16 +180,18 @@ class NonFiniteError(RuntimeError):
 def train(model: nn.Module, batches: Iterable[B], objective: Objective[B], optimizer: torch.optim.Optimizer, *,
           steps: int, start: int = 0, hooks: Sequence[Hook] = (), schedule: Callable[..., float] | None = None,
           clip_norm: float = 1.0, max_bad_steps: int = 5, placement: Placement | None = None,
-          within: Callable[[B], AbstractContextManager[Any]] = nullcontext) -> TrainState[B]:
+          within: Callable[[B], AbstractContextManager[Any]] = nullcontext, is_enough: bool = False) -> TrainState[B]:
     """The last state, after steps `start` .. `steps` - 1, or fewer where batches end or a hook says so: see `stop`.
 
     schedule: sets the learning rates of (optimizer, step) and returns their factor; None: they stay. clip_norm: the
     longest that a step's gradient may be, loss per unit of weights; longer ones are scaled down by a factor.
     placement: where the model was wrapped; None: on the CPU, alone. within: gives the context in which a batch is
-    learned from. NonFiniteError after `max_bad_steps` bad ones in a row, up to LATEST steps later on a device that
-    works on by itself. Every hook's `end` is called, whatever happened.
+    learned from. is_enough: it was over before, and no step is taken. NonFiniteError after `max_bad_steps` bad ones in
+    a row, up to LATEST steps later on a device that works on by itself. Every hook's `end` is called, whatever
+    happened.
     """
-    state = TrainState(model, optimizer, steps, start, placement or Replicated(), clip_norm, max_bad_steps)
+    state = TrainState(model, optimizer, steps, start, placement or Replicated(), clip_norm, max_bad_steps,
+                       is_enough=is_enough)
     model.train()
     stream = iter(batches)
     with ExitStack() as ends:

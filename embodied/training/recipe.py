@@ -73,6 +73,7 @@ def run_stage(settings: TrainSettings, name: str, run_dir: str | Path, *, hooks:
     if saved is not None:
         job.start = checkpoint.load(saved, model=job.model, optimizer=job.optimizer, batches=job.batches,
                                     placement=placement)
+        job.best = checkpoint.best_of(saved)
     saver = checkpoint.Checkpointing(run.checkpoints(name), job.batches, every=job.settings.save_every,
                                      keep=job.settings.keep)
     facts = placement.facts()
