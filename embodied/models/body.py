@@ -75,6 +75,8 @@ class PalmEModel(PreTrainedModel):
         adapt(self.language, adaptation)
         self._borrowed = frozenset() if config.base is None else frozenset(
             f"language.{name}" for name in borrowed_names(self.language, adaptation))
+        if self.vision is not None and config.vision_config.base is not None:
+            self._borrowed |= {f"vision.{name}" for name in self.vision.state_dict()}
         self.register_state_dict_post_hook(_without_borrowed)
         self.freeze()
 

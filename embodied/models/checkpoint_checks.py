@@ -120,9 +120,9 @@ def check_config(values: Mapping[str, Any]) -> None:
         _check_part(vision["encoder"], VISION_KEYS, "vision_config.encoder.")
     if segmenter is not None:
         _check_part(segmenter, _OURS["palm_e_segmenter"], "segmenter_config.")
-    for part in ("base", "adaptation"):
-        if values.get(part) is not None:
-            _check_object(values[part], part)
+    for part, said in (("base", values), ("adaptation", values), ("base", vision)):
+        if said.get(part) is not None:
+            _check_object(said[part], part)
 
 
 def _check_object(values: Any, part: str) -> None:

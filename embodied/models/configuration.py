@@ -63,6 +63,7 @@ class PalmEVisionConfig(PreTrainedConfig):
     std: list[float] | None = None
     levels: int | None = None  # blocks of a transformer, or stages, after which features are taken; None: all of them
     is_frozen: bool = False
+    base: dict | None = None  # {"name", "sha256"} of the published encoder whose weights these are; None: held here
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
@@ -71,6 +72,8 @@ class PalmEVisionConfig(PreTrainedConfig):
         self.std = list(self.std or (0.5, 0.5, 0.5))
         for option in self.options:
             check_known("vision option", option, TIMM_OPTIONS)
+        if self.base is not None and not self.is_frozen:
+            raise ValueError("vision_config: expected weights of its own, for it learns, got a base in their place")
         if self.source == "transformers":
             check_known("vision family", (self.encoder or {}).get("model_type", ""), VISION_FAMILIES)
 

@@ -6,7 +6,9 @@ import json
 import math
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import safetensors
 
@@ -68,10 +70,16 @@ def _check_held(folder: Path, apart: str = "") -> None:
         verify_manifest(folder)
     weights = sorted(folder.glob("*.safetensors"))
     if weights and (folder / "config.json").exists():
-        base = read_json(folder / "config.json").get("base")
-        if base is not None:
+        config = read_json(folder / "config.json")
+        for base in filter(None, (config.get("base"), eyes_of(config))):
             weights += base_folder(base, folder).glob("*.safetensors")
         check_sizes(folder, sum(map(count_numbers, weights)))
+
+
+def eyes_of(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The base that a config.json names for its vision encoder; None where the weights beside it hold one."""
+    vision = config.get("vision_config")
+    return vision.get("base") if isinstance(vision, Mapping) else None
 
 
 def check_names(folder: Path, apart: str = "") -> None:

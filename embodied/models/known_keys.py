@@ -248,7 +248,7 @@ OUR_KEYS: dict[str, frozenset[str]] = {family: frozenset(keys.split()) for famil
         "adaptation base language_is_frozen name_first_id naming_weight new_word_first_id new_words "
         "placeholder_first_id placeholder_last_id "
         "projector_width scene_encoder segmenter_config soft_tokens text_config vision_config"),
-    "palm_e_vision": "encoder image_size is_frozen levels mean name options source std",
+    "palm_e_vision": "base encoder image_size is_frozen levels mean name options source std",
     "palm_e_segmenter": (
         "clearance_m cluster_radius_m crop_size form level_depths margin_m min_pixels patch_px widths "
         "workspace_high_m workspace_low_m"),

@@ -1,4 +1,5 @@
-"""Planners that stand on a base: the base is found and compared, and what was learned is put beside it."""
+"""Planners that stand on a base, for language or for vision: it is found and compared, and what was learned is put
+beside it."""
 
 from __future__ import annotations
 
@@ -8,12 +9,15 @@ from typing import Any
 import safetensors
 import torch
 from safetensors.torch import load_file
-from transformers import GenerationConfig
+from torch import Tensor
+from transformers import GenerationConfig, PreTrainedModel
 
 from embodied.models.base_reference import base_folder, check_base
 from embodied.models.checkpoint_checks import CheckpointError, read_json
-from embodied.models.configuration import PalmEConfig
+from embodied.models.configuration import PalmEConfig, PalmEVisionConfig
+from embodied.models.folder import eyes_of
 from embodied.models.language import build_language, published_config
+from embodied.models.vision import build_vision
 from embodied.models.weights import put_weights
 
 
@@ -24,14 +28,12 @@ def read_on_base(cls: Any, folder: Any, *args: Any, **kwargs: Any) -> Any:
     """
     path = Path(str(folder), kwargs.get("subfolder") or "")
     values = read_json(path / "config.json") if (path / "config.json").is_file() else {}
-    if values.get("base") is None:
+    if values.get("base") is None and eyes_of(values) is None:
         return None
     config = PalmEConfig.from_dict(values)
-    base = base_folder(config.base, path)
-    check_base(config.base, base, path)
-    language = build_language(base)
-    _check_same_architecture(config, base, path)
-    model = cls(config, language)
+    model = cls(config, None if config.base is None else _read_language(config, path))
+    if config.vision_config.base is not None and model.vision is not None:
+        model.vision.load_state_dict(_read_eyes(config.vision_config, path))
     try:
         put_weights(model, load_file(path / "model.safetensors"))
     except (ValueError, OSError, safetensors.SafetensorError) as error:
@@ -40,6 +42,25 @@ def read_on_base(cls: Any, folder: Any, *args: Any, **kwargs: Any) -> Any:
         model.generation_config = GenerationConfig.from_pretrained(path)
     dtype = kwargs.get("dtype")
     return model.to(dtype if isinstance(dtype, torch.dtype) else torch.float32).eval()
+
+
+def _read_language(config: PalmEConfig, path: Path) -> PreTrainedModel:
+    """The base for language of the checkpoint in a folder."""
+    base = base_folder(config.base, path)
+    check_base(config.base, base, path)
+    language = build_language(base)
+    _check_same_architecture(config, base, path)
+    return language
+
+
+def _read_eyes(config: PalmEVisionConfig, path: Path) -> dict[str, Tensor]:
+    """The weights of the base for vision of the checkpoint in a folder, in an encoder's own names."""
+    base = base_folder(config.base, path)
+    check_base(config.base, base, path)
+    try:
+        return build_vision(config, published=base).state_dict()
+    except ValueError as error:
+        raise CheckpointError(f"checkpoint {path}: its eyes cannot be read from their base: {error}") from error
 
 
 def _check_same_architecture(config: PalmEConfig, base: Path, path: Path) -> None:

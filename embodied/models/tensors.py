@@ -9,9 +9,10 @@ import safetensors
 import torch
 from torch import nn
 
+from embodied.models.base_reference import base_folder
 from embodied.models.checkpoint_checks import CheckpointError, read_json
 from embodied.models.configuration import STUMBLES, PalmEConfig, misfit
-from embodied.models.folder import REMEDY, count_numbers
+from embodied.models.folder import REMEDY, count_numbers, eyes_of
 from embodied.models.scene_encoders import find_encoder
 from embodied.models.vision import build_vision
 
@@ -41,12 +42,16 @@ def _encoder(path: Path) -> nn.Module:
 
 
 def _check_vision(path: Path, weights: Sequence[Path]) -> None:
-    """Raise CheckpointError where config.json names an encoder of more numbers than the weights have for one.
+    """Raise CheckpointError where config.json names an encoder of more numbers than the weights, or the base that it
+    names, have for one.
 
     Sizes of an encoder follow from its name alone; it is laid out without memory to count them.
     """
-    named = sum(parameter.numel() for parameter in _encoder(path).parameters())
-    found = sum(count_numbers(file, "vision.") for file in weights)
+    named, base = sum(parameter.numel() for parameter in _encoder(path).parameters()), eyes_of(read_json(path))
+    if base is None:
+        found = sum(count_numbers(file, "vision.") for file in weights)
+    else:
+        found = sum(map(count_numbers, base_folder(base, path.parent).glob("*.safetensors")))
     if named > found:
         raise CheckpointError(f"checkpoint file {path}: vision_config: expected an encoder of the "
                               f"{found:,} numbers in the weights beside it, got one of {named:,}; {REMEDY}")

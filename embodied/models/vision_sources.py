@@ -11,6 +11,7 @@ from typing import Any
 from transformers import CONFIG_MAPPING
 
 from embodied.bases.cache import resolve
+from embodied.models.base_reference import reference_of
 from embodied.models.checkpoint_checks import VISION_KEYS, CheckpointError, read_json
 from embodied.models.configuration import VISION_FAMILIES, PalmEVisionConfig, check_known
 from embodied.models.hub import check_reachable
@@ -40,7 +41,9 @@ def find_source(values: Mapping[str, Any], *, pretrained: bool = False) -> Visio
         config = read_json(folder / CONFIG)
         told = _timm_fields(config) if "architecture" in config else _transformers_fields(folder, config, values)
         options = {**told.get("options", {}), **values.get("options", {})}
-        return VisionSource({**told, **_without(values, "source", "name", "options"), "options": options}, folder, True)
+        kept = {"base": _reference(values["name"], folder)} if values.get("is_frozen") else {}
+        return VisionSource({**told, **_without(values, "source", "name", "options"), "options": options, **kept},
+                            folder, True)
     fields = dict(values)
     if pretrained and values.get("source", "timm") == "timm" and "mean" not in values:
         fields["mean"], fields["std"] = published_statistics(values.get("name", PalmEVisionConfig.name))
@@ -66,6 +69,11 @@ def _folder_of(name: str | None) -> Path | None:
         if not (folder / file).is_file():
             raise CheckpointError(f"vision encoder {name}: expected a folder with {file}, got {folder}")
     return folder
+
+
+def _reference(name: str, folder: Path) -> dict[str, str]:
+    """What a checkpoint says of an encoder that stays as it was published, instead of holding it."""
+    return reference_of(name if Path(resolve(name)).is_dir() else str(folder))
 
 
 def _of_hub(name: str) -> Path:

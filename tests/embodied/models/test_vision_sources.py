@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import CONFIG_MAPPING, MODEL_MAPPING
 
+from embodied.bases.cache import weights_sha256
 from embodied.models import load, save
 from embodied.models.building import build
+from embodied.models.checkpoint_checks import CheckpointError
 from embodied.models.vision_sources import find_source, is_vision_folder
 from tests.embodied.bases import made
 
@@ -112,6 +115,60 @@ def test_a_frozen_encoder_stands_still_while_the_rest_learns(tmp_path):
     assert all(torch.equal(tensor, before[name]) for name, tensor in again.vision.state_dict().items())
     assert not any(p.requires_grad for p in again.vision.parameters()), "reading makes parameters that learn"
     assert again.config.vision_config.is_frozen and again.config.vision_config.levels == 3
+
+
+FROZEN = {"timm": {"image_size": 64, "levels": 3}, "transformers": {"source": "transformers", "image_size": 56}}
+
+
+def eyes_in(folder, form):
+    """A folder of published eyes in either form."""
+    return timm_folder(folder, "tf_efficientnet_lite0") if form == "timm" else transformers_folder(folder, "dinov2", 56)
+
+
+@pytest.mark.parametrize("form", FROZEN)
+def test_frozen_eyes_are_named_by_a_checkpoint_and_not_held(tmp_path, form):
+    base = eyes_in(tmp_path / "eyes", form)
+    model, processor = build(LANGUAGE, {"name": str(base), "is_frozen": True, **FROZEN[form]}, corpus=CORPUS)
+    folder = save(model, processor, tmp_path / "planner")
+    said = {"name": str(base), "sha256": weights_sha256(base)}
+    assert json.loads((folder / "config.json").read_text())["vision_config"]["base"] == said
+    assert not any(name.startswith("vision.") for name in load_file(folder / "model.safetensors"))
+    again, _ = load(folder)
+    size = FROZEN[form]["image_size"]
+    picture = torch.randn(1, 3, size, size)
+    with torch.inference_mode():
+        assert torch.equal(again.vision(picture), model.eval().vision(picture))
+    assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in again.state_dict().items())
+    assert again.vision.is_frozen and not any(p.requires_grad for p in again.vision.parameters())
+    assert all(p.requires_grad for p in again.projector.parameters())
+
+
+def test_eyes_of_another_base_of_none_and_that_learn_are_refused(tmp_path):
+    base = eyes_in(tmp_path / "eyes", "timm")
+    vision = {"name": str(base), "is_frozen": True, **FROZEN["timm"]}
+    folder = save(*build(LANGUAGE, vision, corpus=CORPUS), tmp_path / "planner")
+    (folder / "manifest.json").unlink()
+    config = json.loads((folder / "config.json").read_text())
+    config["vision_config"]["is_frozen"] = False
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="for it learns, got a base"):
+        load(folder)
+    config["vision_config"]["is_frozen"] = True
+    (folder / "config.json").write_text(json.dumps(config))
+    weights = load_file(base / "model.safetensors")
+    save_file({name: tensor + 1 for name, tensor in weights.items()}, base / "model.safetensors")
+    with pytest.raises(CheckpointError, match="use the base that it was trained on"):
+        load(folder)
+    shutil.rmtree(base)
+    with pytest.raises(CheckpointError, match="which is not on this machine; copy it there"):
+        load(folder)
+
+
+def test_eyes_that_learn_are_held(tmp_path):
+    base = eyes_in(tmp_path / "eyes", "timm")
+    model, _ = build(LANGUAGE, {"name": str(base), **FROZEN["timm"]}, corpus=CORPUS)
+    assert model.config.vision_config.base is None
+    assert any(name.startswith("vision.") for name in model.state_dict())
 
 
 def test_what_holds_no_encoder_is_refused(tmp_path, monkeypatch):

@@ -62,6 +62,9 @@ def test_a_published_encoder_that_is_frozen_is_learned_around(dataset, tmp_path)
     assert all(torch.equal(tensor, weights[name]) for name, tensor in model.vision.body.state_dict().items())
     assert any(not torch.equal(tensor, begun.projector.state_dict()[name])
                for name, tensor in model.projector.state_dict().items())
+    last = checkpoint.newest_valid(tmp_path / "run" / "sft" / "checkpoints")
+    for saved in (last, folder):
+        assert not any(name.startswith("vision.") for name in load_file(saved / "model.safetensors"))
 
 
 def test_the_recipe_of_small_is_one_that_training_accepts(tmp_path, monkeypatch, capsys):
