@@ -164,7 +164,7 @@ class Replicated:
         learned = self.team.run(learn, batch.parts)
         for parameter, *parts in zip(parameters, *(gradients for _, gradients in learned), strict=True):
             there = [part for part in parts if part is not None]
-            parameter.grad = sum(there[1:], there[0]) if there else None
+            parameter.grad = _laid_as(parameter, sum(there[1:], there[0])) if there else None
         lessons = [lesson for lesson, _ in learned]
         return Lesson(_mean([lesson.loss for lesson in lessons]),
                       {name: _mean([lesson.metrics[name] for lesson in lessons]) for name in lessons[0].metrics},
@@ -256,6 +256,12 @@ def _poisoned(loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
     """The loss; one that is not finite is made to poison every gradient, so that all ranks of a job skip the same
     step."""
     return loss * torch.where(torch.isfinite(loss.detach()), 1.0, float("nan"))
+
+
+def _laid_as(parameter: nn.Parameter, grad: Tensor) -> Tensor:
+    """The gradient, its numbers in memory in the order of the parameter's: the fused AdamW goes by that order, whatever
+    the strides say. `Tensor.backward` sees to it, `torch.autograd.grad` does not."""
+    return grad if grad.stride() == parameter.stride() else torch.empty_like(parameter).copy_(grad)
 
 
 def _mean(values: Sequence[Tensor]) -> Tensor:

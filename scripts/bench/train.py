@@ -5,8 +5,9 @@
 "hf_trainer": examples a second of our loop over those of `transformers.Trainer` with its own length grouping and fused
 AdamW: the tiny planner, same weights, examples and collation, batches of 32. "hf_trainer_small": the same of a planner
 with the layers of SmolLM2-135M (random weights; what is measured does not depend on them), LoRA of rank 16 by peft on
-all their products, batches of 4, without the naming loss. Slices of both alternate; `ratio` is that of the medians of a
-step's time a token, `cpu_ratio` the same of CPU time, which others on the machine disturb less. "roofline": the share
+all their products, batches of 4, without the naming loss. Slices of both alternate; `ratio` is the median of those of a
+step's time a token, each of ours against the Trainer's whose batch is as long among its own, `cpu_ratio` the same of
+CPU time, which others on the machine disturb less. "roofline": the share
 of our step that its products take when timed alone in the same run. "data_wait": the share that it waits for batches.
 """
 
@@ -19,6 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,8 @@ SMALL = {"model_type": "llama", "hidden_size": 576, "intermediate_size": 1536, "
          "tie_word_embeddings": True}
 """The sizes of SmolLM2-135M."""
 SMALL_WORDS = 49152
+GOLDEN_SHARE = 0.618
+"""Its multiples spread evenly between whole numbers, however many they are."""
 PRODUCTS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
@@ -70,7 +74,7 @@ class Subject:
 
     model: Any
     collate: Any
-    sampler: Sampler
+    sampler: Evenly
     lengths: list[int]  # tokens of each example
     threads: int
 
@@ -116,11 +120,38 @@ class Ours:
         """Nothing is open."""
 
 
+class Evenly:
+    """The batches of an epoch in an order whose every few steps are of all lengths: a sentence's tokens are cheaper in
+    longer batches, so both sides take the same share of the way from their shortest batch to their longest."""
+
+    def __init__(self, batches: Iterable[Sequence[int]], lengths: Sequence[int]):
+        self.ordered = sorted((np.asarray(places) for places in batches), key=lambda places: sum(lengths[places]))
+        self.batch_size = len(self.ordered[0])
+
+    def batch_at(self, step: int) -> np.ndarray:
+        """int64[batch_size], places of examples."""
+        return self.ordered[int(step * GOLDEN_SHARE % 1 * len(self.ordered))]
+
+
+class EvenTrainer(Trainer):
+    """A Trainer that takes the batches which it groups by length in that order."""
+
+    begins_at = 0  # step
+
+    def _get_train_sampler(self, *args: Any) -> list[int]:
+        size = self.args.train_batch_size
+        order, lengths = list(super()._get_train_sampler(*args)), [len(one["input_ids"]) for one in self.train_dataset]
+        whole = [order[begin:begin + size] for begin in range(0, len(order) - size + 1, size)]
+        evenly = Evenly(whole, np.array(lengths))
+        steps = range(self.begins_at, self.begins_at + self.args.max_steps)
+        return np.concatenate([evenly.batch_at(step) for step in steps]).tolist()
+
+
 class Peer(TrainerCallback):
     """A Trainer of transformers, some steps at a time."""
 
     def __init__(self, subject: Subject, folder: str):
-        self.subject = subject
+        self.subject, self.reached = subject, 0
         self.arguments = TrainingArguments(
             folder, per_device_train_batch_size=subject.batch_size, train_sampling_strategy="group_by_length",
             optim="adamw_torch_fused", learning_rate=1e-4, save_strategy="no", logging_strategy="no", report_to=[],
@@ -132,8 +163,10 @@ class Peer(TrainerCallback):
         torch.set_num_threads(self.subject.threads)
         self.ends, self.tokens = [], []
         self.arguments.max_steps = steps
-        trainer = Trainer(self.subject.model, self.arguments, train_dataset=self.data, data_collator=self.collate,
-                          callbacks=[self])
+        trainer = EvenTrainer(self.subject.model, self.arguments, train_dataset=self.data, data_collator=self.collate,
+                              callbacks=[self])
+        trainer.begins_at = self.reached
+        self.reached += steps
         trainer.remove_callback(PrinterCallback)
         trainer.train()
         pairs = zip(self.ends, self.ends[1:], self.tokens[1:], strict=False)
@@ -172,7 +205,8 @@ def subject_of(folder: Path, examples: Mixture, size: str, threads: int) -> Subj
         collate = _adapt(model, collate)
     lengths, views = sampled_by(examples, everything, processor)
     sampler = Sampler(lengths, batch_size=4 if size == "small" else 32, seed=0, views=views)
-    return Subject(model.train(), collate, sampler, lengths.tolist(), threads)
+    evenly = Evenly(map(sampler.batch_at, range(sampler.per_epoch)), lengths)
+    return Subject(model.train(), collate, evenly, lengths.tolist(), threads)
 
 
 def _adapt(model: Any, collate: Any) -> Any:
@@ -199,8 +233,10 @@ def compare(subject: Subject, folder: str, steps: int, slices: int) -> tuple[dic
             found[name] += noted if number else []  # the first is for warming up
     tokens = statistics.mean(subject.lengths)
     wall = {name: statistics.median(step.wall_s / step.tokens for step in noted) for name, noted in found.items()}
-    cpu = {name: statistics.median(step.cpu_s / step.tokens for step in noted) for name, noted in found.items()}
-    return {"ratio": round(wall["peer"] / wall["ours"], 2), "cpu_ratio": round(cpu["peer"] / cpu["ours"], 2),
+    pairs = list(zip(found["peer"], found["ours"], strict=True))
+    ratio = statistics.median(peer.wall_s / peer.tokens / (ours.wall_s / ours.tokens) for peer, ours in pairs)
+    cpu = statistics.median(peer.cpu_s / peer.tokens / (ours.cpu_s / ours.tokens) for peer, ours in pairs)
+    return {"ratio": round(ratio, 2), "cpu_ratio": round(cpu, 2),
             "examples_per_s": round(1 / wall["ours"] / tokens, 2), "peer_per_s": round(1 / wall["peer"] / tokens, 2),
             "tokens_per_s": round(1 / wall["ours"]), "batch_size": subject.batch_size}, found["ours"]
 

@@ -9,6 +9,7 @@ import torch
 
 from embodied.data.batches import Batches, Sampler, Shares
 from embodied.training.objectives.sft import sft
+from embodied.training.optim import adamw
 from embodied.training.placement import Replicated, alone, share
 from embodied.training.team import Team
 from tests.embodied.training import ranks
@@ -33,6 +34,26 @@ def test_two_threads_learn_what_one_does():
     assert float(lesson.loss) == pytest.approx(float(alone_lesson.loss), rel=1e-5)
     assert lesson.metrics.keys() == alone_lesson.metrics.keys()
     assert torch.equal(lesson.loss, again.loss) and all(torch.equal(gradients[n], same[n]) for n in gradients)
+
+
+def test_a_step_of_two_threads_is_that_of_one():
+    made = ranks.a_planner()
+    start = {name: value.clone() for name, value in made[0].state_dict().items()}
+    places = list(range(8))
+    whole = ranks.planner_batch(made, places)
+    parts = Shares((ranks.planner_batch(made, places[:4]), ranks.planner_batch(made, places[4:])))
+    found = []
+    for placement, batch in ((Replicated(), whole), (alone("cpu", threads=2), parts)):
+        made[0].load_state_dict(start)
+        optimizer = adamw(made[0], lr=1.0e-3)
+        for _ in range(2):
+            learned(placement, batch, made)
+            assert all(p.grad.stride() == p.stride() for p in made[0].parameters() if p.grad is not None)
+            optimizer.step()
+        found.append({name: value - start[name] for name, value in made[0].state_dict().items()})
+    apart = {name: float((found[1][name] - moved).norm() / moved.norm()) for name, moved in found[0].items()
+             if float(moved.norm())}
+    assert apart and max(apart.values()) < 0.3, sorted(apart.items(), key=lambda item: -item[1])[:3]
 
 
 def test_an_error_of_one_thread_is_raised_and_the_team_goes_on():
