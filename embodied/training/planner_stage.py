@@ -145,9 +145,9 @@ def prepare(run: RunFolder, stage: str, settings: ExampleSettings, placement: Pl
     dataset's views."""
     model, processor = load_model(run.planner_before(stage))
     let_learn(model, learns)
-    if model.vision is not None:
-        model.vision.remember()
     scene = find_encoder(run.settings.model.scene_encoder).scene
+    if model.vision is not None and (scene.needs_image or not settings.jitter.light):
+        model.vision.remember()  # else every crop is tinted anew, and none comes again
     examples = examples_of(run, kind, scene=scene, jitter=settings.jitter)
     if placement.data_rank == 0:
         write_json(run.examples_card, examples.card)

@@ -70,6 +70,17 @@ def settings(dataset):  # noqa: F811
     return read_settings(plain | {"stages": {"sft": sft}})
 
 
+def test_crops_that_are_tinted_are_not_kept(dataset, tmp_path, monkeypatch):  # noqa: F811
+    asked = []
+    monkeypatch.setattr(TimmEncoder, "remember", lambda eyes: asked.append(eyes))
+    for light in (0.1, 0.0):
+        plain = tiny(dataset)
+        plain["model"]["vision"] |= {"is_frozen": True}
+        plain["stages"]["sft"] |= {"steps": 1, "jitter": {"place_m": 0.002, "light": light, "drop": 0.1}}
+        train_all(read_settings(plain), tmp_path / str(light))
+        assert bool(asked) == (light == 0.0)
+
+
 def losses(folder):
     rows = map(json.loads, (folder / "sft" / "log.jsonl").read_text().splitlines())
     return [row["loss"] for row in rows if "loss" in row]
