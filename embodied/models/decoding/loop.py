@@ -98,6 +98,7 @@ class _Passes:
         places += self._ids.shape[1] if len(rows) > 1 else 0  # padding of a row that knows more of its prompt
         self._cache: KeyValues = make_cache(model.language, len(rows), most_places(places), self._embeds)
         self._object_keys: Float[Tensor, "B M D"] | None = None
+        self._prompts: list[Float[Tensor, "_ D"]] = []  # hidden states of
         self._states: list[list[Float[Tensor, "_ D"]]] = [[] for _ in rows]
 
     def _soft_tokens(self, batch: Mapping[str, Any]) -> Float[Tensor, "N Q D"] | None:
@@ -122,6 +123,7 @@ class _Passes:
         self._tell_log_probs()
         if scene is not None:
             self._memory.drafts.keep(scene, self._rows[0].said)
+            self._keep_answer()
 
     def _scene(self) -> Scene:
         """What the only prompt says and shows. A batch's guesses would be multiplied by all its rows."""
@@ -150,36 +152,39 @@ class _Passes:
             row.log_probs = log_probs(self._memory.head, torch.cat(states), keys, row.said, row.temperature)
 
     def _read_prompts(self) -> tuple[Float[Tensor, "B A D"], list[list[int]]]:
-        """Hidden states after the prompts and what is bound to follow them. The cache ends before the last tokens."""
-        known = [self._memory.prefixes.find(self._embeds[row, :size]) if self._remembers else None
-                 for row, size in enumerate(self._sizes)]
+        """Hidden states after the prompts and what is guessed to follow them, of what was read before those that were
+        kept. The cache ends before the last tokens of the prompts."""
+        guesses = [row.guesses() for row in self._rows]
+        asked = [torch.cat([self._embeds[row, :size], self._words(guess)])
+                 for row, (size, guess) in enumerate(zip(self._sizes, guesses, strict=True))]
+        known = [self._memory.prefixes.find(one) if self._remembers else None for one in asked]
         for row, beginning in enumerate(known):
             if beginning is not None:
                 self._cache.put(row, beginning.states)
-        guesses = [row.guesses() for row in self._rows]
-        starts = list(self._cache.lengths)
-        ends = [self._embeds[row, start:size] for row, (start, size) in enumerate(zip(starts, self._sizes,
-                                                                                      strict=True))]
-        new = self._pass([torch.cat([end, self._words(guess)]) for end, guess in zip(ends, guesses, strict=True)],
-                         is_prompt=True)
-        counts = [size - start for start, size in zip(starts, self._sizes, strict=True)]
-        self._keep(known, new, counts)
+        ends = [one[start:] for one, start in zip(asked, self._cache.lengths, strict=True)]
+        new = self._pass(ends, is_prompt=True) if any(map(len, ends)) else self._embeds[:, :0]
+        hidden = [part[:len(end)] if beginning is None else torch.cat([beginning.hidden, part[:len(end)]])
+                  for beginning, part, end in zip(known, new, ends, strict=True)]
+        self._prompts = [part[:size] for part, size in zip(hidden, self._sizes, strict=True)]
         for row, size in enumerate(self._sizes):
+            self._keep(row, self._embeds[row, :size], self._prompts[row])
             self._cache.lengths[row] = size - 1
-        return self._last(new, counts, guesses), guesses
-
-    def _keep(self, known: Sequence[Beginning | None], new: Float[Tensor, "B T D"], counts: Sequence[int]) -> None:
-        """Remember the prompts, and what the pointer looks names up in."""
-        hidden = torch.zeros_like(self._embeds)
-        for row, (beginning, size, count) in enumerate(zip(known, self._sizes, counts, strict=True)):
-            if beginning is not None:
-                hidden[row, :size - count] = beginning.hidden
-            hidden[row, size - count:size] = new[row, :count]
-            if self._remembers:
-                self._memory.prefixes.keep(Beginning(self._embeds[row, :size].clone(),
-                                                     self._cache.beginning(row, size), hidden[row, :size].clone()))
         if self._model.pointer is not None and self._soft is not None:
-            self._object_keys = self._model.object_keys(self._ids, self._soft, hidden)
+            self._object_keys = self._model.object_keys(self._ids, self._soft,
+                                                        _padded(self._prompts, self._ids.shape[1]))
+        return _padded([part[size - 1:] for part, size in zip(hidden, self._sizes, strict=True)]), guesses
+
+    def _keep_answer(self) -> None:
+        """Remember what was read of the only answer: whoever is asked again, for another one, begins alike."""
+        said, states = self._rows[0].said, torch.cat(self._states[0])
+        embeds = torch.cat([self._embeds[0, :self._sizes[0]], self._words(said[:-1])])
+        self._keep(0, embeds, torch.cat([self._prompts[0][:-1], states]))
+
+    def _keep(self, row: int, embeds: Float[Tensor, "P D"], hidden: Float[Tensor, "P D"]) -> None:
+        """Remember what a row begins with."""
+        if self._remembers:
+            self._memory.prefixes.keep(Beginning(embeds.clone(), self._cache.beginning(row, len(embeds)),
+                                                 hidden.clone()))
 
     def _read_answers(self) -> tuple[Float[Tensor, "B A D"], list[list[int]]]:
         """Hidden states after each row's last token and what is bound to follow it."""
@@ -191,16 +196,14 @@ class _Passes:
         """Hidden states of the next tokens of each row; what stands beyond a row's own is padding."""
         longest = max(map(len, embeds))
         width = padded_width(longest) if is_prompt else longest
-        padded = torch.stack([F.pad(row, (0, 0, 0, width - len(row))) if len(row) < width else row for row in embeds])
-        return self._memory.decoder(padded, self._cache, self._cache.reading(width, is_prompt=is_prompt))
+        return self._memory.decoder(_padded(embeds, width), self._cache,
+                                    self._cache.reading(width, is_prompt=is_prompt))
 
     def _words(self, ids: Sequence[int]) -> Float[Tensor, "T D"]:
         return self._model.embed(torch.tensor([ids], dtype=torch.long, device=self._ids.device))[0]
 
-    def _last(self, hidden: Float[Tensor, "B T D"], counts: Sequence[int], guesses: Sequence[Sequence[int]]
-              ) -> Float[Tensor, "B A D"]:
-        """Of each row, from its last token on."""
-        width = 1 + max(map(len, guesses))
-        places = torch.tensor(counts, device=hidden.device)[:, None] - 1 + torch.arange(width, device=hidden.device)
-        places = places.clamp(max=hidden.shape[1] - 1)
-        return hidden.gather(1, places[..., None].expand(-1, -1, hidden.shape[-1]))
+
+def _padded(rows: Sequence[Float[Tensor, "_ D"]], width: int | None = None) -> Float[Tensor, "B T D"]:
+    """Rows of different lengths, zeros behind the shorter ones. width: T; None: the longest row's."""
+    width = max(map(len, rows)) if width is None else width
+    return torch.stack([F.pad(row, (0, 0, 0, width - len(row))) if len(row) < width else row for row in rows])

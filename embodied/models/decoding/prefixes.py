@@ -1,9 +1,9 @@
-"""What prompts began with, kept between looks: keys, values and hidden states of beginnings that come again.
+"""What was read, prompts and answers, kept between looks: keys, values and hidden states of beginnings that come again.
 
 L layers, H heads of keys, P places, E numbers a head, D width. A beginning is known by what was read, embeddings float
 for float, pictures among them: nothing that differs is ever shared, whoever asks. What is shared is what reading it
-again would give: to the bit where products of four tokens and more round alike, as they do on CPUs with AVX2 (see
-`cache.padded_width`), and within rounding elsewhere.
+again would give: of prompts to the bit where products of four tokens and more round alike, as they do on CPUs with AVX2
+(see `cache.padded_width`), and within rounding elsewhere, as of answers, which are read a few tokens at a time.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ class Prefixes:
         return sum(known.bytes for known in self._kept)
 
     def find(self, embeds: Float[Tensor, "T D"]) -> Beginning | None:
-        """The longest known beginning of a prompt that leaves a token to read; None where there is none."""
+        """The longest known beginning of a prompt, all of it maybe; None where there is none."""
         with self._lock:
-            lengths = [min(known.common(embeds), len(embeds) - 1) for known in self._kept]
+            lengths = [known.common(embeds) for known in self._kept]
             longest = max(lengths, default=0)
             if longest <= 0:
                 return None
@@ -73,12 +73,14 @@ class Prefixes:
         return known.cut(longest)
 
     def keep(self, beginning: Beginning) -> None:
-        """Remember a prompt that is not known whole; those that were asked for longest ago make room."""
+        """Remember what was read and is not known whole, in place of what it begins with; those that were asked for
+        longest ago make room."""
         length = len(beginning.embeds)
         with self._lock:
-            if beginning.bytes > MOST_BYTES or any(len(known.embeds) == length == known.common(beginning.embeds)
-                                                   for known in self._kept):
+            common = [known.common(beginning.embeds) for known in self._kept]
+            if beginning.bytes > MOST_BYTES or length in common:
                 return
+            self._kept = [known for known, same in zip(self._kept, common, strict=True) if same < len(known.embeds)]
             self._kept.append(beginning)
             while len(self) > MOST_KEPT or self.bytes > MOST_BYTES:
                 self._kept.pop(0)

@@ -76,9 +76,9 @@ class Row:
         then chosen."""
         most = min(MOST_BOUND if self.draft is None else MOST_GUESSES, self.room - len(self.said) - 1)
         said = list(self.said)
-        while len(said) - len(self.said) < most and said[-1:] != [self.end]:
+        while len(said) - len(self.said) < most:
             more = self.guide.forced(tuple(said)) or self._guess(said)
-            if not more:
+            if not more or more[0] == self.end:  # after which nothing is chosen
                 break
             said += more
         return said[len(self.said):][:max(0, most)]

@@ -23,7 +23,7 @@ from embodied.models.planner import PalmEForConditionalGeneration
 from embodied.models.pointer import Pointer
 from embodied.planning.constrain import GrammarGuide, PlanConstraint, compile_tokenizer
 from embodied.planning.declaration import declaration
-from embodied.planning.grammar import plan_grammar
+from embodied.planning.grammar import Without, plan_grammar
 from embodied.prompt import MAX_OBJECTS, Entity, Prompt, Sample
 from envs.skills.signatures import TABLETOP
 from tests.embodied.agents.test_batches import CORPUS, NEAR_TIE, VISION, prompt, wide_backend
@@ -137,13 +137,18 @@ def test_fewer_passes_than_tokens(backend: LocalBackend, monkeypatch):
     assert len(passes) < len(answer.token_ids)
 
 
-def test_an_answer_that_was_guessed_takes_one_pass(backend: LocalBackend, monkeypatch):
+def test_what_was_read_of_an_answer_is_not_read_again(backend: LocalBackend, monkeypatch):
+    """The same answer takes no pass; when it may not be given again, reading goes on where the other one parts."""
     first = asked_of(backend, prompt(0, 3), 3)
     passes, one = [], RotaryDecoder.__call__
     monkeypatch.setattr(RotaryDecoder, "__call__", lambda *inputs: (passes.append(0), one(*inputs))[1])
     monkeypatch.setattr(rows, "MOST_GUESSES", MOST)
     is_like(asked_of(backend, prompt(0, 3), 3), first)
-    assert len(passes) == 1
+    assert not passes
+    longer = plan_grammar(TABLETOP, 3, without=Without(steps=3, refusal=True))
+    ahead = backend.complete(prompt(0, 3), longer, max_new_tokens=MOST, seed=0)
+    backend.forget()
+    is_like(backend.complete(prompt(0, 3), longer, max_new_tokens=MOST, seed=0), ahead)
 
 
 @pytest.mark.parametrize("temperature", [0.0, 2.0])
