@@ -87,6 +87,12 @@ class PalmEModel(PreTrainedModel):
             config.new_word_first_id, config.new_words, decoder_width(text),
             is_tied=bool(getattr(text, "tie_word_embeddings", False)))
 
+    def save_pretrained(self, save_directory: Any, **kwargs: Any) -> None:
+        """As in transformers; of a planner that stands on a base under the names that its weights have here, not those
+        that they were published under: what was learned is put beside the base by them."""
+        ours = {"save_original_format": False} if self._borrowed else {}
+        super().save_pretrained(save_directory, **{**ours, **kwargs})
+
     def freeze(self) -> None:
         """Hold still what the configuration says: the language model (PaLM-E, "frozen"), the vision encoder."""
         if self.config.language_is_frozen:

@@ -14,6 +14,7 @@ from transformers import CONFIG_MAPPING, MODEL_MAPPING
 
 from embodied.bases.cache import weights_sha256
 from embodied.models import load, save
+from embodied.models.adaptation import Adaptation
 from embodied.models.building import build
 from embodied.models.checkpoint_checks import CheckpointError
 from embodied.models.vision_sources import find_source, is_vision_folder
@@ -162,6 +163,16 @@ def test_eyes_of_another_base_of_none_and_that_learn_are_refused(tmp_path):
     shutil.rmtree(base)
     with pytest.raises(CheckpointError, match="which is not on this machine; copy it there"):
         load(folder)
+
+
+def test_eyes_that_learn_beside_a_base_are_held_under_the_names_that_they_have_here(tmp_path):
+    """Of DINOv2 transformers writes others, those of its first publication."""
+    base, language = eyes_in(tmp_path / "eyes", "transformers"), made.folder(tmp_path / "language")
+    model, processor = build(str(language), {"name": str(base), **FROZEN["transformers"]}, corpus=CORPUS,
+                             adaptation=Adaptation(kind="lora").values())
+    again, _ = load(save(model, processor, tmp_path / "planner"))
+    assert any(name.startswith("vision.") for name in again.state_dict())
+    assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in again.state_dict().items())
 
 
 def test_eyes_that_learn_are_held(tmp_path):
