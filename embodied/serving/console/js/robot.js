@@ -71,8 +71,9 @@ export class Robot extends EventTarget {
   }
 
   async end() {
-    this.isEnding = true;  // no heartbeat for a session that is being closed
+    this.isEnding = true;  // nothing is asked of a session that is being closed; what is under way is heard first
     try {
+      await Promise.race([Promise.all([this.looking, this.beating]), new Promise((done) => setTimeout(done, 2000))]);
       await this.#command("DELETE", "", undefined);
     } finally {
       this.isEnding = false;
@@ -105,8 +106,12 @@ export class Robot extends EventTarget {
   // What comes in -----------------------------------------------------------------------------------------------------
 
   /** Keeps the lease alive, and hears how the robot is. */
-  async beat() {
-    if (this.isEnding) return;
+  beat() {
+    if (!this.isEnding) this.beating = this.#beat();
+    return this.beating;
+  }
+
+  async #beat() {
     this.fps = this.frames / 2;
     this.frames = 0;
     const from = performance.now();
@@ -136,8 +141,13 @@ export class Robot extends EventTarget {
   }
 
   /** Objects in sight, asked for while nothing moves. */
-  async look() {
+  look() {
     this.hasMoved = false;
+    if (!this.isEnding) this.looking = this.#look();
+    return this.looking;
+  }
+
+  async #look() {
     try {
       const seen = await this.api.get(`${this.#path}/observation`);
       if (!this.isUnderWay && seen.objects?.length) {
