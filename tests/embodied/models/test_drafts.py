@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -37,6 +39,14 @@ def test_another_look_is_guessed_to_get_the_rest_of_the_plan_by_the_new_names():
     drafts = Drafts(NAMES)
     drafts.keep(scene(5, 6, 7), [PICK, 100, PLACE, 101, PICK, 101, PLACE, 102, DONE])
     assert guessed(drafts.draft(scene(7.1, 6.1)), []) == [PICK, 101, PLACE, 100, DONE]
+
+
+@pytest.mark.parametrize("numbers", [torch.bfloat16, torch.float16])
+def test_looks_of_a_model_in_halves_are_compared(numbers: torch.dtype):
+    before, now = (replace(look, looks=look.looks.to(numbers)) for look in (scene(5, 6), scene(6, 5)))
+    drafts = Drafts(NAMES)
+    drafts.keep(before, [PICK, 100, DONE])
+    assert guessed(drafts.draft(now), []) == [PICK, 101, DONE]
 
 
 def test_without_an_answer_the_usual_form_is_guessed_and_no_names():
