@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 MOST_BYTES = 2**30
 """Of features that are kept; what was seen first stays, for an epoch shows every picture once before any again."""
 
+LOT = 16
+"""Pictures that the eyes are shown at once, never more or fewer: libraries choose by their number how they add up, and
+what is seen in a picture must not hang on which others were new beside it, or no stop and no thread would be repeated."""
+
 Eyes = Callable[["Float[Tensor, 'N 3 S S']"], "Float[Tensor, 'N K C']"]
 
 
@@ -42,8 +46,7 @@ class Seen:
             known = {key: self._features[key] for key in keys if key in self._features}
         new = {key: row for row, key in enumerate(keys) if key not in known}
         if new:
-            with torch.no_grad():
-                fresh = dict(zip(new, eyes(pictures[list(new.values())]), strict=True))
+            fresh = dict(zip(new, _in_lots(eyes, pictures[list(new.values())]), strict=True))
             self._keep(fresh, version)
             known |= fresh
         return torch.stack([known[key] for key in keys])
@@ -55,3 +58,10 @@ class Seen:
                 if version == self._eyes and key not in self._features and self.bytes + size <= self.most_bytes:
                     self._features[key] = features.clone()
                     self.bytes += size
+
+
+@torch.no_grad()
+def _in_lots(eyes: Eyes, pictures: Float[Tensor, "N 3 S S"]) -> Float[Tensor, "N K C"]:
+    """What the eyes see, the last lot filled up with zeros."""
+    filled = torch.cat([pictures, pictures.new_zeros(-len(pictures) % LOT, *pictures.shape[1:])])
+    return torch.cat([eyes(lot) for lot in filled.split(LOT)])[:len(pictures)]

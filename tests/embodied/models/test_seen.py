@@ -7,8 +7,9 @@ import json
 import pytest
 import torch
 
+from embodied.models.configuration import PalmEVisionConfig
 from embodied.models.seen import Seen
-from embodied.models.vision import TimmEncoder
+from embodied.models.vision import TimmEncoder, build_vision
 from embodied.training.recipe import train_all
 from embodied.training.settings import read_settings
 from tests.embodied.training.conftest import dataset, one_thread, tiny  # noqa: F401 - fixtures
@@ -20,12 +21,17 @@ def doubled(pictures):
     return pictures.flatten(2).mT * 2
 
 
+def filled(pictures):
+    """Those that do not fill up a lot."""
+    return pictures[pictures.flatten(1).any(dim=1)]
+
+
 def counted(eyes):
     """The eyes, and the list of how many pictures they were shown each time."""
     shown = []
 
     def look(pictures):
-        shown.append(len(pictures))
+        shown.append(len(filled(pictures)))
         return eyes(pictures)
 
     return look, shown
@@ -37,6 +43,18 @@ def test_a_picture_is_shown_once_also_twice_in_a_batch():
     for rows in ([0, 1, 0], [1, 2], [2, 0, 1], [0]):
         assert torch.equal(seen.look(eyes, pictures[rows], "one"), doubled(pictures[rows]))
     assert shown == [2, 1]
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "vit_tiny_patch16_224"])
+def test_what_is_seen_does_not_hang_on_which_others_are_new(name: str):
+    """Else a training that goes on, whose eyes have seen nothing yet, and threads that look at the same picture would
+    not be repeated to the bit."""
+    eyes = build_vision(PalmEVisionConfig(name=name, image_size=64, levels=3, is_frozen=True)).eval()
+    pictures, seen = torch.randn(40, 3, 64, 64), Seen()
+    seen.look(eyes.encode, pictures[:37], "one")
+    both = seen.look(eyes.encode, pictures, "one")
+    for few in ([39], [3, 38, 17], list(range(30))):
+        assert torch.equal(Seen().look(eyes.encode, pictures[few], "one"), both[few])
 
 
 def test_others_eyes_see_anew():
@@ -90,7 +108,7 @@ def test_two_epochs_look_once_and_learn_the_same(settings, tmp_path, monkeypatch
     shown, encode = [], TimmEncoder.encode
 
     def watched(self, pictures):
-        shown.extend(picture.numpy().tobytes() for picture in pictures)
+        shown.extend(picture.numpy().tobytes() for picture in filled(pictures))
         return encode(self, pictures)
 
     monkeypatch.setattr(TimmEncoder, "encode", watched)
