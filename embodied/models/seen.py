@@ -21,7 +21,7 @@ MOST_BYTES = 2**30
 
 LOT = 16
 """Pictures that the eyes are shown at once, never more or fewer: libraries choose by their number how they add up, and
-what is seen in a picture must not hang on which others were new beside it, or no stop and no thread would be repeated."""
+what is seen in a picture must not hang on which others were new beside it, or a training that goes on would differ."""
 
 Eyes = Callable[["Float[Tensor, 'N 3 S S']"], "Float[Tensor, 'N K C']"]
 

@@ -50,7 +50,8 @@ class Scene:
         """What each of the names here is called there, by what looks most alike."""
         if not len(self.looks) or not len(other.looks):
             return {}
-        nearest = torch.cdist(self.looks.float(), other.looks.float()).argmin(dim=1).tolist()  # of halves torch has none
+        here, there = self.looks.float(), other.looks.float()  # of halves torch knows no distances
+        nearest = torch.cdist(here, there).argmin(dim=1).tolist()
         return {name: other.names[place] for name, place in zip(self.names, nearest, strict=True)}
 
 
