@@ -127,7 +127,7 @@ def verify(path: Path) -> None:
         manifest = json.loads((path / "manifest.json").read_text())
         names = (*FILES, BEST) if BEST in manifest else FILES
         wrong = [name for name in names if sha256_of(path / name) != manifest.get(name)]
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         raise CheckpointError(f"{path}: expected a whole checkpoint, got {error}; resume from an older one") from error
     if wrong:
         raise CheckpointError(f"{path}: {', '.join(wrong)} differ from the manifest (SHA-256): the checkpoint is "
@@ -219,6 +219,7 @@ class Checkpointing:
             self._save(state)
 
     def _save(self, state: TrainState[Any]) -> None:
+        state.settle()  # or saving would count as training
         path = self.folder / f"step_{state.step:08d}"
         try:
             if not is_valid(path):

@@ -170,6 +170,14 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, file, damage):
         assert checkpoint.newest_valid(tmp_path).name == "step_00000002"
 
 
+@pytest.mark.parametrize("text", ["null", "5", "[]"])
+def test_a_manifest_that_lists_nothing_is_damaged(tmp_path, text):
+    go(parts(), tmp_path, 4)
+    (tmp_path / "step_00000004" / "manifest.json").write_text(text)
+    with pytest.warns(UserWarning, match="passed over.*step_00000004"):
+        assert checkpoint.newest_valid(tmp_path).name == "step_00000002"
+
+
 def test_a_full_disk_leaves_the_old_checkpoint_and_training_goes_on(tmp_path, monkeypatch):
     made = parts()
     go(made, tmp_path, 2)
