@@ -33,7 +33,7 @@ def base_folder(reference: Mapping[str, Any], where: Path) -> Path:
         raise CheckpointError(f"checkpoint {where}: stands on a base: {error}") from error
     if not folder.is_dir():
         raise CheckpointError(f"checkpoint {where}: stands on the base {name}, which is not on this machine; copy it "
-                              "there, or write where it is into base.name of config.json")
+                              "there, or write where it is into config.json in place of that name")
     return folder
 
 
