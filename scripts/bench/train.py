@@ -5,9 +5,11 @@
 "hf_trainer": examples a second of our loop over those of `transformers.Trainer` with its own length grouping and fused
 AdamW: the tiny planner, same weights, examples and collation, batches of 32. "hf_trainer_small": the same of a planner
 with the layers of SmolLM2-135M (random weights; what is measured does not depend on them), LoRA of rank 16 by peft on
-all their products, batches of 4, without the naming loss. Slices of both alternate; `ratio` is the median of those of a
-step's time a token, each of ours against the Trainer's whose batch is as long among its own, `cpu_ratio` the same of
-CPU time, which others on the machine disturb less. "roofline": the share
+all their products, batches of 4, without the naming loss. Each side has a process of its own, so that neither finds
+memory or threads that the other left; their slices alternate; `ratio` is the median of those of a step's time a token,
+each of ours against the Trainer's whose batch is as long among its own, `cpu_ratio` the same of CPU time, which others
+on the machine disturb less. The Trainer's speed on two threads differs by a third from process to
+process: run it often. "roofline": the share
 of our step that its products take when timed alone in the same run. "data_wait": the share that it waits for batches.
 """
 
@@ -17,11 +19,12 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +132,8 @@ class Evenly:
         self.batch_size = len(self.ordered[0])
 
     def batch_at(self, step: int) -> np.ndarray:
-        """int64[batch_size], places of examples."""
-        return self.ordered[int(step * GOLDEN_SHARE % 1 * len(self.ordered))]
+        """int64[batch_size], places of examples; those of step 0 are of middle length."""
+        return self.ordered[int((0.5 + step * GOLDEN_SHARE) % 1 * len(self.ordered))]
 
 
 class EvenTrainer(Trainer):
@@ -181,11 +184,8 @@ class Peer(TrainerCallback):
         self.ends.append((time.perf_counter(), time.process_time()))
 
 
-def examples_in(folder: Path, dataset: Path | None) -> Mixture:
-    """Those of a dataset, or of a few still scenes made now; objects are where the simulator's masks say."""
-    if dataset is None:
-        dataset = folder / "dataset"
-        collect(CollectSpec(), dataset, episodes=24, executed_fraction=0.0, workers=0)
+def examples_in(dataset: Path) -> Mixture:
+    """Those of a dataset; objects are where the simulator's masks say."""
     opened = Dataset(dataset)
     return Mixture([Examples(opened, detect_dataset(opened, "masks", make_perfect_detector, {}, workers=0))])
 
@@ -223,22 +223,61 @@ def _adapt(model: Any, collate: Any) -> Any:
     return without_names
 
 
-def compare(subject: Subject, folder: str, steps: int, slices: int) -> tuple[dict[str, Any], list[Step]]:
+class Side:
+    """A process that trains one side of a size, told on its input how many steps to take, or what else to measure."""
+
+    def __init__(self, name: str, size: str, dataset: Path, threads: int):
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "--side", name, "--size", size, "--dataset", str(dataset), "--threads",
+             str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def heard(self) -> Any:
+        """What it says next, once it does."""
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"a side of the bench ended early (exit code {self.process.wait()}); see above")
+        return json.loads(line)
+
+    def ask(self, what: int | str) -> Any:
+        """Its answer to a number of steps, a list of each but the first, or to "roofline"."""
+        print(json.dumps(what), file=self.process.stdin, flush=True)
+        return self.heard()
+
+    def end(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def be_side(name: str, size: str, dataset: Path, threads: int) -> None:
+    """The work of the process of a `Side`."""
+    answers, sys.stdout = sys.stdout, sys.stderr
+    with tempfile.TemporaryDirectory() as folder:
+        subject = subject_of(Path(folder), examples_in(dataset), size, threads)
+        side = Ours(subject) if name == "ours" else Peer(subject, folder)
+        print(json.dumps({"lengths": subject.lengths, "batch_size": subject.batch_size}), file=answers, flush=True)
+        for line in sys.stdin:
+            what = json.loads(line)
+            answer = (roofline(subject, side, 3 if size == "tiny" else 1) if what == "roofline"
+                      else [asdict(step) for step in side.advance(what)])
+            print(json.dumps(answer), file=answers, flush=True)
+
+
+def compare(sides: dict[str, Side], about: dict[str, Any], steps: int, slices: int
+            ) -> tuple[dict[str, Any], list[Step]]:
     """What the alternating slices say, and our steps."""
-    sides = {"ours": Ours(subject), "peer": Peer(subject, folder)}
     found: dict[str, list[Step]] = {name: [] for name in sides}
     for number in range(slices + 1):
         for name, side in sides.items():
-            noted = side.advance(steps if number else 2)
+            noted = [Step(**step) for step in side.ask(steps if number else 2)]
             found[name] += noted if number else []  # the first is for warming up
-    tokens = statistics.mean(subject.lengths)
+    tokens = statistics.mean(about["lengths"])
     wall = {name: statistics.median(step.wall_s / step.tokens for step in noted) for name, noted in found.items()}
     pairs = list(zip(found["peer"], found["ours"], strict=True))
     ratio = statistics.median(peer.wall_s / peer.tokens / (ours.wall_s / ours.tokens) for peer, ours in pairs)
     cpu = statistics.median(peer.cpu_s / peer.tokens / (ours.cpu_s / ours.tokens) for peer, ours in pairs)
     return {"ratio": round(ratio, 2), "cpu_ratio": round(cpu, 2),
             "examples_per_s": round(1 / wall["ours"] / tokens, 2), "peer_per_s": round(1 / wall["peer"] / tokens, 2),
-            "tokens_per_s": round(1 / wall["ours"]), "batch_size": subject.batch_size}, found["ours"]
+            "tokens_per_s": round(1 / wall["ours"]), "batch_size": about["batch_size"]}, found["ours"]
 
 
 def roofline(subject: Subject, ours: Ours, rounds: int) -> dict[str, Any]:
@@ -273,20 +312,36 @@ def main() -> None:
     """Print a line for every figure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer steps")
-    parser.add_argument("--dataset", type=Path, help="a collected dataset; else a few scenes are made")
+    parser.add_argument("--dataset", type=Path, help="a collected dataset; else a few still scenes are made")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of either side")
     parser.add_argument("--without", nargs="*", default=[], choices=["tiny", "small"])
+    parser.add_argument("--side", choices=["ours", "peer"], help=argparse.SUPPRESS)
+    parser.add_argument("--size", choices=["tiny", "small"], help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    if asked.side:
+        be_side(asked.side, asked.size, asked.dataset, asked.threads)
+        return
     with tempfile.TemporaryDirectory() as folder:
-        examples = examples_in(Path(folder), asked.dataset)
-        for size, row, steps, slices in (("tiny", "hf_trainer", 5, 2), ("small", "hf_trainer_small", 2, 1)):
+        dataset = asked.dataset or Path(folder) / "dataset"
+        if asked.dataset is None:
+            collect(CollectSpec(), dataset, episodes=24, executed_fraction=0.0, workers=0)
+        examples_in(dataset)  # looked at here, once
+        for size, row, steps, slices in (("tiny", "hf_trainer", 8, 2), ("small", "hf_trainer_small", 5, 1)):
             if size not in asked.without:
-                subject = subject_of(Path(folder), examples, size, asked.threads)
-                figures, noted = compare(subject, folder, steps, slices if asked.quick else 4 * slices)
-                say(row, **figures, threads=asked.threads)
-                waited = sum(step.waited_s for step in noted) / sum(step.wall_s for step in noted)
-                say("data_wait", size=size, share=round(waited, 4))
-                say("roofline", size=size, **roofline(subject, Ours(subject), 3 if size == "tiny" else 1))
+                measure(size, row, dataset, asked.threads, steps, slices if asked.quick else 4 * slices)
+
+
+def measure(size: str, row: str, dataset: Path, threads: int, steps: int, slices: int) -> None:
+    """Print the lines of a size."""
+    sides = {name: Side(name, size, dataset, threads) for name in ("ours", "peer")}
+    about, _ = [side.heard() for side in sides.values()]
+    figures, noted = compare(sides, about, steps, slices)
+    say(row, **figures, threads=threads)
+    waited = sum(step.waited_s for step in noted) / sum(step.wall_s for step in noted)
+    say("data_wait", size=size, share=round(waited, 4))
+    say("roofline", size=size, **sides["ours"].ask("roofline"))
+    for side in sides.values():
+        side.end()
 
 
 if __name__ == "__main__":
