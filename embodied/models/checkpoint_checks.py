@@ -120,16 +120,16 @@ def check_config(values: Mapping[str, Any]) -> None:
         _check_part(vision["encoder"], VISION_KEYS, "vision_config.encoder.")
     if segmenter is not None:
         _check_part(segmenter, _OURS["palm_e_segmenter"], "segmenter_config.")
-    for part, said in (("base", values), ("adaptation", values), ("base", vision)):
+    for part, said, where in (("base", values, ""), ("adaptation", values, ""), ("base", vision, "vision_config.")):
         if said.get(part) is not None:
-            _check_object(said[part], part)
+            _check_object(said[part], part, where)
 
 
-def _check_object(values: Any, part: str) -> None:
+def _check_object(values: Any, part: str, where: str) -> None:
     """Raise InvalidValueError unless these are values of a part that has keys of its own and no families."""
     if not isinstance(values, Mapping):
-        raise InvalidValueError(f"{part}: expected an object, got {type(values).__name__}")
-    _check_keys(values, PART_KEYS[part], f"{part}.")
+        raise InvalidValueError(f"{where}{part}: expected an object, got {type(values).__name__}")
+    _check_keys(values, PART_KEYS[part], f"{where}{part}.")
 
 
 _OURS = {family: {family: keys | OLD_KEYS if family == "palm_e" else keys} for family, keys in OUR_KEYS.items()}

@@ -138,19 +138,25 @@ class _LaidOut:
     """Copies of weights, as oneDNN wants them."""
 
     def __init__(self, linears: Sequence[nn.Linear]):
-        joint = torch.cat([linear.weight.detach() for linear in linears])
+        joint, self._bias = side_by_side(linears)
         self.numbers = joint.numel()
         self._there = torch.ops.mkldnn._reorder_linear_weight(joint, None)
         self._back = torch.ops.mkldnn._reorder_linear_weight(joint.mT.contiguous(), None)
-        biases = [linear.bias.detach() if linear.bias is not None else joint.new_zeros(linear.out_features)
-                  for linear in linears]
-        self._bias = torch.cat(biases) if any(linear.bias is not None for linear in linears) else None
 
     def there(self, states: Float[Tensor, "P D"]) -> Float[Tensor, "P wide"]:
         return laid_out_product(states, self._there, self._bias)
 
     def back(self, grad: Float[Tensor, "P wide"]) -> Float[Tensor, "P D"]:
         return laid_out_product(grad, self._back)
+
+
+def side_by_side(linears: Sequence[nn.Linear]) -> tuple[Float[Tensor, "wide D"], Float[Tensor, " wide"] | None]:
+    """One weight and bias that say what layers say of the same states, side by side; no bias where none has one."""
+    weight = torch.cat([linear.weight.detach() for linear in linears])
+    if all(linear.bias is None for linear in linears):
+        return weight, None
+    return weight, torch.cat([weight.new_zeros(linear.out_features) if linear.bias is None else linear.bias.detach()
+                              for linear in linears])
 
 
 def laid_out_product(states: Float[Tensor, "P D"], weight: Tensor, bias: Tensor | None = None

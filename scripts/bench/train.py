@@ -8,9 +8,9 @@ with the layers of SmolLM2-135M (random weights; what is measured does not depen
 all their products, batches of 4, without the naming loss. Each side has a process of its own, so that neither finds
 memory or threads that the other left; their slices alternate; `ratio` is the median of those of a step's time a token,
 each of ours against the Trainer's whose batch is as long among its own, `cpu_ratio` the same of CPU time, which others
-on the machine disturb less. The Trainer's speed on two threads differs by a third from process to
-process: run it often. "roofline": the share
-of our step that its products take when timed alone in the same run. "data_wait": the share that it waits for batches.
+on the machine disturb less. The Trainer's speed on two threads differs by a third from process to process: run it
+often. "roofline": the share of our step that its products take when timed alone in the same run. "data_wait": the share
+that it waits for batches.
 """
 
 from __future__ import annotations

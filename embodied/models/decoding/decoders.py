@@ -116,12 +116,14 @@ class RotaryDecoder:
 
     def _rotation(self, reading: Reading, like: Tensor) -> tuple[Tensor, Tensor]:
         """Cosines and sines of the places, the first half of the sines negative: what turns halves is then added."""
-        if self._rotations is None or len(self._rotations[0]) < reading.reach:
+        rotations = self._rotations  # which another thread may put shorter ones in place of
+        if rotations is None or len(rotations[0]) < reading.reach:
             every = torch.arange(_steps(reading.reach), device=like.device)[None]
             cos, sin = self._base.rotary_emb(like, every)
             half = sin.shape[-1] // 2
-            self._rotations = cos[0, :, None], torch.cat([-sin[0, :, None, :half], sin[0, :, None, half:]], dim=-1)
-        cos, sin = self._rotations
+            rotations = cos[0, :, None], torch.cat([-sin[0, :, None, :half], sin[0, :, None, half:]], dim=-1)
+            self._rotations = rotations
+        cos, sin = rotations
         if reading.start is None:
             return cos[reading.places], sin[reading.places]
         return cos.narrow(0, reading.start, reading.width), sin.narrow(0, reading.start, reading.width)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from embodied.models.frozen import laid_out_product
+from embodied.models.frozen import laid_out_product, side_by_side
 from embodied.models.packed import adapter_of, fault_of_adapters
 
 if TYPE_CHECKING:
@@ -43,9 +43,7 @@ def product(parts: Sequence[nn.Module], *, lays_out: bool
     are_large = is_plain and any(is_large(part.weight) for part in parts)
     if not is_plain or (are_large and not lays_out):
         return lambda states: torch.cat([project(part, states) for part in parts], dim=-1)
-    weight, bias = torch.cat([part.weight for part in parts]), None
-    if parts[0].bias is not None:
-        bias = torch.cat([part.bias for part in parts])
+    weight, bias = side_by_side(parts)
     return _LaidOut(weight, bias) if are_large else lambda states: F.linear(states, weight, bias)
 
 
@@ -53,7 +51,7 @@ class _LaidOut:
     """A copy of a weight float[N, D], as oneDNN wants it."""
 
     def __init__(self, weight: Float[Tensor, "N D"], bias: Float[Tensor, " N"] | None) -> None:
-        self._weight, self._bias = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), None), bias
+        self._weight, self._bias = torch.ops.mkldnn._reorder_linear_weight(weight, None), bias
 
     def __call__(self, states: Float[Tensor, "B T D"]) -> Float[Tensor, "B T N"]:
         rows = states.flatten(0, -2)

@@ -16,7 +16,8 @@ from embodied.bases.cache import weights_sha256
 from embodied.models import load, save
 from embodied.models.adaptation import Adaptation
 from embodied.models.building import build
-from embodied.models.checkpoint_checks import CheckpointError
+from embodied.models.checkpoint_checks import CheckpointError, check_config
+from embodied.models.known_values import InvalidValueError
 from embodied.models.vision_sources import find_source, is_vision_folder
 from tests.embodied.bases import made
 
@@ -154,6 +155,8 @@ def test_eyes_of_another_base_of_none_and_that_learn_are_refused(tmp_path):
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match="for it learns, got a base"):
         load(folder)
+    with pytest.raises(InvalidValueError, match=r"vision_config\.base\.z"):
+        check_config(config | {"vision_config": config["vision_config"] | {"base": {"z": 1}}})
     config["vision_config"]["is_frozen"] = True
     (folder / "config.json").write_text(json.dumps(config))
     weights = load_file(base / "model.safetensors")

@@ -18,7 +18,7 @@ from embodied.training.hooks import JsonlLog, KeepBest, ProgressBar, TensorBoard
 from embodied.training.loop import LATEST, NonFiniteError, train
 from embodied.training.optim import WarmupCosine, adamw
 from embodied.training.placement import Replicated
-from tests.embodied.training.test_loop import a_model, lines, squares
+from tests.embodied.training.test_loop import Watch, a_model, lines, squares
 
 aten = torch.ops.aten
 READS = (aten._local_scalar_dense, aten.nonzero)
@@ -53,17 +53,10 @@ class Reads(TorchDispatchMode):
 def followed(placement, steps, bad=(), hooks=(), clip_norm=1.0, **options):
     """(state, weights after each step)."""
     model, weights = a_model(), []
-
-    class Watch:
-        def step(self, state):
-            weights.append(model.weight.detach().clone())
-
-        def end(self, state):
-            pass
-
     optimizer = adamw(model, lr=0.05)
-    state = train(model, lines(bad), squares, optimizer, steps=steps, hooks=[Watch(), *hooks], placement=placement,
-                  clip_norm=clip_norm, schedule=WarmupCosine(steps=steps, warmup_steps=2), **options)
+    state = train(model, lines(bad), squares, optimizer, steps=steps, clip_norm=clip_norm,
+                  hooks=[Watch(weights), *hooks], placement=placement,
+                  schedule=WarmupCosine(steps=steps, warmup_steps=2), **options)
     return state, weights
 
 

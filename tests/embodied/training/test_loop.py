@@ -41,6 +41,19 @@ def a_model():
     return nn.Linear(3, 1)
 
 
+class Watch:
+    """Notes the weights after each step."""
+
+    def __init__(self, weights):
+        self.weights = weights
+
+    def step(self, state):
+        self.weights.append(state.model.weight.detach().clone())
+
+    def end(self, state):
+        pass
+
+
 def run(model, steps, bad=(), **options):
     return train(model, lines(bad), squares, adamw(model, lr=0.05), steps=steps, **options)
 
@@ -52,15 +65,7 @@ def test_it_learns():
 
 def test_a_bad_step_changes_nothing_and_is_counted():
     model, weights = a_model(), []
-
-    class Watch:
-        def step(self, state):
-            weights.append(model.weight.detach().clone())
-
-        def end(self, state):
-            pass
-
-    state = run(model, 4, bad={2}, hooks=[Watch()])
+    state = run(model, 4, bad={2}, hooks=[Watch(weights)])
     assert state.skipped == 1 and torch.equal(weights[1], weights[2]) and not torch.equal(weights[2], weights[3])
 
 
