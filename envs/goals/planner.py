@@ -1,0 +1,200 @@
+"""One rule that plans every goal: what to do next, from symbols alone; and why a goal cannot be met, where it cannot.
+
+The rule has no memory, so the plan made after some of its calls is the rest of the plan made before them. Everything
+that stands in the way is put on the table, so that a goal whose targets do not contradict each other is always reached:
+what is not is proved unsolvable by the contradiction, or by what would have to be moved and shall not be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+from envs.goals.language import PLACES, TABLE
+from envs.goals.references import Trouble
+from envs.goals.table import Table, part_of
+from envs.goals.wanted import Target, Wanted, Way, conflict_in
+from envs.interface import NamedCall
+
+_MOST_CALLS = 100  # far above any plan over ten things; a longer one is a fault of the rule
+_NEAR_M = 0.13  # from its neighbour's middle, where a plan expects what is put down beside it
+_SIDE_M = {"left": 0.2, "middle": 0.0, "right": -0.2}
+_RELEASES = {"in": "place_in", "on": "place_on", "beside": "put_down_beside", "left_of": "put_down_left_of",
+             "right_of": "put_down_right_of", "at": "put_down_at"}
+
+
+def plan(table: Table, aim: Wanted, *, reached: Sequence[int] = ()) -> list[NamedCall]:
+    """The shortest plan for any of the ways, [] where one holds already.
+
+    reached: how many steps of each way held before, one after the other; () for none. Raises Trouble where no way can
+    be had.
+    """
+    best, trouble = None, None
+    for number, way in enumerate(aim.ways):
+        try:
+            calls = plan_way(table, way, aim.keep, reached[number] if reached else 0)
+        except Trouble as error:
+            trouble = trouble or error
+            continue
+        if best is None or len(calls) < len(best):
+            best = calls
+        if not best:
+            break
+    if best is None:
+        raise trouble
+    return best
+
+
+def plan_way(table: Table, way: Way, keep: frozenset[str], reached: int = 0) -> list[NamedCall]:
+    """The calls that are left of one way. Raises Trouble where it contradicts itself, or moves what it shall keep."""
+    calls: list[NamedCall] = []
+    for number in range(max(reached - 1, 0), len(way)):
+        targets = standing(way, number)
+        if (trouble := conflict_in(targets)) is not None:
+            raise trouble
+        part = plan_step(table, targets)
+        for skill, *names in part:
+            if skill == "pick" and names[0] in keep:
+                raise Trouble("conflict", (names[0],))
+        calls += part
+        table = simulate(table, part)
+    return calls
+
+
+def standing(way: Way, number: int) -> tuple[Target, ...]:
+    """What shall hold once a step is reached: its own targets, and those of earlier ones that it does not take back."""
+    kept: tuple[Target, ...] = ()
+    for targets in way[:number + 1]:
+        moved = {t.thing for t in targets if t.is_wanted}
+        kept = (*(t for t in kept if t.thing not in moved and t not in targets
+                  and replace(t, is_wanted=not t.is_wanted) not in targets), *targets)
+    return kept
+
+
+def plan_step(table: Table, targets: Sequence[Target]) -> list[NamedCall]:
+    """Every call that is needed until all targets hold."""
+    calls: list[NamedCall] = []
+    while (call := _next_call(table, targets)) is not None:
+        calls.append(call)
+        table = simulate(table, [call])
+        assert len(calls) <= _MOST_CALLS, (table, targets)
+    return calls
+
+
+def _next_call(table: Table, targets: Sequence[Target]) -> NamedCall | None:
+    """The next call, None when there is nothing left to do."""
+    targets = _lowest_first(targets)
+    open_ones = [t for t in targets if not _is_settled(table, t, targets)]
+    if table.held is not None:
+        is_wanted_so = not open_ones and any(t.relation == "held" and t.thing == table.held for t in targets)
+        return None if is_wanted_so else _release(table, open_ones, targets)
+    return ("pick", _to_pick(table, open_ones[0], targets)) if open_ones else None
+
+
+def _lowest_first(targets: Sequence[Target]) -> list[Target]:
+    """The targets, each after the one that its place is placed by, what is to be held last; else in their own order."""
+    below = {t.thing: t.place for t in targets if t.is_wanted and t.place not in (TABLE, *PLACES, None)}
+
+    def level(name: str, seen: tuple[str, ...] = ()) -> int:
+        return 1 + level(below[name], (*seen, name)) if name in below and name not in seen else 0
+
+    return sorted(targets, key=lambda t: (t.relation == "held" and t.is_wanted, level(t.thing)))
+
+
+def _is_settled(table: Table, target: Target, targets: Sequence[Target]) -> bool:
+    """Whether it holds and nothing that it stands on, or beside, has yet to be moved."""
+    return target.is_met(table) and (not target.is_wanted or _is_founded(table, target, targets))
+
+
+def _is_founded(table: Table, target: Target, targets: Sequence[Target], seen: tuple[Target, ...] = ()) -> bool:
+    """Whether the place stays where it is: neither it nor anything below it has yet to be moved."""
+    if target.place is None or target.place not in table.things:
+        return True
+    column = (target.place, *table.below(target.place))
+    return all(t.is_met(table) and (not t.is_wanted or _is_founded(table, t, targets, (*seen, target)))
+               for t in targets if t.thing in column and t is not target and t not in seen)
+
+
+def _release(table: Table, open_ones: Sequence[Target], targets: Sequence[Target]) -> NamedCall | None:
+    """Puts the held block where it belongs, or out of the way while its place is not ready; None on an empty table."""
+    mine = [t for t in open_ones if t.thing == table.held]
+    for target in sorted(mine, key=lambda t: t.relation != "on" or t.place == TABLE):
+        if target.is_wanted and target.relation in _RELEASES and target.place != TABLE:
+            if _is_ready(table, target, targets):
+                return _RELEASES[target.relation], target.place
+    return _aside(table, mine, [*open_ones, *targets])
+
+
+def _is_ready(table: Table, target: Target, targets: Sequence[Target]) -> bool:
+    if target.relation == "at":
+        return True
+    if target.place == table.held:
+        return False
+    if target.relation == "on" and table.above(target.place):
+        return False
+    return target.relation == "in" or _is_founded(table, target, targets)
+
+
+def _aside(table: Table, mine: Sequence[Target], targets: Sequence[Target]) -> NamedCall | None:
+    """Puts the held thing on the table where nothing denies it: beside something, or on another part of the table."""
+    denied = [t for t in mine if not t.is_wanted and t.relation in ("at", "beside", "left_of", "right_of")]
+    if denied:
+        ys = [table.things[t.place].y for t in denied if t.place in table.things]
+        away = [t.place for t in denied] + [part_of(y) for y in ys]
+        return "put_down_at", next((part for part in PLACES if part not in away), "middle")
+    neighbour = _neighbour(table, targets)
+    return ("put_down_beside", neighbour) if neighbour else None
+
+
+def _neighbour(table: Table, targets: Sequence[Target]) -> str | None:
+    """What to put the held thing down beside: the thing of the first target, or the bowl that holds it."""
+    named = [name for t in targets for name in (t.thing, t.place)]
+    away = {table.held, *table.above(table.held)}
+    name = next((name for name in (*named, *sorted(table.blocks), *sorted(table.bowls))
+                 if name in table.things and name not in away), None)
+    return name and (table.bowl_of(name) or name)
+
+
+def _to_pick(table: Table, target: Target, targets: Sequence[Target]) -> str:
+    """The thing of the target, or what has to go first: what lies on it or on its base, or a base ill founded."""
+    crowd = table.above(target.thing)
+    if not crowd and target.is_wanted and target.relation == "on" and target.place != TABLE:
+        crowd = table.above(target.place)
+    if crowd:
+        return next(name for name in crowd if not table.above(name))
+    if target.is_wanted and not _is_founded(table, target, targets) and target.place not in table.bowls:
+        return target.place
+    return target.thing
+
+
+# What calls do -------------------------------------------------------------------------------------------------------
+
+def simulate(table: Table, calls: Sequence[NamedCall]) -> Table:
+    """The table after calls that do what they mean. Where a thing then stands on the table is a guess that its call
+    means."""
+    for skill, *names in calls:
+        if skill == "pick":
+            under = {block: carrier for block, carrier in table.under.items() if block != names[0]}
+            table = replace(table, under=MappingProxyType(under), held=names[0], askew=table.askew - {names[0]})
+        elif skill in _RELEASES.values():
+            table = _put(table, skill, names[0])
+    return table
+
+
+def _put(table: Table, skill: str, place: str) -> Table:
+    thing, carrier = table.held, place if skill in ("place_in", "place_on") else TABLE
+    under = table.under if thing in table.bowls else {**table.under, thing: carrier}
+    moved = replace(table.things[thing], **_spot(table, skill, place))
+    return replace(table, things=MappingProxyType({**table.things, thing: moved}), under=MappingProxyType(dict(under)),
+                   held=None)
+
+
+def _spot(table: Table, skill: str, place: str) -> dict[str, float]:
+    if skill == "put_down_at":
+        return {"y": _SIDE_M[place]}
+    at = table.things[place]
+    if skill in ("place_in", "place_on"):
+        return {"x": at.x, "y": at.y, "z": at.z + at.side_m / 2}
+    side = {"put_down_left_of": 1, "put_down_right_of": -1}.get(skill, 0)
+    return {"x": at.x + _NEAR_M * (not side), "y": at.y + _NEAR_M * side, "z": 0.02}
