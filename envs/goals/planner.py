@@ -123,7 +123,8 @@ def _release(table: Table, open_ones: Sequence[Target], targets: Sequence[Target
         if target.is_wanted and target.relation in _RELEASES and target.place != TABLE:
             if _is_ready(table, target, targets):
                 return _RELEASES[target.relation], target.place
-    return _aside(table, mine, [*open_ones, *targets])
+    denied = [t for t in targets if t.thing == table.held and not t.is_wanted]  # none of them holds in the hand
+    return _aside(table, denied, [*open_ones, *targets])
 
 
 def _is_ready(table: Table, target: Target, targets: Sequence[Target]) -> bool:
@@ -136,15 +137,39 @@ def _is_ready(table: Table, target: Target, targets: Sequence[Target]) -> bool:
     return target.relation == "in" or _is_founded(table, target, targets)
 
 
-def _aside(table: Table, mine: Sequence[Target], targets: Sequence[Target]) -> NamedCall | None:
-    """Puts the held thing on the table where nothing denies it: beside something, or on another part of the table."""
-    denied = [t for t in mine if not t.is_wanted and t.relation in ("at", "beside", "left_of", "right_of")]
-    if denied:
-        ys = [table.things[t.place].y for t in denied if t.place in table.things]
-        away = [t.place for t in denied] + [part_of(y) for y in ys]
-        return "put_down_at", next((part for part in PLACES if part not in away), "middle")
+def _aside(table: Table, denied: Sequence[Target], targets: Sequence[Target]) -> NamedCall | None:
+    """Puts the held thing where nothing denies it: on the table beside something, else on another part of it, else on
+    or in something."""
+    if any(t.place == TABLE for t in denied):
+        return _off_the_table(table, denied, targets)
+    if any(t.relation in ("at", "beside", "left_of", "right_of") for t in denied):
+        return "put_down_at", max(PLACES, key=lambda part: _room_m(table, part, denied))
     neighbour = _neighbour(table, targets)
     return ("put_down_beside", neighbour) if neighbour else None
+
+
+def _room_m(table: Table, part: str, denied: Sequence[Target]) -> float:
+    """How far a part of the table is from where a thing shall not be; less than nothing where it is there."""
+    y, rooms = _SIDE_M[part], [1.0]
+    for target in denied:
+        if target.relation == "at":
+            rooms.append(-1.0 if target.place == part else 1.0)
+        elif target.place in table.things:
+            ahead = y - table.things[target.place].y
+            rooms.append({"left_of": -ahead, "right_of": ahead}.get(target.relation, abs(ahead)))
+    return min(rooms)
+
+
+def _off_the_table(table: Table, denied: Sequence[Target], targets: Sequence[Target]) -> NamedCall:
+    """Puts the held thing in a bowl or on a block where nothing denies that. Raises Trouble where there is none."""
+    out = {t.place for t in denied}
+    movers = {t.thing for t in targets if t.is_wanted}
+    bowls = [name for name in table.bowls if name not in out]
+    bases = [name for name in table.blocks if name not in (table.held, *out, *movers) and not table.above(name)
+             and table.things[name].side_m >= table.things[table.held].side_m - 0.003]
+    if not bowls and not bases:
+        raise Trouble("missing", ("bowl",))
+    return ("place_in", bowls[0]) if bowls else ("place_on", bases[0])
 
 
 def _neighbour(table: Table, targets: Sequence[Target]) -> str | None:
