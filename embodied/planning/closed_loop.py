@@ -53,7 +53,7 @@ class Step:
     (`correct(text)` of an agent that talks) before taking the next one.
 
     end: None while the episode goes on, else "success" (judged so), "terminated", "truncated", "done" (the plan says
-    so), "refused: <clause>" or "failed: <clause>" (a bad observation, a crashed world, too many failures, out of
+    so), "answered: <words>", "refused: <clause>" or "failed: <clause>" (a bad observation, a crashed world, too many failures, out of
     calls).
     """
 
@@ -254,6 +254,8 @@ class _Rollout:
 
     def _idle(self) -> str | None:
         """Why the episode ends with a plan that has no calls; None when it is a question, and not one too many."""
+        if self.plan.answer is not None:
+            return f"answered: {self.plan.answer}"
         if self.plan.question is None:
             return "done" if self.plan.refusal is None else f"refused: {self.plan.refusal}"
         self.questions += 1

@@ -10,6 +10,7 @@ from embodied.planning.arguments import PlanError, bin_of, pieces_of, read, shor
 from embodied.planning.instruction import clean_instruction
 from embodied.planning.perception import Perception
 from embodied.prompt import LOCATION_BINS, MAX_OBJECTS, Sample, Slot
+from envs.goals.outcome import Outcome
 from envs.interface import Referent, SkillCall
 from envs.names import nearest
 from envs.skills.signatures import PlanLanguage
@@ -40,12 +41,16 @@ class Plan:
     perception: Perception | None = field(default=None, compare=False)
     hint: str = field(default="", compare=False)  # help for people after a refusal: what would be understood
     question: str | None = None  # to people, before anything is done: "which red block do you mean?"
+    answer: str | None = None  # to a question of theirs about the scene, in words
+    understood: str = field(default="", compare=False)  # what the person wants, in the goal language, where it is known
+    outcome: Outcome | None = field(default=None, compare=False)  # what that came to on the table as it was perceived
+    about: tuple[Referent, ...] = field(default=(), compare=False)  # things that a question or an answer is about
     turned_down: tuple[Sample, ...] = field(default=(), compare=False)  # the other answers that it took to get here
 
     @property
     def is_done(self) -> bool:
         """Whether the plan says that nothing is left to do."""
-        return not self.calls and self.refusal is None and self.question is None
+        return not self.calls and self.refusal is None and self.question is None and self.answer is None
 
     @property
     def samples(self) -> tuple[Sample, ...]:
@@ -105,8 +110,9 @@ def clause(text: str) -> str:
 
 def write(plan: Plan) -> str:
     """The text of a plan. Raises PlanError for a question, and for a refusal or argument that has no spelling."""
-    if plan.question is not None:
-        raise PlanError("the plan language has no questions, got one; only agents that talk ask them")
+    if plan.question is not None or plan.answer is not None:
+        what = "questions" if plan.answer is None else "answers"
+        raise PlanError(f"the plan language has no {what}, got one; only agents that talk have them")
     if plan.refusal is not None:
         text = f"refuse({plan.refusal})"
         if plan.calls or not _REFUSAL.fullmatch(text):

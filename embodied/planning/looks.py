@@ -89,7 +89,7 @@ def without_parts(slots: Sequence[Slot]) -> list[Slot]:
             or color_of(slot.crop) != color_of(slots[base].crop)]
 
 
-def _bases(slots: Sequence[Slot]) -> list[int | None]:
+def bases_of(slots: Sequence[Slot]) -> list[int | None]:
     """What each slot rests on, as `supports` has it, but a block before a bowl: where things stand on each other, the
     segmenter now and then takes all of them for one wide thing more."""
     def rank(place: int) -> tuple[bool, float]:
@@ -123,7 +123,7 @@ class Scene:
         looks = [*zip(colors_of([s.crop for s in known]), map(kind_of, known), strict=True)]
         if is_holding and held is None:
             looks.append((DARK, ANY_KIND))
-        return cls(tuple(looks), (*_bases(slots), *[None] * (len(looks) - len(slots))),
+        return cls(tuple(looks), (*bases_of(slots), *[None] * (len(looks) - len(slots))),
                    len(slots) if len(looks) > len(slots) else None, is_begun, len(slots))
 
     def words(self, place: int | None) -> str:

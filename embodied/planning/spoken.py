@@ -43,6 +43,8 @@ def describe(plan: Plan) -> str:
     """The plan for people: numbered steps, "nothing left to do", a question, or why not."""
     if plan.question is not None:
         return f"Question: {plan.question}"
+    if plan.answer is not None:
+        return f"Answer: {plan.answer}"
     if plan.refusal is not None:
         return f"No: {plan.refusal}." + (f" {plan.hint}" if plan.hint else "")
     if plan.is_done:

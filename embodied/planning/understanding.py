@@ -72,7 +72,7 @@ def judge(plan: Plan, parsed: ParsedInstruction, scene: Scene, language: PlanLan
 
     is_whole: whether the plan is all that is left to do, not its next call alone.
     """
-    if plan.question is not None or plan.refusal is not None:
+    if plan.question is not None or plan.answer is not None or plan.refusal is not None:
         is_fine = plan.refusal is None or is_true(plan.refusal, parsed, scene)
         return None if is_fine else Veto(NO_PLAN, Without(refusal=True))
     if plan.calls and parsed.is_clear and is_done(parsed, [scene]):

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from envs.goals.language import PLACES, TABLE
 from envs.goals.references import Trouble
-from envs.goals.table import Table, part_of
+from envs.goals.table import Table
 from envs.goals.wanted import Target, Wanted, Way, conflict_in
 from envs.interface import NamedCall
 

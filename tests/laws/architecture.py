@@ -7,12 +7,13 @@ MAY_IMPORT: dict[str, list[str]] = {
     "envs.names": [],
     "envs.reexport": [],
     "envs.words": [],
+    "envs.goals": ["envs.interface"],
     "envs.world": ["envs.words", "envs.interface"],
     "envs.robots": ["envs.world", "envs.interface"],
     "envs.sensors": ["envs.world", "envs.robots", "envs.interface"],
     "envs.skills": ["envs.robots", "envs.world", "envs.sensors", "envs.words", "envs.interface"],
-    "envs.tasks": ["envs.world", "envs.words", "envs.interface"],
-    "envs.experts": ["envs.tasks", "envs.world", "envs.skills.signatures", "envs.interface",
+    "envs.tasks": ["envs.goals", "envs.world", "envs.words", "envs.interface"],
+    "envs.experts": ["envs.goals", "envs.tasks", "envs.world", "envs.skills.signatures", "envs.interface",
                      "envs.skills.push_words"],  # what the words of a text parameter mean is part of its signature
     "envs.domains": ["envs.experts", "envs.robots", "envs.sensors", "envs.skills", "envs.tasks", "envs.world",
                      "envs.interface"],
@@ -35,10 +36,10 @@ MAY_IMPORT: dict[str, list[str]] = {
                         "embodied.bases",  # what a language model's name stands for
                         "embodied.planning.scene",  # an encoder's other half: what the sentence says of a scene
                         "embodied.data.files"],  # weights are written whole or not at all, as everything is
-    "embodied.planning": ["embodied.prompt", "envs.interface", "envs.skills.signatures"],
+    "embodied.planning": ["embodied.prompt", "envs.goals", "envs.interface", "envs.skills.signatures"],
     "embodied.data": ["embodied.planning", "embodied.prompt", "embodied.typed", "envs.interface",
                       "envs.skills.signatures"],
-    "embodied.agents": ["embodied.models", "embodied.planning", "embodied.prompt", "envs.interface",
+    "embodied.agents": ["embodied.models", "embodied.planning", "embodied.prompt", "envs.goals", "envs.interface",
                         "envs.skills.signatures",  # prompts, reply schema and tools are made from a plan language
                         "embodied.data.files"],  # a memory is written whole or not at all, as everything is
     "embodied.training": ["embodied.agents", "embodied.data", "embodied.models", "embodied.planning",

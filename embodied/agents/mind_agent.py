@@ -1,0 +1,235 @@
+"""The agent that understands people: words become a goal, and the goal, on the table as it is perceived, a plan, a
+question, a refusal with its reason, or an answer.
+
+Who understands words (`Understander`) sees no table; what they come to is settled by symbols measured from the images
+(`embodied.planning.belief`), with the planner and the judge of `envs.goals`. No true state is read.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+
+from embodied.agents.scene_state import Perceive, SceneState, read_scene
+from embodied.planning.belief import Belief, expect, first_look, look_again
+from embodied.planning.instruction import InstructionError, clean_instruction
+from embodied.planning.language import Plan, clause, refer, write
+from embodied.planning.looks import without_parts
+from embodied.planning.perception import Perception, held_since
+from embodied.prompt import Slot
+from envs.goals import telling
+from envs.goals.judge import reached
+from envs.goals.language import Do, Goal, If, Unclear
+from envs.goals.outcome import Outcome, Question, Refusal, Task, Told, outcome_of
+from envs.goals.planner import plan as plan_goal
+from envs.goals.references import Trouble
+from envs.goals.spelling import write as spell
+from envs.goals.table import Table
+from envs.interface import NamedCall, Observation, Referent, SkillCall, Transition
+from envs.skills.signatures import TABLETOP, PlanLanguage
+
+NOTHING_IN_SIGHT = "I see no objects"
+UNANSWERED = "nobody answered my question"
+OUT_OF_SIGHT = "I no longer see the {}"
+LEAST_SURE = 0.5
+"""Below this confidence that its words were understood, an instruction is refused."""
+_HAND_M = 0.06
+"""From the tool, where what is held is seen."""
+MOST_TURNS = 4
+"""Earlier turns that whoever understands words is told."""
+
+Turn = Mapping[str, str]
+"""One earlier turn: {"person": words, "goal": what they were understood as} or {"robot": words}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What words were understood as. confidence: the calibrated probability that it is what they mean."""
+
+    goal: Goal | None
+    confidence: float = 1.0
+    text: str = ""
+
+
+class Understander(Protocol):
+    """Who understands words."""
+
+    def understand(self, text: str, before: Sequence[Turn] = ()) -> Reading:
+        """What the words mean, after what was said before. Raises InstructionError for words that it cannot take."""
+        ...
+
+
+@dataclass
+class _Talk:
+    """An instruction, from when it is given until another one is."""
+
+    asked: str
+    outcome: Outcome | None = None
+    goal: Goal | None = None
+    tables: list[Table] = field(default_factory=list)  # since its references were resolved
+    is_waiting: bool = False  # for the answer to a question
+
+
+class MindAgent:
+    """A `Planner` of one robot at a time; who understands and what perceives may be shared."""
+
+    def __init__(self, understander: Understander, perceive: Perceive, *, language: PlanLanguage = TABLETOP,
+                 least_sure: float = LEAST_SURE) -> None:
+        """language: of the world's plans. least_sure: confidence below which words are refused as not understood."""
+        self.understander, self.perceive, self.language, self.least_sure = understander, perceive, language, least_sure
+        self._said: list[Turn] = []
+        self._news: list[str] = []
+        self._lock = threading.Lock()
+        self._talk: _Talk | None = None
+        self._belief: Belief | None = None
+        self._looked = 0  # calls in the history at the last look
+
+    @property
+    def has_news(self) -> bool:
+        """Whether a person has said something that no plan knows of yet."""
+        return bool(self._news)
+
+    def correct(self, text: str) -> None:
+        """Take a person's word, an answer or a correction, from any thread; the next plan knows it."""
+        with self._lock:
+            self._news.append(text)
+
+    def recall(self, turns: Sequence[Turn]) -> None:
+        """Go on as if these turns had been said before."""
+        self._said = list(turns)
+
+    def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:
+        """What to do next, a question, an answer, or a refusal; never an error for what a person says."""
+        start = time.perf_counter()
+        state = read_scene(partial(self._see, observation, history), observation, self.language, history)
+        plan = self._plan(instruction, state, tuple(history))
+        return replace(plan, perception=state.perception, thinking_s=time.perf_counter() - start)
+
+    def _see(self, now: Observation, history: Sequence[Transition], observation: Observation) -> list[Slot]:
+        """What is in sight, but not in the hand now."""
+        slots = without_parts(self.perceive(observation))
+        if observation is not now or held_since(history, self.language) is None:
+            return slots
+        tool = now.tool_pose[:3]
+        return [slot for slot in slots if np.linalg.norm(np.subtract(slot.box.center, tool)) > _HAND_M]
+
+    def _plan(self, instruction: str, state: SceneState, history: tuple[Transition, ...]) -> Plan:
+        between = self._look(state, history)
+        with self._lock:
+            news, self._news = self._news, []
+        talk = self._talk
+        if talk is None or talk.asked != instruction:
+            talk, news = _Talk(instruction), [instruction, *news]
+            self._talk = talk
+        elif talk.is_waiting and not news:
+            return Plan((), refusal=UNANSWERED)
+        for text in news:
+            if (refused := self._hear(text, talk)) is not None:
+                return refused
+        if not news:
+            talk.tables += [*between, self._belief.table]
+        return self._answer(talk, state.perception)
+
+    # Looking ---------------------------------------------------------------------------------------------------------
+
+    def _look(self, state: SceneState, history: tuple[Transition, ...]) -> list[Table]:
+        """Brings the belief up to date; the tables between the calls since the last look, by what they reported."""
+        slots, before = state.perception.slots, self._belief
+        if before is None or not history or len(history) < self._looked:
+            self._belief, self._looked = first_look(slots, state.held), len(history)
+            return []
+        happened, self._looked = history[self._looked:], len(history)
+        self._belief = look_again(before, slots, happened)
+        return [expect(before, happened[:n]) for n in range(1, len(happened))]
+
+    def forget(self) -> None:
+        """Go on as if nothing had been seen or said."""
+        self._said, self._talk, self._belief, self._looked = [], None, None, 0
+
+    # Hearing ---------------------------------------------------------------------------------------------------------
+
+    def _hear(self, text: str, talk: _Talk) -> Plan | None:
+        """Takes words in, and what they come to on the table; a refusal where they cannot be taken in."""
+        try:
+            reading = self.understander.understand(clean_instruction(text), self._said[-MOST_TURNS:])
+        except InstructionError as error:
+            talk.outcome = None
+            return Plan((), refusal=clause(str(error)))
+        talk.is_waiting, talk.tables = False, [self._belief.table]
+        talk.goal = reading.goal if reading.goal is not None else Unclear()
+        if reading.confidence < self.least_sure or reading.goal is None:
+            talk.outcome = Refusal("unclear")
+            hint = f"Did you mean: {telling.tell(reading.goal)}?" if isinstance(reading.goal, Do | If) else ""
+            return self._refuse(talk, hint)
+        self._said.append({"person": text, "goal": spell(talk.goal)})
+        talk.outcome = outcome_of(talk.goal, self._belief.table)
+        return None
+
+    # Answering -------------------------------------------------------------------------------------------------------
+
+    def _answer(self, talk: _Talk, perception: Perception) -> Plan:
+        outcome, table = talk.outcome, talk.tables[0] if talk.tables else self._belief.table
+        if outcome is None:
+            return Plan((), refusal=telling.why_not(Refusal("unclear")))
+        if isinstance(outcome, Refusal):
+            return self._refuse(talk)
+        if isinstance(outcome, Question):
+            return self._ask(talk, outcome, table, perception)
+        if isinstance(outcome, Told):
+            names = outcome.answer if isinstance(outcome.answer, tuple) else ()
+            answer = Plan((), answer=telling.say(outcome, table), about=self._pointed_at(names, perception))
+            return self._said_of(answer, talk)
+        return self._act(talk, outcome, perception)
+
+    def _ask(self, talk: _Talk, question: Question, table: Table, perception: Perception) -> Plan:
+        words = telling.which(question.about, question.options, table)
+        self._said.append({"robot": words})
+        talk.is_waiting = True
+        about = self._pointed_at(question.options, perception)
+        return self._said_of(Plan((), question=words, about=about), talk)
+
+    def _refuse(self, talk: _Talk, hint: str = "") -> Plan:
+        plan = Plan((), refusal=clause(telling.why_not(talk.outcome)), hint=hint)
+        return self._said_of(replace(plan, text=write(plan)), talk)
+
+    def _act(self, talk: _Talk, task: Task, perception: Perception) -> Plan:
+        """The calls that are left on the table as it is believed to be now."""
+        aim, now = task.wanted, self._belief.table
+        try:
+            calls = plan_goal(now, aim, reached=[reached(way, talk.tables) for way in aim.ways])
+        except Trouble as trouble:
+            return self._said_of(Plan((), refusal=clause(telling.why_not(Refusal(trouble.reason, trouble.about)))), talk)
+        except KeyError as error:  # what is gone
+            return self._said_of(Plan((), refusal=clause(OUT_OF_SIGHT.format(error.args[0]))), talk)
+        lost = next((n for call in calls for n in call[1:] if n in self._belief.unseen), None)
+        if lost is not None:
+            return self._said_of(Plan((), refusal=clause(OUT_OF_SIGHT.format(lost))), talk)
+        unknown = next((skill for skill, *_ in calls if skill not in self.language.skills), None)
+        if unknown is not None:
+            return self._said_of(Plan((), refusal=clause(f"I cannot {unknown.replace('_', ' ')} things here")), talk)
+        plan = Plan(tuple(self._pointed(call, perception) for call in calls))
+        return self._said_of(replace(plan, text=write(plan)), talk)
+
+    def _pointed(self, call: NamedCall, perception: Perception) -> SkillCall:
+        """A call whose things are told where they were measured."""
+        skill, *values = call
+        parameters = self.language.skills[skill].parameters
+        return SkillCall(skill, tuple(
+            self._referent(value, perception) if parameter.kind == "object" else value
+            for value, parameter in zip(values, parameters, strict=True)))
+
+    def _referent(self, name: str, perception: Perception) -> Referent:
+        return refer(self._belief.object_name(name), perception.slots[self._belief.places[name]])
+
+    def _pointed_at(self, names: Sequence[str], perception: Perception) -> tuple[Referent, ...]:
+        """Things that are in sight, told where they were measured."""
+        return tuple(self._referent(name, perception) for name in names if name in self._belief.places)
+
+    def _said_of(self, plan: Plan, talk: _Talk) -> Plan:
+        return replace(plan, understood=spell(talk.goal) if talk.goal is not None else "", outcome=talk.outcome)
