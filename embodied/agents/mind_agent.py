@@ -204,7 +204,8 @@ class MindAgent:
         try:
             calls = plan_goal(now, aim, reached=[reached(way, talk.tables) for way in aim.ways])
         except Trouble as trouble:
-            return self._said_of(Plan((), refusal=clause(telling.why_not(Refusal(trouble.reason, trouble.about)))), talk)
+            reason = telling.why_not(Refusal(trouble.reason, trouble.about))
+            return self._said_of(Plan((), refusal=clause(reason)), talk)
         except KeyError as error:  # what is gone
             return self._said_of(Plan((), refusal=clause(OUT_OF_SIGHT.format(error.args[0]))), talk)
         lost = next((n for call in calls for n in call[1:] if n in self._belief.unseen), None)

@@ -53,8 +53,8 @@ class Step:
     (`correct(text)` of an agent that talks) before taking the next one.
 
     end: None while the episode goes on, else "success" (judged so), "terminated", "truncated", "done" (the plan says
-    so), "answered: <words>", "refused: <clause>" or "failed: <clause>" (a bad observation, a crashed world, too many failures, out of
-    calls).
+    so), "answered: <words>", "refused: <clause>" or "failed: <clause>" (a bad observation, a crashed world, too many
+    failures, out of calls).
     """
 
     index: int

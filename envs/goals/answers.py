@@ -8,7 +8,7 @@ from envs.goals.spelling import write_description, write_things
 from envs.goals.table import Table
 
 Answer = bool | int | str | tuple[str, ...] | dict[str, str]
-"""Yes or no; how many; a colour; names of things; where: {"in": "blue bowl"}, {"on": TABLE, "at": "left"}, {"held": ""}."""
+"""Yes or no; how many; a colour; names of things; where: {"in": "blue bowl"}, {"on": TABLE}, {"held": ""}."""
 
 
 def is_true(test: Test, table: Table) -> bool:

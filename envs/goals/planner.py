@@ -120,9 +120,9 @@ def _release(table: Table, open_ones: Sequence[Target], targets: Sequence[Target
     """Puts the held block where it belongs, or out of the way while its place is not ready; None on an empty table."""
     mine = [t for t in open_ones if t.thing == table.held]
     for target in sorted(mine, key=lambda t: t.relation != "on" or t.place == TABLE):
-        if target.is_wanted and target.relation in _RELEASES and target.place != TABLE:
-            if _is_ready(table, target, targets):
-                return _RELEASES[target.relation], target.place
+        is_placing = target.is_wanted and target.relation in _RELEASES and target.place != TABLE
+        if is_placing and _is_ready(table, target, targets):
+            return _RELEASES[target.relation], target.place
     denied = [t for t in targets if t.thing == table.held and not t.is_wanted]  # none of them holds in the hand
     return _aside(table, denied, [*open_ones, *targets])
 

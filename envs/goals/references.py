@@ -18,10 +18,10 @@ _SUPERLATIVES: dict[str, Callable] = {
 
 
 @dataclass(eq=False)
-class Trouble(Exception):
+class Trouble(Exception):  # noqa: N818 - an outcome like others, no fault
     """Why words cannot be followed on this table. reason: "missing", "too_few", "cannot_move", "no_container",
-    "no_base", "conflict" or "ambiguous". about: the words, or the name of the thing, that it is about. options: names of
-    what may be meant, of an ambiguity."""
+    "no_base", "conflict" or "ambiguous". about: the words, or the name of the thing, that it is about. options: names
+    of what may be meant, of an ambiguity."""
 
     reason: str
     about: tuple[str, ...] = ()

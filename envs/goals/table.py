@@ -32,7 +32,7 @@ class Thing:
 @dataclass(frozen=True, slots=True)
 class Table:
     """Everything that is there. under: what carries each block that is not held, another thing or TABLE; things that
-    fell off the table are left out. held: what is in the hand. askew: what lies on another thing, but does not stand."""
+    fell off the table are left out. held: what is in the hand. askew: what lies on something, but does not stand."""
 
     things: Mapping[str, Thing]
     under: Mapping[str, str]

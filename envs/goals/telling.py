@@ -95,6 +95,7 @@ def why_not(refusal: Refusal) -> str:
     return _REASONS[refusal.reason](_bare(about))
 
 
+_ONLY = "I can only move blocks"
 _REASONS: dict[str, Callable[[str], str]] = {
     "missing": lambda about: f"I see no {about}",
     "too_few": lambda about: f"I see fewer {about}s than that",
@@ -102,7 +103,7 @@ _REASONS: dict[str, Callable[[str], str]] = {
     "no_container": lambda about: f"I can put things only into bowls, and the {about} is none",
     "no_base": lambda about: f"I can put things onto blocks and the table, not onto the {about}",
     "conflict": lambda about: f"that contradicts itself about the {about}",
-    "cannot_do": lambda about: f"I cannot {about}, I can only move blocks" if about.isascii() else "I can only move blocks",
+    "cannot_do": lambda about: f"I cannot {about}, I can only move blocks" if about.isascii() else _ONLY,
     "unclear": lambda about: "I did not understand that",
     "nothing": lambda about: "I heard nothing to do in that",
 }
