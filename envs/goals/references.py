@@ -93,7 +93,7 @@ def _told_by(where: Where, found: list[str], table: Table, mover: str | None) ->
 
 def _is_lone(relation: str, name: str, table: Table, mover: str | None) -> bool:
     if relation == "on table":
-        return table.stands(name) and table.things[name].kind != "bowl"
+        return table.stands(name)
     if relation == "empty":
         return not table.above(name)
     if relation == "alone":
