@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "embodied.training": ["embodied.agents", "embodied.data", "embodied.models", "embodied.planning",
                           "embodied.prompt", "embodied.typed"],
     "embodied.evaluation": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt",
-                            "envs.interface", "envs.skills.signatures"],
+                            "envs.goals", "envs.interface", "envs.skills.signatures"],
     "embodied.distributed": ["embodied.training", "embodied.evaluation", "embodied.agents", "embodied.data",
                              "embodied.planning", "embodied.models", "embodied.prompt", "envs.interface"],
     "embodied.serving": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt", "envs.interface",
