@@ -3,6 +3,7 @@
 Leaves eval.json, report.html and episodes/<policy>.jsonl in the run folder. The same hydra.run.dir=... goes on
 where an interrupted evaluation stopped. weights=FOLDER judges a model of your own; episodes=20 is a quick look.
 suite=retention weights=FOLDER asks instead what a planner on a base keeps of its language, and leaves retention.json.
+suite=language plays what people say, each wording in its scene; wordings=development, or FILE.jsonl for your own list.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from embodied.cli.cluster import check_cluster
 from embodied.cli.errors import UsageError
+from embodied.cli.language import judge, specs_of
 from embodied.cli.retention import measure
 from embodied.cli.run import RunContext
 from embodied.cli.settings import Backend, EnvSettings, SuiteSettings, TaskSettings
@@ -29,6 +31,7 @@ class Settings:
     suite: SuiteSettings
     weights: str
     backend: Backend
+    wordings: str  # of suite=language: test, development, .. or a file
     episodes: int = between(1, 100_000)
     workers: int = between(0, 256)
 
@@ -45,6 +48,9 @@ def enter(settings: Settings, folder: Path) -> Iterator[tuple[list[Any], str]]:
     weights, sha256 = checked(settings.weights)
     if settings.suite.kind == "retention":
         yield [], sha256
+        return
+    if settings.suite.kind == "language":
+        yield specs_of(settings.suite.policies, str(weights), settings.wordings, settings.env.arguments()), sha256
         return
     settings.task.check_planned_by("model", language_of(weights))
     from embodied.evaluation.jobs import check_free
@@ -64,6 +70,8 @@ def act(settings: Settings, run: RunContext) -> float:
     if settings.suite.kind == "retention":
         return measure(weights_folder(settings.weights), sha256, settings.suite.base, run.folder)
     map_seeds = partial(map_episodes, workers=settings.workers, backend=settings.backend)
+    if settings.suite.kind == "language":
+        return judge(jobs, sha256, _origin(settings, sha256), run.folder, map_seeds)
     records = _play(settings, jobs, sha256, map_seeds)
     result = summarise(records, _context(settings, sha256))
     spec = jobs[settings.suite.policies.index("model")].spec
@@ -99,14 +107,20 @@ def _spec(settings: Settings, policy: str, weights: str, first_seed: int) -> Any
 
 
 def _context(settings: Settings, sha256: str) -> dict[str, Any]:
-    from embodied.cli.doctor import versions
     from embodied.evaluation.suites import episode_seeds
 
     suite = settings.suite
     seeds = episode_seeds(suite.split, suite.first, settings.episodes)
     return {"suite": suite.name, "seeds": {"split": suite.split, "first": seeds[0], "count": len(seeds)},
-            "weights": {"name": Path(settings.weights).name, "sha256": sha256}, "max_calls": suite.max_calls,
-            "env": settings.env.arguments(), "versions": versions()}
+            "max_calls": suite.max_calls, **_origin(settings, sha256)}
+
+
+def _origin(settings: Settings, sha256: str) -> dict[str, Any]:
+    """What was judged, and where."""
+    from embodied.cli.doctor import versions
+
+    return {"weights": {"name": Path(settings.weights).name, "sha256": sha256}, "env": settings.env.arguments(),
+            "versions": versions()}
 
 
 def _leave(settings: Settings, run: RunContext, result: Mapping[str, Any], records: Sequence[dict], spec: Any,

@@ -113,7 +113,8 @@ class SuiteSettings:
     max_calls: int = between(1, 64)
     success_videos: int = between(0, 20)
     failure_videos: int = between(0, 20)
-    kind: Literal["episodes", "retention"] = "episodes"  # what is judged: what it does, or the language that it kept
+    kind: Literal["episodes", "retention", "language"] = "episodes"  # what is judged: what it does, the language that
+    # it kept, or how it takes what people say
     base: str | None = None  # of retention
 
     def __post_init__(self) -> None:

@@ -11,7 +11,6 @@ import gymnasium
 from embodied.evaluation.understanding.items import Item
 from embodied.evaluation.understanding.judging import Verdict, judge
 from embodied.planning.closed_loop import Planner, Step, run
-from envs.goals.spelling import write
 from envs.goals.table import Table
 from envs.interface import SEED_RANGES
 
@@ -52,11 +51,10 @@ def play(env: TableWatch, planner: Planner, item: Item, seed: int) -> Record:
 
 
 def _steps(env: TableWatch, planner: Planner, item: Item, seed: int) -> list[Step]:
-    """The steps of an episode, until a question."""
+    """The steps of an episode, until a question. The world is not told the goal: it would end the episode for the mind,
+    which has to see for itself whether all is done."""
     steps: list[Step] = []
     options: dict[str, Any] = {"scene": [dict(thing) for thing in item.scene], "instruction": item.text}
-    if item.goal is not None and item.ending == "plan":
-        options["goal"] = write(item.goal)
     for step in run(env, planner, seed=seed, options=options, max_calls=MAX_CALLS):
         steps.append(step)
         if step.plan.question is not None and step.transition is None:
