@@ -17,11 +17,13 @@ from envs.goals.table import Table
 from envs.goals.wanted import Target, Wanted, Way, conflict_in
 from envs.interface import NamedCall
 
-_MOST_CALLS = 100  # far above any plan over ten things; a longer one is a fault of the rule
+_MOST_MOVES = 3  # of each block in one step; more of them come to nothing
 _NEAR_M = 0.13  # from its neighbour's middle, where a plan expects what is put down beside it
 _SIDE_M = {"left": 0.2, "middle": 0.0, "right": -0.2}
 _RELEASES = {"in": "place_in", "on": "place_on", "beside": "put_down_beside", "left_of": "put_down_left_of",
              "right_of": "put_down_right_of", "at": "put_down_at"}
+_SPATIAL = ("at", "beside", "left_of", "right_of")
+_ASIDE = ("put_down_left_of", "put_down_right_of", "put_down_beside")
 
 
 def plan(table: Table, aim: Wanted, *, reached: Sequence[int] = ()) -> list[NamedCall]:
@@ -73,12 +75,15 @@ def standing(way: Way, number: int) -> tuple[Target, ...]:
 
 
 def plan_step(table: Table, targets: Sequence[Target]) -> list[NamedCall]:
-    """Every call that is needed until all targets hold."""
+    """Every call that is needed until all targets hold. Raises Trouble where they do not come to hold together, such as
+    to be beside two things that are far from each other."""
     calls: list[NamedCall] = []
+    most = 2 * _MOST_MOVES * len(table.blocks)
     while (call := _next_call(table, targets)) is not None:
         calls.append(call)
         table = simulate(table, [call])
-        assert len(calls) <= _MOST_CALLS, (table, targets)
+        if len(calls) > most:
+            raise Trouble("conflict", (call[1],))
     return calls
 
 
@@ -118,13 +123,19 @@ def _is_founded(table: Table, target: Target, targets: Sequence[Target], seen: t
 
 def _release(table: Table, open_ones: Sequence[Target], targets: Sequence[Target]) -> NamedCall | None:
     """Puts the held block where it belongs, or out of the way while its place is not ready; None on an empty table."""
-    mine = [t for t in open_ones if t.thing == table.held]
-    for target in sorted(mine, key=lambda t: t.relation != "on" or t.place == TABLE):
-        is_placing = target.is_wanted and target.relation in _RELEASES and target.place != TABLE
-        if is_placing and _is_ready(table, target, targets):
-            return _RELEASES[target.relation], target.place
-    denied = [t for t in targets if t.thing == table.held and not t.is_wanted]  # none of them holds in the hand
-    return _aside(table, denied, [*open_ones, *targets])
+    mine = [t for t in open_ones if t.thing == table.held and t.is_wanted and t.relation in _RELEASES
+            and t.place != TABLE and _is_ready(table, t, targets)]
+    calls = [(_RELEASES[t.relation], t.place) for t in sorted(mine, key=lambda t: t.relation != "on")]
+    told = [t for t in targets if t.thing == table.held or (t.place == table.held and not t.is_wanted)]
+    if calls and len(told) == 1:
+        return calls[0]
+    calls = [*calls, *_put_downs(table, [*open_ones, *targets], told)]
+    return max(calls, key=lambda call: _met_after(table, call, told), default=None)  # of equal ones the first
+
+
+def _met_after(table: Table, call: NamedCall, targets: Sequence[Target]) -> int:
+    after = simulate(table, [call]) if targets else table
+    return sum(target.is_met(after) for target in targets)
 
 
 def _is_ready(table: Table, target: Target, targets: Sequence[Target]) -> bool:
@@ -137,39 +148,44 @@ def _is_ready(table: Table, target: Target, targets: Sequence[Target]) -> bool:
     return target.relation == "in" or _is_founded(table, target, targets)
 
 
-def _aside(table: Table, denied: Sequence[Target], targets: Sequence[Target]) -> NamedCall | None:
-    """Puts the held thing where nothing denies it: on the table beside something, else on another part of it, else on
-    or in something."""
-    if any(t.place == TABLE for t in denied):
-        return _off_the_table(table, denied, targets)
-    if any(t.relation in ("at", "beside", "left_of", "right_of") for t in denied):
-        return "put_down_at", max(PLACES, key=lambda part: _room_m(table, part, denied))
+def _put_downs(table: Table, targets: Sequence[Target], told: Sequence[Target]) -> list[NamedCall]:
+    """Ways to get rid of the held thing, the most likely first: on the table beside something, unless something that is
+    told of it speaks of places on the table; then on another part of it, else on or in something."""
     neighbour = _neighbour(table, targets)
-    return ("put_down_beside", neighbour) if neighbour else None
+    beside: list[NamedCall] = [("put_down_beside", neighbour)] if neighbour else []
+    if any(t.place == TABLE and not t.is_wanted for t in told):
+        return _off_the_table(table, told, targets)
+    denied = [t for t in told if not t.is_wanted and t.relation in _SPATIAL]
+    if not denied and sum(t.relation in _SPATIAL for t in told) < 2:
+        return beside
+    parts = [("put_down_at", part) for part in sorted(PLACES, key=lambda part: -_room_m(table, part, denied))]
+    near = [(skill, name) for name in table.things if name != table.held and table.stands(name) for skill in _ASIDE]
+    return [*parts, *beside, *near]
 
 
 def _room_m(table: Table, part: str, denied: Sequence[Target]) -> float:
     """How far a part of the table is from where a thing shall not be; less than nothing where it is there."""
     y, rooms = _SIDE_M[part], [1.0]
     for target in denied:
+        other = target.place if target.thing == table.held else target.thing
         if target.relation == "at":
             rooms.append(-1.0 if target.place == part else 1.0)
-        elif target.place in table.things:
-            ahead = y - table.things[target.place].y
+        elif other in table.things:
+            ahead = (y - table.things[other].y) * (1 if other == target.place else -1)
             rooms.append({"left_of": -ahead, "right_of": ahead}.get(target.relation, abs(ahead)))
     return min(rooms)
 
 
-def _off_the_table(table: Table, denied: Sequence[Target], targets: Sequence[Target]) -> NamedCall:
+def _off_the_table(table: Table, told: Sequence[Target], targets: Sequence[Target]) -> list[NamedCall]:
     """Puts the held thing in a bowl or on a block where nothing denies that. Raises Trouble where there is none."""
-    out = {t.place for t in denied}
+    out = {t.place for t in told if not t.is_wanted}
     movers = {t.thing for t in targets if t.is_wanted}
-    bowls = [name for name in table.bowls if name not in out]
-    bases = [name for name in table.blocks if name not in (table.held, *out, *movers) and not table.above(name)
-             and table.things[name].side_m >= table.things[table.held].side_m - 0.003]
-    if not bowls and not bases:
+    calls: list[NamedCall] = [("place_in", name) for name in table.bowls if name not in out]
+    calls += [("place_on", name) for name in table.blocks if name not in (table.held, *out, *movers)
+              and not table.above(name) and table.things[name].side_m >= table.things[table.held].side_m - 0.003]
+    if not calls:
         raise Trouble("missing", ("bowl",))
-    return ("place_in", bowls[0]) if bowls else ("place_on", bases[0])
+    return calls
 
 
 def _neighbour(table: Table, targets: Sequence[Target]) -> str | None:

@@ -12,6 +12,7 @@ from envs.goals.table import BESIDE_M, Table
 _TIE_M = 0.015  # between places that count as equally far left, or near
 _TIE_SIZE_M = 0.003
 _RANGE_M = 0.005  # of sizes that are different at all
+_SELECTIVE = ("nearest", "farthest")  # brackets that choose among what the others leave
 _SUPERLATIVES: dict[str, Callable] = {
     "leftmost": lambda t: -t.y, "rightmost": lambda t: t.y, "nearest": lambda t: t.x, "farthest": lambda t: -t.x,
     "biggest": lambda t: -t.side_m, "smallest": lambda t: t.side_m, "highest": lambda t: -t.z, "lowest": lambda t: t.z}
@@ -37,7 +38,7 @@ def find(told: Description, table: Table, *, fits: Callable[[str], bool] | None 
     """
     found = [name for name, thing in table.things.items() if _is_called(told, thing)]
     found = _of_size(told.size, found, table)
-    for where in told.where:
+    for where in sorted(told.where, key=lambda where: where.relation in _SELECTIVE):
         found = _told_by(where, found, table, mover)
     if told.kind == "thing" and fits is not None:
         found = [name for name in found if fits(name)] or found
@@ -103,7 +104,7 @@ def _is_lone(relation: str, name: str, table: Table, mover: str | None) -> bool:
 
 def _related(relation: str, found: Iterable[str], others: list[str], table: Table) -> list[str]:
     """Of the things found those that stand so to any of the others; of nearest and farthest, to all of them."""
-    if relation in ("nearest", "farthest"):
+    if relation in _SELECTIVE:
         sign = 1 if relation == "nearest" else -1
         away = {n: sign * sum(table.apart_m(n, o) for o in others) for n in found if n not in others}
         return _least(away, _TIE_M)
