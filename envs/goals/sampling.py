@@ -78,8 +78,8 @@ def draw_goal(rng: np.random.Generator, table: Table, *, kind: str | None = None
     """A goal about a table, in its normal form.
 
     kind: of `SHARES`, drawn by the shares where None. difficulty: picks of the plan or steps, whichever are more, 1 to
-    4, of goals that come to a plan; any where None. split: see `envs.goals.combinations`. Raises UndrawableError where none
-    was found, ValueError for arguments that make no sense.
+    4, of goals that come to a plan; any where None. split: see `envs.goals.combinations`. Raises UndrawableError where
+    none was found, ValueError for arguments that make no sense.
     """
     _check(kind, shares, difficulty, split)
     for drawn in [kind] if kind else ordered(rng, _of_split(shares, split)):
