@@ -24,13 +24,15 @@ from envs.goals.language import (
     Where,
 )
 from envs.goals.references import find
+from envs.goals.scenes import COLORS
 from envs.goals.speaker import Fits, Speaker, UnspeakableError
 from envs.goals.table import part_of
 
 RELATIONS = {"in": 0.36, "on": 0.2, "table": 0.09, "beside": 0.1, "left_of": 0.065, "right_of": 0.065, "at": 0.08,
              "held": 0.04}
 """Of a fact, how often; "table": on it."""
-_ALONE = {"all": 1, "both": 1, "2": 1}
+_BY_MOVER = 0.06
+"""Share of bowls that are told by how near they are to what goes in."""
 
 
 class Drafter:
@@ -67,8 +69,21 @@ class Drafter:
             word = "on" if relation == "table" else "at"
             place = TABLE if relation == "table" else pick(self.rng, PLACES)
             return Fact(word, things, place), self.table.holds(mover, word, place)
-        name, place = self.place(relation, but=(mover,))
+        if relation == "in" and self.rng.random() < _BY_MOVER:
+            return Fact(relation, things, self.by(things)), False
+        name, place = self.place(relation, but=(mover, *self._too_small(mover, relation)))
         return Fact(relation, things, place), name != "" and self.table.holds(mover, relation, name)
+
+    def by(self, things: Things) -> Things:
+        """The bowl that is nearest to things, or farthest."""
+        near = replace(things, quantifier="" if things.quantifier == "the" else things.quantifier)
+        relation = "nearest" if self.rng.random() < 0.85 else "farthest"
+        return Things("the", Description("bowl", where=(Where(relation, near),)))
+
+    def _too_small(self, mover: str, relation: str) -> list[str]:
+        """Blocks that cannot carry a thing, where it is to go on one."""
+        side = self.table.things[mover].side_m - 0.003
+        return [n for n in self.table.blocks if self.table.things[n].side_m < side] if relation == "on" else []
 
     def place(self, relation: str, *, but: tuple[str, ...] = ()) -> tuple[str, Things]:
         """The name of a place that suits a relation, and a reference to it; any bowl, with the name ""."""
@@ -99,12 +114,27 @@ class Drafter:
         if form == "each":
             return self._each()
         relation = weighted(self.rng, {**RELATIONS, "on": 0.06, "table": 0.18})
+        if relation == "table" and self.rng.random() < 0.5 and (fact := self._emptied()) is not None:
+            return fact
         things, names = self.say.some("block", self._fits("block"))
         is_single = things.quantifier == "a"
         if not is_single and relation in ("on", "held"):
             relation = "in"
         fact, _ = self._fact_of(names[0], relation) if is_single else self._fact_of_all(names, relation)
+        if relation == "in" and things.quantifier in ("all", "both") and self.rng.random() < _BY_MOVER:
+            return Fact("in", things, self.by(things))
         return replace(fact, things=things)
+
+    def _emptied(self) -> Fact | None:
+        """All that is in a bowl or on a block goes on the table; None where nothing is."""
+        carriers = sorted({carrier for carrier in self.table.under.values() if carrier in self.table.things})
+        if not carriers:
+            return None
+        carrier = pick(self.rng, carriers)
+        inner = Things("", self.say.description(carrier, depth=1))
+        where = Where("in" if carrier in self.table.bowls else "on", inner)
+        kind = "thing" if self.rng.random() < 0.3 else "block"
+        return Fact("on", Things("all", Description(kind, where=(where,))), TABLE)
 
     def _fact_of_all(self, names: list[str], relation: str) -> tuple[Fact, bool]:
         if relation in ("table", "at"):
@@ -170,13 +200,24 @@ class Drafter:
 
     def negative(self) -> Do:
         """A goal with something that shall not be, or that stays."""
-        form = weighted(self.rng, {"not": 0.45, "keep": 0.12, "and": 0.43})
+        form = weighted(self.rng, {"not": 0.42, "keep": 0.12, "and": 0.4, "only": 0.06})
+        if form == "only":
+            return self._only()
         if form == "not":
             return Do(((self.denial(),),))
         if form == "keep":
             return Do(((self.keep(),),))
         fact = self.many() if self.rng.random() < 0.3 else self.fact()
         return Do(((fact, self.keep() if self.rng.random() < 0.65 else self.denial()),))
+
+    def _only(self) -> Do:
+        """One thing and no other in a bowl."""
+        things = self.mover(self.block())
+        _, place = self.place("in")
+        if place.quantifier != "the":
+            raise UnspeakableError("a bowl")
+        others = Things("all", Description("block", but=things.description))
+        return Do(((Fact("in", things, place), Not(Fact("in", others, place))),))
 
     def ordered(self, count: int) -> Do:
         """Steps one after the other: a tower, or this and that."""
@@ -211,6 +252,7 @@ class Drafter:
     def tower(self, count: int) -> Do:
         """Blocks on each other, from the bottom up."""
         names = shuffled(self.rng, self.table.blocks)[:count + 1]
+        names.sort(key=lambda name: -self.table.things[name].side_m)
         pairs = [(self.mover(a), self.mover(b)) for b, a in pairwise(names)]
         steps = [(Fact("on", upper, lower),) for upper, lower in pairs]
         if self.rng.random() < 0.2:
@@ -269,7 +311,7 @@ class Drafter:
         """Things that may be there or not."""
         kind = pick(self.rng, ("block", "block", "bowl"))
         if self.rng.random() < 0.45:
-            told = Description(kind, pick(self.rng, COLORS_TOLD))
+            told = Description(kind, pick(self.rng, COLORS))
         else:
             told, _ = self.say.class_of(kind)
         number = weighted(self.rng, {"a": 0.7, "2": 0.2, "3": 0.1})
@@ -300,7 +342,7 @@ class Drafter:
 
     def _counted(self) -> Description:
         if self.rng.random() < 0.2:
-            return Description(pick(self.rng, ("block", "bowl", "thing")), pick(self.rng, COLORS_TOLD))
+            return Description(pick(self.rng, ("block", "bowl", "thing")), pick(self.rng, COLORS))
         return self.say.class_of(pick(self.rng, ("block", "block", "bowl")))[0]
 
     def _which(self) -> Description:
@@ -315,4 +357,3 @@ class Drafter:
         return Description(kind, where=(where,))
 
 
-COLORS_TOLD = ("red", "green", "blue", "yellow", "orange", "purple", "cyan", "white")

@@ -115,14 +115,15 @@ def same(goal: Goal, other: Goal, table: Table) -> bool:
 
 
 def gist(outcome: Outcome) -> tuple:
-    """What counts of an outcome, comparable: without the plan, and without the verb of what the robot cannot do."""
+    """What counts of an outcome, comparable: without the plan, the verb of what the robot cannot do, and which of the
+    things that contradict each other is named."""
     if isinstance(outcome, Task):
         ways = frozenset(tuple(frozenset(step) for step in way) for way in outcome.wanted.ways)
         return "task", ways, outcome.wanted.keep
     if isinstance(outcome, Question):
         return "question", frozenset(outcome.options)
     if isinstance(outcome, Refusal):
-        return "refusal", outcome.reason, () if outcome.reason == "cannot_do" else outcome.about
+        return "refusal", outcome.reason, () if outcome.reason in ("cannot_do", "conflict") else outcome.about
     assert isinstance(outcome, Told)
     answer = outcome.answer
     return "answer", outcome.asked.about, frozenset(answer) if isinstance(answer, tuple) else str(answer)

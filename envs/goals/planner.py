@@ -34,6 +34,8 @@ def plan(table: Table, aim: Wanted, *, reached: Sequence[int] = ()) -> list[Name
     """
     best, trouble = None, None
     for number, way in enumerate(aim.ways):
+        if best is not None and _least_calls(table, way) >= len(best):
+            continue
         try:
             calls = plan_way(table, way, aim.keep, reached[number] if reached else 0)
         except Trouble as error:
@@ -46,6 +48,13 @@ def plan(table: Table, aim: Wanted, *, reached: Sequence[int] = ()) -> list[Name
     if best is None:
         raise trouble
     return best
+
+
+def _least_calls(table: Table, way: Way) -> int:
+    """How many calls a way takes, at least: what is to be carried somewhere is picked and put down."""
+    last = {t.thing: t.relation for t in (standing(way, len(way) - 1) if way else ())
+            if t.is_wanted and t.relation in ("in", "on", "held") and not t.is_met(table)}
+    return sum((thing != table.held) + (relation != "held") for thing, relation in last.items())
 
 
 def plan_way(table: Table, way: Way, keep: frozenset[str], reached: int = 0) -> list[NamedCall]:

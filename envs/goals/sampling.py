@@ -39,6 +39,7 @@ _IDLE = 0.12
 """Share of goals that hold already which are kept, of kinds that are not about that."""
 _TRIES = 40
 _TRIES_OF_TEST = 240
+_STEADY_M = 0.003
 _STEPS = {2: 0.62, 3: 0.26, 4: 0.12}
 _SPEECHLESS = ("cannot_do", "nothing", "unclear")
 
@@ -120,7 +121,7 @@ def _find(rng: np.random.Generator, table: Table, kind: str, difficulty: int | N
             continue
         if fits_split(goal, split):
             outcome = outcome_of(goal, table)
-            if _is_right(rng, outcome, kind, goal, difficulty):
+            if _is_right(rng, table, outcome, kind, goal, difficulty):
                 return goal, outcome
     return None
 
@@ -157,7 +158,8 @@ def _done(drafter: Drafter) -> Do:
     return Do(((Fact(relation, drafter.mover(name), drafter.spoken(place)),),))
 
 
-def _is_right(rng: np.random.Generator, outcome: Outcome, kind: str, goal: Goal, difficulty: int | None) -> bool:
+def _is_right(rng: np.random.Generator, table: Table, outcome: Outcome, kind: str, goal: Goal, difficulty: int | None
+              ) -> bool:
     """Whether a goal came to what its kind shall come to, and is as difficult as was asked for."""
     if kind == "tell":
         return isinstance(outcome, Told)
@@ -169,7 +171,18 @@ def _is_right(rng: np.random.Generator, outcome: Outcome, kind: str, goal: Goal,
         return False
     if kind == "done" or not outcome.calls:
         return not outcome.calls and (kind == "done" or rng.random() < _IDLE) and difficulty is None
-    return _is_as_difficult(outcome, goal, difficulty)
+    return _is_as_difficult(outcome, goal, difficulty) and _is_steady(outcome, table)
+
+
+def _is_steady(task: Task, table: Table) -> bool:
+    """Whether no block is put on one that is smaller."""
+    held = table.held
+    for skill, *names in task.calls:
+        if skill == "pick":
+            held = names[0]
+        elif skill == "place_on" and table.things[names[0]].side_m < table.things[held].side_m - _STEADY_M:
+            return False
+    return True
 
 
 def difficulty_of(goal: Goal, task: Task) -> int:

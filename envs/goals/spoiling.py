@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from envs.goals.chance import pick, shuffled, weighted
-from envs.goals.drafts import COLORS_TOLD, Drafter
+from envs.goals.drafts import Drafter
 from envs.goals.language import Clause, Description, Do, Fact, Goal, If, Keep, Not, Tell, Things, Where
 from envs.goals.references import find
+from envs.goals.scenes import COLORS
 from envs.goals.speaker import UnspeakableError
 
 UNKNOWN_KINDS = ("banana", "cup", "ball", "spoon", "fork", "plate", "bottle", "apple", "mug", "book", "pen", "key",
@@ -70,14 +71,14 @@ class Spoiler:
         quantifier = things.quantifier if things.quantifier in ("the", "a", "all") else "the"
         form = weighted(self.rng, {"color": 0.55, "unknown color": 0.12, "unknown kind": 0.18, "where": 0.15})
         if form == "unknown kind":
-            color = pick(self.rng, COLORS_TOLD) if self.rng.random() < 0.2 else ""
+            color = pick(self.rng, COLORS) if self.rng.random() < 0.2 else ""
             return Things(quantifier, Description(f'"{pick(self.rng, UNKNOWN_KINDS)}"', color))
         if form == "unknown color":
             return Things(quantifier, Description(kind, f'"{pick(self.rng, UNKNOWN_COLORS)}"'))
         if form == "where" and (where := self.say.bracket(self.draft.block())) is not None:
-            return Things(quantifier, Description(kind, pick(self.rng, COLORS_TOLD), where=(where,)))
-        absent = [c for c in COLORS_TOLD if not find(Description(kind, c), self.table)]
-        return Things(quantifier, Description(kind, pick(self.rng, absent or COLORS_TOLD)))
+            return Things(quantifier, Description(kind, pick(self.rng, COLORS), where=(where,)))
+        absent = [c for c in COLORS if not find(Description(kind, c), self.table)]
+        return Things(quantifier, Description(kind, pick(self.rng, absent or COLORS)))
 
     def too_few(self) -> Goal:
         return self._spoiled(self._more_than_there_are)
