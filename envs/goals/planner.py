@@ -23,6 +23,7 @@ _SIDE_M = {"left": 0.2, "middle": 0.0, "right": -0.2}
 _RELEASES = {"in": "place_in", "on": "place_on", "beside": "put_down_beside", "left_of": "put_down_left_of",
              "right_of": "put_down_right_of", "at": "put_down_at"}
 _SPATIAL = ("at", "beside", "left_of", "right_of")
+_MIRRORED = {"beside": "beside", "left_of": "right_of", "right_of": "left_of"}
 _ASIDE = ("put_down_left_of", "put_down_right_of", "put_down_beside")
 
 
@@ -64,13 +65,47 @@ def plan_way(table: Table, way: Way, keep: frozenset[str], reached: int = 0) -> 
         targets = standing(way, number)
         if (trouble := conflict_in(targets)) is not None:
             raise trouble
-        part = plan_step(table, targets)
-        for skill, *names in part:
-            if skill == "pick" and names[0] in keep:
-                raise Trouble("conflict", (names[0],))
+        part = _plan_of_step(table, targets, keep)
         calls += part
         table = simulate(table, part)
     return calls
+
+
+def _plan_of_step(table: Table, targets: Sequence[Target], keep: frozenset[str]) -> list[NamedCall]:
+    """The calls of one step; where things cannot be placed by others, others are placed by them."""
+    try:
+        return _keeping(plan_step(table, targets), keep)
+    except Trouble:
+        turned = _turned(table, targets, keep)
+        if turned == list(targets):
+            raise
+        return _keeping(plan_step(table, turned), keep)
+
+
+def _keeping(calls: list[NamedCall], keep: frozenset[str]) -> list[NamedCall]:
+    """The calls as they are. Raises Trouble where they move what shall stay."""
+    for skill, *names in calls:
+        if skill == "pick" and names[0] in keep:
+            raise Trouble("conflict", (names[0],))
+    return calls
+
+
+def _turned(table: Table, targets: Sequence[Target], keep: frozenset[str]) -> list[Target]:
+    """The targets with places turned around of what stays, or has several things to heed: a block that it is to be
+    beside shall be beside it."""
+    places = [t.thing for t in targets if t.relation in _SPATIAL]
+    found: list[Target] = []
+    for target in targets:
+        is_bound = target.thing in keep or places.count(target.thing) > 1
+        is_turned = is_bound and target.place in table.blocks and target.place not in keep
+        found += _mirrored(target) if is_turned and target.relation in _MIRRORED else [target]
+    return found
+
+
+def _mirrored(target: Target) -> list[Target]:
+    """The same from the other thing's side."""
+    turned = Target(target.place, _MIRRORED[target.relation], target.thing, target.is_wanted)
+    return [turned, Target(target.thing if target.is_wanted else target.place, "on", TABLE)]
 
 
 def standing(way: Way, number: int) -> tuple[Target, ...]:
@@ -85,8 +120,9 @@ def standing(way: Way, number: int) -> tuple[Target, ...]:
 
 def plan_step(table: Table, targets: Sequence[Target]) -> list[NamedCall]:
     """Every call that is needed until all targets hold. Raises Trouble where they do not come to hold together, such as
-    to be beside two things that are far from each other."""
+    to be beside two bowls that are far from each other."""
     calls: list[NamedCall] = []
+    targets = _with_implied(table, targets)
     most = 2 * _MOST_MOVES * len(table.blocks)
     while (call := _next_call(table, targets)) is not None:
         calls.append(call)
@@ -94,6 +130,20 @@ def plan_step(table: Table, targets: Sequence[Target]) -> list[NamedCall]:
         if len(calls) > most:
             raise Trouble("conflict", (call[1],))
     return calls
+
+
+def _with_implied(table: Table, targets: Sequence[Target]) -> list[Target]:
+    """The targets with what they ask for without saying so: what stands on a block and in a bowl wants the block in the
+    bowl; and of two things that are each placed by the other one, the first alone is placed."""
+    found: list[Target] = []
+    for target in targets:
+        is_second = any(t.is_wanted and (t.thing, t.place) == (target.place, target.thing) for t in found)
+        is_turned = is_second and target.is_wanted and target.relation in _MIRRORED
+        found += _mirrored(target) if is_turned else [target]
+    bowls = {t.thing: t.place for t in found if t.is_wanted and t.relation == "in"}
+    found += [Target(t.place, "in", bowls[t.thing]) for t in found if t.is_wanted and t.relation == "on"
+              and t.thing in bowls and t.place in table.blocks]
+    return list(dict.fromkeys(found))
 
 
 def _next_call(table: Table, targets: Sequence[Target]) -> NamedCall | None:

@@ -98,7 +98,7 @@ class Table:
         if relation == "at":
             return part_of(y) == place
         if relation == "beside":
-            return self.apart_m(thing, place) <= BESIDE_M and place not in self.above(thing)
+            return self.apart_m(thing, place) <= BESIDE_M and place not in (thing, *self.above(thing))
         ahead = y - self.things[place].y
         return ahead >= ASIDE_M if relation == "left_of" else ahead <= -ASIDE_M
 
