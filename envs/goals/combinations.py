@@ -39,8 +39,10 @@ from envs.goals.language import (
 ONE_IN = 9
 """Of so many combinations one is kept out of training."""
 FREQUENT = frozenset({
-    "then: in", "then: on", "not: in", "not: on", "if: in", "if: on", "in > all", "in > both", "in > a", "in > number",
-    "in < a", "in > [on]", "on > [in]", "in < [same color]"})
+    "then: in", "then: on", "not: in", "not: on", "if: in", "if: on", "if: there_is", "if not: there_is", "so: in",
+    "so: on", "so: a", "else: in", "else: keep", "there_is > a", "in > all", "in > both", "in > a", "in > number",
+    "in > but", "all + but", "in < a", "in > [on]", "on > [in]", "in < [same color]", "what > [in]", "then: [nearest]",
+    "on < [under]", "then: [under]"})
 """So common that training without them would be of another language."""
 
 

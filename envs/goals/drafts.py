@@ -31,6 +31,8 @@ from envs.goals.table import part_of
 RELATIONS = {"in": 0.36, "on": 0.2, "table": 0.09, "beside": 0.1, "left_of": 0.065, "right_of": 0.065, "at": 0.08,
              "held": 0.04}
 """Of a fact, how often; "table": on it."""
+_EDGE_M = 0.2
+"""From the middle of the table: what stands further to the left is nothing to put things to the left of."""
 _BY_MOVER = 0.06
 """Share of bowls that are told by how near they are to what goes in."""
 
@@ -90,8 +92,12 @@ class Drafter:
         kind = {"in": "bowl", "on": "block"}.get(relation, "")
         if kind and self.rng.random() < 0.08:
             return "", self.any_place(kind)
-        names = [n for n, t in self.table.things.items() if kind in ("", t.kind) and n not in but]
-        name = pick(self.rng, names or list(self.table.things))
+        side = {"left_of": 1, "right_of": -1}.get(relation, 0)
+        names = [n for n, t in self.table.things.items()
+                 if kind in ("", t.kind) and n not in but and side * t.y < _EDGE_M]
+        if not names:
+            raise UnspeakableError(relation)
+        name = pick(self.rng, names)
         return name, self.say.the(name, self._fits(kind))
 
     def any_place(self, kind: str) -> Things:
@@ -240,6 +246,8 @@ class Drafter:
         name, before = names[-1], names[-2] if len(names) > 1 else ""
         if before and before != name and self.rng.random() < 0.3:
             relation = weighted(self.rng, {"on": 0.5, "beside": 0.3, "left_of": 0.1, "right_of": 0.1})
+            if relation == "on" and before in self._too_small(name, relation):
+                relation = "beside"
             return Fact(relation, self.mover(name), self.mover(before))
         chance = self.rng.random()
         if chance < 0.12:
@@ -252,10 +260,10 @@ class Drafter:
     def tower(self, count: int) -> Do:
         """Blocks on each other, from the bottom up."""
         names = shuffled(self.rng, self.table.blocks)[:count + 1]
-        names.sort(key=lambda name: -self.table.things[name].side_m)
+        names.sort(key=lambda name: -self.table.things[name].side_m)  # the biggest at the bottom
         pairs = [(self.mover(a), self.mover(b)) for b, a in pairwise(names)]
         steps = [(Fact("on", upper, lower),) for upper, lower in pairs]
-        if self.rng.random() < 0.2:
+        if self.rng.random() < 0.2 or len(steps) < 2:
             first = self.fact(mover=names[0], relation=pick(self.rng, ("table", "at", "in", "beside")))
             steps = [(first,), *steps][:max(count, 2)]
         return Do(tuple(steps))
@@ -329,11 +337,12 @@ class Drafter:
     # Questions -------------------------------------------------------------------------------------------------------
 
     def question(self) -> Tell:
-        about = weighted(self.rng, {"count": 0.26, "whether": 0.27, "where": 0.17, "color": 0.14, "what": 0.16})
+        about = weighted(self.rng, {"count": 0.26, "whether": 0.27, "where": 0.16, "color": 0.13, "what": 0.22})
         if about == "whether":
             return Tell("whether", self.test())
         if about == "where":
-            return Tell("where", self.say.the(self.block()))
+            names = self.table.blocks if self.rng.random() < 0.9 else self.table.bowls
+            return Tell("where", self.say.the(pick(self.rng, names)))
         if about == "color":
             name = pick(self.rng, list(self.table.things))
             return Tell("color", Things("the", self.say.description(name, colorless=True)))

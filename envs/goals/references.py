@@ -96,7 +96,7 @@ def _is_lone(relation: str, name: str, table: Table, mover: str | None) -> bool:
     if relation == "on table":
         return table.stands(name)
     if relation == "empty":
-        return not table.above(name)
+        return table.things[name].kind == "bowl" and not table.above(name)
     if relation == "alone":
         return table.stands(name) and not table.above(name)
     return mover is not None and table.things[name].color == table.things[mover].color

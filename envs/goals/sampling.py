@@ -20,6 +20,7 @@ from envs.goals.drafts import Drafter
 from envs.goals.language import Cannot, Do, Fact, Goal, Nothing, Unclear
 from envs.goals.normal import normal
 from envs.goals.outcome import Outcome, Question, Refusal, Task, Told, outcome_of
+from envs.goals.planner import simulate
 from envs.goals.references import Trouble
 from envs.goals.scenes import Scene, draw_scene, table_of
 from envs.goals.speaker import Speaker, UnspeakableError
@@ -40,6 +41,7 @@ _IDLE = 0.12
 _TRIES = 40
 _TRIES_OF_TEST = 240
 _STEADY_M = 0.003
+_MOST_HIGH = 4
 _STEPS = {2: 0.62, 3: 0.26, 4: 0.12}
 _SPEECHLESS = ("cannot_do", "nothing", "unclear")
 
@@ -128,7 +130,8 @@ def _find(rng: np.random.Generator, table: Table, kind: str, difficulty: int | N
 
 def _draft_of(rng: np.random.Generator, table: Table, kind: str, difficulty: int | None) -> Callable[[], Goal]:
     """What draws goals of a kind, not all of which will do."""
-    drafter = Drafter(Speaker(rng, table))
+    speaker = Speaker(rng, table)
+    drafter = Drafter(speaker)
     spoiler = Spoiler(drafter)
     steps = difficulty or MOST_MOVED
 
@@ -148,7 +151,13 @@ def _draft_of(rng: np.random.Generator, table: Table, kind: str, difficulty: int
         "nothing": Nothing,
         "unclear": Unclear,
     }
-    return drafts.get(kind) or getattr(spoiler, kind)
+    draft = drafts.get(kind) or getattr(spoiler, kind)
+
+    def afresh() -> Goal:
+        speaker.forget()
+        return draft()
+
+    return afresh
 
 
 def _done(drafter: Drafter) -> Do:
@@ -175,14 +184,11 @@ def _is_right(rng: np.random.Generator, table: Table, outcome: Outcome, kind: st
 
 
 def _is_steady(task: Task, table: Table) -> bool:
-    """Whether no block is put on one that is smaller."""
-    held = table.held
-    for skill, *names in task.calls:
-        if skill == "pick":
-            held = names[0]
-        elif skill == "place_on" and table.things[names[0]].side_m < table.things[held].side_m - _STEADY_M:
-            return False
-    return True
+    """Whether no block comes to stand on one that is smaller, or too high."""
+    last = simulate(table, task.calls)
+    sides = {name: thing.side_m for name, thing in table.things.items()}
+    return all(len(last.below(block)) < _MOST_HIGH and sides[block] <= sides.get(carrier, 1.0) + _STEADY_M
+               for block, carrier in last.under.items())
 
 
 def difficulty_of(goal: Goal, task: Task) -> int:

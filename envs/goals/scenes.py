@@ -78,7 +78,7 @@ def _spot(told: Mapping, kind: str, side: float, things: Mapping[str, Thing]) ->
 
 # Drawing -------------------------------------------------------------------------------------------------------------
 
-def draw_scene(rng: np.random.Generator, *, things: tuple[int, int] = (3, 7), sizes: float = 0.35, heaped: float = 0.3
+def draw_scene(rng: np.random.Generator, *, things: tuple[int, int] = (3, 7), sizes: float = 0.45, heaped: float = 0.3
                ) -> Scene:
     """A scene of 1 to 4 bowls and 2 or more blocks.
 

@@ -16,13 +16,15 @@ _PLAIN = 0.75
 """Share of things of a colour of their own that are called by it, where they are not the only ones of their kind."""
 _BARE = 0.3
 """Share of the only blocks and bowls that are called so without a colour."""
-_VAGUE_KIND = 0.07
+_VAGUE_KIND = 0.05
 """Share of blocks and bowls that are called things."""
 _TALKATIVE = 0.04
 """Share of references that say more than is needed."""
-_WAYS = {"size": 0.2, "superlative": 0.26, "where": 0.54}
+_ANEW = 0.12
+"""Share of things that are told in other words when they are spoken of again."""
+_WAYS = {"size": 0.22, "superlative": 0.28, "where": 0.5}
 _BRACKETS = {"in": 3.0, "on": 3.0, "under": 1.5, "holding": 2.0, "beside": 1.6, "left of": 1.2, "right of": 1.2,
-             "nearest": 1.4, "farthest": 0.8, "alone": 0.7, "empty": 3.0, "on table": 0.8}
+             "nearest": 1.1, "farthest": 0.4, "alone": 0.7, "empty": 3.0, "on table": 0.8}
 _OF_ALL = ("nearest", "farthest")
 _MOST_TRIES = 8
 
@@ -38,10 +40,21 @@ class Speaker:
 
     def __init__(self, rng: np.random.Generator, table: Table) -> None:
         self.rng, self.table = rng, table
+        self._said: dict[str, Description] = {}
+        sides = [table.things[name].side_m for name in table.blocks]
+        self._is_sized = max(sides, default=0.0) - min(sides, default=0.0) > 0.005
+
+    def forget(self) -> None:
+        """Starts a new goal, in which nothing has been spoken of."""
+        self._said.clear()
 
     def the(self, name: str, fits: Fits = None) -> Things:
-        """A reference that means one thing. fits: as of `find`. Raises UnspeakableError where none was found."""
-        return Things("the", self.description(name, fits))
+        """A reference that means one thing, most often the same as before in this goal. fits: as of `find`. Raises
+        UnspeakableError where none was found."""
+        said = self._said.get(name)
+        if said is None or self.rng.random() < _ANEW or not self._means(said, name, fits):
+            said = self._said[name] = self.description(name, fits)
+        return Things("the", said)
 
     def description(self, name: str, fits: Fits = None, *, depth: int = 0, colorless: bool = False) -> Description:
         """A description that fits one thing alone. depth: of brackets around it. colorless: it tells no colour."""
@@ -97,7 +110,9 @@ class Speaker:
         return "small" if side < min(sides) + 0.002 else "big" if side > max(sides) - 0.002 else ""
 
     def _superlative(self, kind: str) -> str:
-        return pick(self.rng, SUPERLATIVES[:4] if kind == "bowl" or self.rng.random() < 0.5 else SUPERLATIVES)
+        if kind == "bowl" or self.rng.random() < 0.6:
+            return pick(self.rng, SUPERLATIVES[:4])
+        return pick(self.rng, SUPERLATIVES[4:6] if self._is_sized and self.rng.random() < 0.7 else SUPERLATIVES[6:])
 
     def _means(self, told: Description, name: str, fits: Fits) -> bool:
         try:
@@ -128,7 +143,7 @@ class Speaker:
         if relation not in _OF_ALL and self.rng.random() < 0.06:
             return Things("a", Description(thing.kind, thing.color if self.rng.random() < 0.4 else ""))
         same = find(Description(thing.kind, thing.color), self.table)
-        if relation in _OF_ALL and len(same) == 2 and set(same) <= set(others):
+        if relation in _OF_ALL and len(same) == 2 and set(same) <= set(others) and self.rng.random() < 0.4:
             return Things("both", Description(thing.kind, thing.color))
         return Things("", self.description(other, depth=depth + 1))
 
@@ -205,9 +220,10 @@ class Speaker:
         """A reference to several things of a kind, or to any of them, and names of what fits."""
         told, found = self.class_of(kind, fits)
         count = len(found)
-        weights = {"all": 0.38 * (count > 1), "both": 0.24 * (count == 2), "a": 0.3 * (told.but is None or count > 1)}
+        weights = {"all": 0.38 * (count > 1), "both": 0.24 * (count == 2),
+                   "a": 0.3 if count > 1 else 0.12 * (told.but is None)}
         if count >= 2:
-            weights[str(2 + int(self.rng.random() * (min(count, 4) - 1)))] = 0.16
+            weights[str(2 + int(self.rng.random() * (min(count, 4) - 1)))] = 0.22
         if quantifiers:
             weights = {q: w * quantifiers.get(q, quantifiers.get("2", 0) if q.isdigit() else 0)
                        for q, w in weights.items()}

@@ -52,6 +52,11 @@ class Spoiler:
 
     def _vague(self, things: Things, kind: str) -> Things:
         kind = kind or pick(self.rng, ("block", "block", "bowl"))
+        twins = {t.color for n, t in self.table.things.items() if t.kind == kind and n[-1].isdigit()}
+        if self.rng.random() < 0.55:
+            if not twins:
+                raise UnspeakableError("two things of a colour")
+            return Things("the", Description(kind, pick(self.rng, sorted(twins))))
         for _ in range(4):
             told, found = self.say.class_of(kind, self._fits(kind))
             if len(found) > 2 and self.rng.random() < 0.15:

@@ -187,7 +187,7 @@ def conflict_in(targets: Sequence[Target]) -> Trouble | None:
             return Trouble("conflict", (one.thing,))
         for other in hopes:
             if _exclude(one, other):
-                about = one.place if one.thing != other.thing else one.thing
+                about = (one.thing != other.thing and one.place) or one.thing
                 return Trouble("conflict", (about,))
     carriers = {t.thing: t.place for t in hopes if t.relation == "on" and t.place != TABLE}
     for start in carriers:
