@@ -58,7 +58,7 @@ def _place(fact: Fact) -> str:
     return f"{_RELATIONS[fact.relation]} {'the table' if fact.place == TABLE else tell_things(fact.place)}"
 
 
-def _test(test: Fact | Not | Exists | More) -> str:
+def _test(test: Fact | Not | Exists | More, verb: str = "is") -> str:
     if isinstance(test, Not):
         return f"not {_test(test.test)}"
     if isinstance(test, Exists):
@@ -66,7 +66,9 @@ def _test(test: Fact | Not | Exists | More) -> str:
     if isinstance(test, More):
         return f"there are more of {tell_things(test.these)} than of {tell_things(test.those)}"
     things = tell_things(test.things)
-    return f"I hold {things}" if test.relation == "held" else f"{things} is {_place(test)}"
+    is_many = test.things.quantifier in ("all", "both") or test.things.quantifier in _NUMBERS
+    verb = verb.replace("is", "are") if is_many else verb
+    return f"{things} {verb} {'in my hand' if test.relation == 'held' else _place(test)}"
 
 
 def tell_things(things: Things) -> str:
@@ -184,7 +186,7 @@ def say(told: Told, table: Table) -> str:
     """An answer as a sentence."""
     found: Answer = told.answer
     if isinstance(found, bool):
-        return f"{'Yes' if found else 'No'}: {_test(told.asked.what)} is {'true' if found else 'not true'}."
+        return _yes_or_no(told.asked.what, is_so=found)
     if isinstance(found, int):
         words = tell_description(told.asked.what.description, is_many=found != 1)
         return f"I see {found} {words}."
@@ -193,6 +195,18 @@ def say(told: Told, table: Table) -> str:
     if isinstance(found, tuple):
         return f"I see {', '.join(f'the {_bare(name)}' for name in found)}." if found else "I see nothing there."
     return _where_it_is(found, told, table)
+
+
+def _yes_or_no(test: Fact | Not | Exists | More, *, is_so: bool) -> str:
+    if isinstance(test, Not):
+        return _yes_or_no(test.test, is_so=not is_so)
+    start = "Yes, " if is_so else "No, "
+    if isinstance(test, Exists):
+        told = tell_things(test.things)
+        return f"{start}I see {told if is_so else f'no {tell_description(test.things.description)}'}."
+    if isinstance(test, More):
+        return f"{start}there are {'' if is_so else 'not '}more of {tell_things(test.these)}."
+    return f"{start}{_test(test, 'is' if is_so else 'is not')}."
 
 
 def _where_it_is(found: dict[str, str], told: Told, table: Table) -> str:

@@ -1,0 +1,92 @@
+"""Minds by name: who understands people's words, with the eyes that it sees by, from weights that come with the package
+or a folder of your own.
+
+A folder with `mind.json` is a mind: its language model writes goals, and {"eyes": name} says whose segmenter it sees
+by. Any other folder is a planner, which writes plans.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+from embodied.agents.language_agent import LanguageAgent
+from embodied.agents.mind_agent import MindAgent
+from embodied.agents.scene_state import Perceive
+from embodied.agents.shipped import load_agent, shipped_names, weights_folder
+from embodied.bases.cache import MANIFEST, place_of
+from embodied.planning.closed_loop import Planner
+from envs.skills.signatures import TABLETOP, PlanLanguage
+
+MIND = "mind"
+"""What `weights=mind` means: the best of `SHIPPED` that can be used here."""
+SHIPPED = ("mind-small", "mind-tiny")
+CARD = "mind.json"
+BASE_MISSING = ("The mind on a language model needs its base: `embodied bases fetch small` fetches it once (93 MB). "
+                "Until then the tiny mind works: it knows the words that it was trained on and guesses no others.")
+
+
+def mind_folder(weights: str | Path) -> Path:
+    """The folder of weights by name or path; of "mind" the best shipped mind that can be used here."""
+    if str(weights) != MIND:
+        return weights_folder(weights)
+    usable = [name for name in SHIPPED if name in shipped_names() and why_not(weights_folder(name)) is None]
+    return weights_folder(usable[0] if usable else SHIPPED[-1])
+
+
+def why_not(folder: Path) -> str | None:
+    """Why a mind cannot be used on this machine, None where it can: its base is not here."""
+    base = card(folder).get("base")
+    return BASE_MISSING if base is not None and not (place_of(base) / MANIFEST).is_file() else None
+
+
+def notice(weights: str | Path) -> str | None:
+    """What the mind that is used lacks, for people; None where it is the best one."""
+    is_second = str(weights) == MIND and SHIPPED[0] in shipped_names() and mind_folder(MIND).name != SHIPPED[0]
+    return BASE_MISSING if is_second else None
+
+
+def card(folder: Path) -> dict[str, str]:
+    """What `mind.json` says: eyes, and the name of its base where it has one; {} for a planner."""
+    path = folder / CARD
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def is_mind(folder: Path) -> bool:
+    """Whether a folder's language model writes goals."""
+    return (folder / CARD).is_file()
+
+
+MakePlanner = Callable[[Perceive], Planner]
+"""Makes a fresh planner that sees by what it is given."""
+
+
+@lru_cache(maxsize=2)
+def planner_makers(weights: str, language: PlanLanguage = TABLETOP) -> tuple[MakePlanner, Perceive]:
+    """What makes fresh planners from weights that are loaded once, and the eyes that they see by."""
+    folder = mind_folder(weights)
+    if not is_mind(folder):
+        backend = load_agent(folder).backend
+        return (lambda perceive: LanguageAgent(_Seeing(backend, perceive))), backend.perceive
+    from embodied.agents.understanding import load_understander
+
+    understander, eyes = load_understander(folder), load_agent(card(folder)["eyes"]).backend
+    return (lambda perceive: MindAgent(understander, perceive, language=language)), eyes.perceive
+
+
+def load_mind(weights: str = MIND, language: PlanLanguage = TABLETOP) -> Planner:
+    """A ready planner from a mind, or a planner, by name or folder."""
+    make, perceive = planner_makers(str(weights), language)
+    return make(perceive)
+
+
+class _Seeing:
+    """A backend that sees by other eyes."""
+
+    def __init__(self, backend: object, perceive: Perceive) -> None:
+        self._backend, self.perceive = backend, perceive
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._backend, name)
