@@ -234,6 +234,8 @@ class Drafter:
         while len(steps) < count:
             names.append(self._next_mover(names))
             steps.append((self._further(names, is_last=len(steps) == count - 1),))
+        if len(set(steps)) < count:
+            raise UnspeakableError("steps of their own")
         return Do(tuple(steps))
 
     def _next_mover(self, names: list[str]) -> str:

@@ -123,7 +123,8 @@ def gist(outcome: Outcome) -> tuple:
     if isinstance(outcome, Question):
         return "question", frozenset(outcome.options)
     if isinstance(outcome, Refusal):
-        return "refusal", outcome.reason, () if outcome.reason in ("cannot_do", "conflict") else outcome.about
+        about = () if outcome.reason in ("cannot_do", "conflict") else outcome.about
+        return "refusal", outcome.reason, tuple(words.replace(" the ", " ") for words in about)
     assert isinstance(outcome, Told)
     answer = outcome.answer
     return "answer", outcome.asked.about, frozenset(answer) if isinstance(answer, tuple) else str(answer)

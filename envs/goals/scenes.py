@@ -78,7 +78,7 @@ def _spot(told: Mapping, kind: str, side: float, things: Mapping[str, Thing]) ->
 
 # Drawing -------------------------------------------------------------------------------------------------------------
 
-def draw_scene(rng: np.random.Generator, *, things: tuple[int, int] = (3, 7), sizes: float = 0.45, heaped: float = 0.3
+def draw_scene(rng: np.random.Generator, *, things: tuple[int, int] = (3, 7), sizes: float = 0.45, heaped: float = 0.34
                ) -> Scene:
     """A scene of 1 to 4 bowls and 2 or more blocks.
 
@@ -130,7 +130,7 @@ def _cells(rng: np.random.Generator, bowls: int, count: int) -> list[list[int]]:
 
 def _carrier(rng: np.random.Generator, scene: Scene, block: dict) -> dict[str, str]:
     """What a block may be put on or in: {"on": name} or {"in": name}; {} where there is nothing."""
-    for way in ordered(rng, {"in": 0.5, "on": 0.5}):
+    for way in ordered(rng, {"in": 0.4, "on": 0.6}):
         fit = [t["name"] for t in scene if _may_carry(scene, t, block, way)]
         if fit:
             return {way: pick(rng, fit)}

@@ -1,8 +1,8 @@
 """Every table that can be come to, searched through: whether a goal can be met at all, and by how few calls.
 
 Knows nothing of the planner's rule: a block that carries nothing can be picked, and goes in any bowl, on any block that
-carries nothing, or on any free cell of the table; in the end the hand is empty. Where no place on
-the table matters there is but one cell.
+carries nothing, or on any free cell of the table; in the end the hand is empty. Where no place on the table matters
+there is but one cell.
 """
 
 from __future__ import annotations
@@ -27,15 +27,20 @@ def least_calls(table: Table, aim: Wanted) -> int | None:
     return min((count for count in counts if count is not None), default=None)
 
 
+def minds_places(way: Way) -> bool:
+    """Whether places on the table matter to it."""
+    return any(target.relation in _PLACES for step in way for target in step)
+
+
 def _least_calls(table: Table, way: Way, keep: frozenset[str]) -> int | None:
-    minds_places = any(target.relation in _PLACES for step in way for target in step)
+    minds = minds_places(way)
     done = reached(way, (table,))
-    level, seen = [(table, done)], {(_mark(table, minds_places), done)}
+    level, seen = [(table, done)], {(_mark(table, minds), done)}
     calls = 0
     while level:
         if any(_is_met(way, *state) for state in level):
             return calls
-        level = [state for found in level for state in _after(found, way, keep, minds_places, seen)]
+        level = [state for found in level for state in _after(found, way, keep, minds, seen)]
         calls += 1
     return None
 
@@ -47,25 +52,25 @@ def _is_met(way: Way, table: Table, done: int) -> bool:
     return done == len(way) and all(t.is_met(table) for t in targets)
 
 
-def _after(state: tuple[Table, int], way: Way, keep: frozenset[str], minds_places: bool, seen: set
+def _after(state: tuple[Table, int], way: Way, keep: frozenset[str], minds: bool, seen: set
            ) -> Iterator[tuple[Table, int]]:
     table, done = state
-    for after in _moves(table, keep, minds_places):
+    for after in _moves(table, keep, minds):
         count = done
         while count < len(way) and all(t.is_met(after) for t in standing(way, count)):
             count += 1
-        key = _mark(after, minds_places), count
+        key = _mark(after, minds), count
         if key not in seen:
             seen.add(key)
             yield after, count
 
 
-def _mark(table: Table, minds_places: bool) -> tuple:
-    spots = tuple((t.x, t.y) for t in table.things.values() if table.stands(t.name)) if minds_places else ()
+def _mark(table: Table, minds: bool) -> tuple:
+    spots = tuple((t.x, t.y) for t in table.things.values() if table.stands(t.name)) if minds else ()
     return table.held, tuple(sorted(table.under.items())), spots
 
 
-def _moves(table: Table, keep: frozenset[str], minds_places: bool) -> Iterator[Table]:
+def _moves(table: Table, keep: frozenset[str], minds: bool) -> Iterator[Table]:
     """Tables after one call."""
     if table.held is None:
         for name in table.blocks:
@@ -80,7 +85,7 @@ def _moves(table: Table, keep: frozenset[str], minds_places: bool) -> Iterator[T
             yield _put(table, name, table.things[name].x, table.things[name].y)
     taken = {(round(t.x, 3), round(t.y, 3)) for t in table.things.values() if t.name != table.held}
     free = [(x, y) for x, y in CELLS if (round(x, 3), round(y, 3)) not in taken]
-    for x, y in free if minds_places else free[:1]:
+    for x, y in free if minds else free[:1]:
         yield _put(table, TABLE, x, y)
 
 
