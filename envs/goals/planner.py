@@ -133,16 +133,22 @@ def plan_step(table: Table, targets: Sequence[Target]) -> list[NamedCall]:
 
 
 def _with_implied(table: Table, targets: Sequence[Target]) -> list[Target]:
-    """The targets with what they ask for without saying so: what stands on a block and in a bowl wants the block in the
-    bowl; and of two things that are each placed by the other one, the first alone is placed."""
+    """The targets with what they ask for without saying so: what stands on a block, and in a bowl or not, wants the
+    block there too; what is on that block leaves it; and of two things that are each placed by the other one, the
+    first alone is placed."""
     found: list[Target] = []
     for target in targets:
         is_second = any(t.is_wanted and (t.thing, t.place) == (target.place, target.thing) for t in found)
         is_turned = is_second and target.is_wanted and target.relation in _MIRRORED
         found += _mirrored(target) if is_turned else [target]
-    bowls = {t.thing: t.place for t in found if t.is_wanted and t.relation == "in"}
-    found += [Target(t.place, "in", bowls[t.thing]) for t in found if t.is_wanted and t.relation == "on"
-              and t.thing in bowls and t.place in table.blocks]
+    bases = {t.thing: t.place for t in found if t.is_wanted and t.relation == "on" and t.place in table.things}
+    if bases:
+        found += [Target(block, "on", base, False) for thing, base in bases.items()
+                  for block, carrier in table.under.items() if carrier == base and block != thing]
+        for target in found:  # which grows
+            implied = replace(target, thing=bases.get(target.thing, target.thing))
+            if target.relation == "in" and implied not in found:
+                found.append(implied)
     return list(dict.fromkeys(found))
 
 
