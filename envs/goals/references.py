@@ -36,8 +36,7 @@ def find(told: Description, table: Table, *, fits: Callable[[str], bool] | None 
     fits: of "thing", which names suit the place it stands at; where some do, it means those. mover: what "same color"
     compares with. Raises Trouble where a thing within a bracket is not to be told.
     """
-    found = [name for name, thing in table.things.items() if _is_called(told, thing)]
-    found = _of_size(told.size, found, table)
+    found = _of_size(told.size, _called(told, table), table)
     for where in sorted(told.where, key=lambda where: where.relation in _SELECTIVE):
         found = _told_by(where, found, table, mover)
     if told.kind == "thing" and fits is not None:
@@ -48,9 +47,10 @@ def find(told: Description, table: Table, *, fits: Callable[[str], bool] | None 
     return _extreme(told.superlative, found, table)
 
 
-def _is_called(told: Description, thing) -> bool:
+def _called(told: Description, table: Table) -> list[str]:
     kind, color = told.kind.strip('"'), told.color.strip('"')
-    return (kind in ("thing", thing.kind)) and color in ("", thing.color)
+    return [name for name, thing in table.things.items()
+            if (kind == thing.kind or kind == "thing") and (not color or color == thing.color)]
 
 
 def _of_size(size: str, found: list[str], table: Table) -> list[str]:
