@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from envs.goals.chance import pick, shuffled, weighted
 from envs.goals.language import (
+    COLORS,
     PLACES,
     TABLE,
     Clause,
@@ -24,7 +25,6 @@ from envs.goals.language import (
     Where,
 )
 from envs.goals.references import find
-from envs.goals.scenes import COLORS
 from envs.goals.speaker import Fits, Speaker, UnspeakableError
 from envs.goals.table import part_of
 

@@ -27,6 +27,7 @@ SUPERLATIVES = ("leftmost", "rightmost", "nearest", "farthest", "biggest", "smal
 """nearest, farthest: of the robot. highest, lowest: in a stack."""
 SIZES = ("small", "big")
 KINDS = ("block", "bowl", "thing")
+COLORS = ("red", "green", "blue", "yellow", "orange", "purple", "cyan", "white")
 NEAR_RELATIONS = ("in", "on", "under", "holding", "beside", "left of", "right of", "nearest", "farthest")
 """How a thing may be told by another one."""
 LONE_RELATIONS = ("on table", "alone", "empty", "same color")

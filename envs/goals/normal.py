@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from envs.goals.language import (
+    COLORS,
     KINDS,
     LONE_RELATIONS,
     NEAR_RELATIONS,
@@ -26,7 +27,6 @@ from envs.goals.language import (
     Where,
 )
 from envs.goals.outcome import Outcome, Question, Refusal, Task, Told, outcome_of
-from envs.goals.scenes import COLORS
 from envs.goals.spelling import write_test, write_things
 from envs.goals.table import Table
 

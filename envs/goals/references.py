@@ -12,6 +12,7 @@ from envs.goals.table import BESIDE_M, Table
 _TIE_M = 0.015  # between places that count as equally far left, or near
 _TIE_SIZE_M = 0.003
 _RANGE_M = 0.005  # of sizes that are different at all
+_ASIDE = ("beside", "left of", "right of")  # brackets that are meant of all of the things, where they say all
 _SELECTIVE = ("nearest", "farthest")  # brackets that choose among what the others leave
 _SUPERLATIVES: dict[str, Callable] = {
     "leftmost": lambda t: -t.y, "rightmost": lambda t: t.y, "nearest": lambda t: t.x, "farthest": lambda t: -t.x,
@@ -89,6 +90,8 @@ def _told_by(where: Where, found: list[str], table: Table, mover: str | None) ->
         return good[0] if good else []
     if not others:
         raise Trouble("missing", (write_description(where.things.description),))
+    if where.relation in _ASIDE and where.things.quantifier in ("both", "all"):
+        return [n for n in found if n not in others and all(_is_so(where.relation, n, o, table) for o in others)]
     return _related(where.relation, found, others, table)
 
 
@@ -120,8 +123,10 @@ def _is_so(relation: str, name: str, other: str, table: Table) -> bool:
         return table.under.get(other) == name or name in table.below(other)
     if relation == "holding":
         return table.bowl_of(other) == name
+    if name in (*table.below(other), *table.above(other)):
+        return False
     if relation == "beside":
-        return table.apart_m(name, other) <= BESIDE_M and name not in (*table.below(other), *table.above(other))
+        return table.apart_m(name, other) <= BESIDE_M
     ahead = table.things[name].y - table.things[other].y
     return ahead > _TIE_M if relation == "left of" else ahead < -_TIE_M
 

@@ -13,10 +13,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from envs.goals.chance import ordered, pick, shuffled, weighted
-from envs.goals.language import TABLE
+from envs.goals.language import COLORS, TABLE
 from envs.goals.table import Table, Thing
 
-COLORS = ("red", "green", "blue", "yellow", "orange", "purple", "cyan", "white")
 COLUMNS, ROWS = 5, 3
 MOST_HIGH = 3
 """Blocks of a stack."""

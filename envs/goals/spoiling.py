@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from envs.goals.chance import pick, shuffled, weighted
 from envs.goals.drafts import Drafter
-from envs.goals.language import Clause, Description, Do, Fact, Goal, If, Keep, Not, Tell, Things, Where
+from envs.goals.language import COLORS, Clause, Description, Do, Fact, Goal, If, Keep, Not, Tell, Things, Where
 from envs.goals.references import find
-from envs.goals.scenes import COLORS
 from envs.goals.speaker import UnspeakableError
 
 UNKNOWN_KINDS = ("banana", "cup", "ball", "spoon", "fork", "plate", "bottle", "apple", "mug", "book", "pen", "key",

@@ -6,6 +6,7 @@ import numpy as np
 
 from envs.goals.chance import pick
 from envs.goals.language import (
+    COLORS,
     KINDS,
     LONE_RELATIONS,
     NEAR_RELATIONS,
@@ -31,7 +32,6 @@ from envs.goals.language import (
     Unclear,
     Where,
 )
-from envs.goals.scenes import COLORS
 
 
 def wild_goal(rng: np.random.Generator) -> Goal:
