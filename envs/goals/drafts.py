@@ -354,6 +354,8 @@ class Drafter:
     def _counted(self) -> Description:
         if self.rng.random() < 0.2:
             return Description(pick(self.rng, ("block", "bowl", "thing")), pick(self.rng, COLORS))
+        if self.rng.random() < 0.2 and (fact := self._emptied()) is not None:
+            return fact.things.description
         return self.say.class_of(pick(self.rng, ("block", "block", "bowl")))[0]
 
     def _which(self) -> Description:
@@ -362,6 +364,8 @@ class Drafter:
         kind = "thing" if self.rng.random() < 0.65 else self.table.things[name].kind
         if self.rng.random() < 0.12:
             return Description(kind)
+        if self.rng.random() < 0.25:
+            return self.say.description(name, colorless=True)
         where = self.say.bracket(name)
         if where is None or not find(Description(kind, where=(where,)), self.table):
             raise UnspeakableError(name)

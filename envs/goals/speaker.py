@@ -12,19 +12,19 @@ from envs.goals.language import SUPERLATIVES, Description, Things, Where
 from envs.goals.references import Trouble, find
 from envs.goals.table import BESIDE_M, Table
 
-_PLAIN = 0.75
+_PLAIN = 0.78
 """Share of things of a colour of their own that are called by it, where they are not the only ones of their kind."""
 _BARE = 0.3
 """Share of the only blocks and bowls that are called so without a colour."""
-_VAGUE_KIND = 0.05
+_VAGUE_KIND = 0.03
 """Share of blocks and bowls that are called things."""
 _TALKATIVE = 0.04
 """Share of references that say more than is needed."""
 _ANEW = 0.12
 """Share of things that are told in other words when they are spoken of again."""
-_WAYS = {"size": 0.22, "superlative": 0.28, "where": 0.5}
-_BRACKETS = {"in": 3.0, "on": 3.0, "under": 1.5, "holding": 2.0, "beside": 1.6, "left of": 1.2, "right of": 1.2,
-             "nearest": 1.1, "farthest": 0.4, "alone": 0.7, "empty": 3.0, "on table": 0.8}
+_WAYS = {"size": 0.28, "superlative": 0.34, "where": 0.38}
+_BRACKETS = {"in": 3.0, "on": 3.0, "under": 1.5, "holding": 2.0, "beside": 1.3, "left of": 0.8, "right of": 0.8,
+             "nearest": 0.7, "farthest": 0.25, "alone": 0.7, "empty": 3.0, "on table": 0.8}
 _OF_ALL = ("nearest", "farthest")
 _MOST_TRIES = 8
 
@@ -221,7 +221,7 @@ class Speaker:
         told, found = self.class_of(kind, fits)
         count = len(found)
         weights = {"all": 0.38 * (count > 1), "both": 0.24 * (count == 2),
-                   "a": 0.3 if count > 1 else 0.12 * (told.but is None)}
+                   "a": 0.26 if count > 1 else 0.1 * (told.but is None)}
         if count >= 2:
             weights[str(2 + int(self.rng.random() * (min(count, 4) - 1)))] = 0.22
         if quantifiers:

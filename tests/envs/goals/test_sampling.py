@@ -134,3 +134,13 @@ def test_a_table_without_such_a_goal_says_so():
 def test_arguments_without_sense_are_refused(options: dict, said: str):
     with pytest.raises(ValueError, match=said):
         draw(np.random.default_rng(0), **options)
+
+
+def test_goals_are_drawn_while_something_is_held():
+    rng = np.random.default_rng(2)
+    for _ in range(40):
+        table = draw(rng).table
+        name = next(block for block in table.blocks if not table.above(block))
+        table = simulate(table, [("pick", name)])
+        goal = draw_goal(rng, table)
+        assert outcome_of(goal, table) == outcome_of(goal, table) and normal(goal) == goal
