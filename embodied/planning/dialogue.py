@@ -7,7 +7,7 @@
     in(the red block, the white bowl)          <- what the model is to write, of the language of `envs.goals`
 
 Each thing that was said is a line, in small letters; a goal stands under the words that it was taken from. A line's end
-says that a goal comes: of the forms that were tried it has the fewest tokens (one; "Goal:" on a line of its own, three).
+says that a goal comes: one token of SmolLM2's, where "Goal:" on a line of its own would be three.
 """
 
 from __future__ import annotations

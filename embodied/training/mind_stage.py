@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from embodied.agents.confidence import CALIBRATION, Calibration, write_calibration
 from embodied.agents.shipped import weights_folder
 from embodied.data.batches import Batch, Batches, Collate, Sampler
 from embodied.data.sayings import Saying, files_of, read_sayings
@@ -125,9 +126,11 @@ def measured(model: nn.Module, sayings: Sequence[Saying], processor: PalmEProces
             **{f"exact/{kind}": float(np.mean(right[kind])) for kind in sorted(right)}}
 
 
-def publish(run: RunFolder, stage: str, last: Path) -> None:
-    """Write the model with the weights of a checkpoint."""
+def publish(run: RunFolder, stage: str, settings: UnderstandSettings, last: Path) -> None:
+    """Write the model with the weights of a checkpoint, and beside it how long the sentences were that it learned."""
     model, processor = load_model(run.mind_before(stage))
     checkpoint.load_weights(model, last)
-    save_model(model, processor, run.mind(stage))
+    prompts = [saying.prompt for saying in read_sayings(files_of(settings.train))]
+    calibration = write_calibration(Calibration(max(processor.count_tokens(prompts, [()] * len(prompts)))))
+    save_model(model, processor, run.mind(stage), beside={CALIBRATION: calibration})
     print(f"wrote {run.mind(stage)}")

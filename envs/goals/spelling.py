@@ -37,7 +37,7 @@ from envs.goals.language import (
 
 MOST_CHARACTERS = 2000
 _MOST_DEPTH = 8  # of things within things
-_COLORS = ("red", "green", "blue", "yellow", "orange", "purple", "cyan", "white")
+COLORS = ("red", "green", "blue", "yellow", "orange", "purple", "cyan", "white")
 _TOKEN = re.compile(r'\s*("[^"]{1,40}"|[A-Za-z_]+|\d+|[()\[\],;:])')
 _PAIRED = ("in", "on", "beside", "left_of", "right_of")
 _TELLS = ("count", "where", "color", "what")
@@ -227,7 +227,7 @@ class _Reader:
 
     def description(self) -> Description:
         superlative, size = self._accept(*SUPERLATIVES), self._accept(*SIZES)
-        color = self._accept(*_COLORS)
+        color = self._accept(*COLORS)
         if not color and (self.next() or "").startswith('"') and self.next(1) in KINDS:
             color = self._take()
         kind = self._take() if (self.next() or "").startswith('"') else self._take(*KINDS)

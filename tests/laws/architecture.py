@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, list[str]] = {
                         "embodied.planning.scene",  # an encoder's other half: what the sentence says of a scene
                         "embodied.data.files"],  # weights are written whole or not at all, as everything is
     "embodied.planning": ["embodied.prompt", "envs.goals", "envs.interface", "envs.skills.signatures"],
-    "embodied.data": ["embodied.planning", "embodied.prompt", "embodied.typed", "envs.interface",
+    "embodied.data": ["embodied.planning", "embodied.prompt", "embodied.typed", "envs.goals", "envs.interface",
                       "envs.skills.signatures"],
     "embodied.agents": ["embodied.models", "embodied.planning", "embodied.prompt", "envs.goals", "envs.interface",
                         "envs.skills.signatures",  # prompts, reply schema and tools are made from a plan language

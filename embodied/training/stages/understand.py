@@ -65,4 +65,4 @@ class Stage(stage.Stage[UnderstandSettings]):
     def publish(self, run: RunFolder, last: Path) -> None:
         from embodied.training import mind_stage
 
-        mind_stage.publish(run, self.name, last)
+        mind_stage.publish(run, self.name, self.settings, last)
