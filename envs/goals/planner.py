@@ -47,10 +47,12 @@ def plan(table: Table, aim: Wanted, *, reached: Sequence[int] = ()) -> list[Name
 
 
 def plan_way(table: Table, way: Way, keep: frozenset[str], reached: int = 0) -> list[NamedCall]:
-    """The calls that are left of one way. Raises Trouble where it contradicts itself, or moves what it shall keep."""
+    """The calls that are left of one way. Raises Trouble where it contradicts itself, moves what it shall keep, or is
+    about what is no longer there."""
     calls: list[NamedCall] = []
-    for number in range(max(reached - 1, 0), len(way)):
+    for number in range(max(min(reached, len(way) - 1), 0), len(way)):
         targets = standing(way, number)
+        _check_there(targets, table)
         if (trouble := conflict_in(targets)) is not None:
             raise trouble
         part = plan_step(table, targets)
@@ -60,6 +62,13 @@ def plan_way(table: Table, way: Way, keep: frozenset[str], reached: int = 0) -> 
         calls += part
         table = simulate(table, part)
     return calls
+
+
+def _check_there(targets: Sequence[Target], table: Table) -> None:
+    """Raises Trouble where something fell off the table since the goal was told."""
+    for name in (name for t in targets if t.is_wanted for name in (t.thing, t.place)):
+        if name not in (None, TABLE, *PLACES) and name not in table.things:
+            raise Trouble("missing", (name,))
 
 
 def standing(way: Way, number: int) -> tuple[Target, ...]:
