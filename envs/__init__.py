@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gymnasium
 
-from envs.interface import DOMAINS, FOREIGN_IDS, domain_id
+from envs.interface import DOMAINS, FOREIGN_IDS, GOAL_ID, domain_id
 
 MAX_CALLS = 20
 """Skill calls after which an episode is truncated."""
@@ -32,6 +32,8 @@ for _domain, _ids in DOMAINS.items():
     for _task, _id in _ids.items():
         _register(_id, _domain, _task)
     _register(domain_id(_domain), _domain, None)
+
+_register(GOAL_ID, "tabletop", "goal")
 
 for _task, _id in FOREIGN_IDS.items():
     if _id not in gymnasium.registry:

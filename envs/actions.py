@@ -28,7 +28,8 @@ class CallActions:
     number: float64[P].
 
     The arguments of a kind stand in their order in the first rows; the other rows are not read. A part that none of the
-    skills needs is left out, and every other part is there in every action.
+    skills needs is left out, and every other part is there in every action; text may be missing from that of a skill
+    which takes none.
     """
 
     def __init__(self, signatures: Iterable[Signature], cameras: Sequence[str] = (), image_size: int = 0) -> None:
@@ -94,7 +95,7 @@ class CallActions:
 
     def decode(self, action: Mapping[str, Any]) -> SkillCall:
         """The call of an action, objects by box or pixel, without words. Raises ActionError."""
-        if not isinstance(action, Mapping) or set(action) != set(self.space):
+        if not isinstance(action, Mapping) or not {*self.space} - {"text"} <= {*action} <= {*self.space}:
             got = ", ".join(sorted(map(str, action))) if isinstance(action, Mapping) else type(action).__name__
             raise ActionError(f"the action is malformed: expected the parts {', '.join(self.space)}, got {got}")
         skill = self._names[_whole(action["skill"], "skill", len(self._names))]
@@ -112,7 +113,7 @@ class CallActions:
         if parameter.kind == "object":
             return self._referent(action, row)
         if parameter.kind == "text":
-            return _texts(action["text"], self._rows["text"])[row]
+            return _texts(action.get("text"), self._rows["text"])[row]
         return float(self._array(action, "number")[row])
 
     def _referent(self, action: Mapping[str, Any], row: int) -> Referent:

@@ -68,6 +68,9 @@ def domain_id(domain: str) -> str:
     return f"embodied/{domain.capitalize()}-v0"
 
 
+GOAL_ID = "embodied/Goal-v0"
+"""The table with any goal of the goal language: `reset(options={"scene": ..., "goal": ...})` tells them."""
+
 FOREIGN_IDS = {
     "pick_and_place": "embodied/PandaGymPickAndPlace-v0",
     "stack": "embodied/PandaGymStack-v0",
@@ -122,6 +125,12 @@ class Workspace:
 
 TABLE_WORKSPACE = Workspace((0.35, -0.35, 0.0), (0.75, 0.35, 0.35), reach_m=0.74)
 """Of an arm at a table: what it lifts from, and what the cameras see; in the frame of the arm's foot."""
+
+
+BOWL_SIZE_M = (0.132, 0.132, 0.040)
+"""Full extents of every bowl: width at the rim, twice, and height."""
+BOWL_FLOOR_M = 0.006
+"""Height of the inner floor of a bowl above the table."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,17 +14,17 @@ from envs.domains import find_domain
 from envs.domains.domain import Domain, Task
 from envs.interface import Observation
 from envs.names import unknown
+from envs.options import Options, read_options
 from envs.robots.robot import Governor, MotionStoppedError, NonFiniteTargetError, Robot
 from envs.sensors.body_sense import observation
 from envs.sensors.cameras import calibrations as calibrations_of
 from envs.sensors.realism import Realism, Reality, capture
-from envs.spaces import MAX_INSTRUCTION_CHARACTERS, observation_space
+from envs.spaces import observation_space
 from envs.world.graphics import Graphics
 from envs.world.images import Picture, View
 from envs.world.moments import WorldState
 from envs.world.world import World
 
-_OPTIONS = ("instruction", "require")
 _IMAGE_SIZES_PX = (16, 1024)  # far beyond, TinyRenderer takes the whole process down
 
 _LONGEST_HOLD_S = 600.0
@@ -61,7 +61,7 @@ class WorldEnv(gymnasium.Env):
         _check(image_size, render_mode, render_size)
         self.render_mode = render_mode
         self.domain = find_domain(domain)
-        self._tasks = _tasks_of(self.domain.tasks_as(variant, self.keywords()), task)
+        self._tasks = _tasks_of(self.domain, self.domain.tasks_as(variant, self.keywords()), task)
         fewest, most = self.domain.objects
         self._counts = {"min_objects": fewest if min_objects is None else min_objects,
                         "max_objects": most if max_objects is None else max_objects}
@@ -95,39 +95,63 @@ class WorldEnv(gymnasium.Env):
         return self._graphics.renderer
 
     def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[dict, dict]:
-        """A new scene. options: "require" names entities that must be there, "instruction" replaces the instruction, as
-        `instruct` does."""
+        """A new scene. options: "require" names entities that must be there, "instruction" and "goal" replace what is
+        to be done, as `instruct` does. "scene" tells the whole scene in place of a drawn one (`envs.goals.scene_spec`);
+        without a goal and an instruction nothing is to be done there, and nobody judges. Raises ValueError, with
+        nothing built, for options that cannot be had."""
+        told = read_options(options, self.domain)
         super().reset(seed=seed)
-        require, text = _read_options(options)
         self._clear()
         self.is_judged = True
-        self._task = self._tasks[int(self.np_random.integers(len(self._tasks)))]
-        self.scene = self._task.arrange(self.world, self.np_random, require=require, **self._counts)
+        self._arrange(told)
         self.instruction = self._task.instruction(self.scene, self.np_random)
         self._seed_of_labels = int(self.np_random.integers(2**62))
         if not self._realism.is_off:
             self._reality = Reality(self._realism, int(self.np_random.integers(2**62)))
             self.robot.shake(self._realism.joint_noise_rad, self._reality.rng)
-        if text is not None:
-            self._set_instruction(text)
+        if told.says_what_to_do:
+            self._set_instruction(told)
         self._begin()
         self._progress = self._measure()
         return self._observe(), self._info()
 
-    def instruct(self, text: str) -> tuple[dict, dict]:
-        """Another instruction for the present scene. Where the whole of it is one of the known phrasings, the goal
-        follows it; any other is judged by nobody: info["is_judged"] is False, its progress stays 0 and it never counts
-        as fulfilled. Returns what `reset` returns, of this moment."""
-        _, text = _read_options({"instruction": text})
+    def _arrange(self, told: Options) -> None:
+        """The task of the episode and its scene: drawn, or as they were told."""
+        if told.scene is not None:
+            self._task = self.domain.told
+            self.scene = self._task.arrange_told(self.world, self.np_random, told.scene)
+            return
+        self._task = self._tasks[int(self.np_random.integers(len(self._tasks)))]
+        self.scene = self._task.arrange(self.world, self.np_random, require=told.require, **self._counts)
+
+    def instruct(self, text: str, goal: str | None = None) -> tuple[dict, dict]:
+        """Another instruction for the present scene. goal: what it asks for, in the goal language, resolved on the
+        table as it is now. Without one, and where the whole of the text is one of the known phrasings, the goal follows
+        it; any other is judged by nobody: info["is_judged"] is False, its progress stays 0 and it never counts as
+        fulfilled. Returns what `reset` returns, of this moment."""
+        told = read_options({"instruction": text, "goal": goal}, self.domain)
+        self._witness()
         self.scene = self._task.as_it_is(self.world, self.scene)
-        self._set_instruction(text)
+        self._set_instruction(told)
         self._progress = self._measure()
         return self._observe(), self._info()
 
-    def _set_instruction(self, text: str) -> None:
-        """Takes a text as the instruction: the goal follows it, or nobody judges it."""
-        scene = self._task.retarget(self.scene, text)
-        self.instruction, self.is_judged, self.scene = text, scene is not None, scene or self.scene
+    def _set_instruction(self, told: Options) -> None:
+        """Takes a goal, or a text that the goal follows, as what is to be done; or nobody judges it."""
+        if told.goal is not None:
+            self._task = self.domain.told
+            self.scene = self._task.aim(self.world, self.scene, told.goal, self.robot.held_name())
+            self.instruction, self.is_judged = told.goal, self.scene.is_judged
+        if told.instruction is not None:
+            self.instruction = told.instruction
+        if told.goal is None:
+            scene = self._task.retarget(self.scene, self.instruction)
+            self.is_judged, self.scene = scene is not None, scene or self.scene
+
+    def _witness(self) -> None:
+        """What has come about is kept with the scene, where goals have an order."""
+        if self.domain.told is not None:
+            self.scene = self.domain.told.witness(self.world, self.scene, self.robot.held_name())
 
     def introduce(self) -> dict[str, Any]:
         """The robot in plain values: its name, its joints' names and limits (rad or m), how often it takes a target."""
@@ -200,10 +224,11 @@ class WorldEnv(gymnasium.Env):
     @property
     def is_success(self) -> bool:
         """Whether the goal is met, as the domain counts it."""
-        return self.is_judged and self.domain.is_success(self._progress, self.robot)
+        return self.is_judged and self.domain.is_success(self._progress, self.robot, self.scene)
 
     def _reward(self) -> float:
         """Change of progress since it was last asked for; an episode's rewards sum to its progress."""
+        self._witness()
         before, self._progress = self._progress, self._measure()
         return self._progress - before
 
@@ -308,10 +333,13 @@ def _reason(cut: int) -> str:
     return f"{cut} joint target{'s' * (cut > 1)} beyond a limit, cut to it" if cut else ""
 
 
-def _tasks_of(tasks: Mapping[str, Task], name: str | None) -> list[Task]:
-    """All tasks of a domain, or the named one. Raises ValueError for an unknown name."""
+def _tasks_of(domain: Domain, tasks: Mapping[str, Task], name: str | None) -> list[Task]:
+    """All tasks of a domain, or the named one, which may be the one that is told. Raises ValueError for an unknown
+    name."""
     if name is None:
         return list(tasks.values())
+    if domain.told is not None and name == domain.told.name:
+        return [domain.told]
     if name not in tasks:
         raise ValueError(unknown(name, tasks, what="task"))
     return [tasks[name]]
@@ -351,16 +379,3 @@ def _check(image_size: int, render_mode: str | None, render_size: tuple[int, int
         raise ValueError(f"image sizes: expected pixels in [{low}, {high}], got {image_size} and {render_size}")
     if render_mode not in (None, "rgb_array"):
         raise ValueError(f"render_mode: expected None or 'rgb_array', got {render_mode!r}")
-
-
-def _read_options(options: Mapping[str, Any] | None) -> tuple[tuple[str, ...], str | None]:
-    """Required entity names and the replacing instruction, checked."""
-    options = dict(options or {})
-    for key in options:
-        if key not in _OPTIONS:
-            raise ValueError(unknown(key, _OPTIONS, what="options"))
-    text = options.get("instruction")
-    if text is not None and (not isinstance(text, str) or len(text) > MAX_INSTRUCTION_CHARACTERS):
-        raise ValueError(f"instruction: expected text of at most {MAX_INSTRUCTION_CHARACTERS} characters, got "
-                         f"{type(text).__name__} of {len(text) if isinstance(text, str) else '?'}; shorten it")
-    return tuple(options.get("require") or ()), text

@@ -9,9 +9,11 @@ import numpy as np
 
 from envs.actions import ActionError, CallActions
 from envs.domains.domain import Domain, Perturber
+from envs.goals.table import Table
 from envs.interface import MAX_CHUNK, Box, NamedCall, Observation, Outcome, Referent, Rehearsal, SkillCall
 from envs.joint_env import WorldEnv
 from envs.names import unknown
+from envs.options import Options
 from envs.sensors.body_sense import observation
 from envs.sensors.cameras import calibrations as calibrations_of
 from envs.sensors.labels import masks
@@ -89,8 +91,8 @@ class SkillEnv(WorldEnv):
         is_over = self.is_success or self.hand.said is not None  # an answer is given once
         return self._observe(), reward, is_over, False, {**self._info(), "outcome": report}
 
-    def _set_instruction(self, text: str) -> None:
-        super()._set_instruction(text)
+    def _set_instruction(self, told: Options) -> None:
+        super()._set_instruction(told)
         self.hand.said = None  # that was an answer to the last instruction
 
     def _measure(self) -> float:
@@ -139,6 +141,7 @@ class SkillEnv(WorldEnv):
         return rehearse(self.robot, self.domain.language.skills, call, seen, held, self.domain.workspace)
 
     def _moved(self, outcome: Outcome) -> tuple[dict, dict]:
+        self._witness()
         self._progress = self._measure()
         return self._observe(), {"status": outcome.status, "reason": outcome.reason, "duration_s": outcome.duration_s}
 
@@ -250,6 +253,13 @@ class SkillEnv(WorldEnv):
         parameters = self.actions.skills[skill].parameters
         return SkillCall(skill, tuple(Referent(a, box=self.world.box(a)) if p.kind == "object" else a
                                       for p, a in zip(parameters, arguments, strict=True)))
+
+    def true_table(self) -> Table:
+        """What is on the table now, as the goal language sees it. Raises ValueError where there is no such table.
+        PRIVILEGED."""
+        if self.domain.told is None:
+            raise ValueError(f"true_table: expected a domain whose goals are told, got {self.domain.name!r}")
+        return self.domain.told.table(self.world, self.scene, self.held_name)
 
     def attribution_view(self) -> dict[str, Any]:
         """What a judge compares a decision with; nothing is wanted by an instruction that is not judged. PRIVILEGED."""

@@ -190,7 +190,7 @@ def run_cell(cell: Cell, options: argparse.Namespace) -> None:
     result = {"mind": cell.mind, "amount": cell.amount, "seed": cell.seed, "train_s": round(took_s),
               **_curve(folder), **examine(model, processor, run, options)}
     if model.new_words is not None and cell.mind != "random":
-        result["retention"] = retention_meter(run, processor)(model)
+        result["retention"] = retention_meter(run.start, processor)(model)
     write_json(_result(options.folder, cell), result)
 
 

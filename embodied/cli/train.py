@@ -32,7 +32,7 @@ from embodied.cli.settings import (
 from embodied.models.hub import check_reachable
 from embodied.training.settings import ModelSettings, RunSettings, TrainSettings
 from embodied.training.stage import StageSettings
-from embodied.training.stages import read_stages
+from embodied.training.stages import read_stages, stage_class
 from embodied.typed import between, read_by
 
 INTERRUPTED = 130
@@ -81,7 +81,7 @@ def act(settings: Settings, run: RunContext) -> float | None:
     from embodied.training.recipe import StoppedError, train_owned
 
     where = settings.distributed
-    if settings.data.is_collected:
+    if settings.data.is_collected and any(stage_class(name).reads_datasets for name in settings.stage):
         gather(settings.data, settings.env, workers=settings.workers, backend="local")
     try:
         model = train_owned(recipe(settings), run.folder, **_workers(where))

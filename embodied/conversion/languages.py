@@ -25,4 +25,4 @@ def declared(sha256: str, language: Language, path: Path) -> dict[str, Any]:
                 f"{sha256[:12]}; say which one it is: plan_language={' or plan_language='.join(LANGUAGES)}") from None
     if language not in LANGUAGES:
         raise LanguageError(unknown(language, LANGUAGES, what="plan language"))
-    return declaration(LANGUAGES[language])
+    return declaration(LANGUAGES[language].taught)

@@ -179,7 +179,7 @@ def facts_of(spec: CollectSpec, executed_fraction: float) -> dict[str, Any]:
         cameras = {name: {key: np.asarray(value).tolist() for key, value in camera.items()}
                    for name, camera in observation["cameras"].items()}
         sizes = {name: list(image.shape[:2]) for name, image in observation["rgb"].items()}
-        facts = {"format": FORMAT, "grammar": facts_of_language(language_in(env)), "cameras": cameras,
+        facts = {"format": FORMAT, "grammar": facts_of_language(language_in(env).taught), "cameras": cameras,
                  "image_size": sizes, "renderer": getattr(env.unwrapped, "renderer", "tiny"), "package": __version__,
                  "env": {"id": spec.env_id, "kwargs": dict(spec.env_kwargs), "labels": spec.labels},
                  "robot": _robot_of(env), "max_calls": spec.max_calls,
@@ -216,7 +216,7 @@ def make_recorder(spec: Mapping[str, Any], out: str, executed_fraction: float
     def episode(seed: int) -> dict[str, Any]:
         recorded = record(env, seed, spec, acts=is_executed(seed, executed_fraction))
         written = write_episode(episode_path(Path(out), seed), recorded)
-        return {"bytes": written, "queries": dict(tally(recorded.views, language_in(env)))}
+        return {"bytes": written, "queries": dict(tally(recorded.views, language_in(env).taught))}
 
     return episode
 
@@ -247,7 +247,7 @@ def _choose(env: Any, view: View, rng: np.random.Generator, disturbance: float) 
     if not plan:
         return None
     if rng.random() < disturbance:
-        return _disturbance(view, rng, language_in(env)) or plan[0], "disturbance"
+        return _disturbance(view, rng, language_in(env).taught) or plan[0], "disturbance"
     return plan[0], "expert"
 
 

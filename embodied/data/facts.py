@@ -131,7 +131,7 @@ def _as_now(facts: dict[str, Any]) -> dict[str, Any]:
         language = read_language(facts["grammar"], "the dataset")
     except LanguageError:
         return kept
-    spoken = next((known for known in LANGUAGES.values() if _table(known) == table), language)
+    spoken = next((known.taught for known in LANGUAGES.values() if _table(known.taught) == table), language)
     return {**kept, "grammar": json.loads(json.dumps(facts_of_language(spoken)))}
 
 

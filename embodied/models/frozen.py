@@ -11,7 +11,9 @@ P tokens, D width, r rank.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,12 +37,28 @@ class Adapter:
     scale: float
 
 
-def frozen_products(linears: Sequence[nn.Linear], adapters: Sequence[Adapter | None], states: Float[Tensor, "P D"]
-                    ) -> Float[Tensor, "P wide"]:
-    """What frozen layers say of the same states, each with its adapter, side by side. All in float32 on a CPU."""
+_IS_ROUNDED = ContextVar("is_rounded", default=False)
+
+
+@contextmanager
+def rounded_products() -> Iterator[None]:
+    """Within the block, and in this thread, frozen products are of numbers rounded to bfloat16, and so is what comes of
+    them; adapters, and all that is not a product, stay in float32. Twice as fast on CPUs that multiply bfloat16."""
+    before = _IS_ROUNDED.set(True)
+    try:
+        yield
+    finally:
+        _IS_ROUNDED.reset(before)
+
+
+def frozen_products(linears: Sequence[nn.Linear], adapters: Sequence[Adapter | None], states: Float[Tensor, "P D"], *,
+                    is_exact: bool = False) -> Float[Tensor, "P wide"]:
+    """What frozen layers say of the same states, each with its adapter, side by side. All in float32 on a CPU, but for
+    `rounded_products`, which `is_exact` heeds not."""
     pieces = _pieces(linears, adapters)
     there = [adapter for adapter in adapters if adapter is not None]
-    return _Frozen.apply(states, _stack(linears), pieces, *(a.down for a in there), *(a.up for a in there))
+    stack = _stack(linears, is_rounded=_IS_ROUNDED.get() and not is_exact)
+    return _Frozen.apply(states, stack, pieces, *(a.down for a in there), *(a.up for a in there))
 
 
 def is_frozen(linear: nn.Module, states: Float[Tensor, "P D"]) -> bool:
@@ -135,19 +153,19 @@ class _AsTheyLie:
 
 
 class _LaidOut:
-    """Copies of weights, as oneDNN wants them."""
+    """Copies of weights, as oneDNN wants them, of the type that products are computed in."""
 
-    def __init__(self, linears: Sequence[nn.Linear]):
-        joint, self._bias = side_by_side(linears)
-        self.numbers = joint.numel()
-        self._there = torch.ops.mkldnn._reorder_linear_weight(joint, None)
-        self._back = torch.ops.mkldnn._reorder_linear_weight(joint.mT.contiguous(), None)
+    def __init__(self, linears: Sequence[nn.Linear], dtype: torch.dtype = torch.float32):
+        joint, bias = side_by_side(linears)
+        self.numbers, self._dtype, self._bias = joint.numel(), dtype, None if bias is None else bias.to(dtype)
+        self._there = torch.ops.mkldnn._reorder_linear_weight(joint.to(dtype), None)
+        self._back = torch.ops.mkldnn._reorder_linear_weight(joint.mT.to(dtype).contiguous(), None)
 
     def there(self, states: Float[Tensor, "P D"]) -> Float[Tensor, "P wide"]:
-        return laid_out_product(states, self._there, self._bias)
+        return laid_out_product(states.to(self._dtype), self._there, self._bias).to(states.dtype)
 
     def back(self, grad: Float[Tensor, "P wide"]) -> Float[Tensor, "P D"]:
-        return laid_out_product(grad, self._back)
+        return laid_out_product(grad.to(self._dtype), self._back).to(grad.dtype)
 
 
 def side_by_side(linears: Sequence[nn.Linear]) -> tuple[Float[Tensor, "wide D"], Float[Tensor, " wide"] | None]:
@@ -172,18 +190,20 @@ class _Shelf:
         self._kept: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
         self._lock = threading.Lock()
 
-    def stack(self, linears: Sequence[nn.Linear]) -> _Stack:
-        key = [_mark(tensor) for linear in linears for tensor in (linear.weight, linear.bias) if tensor is not None]
+    def stack(self, linears: Sequence[nn.Linear], *, is_rounded: bool) -> _Stack:
+        key = [is_rounded, *(_mark(tensor) for linear in linears for tensor in (linear.weight, linear.bias)
+                             if tensor is not None)]
         with self._lock:  # threads of a team ask for the same ones
             found = self._kept.get(linears[0].weight)
             if found is None or found[0] != key:
-                found = self._kept[linears[0].weight] = key, self._make(linears)
+                dtype = torch.bfloat16 if is_rounded else torch.float32
+                found = self._kept[linears[0].weight] = key, self._make(linears, dtype)
         return found[1]
 
-    def _make(self, linears: Sequence[nn.Linear]) -> _Stack:
+    def _make(self, linears: Sequence[nn.Linear], dtype: torch.dtype) -> _Stack:
         numbers = sum(linear.weight.numel() for linear in linears)
         numbers += sum(stack.numbers for _, stack in self._kept.values() if isinstance(stack, _LaidOut))
-        return _LaidOut(linears) if numbers <= MOST_COPIED else _AsTheyLie(linears)
+        return _LaidOut(linears, dtype) if numbers <= MOST_COPIED else _AsTheyLie(linears)
 
 
 def _mark(tensor: Tensor) -> tuple[int, int, float]:
@@ -195,5 +215,7 @@ def _mark(tensor: Tensor) -> tuple[int, int, float]:
 _SHELF = _Shelf()
 
 
-def _stack(linears: Sequence[nn.Linear]) -> _Stack:
-    return _SHELF.stack(linears) if torch.backends.mkldnn.is_available() else _AsTheyLie(linears)
+def _stack(linears: Sequence[nn.Linear], *, is_rounded: bool) -> _Stack:
+    if not torch.backends.mkldnn.is_available():
+        return _AsTheyLie(linears)
+    return _SHELF.stack(linears, is_rounded=is_rounded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors
@@ -34,8 +35,10 @@ def load(folder: str | Path, device: str = "cpu") -> tuple[PalmEForConditionalGe
     return model.to(device).eval(), processor
 
 
-def save(model: PalmEForConditionalGeneration, processor: PalmEProcessor, folder: str | Path) -> Path:
-    """The folder, published whole: written beside it, flushed to disk, then renamed into place.
+def save(model: PalmEForConditionalGeneration, processor: PalmEProcessor, folder: str | Path, *,
+         beside: Mapping[str, str] | None = None) -> Path:
+    """The folder, published whole: written beside it, flushed to disk, then renamed into place. beside: name -> text of
+    more files.
 
     An older checkpoint of that name stays until the new one is complete. Raises OSError, naming the bytes needed, when
     the disk is full; the older checkpoint is then intact. CheckpointError when what was written does not read back.
@@ -45,6 +48,7 @@ def save(model: PalmEForConditionalGeneration, processor: PalmEProcessor, folder
         with replaced_folder(folder) as draft:
             model.save_pretrained(draft)
             processor.save_pretrained(draft)
+            _write_texts(draft, beside or {})
             write_manifest(draft)
         verify_manifest(folder)
     except (OSError, safetensors.SafetensorError) as error:
@@ -52,6 +56,20 @@ def save(model: PalmEForConditionalGeneration, processor: PalmEProcessor, folder
         raise OSError(f"checkpoint {folder}: could not be written ({error}); about {needed:,} bytes are needed, "
                       f"{shutil.disk_usage(folder.parent).free:,} are free; what was there before is intact") from error
     return folder
+
+
+def put_beside(folder: str | Path, texts: Mapping[str, str]) -> None:
+    """Give a checkpoint more files, or others in place of those of these names; whole or not at all."""
+    folder = Path(folder).resolve()
+    with replaced_folder(folder) as draft:
+        shutil.copytree(folder, draft, dirs_exist_ok=True)
+        _write_texts(draft, texts)
+        write_manifest(draft)
+
+
+def _write_texts(folder: Path, texts: Mapping[str, str]) -> None:
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def _read(folder: Path) -> tuple[PalmEForConditionalGeneration, PalmEProcessor]:

@@ -119,7 +119,7 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
     def _head(self, hidden: Float[Tensor, "P D"]) -> Float[Tensor, "P V"]:
         """What the head says of hidden states as training wants it, names without what stands at their slots."""
         head = self.get_output_embeddings()
-        logits = frozen_products([head], [None], hidden) if is_frozen(head, hidden) else head(hidden)
+        logits = frozen_products([head], [None], hidden, is_exact=True) if is_frozen(head, hidden) else head(hidden)
         return logits if self.new_words is None else self.new_words.score(logits[:, None], hidden[:, None])[:, 0]
 
     def point(self, logits: Float[Tensor, "B A head"], hidden: Float[Tensor, "B A D"],

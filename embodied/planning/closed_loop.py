@@ -112,10 +112,10 @@ def run(env: gymnasium.Env, planner: Planner, *, seed: int | None, options: Mapp
     """The steps of one episode, the last one with `end` set; closing the generator stops it between two calls.
 
     env: a skill-level environment of the caller's. seed: of the scene, None to go on in the present one, with the
-    instruction options["instruction"]. options: of `env.reset`. history: what happened in this scene before. latency:
-    "free" lets the world wait while the planner thinks; "charged" lets it go on for each plan's thinking_s of
-    simulated time, by the environment's `hold(seconds)`. max_calls, max_failures: skill calls, and failed ones, after
-    which it gives up.
+    instruction options["instruction"], and the goal options["goal"] where there is one. options: of `env.reset`.
+    history: what happened in this scene before. latency: "free" lets the world wait while the planner thinks;
+    "charged" lets it go on for each plan's thinking_s of simulated time, by the environment's `hold(seconds)`.
+    max_calls, max_failures: skill calls, and failed ones, after which it gives up.
     sampling_seed: None leaves seeds to the planner; a number gives each plan one of its own (`plan_seed`), so that the
     same number repeats an episode, and another draws another one of the same scene.
     """
@@ -136,6 +136,11 @@ def run(env: gymnasium.Env, planner: Planner, *, seed: int | None, options: Mapp
 def plan_seed(sampling_seed: int, seed: int, plan: int) -> int:
     """The seed of one plan, 0 .. 2**31 - 1. seed: of its episode's scene. plan: its place in the episode, from 0 on."""
     return int(np.random.SeedSequence([sampling_seed, seed, plan]).generate_state(1)[0] >> 1)
+
+
+def _goal(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The goal of another instruction, for those environments that can be told one."""
+    return (options["goal"],) if options and options.get("goal") is not None else ()
 
 
 def language_in(env: gymnasium.Env) -> PlanLanguage:
@@ -205,7 +210,7 @@ class _Rollout:
     def _begin(self, seed: int | None, options: dict[str, Any] | None) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """The first observation and its info: of a new scene, or of the present one under a new instruction."""
         if seed is None:
-            return self.env.unwrapped.instruct((options or {})["instruction"])
+            return self.env.unwrapped.instruct((options or {})["instruction"], *_goal(options))
         return self.env.reset(seed=seed, options=options)
 
     def _decide(self, observation: Observation) -> bool:

@@ -22,6 +22,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from embodied.data.batches import Shares
+from embodied.models.frozen import rounded_products
 from embodied.models.weights import put_weights, stored_names
 from embodied.training.team import Team, mean_over_threads, why_not_shared
 
@@ -113,6 +114,7 @@ class Replicated:
     data_rank: int = 0
     data_size: int = 1
     precision: torch.dtype = torch.float32  # of products; weights and optimiser are float32 in any case
+    is_rounded: bool = False  # of frozen products on a CPU, see `frozen.rounded_products`
     team: Team | None = None  # threads that share out this worker's part of a batch
 
     @property
@@ -175,6 +177,8 @@ class Replicated:
             return objective(model, self.put(batch))
 
     def arithmetic(self) -> AbstractContextManager:
+        if self.is_rounded:
+            return rounded_products()
         return torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
 
     def mean(self, values: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
@@ -212,12 +216,17 @@ def alone(device: str, precision: str = "float32", threads: int = 1) -> Replicat
     GPU that is not there."""
     chosen = choose(device)
     team = Team(threads) if threads > 1 and chosen.type == "cpu" else None
-    return Replicated(chosen, precision=getattr(torch, precision), team=team)
+    return Replicated(chosen, team=team, **_arithmetic(precision))
 
 
 def one_of_many(device: torch.device, rank: int, size: int, precision: str = "float32") -> Replicated:
     """The placement of one of `size` workers that share out each batch, on the device that its launcher gave it."""
-    return Replicated(device, rank, size, getattr(torch, precision))
+    return Replicated(device, rank, size, **_arithmetic(precision))
+
+
+def _arithmetic(precision: str) -> dict[str, Any]:
+    """Fields of `Replicated` by the setting."""
+    return {"is_rounded": True} if precision == "rounded" else {"precision": getattr(torch, precision)}
 
 
 def set_threads(threads: int | None) -> int:

@@ -49,6 +49,7 @@ from embodied.training.perception import (
 )
 from embodied.training.placement import Placement
 from embodied.training.replay import read_texts, with_replay, write_texts
+from embodied.training.replay_settings import Replay
 from embodied.training.run_folder import RunFolder
 from embodied.training.stage import ExampleSettings
 
@@ -59,10 +60,15 @@ def begin(run: RunFolder, stage: str, settings: ExampleSettings) -> None:
     examples = examples_of(run)
     if not (run.start / "manifest.json").exists():
         save_model(*first_planner(run, examples), run.start)
-    if settings.replay.share and not run.replay(stage).exists():
-        model, processor = load_model(run.start)
+    write_replay(run, stage, settings.replay, run.start)
+
+
+def write_replay(run: RunFolder, stage: str, replay: Replay, start: Path) -> None:
+    """Have the base of the model in the folder `start` write the texts that the stage replays, where there are none."""
+    if replay.share and not run.replay(stage).exists():
+        model, processor = load_model(start)
         with adapters_off(model.language):
-            write_texts(run.replay(stage), settings.replay, model.language, processor.tokenizer, run.settings.seed)
+            write_texts(run.replay(stage), replay, model.language, processor.tokenizer, run.settings.seed)
 
 
 def check_weights(run: RunFolder, stage: str, weights: str) -> None:
@@ -159,13 +165,13 @@ def prepare(run: RunFolder, stage: str, settings: ExampleSettings, placement: Pl
     collate = partial(collate_examples, examples, processor=processor, seed=run.settings.seed)
     lengths, views = zip(*(sampled_by(examples, part, processor) for part in learned), strict=True)
     sampler = mixed_sampler(lengths, run.settings, settings.batch_size, views)
-    batches = Batches(sampler, _replayed(run, stage, settings, processor, collate(list(chain(*learned)))),
+    batches = Batches(sampler, replayed(run, stage, settings.replay, processor, collate(list(chain(*learned)))),
                       rank=placement.data_rank, world_size=placement.data_size,
                       shares=placement.shares(model, settings.batch_size // placement.data_size))
     measure = partial(validate, objective=sft, check=collate(checked, is_jittered=False), count=len(checked),
                       batch_size=settings.batch_size, placement=placement, counts=counts)
     if settings.measures_retention:
-        measure = partial(_measured_both, measure, retention_meter(run, processor))
+        measure = measured_both(measure, retention_meter(run.start, processor))
     return make_job(settings, model, batches, sft, placement, measure, settings.patience)
 
 
@@ -175,25 +181,29 @@ def _mixed(places: Iterable[int], seed: int) -> list[int]:
     return [places[i] for i in np.random.default_rng([seed, 2]).permutation(len(places))]
 
 
-def _replayed(run: RunFolder, stage: str, settings: ExampleSettings, processor: PalmEProcessor, collate: Collate
-              ) -> Collate:
+def replayed(run: RunFolder, stage: str, replay: Replay, processor: PalmEProcessor, collate: Collate) -> Collate:
     """The collation with texts of the base among the examples, where the settings have some."""
-    if not settings.replay.share:
+    if not replay.share:
         return collate
     texts = read_texts(run.replay(stage))
-    return with_replay(collate, texts, settings.replay, processor.tokenizer.pad_token_id, run.settings.seed)
+    return with_replay(collate, texts, replay, processor.tokenizer.pad_token_id, run.settings.seed)
 
 
-def retention_meter(run: RunFolder, processor: PalmEProcessor) -> Measure:
-    """What a planner keeps of the language that the run's began with, without adapters: its base."""
-    language = load_model(run.start)[0].language
+def retention_meter(start: Path, processor: PalmEProcessor) -> Measure:
+    """What a model keeps of the language that it began with, in the folder `start`, without adapters: its base."""
+    language = load_model(start)[0].language
     with adapters_off(language):
         base = retention.read(lambda ids: language(ids).logits, processor.tokenizer)
     return lambda model: retention.numbers(retention.read_planner(model, processor.tokenizer), base)
 
 
-def _measured_both(first: Measure, second: Measure, model: nn.Module) -> dict[str, float]:
-    return {**first(model), **second(model)}
+def measured_both(first: Measure, second: Measure) -> Measure:
+    """What measures with both."""
+
+    def both(model: nn.Module) -> dict[str, float]:
+        return {**first(model), **second(model)}
+
+    return both
 
 
 def let_learn(model: PalmEForConditionalGeneration, learns: Sequence[str] | None = None) -> None:

@@ -8,6 +8,7 @@
     start/                                  the planner before its first step
     examples.json                           how many queries of the dataset were taught, and how many left out why
     STAGE/model/                            the planner after a stage that others go on from
+    understand/start/, understand/model/    the model that writes goals, before its first step and trained
     model/                                  the result: `embodied.models.loading.load(run / "model")`
 """
 
@@ -91,6 +92,14 @@ class RunFolder:
     def planner_after(self, stage: str) -> Path:
         """The folder of the planner that a stage publishes: the run's result, if no later stage goes on from it."""
         return self.model if self._planner_stages()[-1] == stage else self.of(stage) / "model"
+
+    def mind(self, stage: str) -> Path:
+        """The folder of the model that a stage publishes which writes goals for people's words."""
+        return self.of(stage) / "model"
+
+    def mind_before(self, stage: str) -> Path:
+        """The same before its first step."""
+        return self.of(stage) / "start"
 
     def _planner_stages(self) -> list[str]:
         return [name for name in self.settings.stages if PLANNER in self.settings.stage(name).gives]

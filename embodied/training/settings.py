@@ -12,7 +12,8 @@ from embodied.training.stage import PLANNER, ExampleSettings, Stage, StageSettin
 from embodied.typed import SettingError, between, read, read_by
 
 Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "rounded"]
+"""rounded: float32, but for the products of weights that do not learn, of numbers rounded to bfloat16, on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class RunSettings:
     log_every: int = between(1)  # steps
     validation_fraction: float = between(0, 0.5)  # of episodes, held out of every stage
     device: Device  # auto: a GPU where there is one
-    precision: Precision  # of the arithmetic; weights are float32 in either
+    precision: Precision  # of the arithmetic; weights are float32 in any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

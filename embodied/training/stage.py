@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 from embodied.data.jitter import Jitter
 from embodied.training.replay_settings import NO_REPLAY, Replay
-from embodied.typed import between
+from embodied.typed import SettingError, between
 
 if TYPE_CHECKING:
     from embodied.training.job import Job
@@ -23,6 +23,8 @@ SEGMENTER = "segmenter"
 """Of what a stage gives: a segmenter, in `RunFolder.detector`."""
 PLANNER = "planner"
 """Of what a stage gives: the planner a little better than before, in `RunFolder.planner_after`."""
+MIND = "mind"
+"""Of what a stage gives: a model that writes goals for people's words, in `RunFolder.of(stage) / "model"`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +44,31 @@ class StageSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExampleSettings(StageSettings):
+class WritingSettings(StageSettings):
+    """Of a stage that teaches a language model what to write."""
+
+    weights: str | None = None  # shipped, or a checkpoint folder: what the run's model begins as; None for a new one
+    patience: int | None = between(1, default=None)  # measurements without a better one, see `hooks.KeepBest`
+    replay: Replay = NO_REPLAY  # texts of the base's own
+    measures_retention: bool = False  # at each validation, of a model on a base; see `embodied.models.retention`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleSettings(WritingSettings):
     """Of a stage that teaches the planner the examples of the dataset."""
 
     jitter: Jitter  # of what was seen
-    weights: str | None = None  # shipped, or a checkpoint folder: what the run's planner begins as; None for a new one
     per_family: int | None = between(1, default=None)  # most examples of a family, drawn by the seed; None for all
-    patience: int | None = between(1, default=None)  # measurements without a better one, see `hooks.KeepBest`
-    replay: Replay = NO_REPLAY  # texts of the base's own
-    measures_retention: bool = False  # at each validation, of a planner on a base; see `embodied.models.retention`
+
+
+def check_keeps(name: str, settings: WritingSettings, model: ModelSettings) -> None:
+    """Raise SettingError where a stage is to keep the language of a base, and its model has none."""
+    asked = {"measures_retention": settings.measures_retention, "replay.share": settings.replay.share}
+    is_published = isinstance(model.language, str) and model.sizes.get("adaptation", {}).get("kind") != "random"
+    for key in (key for key, value in asked.items() if value and not is_published):
+        raise SettingError(f"stage.{name}.{key}={asked[key]}: expected a published language model, whose language "
+                           "could be kept, got one that begins from nothing; choose size=small, or leave the setting "
+                           "out")
 
 
 S = TypeVar("S", bound=StageSettings, covariant=True)
@@ -63,6 +81,8 @@ class Stage(Protocol[S]):
 
     Settings: ClassVar[type[StageSettings]] = StageSettings
     gives: ClassVar[tuple[str, ...]] = (PLANNER,)
+    reads_datasets: ClassVar[bool] = True
+    """Whether it learns from the run's datasets of episodes, which have to be collected first."""
 
     def __init__(self, name: str, settings: S):
         self.name, self.settings = name, settings

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from envs.experts.judge import SkillJudge
+from envs.goals.table import Table
 from envs.interface import TABLE_WORKSPACE, NamedCall, Workspace
 from envs.names import unknown
 from envs.robots.robot import Robot
@@ -63,9 +64,29 @@ class Task(Protocol):
         instruction is about that, not about the start. PRIVILEGED."""
 
 
-def is_met_with_an_empty_hand(progress: float, robot: Robot) -> bool:
-    """Whether the goal is met and nothing is held."""
-    return progress >= 1.0 and not robot.is_grasping()
+class ToldTask(Task, Protocol):
+    """The task of a domain whose scenes and goals can be told, as `reset(options={"scene": ..., "goal": ...})` does."""
+
+    def read_scene(self, spec: Any) -> Any:
+        """A told scene, checked before anything is built. Raises ValueError."""
+
+    def arrange_told(self, world: World, rng: np.random.Generator, things: Any) -> Any:
+        """What `read_scene` returned in the empty world, at rest, without a goal."""
+
+    def aim(self, world: World, scene: Any, goal: str, held: str | None) -> Any:
+        """The things of a scene of any task with a goal that is told now; its `is_judged` says whether the table shows
+        that the goal is met. PRIVILEGED. Raises ValueError for a text that is no goal."""
+
+    def table(self, world: World, scene: Any, held: str | None) -> Table:
+        """What a scene's things are to each other now. PRIVILEGED."""
+
+    def witness(self, world: World, scene: Any, held: str | None) -> Any:
+        """The scene with what has come about since it was looked at last. PRIVILEGED."""
+
+
+def is_met_with_an_empty_hand(progress: float, robot: Robot, scene: Any) -> bool:
+    """Whether the goal is met and nothing is held but what the scene `wants_held`, where it says so."""
+    return progress >= 1.0 and (getattr(scene, "wants_held", False) or not robot.is_grasping())
 
 
 @dataclass(frozen=True)
@@ -104,8 +125,10 @@ class Domain:
     resets_per_world: int = 500
     """Resets after which world and robot are made anew (25 ms): PyBullet frees the memory of bodies, 36 kB a scene of
     the table, with their world only. Whoever holds on to a world may hold an old one."""
-    is_success: Callable[[float, Robot], bool] = is_met_with_an_empty_hand
-    """(progress, robot): whether the episode has reached its end."""
+    is_success: Callable[[float, Robot, Any], bool] = is_met_with_an_empty_hand
+    """(progress, robot, scene): whether the episode has reached its end."""
+    told: ToldTask | None = None
+    """The task whose scenes and goals can be told; None where the domain has none."""
     variants: Mapping[str, Mapping[str, Mapping[str, Task]]] = field(default_factory=dict)
     """Keyword of the environment -> value -> tasks that stand in for `tasks`; one at a time."""
 

@@ -34,6 +34,6 @@ DOMAIN = Domain(
     language=KITCHEN,
     entity_names=THINGS, make_world=make_world, make_robot=MobilePanda, views=views, spectator=SPECTATOR,
     remaining_calls=remaining_calls, sample_queries=sample_queries,
-    is_success=lambda progress, robot: progress >= 1.0,  # some instructions are to hold a thing
+    is_success=lambda progress, robot, scene: progress >= 1.0,  # some instructions are to hold a thing
     judge=SkillJudge(read_state, State.why_not, why_failed),
     make_perturber=KitchenPerturber)

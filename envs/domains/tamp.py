@@ -12,7 +12,7 @@ from envs.robots.arms import ARMS
 from envs.sensors import cameras
 from envs.skills.signatures import TAMP
 from envs.tasks.perturbations import Perturber
-from envs.tasks.scene import ENTITY_NAMES
+from envs.tasks.scene import PLAIN_NAMES
 from envs.tasks.tamp import QUESTIONS, TAMP_TASKS, TampTask
 from envs.tasks.tamp_words import NAMINGS
 from envs.world import World
@@ -21,8 +21,8 @@ _TASKS = MappingProxyType({naming: {name: TampTask(name, naming) for name in TAM
 
 DOMAIN = Domain(
     name="tamp", tasks=_TASKS["color"], variants=MappingProxyType({"naming": _TASKS}), language=TAMP,
-    entity_names=ENTITY_NAMES, make_world=lambda graphics: World(graphics=graphics), make_robot=ARMS["panda"],
+    entity_names=PLAIN_NAMES, make_world=lambda graphics: World(graphics=graphics), make_robot=ARMS["panda"],
     views=lambda robot: cameras.VIEWS,
     spectator=cameras.SPECTATOR, remaining_calls=remaining_calls, sample_queries=sample_queries, questions=QUESTIONS,
     judge=TABLE_JUDGE, make_perturber=Perturber, robots=ARMS, objects=(3, 5),
-    is_success=lambda progress, robot: progress >= 1.0)
+    is_success=lambda progress, robot, scene: progress >= 1.0)

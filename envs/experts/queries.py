@@ -14,7 +14,17 @@ from envs.interface import NamedCall
 from envs.tasks import phrasings
 from envs.tasks.families import TASK_OF_FORM, goal_of
 from envs.tasks.predicates import TABLE
-from envs.tasks.scene import COLORS, KINDS, On, Relation, Scene, matching_pairs, split_name
+from envs.tasks.scene import (
+    COLORS,
+    KINDS,
+    On,
+    Relation,
+    Scene,
+    has_namesakes,
+    matching_pairs,
+    split_name,
+    unmistakable,
+)
 from envs.world import World
 
 REFUSAL_SHARE = 0.15
@@ -43,10 +53,12 @@ def sample_queries(world: World, scene: Scene, rng: np.random.Generator, count: 
     before.
     """
     state = read_state(world, scene, held)
-    queries = [_answer(state, scene.task, instruction, scene.goal)]
-    while len(queries) < count:
-        queries.append(_refusal(state, rng) if rng.random() < REFUSAL_SHARE else _instruction(state, rng))
-    return queries[:count]
+    return [_answer(state, scene.task, instruction, scene.goal), *others(state, rng, count - 1)][:count]
+
+
+def others(state: State, rng: np.random.Generator, count: int) -> list[dict[str, Any]]:
+    """`count` instructions of every family over a table, some of which must be declined."""
+    return [_refusal(state, rng) if rng.random() < REFUSAL_SHARE else _instruction(state, rng) for _ in range(count)]
 
 
 def _answer(state: State, task: str, instruction: str, goal: tuple[Relation, ...]) -> dict[str, Any]:
@@ -106,9 +118,23 @@ def _present(state: State) -> tuple[str, ...]:
     return tuple(name for name in names if state.is_present(name))
 
 
+def _tellable(state: State) -> tuple[str, ...]:
+    """What color and kind alone tell from everything else: instructions are about nothing else."""
+    return tuple(unmistakable(_present(state)))
+
+
+def _pairs(state: State) -> tuple[Relation, ...]:
+    """What sorting asks for; nothing where things of one color and kind leave open what that would be."""
+    return () if has_namesakes(_present(state)) else matching_pairs(_present(state))
+
+
+def _bowls(state: State) -> list[str]:
+    return sorted(name for name in _tellable(state) if name in state.bowls)
+
+
 def _blocks(state: State, rng: np.random.Generator) -> list[str]:
     """The blocks in random order, the held one mostly first."""
-    names = [n for n in _present(state) if n not in state.bowls]
+    names = [n for n in _tellable(state) if n not in state.bowls]
     names = [names[i] for i in rng.permutation(len(names))]
     if state.held and rng.random() < HELD_SHARE:
         names.sort(key=lambda name: name != state.held)
@@ -116,7 +142,7 @@ def _blocks(state: State, rng: np.random.Generator) -> list[str]:
 
 
 def _draw_in(state: State, rng: np.random.Generator) -> Instruction | None:
-    blocks, bowls = _blocks(state, rng), sorted(state.bowls)
+    blocks, bowls = _blocks(state, rng), _bowls(state)
     return ("in", {"block": blocks[0], "bowl": bowls[rng.integers(len(bowls))]}) if blocks and bowls else None
 
 
@@ -138,7 +164,7 @@ def _draw_tower(state: State, rng: np.random.Generator) -> Instruction | None:
 
 
 def _draw_sort(state: State, rng: np.random.Generator) -> Instruction | None:
-    return ("sort", {}) if matching_pairs(_present(state)) else None
+    return ("sort", {}) if _pairs(state) else None
 
 
 def _draw_unblock(state: State, rng: np.random.Generator) -> Instruction | None:
@@ -147,7 +173,7 @@ def _draw_unblock(state: State, rng: np.random.Generator) -> Instruction | None:
     buried = [b for b in blocks if state.above(b)]
     if not buried:
         return None
-    others, bowls = [b for b in blocks if b != buried[0]], sorted(state.bowls)
+    others, bowls = [b for b in blocks if b != buried[0]], _bowls(state)
     if bowls and rng.random() < 0.5:
         return "in", {"block": buried[0], "bowl": bowls[rng.integers(len(bowls))]}
     pair = (buried[0], others[0]) if rng.random() < 0.5 else (others[0], buried[0])
@@ -160,24 +186,25 @@ _DRAWERS: tuple[Callable[[State, np.random.Generator], Instruction | None], ...]
 
 def _done_instructions(state: State) -> list[Instruction]:
     """Instructions that hold already."""
-    blocks = [n for n in _present(state) if n not in state.bowls]
-    done: list[Instruction] = [("in", {"block": b, "bowl": bowl}) for b in blocks if (bowl := state.bowl_of(b))]
+    told = _tellable(state)
+    done: list[Instruction] = [("in", {"block": b, "bowl": bowl}) for b in told
+                               if b not in state.bowls and (bowl := state.bowl_of(b)) in told]
     done += [("on", {"block": b, "base": base}) for b, base in state.under.items()
-             if base in state.under and state.holds(On(b, base))]
-    pairs = matching_pairs(_present(state))
+             if base in state.under and state.holds(On(b, base)) and b in told and base in told]
+    pairs = _pairs(state)
     return done + ([("sort", {})] if pairs and all(state.holds(pair) for pair in pairs) else [])
 
 
 def _refusal(state: State, rng: np.random.Generator) -> dict[str, Any]:
     """An instruction that cannot be granted, and why."""
-    if not matching_pairs(_present(state)) and rng.random() < HOPELESS_SORT_SHARE:
+    if not _pairs(state) and not has_namesakes(_present(state)) and rng.random() < HOPELESS_SORT_SHARE:
         return declined("sort", phrasings.say("sort", {}, rng), "no block has a bowl of its color")
     draw = rng.random()
     form = ("in", "on", "tower")[rng.integers(3)] if _absent(state, "block") else "in"
     roles = _anything(state, form, rng)
     if draw < UNKNOWN_WORD_SHARE:
         reason = _garble(roles, rng)
-    elif draw < UNKNOWN_WORD_SHARE + BOWL_MOVE_SHARE and state.bowls:
+    elif draw < UNKNOWN_WORD_SHARE + BOWL_MOVE_SHARE and _bowls(state):
         form, roles, reason = *_bowl_move(state, rng), "I can only move blocks"
     else:
         reason = _miss(state, roles, rng)
@@ -185,7 +212,8 @@ def _refusal(state: State, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _absent(state: State, kind: str) -> list[str]:
-    return [name for color in COLORS if (name := f"{color} {kind}") not in _present(state)]
+    there = {split_name(name) for name in _present(state)}
+    return [f"{color} {kind}" for color in COLORS if (color, kind) not in there]
 
 
 def _anything(state: State, form: str, rng: np.random.Generator) -> Roles:
@@ -193,7 +221,7 @@ def _anything(state: State, form: str, rng: np.random.Generator) -> Roles:
     roles: Roles = {}
     for role in _ROLES[form]:
         kind = "bowl" if role == "bowl" else "block"
-        there = [n for n in _present(state) if n.endswith(kind) and n not in roles.values()]
+        there = [n for n in _tellable(state) if split_name(n)[1] == kind and n not in roles.values()]
         names = there or [n for n in _absent(state, kind) if n not in roles.values()]
         roles[role] = names[rng.integers(len(names))]
     return roles
@@ -224,7 +252,7 @@ def _garble(roles: Roles, rng: np.random.Generator) -> str:
 
 def _bowl_move(state: State, rng: np.random.Generator) -> Instruction:
     """An instruction to move a bowl."""
-    bowls = sorted(state.bowls)
+    bowls = _bowls(state)
     bowl = bowls[rng.integers(len(bowls))]
     form = "in" if len(bowls) > 1 and rng.random() < 0.5 else "on"
     roles = {"block": bowl, **{r: n for r, n in _anything(state, form, rng).items() if r != "block"}}

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from envs.goals.language import PLACES
 from envs.interface import NamedCall
 from envs.tasks.predicates import GONE, TABLE
 from envs.tasks.scene import In, Relation
@@ -62,9 +63,11 @@ def why_not(s: State, skill: str, *arguments: str | float) -> str | None:
         return _why_not_pick(s, name)
     if s.held is None:
         return "the gripper holds nothing"
+    if skill == "put_down_at":
+        return None if name in PLACES else f"there is no place {name} on the table"
     if name == s.held or not s.is_present(name):
         return f"the {name} is in the gripper" if name == s.held else f"there is no {name}"
-    if s.held in s.bowls and (skill != "put_down_beside" or name in s.above(s.held)):
+    if s.held in s.bowls and (skill not in _ASIDE or name in s.above(s.held)):
         return f"the {s.held} is in the gripper, which can only be put down beside what is not in it"
     if skill == "place_in" and name not in s.bowls:
         return f"the {name} is no container"
@@ -103,7 +106,7 @@ def _misplaced(skill: str, name: str, block: str, after: State) -> str | None:
     carrier = TABLE if block in after.bowls else after.under.get(block, GONE)
     if carrier == GONE:
         return f"the {block} fell off the table"
-    wanted = TABLE if skill == "put_down_beside" else name
+    wanted = TABLE if skill in _ASIDE else name
     found = after.bowl_of(block) if skill == "place_in" else carrier
     return None if found == wanted else f"the {block} is on the {carrier}, not {_where(skill)} the {wanted}"
 
@@ -136,4 +139,6 @@ def _put_down(s: State, name: str) -> State:
     return _put(s, TABLE)
 
 
-_EFFECTS = {"pick": _pick, "place_in": _put, "place_on": _put, "put_down_beside": _put_down}
+_ASIDE = ("put_down_beside", "put_down_left_of", "put_down_right_of", "put_down_at")
+"""What sets things down right on the table."""
+_EFFECTS = {"pick": _pick, "place_in": _put, "place_on": _put, **dict.fromkeys(_ASIDE, _put_down)}

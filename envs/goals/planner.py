@@ -59,10 +59,12 @@ def _least_calls(table: Table, way: Way) -> int:
 
 
 def plan_way(table: Table, way: Way, keep: frozenset[str], reached: int = 0) -> list[NamedCall]:
-    """The calls that are left of one way. Raises Trouble where it contradicts itself, or moves what it shall keep."""
+    """The calls that are left of one way. Raises Trouble where it contradicts itself, moves what it shall keep, or is
+    about what is no longer there."""
     calls: list[NamedCall] = []
-    for number in range(max(reached - 1, 0), len(way)):
+    for number in range(max(min(reached, len(way) - 1), 0), len(way)):
         targets = standing(way, number)
+        _check_there(targets, table)
         if (trouble := conflict_in(targets)) is not None:
             raise trouble
         part = _plan_of_step(table, targets, keep)
@@ -106,6 +108,12 @@ def _mirrored(target: Target) -> list[Target]:
     """The same from the other thing's side."""
     turned = Target(target.place, _MIRRORED[target.relation], target.thing, target.is_wanted)
     return [turned, Target(target.thing if target.is_wanted else target.place, "on", TABLE)]
+
+def _check_there(targets: Sequence[Target], table: Table) -> None:
+    """Raises Trouble where something fell off the table since the goal was told."""
+    for name in (name for t in targets if t.is_wanted for name in (t.thing, t.place)):
+        if name not in (None, TABLE, *PLACES) and name not in table.things:
+            raise Trouble("missing", (name,))
 
 
 def standing(way: Way, number: int) -> tuple[Target, ...]:

@@ -1,81 +1,27 @@
-"""Scenes as people write them, on a grid: their format, the table that one is, and a drawer of them.
-
-    [{"name": "blue bowl", "at": [2, 1]}, {"name": "red block", "at": [4, 2], "size": "big"},
-     {"name": "green block", "on": "red block"}, {"name": "red block 2", "in": "blue bowl"}]
-
-Columns go from 1 (left, as the robot sees it) to 5, rows from 1 (near the robot) to 3.
-"""
+"""Scenes drawn by chance, in the format of `envs.goals.scene_spec`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from envs.goals.chance import ordered, pick, shuffled, weighted
-from envs.goals.language import COLORS, TABLE
-from envs.goals.table import Table, Thing
+from envs.goals.language import COLORS
+from envs.goals.scene_spec import COLUMNS, MOST_IN_BOWL, MOST_LEVELS, ROWS, read_scene
+from envs.goals.scene_spec import table_of as table_of_told
+from envs.goals.table import Table
 
-COLUMNS, ROWS = 5, 3
-MOST_HIGH = 3
-"""Blocks of a stack."""
-MOST_IN_BOWL = 2
 FREE_CELLS = 2
 """Cells that stay free, at least."""
-SIDES_M = {"small": 0.034, "": 0.042, "big": 0.050}
-BOWL_M = 0.132
-_GRID_M = (0.12, 0.13)  # between rows, between columns
-_ORIGIN_M = (0.30, 0.39)  # x of row 0, y of column 0
 
 Scene = list[dict]
 
 
-class SceneError(ValueError):
-    """A list that is no scene: what was expected and what came."""
+def table_of(scene: Sequence[dict]) -> Table:
+    """The table that a scene means, in symbols. Raises SceneError."""
+    return table_of_told(read_scene(scene))
 
-
-# A scene as a table --------------------------------------------------------------------------------------------------
-
-def table_of(scene: Sequence[Mapping]) -> Table:
-    """The table that a scene describes, every thing in the middle of its cell. Raises SceneError."""
-    things: dict[str, Thing] = {}
-    under: dict[str, str] = {}
-    for told in scene:
-        thing = _thing(told, things)
-        if thing.name in things:
-            raise SceneError(f"expected every name once, got {thing.name!r} again")
-        things[thing.name] = thing
-        if thing.kind == "block":
-            under[thing.name] = told.get("on") or told.get("in") or TABLE
-    return Table.of(things.values(), under)
-
-
-def _thing(told: Mapping, things: Mapping[str, Thing]) -> Thing:
-    words = str(told.get("name", "")).split()
-    if len(words) not in (2, 3) or words[0] not in COLORS or words[1] not in ("block", "bowl"):
-        raise SceneError(f"expected a name such as 'red block' or 'red block 2', got {told.get('name')!r}")
-    if told.get("size", "") not in SIDES_M:
-        raise SceneError(f"expected the size small or big, or none, got {told['size']!r}")
-    side = BOWL_M if words[1] == "bowl" else SIDES_M[told.get("size", "")]
-    return Thing(told["name"], words[1], words[0], side, *_spot(told, words[1], side, things))
-
-
-def _spot(told: Mapping, kind: str, side: float, things: Mapping[str, Thing]) -> tuple[float, float, float]:
-    """x, y, z of the middle, m."""
-    if "at" in told:
-        column, row = told["at"]
-        if not (1 <= column <= COLUMNS and 1 <= row <= ROWS):
-            raise SceneError(f"expected a cell from [1, 1] to [{COLUMNS}, {ROWS}], got {told['at']}")
-        return _ORIGIN_M[0] + _GRID_M[0] * row, _ORIGIN_M[1] - _GRID_M[1] * column, 0.02 if kind == "bowl" else side / 2
-    carrier = things.get(told.get("on") or told.get("in"))
-    if carrier is None or kind == "bowl" or (carrier.kind == "bowl") != ("in" in told):
-        raise SceneError(f"expected a block on a block, or in a bowl, that comes before it, got {dict(told)}")
-    if carrier.kind == "bowl":
-        return carrier.x, carrier.y, 0.006 + side / 2
-    return carrier.x, carrier.y, carrier.z + carrier.side_m / 2 + side / 2
-
-
-# Drawing -------------------------------------------------------------------------------------------------------------
 
 def draw_scene(rng: np.random.Generator, *, things: tuple[int, int] = (3, 7), sizes: float = 0.45, heaped: float = 0.34
                ) -> Scene:
@@ -144,7 +90,7 @@ def _may_carry(scene: Scene, carrier: dict, block: dict, way: str) -> bool:
         return False
     sizes = ("small", "", "big")
     fits = sizes.index(block.get("size", "")) <= sizes.index(carrier.get("size", ""))
-    return fits and _height(scene, carrier) < MOST_HIGH
+    return fits and _height(scene, carrier) < MOST_LEVELS
 
 
 def _height(scene: Scene, block: dict) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from envs.goals.language import TABLE
+from envs.goals.language import PLACES, TABLE
 
 BESIDE_M = 0.17
 """Between the middles of two things that are beside each other, at most: a bowl, a gap and a block."""
@@ -82,7 +82,9 @@ class Table:
         return name != self.held and self.under.get(name, TABLE) == TABLE
 
     def holds(self, thing: str, relation: str, place: str | None) -> bool:
-        """Whether a relation holds of one thing to one place."""
+        """Whether a relation holds of one thing to one place; of what is not there none does."""
+        if thing not in self.things or not (place in (None, TABLE, *PLACES) or place in self.things):
+            return False
         if relation == "held":
             return self.held == thing
         if thing == self.held or place == self.held:

@@ -9,7 +9,7 @@ project.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from numbers import Real
 from types import MappingProxyType
@@ -23,7 +23,7 @@ Effect = Literal["none", "grasp", "release"]
 """What a skill does to the hand: a "grasp" needs it empty and fills it with its first object, a "release" needs it full
 and empties it."""
 
-Relation = Literal["in", "on", "beside"]
+Relation = Literal["in", "on", "beside", "left_of", "right_of", "at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,13 @@ class PlanLanguage:
     signatures: tuple[Signature, ...]
     cameras: tuple[str, ...]
     answers: AnswerSyntax = AnswerSyntax()
+    lesson: PlanLanguage | None = field(default=None, compare=False)
+    """The part of it that demonstrations are made and models are taught in; None for all of it."""
+
+    @property
+    def taught(self) -> PlanLanguage:
+        """What episodes and checkpoints declare."""
+        return self.lesson or self
 
     def __getstate__(self) -> dict[str, Any]:
         """What is sent to another process: the fields alone."""
@@ -144,6 +151,21 @@ _TABLE = (
 TABLETOP = PlanLanguage(_TABLE, ("front", "top"))
 """What an arm at a table can do."""
 
+TABLETOP_GOALS = PlanLanguage((
+    *_TABLE,
+    Signature("put_down_left_of", (_NEIGHBOUR,),
+              "set the held object down on a free place of the table, further to your left than the neighbour",
+              "release", "left_of", "put it down to the left of {}"),
+    Signature("put_down_right_of", (_NEIGHBOUR,),
+              "set the held object down on a free place of the table, further to your right than the neighbour",
+              "release", "right_of", "put it down to the right of {}"),
+    Signature("put_down_at", (Parameter("place", "text"),),
+              "set the held object down on a free place of one part of the table: left, right or middle, as you see it",
+              "release", "at", "put it down on the {} of the table"),
+), TABLETOP.cameras, lesson=TABLETOP)
+"""The same with all that the goal language can ask of it. Its five families of tasks need none of that, so that what
+is taught of them is the tabletop's."""
+
 TAMP = PlanLanguage((*_TABLE, Signature("answer", (Parameter("words", "text"),), "answer the question in words",
                                         wording="{}")),
                     TABLETOP.cameras, AnswerSyntax(text_skill="answer"))
@@ -183,5 +205,5 @@ FOREIGN = PlanLanguage((
 """What a hand can do in worlds of others; the functions stand together in `envs/foreign/skills.py`."""
 
 LANGUAGES: Mapping[str, PlanLanguage] = MappingProxyType(
-    {"tabletop": TABLETOP, "tamp": TAMP, "board": BOARD, "kitchen": KITCHEN})
+    {"tabletop": TABLETOP_GOALS, "tamp": TAMP, "board": BOARD, "kitchen": KITCHEN})
 """Domain -> its language."""

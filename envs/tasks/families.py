@@ -11,7 +11,7 @@ from envs.interface import TASK_IDS
 from envs.names import unknown
 from envs.tasks import layout, phrasings, predicates
 from envs.tasks.drafts import FEWEST, USUAL_FEWEST, Draft, draw
-from envs.tasks.scene import COLORS, Entity, In, On, Relation, Scene, matching_pairs, split_name
+from envs.tasks.scene import COLORS, PLAIN_NAMES, Entity, In, On, Relation, Scene, matching_pairs, split_name
 from envs.world import BOWL_FLOOR_M, BOWL_HEIGHT_M, BOWL_OUTER_RADIUS_M, World
 
 TASKS: tuple[str, ...] = tuple(TASK_IDS)
@@ -112,6 +112,9 @@ def goal_of(form: str, roles: dict[str, str], names: tuple[str, ...]) -> tuple[R
 def _check_counts(task: str, min_objects: int, max_objects: int, require: tuple[str, ...]) -> None:
     for name in require:
         split_name(name)
+        if name not in PLAIN_NAMES:
+            raise ValueError(f"require: expected a color and a kind, got {name!r}; tell a whole scene to have several "
+                             f"things of one color and kind")
     if len(set(require)) < len(require):
         raise ValueError(f"require: expected each entity once, got {require}")
     least = max(FEWEST[task], len(require))

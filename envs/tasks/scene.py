@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -20,7 +21,11 @@ COLORS = MappingProxyType({
 """Color word -> RGB in [0, 1]: the one table of colors, at least 0.35 apart from each other."""
 
 KINDS = ("block", "bowl")
-ENTITY_NAMES = tuple(f"{color} {kind}" for kind in KINDS for color in COLORS)
+MOST_ALIKE = 9
+"""Things of one color and kind in a scene, at most: "red block", "red block 2" ... "red block 9"."""
+PLAIN_NAMES = tuple(f"{color} {kind}" for kind in KINDS for color in COLORS)
+"""Every name that the only thing of its color and kind can have."""
+ENTITY_NAMES = (*PLAIN_NAMES, *(f"{name} {number}" for number in range(2, MOST_ALIKE + 1) for name in PLAIN_NAMES))
 """Every name that a thing on the table can have."""
 
 
@@ -85,13 +90,28 @@ class Scene(Things):
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Color and kind of "red block". Raises ValueError when it is not the name of a possible entity."""
-    known = [f"{color} {kind}" for color in COLORS for kind in KINDS]
-    if name not in known:
-        remedy = hint(name, known, otherwise="write a color and 'block' or 'bowl'")
+    """Color and kind of "red block", or of "red block 2", the second one of them. Raises ValueError when it is not the
+    name of a possible entity."""
+    if name not in _KNOWN_NAMES:
+        remedy = hint(name, PLAIN_NAMES, otherwise="write a color and 'block' or 'bowl'")
         raise ValueError(f"expected an entity such as 'red block', got {name!r}{remedy}")
-    color, kind = name.split(" ")
+    color, kind, *_ = name.split(" ")
     return color, kind
+
+
+_KNOWN_NAMES = frozenset(ENTITY_NAMES)
+
+
+def has_namesakes(names: Iterable[str]) -> bool:
+    """Whether two of the things have one color and kind, so that those do not tell them apart."""
+    looks = [split_name(name) for name in names]
+    return len(set(looks)) < len(looks)
+
+
+def unmistakable(names: Sequence[str]) -> list[str]:
+    """Those of the things that are the only ones of their color and kind, in their order."""
+    looks = [split_name(name) for name in names]
+    return [name for name, look in zip(names, looks, strict=True) if looks.count(look) == 1]
 
 
 def matching_pairs(names: tuple[str, ...]) -> tuple[In, ...]:

@@ -6,16 +6,15 @@ from itertools import pairwise
 
 import numpy as np
 
+from envs.interface import BOWL_FLOOR_M, BOWL_SIZE_M
 from envs.world.client import Client
 from envs.world.meshes import create_visual
 
-BOWL_OUTER_RADIUS_M = 0.066
+BOWL_OUTER_RADIUS_M = BOWL_SIZE_M[0] / 2
 """Of the rim."""
 BOWL_INNER_RADIUS_M = 0.060
 """Of the opening at the rim."""
-BOWL_HEIGHT_M = 0.040
-BOWL_FLOOR_M = 0.006
-"""Height of the inner floor above the table."""
+BOWL_HEIGHT_M = BOWL_SIZE_M[2]
 BOWL_FOOT_RADIUS_M = 0.046
 """Outer radius at the table; the inner floor is one wall narrower, wide enough for a 50 mm cube."""
 

@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from envs.goals.scene_spec import SceneError, read_scene, table_of
-
 from envs.goals.answers import Answer
 from envs.goals.language import Goal
 from envs.goals.outcome import Outcome, Question, Refusal, Task, Told, outcome_of
+from envs.goals.scene_spec import SceneError, read_scene, table_of
 from envs.goals.spelling import GoalError, read
 from envs.goals.table import Table
 

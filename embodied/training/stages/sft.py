@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from embodied.training import stage
 from embodied.training.stage import SEGMENTER, ExampleSettings
-from embodied.typed import SettingError
 
 if TYPE_CHECKING:
     from embodied.training.job import Job
@@ -25,12 +24,7 @@ class Stage(stage.Stage[ExampleSettings]):
         return (SEGMENTER,) if find_encoder(model.scene_encoder).scene.finds_objects else ()
 
     def check_model(self, model: ModelSettings) -> None:
-        asked = {"measures_retention": self.settings.measures_retention, "replay.share": self.settings.replay.share}
-        is_published = isinstance(model.language, str) and model.sizes.get("adaptation", {}).get("kind") != "random"
-        for key in (key for key, value in asked.items() if value and not is_published):
-            raise SettingError(f"stage.{self.name}.{key}={asked[key]}: expected a published language model, whose "
-                               "language could be kept, got one that begins from nothing; choose size=small, or leave "
-                               "the setting out")
+        stage.check_keeps(self.name, self.settings, model)
 
     def check(self, run: RunFolder) -> None:
         if self.settings.weights is not None:

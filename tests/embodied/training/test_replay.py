@@ -105,7 +105,7 @@ def test_retention_is_measured_beside_and_is_whole_before_anything_is_learned(da
     train_all(it.settings, it.path)
     before, processor = planner_stage.load_model(it.start)
     with adapters_off(before.language):
-        numbers = planner_stage.retention_meter(it, processor)(before)
+        numbers = planner_stage.retention_meter(it.start, processor)(before)
     assert set(numbers) == {"perplexity_rise", "known_perplexity_rise", "agreement", "items_kept"}
     assert numbers["agreement"] == 1.0 and abs(numbers["known_perplexity_rise"]) < 1e-6
 

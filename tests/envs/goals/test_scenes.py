@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from envs.goals.language import TABLE
-from envs.goals.scenes import FREE_CELLS, MOST_HIGH, MOST_IN_BOWL, SIDES_M, SceneError, draw_scene, table_of
+from envs.goals.scene_spec import MOST_IN_BOWL, MOST_LEVELS, SIDES_M, SceneError
+from envs.goals.scenes import FREE_CELLS, draw_scene, table_of
 
 SCENE = [{"name": "blue bowl", "at": [1, 1]}, {"name": "red block", "at": [5, 3], "size": "big"},
          {"name": "green block", "on": "red block"}, {"name": "red block 2", "in": "blue bowl", "size": "small"}]
@@ -49,7 +50,7 @@ def test_drawn_scenes_keep_the_rules():
                 below = next(t for t in scene if t["name"] == told["on"])
                 assert sizes.index(told.get("size", "")) <= sizes.index(below.get("size", "")) or (
                     SIDES_M[told.get("size", "")] <= SIDES_M[below.get("size", "")])
-        assert max(len(table.below(block)) for block in table.blocks) < MOST_HIGH
+        assert max(len(table.below(block)) for block in table.blocks) < MOST_LEVELS
         assert all(sum(t.get("in") == bowl for t in scene) <= MOST_IN_BOWL for bowl in table.bowls)
 
 

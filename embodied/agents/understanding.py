@@ -1,0 +1,174 @@
+"""From what people say to what they want: a language model writes a goal of `envs.goals`, inside its grammar.
+
+Nothing is looked at: whether there is such a thing, and which one is meant, is found out on the table afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embodied.agents.confidence import Calibration, read_calibration
+from embodied.agents.shipped import weights_folder
+from embodied.models.folder import check_folder
+from embodied.planning.dialogue import DialogueError, Turn, said, write_dialogue
+from embodied.planning.goal_grammar import goal_grammar
+from embodied.prompt import PromptTooLongError
+from envs.goals.language import Do, Goal, If
+from envs.goals.spelling import GoalError, read
+
+if TYPE_CHECKING:
+    from embodied.models import PalmEForConditionalGeneration, PalmEProcessor
+    from embodied.models.decoding.loop import Writer
+    from embodied.models.decoding.rows import Guide, Row
+    from embodied.planning.constrain import Grammars
+    from embodied.prompt import Prompt
+
+MOST_TOKENS = 256
+"""Of a goal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was understood. goal: None where nothing was, for the reason in why_not, a clause for people. text: of the
+    goal as it was written. confidence: probability that it is what was meant. alternatives: what else was likely."""
+
+    goal: Goal | None
+    text: str
+    confidence: float
+    alternatives: tuple[Reading, ...] = ()
+    why_not: str | None = None
+
+
+class Understander:
+    """Reads what people say. May be asked from several threads."""
+
+    def __init__(self, model: PalmEForConditionalGeneration, processor: PalmEProcessor, calibration: Calibration
+                 ) -> None:
+        self._model, self._processor, self.calibration = model, processor, calibration
+
+    def understand(self, text: str, before: Sequence[Turn] = (), *, alternatives: int = 0) -> Reading:
+        """What the person wants who said a text. before: earlier turns, oldest first. alternatives: how many more
+        goals are looked for, where another word was likely; each takes as long as the first."""
+        try:
+            prompt = write_dialogue(text, before)
+            row = self.write(prompt, goal_grammar(said(text)))
+        except (DialogueError, PromptTooLongError) as error:
+            return Reading(None, "", 0.0, why_not=str(error))
+        others = self._others(prompt, row, text, alternatives) if alternatives else ()
+        return self._reading(row, others)
+
+    def write(self, prompt: Prompt, grammar: str, first: Sequence[int] = ()) -> Row:
+        """The answer to a prompt, its likeliest tokens inside a grammar. first: tokens that it begins with. Raises
+        PromptTooLongError for more than was learned from."""
+        from embodied.models.decoding.rows import Row
+
+        [size], most = self._processor.count_tokens([prompt], [()]), self._processor.max_tokens
+        if size > (longest := min(self.calibration.longest_tokens, most - 1)):
+            raise PromptTooLongError(f"that is longer than what I learned to understand ({size} tokens, the longest "
+                                     f"were {longest})")
+        guide = self._grammars.guide(grammar)
+        row = Row(min(MOST_TOKENS, most - size), self._processor.tokenizer.eos_token_id,
+                  _Begun(guide, tuple(first)) if first else guide)
+        self._writer.write(self._processor([prompt]).to(self._model.device), [row])
+        return row
+
+    def text_of(self, row: Row) -> str:
+        """The goal's text of an answer."""
+        return self._processor.decode(row.said)
+
+    def _reading(self, row: Row, others: tuple[Reading, ...] = ()) -> Reading:
+        text = self.text_of(row)
+        confidence = self.calibration.probability(row.log_probs, row.masked_log_probs)
+        try:
+            return Reading(read(text), text, confidence, others)
+        except GoalError as error:
+            return Reading(None, text, 0.0, others, f"I could not make out what is meant ({error})")
+
+    def _others(self, prompt: Prompt, row: Row, text: str, count: int) -> tuple[Reading, ...]:
+        """Goals that fork off where a second word was likely, the likeliest first, each another one."""
+        grammar, found = goal_grammar(said(text)), {}
+        for first in self._forks(prompt, grammar, row.said)[:count]:
+            reading = self._reading(self.write(prompt, grammar, first))
+            if reading.goal is not None:
+                found.setdefault(reading.text, reading)
+        found.pop(self.text_of(row), None)
+        return tuple(sorted(found.values(), key=lambda reading: -reading.confidence))
+
+    def _forks(self, prompt: Prompt, grammar: str, ids: Sequence[int]) -> list[tuple[int, ...]]:
+        """Beginnings of other answers: at each token the second likeliest in its place, the likeliest of all first."""
+        import torch
+
+        guide = self._grammars.guide(grammar)
+        batch = self._processor([prompt], [list(ids)]).to(self._model.device)
+        batch.pop("labels")
+        with torch.inference_mode():
+            logits = self._model(**batch, use_cache=False, logits_to_keep=len(ids) + 1).logits[0, :-1].float()
+        forks = []
+        for place, scores in enumerate(logits.log_softmax(-1).cpu().numpy()):
+            words = np.setdiff1d(guide.allowed(tuple(ids[:place])), ids[place:place + 1])
+            if len(words):
+                best = int(words[scores[words].argmax()])
+                forks.append((float(scores[best]), (*ids[:place], best)))
+        return [first for _, first in sorted(forks, reverse=True)]
+
+    @cached_property
+    def _writer(self) -> Writer:
+        from embodied.models.decoding.loop import Writer
+
+        return Writer(self._model)
+
+    @cached_property
+    def _grammars(self) -> Grammars:
+        from embodied.planning.constrain import Grammars, compile_tokenizer
+
+        return Grammars(compile_tokenizer(self._processor.tokenizer), self._model.word_count,
+                        self._model.generation_config.suppress_tokens or [])
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A guide of answers that begin with certain tokens."""
+
+    guide: Guide
+    first: tuple[int, ...]
+
+    def allowed(self, said: tuple[int, ...]) -> np.ndarray:
+        """As of the guide; int64[1] while the beginning lasts."""
+        return np.array([self.first[len(said)]]) if len(said) < len(self.first) else self.guide.allowed(said)
+
+    def forced(self, said: tuple[int, ...]) -> Sequence[int]:
+        return self.first[len(said):] if len(said) < len(self.first) else self.guide.forced(said)
+
+
+def same_goal(one: str, other: str) -> bool:
+    """Whether two texts spell one goal, in whatever order the clauses of a step stand; False where one is no goal."""
+    try:
+        return _unordered(read(one)) == _unordered(read(other))
+    except GoalError:
+        return False
+
+
+def _unordered(goal: Goal | None) -> object:
+    if isinstance(goal, Do):
+        return tuple(frozenset(step) for step in goal.steps)
+    return (goal.test, _unordered(goal.then), _unordered(goal.otherwise)) if isinstance(goal, If) else goal
+
+
+def load_understander(folder: str | Path, *, device: str = "cpu") -> Understander:
+    """Of a checkpoint folder, its adapters made one with their base. CheckpointError where it is damaged,
+    CalibrationError where it is no model that writes goals."""
+    folder = weights_folder(folder)
+    check_folder(folder)
+    calibration = read_calibration(folder)
+    from embodied.models.loading import load  # torch comes along, and a wrong folder has been refused
+    from embodied.models.on_base import merge_adapters
+
+    model, processor = load(folder, device)
+    merge_adapters(model.language)
+    return Understander(model, processor, calibration)

@@ -1,0 +1,136 @@
+"""How a stage that teaches a model to write goals for people's words is begun, what it learns from, and what it leaves.
+
+B sayings, T tokens.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from embodied.agents.confidence import CALIBRATION, Calibration, write_calibration
+from embodied.agents.shipped import weights_folder
+from embodied.data.batches import Batch, Batches, Collate, Sampler
+from embodied.data.sayings import Saying, files_of, read_sayings
+from embodied.models.building import build
+from embodied.models.loading import load as load_model
+from embodied.models.loading import save as save_model
+from embodied.models.processor import PalmEProcessor
+from embodied.planning.dialogue import goal_line
+from embodied.training import checkpoint
+from embodied.training.job import Job, make_job, mean_of_means
+from embodied.training.objectives.losses import IGNORED
+from embodied.training.objectives.sft import right_answers, sft
+from embodied.training.placement import Placement
+from embodied.training.planner_stage import let_learn, measured_both, replayed, retention_meter, write_replay
+from embodied.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from embodied.training.stages.understand import UnderstandSettings
+
+MEASURED_AT_ONCE = 32
+"""Sayings of one forward pass of a validation."""
+
+
+def begin(run: RunFolder, stage: str, settings: UnderstandSettings) -> None:
+    """Read all sayings once, for all workers, and write the model before its first step, and the texts of its base that
+    the stage replays, where there are none. Raises SayingError for a line that cannot be learned from."""
+    learned, held_out = (read_sayings(files_of(files)) for files in (settings.train, settings.validation))
+    print(f"{stage}: {len(learned)} sayings to learn from, {len(held_out)} held out", flush=True)
+    start = run.mind_before(stage)
+    if not (start / "manifest.json").exists():
+        model, processor = first_model(run, learned) if settings.weights is None else (
+            load_model(weights_folder(settings.weights)))
+        save_model(model, processor, start)
+    write_replay(run, stage, settings.replay, start)
+
+
+def first_model(run: RunFolder, sayings: Sequence[Saying]) -> tuple[Any, PalmEProcessor]:
+    """A model drawn from the seed, or what is published, and its processor: with a tokenizer trained on the sayings
+    where the model begins from nothing, which can spell any text by its bytes."""
+    chosen = run.settings.model
+    torch.manual_seed(run.settings.seed)
+    corpus = [] if isinstance(chosen.language, str) else _texts(sayings)
+    return build(chosen.language, chosen.vision, corpus=corpus, vocab_size=chosen.vocab_size,
+                 scene_encoder=chosen.scene_encoder, **chosen.sizes)
+
+
+def _texts(sayings: Sequence[Saying]) -> list[str]:
+    return [text for saying in sayings for text in (saying.prompt.segments[0].text, goal_line(saying.goal))]
+
+
+def prepare(run: RunFolder, stage: str, settings: UnderstandSettings, placement: Placement) -> Job:
+    """The job of teaching the model the sayings: the language model alone learns, of each saying the goal."""
+    model, processor = load_model(run.mind_before(stage))
+    let_learn(model, ["language"])
+    sayings = read_sayings(files_of(settings.train))
+    sampler = Sampler(lengths_of(sayings, processor), batch_size=settings.batch_size, seed=run.settings.seed)
+    collate = replayed(run, stage, settings.replay, processor, collate_sayings(sayings, processor))
+    batches = Batches(sampler, collate, rank=placement.data_rank, world_size=placement.data_size,
+                      shares=placement.shares(model, settings.batch_size // placement.data_size))
+    asked = drawn(read_sayings(files_of(settings.validation)), settings.measured, run.settings.seed)
+    measure = partial(measured, sayings=asked, processor=processor, placement=placement)
+    if settings.measures_retention:
+        measure = measured_both(measure, retention_meter(run.mind_before(stage), processor))
+    return make_job(settings, model, batches, sft, placement, measure, settings.patience)
+
+
+def lengths_of(sayings: Sequence[Saying], processor: PalmEProcessor) -> np.ndarray:
+    """int64[N]: tokens of each saying and its goal."""
+    return np.array(processor.count_tokens([s.prompt for s in sayings], [goal_line(s.goal) for s in sayings]))
+
+
+def drawn(sayings: Sequence[Saying], count: int, seed: int) -> list[Saying]:
+    """So many of the sayings, all where there are fewer, drawn by the seed, in the order of their lengths."""
+    chosen = np.random.default_rng([seed, 4]).permutation(len(sayings))[:count]
+    return sorted((sayings[i] for i in chosen), key=lambda saying: len(saying.text))
+
+
+def collate_sayings(sayings: Sequence[Saying], processor: PalmEProcessor) -> Collate:
+    """Collates sayings: what the processor makes of prompts and goals."""
+
+    def collate(chosen: np.ndarray, step: int) -> tuple[list[str], dict[str, Any]]:
+        picked = [sayings[place] for place in chosen]
+        inputs = processor([s.prompt for s in picked], [goal_line(s.goal) for s in picked])
+        return [str(place) for place in chosen], dict(inputs)
+
+    return collate
+
+
+@torch.no_grad()
+def measured(model: nn.Module, sayings: Sequence[Saying], processor: PalmEProcessor, placement: Placement
+             ) -> dict[str, float]:
+    """Of sayings that were not learned: loss, nats a token; exact, the share of goals of which every token is the
+    likeliest after those before it, which is what greedy decoding writes; and exact/KIND, of each kind."""
+    collate, losses = collate_sayings(sayings, processor), []
+    right: dict[str, list[bool]] = defaultdict(list)
+    for start in range(0, len(sayings), MEASURED_AT_ONCE):
+        places = np.arange(start, min(start + MEASURED_AT_ONCE, len(sayings)))
+        batch = placement.put(Batch(0, (), collate(places, 0)[1]))
+        labels = batch.inputs["labels"]
+        count = (labels[:, 1:] != IGNORED).sum()
+        with placement.arithmetic():
+            out = model(**batch.inputs, num_items_in_batch=count, is_packed=True)
+        losses.append((float(out.loss), float(count)))
+        for place, is_right in zip(places, right_answers(out.graded_logits, labels).tolist(), strict=True):
+            right[sayings[place].kind].append(is_right)
+    whole = [is_right for kind in right.values() for is_right in kind]
+    return {"loss": mean_of_means(losses), "exact": float(np.mean(whole)),
+            **{f"exact/{kind}": float(np.mean(right[kind])) for kind in sorted(right)}}
+
+
+def publish(run: RunFolder, stage: str, settings: UnderstandSettings, last: Path) -> None:
+    """Write the model with the weights of a checkpoint, and beside it how long the sentences were that it learned."""
+    model, processor = load_model(run.mind_before(stage))
+    checkpoint.load_weights(model, last)
+    prompts = [saying.prompt for saying in read_sayings(files_of(settings.train))]
+    calibration = write_calibration(Calibration(max(processor.count_tokens(prompts, [()] * len(prompts)))))
+    save_model(model, processor, run.mind(stage), beside={CALIBRATION: calibration})
+    print(f"wrote {run.mind(stage)}")
