@@ -8,9 +8,10 @@ by. Any other folder is a planner, which writes plans.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from embodied.agents.language_agent import LanguageAgent
 from embodied.agents.mind_agent import MindAgent
@@ -18,7 +19,11 @@ from embodied.agents.scene_state import Perceive
 from embodied.agents.shipped import load_agent, shipped_names, weights_folder
 from embodied.bases.cache import MANIFEST, place_of
 from embodied.planning.closed_loop import Planner
+from embodied.planning.dialogue import read_turn
 from envs.skills.signatures import TABLETOP, PlanLanguage
+
+if TYPE_CHECKING:
+    from embodied.agents.understanding import Reading, Understander
 
 MIND = "mind"
 """What `weights=mind` means: the best of `SHIPPED` that can be used here."""
@@ -72,7 +77,7 @@ def planner_makers(weights: str, language: PlanLanguage = TABLETOP) -> tuple[Mak
         return (lambda perceive: LanguageAgent(_Seeing(backend, perceive))), backend.perceive
     from embodied.agents.understanding import load_understander
 
-    understander, eyes = load_understander(folder), load_agent(card(folder)["eyes"]).backend
+    understander, eyes = _Hearing(load_understander(folder)), load_agent(card(folder)["eyes"]).backend
     return (lambda perceive: MindAgent(understander, perceive, language=language)), eyes.perceive
 
 
@@ -80,6 +85,16 @@ def load_mind(weights: str = MIND, language: PlanLanguage = TABLETOP) -> Planner
     """A ready planner from a mind, or a planner, by name or folder."""
     make, perceive = planner_makers(str(weights), language)
     return make(perceive)
+
+
+class _Hearing:
+    """An understander that takes turns as people write them down."""
+
+    def __init__(self, understander: Understander) -> None:
+        self._understander = understander
+
+    def understand(self, text: str, before: Sequence[Mapping[str, str]] = ()) -> Reading:
+        return self._understander.understand(text, [read_turn(turn) for turn in before])
 
 
 class _Seeing:

@@ -41,7 +41,8 @@ MAY_IMPORT: dict[str, list[str]] = {
     "embodied.planning": ["embodied.prompt", "envs.goals", "envs.interface", "envs.skills.signatures"],
     "embodied.data": ["embodied.planning", "embodied.prompt", "embodied.typed", "envs.goals", "envs.interface",
                       "envs.skills.signatures"],
-    "embodied.agents": ["embodied.models", "embodied.bases.cache", "embodied.planning", "embodied.prompt", "envs.goals", "envs.interface",
+    "embodied.agents": ["embodied.models", "embodied.planning", "embodied.prompt", "envs.goals", "envs.interface",
+                        "embodied.bases.cache",  # which mind can be used hangs on whether its base is here
                         "envs.skills.signatures",  # prompts, reply schema and tools are made from a plan language
                         "embodied.data.files"],  # a memory is written whole or not at all, as everything is
     "embodied.training": ["embodied.agents", "embodied.data", "embodied.models", "embodied.planning",
