@@ -22,8 +22,9 @@ from envs.goals.table import Table, Thing
 from envs.interface import Box, NamedCall, Referent, SkillCall, Transition
 
 _KINDS = ("block", "bowl")
-_OTHER_COLOR_M, _OTHER_KIND_M = 0.25, 0.6
-"""How many metres of way a thing of another colour or kind counts for when things are found again."""
+_OTHER_COLOR_M, _OTHER_KIND_M, _OTHER_SIZE = 0.25, 0.6, 3.0
+"""How many metres of way a thing of another colour or kind counts for when things are found again; a metre of another
+size for so many."""
 _LOST_M = 0.45
 """Further off than this, counted so, nothing is the same thing."""
 
@@ -158,8 +159,8 @@ def _matched(expected: Table, seen: dict[int, Thing]) -> dict[str, int]:
 
 
 def _unlikeness_m(known: Thing, seen: Thing) -> float:
-    way = _apart_m(known, (seen.x, seen.y, seen.z))
-    return min(way, 0.2) + _OTHER_COLOR_M * (known.color != seen.color) + _OTHER_KIND_M * (known.kind != seen.kind)
+    way = _apart_m(known, (seen.x, seen.y, seen.z)) + abs(known.z - seen.z)
+    return min(way, 0.2) + _OTHER_SIZE * min(abs(known.side_m - seen.side_m), 0.02) + _OTHER_COLOR_M * (known.color != seen.color) + _OTHER_KIND_M * (known.kind != seen.kind)
 
 
 def _apart_m(thing: Thing, at: tuple[float, float, float]) -> float:

@@ -48,15 +48,15 @@ def _stayed(name: str, before: Table, after: Table) -> bool:
     return is_near and before.under.get(name) == after.under.get(name)
 
 
-def asks_for(aim: Wanted, tables: Sequence[Table], after: Table) -> bool:
-    """Whether a motion from the last table to `after` brings any way nearer to what is wanted, so that fewer calls are
-    left: a motion that the goal does not ask for leaves as many, or more."""
-    return any(_brings_nearer(way, aim.keep, tables, after) for way in aim.ways)
+def asks_for(aim: Wanted, tables: Sequence[Table], motion: Sequence[Table]) -> bool:
+    """Whether a motion brings any way nearer to what is wanted, so that fewer calls are left: one that the goal does not
+    ask for leaves as many, or more. tables: until now. motion: the tables after each of its calls."""
+    return any(_brings_nearer(way, aim.keep, tables, motion) for way in aim.ways)
 
 
-def _brings_nearer(way: Way, keep: frozenset[str], tables: Sequence[Table], after: Table) -> bool:
+def _brings_nearer(way: Way, keep: frozenset[str], tables: Sequence[Table], motion: Sequence[Table]) -> bool:
     try:
         before = len(plan_way(tables[-1], way, keep, reached(way, tables)))
-        return len(plan_way(after, way, keep, reached(way, (*tables, after)))) < before
+        return len(plan_way(motion[-1], way, keep, reached(way, (*tables, *motion)))) < before
     except Trouble:
         return False

@@ -15,10 +15,11 @@ from envs.goals.language import PLACES, TABLE
 from envs.goals.references import Trouble
 from envs.goals.table import Table
 from envs.goals.wanted import Target, Wanted, Way, conflict_in
-from envs.interface import NamedCall
+from envs.interface import BOWL_FLOOR_M, NamedCall
 
 _MOST_MOVES = 3  # of each block in one step; more of them come to nothing
 _NEAR_M = 0.13  # from its neighbour's middle, where a plan expects what is put down beside it
+
 _SIDE_M = {"left": 0.2, "middle": 0.0, "right": -0.2}
 _RELEASES = {"in": "place_in", "on": "place_on", "beside": "put_down_beside", "left_of": "put_down_left_of",
              "right_of": "put_down_right_of", "at": "put_down_at"}
@@ -309,6 +310,7 @@ def _spot(table: Table, skill: str, place: str) -> dict[str, float]:
         return {"y": _SIDE_M[place]}
     at = table.things[place]
     if skill in ("place_in", "place_on"):
-        return {"x": at.x, "y": at.y, "z": at.z + at.side_m / 2}
+        base_m = BOWL_FLOOR_M if skill == "place_in" else at.z + at.side_m / 2
+        return {"x": at.x, "y": at.y, "z": base_m + table.things[table.held].side_m / 2}
     side = {"put_down_left_of": 1, "put_down_right_of": -1}.get(skill, 0)
     return {"x": at.x + _NEAR_M * (not side), "y": at.y + _NEAR_M * side, "z": 0.02}

@@ -160,7 +160,8 @@ def _is_wrong(motion: Motion, truth: Outcome, tables: Sequence[Table]) -> bool:
         return False
     if not isinstance(truth, Task):
         return True
-    return not asks_for(truth.wanted, tables[:motion.before + 1], simulate(before, motion.calls))
+    meant = [simulate(before, motion.calls[:count]) for count in range(1, len(motion.calls) + 1)]
+    return not asks_for(truth.wanted, tables[:motion.before + 1], meant)
 
 
 def _is_displaced(name: str, before: Table, after: Table) -> bool:
