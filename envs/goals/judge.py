@@ -49,8 +49,8 @@ def _stayed(name: str, before: Table, after: Table) -> bool:
 
 
 def asks_for(aim: Wanted, tables: Sequence[Table], motion: Sequence[Table]) -> bool:
-    """Whether a motion brings any way nearer to what is wanted, so that fewer calls are left: one that the goal does not
-    ask for leaves as many, or more. tables: until now. motion: the tables after each of its calls."""
+    """Whether a motion brings any way nearer to what is wanted, so that fewer calls are left: one that the goal does
+    not ask for leaves as many, or more. tables: until now. motion: the tables after each of its calls."""
     return any(_brings_nearer(way, aim.keep, tables, motion) for way in aim.ways)
 
 
