@@ -160,8 +160,8 @@ def _matched(expected: Table, seen: dict[int, Thing]) -> dict[str, int]:
 
 def _unlikeness_m(known: Thing, seen: Thing) -> float:
     way = _apart_m(known, (seen.x, seen.y, seen.z)) + abs(known.z - seen.z)
-    size = _OTHER_SIZE * min(abs(known.side_m - seen.side_m), 0.02)
-    return min(way, 0.2) + size + _OTHER_COLOR_M * (known.color != seen.color) + _OTHER_KIND_M * (known.kind != seen.kind)
+    looks = _OTHER_COLOR_M * (known.color != seen.color) + _OTHER_KIND_M * (known.kind != seen.kind)
+    return min(way, 0.2) + looks + _OTHER_SIZE * min(abs(known.side_m - seen.side_m), 0.02)
 
 
 def _apart_m(thing: Thing, at: tuple[float, float, float]) -> float:
