@@ -16,19 +16,21 @@ from typing import Protocol
 
 import numpy as np
 
-from embodied.agents.scene_state import Perceive, SceneState, read_scene
+from embodied.agents.scene_state import Perceive, read_scene
 from embodied.planning.belief import Belief, expect, first_look, look_again
 from embodied.planning.instruction import InstructionError, clean_instruction
-from embodied.planning.language import Plan, clause, refer, write
+from embodied.planning.language import Choice, Plan, clause, refer, write
 from embodied.planning.looks import without_parts
 from embodied.planning.perception import Perception, held_since
 from embodied.prompt import Slot
 from envs.goals import telling
+from envs.goals.choosing import choose
 from envs.goals.judge import reached
 from envs.goals.language import Do, Goal, If, Unclear
 from envs.goals.outcome import Outcome, Question, Refusal, Task, Told, outcome_of
 from envs.goals.planner import plan as plan_goal
 from envs.goals.references import Trouble
+from envs.goals.reporting import Report, report
 from envs.goals.spelling import write as spell
 from envs.goals.table import Table
 from envs.interface import NamedCall, Observation, Referent, SkillCall, Transition
@@ -73,7 +75,8 @@ class _Talk:
     outcome: Outcome | None = None
     goal: Goal | None = None
     tables: list[Table] = field(default_factory=list)  # since its references were resolved
-    is_waiting: bool = False  # for the answer to a question
+    question: Question | None = None  # that waits for its answer
+    choices: dict[str, str] = field(default_factory=dict)  # what it may be answered with -> the name of the thing
 
 
 class MindAgent:
@@ -88,7 +91,8 @@ class MindAgent:
         self._lock = threading.Lock()
         self._talk: _Talk | None = None
         self._belief: Belief | None = None
-        self._looked = 0  # calls in the history at the last look
+        self._known: tuple[Transition, ...] = ()  # the history at the last look
+        self._seen: tuple[Observation, Perception] | None = None  # the last look
 
     @property
     def has_news(self) -> bool:
@@ -100,6 +104,12 @@ class MindAgent:
         with self._lock:
             self._news.append(text)
 
+    def begin(self) -> None:
+        """A new instruction comes, in the same scene: what was seen and said before stays known."""
+        self._talk = None
+        with self._lock:
+            self._news.clear()
+
     def recall(self, turns: Sequence[Turn]) -> None:
         """Go on as if these turns had been said before."""
         self._said = list(turns)
@@ -107,9 +117,19 @@ class MindAgent:
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:
         """What to do next, a question, an answer, or a refusal; never an error for what a person says."""
         start = time.perf_counter()
-        state = read_scene(partial(self._see, observation, history), observation, self.language, history)
-        plan = self._plan(instruction, state, tuple(history))
-        return replace(plan, perception=state.perception, thinking_s=time.perf_counter() - start)
+        between = self._look(observation, tuple(history))
+        plan = self._plan(instruction, between)
+        return replace(plan, perception=self._seen[1], thinking_s=time.perf_counter() - start)
+
+    def look_back(self, observation: Observation, history: Sequence[Transition] = ()) -> Report | None:
+        """What to say at the end of a task: whether what was wanted holds, by what is seen now; None where nothing was
+        to be done."""
+        talk = self._talk
+        if talk is None or not isinstance(talk.outcome, Task):
+            return None
+        if self._seen is None or observation is not self._seen[0]:
+            talk.tables += [*self._look(observation, tuple(history)), self._belief.table]
+        return report(talk.outcome.wanted, talk.tables, self._belief.unseen)
 
     def _see(self, now: Observation, history: Sequence[Transition], observation: Observation) -> list[Slot]:
         """What is in sight, but not in the hand now."""
@@ -119,49 +139,52 @@ class MindAgent:
         tool = now.tool_pose[:3]
         return [slot for slot in slots if np.linalg.norm(np.subtract(slot.box.center, tool)) > _HAND_M]
 
-    def _plan(self, instruction: str, state: SceneState, history: tuple[Transition, ...]) -> Plan:
-        between = self._look(state, history)
+    def _plan(self, instruction: str, between: Sequence[Table]) -> Plan:
         with self._lock:
             news, self._news = self._news, []
         talk = self._talk
         if talk is None or talk.asked != instruction:
             talk, news = _Talk(instruction), [instruction, *news]
             self._talk = talk
-        elif talk.is_waiting and not news:
+        elif talk.question is not None and not news:
             return Plan((), refusal=UNANSWERED)
         for text in news:
             if (refused := self._hear(text, talk)) is not None:
                 return refused
         if not news:
             talk.tables += [*between, self._belief.table]
-        return self._answer(talk, state.perception)
+        return self._answer(talk, self._seen[1])
 
     # Looking ---------------------------------------------------------------------------------------------------------
 
-    def _look(self, state: SceneState, history: tuple[Transition, ...]) -> list[Table]:
+    def _look(self, observation: Observation, history: tuple[Transition, ...]) -> list[Table]:
         """Brings the belief up to date; the tables between the calls since the last look, by what they reported."""
-        slots, before = state.perception.slots, self._belief
-        if before is None or not history or len(history) < self._looked:
-            self._belief, self._looked = first_look(slots, state.held), len(history)
+        state = read_scene(partial(self._see, observation, history), observation, self.language, history)
+        slots, before, known = state.perception.slots, self._belief, self._known
+        self._seen, self._known = (observation, state.perception), history
+        if before is None or not history:
+            self._belief = first_look(slots, state.held)
             return []
-        happened, self._looked = history[self._looked:], len(history)
+        happened = [t for t in history if not any(t is old for old in known)]
         self._belief = look_again(before, slots, happened)
         return [expect(before, happened[:n]) for n in range(1, len(happened))]
 
     def forget(self) -> None:
         """Go on as if nothing had been seen or said."""
-        self._said, self._talk, self._belief, self._looked = [], None, None, 0
+        self.begin()
+        self._said, self._belief, self._known, self._seen = [], None, (), None
 
     # Hearing ---------------------------------------------------------------------------------------------------------
 
     def _hear(self, text: str, talk: _Talk) -> Plan | None:
         """Takes words in, and what they come to on the table; a refusal where they cannot be taken in."""
         try:
-            reading = self.understander.understand(clean_instruction(text), self._said[-MOST_TURNS:])
+            reading = self._chosen(text, talk) or self.understander.understand(
+                clean_instruction(text), self._said[-MOST_TURNS:])
         except InstructionError as error:
             talk.outcome = None
             return Plan((), refusal=clause(str(error)))
-        talk.is_waiting, talk.tables = False, [self._belief.table]
+        talk.question, talk.tables = None, [self._belief.table]
         talk.goal = reading.goal if reading.goal is not None else Unclear()
         if reading.confidence < self.least_sure or reading.goal is None:
             talk.outcome = Refusal("unclear")
@@ -170,6 +193,14 @@ class MindAgent:
         self._said.append({"person": text, "goal": spell(talk.goal)})
         talk.outcome = outcome_of(talk.goal, self._belief.table)
         return None
+
+    def _chosen(self, text: str, talk: _Talk) -> Reading | None:
+        """The goal once a question was answered in the very words that it offered; None for any other words."""
+        name = talk.choices.get(_folded(text)) if talk.question is not None else None
+        if name is None or name not in self._belief.table.things:
+            return None
+        goal = choose(talk.goal, talk.question.about, name, self._belief.table)
+        return None if goal is None else Reading(goal)
 
     # Answering -------------------------------------------------------------------------------------------------------
 
@@ -189,10 +220,13 @@ class MindAgent:
 
     def _ask(self, talk: _Talk, question: Question, table: Table, perception: Perception) -> Plan:
         words = telling.which(question.about, question.options, table)
+        replies = [f"the {part}" for part in telling.tell_apart(question.options, table)]
         self._said.append({"robot": words})
-        talk.is_waiting = True
-        about = self._pointed_at(question.options, perception)
-        return self._said_of(Plan((), question=words, about=about), talk)
+        talk.question, talk.choices = question, dict(zip(map(_folded, replies), question.options, strict=True))
+        choices = tuple(Choice(reply, next(iter(self._pointed_at([name], perception)), None))
+                        for reply, name in zip(replies, question.options, strict=True))
+        about = tuple(choice.thing for choice in choices if choice.thing is not None)
+        return self._said_of(Plan((), question=words, about=about, choices=choices), talk)
 
     def _refuse(self, talk: _Talk, hint: str = "") -> Plan:
         plan = Plan((), refusal=clause(telling.why_not(talk.outcome)), hint=hint)
@@ -234,3 +268,8 @@ class MindAgent:
 
     def _said_of(self, plan: Plan, talk: _Talk) -> Plan:
         return replace(plan, understood=spell(talk.goal) if talk.goal is not None else "", outcome=talk.outcome)
+
+
+def _folded(text: str) -> str:
+    """Words as answers are compared: small letters, no article, no marks around them."""
+    return " ".join(text.casefold().split()).strip(" .,!?'\"").removeprefix("the ")

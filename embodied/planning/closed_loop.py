@@ -13,6 +13,7 @@ import numpy as np
 from embodied.planning.language import Plan
 from embodied.planning.observation_check import fault
 from embodied.prompt import Sample
+from envs.goals.reporting import Report
 from envs.interface import Observation, Outcome, SkillCall, Transition
 from envs.skills.signatures import TABLETOP, PlanLanguage
 
@@ -37,7 +38,9 @@ class Planner(Protocol):
 
     One that draws its plans by chance may take `seed` (int) by name, so that the same seed gives the same plan; `run`
     gives it where it was told to. A planner that people talk to may have `has_news` (bool): true when it was told
-    something since its last plan. What is left of that plan is then dropped, and it is asked again before the next.
+    something since its last plan. What is left of that plan is then dropped, and it is asked again before the next. One
+    that can say how things stand has `look_back(observation, history)`, asked when an episode ends in which it acted:
+    a `Report`, or None where it has nothing to say.
     """
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition]) -> Plan:
@@ -64,6 +67,7 @@ class Step:
     info: Mapping[str, Any]
     replans: int = 0  # plans made in the episode after its first
     end: str | None = None
+    report: Report | None = None  # of the last step: what a planner that looks back says, by what it perceives
 
     @property
     def samples(self) -> tuple[Sample, ...]:
@@ -202,10 +206,11 @@ class _Rollout:
         while end is None:
             is_new = self._decide(observation)
             step = self._act(observation) if self.todo else Step(0, self.plan, True, None, info, end=self._idle())
-            step = replace(step, index=index, is_new_plan=is_new, replans=self.plans - 1)
+            observation = step.transition.after if step.transition else observation
+            step = replace(step, index=index, is_new_plan=is_new, replans=self.plans - 1,
+                           report=self._report(step, observation))
             yield step
             end, info, index = step.end, step.info, index + 1
-            observation = step.transition.after if step.transition else observation
 
     def _begin(self, seed: int | None, options: dict[str, Any] | None) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """The first observation and its info: of a new scene, or of the present one under a new instruction."""
@@ -234,6 +239,14 @@ class _Rollout:
                                 bool(terminated), bool(truncated))
         self._remember(transition, raw["instruction"])
         return Step(0, self.plan, False, transition, info, end=self._end(transition, info))
+
+    def _report(self, step: Step, seen: Observation) -> Report | None:
+        """What the planner says of an episode that it ended, or acted in, by what is seen at its end."""
+        look_back = getattr(self.planner, "look_back", None)
+        is_blind = "crash" in step.info or (step.transition is None and bool(step.plan.calls))  # a bad observation
+        if step.end is None or look_back is None or is_blind or not (self.calls or step.plan.is_done):
+            return None
+        return look_back(seen, tuple(self.history))
 
     def _remember(self, transition: Transition, instruction: str) -> None:
         """Records a transition, and drops the rest of the plan when it is time to look again."""

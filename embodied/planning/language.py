@@ -15,7 +15,7 @@ from envs.interface import Referent, SkillCall
 from envs.names import nearest
 from envs.skills.signatures import PlanLanguage
 
-__all__ = ["MAX_CALLS", "Perception", "Plan", "PlanError", "clause", "clean_instruction", "ground",
+__all__ = ["MAX_CALLS", "Choice", "Perception", "Plan", "PlanError", "clause", "clean_instruction", "ground",
            "location_of", "locations_of", "object_names", "parse", "place_of", "shortest_plan", "words_of", "write"]
 
 MAX_CALLS = 64
@@ -27,6 +27,15 @@ REASON_LIMIT = 80
 _CALL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\(([^()]*)\)")
 _SEPARATOR = re.compile(r"; ?")
 _REFUSAL = re.compile(rf"refuse\(([{REASON_CHARACTERS}]{{1,{REASON_LIMIT}}})\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the things that a question is about. reply: words that choose it: "the left one". thing: where it was
+    measured, None where it is not in sight."""
+
+    reply: str
+    thing: Referent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,7 @@ class Plan:
     understood: str = field(default="", compare=False)  # what the person wants, in the goal language, where it is known
     outcome: Outcome | None = field(default=None, compare=False)  # what that came to on the table as it was perceived
     about: tuple[Referent, ...] = field(default=(), compare=False)  # things that a question or an answer is about
+    choices: tuple[Choice, ...] = field(default=(), compare=False)  # what a question may be answered with
     turned_down: tuple[Sample, ...] = field(default=(), compare=False)  # the other answers that it took to get here
 
     @property

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from embodied.agents.backends.base import Backend, each_alone
+from embodied.agents.mind_agent import Reading, Turn
 from embodied.planning.scene import SceneEncoder
 from embodied.prompt import Prompt, Sample, Slot
 from embodied.serving.lazy_backend import LazyBackend
@@ -137,6 +138,15 @@ class InferenceServer:
         key = ("complete", grammar is None, max_new_tokens, seed)
         return self._ask(key, (prompt, grammar), on_piece or _always)
 
+    @property
+    def understands(self) -> bool:
+        """Whether the loaded weights are a mind, which takes words for goals; waits until they are loaded."""
+        return getattr(self.backend, "understander", None) is not None
+
+    def understand(self, text: str, before: Sequence[Turn] = ()) -> Reading:
+        """What words mean after what was said before, of a mind. Raises BusyError, and what its understander raises."""
+        return self._ask(("understand",), (text, tuple(before)), _always)
+
     def unknown_words(self, text: str) -> list[str]:
         return self.backend.unknown_words(text)
 
@@ -201,6 +211,8 @@ class InferenceServer:
     def _do(self, batch: Sequence[_Job]) -> list[Any]:
         if batch[0].key[0] == "perceive":
             return [self.backend.perceive(job.content) for job in batch]
+        if batch[0].key[0] == "understand":
+            return [self.backend.understander.understand(*job.content) for job in batch]
         _, is_free, max_new_tokens, seed = batch[0].key
         prompts, grammars = zip(*(job.content for job in batch), strict=True)
         return self.backend.complete_batch(prompts, None if is_free else grammars, max_new_tokens=max_new_tokens,

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from embodied.agents.mind_agent import MindAgent
 from embodied.planning.language import object_names
 from embodied.planning.perception import order_largest
 from embodied.prompt import Slot
@@ -32,6 +33,7 @@ class Jobs:
         self._setup, self._world, self._board, self._tell = setup, world, board, tell
         self.history: list[Transition] = []
         self.instruction = ""
+        self.mind: MindAgent | None = None  # once it was asked; it remembers what was said in this scene
         self._sight: tuple[Observation, Sequence[Slot]] | None = None
         self._snapshots: dict[str, Any] = {}
 
@@ -63,6 +65,11 @@ class Jobs:
     def _forget_episode(self) -> None:
         self.history, self._sight = [], None
         self._snapshots.clear()
+        self._forget_talk()
+
+    def _forget_talk(self) -> None:
+        if self.mind is not None:
+            self.mind.forget()
 
     def skill(self, call: SkillCall) -> dict[str, Any]:
         """How one call went."""
@@ -108,6 +115,7 @@ class Jobs:
         moment, history, instruction = self._snapshots[name]
         _unless_held(lambda: self._world.restore(moment))
         self.history, self.instruction, self._sight = list(history), instruction, None
+        self._forget_talk()  # what was said since is not known at that moment, and things are elsewhere
 
     def has_snapshot(self, name: str) -> bool:
         return name in self._snapshots

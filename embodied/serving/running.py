@@ -15,8 +15,12 @@ from embodied.planning.closed_loop import Planner, Step
 from embodied.planning.language import Plan
 from embodied.prompt import Slot
 from embodied.serving.inference_server import BusyError, CancelledError
-from embodied.serving.overlay import objects_of
-from envs.interface import Observation, SkillCall, Transition
+from embodied.serving.overlay import box_values, objects_of
+from envs.goals.outcome import Refusal
+from envs.goals.reporting import Report
+from envs.goals.spelling import read as read_goal
+from envs.goals.telling import tell as tell_goal
+from envs.interface import Observation, Referent, SkillCall, Transition
 from envs.skills.signatures import PlanLanguage
 
 Tell = Callable[..., None]
@@ -60,6 +64,8 @@ class Run:
     run_id: str = field(default_factory=lambda: f"r_{secrets.token_hex(6)}")
     end: str | None = None
     is_success: bool | None = None
+    understood: dict[str, str] | None = None  # what the words were last taken to mean
+    report: Report | None = None  # what the planner says of it, by what it perceives
     steps: list[dict[str, Any]] = field(default_factory=list)
     hint: str = ""
     plans: int = 0
@@ -74,7 +80,8 @@ class Run:
 
     def as_dict(self) -> dict[str, Any]:
         return {"run_id": self.run_id, "instruction": self.instruction, "end": self.end, "is_success": self.is_success,
-                "steps": list(self.steps), "hint": self.hint, "plans": self.plans}
+                "steps": list(self.steps), "hint": self.hint, "plans": self.plans, "understood": self.understood,
+                "self_report": reported(self.report)}
 
 
 class ToldPlanner:
@@ -94,12 +101,21 @@ class ToldPlanner:
         plan = self._planner.plan(instruction, observation, history)
         self._run.plans += 1
         self._run.hint = plan.hint
+        self._run.understood = meaning(plan) or self._run.understood
         self._run.prompt_tokens += plan.prompt_tokens
         self._run.completion_tokens += plan.answer_tokens
         slots = plan.perception.slots if plan.perception is not None else ()
         self._saw(observation, slots)
         self._tell("plan", run_id=self._run.run_id, **told(plan), objects=objects_of(slots, observation))
         return plan
+
+    def look_back(self, observation: Observation, history: Sequence[Transition]) -> Report | None:
+        """What a planner that looks back says at the end; a run that is over is none the worse where it cannot."""
+        look_back = getattr(talker(self._planner), "look_back", None)
+        try:
+            return None if look_back is None else look_back(observation, history)
+        except (BusyError, CancelledError):
+            return None
 
 
 def talker(planner: Planner) -> Any:
@@ -113,8 +129,33 @@ def told(plan: Plan) -> dict[str, Any]:
     calls = [{"skill": call.skill, "arguments": list(call.named[1:]), "probability": chance}
              for call, chance in zip(plan.calls, chances, strict=True)]
     return {"text": plan.text.strip(), "calls": calls, "refusal": plan.refusal, "hint": plan.hint,
-            "question": plan.question, "probability": _total(plan),
-            "thinking_s": round(plan.thinking_s, 4)}
+            "question": plan.question, "choices": choices_of(plan), "answer": plan.answer, "understood": meaning(plan),
+            "probability": _total(plan), "thinking_s": round(plan.thinking_s, 4)}
+
+
+def meaning(plan: Plan) -> dict[str, str] | None:
+    """What the planner took the words to mean, in the goal language and in English; None where it does not say, or did
+    not understand them."""
+    if not plan.understood or (isinstance(plan.outcome, Refusal) and plan.outcome.reason == "unclear"):
+        return None
+    return {"goal": plan.understood, "words": tell_goal(read_goal(plan.understood))}
+
+
+def choices_of(plan: Plan) -> list[dict[str, Any]]:
+    """What a question may be answered with: words, and the object that they choose, where it is in sight."""
+    return [{"reply": choice.reply, **_pointed(choice.thing)} for choice in plan.choices]
+
+
+def _pointed(thing: Referent | None) -> dict[str, Any]:
+    if thing is None or thing.box is None:
+        return {"object": None, "box": None, "camera": None, "pixel": None}
+    return {"object": thing.words, "box": box_values(thing.box), "camera": thing.camera,
+            "pixel": None if thing.pixel is None else [int(v) for v in thing.pixel]}
+
+
+def reported(report: Report | None) -> dict[str, Any] | None:
+    """A report as events carry it."""
+    return None if report is None else {"holds": report.holds, "words": report.words}
 
 
 def _total(plan: Plan) -> float | None:
@@ -188,7 +229,7 @@ def carry_out(run: Run, conduct: Conduct, history: list[Transition]) -> None:
         instruction = _follow(run, instruction, conduct, history)
     if hasattr(talker(conduct.planner), "finish"):
         talker(conduct.planner).finish(run.end or STOPPED)  # for its memory across episodes
-    conduct.tell("end", run_id=run.run_id, end=run.end, is_success=run.is_success)
+    conduct.tell("end", run_id=run.run_id, end=run.end, is_success=run.is_success, self_report=reported(run.report))
 
 
 def _follow(run: Run, instruction: str, conduct: Conduct, history: list[Transition]) -> str | None:
@@ -241,7 +282,7 @@ def _is_question(step: Step) -> bool:
 
 def _answer(step: Step, run: Run, conduct: Conduct) -> list[str]:
     """A person's answer to a question; none where it does not come in time, or the robot is stopped."""
-    conduct.tell("question", run_id=run.run_id, text=step.plan.question)
+    conduct.tell("question", run_id=run.run_id, text=step.plan.question, choices=choices_of(step.plan))
     deadline_s = time.monotonic() + conduct.answer_s
     while time.monotonic() < deadline_s and conduct.halted() is None:
         if words := run.corrections.take():
@@ -262,5 +303,5 @@ def _note(step: Step, run: Run, conduct: Conduct, history: list[Transition]) -> 
 
 
 def _end(step: Step, run: Run, conduct: Conduct) -> None:
-    run.end = step.end
+    run.end, run.report = step.end, step.report
     run.is_success = None if "crash" in step.info else step.is_success

@@ -249,7 +249,7 @@ class Session:
         """Says of a run that never began that it is over."""
         if run.end is None:
             run.end, run.hint, self.run = STOPPED, str(ended.exception()), None
-            self.tell("end", run_id=run.run_id, end=run.end, is_success=None)
+            self.tell("end", run_id=run.run_id, end=run.end, is_success=None, self_report=None)
 
     def correct(self, text: str) -> None:
         """A person's word in the middle of a run: the planner is asked again with it, once this skill is over."""
@@ -278,7 +278,7 @@ class Session:
     def _failed(self, run: Run, error: Exception) -> None:
         """The run's end where the world, or we, broke."""
         run.end = "failed: physics crashed" if self.world.is_crashed else "failed: internal error"
-        self.tell("end", run_id=run.run_id, end=run.end, is_success=None)
+        self.tell("end", run_id=run.run_id, end=run.end, is_success=None, self_report=None)
         if not self.world.is_crashed:
             raise error
 

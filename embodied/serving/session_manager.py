@@ -15,15 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from embodied.agents.language_agent import LanguageAgent
+from embodied.agents.mind_agent import MindAgent
 from embodied.agents.oracle import OraclePlanner
 from embodied.planning.closed_loop import Planner
 from embodied.planning.language import Plan
 from embodied.serving.errors import ApiError, overloaded, unknown, unmakeable
 from embodied.serving.events import Event
-from embodied.serving.hosting import make_hosted
+from embodied.serving.hosting import halted, make_hosted
 from embodied.serving.inference_server import InferenceClient, InferenceServer, OnPiece
 from embodied.serving.latch import Stop
 from embodied.serving.memory import give_back
+from embodied.serving.minds import make_mind
 from embodied.serving.planners import PlannerKind, chosen, kinds_of
 from embodied.serving.rate_limits import Places
 from embodied.serving.recorder import Recorder
@@ -187,11 +189,17 @@ class SessionManager:
             raise full
         self._asking += 1
         try:
-            agent = LanguageAgent(self.inference if on_piece is None else InferenceClient(self.inference, on_piece))
-            agent.max_new_tokens = min(agent.max_new_tokens, most_tokens or agent.max_new_tokens)
-            return await aside(partial(agent.plan, instruction, seen))
+            return await aside(partial(self._agent(on_piece, most_tokens).plan, instruction, seen))
         finally:
             self._asking -= 1
+
+    def _agent(self, on_piece: OnPiece | None, most_tokens: int | None) -> LanguageAgent | MindAgent:
+        """Who plans for a moment of nobody's session: nothing was said or seen before."""
+        if self.inference.understands:
+            return make_mind(self.inference)
+        agent = LanguageAgent(self.inference if on_piece is None else InferenceClient(self.inference, on_piece))
+        agent.max_new_tokens = min(agent.max_new_tokens, most_tokens or agent.max_new_tokens)
+        return agent
 
     def _planner(self, session: Session, run: Run) -> Planner:
         """Who plans for a run. Its plans are checked before anything moves, whoever made them."""
@@ -200,6 +208,9 @@ class SessionManager:
         elif session.setup.planner == "chat":
             made = self.make_chat(self.inference.perceive, language=LANGUAGES[session.setup.domain])
             made.on_text, made.begins = lambda text: session.listener(run)(text, 1.0), run.begin_attempt
+        elif self.inference.understands:
+            made = session.jobs.mind = session.jobs.mind or make_mind(self.inference, partial(halted, session.board))
+            made.begin()
         else:
             made = LanguageAgent(InferenceClient(self.inference, session.listener(run), run.begin_attempt))
         workspace = TABLE if session.setup.domain in AT_A_TABLE else None

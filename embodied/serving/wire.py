@@ -203,6 +203,20 @@ class Step(BaseModel):
     duration_s: float
 
 
+class Meaning(BaseModel):
+    """What the planner took a person's words to mean."""
+
+    goal: str = Field(description="in the goal language")
+    words: str = Field(description="in English")
+
+
+class SelfReport(BaseModel):
+    """What the planner says at the end, by what it perceives alone."""
+
+    holds: bool = Field(description="whether it sees that all that was wanted holds")
+    words: str
+
+
 class RunAnswer(BaseModel):
     run_id: str
     instruction: str
@@ -211,6 +225,9 @@ class RunAnswer(BaseModel):
     steps: list[Step]
     hint: str
     plans: int
+    understood: Meaning | None = Field(None, description="null: the planner does not say")
+    self_report: SelfReport | None = Field(None, description="null: the planner does not look back, or had nothing to "
+                                                             "do; is_success is the simulator's word")
 
 
 class Started(BaseModel):

@@ -39,10 +39,11 @@ def _progress(way: Way, keep: frozenset[str], tables: Sequence[Table]) -> float:
 
 
 def _is_kept(keep: frozenset[str], before: Table, after: Table) -> bool:
-    return all(name in after.things and _stayed(name, before, after) for name in keep)
+    return all(name in after.things and stayed(name, before, after) for name in keep)
 
 
-def _stayed(name: str, before: Table, after: Table) -> bool:
+def stayed(name: str, before: Table, after: Table) -> bool:
+    """Whether a thing is where it was, on what carried it."""
     one, other = before.things[name], after.things[name]
     is_near = ((one.x - other.x) ** 2 + (one.y - other.y) ** 2) ** 0.5 < KEPT_M
     return is_near and before.under.get(name) == after.under.get(name)

@@ -51,7 +51,8 @@ MAY_IMPORT: dict[str, list[str]] = {
                             "envs.goals", "envs.interface", "envs.skills.signatures"],
     "embodied.distributed": ["embodied.training", "embodied.evaluation", "embodied.agents", "embodied.data",
                              "embodied.planning", "embodied.models", "embodied.prompt", "envs.interface"],
-    "embodied.serving": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt", "envs.interface",
+    "embodied.serving": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt", "envs.goals",
+                         "envs.interface",
                          "envs.isolation",  # a world on the other side of a pipe
                          "envs.skills.signatures"],
     "embodied.serving.safety": ["embodied.planning", "embodied.prompt", "envs.interface", "envs.robots",

@@ -64,6 +64,18 @@ class Signed:
         return self._backend.perceive(_with(observation, text) if text else observation)
 
 
+class Mindful:
+    """A backend that is a mind's: its understander knows the words that a dictionary has."""
+
+    def __init__(self, backend: Any, meanings: dict[str, str]) -> None:
+        from tests.embodied.agents.talking import Words
+
+        self._backend, self.understander = backend, Words(meanings)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+
 def _with(observation: Any, text: str) -> Any:
     from PIL import Image, ImageDraw
 
@@ -89,6 +101,8 @@ def _backend(settings: dict[str, Any]) -> Any:
 
     torch.set_num_threads(1)
     backend = load_agent("tabletop-tiny").backend
+    if "meanings" in settings:
+        return Mindful(backend, settings["meanings"])
     return Signed(backend, Path(settings["sign"])) if "sign" in settings else backend
 
 

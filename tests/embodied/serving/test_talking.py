@@ -1,0 +1,128 @@
+"""People talk to a mind behind the server: questions with candidates, answers, corrections, turns, and what it says of
+what it did.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.embodied.serving.served import Robot, Served
+
+pytestmark = pytest.mark.weights
+
+DROP, OUT, OTHER = "could you drop a block into the dish?", "now take it out again", "no, the green one"
+WHERE, RED = "where is the red block?", "in(the red block, the blue bowl)"
+MEANINGS = {DROP: "in(the block, the blue bowl)", f"... {OUT}": "on(the red block, table)",
+            WHERE: "tell where(the red block)", "put the red one in": RED, "wash the bowl": 'cannot "wash"',
+            f"... {OTHER}": "in(the green block, the blue bowl)"}
+Event = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def minded() -> Iterator[Served]:
+    with Served(meanings=MEANINGS, limits={"sessions": 2}) as server:
+        yield server
+
+
+@pytest.fixture
+def robot(minded: Served) -> Iterator[Robot]:
+    opened = minded.open(planner="model", seed=2_000_001, require=["red block", "green block", "blue bowl"])
+    yield opened
+    minded.client.delete(opened.path, headers=opened.headers)
+
+
+def said(robot: Robot, text: str, heard: Callable[[Event], str | None] = lambda event: None) -> list[Event]:
+    """The events of an instruction's run. heard: what to say when an event comes, None: nothing."""
+    with robot.served.client.stream("GET", f"{robot.path}/events") as events:
+        run_id = robot.post("/instructions", {"instruction": text}).json()["run_id"]
+        seen: list[Event] = []
+        for line in events.iter_lines():
+            if not line.startswith("data: "):
+                continue
+            event = json.loads(line.removeprefix("data: "))
+            if event.get("run_id") != run_id:
+                continue
+            seen.append(event)
+            if (reply := heard(event)) is not None:
+                assert robot.post("/corrections", {"text": reply}).status_code == 202
+            if event["type"] == "end":
+                return seen
+    raise AssertionError(f"expected an end, got {[event['type'] for event in seen]}")
+
+
+def plans(events: list[Event]) -> list[Event]:
+    return [event for event in events if event["type"] == "plan"]
+
+
+def test_a_question_offers_its_candidates_and_the_next_turn_knows_the_answer(robot: Robot):
+    events = said(robot, DROP, lambda event: "the red one" if event["type"] == "question" else None)
+    asked, first = next(e for e in events if e["type"] == "question"), plans(events)[0]
+    assert asked["choices"] == first["choices"] and first["question"] == asked["text"]
+    assert {"the red one", "the green one"} <= {choice["reply"] for choice in asked["choices"]}
+    seen = {thing["name"]: thing for thing in first["objects"]}
+    for choice in asked["choices"]:
+        assert seen[choice["object"]]["box"] == choice["box"] and choice["reply"] == f"the {_color(seen, choice)} one"
+    assert first["understood"] == {"goal": MEANINGS[DROP], "words": "put the block in the blue bowl"}
+    assert plans(events)[1]["understood"]["goal"] == RED and plans(events)[1]["calls"]
+    assert events[-1]["self_report"] == {"holds": True, "words": "Done: I see the red block in the blue bowl."}
+    again = said(robot, OUT)
+    assert again[-1]["self_report"]["words"] == "Done: I see the red block on the table."
+    [run] = [run for run in robot.get("/history").json()["runs"] if run["instruction"] == OUT]
+    assert run["self_report"] == again[-1]["self_report"] and run["understood"]["goal"] == "on(the red block, table)"
+
+
+def _color(seen: dict[str, Any], choice: dict[str, Any]) -> str:
+    return seen[choice["object"]]["looks"].split()[0]
+
+
+def test_a_correction_in_motion_ends_the_call_that_runs_and_plans_anew(robot: Robot):
+    has_spoken = threading.Event()
+
+    def heard(event: Event) -> str | None:
+        if event["type"] == "step" and not has_spoken.is_set():
+            has_spoken.set()
+            return OTHER
+        return None
+
+    events = said(robot, "put the red one in", heard)
+    kinds = [event["type"] for event in events]
+    assert kinds.index("correction") < kinds.index("outcome"), "it is said while the first call runs"
+    made = plans(events)
+    assert made[0]["understood"]["goal"] == RED
+    assert made[1]["understood"]["goal"] == "in(the green block, the blue bowl)"
+    assert sum(kind == "outcome" for kind in kinds[:len(kinds) - 1 - kinds[::-1].index("plan")]) >= 1
+    assert events[-1]["self_report"]["words"] == "Done: I see the green block in the blue bowl."
+
+
+def test_answers_and_refusals_move_nothing(robot: Robot):
+    answered = said(robot, WHERE)
+    [plan] = plans(answered)
+    assert plan["answer"].startswith("The red block stands on the table") and plan["calls"] == []
+    assert answered[-1]["end"] == f"answered: {plan['answer']}" and answered[-1]["self_report"] is None
+    refused = said(robot, "wash the bowl")
+    assert refused[-1]["end"] == "refused: I cannot wash, I can only move blocks"
+    assert plans(said(robot, "blorp"))[0]["understood"] is None
+
+
+def test_a_reset_forgets_what_was_said(robot: Robot):
+    said(robot, "put the red one in")
+    robot.post("/reset", {"seed": 2_000_001, "require": ["red block", "green block", "blue bowl"]}).raise_for_status()
+    assert said(robot, OUT)[-1]["end"].startswith("refused: I did not understand")
+
+
+HOSTILE = ["\u202e\u202e", "把红色的积木放进碗里" * 90, "🤖" * 500, "\x00\x01\x07", "a" * 1000, "put it. " * 40,
+           "<img src=x onerror=alert(1)>", "' OR 1=1; --", "\ud83e"]
+
+
+def test_whatever_a_person_types_ends_in_words_and_the_session_lives(robot: Robot):
+    for text in HOSTILE:
+        answer = robot.served.client.post(f"{robot.path}/instructions?wait=true", headers=robot.headers,
+                                          content=json.dumps({"instruction": text}))
+        assert answer.status_code in (200, 422), text
+        assert answer.status_code == 422 or answer.json()["end"].startswith("refused: "), text
+    assert said(robot, WHERE)[-1]["end"].startswith("answered: ")
