@@ -15,8 +15,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass, fields
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,79 +24,22 @@ import numpy as np
 
 from embodied.serving.connections import LOST, PASSING, TRIES, Connections, backoff_s, events_of, unreachable
 from embodied.serving.errors import ApiError
+from embodied.serving.records import Choice, Event, Moved, Outcome, Question, RobotState, Run, Stop, made, question_of
 
-__all__ = ["CLEAR", "ApiError", "Client", "Moved", "Outcome", "RobotState", "Run", "Session", "Stop", "at_pixel",
-           "in_box"]
+__all__ = ["CLEAR", "ApiError", "Choice", "Client", "Moved", "Outcome", "Question", "RobotState", "Run", "Session",
+           "Stop", "at_pixel", "in_box"]
 
 TOKEN_VARIABLE = "EMBODIED_TOKEN"
 CLEAR = "the robot is clear"
 """What a person confirms with when an emergency stop is reset."""
 
-Event = dict[str, Any]
 _SCENE_S = 180.0  # how long a world may take to be made
 _MOTION_S = 600.0  # how long a skill or a chunk of targets may take
 _SILENCE_S = 45.0  # the event stream says every 15 s that it is there
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """An instruction and what came of it. end: None while it goes on, else "success", "done", "refused: ..." and so on.
-
-    is_success: judged by the simulator, None where it knows no goal of such words. steps: skill, arguments, status,
-    reason, duration_s of each.
-    """
-
-    run_id: str
-    instruction: str
-    end: str | None = None
-    is_success: bool | None = None
-    steps: tuple[dict[str, Any], ...] = ()
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a skill or a motion went. status: "done", "failed", "timeout" or "refused"; duration_s: simulated."""
-
-    status: str
-    reason: str
-    duration_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Moved(Outcome):
-    """limited: control periods that the safety filter bent to a limit. joint_pos: float64[J], where it got to."""
-
-    limited: int
-    joint_pos: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """A stop, in seconds of the server's monotonic clock, as `last_motion_s` of the state is. confirmed_s: when the
-    world said that nothing more passes; None: latched, not confirmed yet, a safety event of kind "confirmed" follows,
-    unless the world has crashed or is never made, where nothing moves."""
-
-    number: int
-    kind: str
-    latched_s: float
-    confirmed_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class RobotState:
-    """What the robot reports: J joints in rad or m, tool_pose position m and quaternion x y z w.
-
-    objects: what is in sight, each with name, looks ("red block"), camera, pixel, box and outlines.
-    """
-
-    time_s: float
-    joint_pos: np.ndarray  # float64[J]
-    joint_vel: np.ndarray  # float64[J], rad/s or m/s
-    setpoint: np.ndarray  # float64[J]
-    tool_pose: np.ndarray  # float64[7]
-    gripper_width_m: float
-    objects: list[dict[str, Any]]
+OnQuestion = Callable[[Question], "str | Choice | None"]
+"""Answers a question: words, one of its choices, or None to say nothing."""
 
 
 def at_pixel(camera: str, column: int, row: int) -> dict[str, Any]:
@@ -204,20 +146,22 @@ class Session:
         self._heart.start()
 
     def instruct(self, text: str, *, wait: bool = True, on_event: Callable[[Event], None] | None = None,
-                 deadline_s: float | None = None) -> Run:
+                 on_question: OnQuestion | None = None, deadline_s: float | None = None) -> Run:
         """The run of an instruction: ended, or with `wait` False just begun. on_event: called with each event of the
-        session until then; while it waits, an error or Ctrl-C stops the robot. deadline_s: how late it may begin."""
+        session until then; while it waits, an error or Ctrl-C stops the robot. on_question: what to answer the robot
+        when it asks, None to leave that to somebody else. deadline_s: how late it may begin."""
         body = {"instruction": text, "sequence": next(self._numbers), "deadline_s": deadline_s}
         begin = self._next_event
         run = Run(self._post("instructions", body)["run_id"], text)
         self._begun[run.run_id] = begin
-        return self.wait(run.run_id, on_event) if wait else run
+        return self.wait(run.run_id, on_event, on_question) if wait else run
 
-    def wait(self, run_id: str, on_event: Callable[[Event], None] | None = None) -> Run:
+    def wait(self, run_id: str, on_event: Callable[[Event], None] | None = None,
+             on_question: OnQuestion | None = None) -> Run:
         """The run once it has ended; see `instruct`."""
         try:
             with closing(self.events(self._begun.get(run_id, 0) - 1)) as events:
-                self._follow(run_id, events, on_event)
+                self._follow(run_id, events, on_event, on_question)
         except BaseException:
             with suppress(ApiError):
                 self.stop()
@@ -227,7 +171,8 @@ class Session:
                 return run
         raise ApiError(404, "not_found", f"expected a run {run_id} in the session's history, it is not there")
 
-    def _follow(self, run_id: str, events: Iterator[Event], on_event: Callable[[Event], None] | None) -> None:
+    def _follow(self, run_id: str, events: Iterator[Event], on_event: Callable[[Event], None] | None,
+                on_question: OnQuestion | None) -> None:
         """Wait until the run has ended or the session. What was before the run's first event is left out."""
         has_begun = False
         for event in events:
@@ -235,6 +180,9 @@ class Session:
             has_begun |= event.get("run_id") == run_id
             if has_begun and on_event is not None:
                 on_event(event)
+            if event["type"] == "question" and event.get("run_id") == run_id and on_question is not None:
+                with _passing_over("not_running"):  # nobody waits for it any more
+                    self.answer(on_question(question_of(event)))
             if event["type"] == "end" and event.get("run_id") == run_id:
                 return
 
@@ -270,7 +218,7 @@ class Session:
         """How a skill went. arguments: by the names of its parameters; an object is "obj_3", `at_pixel` or `in_box`."""
         given = {key: {"name": value} if isinstance(value, str) and re.fullmatch(r"obj_\d+", value) else value
                  for key, value in arguments.items()}
-        return _made(Outcome, self._command("skills", {"skill": name, "arguments": given}, deadline_s))
+        return made(Outcome, self._command("skills", {"skill": name, "arguments": given}, deadline_s))
 
     def move_joints(self, target: np.ndarray, *, deadline_s: float | None = None) -> Moved:
         """How it went. target: float[J], gone to smoothly, or float[N, J], one a control period; rad or m."""
@@ -289,12 +237,12 @@ class Session:
 
     def _moved(self, body: dict[str, Any], deadline_s: float | None) -> Moved:
         answer = self._command("targets", body, deadline_s)
-        return _made(Moved, {**answer, "joint_pos": np.array(answer["joint_pos"], float)})
+        return made(Moved, {**answer, "joint_pos": np.array(answer["joint_pos"], float)})
 
     def observation(self) -> RobotState:
         """Where the robot is and, when it is at rest, what is in sight."""
         answer = self._get("observation")
-        return _made(RobotState, {k: np.array(v, float) if isinstance(v, list) and k != "objects" else v
+        return made(RobotState, {k: np.array(v, float) if isinstance(v, list) and k != "objects" else v
                                   for k, v in answer.items()})
 
     def image(self, camera: str) -> bytes:
@@ -307,11 +255,16 @@ class Session:
 
     def history(self) -> list[Run]:
         """What was asked in this session, and what came of it."""
-        return [_made(Run, {**run, "steps": tuple(run["steps"])}) for run in self._get("history")["runs"]]
+        return [made(Run, {**run, "steps": tuple(run["steps"])}) for run in self._get("history")["runs"]]
 
     def correct(self, text: str) -> None:
         """A person's word in the middle of a run, or the answer to a question."""
         self._post("corrections", {"text": text})
+
+    def answer(self, reply: str | Choice | None) -> None:
+        """Answers what the robot asked, in words of one's own or by one of the choices; None says nothing."""
+        if reply is not None:
+            self.correct(reply.reply if isinstance(reply, Choice) else reply)
 
     def pause(self) -> None:
         """Hold the robot and its world where they are, and refuses new commands, until `resume`."""
@@ -323,11 +276,11 @@ class Session:
 
     def stop(self) -> Stop:
         """Holds the robot at once and drops what it was doing; the next command re-arms it."""
-        return _made(Stop, self._post("stop")["stop"])
+        return made(Stop, self._post("stop")["stop"])
 
     def estop(self) -> Stop:
         """Stops it until a person says that it is clear (`reset_estop`)."""
-        return _made(Stop, self._post("estop")["stop"])
+        return made(Stop, self._post("estop")["stop"])
 
     def reset_estop(self, confirm: str) -> None:
         """Open the latch of the emergency stop. confirm: CLEAR, in a person's own words to the machine."""
@@ -386,9 +339,14 @@ class Session:
         return self._post(part, numbered, timeout_s=_MOTION_S)
 
 
-def _made(kind: type, values: Mapping[str, Any]) -> Any:
-    """A record of the fields it knows: a later server may say more."""
-    return kind(**{f.name: values[f.name] for f in fields(kind) if f.name in values})
+@contextmanager
+def _passing_over(code: str) -> Iterator[None]:
+    """Without errors of a code."""
+    try:
+        yield
+    except ApiError as error:
+        if error.code != code:
+            raise
 
 
 def _numbers(values: Sequence[float]) -> list[float]:

@@ -1,4 +1,4 @@
-"""A goal once a person has said which of several things was meant: the same goal, told so that it fits that one alone."""
+"""A goal once a person has said which of several things was meant: told so that it fits that one alone."""
 
 from __future__ import annotations
 

@@ -57,7 +57,8 @@ MAY_IMPORT: dict[str, list[str]] = {
                          "envs.skills.signatures"],
     "embodied.serving.safety": ["embodied.planning", "embodied.prompt", "envs.interface", "envs.robots",
                                 "envs.skills.signatures", "envs.world.floorplan"],
-    "embodied.serving.client": ["embodied.serving.connections", "embodied.serving.errors"],
+    "embodied.serving.client": ["embodied.serving.connections", "embodied.serving.errors", "embodied.serving.records"],
+    "embodied.serving.records": [],
     "embodied.serving.connections": ["embodied.serving.errors"],
     "embodied.conversion": ["embodied.data", "embodied.models", "embodied.planning", "embodied.training",
                             "envs.skills.signatures"],  # what earlier versions wrote, of every room that writes
@@ -85,5 +86,5 @@ HOME: dict[str, list[str]] = {
 TORCH_FREE = ["envs", "embodied.prompt", "embodied.typed", "embodied.bases.catalogue", "embodied.bases.cache",
               "embodied.bases.wheels", "embodied.training.settings", "embodied.training.stage",
               "embodied.training.run_folder", "embodied.planning", "embodied.serving.safety", "embodied.serving.client",
-              "embodied.serving.connections", "embodied.serving.errors"]
+              "embodied.serving.connections", "embodied.serving.errors", "embodied.serving.records"]
 TORCH_ALLOWED = ["embodied.planning.constrain"]

@@ -118,13 +118,27 @@ async def _acted(session: Session, text: str, request: Request, lease: str | Non
 
 def _line(event: dict[str, Any]) -> str:
     if event["type"] == "plan":
-        return f"plan: {event['text'] if event['refusal'] is None else 'refuse(' + event['refusal'] + ')'}\n"
+        return _understood(event) + _decided(event)
     if event["type"] == "question":
         return f"question: {event['text']}\n"
     if event["type"] == "outcome":
         reason = f" ({event['reason']})" if event["reason"] else ""
         return f"{event['skill']} {' '.join(map(str, event['arguments']))}: {event['status']}{reason}\n"
-    return f"end: {event['end']}\n" if event["type"] == "end" else ""
+    if event["type"] != "end":
+        return ""
+    report = event["self_report"]
+    return (f"seen: {report['words']}\n" if report else "") + f"end: {event['end']}\n"
+
+
+def _understood(event: dict[str, Any]) -> str:
+    return f"understood: {event['understood']['words']}\n" if event["understood"] else ""
+
+
+def _decided(event: dict[str, Any]) -> str:
+    """What a plan is, but for a question, which comes as an event of its own, and an answer, which ends the run."""
+    if event["question"] is not None or event["answer"] is not None:
+        return ""
+    return f"plan: {event['text'] if event['refusal'] is None else 'refuse(' + event['refusal'] + ')'}\n"
 
 
 def _is_counted(session: Session) -> bool:

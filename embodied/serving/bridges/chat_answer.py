@@ -52,7 +52,8 @@ def of_plan(plan: Plan, stops: Sequence[str]) -> list[Piece | End]:
     is_cut = made is not None and made.is_cut
     is_own = made is not None and plan.text.strip() == made.text.strip()  # not what the judge put in its place
     if made is None or not (is_cut or (is_own and (plan.refusal is None or plan.text.strip() == write(plan)))):
-        said = [Piece(f"{write(plan)}\n{plan.hint}" if plan.hint else write(plan))]
+        words = plan.question or plan.answer or write(plan)
+        said = [Piece(f"{words}\n{plan.hint}" if plan.hint else words)]
     elif len(made.pieces) == len(made.masked_log_probs):
         said = [Piece(*token) for token in zip(made.pieces, made.masked_log_probs, strict=True)]
         said = said if is_cut else said[:-1]  # the end token

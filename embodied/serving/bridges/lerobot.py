@@ -51,6 +51,8 @@ def subtask(plan: Plan, language: PlanLanguage) -> str:
     """The first call of a plan, worded."""
     if plan.refusal is not None:
         return f"cannot: {plan.refusal}"
+    if plan.question is not None or plan.answer is not None:  # nobody is there to hear it, and nothing is done
+        return f"cannot: {plan.question or plan.answer}"
     return _worded(plan.calls[0], language, plan.perception.slots) if plan.calls else DONE
 
 

@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.embodied.serving.served import Robot, Served
+from embodied.planning.language import Plan
+from embodied.serving.bridges.chat_answer import of_plan
+from embodied.serving.bridges.lerobot import subtask
+from embodied.serving.client import Choice, Client, Question
+from envs.skills.signatures import TABLETOP
+from tests.embodied.serving.served import TOKEN, Robot, Served
 
 pytestmark = pytest.mark.weights
 
@@ -113,6 +118,31 @@ def test_a_reset_forgets_what_was_said(robot: Robot):
     said(robot, "put the red one in")
     robot.post("/reset", {"seed": 2_000_001, "require": ["red block", "green block", "blue bowl"]}).raise_for_status()
     assert said(robot, OUT)[-1]["end"].startswith("refused: I did not understand")
+
+
+def test_the_client_answers_by_a_choice_and_reads_what_was_understood_and_seen(minded: Served):
+    asked: list[Question] = []
+
+    def reply(question: Question) -> Choice:
+        asked.append(question)
+        return next(choice for choice in question.choices if choice.reply == "the green one")
+
+    with Client(minded.url, TOKEN) as client, client.open(
+            "put_in_bowl", seed=2_000_001, speed=0.0, require=["red block", "green block", "blue bowl"]) as robot:
+        run = robot.instruct(DROP, on_question=reply)
+        assert run.understood == {"goal": "in(the green block, the blue bowl)",
+                                  "words": "put the green block in the blue bowl"}
+        assert run.self_report["holds"] and asked[0].text.startswith("Which block do you mean")
+        assert all(len(choice.box["center"]) == 3 for choice in asked[0].choices)
+        assert robot.instruct(WHERE).answer.startswith("The red block")
+        assert robot.instruct("wash the bowl").refusal == "I cannot wash, I can only move blocks"
+
+
+@pytest.mark.parametrize("plan", [Plan((), question="Which one?"), Plan((), answer="Two.")])
+def test_bridges_pass_on_what_is_no_plan_as_words(plan: Plan):
+    words = plan.question or plan.answer
+    assert [piece.text for piece in of_plan(plan, ())[:-1]] == [words]
+    assert subtask(plan, TABLETOP) == f"cannot: {words}"
 
 
 HOSTILE = ["\u202e\u202e", "把红色的积木放进碗里" * 90, "🤖" * 500, "\x00\x01\x07", "a" * 1000, "put it. " * 40,
