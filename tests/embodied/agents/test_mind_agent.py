@@ -93,9 +93,9 @@ def test_words_that_are_not_understood_are_refused_and_nothing_moves():
 
 def test_an_answer_to_a_question_is_heard_with_what_was_said_before():
     mind = agent({"put it in": "in(the red block, the blue bowl)",
-                  "the left one": "in(the leftmost red block, the blue bowl)"})
+                  "the one on the left": "in(the leftmost red block, the blue bowl)"})
     assert mind.plan("put it in", observation()).question is not None
-    mind.correct("the left one")
+    mind.correct("the one on the left")
     plan = mind.plan("put it in", observation())
     assert plan.calls[0].arguments[0].box == LEFT.box
     assert [next(iter(turn)) for turn in mind.understander.before] == ["person", "robot"]
