@@ -22,7 +22,6 @@ from embodied.planning.instruction import InstructionError, clean_instruction
 from embodied.planning.language import Choice, Plan, clause, refer, write
 from embodied.planning.looks import without_parts
 from embodied.planning.perception import Perception, held_since
-from embodied.planning.possible import possible
 from embodied.prompt import Slot
 from envs.goals import telling
 from envs.goals.choosing import choose
@@ -134,7 +133,7 @@ class MindAgent:
 
     def _see(self, now: Observation, history: Sequence[Transition], observation: Observation) -> list[Slot]:
         """What is in sight, but not in the hand now."""
-        slots = possible(without_parts(self.perceive(observation)))
+        slots = without_parts(self.perceive(observation))
         if observation is not now or held_since(history, self.language) is None:
             return slots
         tool = now.tool_pose[:3]
@@ -223,7 +222,9 @@ class MindAgent:
         words = telling.which(question.about, question.options, table)
         replies = [f"the {part}" for part in telling.tell_apart(question.options, table)]
         self._said.append({"robot": words})
-        talk.question, talk.choices = question, dict(zip(map(_folded, replies), question.options, strict=True))
+        talk.question = question
+        talk.choices = {_folded(reply): name for reply, name in zip(replies, question.options, strict=True)
+                        if replies.count(reply) == 1}
         choices = tuple(Choice(reply, next(iter(self._pointed_at([name], perception)), None))
                         for reply, name in zip(replies, question.options, strict=True))
         about = tuple(choice.thing for choice in choices if choice.thing is not None)

@@ -1,21 +1,30 @@
 """embodied demo "put the red block in the blue bowl": the arm does what a sentence says, or says why not.
 
-Prints each step as it is decided and done, and leaves demo.mp4 and demo.png in the run folder. Objects that the
-sentence names are put on the table when they are of a known kind and color; anything else the model has to refuse.
+Prints each step as it is decided and done, and leaves demo.mp4 and demo.png in the run folder. A mind is told the words
+first, and a scene is drawn in which there is something to do; it may ask back, answer, or say why not, and says what it
+sees in the end. For a planner, objects that the sentence names are put on the table when they are of a known kind and
+color; anything else it has to refuse. scene=FILE.json is a scene of your own.
 """
 
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from embodied.cli.run import RunContext
 from embodied.cli.settings import EnvSettings
 from embodied.typed import between
+
+if TYPE_CHECKING:
+    from embodied.agents.mind_agent import MindAgent
+    from embodied.cli.reporter import Reporter
+    from embodied.cli.talk import Person
+    from embodied.planning.closed_loop import Planner, Step
 
 TAKES_TEXT = "instruction"
 
@@ -34,48 +43,119 @@ class Settings:
     instruction: str
     policy: Literal["model", "random", "oracle"]
     weights: str
+    scene: str | None
+    replies: tuple[str, ...]
     seed: int = between(0, 2**31 - 1)
     max_calls: int = between(1, 64)
 
 
 @contextmanager
-def enter(settings: Settings, folder: Path) -> Iterator[None]:
-    """Raise ValueError for weights that cannot be loaded; what the folder holds is then as it was."""
-    from embodied.agents.shipped import weights_folder
-    from embodied.models.folder import check_folder
+def enter(settings: Settings, folder: Path) -> Iterator[list[dict] | None]:
+    """The scene that was told, None where none was. Raises ValueError for weights that cannot be loaded and for what is
+    no scene; what the folder holds is then as it was."""
+    from embodied.cli.talk import scene_in
+    from embodied.cli.weights import check_usable
 
     if settings.policy != "oracle":
-        check_folder(weights_folder(settings.weights))
-    yield
+        check_usable(settings.weights)
+    yield scene_in(settings.scene) if settings.scene is not None else None
 
 
 def act(settings: Settings, run: RunContext) -> float:
     """1 when the instruction was fulfilled, else 0; a refusal is no error, nor is an instruction that nobody can
     judge."""
-    import gymnasium
-
     from embodied.cli.reporter import Reporter
     from embodied.evaluation.episode import one_thread
-    from embodied.evaluation.policies import PolicyFactory
-    from embodied.planning.closed_loop import run as closed_loop
-    from envs.interface import TASK_IDS
 
-    task, required = scene_for(settings.instruction)
     reporter = Reporter(settings.instruction, settings.video.fps)
     if settings.policy != "oracle":
         one_thread()  # as wherever else a model plans: with two, each small product waits for what else runs
-    factory = PolicyFactory(settings.policy, settings.weights, gallery=lambda: env)
-    env = gymnasium.make(f"envs:{TASK_IDS[task]}", **settings.env.arguments())
+    mind = _mind(settings, reporter)
+    task, options = _told(settings, run.entered, mind)
+    env = make_env(task, **settings.env.arguments())
     try:
         reporter.watch(env.unwrapped, (settings.video.height, settings.video.width))
-        planner = reporter.around(factory.planner(settings.seed, env)[0], settings.policy)
-        options: dict[str, Any] = {"instruction": settings.instruction, **({"require": required} if required else {})}
-        for step in closed_loop(env, planner, seed=settings.seed, options=options, max_calls=settings.max_calls):
-            reporter.tell(step)
+        planner = mind or _planner(settings, env)
+        _converse(env, reporter.around(planner, settings.policy), reporter, settings, options)
     finally:
         env.close()
     reporter.save(run.folder)
     return float(bool(reporter.is_success))
+
+
+def make_env(task: str, **arguments: Any) -> Any:
+    """The environment of a task, or of all tasks of the tabletop for "tabletop"."""
+    import gymnasium
+
+    from envs.interface import TASK_IDS, domain_id
+
+    return gymnasium.make(f"envs:{TASK_IDS.get(task) or domain_id(task)}", **arguments)
+
+
+def _mind(settings: Settings, reporter: Reporter) -> MindAgent | None:
+    """The mind that the weights are; None for a planner's, and for other policies."""
+    from embodied.agents import minds
+
+    if settings.policy != "model" or not minds.is_mind(minds.mind_folder(settings.weights)):
+        return None
+    if (lacks := minds.notice(settings.weights)) is not None:
+        reporter.note(lacks)
+    return minds.load_mind(settings.weights)
+
+
+def _planner(settings: Settings, env: Any) -> Planner:
+    from embodied.evaluation.policies import PolicyFactory
+
+    return PolicyFactory(settings.policy, settings.weights, gallery=lambda: env).planner(settings.seed, env)[0]
+
+
+def _told(settings: Settings, scene: list[dict] | None, mind: MindAgent | None) -> tuple[str, dict[str, Any]]:
+    """The task and the options of a reset: a scene that was told, one that suits what a mind understands, or one with
+    what the words name."""
+    from embodied.cli.talk import options_of, suited_scene
+    from embodied.planning.instruction import InstructionError, clean_instruction
+
+    if scene is None and mind is None:
+        task, required = scene_for(settings.instruction)
+        return task, {"instruction": settings.instruction, **({"require": required} if required else {})}
+    if scene is None:
+        try:
+            goal = mind.understander.understand(clean_instruction(settings.instruction)).goal
+        except InstructionError:
+            goal = None
+        scene = suited_scene(goal, settings.seed)
+    return "tabletop", options_of(settings.instruction, scene)
+
+
+def _converse(env: Any, planner: Planner, reporter: Reporter, settings: Settings, options: dict[str, Any]) -> None:
+    """The instruction, and whatever is said after it in the same scene."""
+    from embodied.cli.talk import Person
+    from embodied.planning.closed_loop import run as closed_loop
+
+    is_mind = hasattr(planner, "begin")
+    person = Person(settings.replies, is_typing=is_mind and not settings.replies and sys.stdin.isatty())
+    text, seed, history = settings.instruction, settings.seed, list[Any]()
+    while text is not None:
+        if is_mind:
+            planner.begin()
+        reporter.turn(text)
+        for step in closed_loop(env, planner, seed=seed, options=options, history=history,
+                                max_calls=settings.max_calls):
+            reporter.tell(step)
+            history += [step.transition] if step.transition is not None else []
+            if step.end is None and hasattr(planner, "correct"):
+                _reply(step, planner, reporter, person)
+        text = person.next_turn() if is_mind else None
+        seed, options = None, {"instruction": text}
+
+
+def _reply(step: Step, planner: Any, reporter: Reporter, person: Person) -> None:
+    """What people say to a question, or while it works."""
+    is_question = step.transition is None and step.plan.question is not None
+    said = [person.answer()] if is_question else person.interjections(reporter.calls)
+    for words in filter(None, said):
+        planner.correct(words)
+        reporter.heard(words)
 
 
 def scene_for(instruction: str) -> tuple[str, list[str]]:

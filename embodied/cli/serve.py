@@ -90,11 +90,16 @@ def _check_token(name: str, token: str | None) -> None:
 
 def _check_places(settings: Settings) -> None:
     """What is not there, or cannot be written, is said before anything is loaded."""
+    from embodied.agents.minds import is_mind, mind_folder
     from embodied.cli.cluster import check_cluster
-    from embodied.cli.weights import checked
+    from embodied.cli.weights import check_usable
 
     check_cluster(settings.backend, settings.fewest_replicas)
-    checked(settings.weights)
+    check_usable(settings.weights)
+    folder = mind_folder(settings.weights)
+    if settings.backend == "ray" and is_mind(folder):
+        raise UsageError(f"backend=ray: expected a planner's weights, got the mind {folder.name}; minds run in the "
+                         f"server itself, backend=local", NOT_DONE)
     if settings.recordings is not None:
         try:
             Path(settings.recordings).mkdir(parents=True, exist_ok=True)
@@ -183,9 +188,13 @@ async def _serve(server: Any, door: socket.socket, settings: Settings, told_toke
 
 
 def _tell_address(port: int, settings: Settings, told_token: str) -> None:
+    from embodied.agents.minds import notice
+
     place = f"http://{settings.host}:{port}/"
     print(f"console: {place}" + (f"#token={told_token}" if told_token else " (token as given)"), flush=True)
     print(f"API: {place}v1/openapi.json; Ctrl-C stops robots and server; loading the planner ...", flush=True)
+    if (lacks := notice(settings.weights)) is not None:
+        print(lacks, flush=True)
     if settings.planner == "oracle":
         print("planner=oracle: the ORACLE, which reads the simulator's true state, plans where no planner is named",
               flush=True)
@@ -209,9 +218,9 @@ def _join_cluster(settings: Settings) -> None:
 
 def _load(settings: Settings) -> Any:
     """The planner's backend: of this process, or a deployment's."""
-    from embodied.agents.shipped import weights_folder
+    from embodied.agents.minds import is_mind, mind_folder
 
-    folder = weights_folder(settings.weights).resolve()
+    folder = mind_folder(settings.weights).resolve()
     if settings.backend == "ray":
         from embodied.serving.app import deploy
 
@@ -221,6 +230,10 @@ def _load(settings: Settings) -> Any:
     from embodied.agents.shipped import load_agent
 
     torch.set_num_threads(settings.threads)
+    if is_mind(folder):
+        from embodied.serving.minds import load_backend
+
+        return load_backend(str(folder))
     return load_agent(folder).backend
 
 
@@ -250,8 +263,10 @@ def _manager(settings: Settings, inference: InferenceServer) -> Any:
     limits = Limits(sessions=settings.max_sessions, idle_s=settings.idle_s, lease_ttl_s=settings.lease_s,
                     record_fps=settings.record_fps, recordings=recordings, plans=settings.plans,
                     planner=settings.planner)
-    from embodied.agents.shipped import weights_folder
+    from embodied.agents.minds import is_mind, mind_folder
     from embodied.cli.weights import language_of
+    from envs.skills.signatures import TABLETOP
 
+    folder = mind_folder(settings.weights)
     return SessionManager(inference, limits, make_chat=_chat(settings.chat),
-                          language=language_of(weights_folder(settings.weights)))
+                          language=TABLETOP if is_mind(folder) else language_of(folder))

@@ -6,6 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from embodied.agents import minds
 from embodied.agents.backends.local import learned_language
 from embodied.agents.shipped import weights_folder
 from embodied.models.folder import check_folder
@@ -17,6 +18,17 @@ def language_of(folder: Path) -> PlanLanguage:
     """The language that the weights of a checked folder plan in. LanguageError where one of its skills is no longer
     what it was."""
     return learned_language(renewed(json.loads((folder / "processor_config.json").read_text())).get("plan_language"))
+
+
+def check_usable(weights: str) -> None:
+    """Raises ValueError for weights that cannot be loaded: of a planner, or of a mind, whose base and eyes are needed,
+    too."""
+    folder = minds.mind_folder(weights)
+    check_folder(folder)
+    if (lacks := minds.why_not(folder)) is not None:
+        raise ValueError(f"weights={weights}: {lacks}")
+    if (eyes := minds.card(folder).get("eyes")) is not None:
+        check_folder(weights_folder(eyes))
 
 
 def checked(weights: str) -> tuple[Path, str]:

@@ -110,6 +110,9 @@ class EpisodeRecorder:
         self.instruction = ""
         self._truth: Truth | None = None
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._planner, name)
+
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:
         self.instruction, self._truth = instruction, self._read_truth()
         start = time.perf_counter()
@@ -164,6 +167,8 @@ def describe(steps: Sequence[Step], recorder: EpisodeRecorder) -> Record:
         "end": last.end, "calls": [_call(s) for s in steps if s.transition is not None], "replans": last.replans,
         "attribution": None if fault is None else {"component": fault.component, "reason": fault.reason},
         "plans": recorder.plans, "timings": {"plan_s": recorder.plan_s},
+        # what a planner that looks back claims, by what it perceives: to be held against the truth
+        **({} if last.report is None else {"self_report": last.report.holds, "said": last.report.words}),
     }
 
 

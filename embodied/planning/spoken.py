@@ -12,6 +12,9 @@ from typing import Any
 from embodied.planning.language import Plan, object_names, words_of
 from embodied.planning.looks import looks_of
 from embodied.prompt import Slot
+from envs.goals.outcome import Refusal
+from envs.goals.spelling import read
+from envs.goals.telling import tell
 from envs.interface import Referent, SkillCall
 
 
@@ -37,6 +40,14 @@ def say_call(call: SkillCall, plan: Plan) -> str:
 
 def _word(argument: Any, looks: Mapping[str, str]) -> str:
     return looks.get(argument, argument) if isinstance(argument, str) else json.dumps(argument)
+
+
+def meaning(plan: Plan) -> dict[str, str] | None:
+    """What the planner took a person's words to mean: {"goal": in the goal language, "words": in English}; None where
+    it does not say, or did not understand them."""
+    if not plan.understood or (isinstance(plan.outcome, Refusal) and plan.outcome.reason == "unclear"):
+        return None
+    return {"goal": plan.understood, "words": tell(read(plan.understood))}
 
 
 def describe(plan: Plan) -> str:

@@ -5,9 +5,32 @@ the server's, asked through its queue, off the event loop.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from embodied.agents.mind_agent import MindAgent, Reading, Turn
+from embodied.agents.mind_agent import MindAgent, Reading, Turn, Understander
+from embodied.agents.minds import load_mind
+from embodied.agents.scene_state import Perceive
+from embodied.planning.scene import OBJECTS, SceneEncoder
 from embodied.serving.inference_server import CancelledError, InferenceServer
+from envs.skills.signatures import PlanLanguage
+
+
+@dataclass(frozen=True, slots=True)
+class MindBackend:
+    """What an inference server asks, of a mind that is loaded once and shared by all sessions."""
+
+    understander: Understander
+    perceive: Perceive
+    language: PlanLanguage
+    scene: SceneEncoder = OBJECTS
+
+
+def load_backend(weights: str) -> MindBackend:
+    """The parts of a mind by name or folder. Raises ValueError for weights that are none."""
+    mind = load_mind(weights)
+    if not isinstance(mind, MindAgent):
+        raise ValueError(f"weights={weights}: expected a mind, which understands words, got a planner")
+    return MindBackend(mind.understander, mind.perceive, mind.language)
 
 
 def make_mind(inference: InferenceServer, halted: Callable[[], str | None] = lambda: None) -> MindAgent:

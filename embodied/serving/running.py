@@ -13,13 +13,11 @@ from typing import Any
 from embodied.planning import closed_loop
 from embodied.planning.closed_loop import Planner, Step
 from embodied.planning.language import Plan
+from embodied.planning.spoken import meaning
 from embodied.prompt import Slot
 from embodied.serving.inference_server import BusyError, CancelledError
 from embodied.serving.overlay import box_values, objects_of
-from envs.goals.outcome import Refusal
 from envs.goals.reporting import Report
-from envs.goals.spelling import read as read_goal
-from envs.goals.telling import tell as tell_goal
 from envs.interface import Observation, Referent, SkillCall, Transition
 from envs.skills.signatures import PlanLanguage
 
@@ -131,14 +129,6 @@ def told(plan: Plan) -> dict[str, Any]:
     return {"text": plan.text.strip(), "calls": calls, "refusal": plan.refusal, "hint": plan.hint,
             "question": plan.question, "choices": choices_of(plan), "answer": plan.answer, "understood": meaning(plan),
             "probability": _total(plan), "thinking_s": round(plan.thinking_s, 4)}
-
-
-def meaning(plan: Plan) -> dict[str, str] | None:
-    """What the planner took the words to mean, in the goal language and in English; None where it does not say, or did
-    not understand them."""
-    if not plan.understood or (isinstance(plan.outcome, Refusal) and plan.outcome.reason == "unclear"):
-        return None
-    return {"goal": plan.understood, "words": tell_goal(read_goal(plan.understood))}
 
 
 def choices_of(plan: Plan) -> list[dict[str, Any]]:

@@ -47,9 +47,9 @@ def test_the_demo_calls_half_an_instruction_no_success(capsys, monkeypatch):
     class Hasty(OraclePlanner):
         def plan(self, instruction, observation, history=()):
             env = self._env.unwrapped
-            env._set_instruction("put the red block in the blue bowl")
+            env.instruct("put the red block in the blue bowl")
             calls = env.expert_plan()
-            env._set_instruction(instruction)
+            env.instruct(instruction)
             return Plan(() if history else tuple(calls))
 
     monkeypatch.setattr("embodied.agents.oracle.OraclePlanner", Hasty)
