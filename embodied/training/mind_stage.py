@@ -127,10 +127,16 @@ def measured(model: nn.Module, sayings: Sequence[Saying], processor: PalmEProces
 
 
 def publish(run: RunFolder, stage: str, settings: UnderstandSettings, last: Path) -> None:
-    """Write the model with the weights of a checkpoint, and beside it how long the sentences were that it learned."""
+    """Write the model with the weights of the last checkpoint as the stage's result."""
+    publish_to(run.mind(stage), run, stage, settings, last)
+
+
+def publish_to(folder: Path, run: RunFolder, stage: str, settings: UnderstandSettings, saved: Path) -> None:
+    """Write the model with the weights of a checkpoint into a folder, and beside it how long the sentences were that it
+    learned from."""
     model, processor = load_model(run.mind_before(stage))
-    checkpoint.load_weights(model, last)
+    checkpoint.load_weights(model, saved)
     prompts = [saying.prompt for saying in read_sayings(files_of(settings.train))]
     calibration = write_calibration(Calibration(max(processor.count_tokens(prompts, [()] * len(prompts)))))
-    save_model(model, processor, run.mind(stage), beside={CALIBRATION: calibration})
-    print(f"wrote {run.mind(stage)}")
+    save_model(model, processor, folder, beside={CALIBRATION: calibration})
+    print(f"wrote {folder}")
