@@ -43,7 +43,7 @@ fact: {_either(("in", "beside", "left_of", "right_of"), "(")} things ", " things
     | "on(" things ", " (things | "{TABLE}") ")" | "at(" things ", " {_either(PLACES)} ")" | "held(" things ")"
 things: {_either((*QUANTIFIERS, *NUMBERS), " ")}? told
 told: {_either(SUPERLATIVES, " ")}? {_either(SIZES, " ")}? named (" [" where "]")* (" but " told)?
-named: {_either(COLORS, " ")}? {_either(KINDS)} | quoted {_either(KINDS, before=" ")}?
+named: {_either(COLORS, " ")}? ({_either(KINDS)} | quoted) | quoted {_either(KINDS, before=" ")}
 where: {_either(word for word in LONE_RELATIONS if word != _ON_TABLE)} | {_either(NEAR_RELATIONS, " ")} things
     | "on " "{TABLE}"
 """

@@ -16,7 +16,7 @@ GOALS = (
     "if more(block [in blue bowl], block [on table]): not held(the block [nearest both red block])",
     'in(the "banana", the small "black" bowl [left of the bowl [holding 2 big red block]])',
     "tell count(red block)", "tell whether not beside(a block, each bowl)", "tell where(biggest block [alone])",
-    "held(the block [on the blue block] [left of a bowl] but thing [on table])", 'held(the "black")',
+    "held(the block [on the blue block] [left of a bowl] but thing [on table])", 'held(the red "black")',
     'cannot "wash"', "nothing", "unclear", "at(the leftmost block, right)", "in(all block, the bowl [same color])",
 )
 
