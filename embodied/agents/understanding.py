@@ -19,7 +19,8 @@ from embodied.models.folder import check_folder
 from embodied.planning.dialogue import DialogueError, Turn, said, write_dialogue
 from embodied.planning.goal_grammar import goal_grammar
 from embodied.prompt import PromptTooLongError
-from envs.goals.language import Do, Goal, If
+from envs.goals.language import Goal
+from envs.goals.normal import normal
 from envs.goals.spelling import GoalError, read
 
 if TYPE_CHECKING:
@@ -147,17 +148,11 @@ class _Begun:
 
 
 def same_goal(one: str, other: str) -> bool:
-    """Whether two texts spell one goal, in whatever order the clauses of a step stand; False where one is no goal."""
+    """Whether two texts spell goals that mean the same on every table; False where one is no goal."""
     try:
-        return _unordered(read(one)) == _unordered(read(other))
+        return normal(read(one)) == normal(read(other))
     except GoalError:
         return False
-
-
-def _unordered(goal: Goal | None) -> object:
-    if isinstance(goal, Do):
-        return tuple(frozenset(step) for step in goal.steps)
-    return (goal.test, _unordered(goal.then), _unordered(goal.otherwise)) if isinstance(goal, If) else goal
 
 
 def load_understander(folder: str | Path, *, device: str = "cpu") -> Understander:
