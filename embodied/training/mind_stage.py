@@ -6,7 +6,7 @@ B sayings, T tokens.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from embodied.data.sayings import Saying, files_of, read_sayings
 from embodied.models.building import build
 from embodied.models.loading import load as load_model
 from embodied.models.loading import save as save_model
-from embodied.models.processor import PalmEProcessor
+from embodied.models.processor import Answer, PalmEProcessor
 from embodied.planning.dialogue import goal_line
 from embodied.training import checkpoint
 from embodied.training.job import Job, make_job, mean_of_means
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 MEASURED_AT_ONCE = 32
 """Sayings of one forward pass of a validation."""
+COUNTED_AT_ONCE = 4096
+"""Sayings whose tokens are counted in one call of a tokenizer."""
 
 
 def begin(run: RunFolder, stage: str, settings: UnderstandSettings) -> None:
@@ -84,7 +86,15 @@ def prepare(run: RunFolder, stage: str, settings: UnderstandSettings, placement:
 
 def lengths_of(sayings: Sequence[Saying], processor: PalmEProcessor) -> np.ndarray:
     """int64[N]: tokens of each saying and its goal."""
-    return np.array(processor.count_tokens([s.prompt for s in sayings], [goal_line(s.goal) for s in sayings]))
+    return _counted(sayings, processor, lambda saying: goal_line(saying.goal))
+
+
+def _counted(sayings: Sequence[Saying], processor: PalmEProcessor, answer: Callable[[Saying], Answer]) -> np.ndarray:
+    """int64[N]: tokens of each saying and an answer, some at a time: a tokenizer makes a hundred times as much of a
+    text as the text is long."""
+    parts = [sayings[start:start + COUNTED_AT_ONCE] for start in range(0, len(sayings), COUNTED_AT_ONCE)]
+    return np.concatenate([processor.count_tokens([s.prompt for s in part], [answer(s) for s in part])
+                           for part in parts])
 
 
 def drawn(sayings: Sequence[Saying], count: int, seed: int) -> list[Saying]:
@@ -136,7 +146,7 @@ def publish_to(folder: Path, run: RunFolder, stage: str, settings: UnderstandSet
     learned from."""
     model, processor = load_model(run.mind_before(stage))
     checkpoint.load_weights(model, saved)
-    prompts = [saying.prompt for saying in read_sayings(files_of(settings.train))]
-    calibration = write_calibration(Calibration(max(processor.count_tokens(prompts, [()] * len(prompts)))))
+    longest = _counted(read_sayings(files_of(settings.train)), processor, lambda saying: ()).max()
+    calibration = write_calibration(Calibration(int(longest)))
     save_model(model, processor, folder, beside={CALIBRATION: calibration})
     print(f"wrote {folder}")
