@@ -1,0 +1,155 @@
+"""The card of the data sets: which words and syntaxes each split has, and what its lines are."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+
+from envs.tasks.wordings import (
+    asking,
+    brackets,
+    chatter,
+    chinese_words,
+    clauses,
+    conditions,
+    denials,
+    fragments,
+    idle,
+    lexicon,
+    moods,
+    nouns,
+    repairs,
+    sequences,
+    talk,
+    towers,
+    turns,
+    verbs,
+)
+from envs.tasks.wordings.lines import SHARES, Line
+from envs.tasks.wordings.noise import known
+from envs.tasks.wordings.writing import lines
+
+_MODULES: tuple[ModuleType, ...] = (
+    asking, brackets, chatter, chinese_words, clauses, conditions, denials, fragments, idle, moods, nouns, repairs,
+    sequences, talk, towers, turns, verbs,
+)
+SPLITS: tuple[lexicon.Split, ...] = ("train", "validation", "test")
+
+
+def word_rows() -> Iterator[tuple[str, str]]:
+    """Every row of words, by a name of its own."""
+    for table, rows in (lexicon.TABLES | chinese_words.TABLES).items():
+        yield from ((f"{table}.{key}", row) for key, row in rows.items())
+    yield from ((f"verbs.{key}.{number}", verbs_of) for key, frames in verbs.FRAMES.items()
+                for number, (verbs_of, _) in enumerate(frames))
+    yield from (("cannot", idle.VERBS), ("cannot alone", idle.BARE_VERBS))
+
+
+def syntaxes() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every row of patterns of which splits have their own, by a name of its own."""
+    for module in _MODULES:
+        for name, value in vars(module).items():
+            if name.isupper():
+                yield from ((f"{module.__name__.rsplit('.', 1)[-1]}.{name}{key}", row) for key, row in _rows(value))
+
+
+def _rows(value: object) -> Iterator[tuple[str, tuple[str, ...]]]:
+    if isinstance(value, tuple) and value and all(isinstance(text, str) for text in value):
+        yield "", value
+    elif isinstance(value, Mapping):
+        yield from (
+            (f".{key}", row)
+            for key, row in value.items()
+            if isinstance(row, tuple) and all(isinstance(text, str) for text in row)
+        )
+
+
+def counted_words(split: lexicon.Split) -> int:
+    """How many words a split has of its own, beside the common ones."""
+    return sum(len(lexicon.shared_out(lexicon.rows(row)[1])[split]) for _, row in word_rows())
+
+
+def counted_syntaxes(split: lexicon.Split) -> int:
+    """How many patterns a split has of its own, beside the four commonest of each row."""
+    return sum(len(lexicon.shared_out(row[4:])[split]) for _, row in syntaxes())
+
+
+def overlap() -> int:
+    """Words and patterns that two splits share as their own, row by row."""
+    rows = [lexicon.rows(row)[1] for _, row in word_rows()] + [row[4:] for _, row in syntaxes()]
+    shared = 0
+    for row in rows:
+        parts = [set(part) for part in lexicon.shared_out(tuple(row)).values()]
+        shared += sum(len(a & b) for i, a in enumerate(parts) for b in parts[i + 1:])
+    return shared
+
+
+def shape(text: str) -> str:
+    """A text without its case, stops, and the words of the lexicon: what is left is how it is put together."""
+    words = re.findall(r"[a-z']+|[^\x00-\x7f]+", text.lower())
+    return " ".join("_" if word in known() else word for word in words)
+
+
+def _measured(made: list[Line]) -> dict[str, str]:
+    texts = {line.text.lower() for line in made}
+    return {
+        "lines": f"{len(made):,}",
+        "texts of their own": f"{len(texts):,}",
+        "shapes": f"{len({shape(t) for t in texts}):,}",
+        "words": f"{len({w for t in texts for w in t.split()}):,}",
+        "goals": f"{len({line.goal for line in made}):,}",
+        "characters, mean": f"{sum(len(line.text) for line in made) / len(made):.0f}",
+        "after other turns": f"{sum(bool(line.before) for line in made) / len(made):.1%}",
+        "Mandarin": f"{sum(any(ord(mark) > 0x4E00 for mark in line.text) for line in made) / len(made):.1%}",
+    }
+
+
+def card(count: int, seed: int) -> str:
+    """The page, by so many lines of each split."""
+    made = {split: list(lines(count, split, seed)) for split in SPLITS}
+    kinds = {split: Counter(line.kind for line in made[split]) for split in SPLITS}
+    common = sum(len(lexicon.rows(row)[0]) for _, row in word_rows())
+    usual = sum(min(4, len(row)) for _, row in syntaxes())
+    rows = [
+        ("words in every split", *[f"{common:,}"] * 3),
+        ("words of its own", *[f"{counted_words(s):,}" for s in SPLITS]),
+        ("patterns in every split", *[f"{usual:,}"] * 3),
+        ("patterns of its own", *[f"{counted_syntaxes(s):,}" for s in SPLITS]),
+    ]
+    measured = {split: _measured(made[split]) for split in SPLITS}
+    rows += [(name, *(measured[split][name] for split in SPLITS)) for name in measured["train"]]
+    rows += [(f"kind: {kind}", *(f"{kinds[split][kind]:,}" for split in SPLITS)) for kind in SHARES]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return _PAGE.format(count=count, seed=seed, overlap=overlap(), table=table)
+
+
+_PAGE = """# Goals in words
+
+What a decoder learns to read people from: goals of the goal language with what people may say who want them, made by
+`envs.tasks.wordings`. The counts are of {count:,} lines of each split:
+
+    python -m scripts.goal_wordings --card docs/goal_wordings.md --lines {count} --seed {seed}
+
+A data set is written by
+
+    python -m scripts.goal_wordings FILE.jsonl --count 200000 --split train --seed 0
+
+as lines of `text`, `before` (earlier turns, where there are such), `goal` in its normal form, and `kind`. The same
+arguments give the same file. Nobody's texts are in it: they are composed of words and patterns, clause by clause.
+
+**Splits.** The commonest words of a row and the four commonest patterns are in every split. Of the others eight tenths
+are for training alone, one tenth each for validation and for test (at least one of three or more). Words and
+patterns that two splits have as their own: {overlap}. `--unseen` draws test's words wherever there are such.
+Combinations of `envs.goals.combinations` that are kept out of training are in no line unless
+`--all-combinations` is said.
+
+**Meaning.** A text says its goal and no more; the reader sees no table, so that "the small block" is
+`the small block`, however many there are. Typing errors make no other word of the lexicon and spare words that
+a goal copies.
+
+| | train | validation | test |
+|---|--:|--:|--:|
+{table}
+"""

@@ -1,0 +1,146 @@
+"""Goals in words: every construct has words, texts mean one goal, splits share no words of their own."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+
+import numpy as np
+import pytest
+
+from envs.goals.combinations import fits_split
+from envs.goals.language import Cannot, Do, Nothing, Unclear
+from envs.goals.normal import normal
+from envs.goals.sampling import SHARES as KINDS_OF_GOALS
+from envs.goals.sampling import draw
+from envs.goals.spelling import read, write
+from envs.tasks.wordings import card
+from envs.tasks.wordings.draws import Draws
+from envs.tasks.wordings.forms import gerund, participle, plural
+from envs.tasks.wordings.grammar import expand
+from envs.tasks.wordings.keeping import Sieve
+from envs.tasks.wordings.lexicon import COLORS, rows, shared_out
+from envs.tasks.wordings.lines import SHARES
+from envs.tasks.wordings.noise import known, mistyped
+from envs.tasks.wordings.saying import say
+from envs.tasks.wordings.writing import lines
+
+CONSTRUCTS = (
+    "in(the red block, the blue bowl)", "on(the red block, the blue block)", "on(the red block, table)",
+    "beside(a block, the bowl)", "left_of(the red block, the blue bowl)", "right_of(both red block, the bowl)",
+    "at(all block, left)", "at(2 block, middle)", "held(the biggest block)", "not in(the red block, the blue bowl)",
+    "not on(all block, the red block)", "keep(all block)", "not at(the red block, right)", "not held(the red block)",
+    "not on(the red block, table)", "not beside(the red block, the bowl)",
+    "in(the red block, the bowl) then on(the red block, table) then held(the red block)",
+    "in(all block, the bowl [same color])", "in(a block, each bowl)",
+    "in(the red block but red block [in blue bowl], the blue bowl)", 'in(the "banana", the bowl)',
+    'in(the "black" block, the bowl)', "if there_is(a red block): held(the red block)",
+    "in(the thing [alone], the bowl [empty])",
+    "if not more(block, bowl): in(a block, a bowl) else: keep(both red block); not in(the block, the bowl)",
+    "on(all block [in blue bowl], table)", "in(the highest block [under a thing], the bowl [holding 2 block])",
+    "in(the lowest small block [right of bowl], the farthest bowl [nearest both red block])",
+    "on(the block [on table], the block)", "tell count(red block)", "tell whether not in(a block, the bowl)",
+    "tell where(the block [left of bowl])", "tell color(the bowl)", "tell what(thing [in blue bowl])",
+    "tell whether more(red block, blue block)", "tell what(bowl [holding red block])", 'cannot "wash"', "nothing",
+    "unclear", "on(the blue block, the white block) then on(the red block, the blue block)",
+)
+
+
+@pytest.mark.parametrize("text", CONSTRUCTS)
+def test_every_construct_is_worded(text: str):
+    goal = read(text)
+    rng = np.random.default_rng(0)
+    said = {say(goal, None, rng).text for _ in range(12)}
+    assert all(said) and len(said) > 6
+    if not isinstance(goal, Cannot | Nothing | Unclear):
+        assert all(say(goal, None, rng, language="zh").text for _ in range(4))
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_GOALS)
+def test_goals_of_the_sampler_are_worded(kind: str):
+    rng = np.random.default_rng(1)
+    for _ in range(6):
+        drawn = draw(rng, kind=kind)
+        assert say(drawn.goal, drawn.table, rng).text
+
+
+def test_the_same_seed_gives_the_same_lines():
+    one, two, three = ([line.plain() for line in lines(120, "train", seed)] for seed in (3, 3, 4))
+    assert one == two and one != three
+    assert not {line["text"] for line in one} & {line["text"] for line in (x.plain() for x in lines(60, "test", 3))}
+
+
+def test_lines_are_goals_in_the_normal_form_of_what_training_may_see():
+    kinds = set()
+    for line in lines(1500, "train", 5):
+        kinds.add(line.kind)
+        assert line.text.strip() and read(write(line.goal)) == line.goal == normal(line.goal)
+        assert fits_split(line.goal, "train") and len(line.text) < 1000
+        assert all(read(turn["goal"]) for turn in line.before if "goal" in turn)
+    assert kinds == set(SHARES)
+
+
+def test_no_text_means_two_goals():
+    goals = defaultdict(set)
+    for number, line in enumerate(lines(6000, "train", 6)):
+        goals[line.text.lower(), json.dumps(line.before)].add(write(line.goal))
+        assert number < 6000
+    assert max(map(len, goals.values())) == 1
+
+
+def test_splits_share_no_word_or_pattern_of_their_own():
+    assert card.overlap() == 0
+    for split in card.SPLITS:
+        assert card.counted_words(split) > 80 and card.counted_syntaxes(split) > 200
+
+
+def test_words_of_another_split_are_not_said():
+    own = {word for row in COLORS.values() for word in shared_out(rows(row)[1])["test"]}
+    texts = [line.text.lower() for line in lines(1500, "train", 7)]
+    assert not [text for text in texts for word in own if f" {word} " in text]
+    goal = read("in(the red block, the blue bowl)")
+    unseen = [say(goal, None, np.random.default_rng(number), unseen=True).text for number in range(40)]
+    assert sum(any(word in text.lower() for word in own) for text in unseen) > 30
+
+
+def test_typing_errors_spare_what_a_goal_copies_and_make_no_other_word():
+    draws = Draws(np.random.default_rng(0))
+    for _ in range(300):
+        text = mistyped(draws, "put the banana next to the purple block", count=2, spare=frozenset({"banana"}))
+        assert "banana" in text or "banan" in text.replace(" ", "")
+        assert not set(text.split()) & known() - {"put", "the", "banana", "next", "to", "purple", "block"}
+
+
+def test_words_that_a_goal_quotes_stand_in_the_text():
+    rng = np.random.default_rng(2)
+    for _ in range(40):
+        assert "spoon" in say(read('in(the "spoon", the bowl)'), None, rng).text.lower().replace(" ", "")
+        assert "juggle" in say(read('cannot "juggle"'), None, rng).text.lower()
+
+
+def test_a_sieve_keeps_what_is_read_back():
+    meant = read("held(the red block)")
+    sieve = Sieve(lambda text: meant if "red" in text else None)
+    goals = [("lift the red one", meant), ("Lift the red one!", meant), ("lift it", meant), ("@@@@@@@ a", meant),
+             ("red in bowl", read("nothing"))]
+    assert sieve.kept(goals) == goals[:1]
+    assert sieve.counts == {"kept": 1, "repeat": 1, "not understood": 1, "unreadable": 1, "another goal": 1}
+
+
+def test_forms_of_words():
+    assert [gerund(v) for v in ("put", "place", "drop", "lift", "tie", "position")] == [
+        "putting", "placing", "dropping", "lifting", "tying", "positioning"]
+    assert [participle(v) for v in ("put", "drop", "stick", "carry", "move")] == [
+        "put", "dropped", "stuck", "carried", "moved"]
+    assert [plural(n) for n in ("dish", "box", "cube", "die")] == ["dishes", "boxes", "cubes", "dice"]
+
+
+def test_a_pattern_that_is_not_closed_is_refused():
+    with pytest.raises(ValueError, match="closing"):
+        expand("(put|place <x>", Draws(np.random.default_rng(0)))
+
+
+def test_a_step_is_one_text_and_a_split_has_a_name():
+    with pytest.raises(ValueError, match="split"):
+        next(lines(1, "dev", 0))
+    assert isinstance(next(lines(1, "train", 0)).text, str) and isinstance(read("held(a block)"), Do)
