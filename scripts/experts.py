@@ -36,7 +36,7 @@ from embodied.data.collect import progress
 from embodied.data.pool import Result, map_seeds
 from embodied.evaluation.ledger import Ledger
 from embodied.evaluation.success import wilson
-from envs.interface import DOMAINS, FOREIGN_IDS, SEED_RANGES, Box, Referent, SkillCall
+from envs.interface import DOMAINS, FOREIGN_IDS, GOAL_ID, SEED_RANGES, Box, Referent, SkillCall
 from envs.names import unknown
 from envs.skills.signatures import Parameter
 from envs.tasks.kitchen.families import goal_of_text
@@ -45,7 +45,7 @@ from envs.tasks.kitchen.phrasings import things_named
 POLICIES = ("expert", "nobody", "random")
 LEARNT_FROM = 12  # training seeds whose expert's words chance may repeat
 MOST_CALLS = 60
-OFFERED = {**DOMAINS, "foreign": FOREIGN_IDS}
+OFFERED = {**DOMAINS, "goals": {"goal": GOAL_ID}, "foreign": FOREIGN_IDS}
 REALISM = {file.stem: file for file in (Path(__file__).parents[1] / "configs" / "realism").glob("*.yaml")}
 
 
@@ -215,7 +215,7 @@ def random_call(unwrapped: Any, phrases: dict[str, list[str]], rng: np.random.Ge
     is_foreign = not hasattr(unwrapped, "domain")
     signatures = unwrapped.actions.skills
     for _ in range(50):
-        skill = str(rng.choice([s for s in signatures if s != "home"]))
+        skill = str(rng.choice([s for s in unwrapped.language.taught.skills if s != "home"]))
         call = SkillCall(skill, tuple(argument(p, skill, unwrapped, phrases, rng)
                                       for p in signatures[skill].parameters))
         if is_foreign or unwrapped.domain.judge is None or unwrapped.why_not(call) is None:

@@ -219,7 +219,18 @@ def _is_ready(table: Table, target: Target, targets: Sequence[Target]) -> bool:
         return False
     if target.relation == "on" and table.above(target.place):
         return False
-    return target.relation == "in" or _is_founded(table, target, targets)
+    if target.relation == "in":  # what is also to be on something comes into the bowl with that
+        is_carried = any(t.thing == target.thing and t.relation == "on" and t.is_wanted for t in targets)
+        return not is_carried and _leaver(table, target, targets) is None
+    return _is_founded(table, target, targets)
+
+
+def _leaver(table: Table, target: Target, targets: Sequence[Target]) -> str | None:
+    """What has yet to leave the bowl that a thing is to be put in: what is let go there may come to lie on it."""
+    if not target.is_wanted or target.relation != "in":
+        return None
+    return next((t.thing for t in targets if t.thing != target.thing and table.bowl_of(t.thing) == target.place
+                 and not t.is_met(table)), None)
 
 
 def _put_downs(table: Table, targets: Sequence[Target], told: Sequence[Target]) -> list[NamedCall]:
@@ -233,8 +244,10 @@ def _put_downs(table: Table, targets: Sequence[Target], told: Sequence[Target]) 
     if not denied and sum(t.relation in _SPATIAL for t in told) < 2:
         return beside
     parts = [("put_down_at", part) for part in sorted(PLACES, key=lambda part: -_room_m(table, part, denied))]
-    near = [(skill, name) for name in table.things if name != table.held and table.stands(name) for skill in _ASIDE]
-    return [*parts, *beside, *near]
+    others = {t.place if t.thing == table.held else t.thing for t in denied}  # by what is denied: the surest way
+    near = [(skill, name) for name in sorted(table.things, key=lambda name: name not in others)
+            if name != table.held and table.stands(name) for skill in _ASIDE]
+    return [*parts, *near, *beside]
 
 
 def _room_m(table: Table, part: str, denied: Sequence[Target]) -> float:
@@ -272,8 +285,11 @@ def _neighbour(table: Table, targets: Sequence[Target]) -> str | None:
 
 
 def _to_pick(table: Table, target: Target, targets: Sequence[Target]) -> str:
-    """The thing of the target, or what has to go first: what lies on it or on its base, or a base ill founded."""
+    """The thing of the target, or what has to go first: what lies on it or on its base, what has yet to leave its bowl,
+    or a base ill founded."""
     crowd = table.above(target.thing)
+    if not crowd and (leaver := _leaver(table, target, targets)):
+        crowd = (*table.above(leaver), leaver)
     if not crowd and target.is_wanted and target.relation == "on" and target.place != TABLE:
         crowd = table.above(target.place)
     if crowd:

@@ -12,14 +12,14 @@ from envs.goals import judge
 from envs.goals.language import Description, Do, Fact, Goal, Things, Where
 from envs.goals.outcome import Outcome, Task, outcome_of
 from envs.goals.planner import standing
-from envs.goals.scene_spec import Told, read_scene
+from envs.goals.sampling import KINDS_OF_PLANS, SHARES, draw_goal
+from envs.goals.scene_spec import MOST_THINGS, Told, read_scene
+from envs.goals.scenes import draw_scene
 from envs.goals.spelling import read, write
 from envs.goals.table import Table
+from envs.goals.telling import tell
 from envs.goals.wanted import Wanted
-from envs.interface import TASK_IDS
 from envs.tasks import phrasings
-from envs.tasks.families import make_task
-from envs.tasks.families import wording as wording_of
 from envs.tasks.scene import Things as Entities
 from envs.tasks.scene import split_name
 from envs.tasks.told_scenes import build, read_table
@@ -75,15 +75,21 @@ class GoalScene(Entities):
 
 @dataclass(frozen=True, slots=True)
 class GoalTask:
-    """Scenes and goals that are told; where nobody tells any, those of the five families in the goal language."""
+    """Scenes and goals that are told; where nobody tells any, they are drawn."""
 
     name: str = "goal"
 
-    def arrange(self, world: World, rng: np.random.Generator, **counts: Any) -> GoalScene:
-        """A scene of any family, its goal in the goal language; counts: as of `families.Task.arrange`."""
-        names = tuple(TASK_IDS)
-        scene = make_task(names[int(rng.integers(len(names)))]).arrange(world, rng, **counts)
-        return GoalScene(scene.entities).aimed(goal_in(*wording_of(scene)), read_table(world, scene.names, None))
+    def arrange(self, world: World, rng: np.random.Generator, *, min_objects: int = 3, max_objects: int = 7,
+                require: tuple[str, ...] = ()) -> GoalScene:
+        """A drawn scene with a drawn goal that comes to a plan on it."""
+        fewest = _FEWEST_DRAWN
+        if require or not fewest <= max(min_objects, fewest) <= max_objects <= MOST_THINGS:
+            raise ValueError(f"goal: expected no require, and min_objects <= max_objects with max_objects in "
+                             f"[{fewest}, {MOST_THINGS}], got {require}, {min_objects} and {max_objects}; tell the "
+                             f"scene instead")
+        told = read_scene(draw_scene(rng, things=(max(min_objects, fewest), max_objects)))
+        scene = self.arrange_told(world, rng, told)
+        return scene.aimed(write(draw_goal(rng, scene.tables[0], shares=_PLANNED)), scene.tables[0])
 
     def read_scene(self, spec: Any) -> tuple[Told, ...]:
         """A told scene, checked. Raises SceneError."""
@@ -107,8 +113,8 @@ class GoalTask:
         return scene.now(self.table(world, scene, held)) if isinstance(scene, GoalScene) else scene
 
     def instruction(self, scene: GoalScene, rng: np.random.Generator) -> str:
-        """The goal itself: whoever tells one tells the words with it."""
-        return scene.goal
+        """The goal in plain words; whoever tells a goal may tell other words with it."""
+        return tell(read(scene.goal)) if scene.goal else ""
 
     def progress(self, world: World, scene: GoalScene) -> float:
         """Of the tables that were witnessed, in [0, 1]; 1 is success."""
@@ -129,6 +135,9 @@ class GoalTask:
 
 
 GOAL_TASK = GoalTask()
+
+_FEWEST_DRAWN = 3
+_PLANNED = {kind: share for kind, share in SHARES.items() if kind in KINDS_OF_PLANS and kind != "done"}
 
 
 def goal_in(form: str, roles: dict[str, str]) -> str:

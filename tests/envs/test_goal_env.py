@@ -191,12 +191,6 @@ def test_the_skills_refuse_in_words(env, call, status, said):
     assert info["outcome"]["status"] == status and said in info["outcome"]["reason"]
 
 
-def test_the_expert_solves_what_goal_draws(env):
-    for seed in range(2):
-        env.reset(seed=seed)
-        assert solve(env)[1]["is_success"]
-
-
 def test_a_call_of_the_language_is_encoded_and_decoded(env):
     call = SkillCall("put_down_at", ("left",))
     assert env.actions.decode(env.encode(call)).named == call.named
