@@ -38,6 +38,9 @@ class Slot:
     area_px: int = 0  # pixels of its mask, all cameras
     window: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     """Where the crop was cut in the camera's image: left, top, width, height as shares of it; zeros where not told."""
+    width_m: float = 0.0
+    """How wide it is, as far as can be known: measured where the whole of its upper face is seen, else as its pixels
+    believe; 0 where not told. The box is what was measured, hidden or not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from embodied.planning.instruction import InstructionError, clean_instruction
 from embodied.planning.language import Choice, Plan, clause, refer, write
 from embodied.planning.looks import without_parts
 from embodied.planning.perception import Perception, held_since
+from embodied.planning.possible import possible
 from embodied.prompt import Slot
 from envs.goals import telling
 from envs.goals.choosing import choose
@@ -133,7 +134,7 @@ class MindAgent:
 
     def _see(self, now: Observation, history: Sequence[Transition], observation: Observation) -> list[Slot]:
         """What is in sight, but not in the hand now."""
-        slots = without_parts(self.perceive(observation))
+        slots = possible(without_parts(self.perceive(observation)))
         if observation is not now or held_since(history, self.language) is None:
             return slots
         tool = now.tool_pose[:3]

@@ -7,7 +7,7 @@ edge so differently that together they reach it (0.1 mm in the median over ray-c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -36,9 +36,17 @@ LEAST_HEIGHT_M = 0.005
 LEAST_POINTS = 12
 
 
+class Measured(NamedTuple):
+    """The box around what is seen of an object, and how wide all of it is: the wider side of a face that is seen whole,
+    else what the votes say (which are off by more than 4 mm in 5 % of such blocks, the box in 40 %)."""
+
+    box: Box
+    width_m: float
+
+
 def measure_box(points: Float64[np.ndarray, "P 3"], voted: Float64[np.ndarray, " 4"],
-                pitch_m: Float64[np.ndarray, " P"], camera: Int64[np.ndarray, " P"]) -> Box:
-    """The box around one object.
+                pitch_m: Float64[np.ndarray, " P"], camera: Int64[np.ndarray, " P"]) -> Measured:
+    """What one object measures.
 
     points: float64[P, 3]. voted: float64[4], the median of what they vote for. pitch_m: float64[P], distance of
     neighbouring samples on a surface that faces the camera. camera: int64[P], which one saw the point. P >= 1.
@@ -47,12 +55,14 @@ def measure_box(points: Float64[np.ndarray, "P 3"], voted: Float64[np.ndarray, "
     points, camera, pitch_m = points[is_near], camera[is_near], pitch_m[is_near]
     top_z = float(np.quantile(points[:, 2], 0.97))
     is_top = points[:, 2] > top_z - TOP_BAND_M
-    center, size, yaw = _footprint(points[:, :2], is_top, _samples(camera[is_top], pitch_m[is_top]))
+    center, size, yaw, is_whole = _footprint(points[:, :2], is_top, _samples(camera[is_top], pitch_m[is_top]))
+    width_m = float(max(size) if is_whole else 2 * voted[3])
     if min(size) < HIDDEN_SHARE * 2 * voted[3] or max(size) > 2 * voted[3] / HIDDEN_SHARE:
         center, size = voted[:2], (2 * voted[3], 2 * voted[3])
     bottom_z = _bottom(points[:, 2], top_z, float(voted[2]))
-    return Box((float(center[0]), float(center[1]), (top_z + bottom_z) / 2),
-               (float(size[0]), float(size[1]), max(top_z - bottom_z, LEAST_HEIGHT_M)), yaw)
+    box = Box((float(center[0]), float(center[1]), (top_z + bottom_z) / 2),
+              (float(size[0]), float(size[1]), max(top_z - bottom_z, LEAST_HEIGHT_M)), yaw)
+    return Measured(box, width_m)
 
 
 def is_in_box(points: Float64[np.ndarray, "P 3"], box: Box) -> Bool[np.ndarray, " P"]:
@@ -75,16 +85,17 @@ def _samples(camera: Int64[np.ndarray, " P"], pitch_m: Float[np.ndarray, " P"]) 
 
 
 def _footprint(xy: Float[np.ndarray, "P 2"], is_top: Bool[np.ndarray, " P"], sampled_m2: float
-               ) -> tuple[Float[np.ndarray, " 2"], Float[np.ndarray, " 2"], float]:
-    """Centre float64[2], size float64[2] and yaw of the rectangle that holds an object's points float64[P, 2]."""
+               ) -> tuple[Float[np.ndarray, " 2"], Float[np.ndarray, " 2"], float, bool]:
+    """Centre float64[2], size float64[2] and yaw of the rectangle that holds an object's points float64[P, 2], and
+    whether it is that of a face seen whole."""
     face = xy[is_top]
     if len(face) >= LEAST_POINTS:
         yaw = moment_yaw(face)
         center, size = _rectangle(face, yaw)
         if sampled_m2 > FILLED_SHARE * np.prod(size):
-            return center, size, yaw
+            return center, size, yaw, True
     yaw = least_area_yaw(xy)
-    return *_rectangle(xy, yaw), yaw
+    return *_rectangle(xy, yaw), yaw, False
 
 
 def _rectangle(face: Float[np.ndarray, "P 2"], yaw: float) -> tuple[Float[np.ndarray, " 2"], Float[np.ndarray, " 2"]]:

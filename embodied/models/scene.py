@@ -163,7 +163,7 @@ def _is_inside(voted: Float[np.ndarray, " 4"], config: SegmenterConfig) -> bool:
 def _slot(pixels: Pixels, group: Int64[np.ndarray, " P"], voted: Float64[np.ndarray, " 4"], observation: Observation,
           crop_size: int) -> Slot:
     """The slot of the pixels of a group; voted: the median of their votes."""
-    box = measure_box(pixels.points[group], voted, pixels.pitch_m[group], pixels.camera[group])
+    box, width_m = measure_box(pixels.points[group], voted, pixels.pitch_m[group], pixels.camera[group])
     group = group[is_in_box(pixels.points[group], box)]
     cameras = pixels.camera[group]
     camera = int(np.bincount(cameras, minlength=len(pixels.names)).argmax())
@@ -173,7 +173,7 @@ def _slot(pixels: Pixels, group: Int64[np.ndarray, " P"], voted: Float64[np.ndar
     middle = int(((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2).argmin())
     return Slot(crop=masked_crop(rgb, rows, columns, window, crop_size), box=box, camera=pixels.names[camera],
                 pixel=(int(columns[middle]), int(rows[middle])), area_px=len(group),
-                window=_share(window, rgb.shape[:2]))
+                window=_share(window, rgb.shape[:2]), width_m=width_m)
 
 
 def masked_crop(rgb: UInt8[np.ndarray, "H W 3"], rows: Int64[np.ndarray, " P"], columns: Int64[np.ndarray, " P"],

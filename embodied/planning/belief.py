@@ -6,7 +6,7 @@ episode: what was moved is looked for where its call should have left it, everyt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -14,7 +14,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from embodied.planning.language import object_names
-from embodied.planning.looks import bases_of, colors_of, kind_of
+from embodied.planning.looks import colors_of, kind_of
+from embodied.planning.possible import middle_of, width_of
 from embodied.prompt import Slot
 from envs.goals.language import TABLE
 from envs.goals.planner import simulate
@@ -27,6 +28,8 @@ _OTHER_COLOR_M, _OTHER_KIND_M, _OTHER_SIZE = 0.25, 0.6, 3.0
 size for so many."""
 _LOST_M = 0.45
 """Further off than this, counted so, nothing is the same thing."""
+_OVER, _ABOVE = 0.6, 0.6
+"""A block is over another whose middle is less than this off along the table and more than this below, in widths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Belief:
 
 def first_look(slots: Sequence[Slot], held: Slot | None = None) -> Belief:
     """What a first look shows. held: how what is in the hand looked when it was picked."""
-    return _named(_seen(slots), _names([*slots, *([held] if held is not None else [])]), slots, held)
+    return _named(_seen(slots), _names([*slots, *([held] if held is not None else [])]), held)
 
 
 def look_again(before: Belief, slots: Sequence[Slot], happened: Sequence[Transition]) -> Belief:
@@ -72,7 +75,7 @@ def look_again(before: Belief, slots: Sequence[Slot], happened: Sequence[Transit
         things.append(replace(looks, name=name))
         places[name] = place
     away = [thing for name, thing in expected.things.items() if name not in places]
-    under = _under(slots, places) | {t.name: expected.under[t.name] for t in away if t.name in expected.under}
+    under = _under(things) | {t.name: expected.under[t.name] for t in away if t.name in expected.under}
     return Belief(Table.of([*things, *away], under, expected.held), MappingProxyType(places))
 
 
@@ -105,18 +108,14 @@ def _seen(slots: Sequence[Slot]) -> dict[int, Thing]:
     """Place of each slot that shows a block or a bowl -> the thing, unnamed."""
     colors = colors_of([slot.crop for slot in slots])
     kinds = list(map(kind_of, slots))
-    return {place: _thing("", color, kind, slot.box) for place, (slot, color, kind)
+    return {place: _thing("", color, kind, slot) for place, (slot, color, kind)
             in enumerate(zip(slots, colors, kinds, strict=True)) if kind in _KINDS}
 
 
-def _thing(name: str, color: str, kind: str, box: Box) -> Thing:
-    x, y, z = box.center
-    return Thing(name, kind, color, _side_m(box, kind), x, y, z)
-
-
-def _side_m(box: Box, kind: str) -> float:
-    """The side of a measured cube: of what is stacked or sunk into a bowl a part of the height is hidden."""
-    return max(box.size) if kind == "bowl" else float(np.median([*box.size[:2], max(box.size[:2])]))
+def _thing(name: str, color: str, kind: str, slot: Slot) -> Thing:
+    if kind == "bowl":
+        return Thing(name, kind, color, max(slot.box.size), *slot.box.center)
+    return Thing(name, kind, color, width_of(slot), *middle_of(slot))
 
 
 def _names(slots: Sequence[Slot]) -> list[str]:
@@ -132,21 +131,34 @@ def _free_name(looks: str, taken: set[str]) -> str:
     return next(name for name in (looks, *(f"{looks} {n}" for n in range(2, 100))) if name not in taken)
 
 
-def _named(seen: dict[int, Thing], names: Sequence[str], slots: Sequence[Slot], held: Slot | None) -> Belief:
+def _named(seen: dict[int, Thing], names: Sequence[str], held: Slot | None) -> Belief:
     things = [replace(thing, name=names[place]) for place, thing in seen.items()]
     places = {names[place]: place for place in seen}
-    in_hand = None
+    under, in_hand = _under(things), None
     if held is not None:
         in_hand = names[-1]
-        things.append(_thing(in_hand, *in_hand.split()[:2], held.box))
-    return Belief(Table.of(things, _under(slots, places), in_hand), MappingProxyType(places))
+        things.append(_thing(in_hand, *in_hand.split()[:2], held))
+    return Belief(Table.of(things, under, in_hand), MappingProxyType(places))
 
 
-def _under(slots: Sequence[Slot], places: dict[str, int]) -> dict[str, str]:
-    """What carries each block in sight."""
-    names = {place: name for name, place in places.items()}
-    bases = bases_of(slots)
-    return {name: names.get(bases[place], TABLE) for name, place in places.items() if kind_of(slots[place]) == "block"}
+def _under(things: Iterable[Thing]) -> dict[str, str]:
+    """What carries each block in sight: the highest block that it is over, else the bowl that it is in, else the
+    table."""
+    things = tuple(things)
+    return {thing.name: _carrier(thing, things) for thing in things if thing.kind == "block"}
+
+
+def _carrier(block: Thing, things: Iterable[Thing]) -> str:
+    below = [base for base in things if _carries(base, block)]
+    return max(below, key=lambda base: (base.kind == "block", base.z)).name if below else TABLE
+
+
+def _carries(base: Thing, block: Thing) -> bool:
+    apart_m = _apart_m(base, (block.x, block.y, block.z))
+    if base.kind == "bowl":
+        return apart_m < base.side_m / 2
+    return apart_m < _OVER * max(base.side_m, block.side_m) and \
+        block.z - base.z > _ABOVE * (base.side_m + block.side_m) / 2
 
 
 def _matched(expected: Table, seen: dict[int, Thing]) -> dict[str, int]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from embodied.models.configuration import SegmenterConfig
+from embodied.models.measuring import measure_box
 from embodied.models.scene import best_matches, oracle_pixels, slots_from_pixels
 from envs.interface import Box, Observation
 from envs.sensors.cameras import VIEWS, calibrations, capture
@@ -64,3 +65,16 @@ def test_sizes(measured):
     errors = [np.subtract(max(seen.size[:2]), max(true.size[:2])) for _, true, seen in measured]
     assert np.median(np.abs(errors)) < 0.002
     assert max(abs(true.top_z_m - seen.top_z_m) for _, true, seen in measured) < 0.004
+
+
+@pytest.mark.parametrize(("covered_m", "width_m"), [(0.0, 0.048), (0.024, 0.042)])
+def test_the_width_is_measured_on_a_whole_face_and_voted_where_something_lies_on_it(covered_m, width_m):
+    pitch_m = 0.002
+    axis = np.arange(-0.024, 0.0241, pitch_m)
+    face = np.array([(x, y, 0.048) for x in axis for y in axis if max(abs(x), abs(y)) >= covered_m])
+    face[:, :2] += (0.5, 0.1)
+    count = len(face)
+
+    measured = measure_box(face, np.array([0.5, 0.1, 0.024, 0.021]), np.full(count, pitch_m), np.zeros(count, int))
+
+    assert measured.width_m == pytest.approx(width_m, abs=1e-3)
