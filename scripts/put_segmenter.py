@@ -19,7 +19,7 @@ from embodied.data.files import replaced_folder
 from embodied.models.folder import check_folder, write_manifest
 from embodied.models.known_keys import OUR_KEYS
 from embodied.models.loading import load
-from embodied.training.perception import load_segmenter
+from embodied.models.segmenter_files import load_segmenter
 
 PART = "segmenter."
 

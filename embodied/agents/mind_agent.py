@@ -122,6 +122,11 @@ class MindAgent:
         plan = self._plan(instruction, between)
         return replace(plan, perception=self._seen[1], thinking_s=time.perf_counter() - start)
 
+    def look(self, observation: Observation, history: Sequence[Transition] = ()) -> Table:
+        """The table as it is believed to be after a look."""
+        self._look(observation, tuple(history))
+        return self._belief.table
+
     def look_back(self, observation: Observation, history: Sequence[Transition] = ()) -> Report | None:
         """What to say at the end of a task: whether what was wanted holds, by what is seen now; None where nothing was
         to be done."""

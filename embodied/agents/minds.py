@@ -1,8 +1,8 @@
 """Minds by name: who understands people's words, with the eyes that it sees by, from weights that come with the package
 or a folder of your own.
 
-A folder with `mind.json` is a mind: its language model writes goals, and {"eyes": name} says whose segmenter it sees
-by. Any other folder is a planner, which writes plans.
+A folder with `mind.json` is a mind: its language model writes goals, and {"eyes": name} says what segmenter it sees
+by (`embodied.agents.eyes`). Any other folder is a planner, which writes plans.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from embodied.agents.eyes import load_eyes
 from embodied.agents.language_agent import LanguageAgent
 from embodied.agents.mind_agent import MindAgent
 from embodied.agents.scene_state import Perceive
@@ -77,8 +78,8 @@ def planner_makers(weights: str, language: PlanLanguage = TABLETOP) -> tuple[Mak
         return (lambda perceive: LanguageAgent(_Seeing(backend, perceive))), backend.perceive
     from embodied.agents.understanding import load_understander
 
-    understander, eyes = _Hearing(load_understander(folder)), load_agent(card(folder)["eyes"]).backend
-    return (lambda perceive: MindAgent(understander, perceive, language=language)), eyes.perceive
+    understander = _Hearing(load_understander(folder))
+    return (lambda perceive: MindAgent(understander, perceive, language=language)), load_eyes(card(folder)["eyes"])
 
 
 def load_mind(weights: str = MIND, language: PlanLanguage = TABLETOP) -> Planner:

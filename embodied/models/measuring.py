@@ -25,6 +25,9 @@ STANDING_M = 0.012
 FILLED_SHARE = 0.7
 """A top face of which a camera sampled this share is whole; less, and something lies on it, or it is a rim."""
 
+ALL_OF_IT_SHARE = 0.95
+"""A face of which a camera sampled this share has no pixels of a neighbour, and hides none: it tells the width."""
+
 HIDDEN_SHARE = 0.75
 """Points narrower than this share of the voted width (or as much wider) show a part of the object: trust the votes."""
 
@@ -37,8 +40,8 @@ LEAST_POINTS = 12
 
 
 class Measured(NamedTuple):
-    """The box around what is seen of an object, and how wide all of it is: the wider side of a face that is seen whole,
-    else what the votes say (which are off by more than 4 mm in 5 % of such blocks, the box in 40 %)."""
+    """The box around what is seen of an object, and how wide all of it is: the wider side of a face that is seen as it
+    is, else what the votes say (which are off by more than 4 mm in one of ten such blocks, the box in half)."""
 
     box: Box
     width_m: float
@@ -55,8 +58,9 @@ def measure_box(points: Float64[np.ndarray, "P 3"], voted: Float64[np.ndarray, "
     points, camera, pitch_m = points[is_near], camera[is_near], pitch_m[is_near]
     top_z = float(np.quantile(points[:, 2], 0.97))
     is_top = points[:, 2] > top_z - TOP_BAND_M
-    center, size, yaw, is_whole = _footprint(points[:, :2], is_top, _samples(camera[is_top], pitch_m[is_top]))
-    width_m = float(max(size) if is_whole else 2 * voted[3])
+    sampled_m2 = _samples(camera[is_top], pitch_m[is_top])
+    center, size, yaw = _footprint(points[:, :2], is_top, sampled_m2)
+    width_m = float(max(size) if sampled_m2 > ALL_OF_IT_SHARE * np.prod(size) else 2 * voted[3])
     if min(size) < HIDDEN_SHARE * 2 * voted[3] or max(size) > 2 * voted[3] / HIDDEN_SHARE:
         center, size = voted[:2], (2 * voted[3], 2 * voted[3])
     bottom_z = _bottom(points[:, 2], top_z, float(voted[2]))
@@ -85,17 +89,16 @@ def _samples(camera: Int64[np.ndarray, " P"], pitch_m: Float[np.ndarray, " P"]) 
 
 
 def _footprint(xy: Float[np.ndarray, "P 2"], is_top: Bool[np.ndarray, " P"], sampled_m2: float
-               ) -> tuple[Float[np.ndarray, " 2"], Float[np.ndarray, " 2"], float, bool]:
-    """Centre float64[2], size float64[2] and yaw of the rectangle that holds an object's points float64[P, 2], and
-    whether it is that of a face seen whole."""
+               ) -> tuple[Float[np.ndarray, " 2"], Float[np.ndarray, " 2"], float]:
+    """Centre float64[2], size float64[2] and yaw of the rectangle that holds an object's points float64[P, 2]."""
     face = xy[is_top]
     if len(face) >= LEAST_POINTS:
         yaw = moment_yaw(face)
         center, size = _rectangle(face, yaw)
         if sampled_m2 > FILLED_SHARE * np.prod(size):
-            return center, size, yaw, True
+            return center, size, yaw
     yaw = least_area_yaw(xy)
-    return *_rectangle(xy, yaw), yaw, False
+    return *_rectangle(xy, yaw), yaw
 
 
 def _rectangle(face: Float[np.ndarray, "P 2"], yaw: float) -> tuple[Float[np.ndarray, " 2"], Float[np.ndarray, " 2"]]:

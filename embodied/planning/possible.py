@@ -17,6 +17,8 @@ _BOWLS_APART_M = 0.105
 """Between the middles of two bowls, at least: the width of a rim, less what measuring half of one may be off."""
 _BLOCKS_APART = 0.8
 """Between the middles of two blocks side by side, at least, in widths; the rest is what measuring may be off."""
+_SUNK_M = 0.012
+"""A block stands on the table or higher; one whose lower face would be further below it is a part of a bowl's floor."""
 _LEVEL = 0.5
 """Blocks whose middles differ less in height, in widths, are side by side."""
 
@@ -33,16 +35,21 @@ def middle_of(slot: Slot) -> tuple[float, float, float]:
 
 
 def possible(slots: Sequence[Slot]) -> list[Slot]:
-    """The slots, in their order, but those that are no thing of their own: blocks wider than any, and of two of a kind
-    in one place the one that fewer pixels show."""
+    """The slots, in their order, but those that are no thing of their own: blocks wider than any or sunk into the table,
+    and of two of a kind in one place the one that fewer pixels show."""
     kinds = [*map(kind_of, slots)]
     kept: list[int] = []
     for place in sorted(range(len(slots)), key=lambda place: -slots[place].area_px):
-        is_fit = kinds[place] != "block" or width_of(slots[place]) <= WIDEST_M
+        is_fit = kinds[place] != "block" or _is_block(slots[place])
         if is_fit and not any(kinds[other] == kinds[place] and _is_through(slots[other], slots[place], kinds[place])
                               for other in kept):
             kept.append(place)
     return [slots[place] for place in sorted(kept)]
+
+
+def _is_block(slot: Slot) -> bool:
+    width_m = width_of(slot)
+    return width_m <= WIDEST_M and middle_of(slot)[2] - width_m / 2 > -_SUNK_M
 
 
 def _is_through(one: Slot, other: Slot, kind: str) -> bool:

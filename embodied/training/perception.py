@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file
-from safetensors.torch import save as serialize
 
 from embodied.data.detections import Detector, ViewDetections
 from embodied.data.episodes import View
-from embodied.data.files import write_json, write_whole
 from embodied.models.configuration import SegmenterConfig
 from embodied.models.scene import best_matches, oracle_pixels, perceive, slots_from_pixels
-from embodied.models.segmenter import ObjectSegmenter
+from embodied.models.segmenter_files import load_segmenter
 from embodied.planning.perception import order_largest
 from embodied.prompt import Slot
 
@@ -40,20 +35,6 @@ def check_segmenter(whose: str, found: SegmenterConfig | None, model: ModelSetti
 
 def _sizes(config: SegmenterConfig) -> dict[str, Any]:
     return {key: value for key, value in config.to_dict().items() if key != "dtype"}
-
-
-def save_segmenter(segmenter: ObjectSegmenter, config: Mapping[str, Any], folder: Path) -> None:
-    """Publish the weights, then the configuration: a folder with `segmenter.json` is whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "segmenter.safetensors", serialize(segmenter.state_dict()))
-    write_json(folder / "segmenter.json", dict(config))
-
-
-def load_segmenter(folder: Path) -> ObjectSegmenter:
-    """The segmenter of a folder, in evaluation mode."""
-    segmenter = ObjectSegmenter(SegmenterConfig(**json.loads((folder / "segmenter.json").read_text())))
-    segmenter.load_state_dict(load_file(folder / "segmenter.safetensors"))
-    return segmenter.eval().requires_grad_(False)
 
 
 def detector_of(folder: Path) -> str:

@@ -34,19 +34,14 @@ from embodied.models.on_base import adapters_off
 from embodied.models.planner import PalmEForConditionalGeneration
 from embodied.models.processor import PalmEProcessor, words_of
 from embodied.models.scene_encoders import find_encoder
+from embodied.models.segmenter_files import load_segmenter
 from embodied.planning.declaration import declaration
 from embodied.training import checkpoint
 from embodied.training.collate import collate_examples, sampled_by
 from embodied.training.dataset import at_most, mixed_sampler, open_datasets, split_all
 from embodied.training.job import Job, Measure, make_job, validate
 from embodied.training.objectives.sft import counts, sft
-from embodied.training.perception import (
-    check_segmenter,
-    detector_of,
-    load_segmenter,
-    make_detector,
-    make_perfect_detector,
-)
+from embodied.training.perception import check_segmenter, detector_of, make_detector, make_perfect_detector
 from embodied.training.placement import Placement
 from embodied.training.replay import read_texts, with_replay, write_texts
 from embodied.training.replay_settings import Replay

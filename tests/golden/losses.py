@@ -14,7 +14,7 @@ import torch
 from embodied.agents.shipped import weights_path
 from embodied.data.collect import CollectSpec, collect
 from embodied.models.loading import load
-from embodied.training.perception import save_segmenter
+from embodied.models.segmenter_files import save_segmenter
 from embodied.training.placement import alone
 from embodied.training.recipe import start_stage
 from embodied.training.run_folder import RunFolder

@@ -40,7 +40,8 @@ class Stage(stage.Stage[SegmenterSettings]):
             return
         from embodied.agents.shipped import weights_folder
         from embodied.models.loading import load
-        from embodied.training.perception import check_segmenter, save_segmenter
+        from embodied.models.segmenter_files import save_segmenter
+        from embodied.training.perception import check_segmenter
 
         found = load(weights_folder(self.settings.weights))[0].segmenter
         check_segmenter(f"stage.segmenter.weights={self.settings.weights}", found and found.config, run.settings.model,
@@ -70,8 +71,8 @@ class Stage(stage.Stage[SegmenterSettings]):
         return make_job(self.settings, model, batches, segment, placement, measure)
 
     def publish(self, run: RunFolder, last: Path) -> None:
+        from embodied.models.segmenter_files import save_segmenter
         from embodied.training import checkpoint
-        from embodied.training.perception import save_segmenter
 
         model = _new(run)
         checkpoint.load_weights(model, last)

@@ -17,8 +17,8 @@ from embodied.cli.configs import config_dir
 from embodied.models.configuration import COARSEST_PX, PalmEConfig, SegmenterConfig
 from embodied.models.loading import load
 from embodied.models.segmenter import ObjectSegmenter, segmenter_input, targets_from_masks
+from embodied.models.segmenter_files import load_segmenter, save_segmenter
 from embodied.training.objectives.losses import segmenter_loss
-from embodied.training.perception import load_segmenter, save_segmenter
 from envs.interface import Box
 from scripts.put_segmenter import put
 from tests.embodied.models.raycast import CAMERAS, observe

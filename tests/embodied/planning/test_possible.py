@@ -35,6 +35,7 @@ def bowl(x: float, y: float, width_m: float = 0.13, area_px: int = 1200) -> Slot
     pytest.param(bowl(0.451, 0.0, 0.121, area_px=39), id="a bowl through a bowl"),
     pytest.param(block(0.448, 0.128, 0.0, 0.045, area_px=25), id="a block through a block"),
     pytest.param(block(0.404, 0.02, 0.0, 0.078, area_px=33, color=BLUE), id="a block wider than any"),
+    pytest.param(block(0.404, 0.02, -0.024, 0.052, area_px=33, color=BLUE), id="a block sunk into the table"),
 ])
 def test_what_cannot_be_there_beside_the_others_is_left_out(part: Slot) -> None:
     there = [bowl(0.42, 0.0), block(0.42, 0.13)]
