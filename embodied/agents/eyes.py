@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from embodied.agents.backends.looks import Looks
 from embodied.agents.scene_state import Perceive
-from embodied.agents.shipped import WEIGHTS, load_agent
+from embodied.agents.shipped import WEIGHTS, load_agent, weights_folder
+from embodied.models.folder import MANIFEST, check_folder, verify_manifest
 from embodied.prompt import Slot
 from envs.interface import Observation
 
@@ -34,9 +35,25 @@ class Eyes:
 def load_eyes(name: str | Path) -> Perceive:
     """What finds objects by shipped eyes, a segmenter's folder, or shipped weights or a folder of a model that has one.
     Raises ValueError or CheckpointError where there are none."""
-    folder = next((path for path in (Path(name), WEIGHTS / name) if (path / CARD).is_file()), None)
-    if folder is None:
+    folder = eyes_folder(name)
+    if not (folder / CARD).is_file():
         return load_agent(name).backend.perceive
+    check_eyes(name)
     from embodied.models.segmenter_files import load_segmenter
 
     return Eyes(load_segmenter(folder)).perceive
+
+
+def check_eyes(name: str | Path) -> None:
+    """Raises ValueError or CheckpointError for eyes that are missing, incomplete or altered."""
+    folder = eyes_folder(name)
+    if not (folder / CARD).is_file():
+        check_folder(folder)
+    elif (folder / MANIFEST).is_file():
+        verify_manifest(folder)
+
+
+def eyes_folder(name: str | Path) -> Path:
+    """The folder of eyes by name or path."""
+    alone = (path for path in (Path(name), WEIGHTS / name) if (path / CARD).is_file())
+    return next(alone, None) or weights_folder(name)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from embodied.agents import minds
 from embodied.agents.backends.local import learned_language
+from embodied.agents.eyes import check_eyes
 from embodied.agents.shipped import weights_folder
 from embodied.models.folder import check_folder
 from embodied.models.old_forms import renewed
@@ -28,7 +29,7 @@ def check_usable(weights: str) -> None:
     if (lacks := minds.why_not(folder)) is not None:
         raise ValueError(f"weights={weights}: {lacks}")
     if (eyes := minds.card(folder).get("eyes")) is not None:
-        check_folder(weights_folder(eyes))
+        check_eyes(eyes)
 
 
 def checked(weights: str) -> tuple[Path, str]:

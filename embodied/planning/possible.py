@@ -35,8 +35,8 @@ def middle_of(slot: Slot) -> tuple[float, float, float]:
 
 
 def possible(slots: Sequence[Slot]) -> list[Slot]:
-    """The slots, in their order, but those that are no thing of their own: blocks wider than any or sunk into the table,
-    and of two of a kind in one place the one that fewer pixels show."""
+    """The slots, in their order, but those that are no thing of their own: blocks wider than any or sunk into the
+    table, and of two of a kind in one place the one that fewer pixels show."""
     kinds = [*map(kind_of, slots)]
     kept: list[int] = []
     for place in sorted(range(len(slots)), key=lambda place: -slots[place].area_px):
