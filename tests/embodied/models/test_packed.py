@@ -128,3 +128,23 @@ def test_products_of_frozen_weights_are_counted_there_and_back():
     states = torch.randn(5, 24, requires_grad=True)
     counter = products_of(lambda: frozen.frozen_products([linear], [None], states).sum().backward())
     assert counter.flops == 2 * (2 * 5 * 24 * 16) and products_s(counter, rounds=1) >= 0
+
+
+def test_rounded_products_are_near_the_exact_ones_and_end_with_the_block():
+    torch.manual_seed(0)
+    linear = torch.nn.Linear(64, 96).requires_grad_(False)
+    adapter = frozen.Adapter(torch.randn(4, 64, requires_grad=True), torch.randn(96, 4, requires_grad=True), 0.1)
+    states, grad = torch.randn(40, 64), torch.randn(40, 96)
+
+    def learned(is_exact=False):
+        leaf = states.clone().requires_grad_()
+        out = frozen.frozen_products([linear], [adapter], leaf, is_exact=is_exact)
+        return out.detach(), *torch.autograd.grad((out * grad).sum(), [leaf, adapter.down, adapter.up])
+
+    exact = learned()
+    with frozen.rounded_products():
+        rounded, kept = learned(), learned(is_exact=True)
+    apart = [float((here - there).norm() / here.norm()) for here, there in zip(exact, rounded, strict=True)]
+    assert 1e-4 < apart[0] < 1e-2 and 1e-4 < apart[1] < 1e-2 and max(apart[2:]) < 1e-5
+    assert all(torch.equal(*pair) for pair in zip(exact, kept, strict=True))
+    assert all(torch.equal(*pair) for pair in zip(exact, learned(), strict=True))
