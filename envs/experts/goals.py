@@ -36,7 +36,7 @@ def sample_queries(world: World, scene: Scene | GoalScene, rng: np.random.Genera
         return queries.sample_queries(world, scene, rng, count, held, instruction)
     own = {"task": scene.task, "instruction": instruction, "refusal": None, "is_question": False, "any_order": False,
            "calls": [list(call) for call in remaining_calls(world, scene, held)], "about": _about(scene)}
-    return [own, *queries.others(oracle.read_state(world, scene, held), rng, count - 1)]
+    return [own, *queries.others(oracle.read(world, scene, held), rng, count - 1)]
 
 
 def _about(scene: GoalScene) -> list[str]:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from envs.experts.oracle import read_state
-from envs.experts.symbols import shortfall, why_not
+from envs.experts.affordances import shortfall, why_not
+from envs.experts.oracle import read
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +24,5 @@ class SkillJudge:
     shortfall: Callable[..., str | None]
 
 
-TABLE_JUDGE = SkillJudge(read_state, why_not, shortfall)
+TABLE_JUDGE = SkillJudge(read, why_not, shortfall)
 """Of blocks and bowls on a table."""

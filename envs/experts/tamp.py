@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from envs.experts import planner
-from envs.experts.oracle import read_state
+from envs.experts import oracle
+from envs.experts.affordances import simulate
 from envs.experts.queries import declined
-from envs.experts.symbols import State, simulate
+from envs.goals.language import TABLE
+from envs.goals.table import Table
 from envs.interface import NamedCall
 from envs.tasks import tamp, tamp_words
-from envs.tasks.predicates import TABLE
 from envs.tasks.scene import COLORS
 from envs.tasks.tamp import TampScene
 from envs.world import World
@@ -23,27 +23,12 @@ def remaining_calls(world: World, scene: TampScene, held: str | None) -> list[Na
     """Every call that is left to do: the answer, or what moves blocks."""
     if scene.answer:
         return [("answer", tamp_words.answer_sentence(scene.task, scene.roles, scene.answer, scene.namer))]
-    return plan(read_state(world, scene, held), scene)
+    return oracle.remaining_calls(world, scene, held)
 
 
-def plan(state: State, scene: TampScene) -> list[NamedCall]:
-    """The rest of the plan for an instruction, [] when it is granted or its block is gone."""
-    if scene.task == "build":
-        return planner.plan(state, scene.goal)
-    target, calls = scene.roles["a"], []
-    while state.held != target and state.is_present(target):
-        above = state.above(target)
-        if state.held:
-            calls.append(("put_down_beside", _neighbour(state)))
-        else:
-            calls.append(("pick", next((n for n in above if not state.above(n)), target)))
-        state = simulate(state, calls[-1:])
-    return calls
-
-
-def _neighbour(state: State) -> str:
+def _neighbour(table: Table) -> str:
     """Something on the table beside which what is held can be put down; itself where there is nothing."""
-    return next((name for name in state.under if state.is_present(name)), state.held)
+    return next(iter(table.under), table.held)
 
 
 def plan_text(calls: Sequence[NamedCall], namer: tamp_words.Namer = tamp_words.by_color,
@@ -61,22 +46,22 @@ def plan_text(calls: Sequence[NamedCall], namer: tamp_words.Namer = tamp_words.b
     return tamp_words.plan_sentence(steps, held, namer)
 
 
-def is_valid_plan(state: State, scene: TampScene, text: str) -> bool:
-    """Whether a plan told in the paper's words can be done from a state and grants the instruction: any plan, not one
+def is_valid_plan(table: Table, scene: TampScene, text: str) -> bool:
+    """Whether a plan told in the paper's words can be done from a table and grants the instruction: any plan, not one
     string.
 
     Things are named as the scene names them: "the red object", or "the obj_2".
     """
     try:
-        end = simulate(state, _calls(state, scene, text))
+        end = simulate(table, _calls(table, scene, text))
     except ValueError:
         return False
-    return end.held == scene.roles["a"] if scene.task == "grasp" else all(end.holds(r) for r in scene.goal)
+    return all(target.is_met(end) for target in scene.goal)
 
 
-def _calls(state: State, scene: TampScene, text: str) -> list[NamedCall]:
+def _calls(table: Table, scene: TampScene, text: str) -> list[NamedCall]:
     """The calls that a text tells. Raises ValueError where it tells none that make sense."""
-    steps, calls, called, held = tamp_words.plan_steps(text), [], _called(scene), state.held
+    steps, calls, called, held = tamp_words.plan_steps(text), [], _called(scene), table.held
     if steps is None or not {word for _, *words in steps for word in words} <= {*called, TABLE, ""}:
         raise ValueError(f"expected a plan such as 'First grasp the red object', got {text!r}")
     for verb, thing, where in steps:
@@ -85,13 +70,13 @@ def _calls(state: State, scene: TampScene, text: str) -> list[NamedCall]:
         elif called[thing] != held:
             raise ValueError(f"expected to place what is held, {held!r}, got {text!r}")
         if where:
-            calls.append(_release(simulate(state, calls), called, where))
+            calls.append(_release(simulate(table, calls), called, where))
         held = called[thing] if not where else None
     return calls
 
 
-def _release(state: State, called: dict[str, str], where: str) -> NamedCall:
-    return ("put_down_beside", _neighbour(state)) if where == TABLE else ("place_on", called[where])
+def _release(table: Table, called: dict[str, str], where: str) -> NamedCall:
+    return ("put_down_beside", _neighbour(table)) if where == TABLE else ("place_on", called[where])
 
 
 def _called(scene: TampScene) -> dict[str, str]:
@@ -106,11 +91,11 @@ def sample_queries(world: World, scene: TampScene, rng: np.random.Generator, cou
     `queries.sample_queries`, each with an "answer": the paper's sentence, for an instruction the plan in words.
     questions: the families to draw from, with answers drawn first, so that none is the better guess; all of them, as
     they come, where none is named."""
-    state, task = read_state(world, scene, held), tamp.TampTask(scene.task)
-    queries = [_record(state, scene, instruction)]
+    table, task = oracle.read(world, scene, held), tamp.TampTask(scene.task)
+    queries = [_record(table, scene, instruction)]
     while len(queries) < count:
         other = _another(world, scene, rng, questions)
-        queries.append(_record(state, other, task.instruction(other, rng)))
+        queries.append(_record(table, other, task.instruction(other, rng)))
     return queries[:count]
 
 
@@ -126,21 +111,21 @@ def _another(world: World, scene: TampScene, rng: np.random.Generator, questions
     return found[int(rng.integers(len(found)))]
 
 
-def _record(state: State, scene: TampScene, instruction: str) -> dict[str, Any]:
-    gone = next((name for name in _named(scene) if not state.is_present(name)), None)
+def _record(table: Table, scene: TampScene, instruction: str) -> dict[str, Any]:
+    gone = next((name for name in _named(scene) if name not in table.things), None)
     if gone is not None:
         return {**declined(scene.task, instruction, f"I see no {gone}"), "answer": None, "referrals": list(scene.names)}
-    calls = [] if scene.answer else plan(state, scene)
+    calls = [] if scene.answer else oracle.plan(table, scene.goal)
     told = (tamp_words.answer_sentence(scene.task, scene.roles, scene.answer, scene.namer) if scene.answer
-            else plan_text(calls, scene.namer, state.held))
+            else plan_text(calls, scene.namer, table.held))
     return {"task": scene.task, "instruction": instruction, "calls": [list(call) for call in calls],
             "any_order": False, "refusal": None, "is_question": bool(scene.answer), "answer": told,
-            "about": _about(state, scene), "referrals": list(scene.names)}
+            "about": _about(table, scene), "referrals": list(scene.names)}
 
 
-def _about(state: State, scene: TampScene) -> list[str]:
+def _about(table: Table, scene: TampScene) -> list[str]:
     """What has to be seen for the answer: what is named; of a question that singles something out, everything."""
-    return _named(scene) or [name for name in scene.names if state.is_present(name)]
+    return _named(scene) or [name for name in scene.names if name in table.things]
 
 
 def _named(scene: TampScene) -> list[str]:

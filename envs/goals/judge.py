@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from envs.goals.planner import plan_way, standing
 from envs.goals.references import Trouble
-from envs.goals.table import Table
+from envs.goals.table import State, Table
 from envs.goals.wanted import Wanted, Way
 
 KEPT_M = 0.03
 """How far a thing may be moved that shall stay where it is."""
 
 
-def reached(way: Way, tables: Sequence[Table]) -> int:
+def reached(way: Way, tables: Sequence[State]) -> int:
     """How many steps of a way have come to hold, one after the other, on tables in the order of time."""
     count = 0
     for table in tables:
@@ -22,13 +22,16 @@ def reached(way: Way, tables: Sequence[Table]) -> int:
     return count
 
 
-def progress(aim: Wanted, tables: Sequence[Table]) -> float:
+def progress(aim: Wanted, tables: Sequence[State]) -> float:
     """In [0, 1], of the way that is furthest: the share of its steps and targets that hold; 1 when all that is wanted
-    holds on the last table, came about in the order that was asked for, and nothing was moved that shall stay."""
+    holds on the last table, came about in the order that was asked for, and nothing was moved that shall stay.
+
+    tables: in the order of time; where nothing shall stay, whatever says what holds will do in their place.
+    """
     return max((_progress(way, aim.keep, tables) for way in aim.ways), default=0.0)
 
 
-def _progress(way: Way, keep: frozenset[str], tables: Sequence[Table]) -> float:
+def _progress(way: Way, keep: frozenset[str], tables: Sequence[State]) -> float:
     if not way or not any(way):
         return float(_is_kept(keep, tables[0], tables[-1]))
     done, last = reached(way, tables), len(way) - 1

@@ -172,13 +172,20 @@ def _next_call(table: Table, targets: Sequence[Target]) -> NamedCall | None:
 
 
 def _lowest_first(targets: Sequence[Target]) -> list[Target]:
-    """The targets, each after the one that its place is placed by, what is to be held last; else in their own order."""
+    """The targets, each after the one that its place is placed by, what is to leave a base after what goes there, what
+    is to be held last; else in their own order."""
     below = {t.thing: t.place for t in targets if t.is_wanted and t.place not in (TABLE, *PLACES, None)}
 
     def level(name: str, seen: tuple[str, ...] = ()) -> int:
         return 1 + level(below[name], (*seen, name)) if name in below and name not in seen else 0
 
-    return sorted(targets, key=lambda t: (t.relation == "held" and t.is_wanted, level(t.thing)))
+    bases = {t.place for t in targets if t.is_wanted and t.relation == "on" and t.place != TABLE}
+
+    def rank(target: Target) -> tuple[bool, bool, int]:
+        is_leaving = not target.is_wanted and target.relation == "on" and target.place in bases
+        return target.is_wanted and target.relation == "held", is_leaving, level(target.thing)
+
+    return sorted(targets, key=rank)
 
 
 def _is_settled(table: Table, target: Target, targets: Sequence[Target]) -> bool:

@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 
 from envs.goals.language import NUMBERS, Description, Things, Where
 from envs.goals.spelling import write_description, write_things
-from envs.goals.table import BESIDE_M, Table
+from envs.goals.table import BESIDE_M, Table, Thing
 
 _TIE_M = 0.015  # between places that count as equally far left, or near
 _TIE_SIZE_M = 0.003
 _RANGE_M = 0.005  # of sizes that are different at all
 _ASIDE = ("beside", "left of", "right of")  # brackets that are meant of all of the things, where they say all
 _SELECTIVE = ("nearest", "farthest")  # brackets that choose among what the others leave
-_SUPERLATIVES: dict[str, Callable] = {
+RANKS: dict[str, Callable[[Thing], float]] = {
     "leftmost": lambda t: -t.y, "rightmost": lambda t: t.y, "nearest": lambda t: t.x, "farthest": lambda t: -t.x,
     "biggest": lambda t: -t.side_m, "smallest": lambda t: t.side_m, "highest": lambda t: -t.z, "lowest": lambda t: t.z}
+"""Superlative -> by what the least of things is the one."""
 
 
 @dataclass(eq=False)
@@ -67,7 +68,7 @@ def _of_size(size: str, found: list[str], table: Table) -> list[str]:
 def _extreme(superlative: str, found: list[str], table: Table) -> list[str]:
     if not superlative or not found:
         return found
-    rank = _SUPERLATIVES[superlative]
+    rank = RANKS[superlative]
     tie = _TIE_SIZE_M if superlative in ("biggest", "smallest") else _TIE_M
     return _least({name: rank(table.things[name]) for name in found}, tie)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Protocol
 
 from envs.goals.language import PLACES, TABLE
 
@@ -27,6 +28,13 @@ class Thing:
     x: float
     y: float
     z: float
+
+
+class State(Protocol):
+    """Whatever says which relations hold: a table, or a world that is looked at for one relation at a time."""
+
+    def holds(self, thing: str, relation: str, place: str | None) -> bool:
+        """Whether a relation holds of one thing to one place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from itertools import combinations, islice, permutations
 from envs.goals.language import NUMBERS, TABLE, Clause, Do, Fact, Keep, Not, Things
 from envs.goals.references import Trouble, count_of, find, meant
 from envs.goals.spelling import write_description, write_things
-from envs.goals.table import Table
+from envs.goals.table import State, Table
 
 MOST_WAYS = 200
 """Ways to choose among things that fit equally well which are looked at; the freest things come first."""
@@ -24,8 +24,8 @@ class Target:
     place: str | None
     is_wanted: bool = True
 
-    def is_met(self, table: Table) -> bool:
-        return table.holds(self.thing, self.relation, self.place) == self.is_wanted
+    def is_met(self, state: State) -> bool:
+        return state.holds(self.thing, self.relation, self.place) == self.is_wanted
 
 
 Way = tuple[tuple[Target, ...], ...]

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from envs.tasks.scene import COLORS, In, On, Relation, matching_pairs, split_name
+from envs.goals.wanted import Target
+from envs.tasks.meaning import goal_of
+from envs.tasks.scene import COLORS, split_name
 
 _IDLE_STACK_SHARE = 0.35  # of the scenes of the families that need no clearing
 _FILLED_BOWL_SHARE = 0.25  # of the scenes with a bowl that the goal does not ask for
@@ -25,7 +27,7 @@ class Draft:
 
     blocks: tuple[str, ...]
     bowls: tuple[str, ...]
-    goal: tuple[Relation, ...]
+    goal: tuple[Target, ...]
     under: dict[str, str] = field(default_factory=dict)
 
 
@@ -58,10 +60,10 @@ def _names(rng: np.random.Generator, kind: str, count: int, first: list[str]) ->
     return first + [others[i] for i in rng.permutation(len(others))[: count - len(first)]]
 
 
-def _idle_stack(rng: np.random.Generator, lower: list[str], upper: list[str], goal: tuple[Relation, ...]
+def _idle_stack(rng: np.random.Generator, lower: list[str], upper: list[str], goal: tuple[Target, ...]
                 ) -> dict[str, str]:
     """Now and then one block of `upper` on one of `lower`; never what the goal asks for."""
-    pairs = [(a, b) for a in upper for b in lower if a != b and On(a, b) not in goal]
+    pairs = [(a, b) for a in upper for b in lower if a != b and Target(a, "on", b) not in goal]
     if not pairs or rng.random() > _IDLE_STACK_SHARE:
         return {}
     return dict([pairs[rng.integers(len(pairs))]])
@@ -69,20 +71,20 @@ def _idle_stack(rng: np.random.Generator, lower: list[str], upper: list[str], go
 
 def put_in_bowl(rng: np.random.Generator, count: int, require: tuple[str, ...]) -> Draft:
     blocks, bowls = _cast(rng, count, Need(1, 1, 3, 2, 4), require)
-    goal = (In(blocks[0], bowls[0]),)
+    goal = (Target(blocks[0], "in", bowls[0]),)
     return Draft(tuple(blocks), tuple(bowls), goal, _idle_stack(rng, blocks[1:], blocks, goal))
 
 
 def stack(rng: np.random.Generator, count: int, require: tuple[str, ...]) -> Draft:
     blocks, bowls = _cast(rng, count, Need(2, 0, 4, 0, 3), require)
-    goal = (On(blocks[0], blocks[1]),)
+    goal = (Target(blocks[0], "on", blocks[1]),)
     return Draft(tuple(blocks), tuple(bowls), goal, _idle_stack(rng, blocks[2:], blocks, goal))
 
 
 def tower(rng: np.random.Generator, count: int, require: tuple[str, ...]) -> Draft:
     blocks, bowls = _cast(rng, count, Need(3, 0, 4, 0, 3), require)
     high, middle, low = blocks[:3]
-    goal = (On(middle, low), On(high, middle))
+    goal = (Target(middle, "on", low), Target(high, "on", middle))
     return Draft(tuple(blocks), tuple(bowls), goal, _idle_stack(rng, blocks, [b for b in blocks if b != low], goal))
 
 
@@ -97,7 +99,7 @@ def sort(rng: np.random.Generator, count: int, require: tuple[str, ...]) -> Draf
         names.append(f"{color} {'block' if rng.random() < 0.5 else 'bowl'}")
     blocks = [name for name in names if name.endswith("block")]
     bowls = tuple(name for name in names if name.endswith("bowl"))
-    goal = matching_pairs(tuple(names))
+    goal = goal_of("sort", {}, tuple(names))
     return Draft(tuple(blocks), bowls, goal, _idle_stack(rng, blocks, blocks, goal))
 
 
@@ -106,7 +108,7 @@ def unblock(rng: np.random.Generator, count: int, require: tuple[str, ...]) -> D
     kinds = [split_name(name)[1] for name in require]
     is_in = "bowl" in kinds or (kinds.count("block") < 2 and rng.random() < 0.5)
     blocks, bowls = _cast(rng, count, Need(2, 1, 4, 2, 3) if is_in else Need(3, 0, 5, 0, 2), require)
-    goal = (In(blocks[0], bowls[0]),) if is_in else (On(blocks[0], blocks[1]),)
+    goal = (Target(blocks[0], "in", bowls[0]),) if is_in else (Target(blocks[0], "on", blocks[1]),)
     spare = blocks[1:] if is_in else blocks[2:]
     under = _burial(rng, goal[0], spare)
     free = [b for b in spare if b not in under]
@@ -115,21 +117,21 @@ def unblock(rng: np.random.Generator, count: int, require: tuple[str, ...]) -> D
     return Draft(tuple(blocks), tuple(bowls), goal, under)
 
 
-def _burial(rng: np.random.Generator, relation: Relation, spare: list[str]) -> dict[str, str]:
+def _burial(rng: np.random.Generator, target: Target, spare: list[str]) -> dict[str, str]:
     """What lies on the wanted block, on its base, or on both."""
     where, under = rng.random(), {}
-    if isinstance(relation, In):
-        under[spare[0]] = relation.block
+    if target.relation == "in":
+        under[spare[0]] = target.thing
         if len(spare) >= 2 and where < 0.3:
             under[spare[1]] = spare[0]
     elif where < 0.1:
-        under[relation.base] = relation.block
+        under[target.place] = target.thing
     elif where < 0.5 or len(spare) < 2:
-        under[spare[0]] = relation.block
+        under[spare[0]] = target.thing
     else:
-        under[spare[0]] = relation.base
+        under[spare[0]] = target.place
         if where > 0.8:
-            under[spare[1]] = relation.block
+            under[spare[1]] = target.thing
     return under
 
 
@@ -141,7 +143,7 @@ _FAMILIES: dict[str, Callable[[np.random.Generator, int, tuple[str, ...]], Draft
 def draw(task: str, rng: np.random.Generator, count: int, require: tuple[str, ...]) -> Draft:
     """A draft of the family; now and then some block lies in a bowl that the goal has no use for."""
     draft = _FAMILIES[task](rng, count, require)
-    bases = {relation.destination for relation in draft.goal}
+    bases = {target.place for target in draft.goal}
     bowls = [bowl for bowl in draft.bowls if bowl not in bases]
     blocks = [b for b in draft.blocks if b not in bases and b not in {*draft.under, *draft.under.values()}]
     if not bowls or not blocks or rng.random() > _FILLED_BOWL_SHARE:

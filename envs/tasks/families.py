@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from envs.goals import judge
 from envs.interface import TASK_IDS
 from envs.names import unknown
-from envs.tasks import layout, phrasings, predicates
+from envs.tasks import layout, phrasings
 from envs.tasks.drafts import FEWEST, USUAL_FEWEST, Draft, draw
-from envs.tasks.scene import COLORS, PLAIN_NAMES, Entity, In, On, Relation, Scene, matching_pairs, split_name
+from envs.tasks.meaning import goal_of
+from envs.tasks.predicates import Rest
+from envs.tasks.scene import COLORS, PLAIN_NAMES, Entity, Scene, split_name
 from envs.world import BOWL_FLOOR_M, BOWL_HEIGHT_M, BOWL_OUTER_RADIUS_M, World
 
 TASKS: tuple[str, ...] = tuple(TASK_IDS)
@@ -61,7 +64,7 @@ class Task:
 
     def progress(self, world: World, scene: Scene) -> float:
         """Share of the goal's relations that hold, in [0, 1]; 1 is success. A fallen block never counts."""
-        return predicates.progress(world, scene.goal)
+        return judge.progress(scene.aim, (Rest(world),))
 
     def as_it_is(self, world: World, scene: Scene) -> Scene:
         """The scene itself: its words refer to nothing that moves."""
@@ -89,24 +92,11 @@ def wording(scene: Scene) -> tuple[str, dict[str, str]]:
     if scene.task == "sort":
         return "sort", {}
     first = scene.goal[0]
-    if isinstance(first, In):
-        return "in", {"block": first.block, "bowl": first.bowl}
+    if first.relation == "in":
+        return "in", {"block": first.thing, "bowl": first.place}
     if len(scene.goal) == 1:
-        return "on", {"block": first.block, "base": first.base}
-    return "tower", {"low": first.base, "middle": first.block, "high": scene.goal[1].block}
-
-
-def goal_of(form: str, roles: dict[str, str], names: tuple[str, ...]) -> tuple[Relation, ...] | None:
-    """The goal that a form and its roles ask for among the named entities; None when it cannot be had."""
-    if form == "sort":
-        return matching_pairs(names) or None
-    if len(set(roles.values())) < len(roles) or not set(roles.values()) <= set(names):
-        return None
-    if form == "in":
-        return (In(roles["block"], roles["bowl"]),)
-    if form == "on":
-        return (On(roles["block"], roles["base"]),)
-    return (On(roles["middle"], roles["low"]), On(roles["high"], roles["middle"]))
+        return "on", {"block": first.thing, "base": first.place}
+    return "tower", {"low": first.place, "middle": first.thing, "high": scene.goal[1].thing}
 
 
 def _check_counts(task: str, min_objects: int, max_objects: int, require: tuple[str, ...]) -> None:
@@ -154,14 +144,14 @@ def _standing(draft: Draft) -> list[str]:
 
 
 def _footprint(draft: Draft, name: str) -> layout.Footprint:
-    is_tall = name in draft.under.values() or any(isinstance(r, On) and r.base == name for r in draft.goal)
+    is_tall = name in draft.under.values() or any((t.relation, t.place) == ("on", name) for t in draft.goal)
     return layout.Footprint(BOWL_OUTER_RADIUS_M if name in draft.bowls else BLOCK_SIDES_M[1] / np.sqrt(2), is_tall)
 
 
 def _sides(rng: np.random.Generator, draft: Draft) -> dict[str, float]:
     """Side of each block in metres; nothing rests, or is to rest, on a base much narrower than itself."""
     sides_m = {name: float(rng.uniform(*BLOCK_SIDES_M)) for name in draft.blocks}
-    wanted = [(r.block, r.base) for r in draft.goal if isinstance(r, On)]
+    wanted = [(t.thing, t.place) for t in draft.goal if t.relation == "on"]
     for _ in draft.blocks:  # once per possible level, so that the limit climbs to the top of every stack
         for upper, lower in (*draft.under.items(), *wanted):
             sides_m[upper] = min(sides_m[upper], sides_m.get(lower, BLOCK_SIDES_M[1]) + _OVERHANG_M)

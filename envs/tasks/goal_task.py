@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from envs.goals import judge
-from envs.goals.language import Description, Do, Fact, Goal, Things, Where
 from envs.goals.outcome import Outcome, Task, outcome_of
 from envs.goals.planner import standing
 from envs.goals.sampling import KINDS_OF_PLANS, SHARES, draw_goal
@@ -20,8 +19,8 @@ from envs.goals.table import Table
 from envs.goals.telling import tell
 from envs.goals.wanted import Wanted
 from envs.tasks import phrasings
+from envs.tasks.meaning import goal_in
 from envs.tasks.scene import Things as Entities
-from envs.tasks.scene import split_name
 from envs.tasks.told_scenes import build, read_table
 from envs.world import World
 
@@ -138,21 +137,3 @@ GOAL_TASK = GoalTask()
 
 _FEWEST_DRAWN = 3
 _PLANNED = {kind: share for kind, share in SHARES.items() if kind in KINDS_OF_PLANS and kind != "done"}
-
-
-def goal_in(form: str, roles: dict[str, str]) -> str:
-    """What a form of the five families asks for, in the goal language. roles: role -> "red block"."""
-    return write(_goal(form, roles))
-
-
-def _goal(form: str, roles: dict[str, str]) -> Goal:
-    if form == "sort":
-        bowl = Description("bowl", where=(Where("same color"),))
-        return Do(((Fact("in", Things("all", Description("block")), Things("the", bowl)),),))
-    if form == "tower":
-        return Do(((_fact("on", roles["middle"], roles["low"]),), (_fact("on", roles["high"], roles["middle"]),)))
-    return Do(((_fact(form, roles["block"], roles["bowl" if form == "in" else "base"]),),))
-
-
-def _fact(relation: Any, thing: str, place: str) -> Fact:
-    return Fact(relation, *(Things("the", Description(kind, color)) for color, kind in map(split_name, (thing, place))))

@@ -3,33 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
-from envs.tasks.scene import In, Relation, split_name
+from envs.goals.language import TABLE
+from envs.tasks.scene import split_name
 from envs.world import BOWL_HEIGHT_M, BOWL_INNER_RADIUS_M, World
 
-TABLE = "table"
 GONE = "gone"
 """Where a block is that has fallen off the table."""
 
 REST_SPEED_M_S = 0.01
+_LIFTED_M = 0.03
 _FALLEN_Z_M = -0.01  # a centre this low is below the table top: no block is that small
 _SEAT_TOLERANCE_M = 0.012  # how far a face may seem to sink into what carries it: contact slop, tilt, slanted walls
 
 
-def holds(world: World, relation: Relation) -> bool:
-    """Whether a relation of a goal holds, at rest and with the robot clear of both its things."""
-    check = is_inside if isinstance(relation, In) else is_upon
-    if not check(world, relation.block, relation.destination):  # first, for it is the cheapest to deny
-        return False
-    pair = (relation.block, relation.destination)
-    return not any(world.speed(n) > REST_SPEED_M_S or world.robot_touches(n) for n in pair)
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What holds of things on the table at rest, the robot clear of them, or in its hand, clear of all else."""
+
+    world: World
+
+    def holds(self, thing: str, relation: str, place: str | None) -> bool:
+        """Whether one thing is "in" a bowl, "on" a block, or "held"."""
+        if relation == "held":
+            return is_lifted(self.world, thing)
+        check = is_inside if relation == "in" else is_upon
+        if not check(self.world, thing, place):  # first, for it is the cheapest to deny
+            return False
+        return not any(self.world.speed(n) > REST_SPEED_M_S or self.world.robot_touches(n) for n in (thing, place))
 
 
-def progress(world: World, goal: tuple[Relation, ...]) -> float:
-    """Share of the relations that hold, in [0, 1]."""
-    return sum(holds(world, relation) for relation in goal) / len(goal)
+def is_lifted(world: World, name: str) -> bool:
+    """Whether the robot holds a block clear of the table and of everything else."""
+    others = (TABLE, *(other for other in world.names() if other != name))
+    clear_m = world.pose(name)[0][2] - world.size(name)[2] / 2
+    return (clear_m > _LIFTED_M and world.robot_touches(name)
+            and not any(world.is_touching(name, other) for other in others))
 
 
 def is_gone(world: World, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What is on the table and what is wanted of it: entities, relations, and the scene that holds both."""
+"""What is on the table and what is wanted of it: entities, and the scene that holds them and its goal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from envs.goals.wanted import Target, Wanted
 from envs.names import hint
 
 COLORS = MappingProxyType({
@@ -40,33 +41,6 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True)
-class In:
-    """The block lies inside the bowl."""
-
-    block: str
-    bowl: str
-
-    @property
-    def destination(self) -> str:
-        return self.bowl
-
-
-@dataclass(frozen=True, slots=True)
-class On:
-    """The block lies on top of the base, itself a block."""
-
-    block: str
-    base: str
-
-    @property
-    def destination(self) -> str:
-        return self.base
-
-
-Relation = In | On
-
-
-@dataclass(frozen=True, slots=True)
 class Things:
     """What is there."""
 
@@ -83,10 +57,15 @@ class Things:
 
 @dataclass(frozen=True, slots=True)
 class Scene(Things):
-    """What is there, and what is wanted: every relation of the goal, lowest first."""
+    """What is there, and what is wanted: everything that shall hold at one time, lowest first."""
 
-    goal: tuple[Relation, ...]
+    goal: tuple[Target, ...]
     task: str
+
+    @property
+    def aim(self) -> Wanted:
+        """The goal as the judge takes it."""
+        return Wanted(((self.goal,),))
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -112,8 +91,3 @@ def unmistakable(names: Sequence[str]) -> list[str]:
     """Those of the things that are the only ones of their color and kind, in their order."""
     looks = [split_name(name) for name in names]
     return [name for name, look in zip(names, looks, strict=True) if looks.count(look) == 1]
-
-
-def matching_pairs(names: tuple[str, ...]) -> tuple[In, ...]:
-    """Each block of `names` with the bowl of its color, in the order of the table of colors: what sorting asks for."""
-    return tuple(In(f"{c} block", f"{c} bowl") for c in COLORS if f"{c} block" in names and f"{c} bowl" in names)

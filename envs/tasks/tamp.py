@@ -9,18 +9,22 @@ scene was at the start, each stack from the bottom up. A robot can see that orde
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 
 import numpy as np
 
+from envs.goals import judge
+from envs.goals.wanted import Target
 from envs.interface import TAMP_IDS
 from envs.tasks import predicates, tamp_words
 from envs.tasks.drafts import Draft
 from envs.tasks.families import MOST_OBJECTS, stage
+from envs.tasks.predicates import Rest
 from envs.tasks.questions import FAMILIES
-from envs.tasks.questions.family import Table
-from envs.tasks.scene import COLORS, Entity, On, Things, split_name
+from envs.tasks.scene import COLORS, Entity, Scene, split_name
+from envs.tasks.told_scenes import read_table
 from envs.words import plain_words
 from envs.world import World
 
@@ -30,19 +34,17 @@ FEWEST_BLOCKS = 3
 
 _STACK_SHARE = 0.7  # of scenes with one stack at least, and of those with a second one
 _BURIED_SHARE = 0.6  # of the instructions whose block has something on it
-_LIFTED_M = 0.03
+_NAMED = {"grasp": 1, "build": 2}  # blocks that an instruction is about
 _TRIES = 20  # scenes, for one in which the drawn answer is the true one
 
 
 @dataclass(frozen=True, slots=True)
-class TampScene(Things):
-    """What is there, in the order that obj_1, obj_2 ... count, and what is asked. roles: of the phrasing. answer: ""
-    for an instruction. naming: how words name things, one of `tamp_words.NAMINGS`."""
+class TampScene(Scene):
+    """What is there, in the order that obj_1, obj_2 ... count, and what is asked. roles: of the phrasing. goal: ()
+    for a question. answer: "" for an instruction. naming: how words name things, one of `tamp_words.NAMINGS`."""
 
-    task: str
     roles: dict[str, str]
     answer: str = ""
-    goal: tuple[On, ...] = ()
     naming: str = "color"
 
     @property
@@ -72,7 +74,7 @@ class TampTask:
             fewest = max(min_objects, FEWEST_BLOCKS)
             count = int(rng.integers(fewest, max_objects + 1))
             draft, entities = stage(world, rng, count, fewest, lambda n: _draft(self.name, rng, n, require))
-            empty = TampScene(_from_left_to_right(world, entities), self.name, {}, naming=self.naming)
+            empty = TampScene(_from_left_to_right(world, entities), (), self.name, {}, naming=self.naming)
             scene = _asked(empty, world, rng, draft, wanted)
             if scene is not None:
                 return scene
@@ -85,9 +87,7 @@ class TampTask:
 
     def progress(self, world: World, scene: TampScene) -> float:
         """1.0 once the instruction is granted; a question waits for its answer."""
-        if scene.task == "grasp":
-            return float(is_lifted(world, scene.roles["a"]))
-        return predicates.progress(world, scene.goal) if scene.goal else 0.0
+        return judge.progress(scene.aim, (Rest(world),)) if scene.goal else 0.0
 
     def is_right(self, scene: TampScene, text: str) -> bool:
         """Whether a text answers the question of the scene; nothing answers an instruction."""
@@ -112,9 +112,18 @@ def _wordings(scene: TampScene) -> list[list[str] | None]:
 
 def _instructions(scene: TampScene) -> list[TampScene]:
     """The scene with every instruction that its things allow."""
-    grasps = [replace(scene, task="grasp", roles={"a": name}, answer="", goal=()) for name in scene.names]
-    return grasps + [replace(scene, task="build", roles={"a": a, "b": b}, answer="", goal=(On(a, b),))
-                     for a, b in permutations(scene.names, 2)]
+    return [_instructed(scene, task, names) for task, count in _NAMED.items()
+            for names in permutations(scene.names, count)]
+
+
+def _instructed(scene: TampScene, task: str, names: Sequence[str]) -> TampScene:
+    """The scene with the instruction about the things of these names."""
+    return replace(scene, task=task, roles=dict(zip("ab", names, strict=False)), answer="", goal=_goal(*names))
+
+
+def _goal(thing: str, base: str | None = None) -> tuple[Target, ...]:
+    """What is to be held, or to stand on a base."""
+    return (Target(thing, "on" if base else "held", base),)
 
 
 def _from_left_to_right(world: World, entities: tuple[Entity, ...]) -> tuple[Entity, ...]:
@@ -128,14 +137,6 @@ def _from_left_to_right(world: World, entities: tuple[Entity, ...]) -> tuple[Ent
         return -float(world.pose(foot)[0][1]), level
 
     return tuple(sorted(entities, key=place))
-
-
-def is_lifted(world: World, name: str) -> bool:
-    """Whether the robot holds a block clear of the table and of everything else. PRIVILEGED."""
-    others = ("table", *(other for other in world.names() if other != name))
-    clear_m = world.pose(name)[0][2] - world.size(name)[2] / 2
-    return (clear_m > _LIFTED_M and world.robot_touches(name)
-            and not any(world.is_touching(name, other) for other in others))
 
 
 def _check(min_objects: int, max_objects: int, require: tuple[str, ...]) -> None:
@@ -158,25 +159,22 @@ def _draft(task: str, rng: np.random.Generator, count: int, require: tuple[str, 
     """Blocks and stacks; for instructions the first block is the wanted one, the second its base."""
     others = [f"{color} block" for color in COLORS if f"{color} block" not in require]
     blocks = (*require, *(others[i] for i in rng.permutation(len(others))))[:count]
-    goal = (On(blocks[0], blocks[1]),) if task == "build" else ()
     under: dict[str, str] = {}
-    if task in ("grasp", "build"):
+    if task in _NAMED:
         if rng.random() < _BURIED_SHARE:
-            under[blocks[2]] = blocks[int(rng.integers(len(goal) + 1))]
-        return Draft(tuple(blocks), (), goal, under)
+            under[blocks[2]] = blocks[int(rng.integers(_NAMED[task]))]
+        return Draft(tuple(blocks), (), _goal(*blocks[:_NAMED[task]]), under)
     pairs = rng.permutation(count)
     for upper, lower in zip(pairs[::2], pairs[1::2], strict=False):
         if rng.random() < _STACK_SHARE or (FAMILIES[task].needs_stack and not under):
             under[blocks[upper]] = blocks[lower]
-    return Draft(tuple(blocks), (), goal, under)
+    return Draft(tuple(blocks), (), (), under)
 
 
 def _asked(scene: TampScene, world: World, rng: np.random.Generator, draft: Draft, wanted: str) -> TampScene | None:
     """The scene with a question whose answer is the wanted one; None when this scene has none."""
-    if scene.task == "grasp":
-        return replace(scene, roles={"a": draft.blocks[0]})
-    if scene.task == "build":
-        return replace(scene, roles=dict(zip("ab", draft.blocks, strict=False)), goal=draft.goal)
+    if draft.goal:
+        return _instructed(scene, scene.task, draft.blocks[:_NAMED[scene.task]])
     found = [asked for asked in questions(scene.task, world, scene) if wanted in ("", asked.answer)]
     return found[int(rng.integers(len(found)))] if found else None
 
@@ -184,6 +182,6 @@ def _asked(scene: TampScene, world: World, rng: np.random.Generator, draft: Draf
 def questions(task: str, world: World, scene: TampScene) -> list[TampScene]:
     """The scene with every question of a family that its table can be asked; what fell off it is nothing to ask about.
     PRIVILEGED."""
-    table = Table(world, tuple(name for name in scene.names if not predicates.is_gone(world, name)), scene.naming)
+    table = read_table(world, scene.names, None)
     return [replace(scene, task=task, roles=roles, answer=answer, goal=())
-            for roles, answer in FAMILIES[task].query(table)]
+            for roles, answer in FAMILIES[task].query(table, scene.naming)]

@@ -178,7 +178,7 @@ def test_the_five_families_are_goals_of_the_language(env, task):
 
 def _goal_of(scene) -> str:
     from envs.tasks.families import wording
-    from envs.tasks.goal_task import goal_in
+    from envs.tasks.meaning import goal_in
     return goal_in(*wording(scene))
 
 

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from envs.experts import tamp as expert
-from envs.experts.oracle import read_state
-from envs.experts.symbols import state
+from envs.experts.oracle import plan, read
+from envs.goals.wanted import Target
 from envs.interface import TAMP_IDS, Referent, SkillCall
 from envs.tasks import tamp_words
 from envs.tasks.questions import FAMILIES
-from envs.tasks.questions.family import Table
 from envs.tasks.questions.where import SIDES
-from envs.tasks.scene import COLORS, On
+from envs.tasks.scene import COLORS
 from envs.tasks.tamp import QUESTIONS, TampScene, TampTask
 from envs.world import World
+from tests.envs.tables import table_of
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +75,10 @@ def test_denied_and_doubtful_words_are_no_answer(task, text):
     assert tamp_words.understood(task, text) is None
 
 
-STACKED = state(
+STACKED = table_of(
     {"green block": "table", "orange block": "green block", "red block": "table", "blue block": "table"}, ())
-GRASP = TampScene((), "grasp", {"a": "green block"})
-BUILD = TampScene((), "build", {"a": "green block", "b": "red block"}, goal=(On("green block", "red block"),))
+GRASP = TampScene((), (Target("green block", "held", None),), "grasp", {"a": "green block"})
+BUILD = TampScene((), (Target("green block", "on", "red block"),), "build", {"a": "green block", "b": "red block"})
 
 
 @pytest.mark.parametrize(("scene", "text", "is_valid"), [
@@ -107,12 +107,12 @@ def test_scenes_have_what_they_ask_about_and_the_told_plan_is_valid(world, task,
         scene = TampTask(task).arrange(world, np.random.default_rng(seed), min_objects=most, max_objects=most)
         assert len(scene.names) == most and TampTask(task).progress(world, scene) == 0.0
         assert {n for r, n in scene.roles.items() if r != "extreme"} <= set(scene.names)
-        now = read_state(world, scene, None)
+        now = read(world, scene, None)
         if scene.answer:
             told = tamp_words.answer_sentence(task, scene.roles, scene.answer)
             assert TampTask(task).is_right(scene, told) and not TampTask(task).is_right(scene, "bananas")
         else:
-            assert expert.is_valid_plan(now, scene, expert.plan_text(expert.plan(now, scene)))
+            assert expert.is_valid_plan(now, scene, expert.plan_text(plan(now, scene.goal)))
 
 
 @pytest.mark.parametrize("task", QUESTIONS[1:])
@@ -173,7 +173,7 @@ def test_named_by_number_the_whole_table_speaks_of_numbers(task):
             said = SkillCall("answer", (queries[0]["answer"],))
             assert env.step(unwrapped.encode(said))[-1]["is_success"]
         else:
-            assert expert.is_valid_plan(read_state(unwrapped.world, scene, None), scene, queries[0]["answer"])
+            assert expert.is_valid_plan(read(unwrapped.world, scene, None), scene, queries[0]["answer"])
     env.close()
 
 
@@ -181,7 +181,7 @@ def test_the_order_runs_from_left_to_right_and_up_each_stack(world):
     for seed in range(6):
         world.reset()
         scene = TampTask("below", "index").arrange(world, np.random.default_rng(seed), min_objects=6, max_objects=6)
-        under = read_state(world, scene, None).under
+        under = read(world, scene, None).under
         feet = [name for name in scene.names if under[name] == "table"]
         left = [-world.pose(name)[0][1] for name in feet]
         assert left == sorted(left) and any(lower in under for lower in under.values())
@@ -200,7 +200,7 @@ def test_an_instruction_of_the_callers_sets_the_instruction(naming, grasp, stack
     env.reset(seed=3, options={"instruction": grasp.format(words[2])})
     assert env.unwrapped.scene.task == "grasp" and env.unwrapped.scene.roles == {"a": names[2]}
     env.reset(seed=3, options={"instruction": stack.format(words[1], words[0])})
-    assert env.unwrapped.scene.goal == (On(names[1], names[0]),)
+    assert env.unwrapped.scene.goal == (Target(names[1], "on", names[0]),)
     env.reset(seed=3, options={"instruction": grasp.format("obj_9")})
     assert env.unwrapped.scene.task == "build"
     env.close()
@@ -222,7 +222,7 @@ def test_labels_tell_a_plan_while_something_is_held():
     *_, info = env.step(env.unwrapped.encode(env.unwrapped.expert_plan()[0]))
     told, held = info["labels"]["asks"][0]["answer"], info["labels"]["held"]
     assert told.startswith(f"A: First place the {held.split()[0]} object on the table, then grasp the ")
-    state_now = read_state(env.unwrapped.world, env.unwrapped.scene, held)
+    state_now = read(env.unwrapped.world, env.unwrapped.scene, held)
     assert expert.is_valid_plan(state_now, env.unwrapped.scene, told)
     env.close()
 
@@ -278,8 +278,8 @@ def test_a_family_is_a_file():
     env = gymnasium.make("envs:embodied/Tamp-v0", image_size=32, cameras=())
     env.reset(seed=3)
     for naming, (name, family) in itertools.product(("color", "index"), FAMILIES.items()):
-        table = Table(env.unwrapped.world, env.unwrapped.scene.names, naming)
-        for roles, answer in family.query(table):
+        table = read(env.unwrapped.world, env.unwrapped.scene, None)
+        for roles, answer in family.query(table, naming):
             namer = tamp_words.namer_of(naming, table.blocks)
             assert answer in family.answers and all("{" not in tamp_words.say(name, roles, i, namer)
                                                     for i in range(len(family.phrasings)))

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from itertools import permutations
 
-from envs.tasks.predicates import TABLE, supports
-from envs.tasks.questions.family import YES_NO, Asked, Family, Roles, Table
+from envs.goals.answers import is_true
+from envs.goals.language import TABLE, Description, Exists, Things, Where
+from envs.goals.table import Table
+from envs.tasks.questions.family import YES_NO, Asked, Family, Roles
 
 
-def _query(table: Table) -> list[Asked]:
-    under = supports(table.world, table.blocks, (), None)
-    return [({"a": a, "b": b}, "yes" if under[b] == a else "no") for a, b in permutations(table.blocks, 2)
-            if under[b] == a or under[a] == b or TABLE in (under[a], under[b])]
+def _query(table: Table, naming: str) -> list[Asked]:
+    return [({"a": a, "b": b}, "yes" if is_true(_is_below(table, a, b), table) else "no")
+            for a, b in permutations(table.blocks, 2) if {table.under[a], table.under[b]} & {a, b, TABLE}]
+
+
+def _is_below(table: Table, a: str, b: str) -> Exists:
+    """That there is a block such as b right on a, in the goal language."""
+    lower, upper = (Description("block", table.things[name].color) for name in (a, b))
+    return Exists(Things("a", Description(upper.kind, upper.color, where=(Where("on", Things("the", lower)),))))
 
 
 def _tell(words: Roles, answer: str) -> str:

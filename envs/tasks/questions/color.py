@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from envs.tasks.questions.family import Asked, Family, Roles, Table
-from envs.tasks.scene import COLORS, split_name
+from envs.goals.references import RANKS
+from envs.goals.table import Table
+from envs.tasks.questions.family import Asked, Family, Roles
+from envs.tasks.scene import COLORS
 
-EXTREMES = {"leftmost": (1, -1), "rightmost": (1, 1), "nearest": (0, 1), "farthest": (0, -1)}
-"""What sets a block apart -> axis of the world, and the sign by which the least is the one."""
-
-
-def _query(table: Table) -> list[Asked]:
-    if table.naming == "index":
-        return [({"a": name}, split_name(name)[0]) for name in table.blocks]
-    return [({"extreme": extreme}, split_name(_extreme(table, extreme))[0]) for extreme in EXTREMES]
+EXTREMES = ("leftmost", "rightmost", "nearest", "farthest")
+"""What sets a block apart."""
 
 
-def _extreme(table: Table, extreme: str) -> str:
-    axis, sign = EXTREMES[extreme]
-    return min(table.blocks, key=lambda name: sign * table.world.pose(name)[0][axis])
+def _query(table: Table, naming: str) -> list[Asked]:
+    blocks = [table.things[name] for name in table.blocks]
+    if naming == "index":
+        return [({"a": block.name}, block.color) for block in blocks]
+    return [({"extreme": extreme}, min(blocks, key=RANKS[extreme]).color) for extreme in EXTREMES]
 
 
 def _tell(words: Roles, answer: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from envs.world import World
+from envs.goals.table import Table
 
 Roles = Mapping[str, str]
 """Slot of a phrasing -> the thing that fills it. The role "extreme" fills the slot "a" with what it singles out."""
@@ -14,15 +14,6 @@ Asked = tuple[dict[str, str], str]
 """Roles of a question, and its true answer."""
 
 YES_NO = ("yes", "no")
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """What a question may be about. naming: how words name things, "color" or "index". PRIVILEGED."""
-
-    world: World
-    blocks: tuple[str, ...]
-    naming: str = "color"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +26,9 @@ class Family:
     """Wordings with a slot in braces for each role; the first one is the paper's."""
     answers: tuple[str, ...]
     """Every answer that there is, in one word; `YES_NO` for what is affirmed or denied."""
-    query: Callable[[Table], Sequence[Asked]]
-    """Every question that a table can be asked, with its true answer. PRIVILEGED."""
+    query: Callable[[Table, str], Sequence[Asked]]
+    """(table, naming): every question that a table can be asked, with its true answer. naming: how words name things,
+    "color" or "index". PRIVILEGED."""
     tell: Callable[[Roles, str], str]
     """(words of each slot, answer): the paper's form of the answer."""
     is_drawn: bool = True

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from itertools import product
+from collections.abc import Iterator
+from itertools import permutations
 
-from envs.tasks.predicates import supports
-from envs.tasks.questions.family import YES_NO, Asked, Family, Roles, Table
-
-
-def is_possible(under: dict[str, str], a: str, b: str, c: str) -> bool:
-    """Whether one can grasp a, place it on b, and then grasp c. under: block -> what carries it."""
-    def on(name: str) -> set[str]:
-        return {upper for upper, lower in under.items() if lower == name}
-    return not on(a) and not on(b) and c != b and on(c) <= {a}
+from envs.goals.planner import simulate
+from envs.goals.table import Table
+from envs.tasks.questions.family import YES_NO, Asked, Family, Roles
 
 
-def _query(table: Table) -> list[Asked]:
-    under = supports(table.world, table.blocks, (), None)
-    return [({"a": a, "b": b, "c": c}, "yes" if is_possible(under, a, b, c) else "no")
-            for a, b, c in product(table.blocks, repeat=3) if a != b and c != a]
+def _query(table: Table, naming: str) -> list[Asked]:
+    return [({"a": a, "b": b, "c": c}, "yes" if c in possible else "no") for a, b in permutations(table.blocks, 2)
+            for possible in [set(_graspable(table, a, b))] for c in table.blocks if c != a]
+
+
+def _graspable(table: Table, a: str, b: str) -> Iterator[str]:
+    """What can be grasped once a has been grasped and placed on b; nothing where that cannot be done."""
+    if not table.above(a) and not table.above(b):
+        after = simulate(table, [("pick", a), ("place_on", b)])
+        yield from (name for name in after.blocks if not after.above(name))
 
 
 def _tell(words: Roles, answer: str) -> str:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from envs.tasks.questions.family import Asked, Family, Roles, Table
-from envs.world import World
+from envs.goals.table import Table, part_of
+from envs.tasks.questions.family import Asked, Family, Roles
 
 SIDES = ("left", "right", "center")
-CENTER_HALF_WIDTH_M = 0.11
-"""Of the strip that counts as the center of the table; left is +y."""
+_WORDS = {"middle": "center"}
+"""Part of the table -> the paper's word for it, where it has one of its own."""
 
 
-def side_of(world: World, name: str) -> str:
-    """"left", "right" or "center": where on the table a block is, as the robot sees it. PRIVILEGED."""
-    y = world.pose(name)[0][1]
-    return "center" if abs(y) < CENTER_HALF_WIDTH_M else "left" if y > 0 else "right"
-
-
-def _query(table: Table) -> list[Asked]:
-    return [({"a": name}, side_of(table.world, name)) for name in table.blocks]
+def _query(table: Table, naming: str) -> list[Asked]:
+    parts = {name: part_of(table.things[name].y) for name in table.blocks}
+    return [({"a": name}, _WORDS.get(part, part)) for name, part in parts.items()]
 
 
 def _tell(words: Roles, answer: str) -> str:

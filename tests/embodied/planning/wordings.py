@@ -19,8 +19,8 @@ import numpy as np
 
 from embodied.planning.closed_loop import Planner, run
 from envs.interface import SEED_RANGES
+from envs.tasks.meaning import goal_of
 from envs.tasks.predicates import supports
-from envs.tasks.scene import matching_pairs
 
 CORPUS = Path(__file__).parent / "wordings.json"
 THINGS = ["red block", "green block", "yellow block", "blue bowl", "white bowl"]
@@ -87,8 +87,8 @@ Way = list[tuple[set[str], int, set[str]]]
 
 def ways_of(may: list[str], names: tuple[str, ...]) -> list[Way]:
     """The ways of a phrasing, among things of these names."""
-    return [_way("; ".join(f"{r.block} in {r.bowl}" for r in matching_pairs(names)) if way == "sort" else way, names)
-            for way in may]
+    pairs = goal_of("sort", {}, names) or ()
+    return [_way("; ".join(f"{t.thing} in {t.place}" for t in pairs) if way == "sort" else way, names) for way in may]
 
 
 def _way(text: str, names: tuple[str, ...]) -> Way:

@@ -115,7 +115,7 @@ def test_chunks_need_not_be_used_up(served, env):
 
 def test_a_grasp_that_was_spoiled_is_tried_again(client, env):
     raw, info = env.reset(seed=SEED_RANGES["test"][1])
-    world, block = env.unwrapped.world, env.unwrapped.scene.goal[0].block
+    world, block = env.unwrapped.world, env.unwrapped.scene.goal[0].thing
     is_spoiled = False
     for _ in range(PATIENCE_PERIODS // 10):
         answer = client.infer(flat(raw))

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 from envs.experts import remaining_calls, sample_queries
-from envs.experts.oracle import read_state
-from envs.experts.planner import plan
-from envs.experts.symbols import simulate
+from envs.experts.affordances import simulate
+from envs.experts.oracle import plan, read
 from envs.skills.signatures import TABLETOP
 from envs.tasks import TASKS, UNKNOWN_WORDS, VOCABULARY, Scene, make_task
-from envs.tasks.families import goal_of
+from envs.tasks.meaning import goal_of
 from envs.tasks.phrasings import understand, words
 from envs.world import World
 
@@ -40,7 +39,7 @@ def queries_of(world: World, scene: Scene, seed: int, held: str | None = None, c
 
 
 def clear_block(world: World, scene: Scene) -> str:
-    state = read_state(world, scene, None)
+    state = read(world, scene, None)
     return next(name for name in scene.named("block") if not state.above(name))
 
 
@@ -57,12 +56,12 @@ def test_the_first_is_the_scenes_own(world: World):
 def test_every_plan_reaches_what_was_asked_for(world: World, is_holding: bool):
     for scene, seed in tables(world, 10):
         held = clear_block(world, scene) if is_holding else None
-        before = read_state(world, scene, held)
+        before = read(world, scene, held)
         for query in queries_of(world, scene, seed, held)[1:]:
             if query["refusal"] is None:
                 goal = goal_of(*understand(query["instruction"]), scene.names)
                 after = simulate(before, [tuple(call) for call in query["calls"]])
-                assert after.held is None and all(after.holds(relation) for relation in goal)
+                assert after.held is None and all(target.is_met(after) for target in goal)
                 assert all(skill in TABLETOP.skills and name in scene.names for skill, name in query["calls"])
 
 
@@ -73,7 +72,7 @@ def test_an_answer_says_what_it_rests_on(world: World):
             assert query["is_question"] is False and set(query["about"]) <= set(scene.names)
             if query["refusal"] is None and (query["task"] != "sort" or not query["calls"]):
                 goal = goal_of(*understand(query["instruction"]), scene.names)
-                assert set(query["about"]) == {name for r in goal for name in (r.block, r.destination)}
+                assert set(query["about"]) == {name for t in goal for name in (t.thing, t.place)}
                 finished += not query["calls"]
     assert finished > 10
 
@@ -114,7 +113,7 @@ def test_the_mixture_is_wide(world: World):
 def test_any_order_is_for_loose_pairs_alone(world: World):
     seen = collections.Counter()
     for scene, seed in tables(world, 25):
-        before = read_state(world, scene, None)
+        before = read(world, scene, None)
         for query in queries_of(world, scene, seed):
             seen[query["any_order"]] += 1
             if query["any_order"]:
@@ -144,7 +143,7 @@ def test_same_generator_same_instructions(world: World):
 def test_an_instruction_about_what_fell_off_is_declined(world: World):
     world.reset()
     scene = make_task("put_in_bowl").arrange(world, np.random.default_rng(0))
-    world.client.resetBasePositionAndOrientation(world._bodies[scene.goal[0].block], [0.5, 0.0, -0.5], [0, 0, 0, 1])
+    world.client.resetBasePositionAndOrientation(world._bodies[scene.goal[0].thing], [0.5, 0.0, -0.5], [0, 0, 0, 1])
     query = queries_of(world, scene, 0)[0]
-    assert query["refusal"] == f"I see no {scene.goal[0].block}" and query["calls"] == []
-    assert all(plan(read_state(world, scene, None), scene.goal) == [] for _ in range(2))
+    assert query["refusal"] == f"I see no {scene.goal[0].thing}" and query["calls"] == []
+    assert all(plan(read(world, scene, None), scene.goal) == [] for _ in range(2))

@@ -6,13 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envs.experts.symbols import State, simulate, state, why_not
-from envs.experts.tamp import is_valid_plan, plan, plan_text
+from envs.experts.affordances import simulate, why_not
+from envs.experts.oracle import plan
+from envs.experts.tamp import is_valid_plan, plan_text
+from envs.goals.language import TABLE
+from envs.goals.table import Table
+from envs.goals.wanted import Target
 from envs.interface import NamedCall
 from envs.tasks import tamp_words
-from envs.tasks.predicates import GONE, TABLE
-from envs.tasks.scene import COLORS, Entity, On
+from envs.tasks.scene import COLORS, Entity
 from envs.tasks.tamp import TampScene
+from tests.envs.tables import GONE, table_of
 
 BLOCKS = tuple(f"{color} block" for color in list(COLORS)[:5])
 ENTITIES = tuple(Entity(name, "block", name.split()[0], (0.04, 0.04, 0.04)) for name in BLOCKS)
@@ -21,8 +25,12 @@ Step = tuple[str, str | None]
 """What is grasped and where it goes, as a plan is told."""
 
 
+def grasp(name: str, naming: str) -> TampScene:
+    return TampScene(ENTITIES, (Target(name, "held", None),), "grasp", {"a": name}, naming=naming)
+
+
 @st.composite
-def tables(draw: st.DrawFn, may_hold: bool = True) -> State:
+def tables(draw: st.DrawFn, may_hold: bool = True) -> Table:
     """Blocks on the table, on each other or gone, perhaps one in the hand."""
     blocks = draw(st.permutations(BLOCKS))
     under: dict[str, str] = {}
@@ -31,11 +39,11 @@ def tables(draw: st.DrawFn, may_hold: bool = True) -> State:
         under[block] = draw(st.sampled_from([TABLE, TABLE, *clear, *([GONE] if i else [])]))
     clear = [b for b in blocks if b not in under.values() and under[b] != GONE]
     held = draw(st.sampled_from([None, *clear])) if may_hold else None
-    return state({b: carrier for b, carrier in under.items() if b != held}, (), held)
+    return table_of({b: carrier for b, carrier in under.items() if b != held}, (), held)
 
 
 @st.composite
-def walks(draw: st.DrawFn, start: State) -> tuple[NamedCall, ...]:
+def walks(draw: st.DrawFn, start: Table) -> tuple[NamedCall, ...]:
     """Up to eight calls, each possible after those before."""
     calls: list[NamedCall] = []
     for _ in range(draw(st.integers(0, 8))):
@@ -48,29 +56,29 @@ def walks(draw: st.DrawFn, start: State) -> tuple[NamedCall, ...]:
 
 
 @st.composite
-def instructions(draw: st.DrawFn, end: State) -> TampScene | None:
+def instructions(draw: st.DrawFn, end: Table) -> TampScene | None:
     """An instruction that holds in the end, under either naming; None where nothing can be wished for."""
     naming = draw(st.sampled_from(tamp_words.NAMINGS))
     pairs = [(upper, lower) for upper, lower in end.under.items() if lower in end.under]
-    options = [TampScene(ENTITIES, "build", {"a": a, "b": b}, goal=(On(a, b),), naming=naming) for a, b in pairs]
-    options += [TampScene(ENTITIES, "grasp", {"a": end.held}, naming=naming)] if end.held else []
+    options = [TampScene(ENTITIES, (Target(a, "on", b),), "build", {"a": a, "b": b}, naming=naming) for a, b in pairs]
+    options += [grasp(end.held, naming)] if end.held else []
     return draw(st.sampled_from(options)) if options else None
 
 
-def is_granted(start: State, scene: TampScene, steps: list[Step]) -> bool:
+def is_granted(start: Table, scene: TampScene, steps: list[Step]) -> bool:
     """Whether steps can be done from an empty hand and grant the instruction: plain simulation, no words."""
     now = start
     try:
         for name, goes_to in steps:
             now = simulate(now, [("pick", name)])
             if goes_to == TABLE:
-                other = next((b for b in BLOCKS if b != name and now.is_present(b)), name)
+                other = next((b for b in BLOCKS if b != name and b in now.things), name)
                 now = simulate(now, [("put_down_beside", other)])
             elif goes_to:
                 now = simulate(now, [("place_on", goes_to)])
     except ValueError:
         return False
-    return now.held == scene.roles["a"] if scene.task == "grasp" else all(now.holds(r) for r in scene.goal)
+    return now.held == scene.roles["a"] if scene.task == "grasp" else all(t.is_met(now) for t in scene.goal)
 
 
 def steps_of(calls: tuple[NamedCall, ...]) -> list[Step]:
@@ -113,16 +121,16 @@ def test_a_plan_with_steps_dropped_or_swapped_is_accepted_where_it_still_works(d
 @given(st.data())
 def test_the_experts_own_plan_is_accepted_from_any_table(data: st.DataObject):
     start, naming = data.draw(tables()), data.draw(st.sampled_from(tamp_words.NAMINGS))
-    present = [name for name in BLOCKS if start.is_present(name)]
+    present = [name for name in BLOCKS if name in start.things]
     a, b = [*data.draw(st.permutations(present)), None][:2]
-    scenes = [TampScene(ENTITIES, "grasp", {"a": a}, naming=naming)]
-    scenes += [TampScene(ENTITIES, "build", {"a": a, "b": b}, goal=(On(a, b),), naming=naming)] if b else []
+    scenes = [grasp(a, naming)]
+    scenes += [TampScene(ENTITIES, (Target(a, "on", b),), "build", {"a": a, "b": b}, naming=naming)] if b else []
     for scene in scenes:
-        assert is_valid_plan(start, scene, plan_text(plan(start, scene), scene.namer, start.held))
+        assert is_valid_plan(start, scene, plan_text(plan(start, scene.goal), scene.namer, start.held))
 
 
-STANDING = state({"red block": TABLE, "green block": "red block", "blue block": TABLE}, ())
-RED = TampScene(ENTITIES, "grasp", {"a": "red block"}, naming="index")
+STANDING = table_of({"red block": TABLE, "green block": "red block", "blue block": TABLE}, ())
+RED = grasp("red block", "index")
 
 
 @pytest.mark.parametrize(("text", "is_valid"), [

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from envs.tasks import TASKS, In, On
+from envs.tasks import TASKS
 from envs.tasks.drafts import USUAL_FEWEST, Draft, draw
 
 
@@ -24,7 +24,7 @@ def share(task: str, is_so: Callable[[Draft], bool]) -> float:
 def wanted(draft: Draft) -> set[str]:
     """What the first relation needs to be clear."""
     first = draft.goal[0]
-    return {first.block} | ({first.base} if isinstance(first, On) else set())
+    return {first.thing} | ({first.place} if first.relation == "on" else set())
 
 
 def chance(task: str, draft: Draft) -> float:
@@ -34,7 +34,7 @@ def chance(task: str, draft: Draft) -> float:
         return 1 / (blocks * bowls)  # of its first pair alone
     if task == "tower":
         return 1 / (blocks * (blocks - 1) * (blocks - 2))
-    return 1 / (blocks * (bowls if isinstance(draft.goal[0], In) else blocks - 1))
+    return 1 / (blocks * (bowls if draft.goal[0].relation == "in" else blocks - 1))
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -50,8 +50,8 @@ def test_drafts_are_sound(task: str):
         assert all(upper in draft.blocks and lower in names for upper, lower in draft.under.items())
         carriers = [lower for lower in draft.under.values()]
         assert len(set(carriers)) == len(carriers)
-        assert all(draft.under.get(r.block) != r.destination for r in draft.goal)
-        assert all(r.block in draft.blocks and r.destination in names for r in draft.goal)
+        assert all(draft.under.get(t.thing) != t.place for t in draft.goal)
+        assert all(t.thing in draft.blocks and t.place in names for t in draft.goal)
 
 
 @pytest.mark.parametrize("task", sorted(set(TASKS) - {"unblock"}))
@@ -62,7 +62,7 @@ def test_stacks_stand_about_where_they_do_not_matter(task: str):
 @pytest.mark.parametrize("task", ["put_in_bowl", "stack", "sort", "unblock"])
 def test_blocks_lie_in_bowls_that_do_not_matter(task: str):
     def is_in_the_way(draft: Draft) -> bool:
-        return any(isinstance(r, In) and r.bowl in draft.under.values() for r in draft.goal)
+        return any(t.relation == "in" and t.place in draft.under.values() for t in draft.goal)
 
     assert share(task, is_in_the_way) == 0.0
     assert 0.05 < share(task, lambda draft: bool(set(draft.under.values()) & set(draft.bowls))) < 0.35
@@ -77,10 +77,10 @@ def test_the_way_is_barred_in_unblock_alone():
 
 
 def test_unblock_bars_the_block_and_the_base_and_has_idle_stacks():
-    goals = collections.Counter(type(draft.goal[0]) for draft in drafts("unblock"))
-    assert min(goals[In], goals[On]) > 100
-    on = [draft for draft in drafts("unblock") if isinstance(draft.goal[0], On)]
-    barred = collections.Counter(frozenset(n == d.goal[0].block for n in wanted(d) & set(d.under.values())) for d in on)
+    goals = collections.Counter(draft.goal[0].relation for draft in drafts("unblock"))
+    assert min(goals["in"], goals["on"]) > 100
+    on = [draft for draft in drafts("unblock") if draft.goal[0].relation == "on"]
+    barred = collections.Counter(frozenset(n == d.goal[0].thing for n in wanted(d) & set(d.under.values())) for d in on)
     assert len(barred) == 3 and min(barred.values()) > 10
     assert share("unblock", lambda d: bool(set(d.under.values()) & set(d.blocks) - wanted(d))) > 0.5
 

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from envs.goals.language import TABLE
+from envs.goals.wanted import Target
 from envs.interface import TABLE_WORKSPACE, TASK_IDS
-from envs.tasks import TASKS, In, make_task
+from envs.tasks import TASKS, make_task
 from envs.tasks.families import BLOCK_SIDES_M
 from envs.tasks.layout import GAP_M
-from envs.tasks.predicates import TABLE, supports
+from envs.tasks.predicates import supports
 from envs.world import World
 
 
@@ -97,7 +99,7 @@ def test_required_things_are_there(world: World, task: str, require: tuple[str, 
 
 def test_the_goal_is_about_what_is_required(world: World):
     scene = arrange(world, "put_in_bowl", 0, require=("red block", "blue bowl"))
-    assert scene.goal == (In("red block", "blue bowl"),)
+    assert scene.goal == (Target("red block", "in", "blue bowl"),)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -128,7 +130,8 @@ def test_retarget_follows_another_instruction(world: World):
     task = make_task("sort")
     scene = arrange(world, "sort", 0, require=("red block", "blue block", "red bowl", "blue bowl"))
     other = task.retarget(scene, "put the red block in the blue bowl")
-    assert (other.goal, other.task, other.entities) == ((In("red block", "blue bowl"),), "put_in_bowl", scene.entities)
+    assert other.goal == (Target("red block", "in", "blue bowl"),)
+    assert (other.task, other.entities) == ("put_in_bowl", scene.entities)
     assert task.retarget(scene, "stack the red block on the red block") is None
     assert task.retarget(scene, "make me a sandwich") is None
     absent = next(c for c in ("white", "cyan", "purple", "orange", "yellow", "green")

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from envs.tasks.predicates import GONE, TABLE, holds, is_gone, progress, supports
-from envs.tasks.scene import In, On
+from envs.goals import judge
+from envs.goals.language import TABLE
+from envs.goals.wanted import Target, Wanted
+from envs.tasks.predicates import GONE, Rest, is_gone, supports
 from envs.world import World
 
 R, G, B, BOWL = "red block", "green block", "blue block", "blue bowl"
@@ -29,10 +31,10 @@ def test_on_needs_contact_from_above(world: World):
     block(world, G, 0.5, 0.0)
     block(world, B, 0.5, 0.0412)
     world.settle()
-    assert holds(world, On(R, G))
-    assert not holds(world, On(G, R)) and not holds(world, On(B, G))
+    assert Target(R, "on", G).is_met(Rest(world))
+    assert not Target(G, "on", R).is_met(Rest(world)) and not Target(B, "on", G).is_met(Rest(world))
     assert supports(world, [R, G, B], [], None) == {R: G, G: TABLE, B: TABLE}
-    assert progress(world, (On(R, G), On(B, R))) == 0.5
+    assert judge.progress(Wanted((((Target(R, "on", G), Target(B, "on", R)),),)), (Rest(world),)) == 0.5
 
 
 @pytest.mark.parametrize("offset_m", [0.0, 0.012])
@@ -41,7 +43,7 @@ def test_in_is_below_the_rim(world: World, offset_m: float):
     block(world, R, 0.5 + offset_m, 0.0, 0.02)
     block(world, G, 0.5, 0.1)
     world.settle()
-    assert holds(world, In(R, BOWL)) and not holds(world, In(G, BOWL))
+    assert Target(R, "in", BOWL).is_met(Rest(world)) and not Target(G, "in", BOWL).is_met(Rest(world))
     assert supports(world, [R, G], [BOWL], None) == {R: BOWL, G: TABLE}
 
 
@@ -50,22 +52,22 @@ def test_a_block_upon_a_block_in_the_bowl_is_in_the_bowl(world: World):
     block(world, R, 0.5, 0.0, 0.007)
     block(world, G, 0.5, 0.0, 0.048)
     world.settle()
-    assert holds(world, In(G, BOWL)) and holds(world, On(G, R))
+    assert Target(G, "in", BOWL).is_met(Rest(world)) and Target(G, "on", R).is_met(Rest(world))
 
 
 def test_a_block_above_a_bowl_is_not_in_it(world: World):
     world.spawn_bowl(BOWL, rgb=(0.0, 0.0, 1.0), xy=(0.5, 0.0))
     block(world, R, 0.5, 0.0, 0.15)
-    assert not holds(world, In(R, BOWL))
+    assert not Target(R, "in", BOWL).is_met(Rest(world))
 
 
 def test_nothing_holds_while_it_moves(world: World):
     block(world, G, 0.5, 0.0)
     block(world, R, 0.5, 0.0, 0.04)
     world.settle()
-    assert holds(world, On(R, G))
+    assert Target(R, "on", G).is_met(Rest(world))
     world.client.resetBaseVelocity(world._bodies[R], [0.0, 0.0, 0.2])
-    assert not holds(world, On(R, G))
+    assert not Target(R, "on", G).is_met(Rest(world))
 
 
 def test_what_fell_is_gone(world: World):
