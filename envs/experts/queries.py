@@ -120,12 +120,12 @@ def _pairs(table: Table) -> tuple[Target, ...]:
 
 
 def _bowls(table: Table) -> list[str]:
-    return sorted(name for name in _tellable(table) if name in table.bowls)
+    return sorted(name for name in _tellable(table) if table.things[name].kind == "bowl")
 
 
 def _blocks(table: Table, rng: np.random.Generator) -> list[str]:
     """The blocks in random order, the held one mostly first."""
-    names = [n for n in _tellable(table) if n not in table.bowls]
+    names = [n for n in _tellable(table) if table.things[n].kind == "block"]
     names = [names[i] for i in rng.permutation(len(names))]
     if table.held and rng.random() < HELD_SHARE:
         names.sort(key=lambda name: name != table.held)
@@ -179,7 +179,7 @@ def _done_instructions(table: Table) -> list[Instruction]:
     """Instructions that hold already."""
     told = _tellable(table)
     done: list[Instruction] = [("in", {"block": b, "bowl": bowl}) for b in told
-                               if b not in table.bowls and (bowl := table.bowl_of(b)) in told]
+                               if table.things[b].kind == "block" and (bowl := table.bowl_of(b)) in told]
     done += [("on", {"block": b, "base": base}) for b, base in table.under.items()
              if base in table.under and table.holds(b, "on", base) and b in told and base in told]
     pairs = _pairs(table)

@@ -34,11 +34,11 @@ def progress(aim: Wanted, tables: Sequence[State]) -> float:
 def _progress(way: Way, keep: frozenset[str], tables: Sequence[State]) -> float:
     if not way or not any(way):
         return float(_is_kept(keep, tables[0], tables[-1]))
-    done, last = reached(way, tables), len(way) - 1
-    current = standing(way, min(done, last))
+    last = len(way) - 1
+    done = min(reached(way, tables), last) if last else 0
+    current = standing(way, done)
     share = sum(t.is_met(tables[-1]) for t in current) / max(len(current), 1)
-    whole = min(done, last) + share
-    return whole / len(way) * (1.0 if _is_kept(keep, tables[0], tables[-1]) else 0.5)
+    return (done + share) / len(way) * (1.0 if _is_kept(keep, tables[0], tables[-1]) else 0.5)
 
 
 def _is_kept(keep: frozenset[str], before: Table, after: Table) -> bool:

@@ -23,13 +23,13 @@ def goal_in(form: str, roles: dict[str, str]) -> str:
 def goal_of(form: str, roles: dict[str, str], names: tuple[str, ...]) -> tuple[Target, ...] | None:
     """What a form asks for among the named things, by their colors and kinds alone; None when it cannot be had, or
     could be several things. Of several things that go somewhere the order is that of the table of colors."""
-    return _meant(_goal(form, roles), names)
+    return _meant(form, tuple(roles.items()), names)
 
 
 @lru_cache(maxsize=512)
-def _meant(goal: Do, names: tuple[str, ...]) -> tuple[Target, ...] | None:
+def _meant(form: str, roles: tuple[tuple[str, str], ...], names: tuple[str, ...]) -> tuple[Target, ...] | None:
     try:
-        way = wanted(goal, _looks(names)).ways[0]
+        way = wanted(_goal(form, dict(roles)), _looks(names)).ways[0]
     except Trouble:
         return None
     targets = standing(way, len(way) - 1)
