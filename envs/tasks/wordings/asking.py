@@ -35,17 +35,18 @@ WHETHER = (
     "<t>, yes or no?", "<t>, isn't that so?", "please tell me (if|whether) <t>", "let me know (if|whether) <t>"
 )
 WHERE = (
-    "where is <x>?", "where's <x>?", "tell me where <x> is", "where can i find <x>?", "do you know where <x> is?",
-    "can you see where <x> is?", "where did <x> go?", "in which place is <x>?", "i can't find <x>, where is it?",
-    "what is the location of <x>?", "where do you see <x>?", "<x>, where is it?", "could you tell me where <x> is?",
-    "find <x> for me, where is it?", "where would i find <x>?", "show me where <x> is", "where has <x> gone?",
-    "say where <x> is", "i'm looking for <x>, where is it?", "what's the position of <x>?", "whereabouts is <x>?",
-    "any idea where <x> is?", "where exactly is <x>?", "what is <x> on or in?",
-    "i lost <x>, can you tell me where it is?"
+    "where is <x>?", "where's <x>?", "tell me where <x> is", "give me the position of <x>", "location of <x>?",
+    "<x>: where?", "where can i find <x>?", "do you know where <x> is?", "can you see where <x> is?",
+    "where did <x> go?", "in which place is <x>?", "i can't find <x>, where is it?", "what is the location of <x>?",
+    "where do you see <x>?", "<x>, where is it?", "could you tell me where <x> is?", "find <x> for me, where is it?",
+    "where would i find <x>?", "show me where <x> is", "where has <x> gone?", "say where <x> is",
+    "i'm looking for <x>, where is it?", "what's the position of <x>?", "whereabouts is <x>?", "any idea where <x> is?",
+    "where exactly is <x>?", "what is <x> on or in?", "i lost <x>, can you tell me where it is?"
 )
 COLOR = (
     "what color is <x>?", "what's the color of <x>?", "which color does <x> have?", "tell me the color of <x>",
-    "what colour is <x>?", "which color is <x>?", "do you know what color <x> is?", "can you tell me the color of <x>?",
+    "give me the color of <x>", "gimme the color of <x>", "color of <x>?", "<x>: what color?", "what colour is <x>?",
+    "which color is <x>?", "do you know what color <x> is?", "can you tell me the color of <x>?",
     "<x>, what color is it?", "what is the colour of <x>?", "what color does <x> have?",
     "could you say what color <x> is?", "of what color is <x>?", "i'd like to know the color of <x>",
     "name the color of <x>", "say the color of <x>", "in what color is <x>?", "i can't see <x>, what color is it?",
@@ -174,11 +175,14 @@ class Asking:
         kind = self.conditions.one(Description(told.kind, told.color, told.size))
         word = self.voice.word("before", told.superlative)
         after = self.voice.word("after", told.superlative).removeprefix("that is ").removeprefix("which is ")
-        slots = {"k": kind, "w": word, "a": after}
+        many = self.conditions.several(Description(told.kind, told.color, told.size))
+        slots = {"k": kind, "ks": many, "w": word, "a": after}
         return self.voice.fill(
             (
                 "(which <k> is the <w>?*2|what is the <w> <k>?|which one is the <w> <k>?|which <k> is <a>?*2|"
-                "tell me which <k> is the <w>|what is the <w> <k> that you see?|name the <w> <k>)"
+                "tell me which <k> is the <w>|which of the (two |three |) <ks> is (the |)<w>?*2|"
+                "which of the <ks> is <a>?|"
+                "what is the <w> <k> that you see?|name the <w> <k>)"
             ),
             slots,
         )

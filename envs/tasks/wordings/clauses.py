@@ -15,6 +15,7 @@ from envs.tasks.wordings.verbs import (
     EMPTIES,
     FRAMES,
     HOLDS,
+    LIFTED,
     OUT,
     PER,
     POSSESSIVE,
@@ -101,6 +102,8 @@ class Clauses:
         x, p = self.both(fact, x, p)
         if fact.relation == "held":
             return self._whole(self.voice.form(HOLDS, self._slots(fact, x, p)), x)
+        if fact.things.quantifier in ("the", "both") and fact.place not in (None, TABLE) and self.voice.chance(0.025):
+            return self._whole(self.voice.form(LIFTED, self._slots(fact, x, p)), x)
         if self.voice.chance(0.16) and x.text not in ("it", "them"):
             patterns = WHOLE[self.key(fact)]
             if fact.place is not None and (

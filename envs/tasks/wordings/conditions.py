@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from envs.goals.language import NUMBERS, Description, Exists, Fact, More, Not, Test, Things
 from envs.tasks.wordings.clauses import Clauses
 from envs.tasks.wordings.forms import article
@@ -27,6 +29,16 @@ SOMETHING = (
     "you see (something|anything) <st>"
 )
 NO_THING = ("there is nothing <st>", "nothing is <st>", "there isn't anything <st>", "there's nothing <st>")
+HAS = (
+    SOMETHING,
+    ("<p> has (something|anything) <in> it", "<p> has something <in> it", "<p> has got (something|anything) <in> it",
+     "<p> has stuff <in> it", "<p> has a thing <in> it", "<p> already has something <in> it"),
+)
+HAS_NOT = (
+    NO_THING,
+    ("<p> has nothing <in> it", "<p> doesn't have anything <in> it", "<p> has not got anything <in> it",
+     "<p> does not have anything <in> it", "<p> has no block <in> it"),
+)
 MORE = (
     "there are more <xs> than <ys>", "you see more <xs> than <ys>", "there are more <xs> than there are <ys>",
     "the <xs> outnumber the <ys>", "we have more <xs> than <ys>",
@@ -82,7 +94,7 @@ class Conditions:
         if is_empty_bowl(told) and self.voice.chance(0.8):
             return self.voice.form(EMPTY, {"p": self.nouns.say(Things("the", Description("bowl", told.color))).text})
         if is_something(told):
-            return self.voice.form(SOMETHING, {"st": self.bracket(told)})
+            return self._something(told, HAS)
         x = self.counted(things)
         return self.voice.form(THERE, {"x": x.text}, many=x.many)
 
@@ -101,6 +113,13 @@ class Conditions:
             return Noun(f"{self.voice.pick(('any', 'some'))} {self.several(things.description)}", True)
         core = self.one(things.description)
         return Noun(f"{self.voice.pick((article(core),) * 3 + ('at least one', 'any'))} {core}", False)
+
+    def _something(self, told: Description, rows: tuple[tuple[str, ...], tuple[str, ...]]) -> str:
+        """That there is anything in or on something, or nothing. rows: said of what is there, and of the place."""
+        if self.voice.chance(0.55):
+            return self.voice.form(rows[0], {"st": self.bracket(told)})
+        where = told.where[0]
+        return self.voice.form(rows[1], {"p": self.nouns.inner(where.things).text, "in": where.relation})
 
     def bracket(self, told: Description) -> str:
         where = told.where[0]
@@ -132,7 +151,7 @@ class Conditions:
                 NOT_EMPTY, {"p": self.nouns.say(Things("the", Description("bowl", told.color))).text}
             )
         if is_something(told):
-            return self.voice.form(NO_THING, {"st": self.bracket(told)})
+            return self._something(told, HAS_NOT)
         if things.quantifier in NUMBERS:
             number = things.quantifier if self.voice.chance(0.2) else NUMBER[things.quantifier]
             return f"there are not {self.voice.pick(('at least ', ''))}{number} {self.several(told)}"
@@ -152,6 +171,21 @@ def is_empty_bowl(told: Description) -> bool:
         and [w.relation for w in told.where] == ["empty"]
         and (not told.superlative and not told.but and not told.size)
     )
+
+
+def bowl_of(test) -> Things | None:
+    """The bowl that a test is about; None where it is about none."""
+    if isinstance(test, Not):
+        return bowl_of(test.test)
+    if isinstance(test, Fact):
+        return test.place if test.relation == "in" and test.place.quantifier == "the" else None
+    if not isinstance(test, Exists):
+        return None
+    told = test.things.description
+    if is_empty_bowl(told):
+        return Things("the", Description("bowl", told.color))
+    is_in = [where.relation for where in told.where] == ["in"] and told.where[0].things.quantifier == ""
+    return replace(told.where[0].things, quantifier="the") if is_in else None
 
 
 def is_something(told: Description) -> bool:

@@ -98,6 +98,11 @@ WITHOUT = (
     "with <x> staying where {it is/they are}", "keeping <x> where {it is/they are}", "and keep your hands off <x>",
     "<x> {stays/stay} put"
 )
+NO_ONE = (
+    "make sure (there's|there is) no <n> <st>", "no <n> <st>", "there should be no <n> <st>", "i want no <n> <st>",
+    "there must not be (any|a single) <n> <st>", "i don't want to see any <n> <st>", "keep every <n> from being <st>",
+    "see to it that there is no <n> <st>", "there shouldn't be any <n> <st>", "not a single <n> <st>",
+)
 ELSE_REST = (
     "leave (everything else|the rest|all other blocks|the others|the other blocks) (alone|where it is|untouched)",
     "don't (touch|move) anything else", "nothing else", "don't touch the (others|rest|other blocks)",
@@ -171,6 +176,9 @@ class Denials:
                 else self.clauses.framed(fact, *self.clauses.both(fact))
             )
             return self.voice.form(NEVER, {"vp": told.form, "ving": lambda: told.form("gerund")})
+        if x is not None and x.startswith("no ") and self.voice.chance(0.6):
+            state = self.clauses.state(fact, Noun("", False))
+            return self.voice.form(NO_ONE, {"n": x.removeprefix("no "), "st": state.where})
         if x is not None:
             state = self.clauses.state(fact, Noun(x, False))
             return self.voice.fill(

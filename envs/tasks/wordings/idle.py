@@ -85,21 +85,28 @@ CANNOT_ALONE = (
     "<v> all of them, please", "first <v> <x>, then put it in <p>"
 )
 WITH_MORE = (
-    "cut <x> in half", "paint <x> blue", "paint <x> green", "throw <x> out of the window", "throw <x> at me",
-    "wash <b> with soap", "wash <b> with hot water", "turn <b> upside down", "flip <b> over", "flip <x> over",
-    "turn <x> around", "fill <b> with water", "fill <b> with soup", "give me <x>", "hand me <x>", "give <x> to me",
-    "hand <x> to my wife", "throw <x> away", "throw <b> away", "pour some water into <b>", "pour coffee into <b>",
-    "break <x> into pieces", "glue <x> to <y>", "tape <x> to <y>", "swap <x> and <y>", "tie <x> to <y>",
-    "roll <x> across the table", "bounce <x> off the wall", "balance <x> on your head", "eat <x> for lunch",
-    "put on some music", "sing me a song", "tell me a story", "draw a picture of <x>", "weigh <x>",
-    "measure how long <x> is", "take a picture of <x>", "photograph <x>", "turn on the light", "turn off the radio",
-    "make me a coffee", "cook some soup in <b>", "wrap <x> in paper", "wipe the table", "clean the table", "clean <b>",
-    "polish <x> until it shines", "melt <x> in the oven", "burn <x>", "kick <x> off the table", "dance around <b>",
-    "juggle <x>, <y> and a banana", "sell <x> on the internet", "spin <b> around", "rotate <x> by ninety degrees",
-    "color <x> pink", "dye <x> black", "stir the soup in <b>", "smash <x> with a hammer", "drill a hole in <x>",
-    "wait for five minutes", "wait until i come back", "call <y>", "feed the dog from <b>", "drive to the shop",
-    "walk to the door", "jump over <b>", "scratch my back", "open <b>", "close <b>", "shake <b>", "shake <x>",
-    "lick <b> clean", "write my name on <x>", "bite into <x>"
+    "fetch me a beer", "bring me a coffee", "bring me my glasses", "fetch the newspaper", "make me a sandwich",
+    "get out of here", "hand <x> over", "hand over <x>", "pass me <x>", "give <x> to my son", "give <x> back to me",
+    "pass <x> to my colleague", "turn left", "turn to the right", "go to the kitchen", "walk over here", "come closer",
+    "follow me", "look out of the window", "open the drawer", "close the door", "turn up the heating",
+    "switch off the lamp", "switch on the radio", "pour me a drink", "throw <x>", "throw <b>", "hide behind <b>",
+    "knock <b> over", "knock <x> off the table", "tip <b> over", "push <x> off the table", "peel <x>", "sharpen <x>",
+    "unscrew <x>", "heat <x> up", "cool <b> down", "dry <b> with a towel", "rinse <b> with water", "cut <x> in half",
+    "paint <x> blue", "paint <x> green", "throw <x> out of the window", "throw <x> at me", "wash <b> with soap",
+    "wash <b> with hot water", "turn <b> upside down", "flip <b> over", "flip <x> over", "turn <x> around",
+    "fill <b> with water", "fill <b> with soup", "give me <x>", "hand me <x>", "give <x> to me", "hand <x> to my wife",
+    "throw <x> away", "throw <b> away", "pour some water into <b>", "pour coffee into <b>", "break <x> into pieces",
+    "glue <x> to <y>", "tape <x> to <y>", "swap <x> and <y>", "tie <x> to <y>", "roll <x> across the table",
+    "bounce <x> off the wall", "balance <x> on your head", "eat <x> for lunch", "put on some music", "sing me a song",
+    "tell me a story", "draw a picture of <x>", "weigh <x>", "measure how long <x> is", "take a picture of <x>",
+    "photograph <x>", "turn on the light", "turn off the radio", "make me a coffee", "cook some soup in <b>",
+    "wrap <x> in paper", "wipe the table", "clean the table", "clean <b>", "polish <x> until it shines",
+    "melt <x> in the oven", "burn <x>", "kick <x> off the table", "dance around <b>", "juggle <x>, <y> and a banana",
+    "sell <x> on the internet", "spin <b> around", "rotate <x> by ninety degrees", "color <x> pink", "dye <x> black",
+    "stir the soup in <b>", "smash <x> with a hammer", "drill a hole in <x>", "wait for five minutes",
+    "wait until i come back", "call <y>", "feed the dog from <b>", "drive to the shop", "walk to the door",
+    "jump over <b>", "scratch my back", "open <b>", "close <b>", "shake <b>", "shake <x>", "lick <b> clean",
+    "write my name on <x>", "bite into <x>"
 )
 ASKED = (
     "<v>", "please <v>", "can you <v>?", "could you <v>?", "would you <v>?", "<v> please", "i want you to <v>",

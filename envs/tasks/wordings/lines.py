@@ -83,6 +83,8 @@ OF_TABLES = {
     "question": "question",
     "fragment": "fact",
 }
+TERSE = 0.07
+"""Share of lines that name things by a colour alone."""
 TEXTED = 0.03
 """Share of texts as on a telephone."""
 BLOCK = Things("the", Description("block"))
@@ -124,6 +126,7 @@ class Maker:
         style = STYLES.get(kind, Style())
         voice = Voice(self.draws, style, self.split, self.unseen)
         voice.is_foreign = self.draws.chance(style.foreign)
+        voice.is_terse = self.draws.chance(TERSE)
         talk = Talk(voice)
         if kind in ("nothing", "unclear", "cannot"):
             text, goal = self._idle(kind, talk)
@@ -139,8 +142,8 @@ class Maker:
         fact = goal.steps[0][0] if isinstance(goal, Do) else None
         if (
             kind == "ambiguous"
-            and fact
-            in (Fact("in", BLOCK, getattr(fact, "place", None)), Fact("on", BLOCK, getattr(fact, "place", None)))
+            and isinstance(fact, Fact)
+            and fact.things == BLOCK
             and (len(goal.steps) == len(goal.steps[0]) == 1 and self.draws.chance(0.35))
         ):
             return talk.fact(

@@ -66,6 +66,8 @@ class Memory:
             and fact.relation == "on"
         ):
             return self._it(place, 0.5)
+        if place == last.things and last.things.quantifier in ("the", "a") and self.voice.chance(pronouns * 0.6):
+            return Noun(self.voice.pick(("that", "that one", "that")), False)
         if place == last.things and last.things.quantifier not in ("the", "all", "both"):
             return self._that(place)
         if (

@@ -51,6 +51,8 @@ class Nouns:
     def say(self, things: Things, *, clear: bool = True, one: float = 0.12) -> Noun:
         """A reference. clear: what tells it by place stands in a clause of its own. one: share of "the red one"."""
         told, quantifier = things.description, things.quantifier or "the"
+        if self.voice.is_terse and quantifier in ("the", "both", "all") and (short := self._tersely(told, quantifier)):
+            return Noun(short, quantifier != "the")
         many = quantifier in ("all", "both") or quantifier in NUMBERS
         if quantifier in ("all", "each") and self.voice.chance(0.45 if quantifier == "all" else 1.0):
             return self._every(told, clear, one, is_each=quantifier == "each")
@@ -62,6 +64,20 @@ class Nouns:
         core = self.core(told, many=many, clear=clear, one=one)
         text = _joined(getattr(self, f"_{_NAMES.get(quantifier, 'count')}")(core, quantifier, told), core.behind)
         return Noun(self.without(text, told, clear), many)
+
+    def _tersely(self, told: Description, quantifier: str) -> str:
+        """As who has no time says it: "red", "blue bowl", "both reds"; "" for what is not told by a colour alone."""
+        if not told.color or told.color.startswith('"') or told != Description(told.kind, told.color):
+            return ""
+        color = self.color(told.color)
+        if quantifier == "the":
+            return (
+                color if told.kind == "block" and self.voice.chance(0.7) else f"{color} {self._noun(told, False, 0.0)}"
+            )
+        if told.kind != "block" or not color.isalpha() or self.voice.chance(0.5):
+            return ""
+        words = ("both", "the two", "both the") if quantifier == "both" else ("all the", "the", "all")
+        return f"{self.voice.pick(words)} {color}s"
 
     def _special(self, things: Things) -> Noun | None:
         """Other shapes: "the bigger of the two red blocks", "everything red", "any block that isn't red"."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from envs.goals.language import (
+    TABLE,
     Description,
     Do,
     Exists,
@@ -18,6 +19,7 @@ from envs.goals.language import (
     Things,
     Where,
 )
+from envs.tasks.wordings.conditions import bowl_of
 from envs.tasks.wordings.describing import COLORS
 from envs.tasks.wordings.lexicon import PLACES_UNKNOWN, UNKNOWN_KINDS
 from envs.tasks.wordings.wishing import Wishing
@@ -52,12 +54,23 @@ class Supposing(Wishing):
             )
         elif isinstance(test, Fact) and test.things.quantifier == "the" and self.draws.chance(0.35):
             then = Do(((self.fact(x=test.things),),))
+        bowl = bowl_of(test)
+        if bowl is not None and self.draws.chance(0.35):
+            then = Do(((self._about(bowl),),))
         otherwise = None
         if self.draws.chance(0.5):
             otherwise = (
                 self._simple() if self.draws.chance(0.88) else Do(((Keep(Things("all", Description("block"))),),))
             )
         return If(test, then, otherwise)
+
+    def _about(self, bowl: Things) -> Fact:
+        """Something to do with the bowl of a condition."""
+        if self.draws.chance(0.3):
+            return Fact(
+                "on", Things("all", Description("block", where=(Where("in", replace(bowl, quantifier="")),))), TABLE
+            )
+        return Fact("in", self.the("block"), bowl)
 
     def _fallback(self) -> If:
         """One thing, or where that is not there another one."""

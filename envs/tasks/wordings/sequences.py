@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from envs.goals.language import TABLE, Clause, Do, Fact, Keep, Not, Things
 from envs.tasks.wordings.clauses import Clauses, Command
-from envs.tasks.wordings.denials import Denials
+from envs.tasks.wordings.denials import Denials, is_everything
 from envs.tasks.wordings.nouns import Noun
 from envs.tasks.wordings.towers import Towers, tower_of
 from envs.tasks.wordings.turns import TAKE_OFF, TAKE_OUT
@@ -102,7 +102,9 @@ class Sequences:
         if isinstance(clause, Keep):
             return self.denials.kept(clause)
         if isinstance(clause, Not):
-            memory.last = None
+            memory.last = (
+                Fact("held", clause.test.place) if is_everything(clause.test) and clause.test.relation == "on" else None
+            )
             return self.denials.command(clause) or Command("@make sure that " + _not_so(self.clauses, clause.test))
         last = memory.last
         if (

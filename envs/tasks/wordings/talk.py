@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from envs.goals.language import Clause, Do, Exists, Fact, Goal, If, Keep, Not, Tell, Things
+from dataclasses import replace
+
+from envs.goals.language import TABLE, Clause, Description, Do, Exists, Fact, Goal, If, Keep, Not, Tell, Things, Where
 from envs.tasks.wordings.asking import Asking
+from envs.tasks.wordings.brackets import BARE
 from envs.tasks.wordings.clauses import Clauses, Command
-from envs.tasks.wordings.conditions import Conditions
+from envs.tasks.wordings.conditions import Conditions, bowl_of
 from envs.tasks.wordings.denials import ELSE_REST, Denials
 from envs.tasks.wordings.forms import article
 from envs.tasks.wordings.fragments import Fragments
 from envs.tasks.wordings.moods import FOREIGN, FRONTED, HAVING, ORDERS, PASSIVE, PLACE_FIRST, POLITE, STATED
 from envs.tasks.wordings.nouns import Noun, Nouns
 from envs.tasks.wordings.sequences import OTHERS, Sequences, is_rest
-from envs.tasks.wordings.voice import Voice
+from envs.tasks.wordings.verbs import EMPTIES
+from envs.tasks.wordings.voice import Voice, forms
 
 IFS = (
     "if <t>, <do>", "if <t> <do>", "<do> if <t>", "if <t>, then <do>", "in case <t>, <do>", "when <t>, <do>",
@@ -49,6 +53,13 @@ ASKED = (
 UNLESS = (
     "unless <t>, <do>", "<do> unless <t>", "<do>, unless <t>", "unless <t> <do>", "except if <t>, <do>",
     "<do> except if <t>", "<do> except when <t>"
+)
+INTRODUCED = (
+    "there is <a> <b>. <do>", "there's <a> <b>. <do>", "i see <a> <b>. please <do>", "you see the <n> <b>? <do>",
+    "there is <a> <b>, <do>", "do you see the <n> <b>? please <do>", "see the <n> <b>? <do>",
+    "look, there is <a> <b>. <do>", "there's <a> <b>. could you <do>?", "i spotted <a> <b>. <do>",
+    "somewhere there is <a> <b>. <do>", "find the <n> <b> and <do>", "you know the <n> <b>? <do>", "<a> is <b>. <do>",
+    "look at the <n> <b>. <do>", "there's <a> <b> - <do>"
 )
 BOTH_WAYS = (
     "<do> if <t>, (otherwise|else) <else>", "if <t>, <do>; if not, <else>", "<do> if <t> and <else> if not",
@@ -113,6 +124,8 @@ class Talk:
             )
         if way == "order" or fact.relation == "held" or (fact.things.quantifier == "all" and way == "fronted"):
             return self.order(self.clauses.command(fact, x, p))
+        if way == "introduced" and is_told_by_place(fact) and x is None and p is None:
+            return self._introduced(fact)
         if way == "passive":
             command = self.clauses.command(fact, x, p)
             if not command.rest:
@@ -137,6 +150,20 @@ class Talk:
         state = self.clauses.state(fact, x, p)
         forms = FRONTED if way == "fronted" and fact.relation in ("in", "on", "at") else STATED
         return self._with_please(self.voice.form(forms, {"x": state.x, "st": state.where}, many=state.many))
+
+    def _introduced(self, fact: Fact) -> str:
+        """ "there is a green block on the red one. put it in the white bowl"."""
+        told = fact.things.description
+        core = self.nouns.core(replace(told, where=()), many=False, one=0.0)
+        noun = " ".join(filter(None, (core.front, core.noun, core.behind)))
+        bracket = self.voice.fill(BARE[told.where[0].relation], self.nouns.slots(told.where[0]))
+        slots = {
+            "a": f"{article(noun)} {noun}",
+            "n": noun,
+            "b": bracket,
+            "do": self.clauses.command(fact, Noun("it", False)).form,
+        }
+        return self.voice.form(INTRODUCED, slots)
 
     def _place_first(self, fact: Fact) -> str:
         """"you see the blue bowl? put the red block in it"."""
@@ -237,25 +264,28 @@ class Talk:
         """A condition in words."""
         if is_fallback(goal) and self.voice.chance(0.8):
             return self._fallback(goal)
-        then = self.plainly(goal.then, goal.test)
         if goal.otherwise is None:
             if isinstance(goal.test, Not) and self.voice.chance(0.4):
-                return self.voice.form(UNLESS, {"t": self.conditions.say(goal.test.test), "do": then})
-            if self.voice.chance(0.12):
-                return self.voice.form(ASKED_ONCE, {"q": self.asking.whether(goal.test), "do": then})
-            return self.voice.form(IFS, {"t": self.conditions.say(goal.test), "do": then})
+                return self._if(UNLESS, goal, goal.test.test)
+            return self._if(ASKED_ONCE if self.voice.chance(0.12) else IFS, goal, goal.test)
+        then = self.plainly(goal.then, goal.test)
         other = self.plainly(goal.otherwise)
         if self.voice.chance(0.2):
             return self.voice.form(BOTH_WAYS, {"t": self.conditions.say(goal.test), "do": then, "else": other})
         if self.voice.chance(0.14):
             asked = self.asking.whether(goal.test)
             return self.voice.form(ASKED, {"q": asked, "do": then, "else": other})
-        first = (
-            self.voice.fill("if <t>(,|, then|) <do>", {"t": self.conditions.say(goal.test), "do": then})
-            if self.voice.chance(0.7)
-            else (self.voice.form(IFS, {"t": self.conditions.say(goal.test), "do": then}))
+        first = self._if(
+            ("if <t>, <do>", "if <t> <do>", "if <t>, then <do>") if self.voice.chance(0.7) else IFS, goal, goal.test
         )
         return f"{first}{self.voice.pick((',', '.', ';', ',', ''))} {self.voice.form(ELSES)} {other}"
+
+    def _if(self, row: tuple[str, ...], goal: If, test) -> str:
+        """A condition by a pattern of a row; what stands before its test names things in full. test: what is said."""
+        pattern = self.voice.pick(forms(row, self.voice.split))
+        then = self.plainly(goal.then, None if pattern.startswith("<do>") else goal.test)
+        slots = {"t": lambda: self.conditions.say(test), "q": lambda: self.asking.whether(test), "do": then}
+        return self.voice.fill(pattern, slots)
 
     def _fallback(self, goal: If) -> str:
         """ "put the red block in the bowl, or the blue one if there is no red one"."""
@@ -288,8 +318,21 @@ class Talk:
                 clause, Noun("it", False) if self.voice.chance(0.8) else Noun("that one", False)
             ).form()
         if len(goal.steps) == len(goal.steps[0]) == 1:
-            return self.plain_clause(clause)
+            return self._there(clause, test) or self.plain_clause(clause)
         return self.sequences.command(goal).form()
+
+    def _there(self, clause: Clause, test) -> str | None:
+        """The clause with "it" for the bowl that a condition has just named; None where it is about another."""
+        bowl = bowl_of(test)
+        if bowl is None or not isinstance(clause, Fact) or not self.voice.chance(0.7):
+            return None
+        if clause == Fact(
+            "on", Things("all", Description("block", where=(Where("in", replace(bowl, quantifier="")),))), TABLE
+        ):
+            return Command(self.voice.form(EMPTIES, {"p": "it"})).form()
+        if clause.relation != "in" or clause.place != bowl or clause.things == getattr(test, "things", None):
+            return None
+        return self.clauses.command(clause, None, Noun("it", False)).form()
 
     def plain_clause(self, clause: Clause) -> str:
         if isinstance(clause, Keep):
@@ -304,6 +347,17 @@ class Talk:
                 many=state.many,
             )
         return self.clauses.command(clause).form()
+
+
+def is_told_by_place(fact: Fact) -> bool:
+    """Whether one thing that is moved is told by where it is, and by nothing that compares."""
+    told = fact.things.description
+    return (
+        fact.things.quantifier == "the"
+        and not (told.superlative or told.but)
+        and [where.relation for where in told.where]
+        in (["in"], ["on"], ["beside"], ["under"], ["left of"], ["right of"])
+    )
 
 
 def is_fallback(goal: If) -> bool:
@@ -324,7 +378,15 @@ def is_fallback(goal: If) -> bool:
     )
 
 
-WAYS = {"order": 0.62, "stated": 0.17, "fronted": 0.07, "passive": 0.09, "having": 0.05, "place first": 0.025}
+WAYS = {
+    "order": 0.62,
+    "stated": 0.17,
+    "fronted": 0.07,
+    "passive": 0.09,
+    "having": 0.05,
+    "place first": 0.025,
+    "introduced": 0.06,
+}
 
 
 def _joined(command: Command, text: str) -> Command:

@@ -22,8 +22,12 @@ UPWARDS = (
     "<first> is the base<middles>, <last> goes on top", "start with <first>, <onward>",
     "@take <first> as the base, <onward>", "the bottom is <first>, <onward>",
     "@construct a tower with <first> as the base<middles>, <last> at the top",
-    "i'd like a (tower|stack), bottom up: <up>", "bottom <first><middles>, top <last>",
-    "@erect a tower: <up>, from the ground up", "first <first>, <onward>"
+    "i'd like a (tower|stack), bottom up: <up>", "bottom <first><middles>, top <last>", "<up>, from bottom to top",
+    "<up>, bottom to top", "<then>, bottom to top", "<then>, from the bottom up",
+    "stack: <then>, starting at the bottom", "@stack <then>, bottom to top", "<up> - bottom to top, please",
+    "a tower from bottom to top: <then>", "@make a tower: <then>, bottom first",
+    "pile: bottom <first><middles>, <last> on top", "@erect a tower: <up>, from the ground up",
+    "first <first>, <onward>"
 )
 DOWNWARDS = (
     "@build a tower, from top to bottom: <down>", "from (the|) top to (the|) bottom: <down>",
@@ -64,6 +68,7 @@ class Towers:
         names = self._names(tower)
         slots = {
             "up": _row(names),
+            "then": ", then ".join(names),
             "down": _row(names[::-1]),
             "first": names[0],
             "last": names[-1],

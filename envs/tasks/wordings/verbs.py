@@ -46,11 +46,12 @@ HOME = {  # places for verbs that go with "to"
     "in": "(into*6|to*4|over to*2|inside*2|in) <p>",
     "on": "(onto*5|on top of*4|to the top of) <p>",
     "at left": (
-        "(to*5|over to*3|onto) the (left*4|left side*3|left half|left-hand side|left part|left edge) (of the table*3|)"
+        "(left|over left|(to*5|over to*3|onto) the (left*4|left side*3|left half|left-hand side|left part|left "
+        "edge) (of the table*3|)*8)"
     ),
     "at right": (
-        "(to*5|over to*3|onto) the (right*4|right side*3|right half|right-hand side|right part|right edge) (of the "
-        "table*3|)"
+        "(right|over right|(to*5|over to*3|onto) the (right*4|right side*3|right half|right-hand side|right "
+        "part|right edge) (of the table*3|)*8)"
     ),
     "at middle": "(to*4|into*2|over to) the (middle*5|center*3|centre) (of the table*3|)",
     "beside": "(next to*6|beside*3|near|close to|over to|right next to|alongside|over next to|right beside) <p>",
@@ -126,6 +127,13 @@ WHOLE = {  # patterns of their own
         "@move <x> closer to <p>", "@line <x> up <to>"
     ),
 }
+LIFTED = (
+    "@take <x> out of the bowl and @put <it> <to>", "@get <x> out and @put <it> <to>",
+    "@take <x> out and @set <it> <to>", "@lift <x> out of the bowl and @place <it> <to>",
+    "@take <x> off the stack and @put <it> <to>", "@get <x> out of the bowl and @set <it> <to>",
+    "@take <x> down and @put <it> <to>", "@fish <x> out and @drop <it> <to>",
+    "@remove <x> from the bowl and @put <it> <to>", "@pull <x> out and @put <it> <to>"
+)
 WHOLE |= {key: WHOLE["on table"][:7] for key in ("left_of", "right_of", "at left", "at right", "at middle")}
 OUT = (  # something that lies in or on something is put on the table
     "@take <x> out", "@take <x> out of the bowl", "@take <x> down", "@get <x> out of the bowl", "@take <x> off",

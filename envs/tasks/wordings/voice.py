@@ -57,6 +57,7 @@ class Voice:
     split: Split = "train"
     unseen: bool = False
     is_foreign: bool = False
+    is_terse: bool = False
     constructs: set[str] = field(default_factory=set)
 
     def chance(self, share: float) -> bool:

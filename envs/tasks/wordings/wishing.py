@@ -240,14 +240,22 @@ class Wishing(Describing):
             return Fact(relation, self._other(last), last.things)
         if isinstance(last, Fact) and chance < 0.42 and isinstance(last.place, Things) and last.relation == "in":
             return Fact("in", self._other(last), last.place)
+        if (
+            isinstance(last, Not)
+            and last.test.relation == "on"
+            and isinstance(last.test.place, Things)
+            and chance < 0.6
+        ):
+            return self.fact(x=last.test.place, relation=self.draws.weighted(weights))
         if chance < 0.5:
             return (
                 self.emptied()
                 if chance < 0.46
                 else self.fact(is_many=True, relation=self.draws.weighted({"in": 0.7, "table": 0.2, "at": 0.1}))
             )
-        if chance < 0.53 and not is_last:
-            return self.denial()
+        if chance < 0.55 and not is_last:
+            above = Things("all", Description("block"))
+            return Not(Fact("on", above, self.the("block"))) if self.draws.chance(0.5) else self.denial()
         return self.fact(relation=self.draws.weighted(weights), x=self._other(last) if isinstance(last, Fact) else None)
 
     def _other(self, last: Fact) -> Things:
