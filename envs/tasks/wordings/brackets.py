@@ -124,3 +124,15 @@ ALL_OTHERS = (
     "all the <ns> that aren't <c>", "whichever <ns> are not <c>", "all <ns> in other colors than <c>",
     "every <n> of another color than <c>", "all <ns> not <c>", "each <n> which is not <c>",
 )
+HEAPS = {
+    "highest": (
+        "at the top of the (stack|tower|pile)", "on top of the (stack|tower|pile)",
+        "that is highest in the (stack|tower)", "that tops the (stack|pile)", "at the very top of the tower",
+        "that is on top of the (tower|heap)"
+    ),
+    "lowest": (
+        "at the bottom of the (stack|tower|pile)", "that is lowest in the (stack|tower)",
+        "at the base of the (stack|tower)", "at the very bottom of the tower", "under all the others in the stack",
+        "at the foot of the tower"
+    ),
+}

@@ -14,6 +14,7 @@ from envs.tasks.wordings.verbs import (
     DOWN,
     EMPTIES,
     FRAMES,
+    FROM,
     HOLDS,
     LIFTED,
     OUT,
@@ -96,7 +97,7 @@ class Clauses:
     def command(self, fact: Fact, x: Noun | None = None, p: Noun | None = None) -> Command:
         """A fact as something to do. x, p: words for its things where they are known, pronouns for instance."""
         if x is None and p is None:
-            special = self._special(fact)
+            special = self._special(fact) or self._from(fact)
             if special:
                 return special
         x, p = self.both(fact, x, p)
@@ -172,6 +173,21 @@ class Clauses:
         ):
             return self._sorted(fact)
         return None
+
+    def _from(self, fact: Fact) -> Command | None:
+        """ "move the red block from the blue bowl to the white one", of a thing that is told by where it lies."""
+        told = fact.things.description
+        row = FROM.get(told.where[0].relation) if len(told.where) == 1 and fact.place is not None else None
+        if row is None or told.but or told.where[0].things.description == Description("bowl"):
+            return None  # "out of the bowl" says no bowl: it tells nothing apart
+        if fact.things.quantifier not in ("the", "both", "all") or not self.voice.chance(0.25):
+            return None
+        plain = self.nouns.say(
+            replace(fact.things, description=replace(told, where=())), one=0.3 if told.color or told.size else 0.0
+        )
+        place = self.nouns.say(fact.place) if isinstance(fact.place, Things) else None
+        slots = {**self._slots(fact, plain, place), "o": self.nouns.inner(told.where[0].things).text}
+        return self._whole(self.voice.form(row, slots), plain)
 
     def _shared(self, fact: Fact) -> Command | None:
         """Things for each place: "one block per bowl", "distribute the blocks evenly"."""

@@ -101,6 +101,12 @@ class Conditions:
     def counted(self, things: Things) -> Noun:
         """Things that may be there: "a red block", "at least two bowls"."""
         if things.quantifier in NUMBERS:
+            if self.voice.chance(0.1):
+                less = NUMBER.get(str(int(things.quantifier) - 1), "one")
+                return Noun(
+                    f"more than {less} {(self.several if less != 'one' else self.one)(things.description)}",
+                    less != "one",
+                )
             told = self.nouns.say(things)
             return (
                 Noun(self.voice.pick(("", "", "at least ")) + told.text, True)

@@ -98,6 +98,18 @@ WITHOUT = (
     "with <x> staying where {it is/they are}", "keeping <x> where {it is/they are}", "and keep your hands off <x>",
     "<x> {stays/stay} put"
 )
+AWAY_SAID = (
+    "<x> away from <p>", "i want <x> away from <p>", "<x> should be away from <p>",
+    "<x> must not be (near|next to) <p>", "i don't want <x> (near|next to|close to) <p>",
+    "<x> {is/are} too close to <p>, move {it/them} away", "<x> nowhere near <p>", "<x> should not stand next to <p>",
+    "keep <x> and <p> apart", "<x> should stay away from <p>", "not next to <p> with <x>"
+)
+NONE_BUT = (
+    "only <b> may be <st>", "nothing but <b> should be <st>", "only <b> (is allowed|should be|can stay|may stay) <st>",
+    "no block other than <b> may be <st>", "no blocks except <b> <st>", "i want nothing but <b> <st>",
+    "only <b> belongs <st>", "apart from <b> nothing should be <st>", "nothing <st> except <b>",
+    "leave nothing but <b> <st>"
+)
 NO_ONE = (
     "make sure (there's|there is) no <n> <st>", "no <n> <st>", "there should be no <n> <st>", "i want no <n> <st>",
     "there must not be (any|a single) <n> <st>", "i don't want to see any <n> <st>", "keep every <n> from being <st>",
@@ -168,6 +180,18 @@ class Denials:
         if self._removals(fact) == OUT_OF and fact.things.quantifier == "the" and self.voice.chance(0.1):
             slots, many = self._slots(fact, None)
             return self.voice.form(OUT_OF_SAID, slots, many=many)
+        if fact.relation == "beside" and fact.things.quantifier in ("the", "both") and self.voice.chance(0.5):
+            slots, many = self._slots(fact, None)
+            return self.voice.form(AWAY_SAID, slots, many=many)
+        told = fact.things.description
+        if (
+            fact.things.quantifier == "all"
+            and told.but
+            and told == Description(told.kind, but=told.but)
+            and self.voice.chance(0.5)
+        ):
+            state = self.clauses.state(fact, Noun("", False))
+            return self.voice.form(NONE_BUT, {"b": self.nouns.exception(told), "st": state.where})
         x = self._none_of(fact.things)
         if x is None and fact.things.quantifier == "the" and self.voice.chance(0.55):
             told = (

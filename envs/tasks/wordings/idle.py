@@ -5,6 +5,7 @@ from __future__ import annotations
 from envs.goals.language import Description, Things
 from envs.tasks.wordings import chatter
 from envs.tasks.wordings.forms import article, gerund
+from envs.tasks.wordings.languages import LANGUAGES
 from envs.tasks.wordings.talk import Talk
 
 NOTHING = (
@@ -226,14 +227,21 @@ class Idle:
             return " ".join(self.voice.pick(SALAD) for _ in range(3 + int(self.voice.draws.random() * 7)))
         if way < 0.72:
             return " ".join(self._syllables() for _ in range(2 + int(self.voice.draws.random() * 5)))
-        if way < 0.8:
+        if way < 0.75:
             return self.voice.form(FOREIGN)
+        if way < 0.83:
+            return self._of_another_language()
         if way < 0.84:
             return "".join(
                 self.voice.pick("!@#$%^&*()_+-=[];,./?0123456789")
                 for _ in range(3 + int(self.voice.draws.random() * 12))
             )
         return self.voice.form(BROKEN)
+
+    def _of_another_language(self) -> str:
+        """A request in a language that is neither English nor Mandarin."""
+        order, things, places = self.voice.pick(LANGUAGES)
+        return order.replace("<x>", self.voice.pick(things)).replace("<p>", self.voice.pick(places))
 
     def _keys(self) -> str:
         at = int(self.voice.draws.random() * 20)

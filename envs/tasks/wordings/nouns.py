@@ -13,6 +13,7 @@ from envs.tasks.wordings.brackets import (
     CLAUSES,
     EMPTY,
     EXCEPT,
+    HEAPS,
     NEEDING_COLOR,
     PAIRS,
     SINGLE_EXCEPT,
@@ -239,6 +240,8 @@ class Nouns:
         if told.superlative:
             is_before = self.voice.chance(0.62)
             word = self.voice.word("before" if is_before else "after", told.superlative)
+            if not is_before and told.superlative in HEAPS and not many and self.voice.chance(0.5):
+                word = self.voice.form(HEAPS[told.superlative])
             (front if is_before else behind).append(word)
         if told.size:
             front.append(self.voice.word("sizes", told.size))

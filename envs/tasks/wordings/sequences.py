@@ -45,6 +45,12 @@ REVERSED = (
     "i want you to <b>, but not before <aing>"
 )
 REVERSED = tuple(r for r in REVERSED if "<ap>" not in r)
+STATES_IN_ORDER = (
+    "first <a>, then <b>", "first <a>, <b> after that", "<a>, then <b>", "<a> first, then <b>",
+    "first <a>, and then <b>", "<a> first and <b> after that", "<b>, but first <a>", "<b>, but <a> first",
+    "<a>, and after that <b>", "first <a>. then <b>.", "<a>. after that <b>", "first of all <a>, next <b>",
+    "i want <a> first, and then <b>", "make it <a> first, then <b>"
+)
 AND = (
     " and ", ", and ", ", ", "; ", " and also ", " and ", ", also ", " plus ", " & ", " as well as ",
     " and at the same time ", " and in addition "
@@ -154,6 +160,10 @@ class Sequences:
     def _two(self, goal: Do) -> str:
         """Two steps in one sentence, not always in the order in which they are done."""
         (one,), (two,) = goal.steps
+        if one.relation != "held" != two.relation and self.voice.chance(0.2):
+            states = [self.clauses.state(fact) for fact in (one, two)]
+            a, b = (f"{state.x} {state.where}" for state in states)
+            return self.voice.form(STATES_IN_ORDER, {"a": a, "b": b})
         a, b = self.clauses.command(one), self.clauses.command(two)
         slots = {"a": a.form, "aing": lambda: a.form("gerund"), "b": b.form, "bing": lambda: b.form("gerund")}
         return self.voice.form(REVERSED, slots)

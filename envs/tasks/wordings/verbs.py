@@ -127,6 +127,22 @@ WHOLE = {  # patterns of their own
         "@move <x> closer to <p>", "@line <x> up <to>"
     ),
 }
+FROM = {  # <x> without where it is, and that, <o>
+    "in": (
+        "@take <x> out of <o> and @put <it> <to>", "@move <x> from <o> <to>", "@get <x> out of <o> and @put <it> <to>",
+        "@take <x> from <o> and @place <it> <to>", "@transfer <x> from <o> <to>",
+        "@lift <x> out of <o> and @set <it> <to>", "@fish <x> out of <o> and @put <it> <to>",
+        "@bring <x> from <o> <to>", "@pick <x> out of <o> and @drop <it> <to>", "@shift <x> from <o> <to>",
+        "@pull <x> out of <o>, then @put <it> <to>", "@remove <x> from <o> and @put <it> <to>"
+    ),
+    "on": (
+        "@take <x> off <o> and @put <it> <to>", "@move <x> from <o> <to>", "@get <x> off <o> and @put <it> <to>",
+        "@take <x> from <o> and @place <it> <to>", "@lift <x> off <o> and @set <it> <to>",
+        "@move <x> from the top of <o> <to>", "@transfer <x> from <o> <to>", "@remove <x> from <o> and @put <it> <to>",
+        "@take <x> down from <o> and @put <it> <to>", "@pick <x> off <o> and @drop <it> <to>",
+        "@shift <x> from <o> <to>", "@take <x> off of <o> and @put <it> <to>"
+    ),
+}
 LIFTED = (
     "@take <x> out of the bowl and @put <it> <to>", "@get <x> out and @put <it> <to>",
     "@take <x> out and @set <it> <to>", "@lift <x> out of the bowl and @place <it> <to>",
