@@ -3,26 +3,29 @@
 import { fill, h, icon } from "./dom.js";
 import { question } from "./model.js";
 import { app, toast, trying } from "./page.js";
+import { Talk } from "./talk.js";
 
 const MAX_TEXT = 500;
 
 const WAYS = {
   instruct: { label: "What should the robot do?", send: "Run", hint: "" },
   correct: { label: "Correct it while it works", send: "Correct", hint: "The rest of the plan is dropped; the planner is asked again with your words." },
-  answer: { label: "Your answer", send: "Answer", hint: "" },
+  answer: { label: "Your answer, in any words", send: "Answer", hint: "" },
 };
 
 export class Composer {
-  constructor(robot, examples) {
-    Object.assign(this, { robot, examples, way: "" });
+  /** onPoint(name): a candidate's button is looked at, null: none is. crop(name): a small picture of an object, or null. */
+  constructor(robot, examples, { onPoint = () => {}, crop = () => null } = {}) {
+    Object.assign(this, { robot, examples, onPoint, crop, way: "", talk: new Talk() });
     this.field = h("input", { id: "say", class: "say", type: "text", maxlength: MAX_TEXT, autocomplete: "off", enterkeyhint: "send" });
     this.label = h("label", { for: "say", class: "say-label" });
     this.send = h("button", { type: "submit", class: "button is-primary say-send" });
     this.asked = h("p", { class: "asked", role: "alert", hidden: true });
+    this.choices = h("div", { class: "choices", role: "group", "aria-label": "Which one?", hidden: true });
     this.why = h("p", { class: "say-why" });
     this.chips = h("div", { class: "chips", role: "group", "aria-label": "Examples" });
     this.form = h("form", { class: "card composer", "aria-label": "Talk to the robot", on: { submit: (e) => { e.preventDefault(); this.#submit(); } } },
-      this.asked, this.label, h("div", { class: "say-row" }, this.field, this.send), this.why, this.chips);
+      this.talk.element, this.asked, this.choices, this.label, h("div", { class: "say-row" }, this.field, this.send), this.why, this.chips);
     this.element = this.form;
     this.draw();
   }
@@ -38,11 +41,27 @@ export class Composer {
       this.asked.dataset.text = asked;
       fill(this.asked, icon("help"), h("span", {}, asked));
     }
+    this.talk.draw(this.robot.state);
     const why = this.#whyNot();
+    this.#drawChoices(way === "answer" ? this.robot.state.run.choices ?? [] : [], why !== "");
     this.field.disabled = this.send.disabled = why !== "";
     this.why.textContent = why || WAYS[way].hint;
     if (this.wantsFocus && !why) { this.wantsFocus = false; this.field.focus({ preventScroll: true }); }
     this.#drawChips(way === "instruct" && !why);
+  }
+
+  /** What a question may be answered with: each a button, with a picture of what it means. */
+  #drawChoices(choices, isOff) {
+    const key = JSON.stringify([choices, isOff]);
+    if (this.choices.dataset.key === key) return;
+    this.choices.dataset.key = key;
+    this.choices.hidden = !choices.length;
+    if (!choices.length) this.onPoint(null);
+    fill(this.choices, choices.map(({ reply, object }) => {
+      const [look, leave] = [() => this.onPoint(object), () => this.onPoint(null)];
+      return h("button", { type: "button", class: "choice", disabled: isOff, "data-object": object, on: { click: () => this.#say("answer", reply), mouseenter: look, focus: look, mouseleave: leave, blur: leave } },
+        object && this.crop(object), h("span", {}, reply));
+    }));
   }
 
   /** Another kind of word is wanted: what was typed for the former kind stays only when it was an instruction. */
@@ -81,7 +100,10 @@ export class Composer {
   async #submit() {
     const text = this.field.value.trim();
     if (!text) { this.focus(); return; }
-    const { way } = this;
+    await this.#say(this.way, text);
+  }
+
+  async #say(way, text) {
     this.send.disabled = true;
     this.form.querySelector(".complaint")?.remove();
     const sent = await trying(async () => { await (way === "instruct" ? this.robot.instruct(text) : this.robot.correct(text)); return true; }, () => (app.robot === this.robot && this.form.isConnected ? this.field : null));

@@ -7,7 +7,7 @@ import { Health } from "./health.js";
 import { Joints } from "./joints.js";
 import { LogPanel } from "./log.js";
 import { app, banner, go, show, speak, toast, trying } from "./page.js";
-import { PlanPanel } from "./plan.js";
+import { PlanPanel, copied } from "./plan.js";
 import { Stage } from "./stage.js";
 import { verdict } from "./model.js";
 
@@ -18,7 +18,7 @@ export class LivePage {
     Object.assign(this, { robot, bar, crops: new Map(), unwatch: new AbortController() });
     const { session } = robot;
     this.stage = new Stage(robot);
-    this.composer = new Composer(robot, world?.examples ?? []);
+    this.composer = new Composer(robot, world?.examples ?? [], { onPoint: (name) => this.stage.point(name), crop: (name) => this.#cropOf(name) });
     [this.plan, this.log, this.health, this.joints] = [new PlanPanel(), new LogPanel(), new Health(), new Joints(session)];
     const motion = h("section", { class: "card motion", "aria-labelledby": "motion-title" },
       h("h2", { id: "motion-title" }, "Joints ", h("small", {}, "last 30 s, between their limits; fine line: commanded")), this.joints.element);
@@ -66,6 +66,12 @@ export class LivePage {
     this.#warn();
   }
 
+  /** A small picture of an object, its own copy; null where none was seen. */
+  #cropOf(name) {
+    const crop = this.crops.get(name);
+    return crop ? copied(crop) : null;
+  }
+
   #warn() {
     const { link, waitS, mode, isGone, isCommanding, isReached } = this.robot;
     const isBlind = link === "lost" && waitS > 0.5 && !isGone;
@@ -84,7 +90,7 @@ export class LivePage {
 
   #speak(event) {
     if (event.type === "outcome") speak(`${event.skill.replaceAll("_", " ")}: ${event.status}. ${event.reason ?? ""}`);
-    if (event.type === "end" && this.robot.state.run) speak(verdict(this.robot.state.run)[0]);
+    if (event.type === "end" && this.robot.state.run) speak([verdict(this.robot.state.run)[0], this.robot.state.run.answer ?? this.robot.state.run.report?.words ?? ""].filter(Boolean).join(". "));
   }
 
   async newScene() {

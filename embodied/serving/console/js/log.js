@@ -2,9 +2,9 @@
 
 import { clock, fill, h, icon } from "./dom.js";
 
-const GLYPHS = { instruction: "send", plan: "robot", done: "check", failed: "cross", timeout: "cross", refused: "warn", question: "help", correction: "hand", stopped: "stop", unjudged: "help",
+const GLYPHS = { instruction: "send", plan: "robot", done: "check", failed: "cross", timeout: "cross", refused: "warn", question: "help", correction: "hand", stopped: "stop", unjudged: "help", answered: "robot",
   "mode-paused": "pause", "mode-crashed": "warn", "safety-stop": "stop", "safety-estop": "estop", "safety-heartbeat": "link" };
-const TONES = { done: "good", failed: "bad", timeout: "bad", refused: "wary", question: "wary", unjudged: "wary", correction: "calm", "mode-crashed": "bad", "safety-estop": "bad",
+const TONES = { done: "good", failed: "bad", timeout: "bad", refused: "wary", question: "wary", unjudged: "wary", correction: "calm", answered: "calm", "mode-crashed": "bad", "safety-estop": "bad",
   "safety-heartbeat": "bad", "safety-refused": "wary", "safety-limited": "wary", "safety-plan": "wary", instruction: "calm" };
 
 /** A list; `draw(log)` brings it up to a state's log. time(entry): how an entry's moment is written. */

@@ -1,9 +1,10 @@
 /** What a session's events add up to: one fold for the live page and for the player. No page, no network. */
 
 export const MAX_LOG = 300;
+const MAX_TURNS = 100;
 
 export function newState() {
-  return { last: -1, mode: "idle", reason: "", run: null, objects: [], seenAt: null, areObjectsStale: false, log: [], logged: 0 };
+  return { last: -1, mode: "idle", reason: "", run: null, objects: [], seenAt: null, areObjectsStale: false, log: [], logged: 0, turns: [], turned: 0 };
 }
 
 /** The same state, after one more event; false when it was known already. */
@@ -14,8 +15,16 @@ export function apply(state, event) {
   return true;
 }
 
-/** Names of the objects that the running step is about. */
+/** What is being asked about: name of an object -> the words that choose it. */
+export function asked(state) {
+  const choices = question(state) ? state.run.choices : [];
+  return new Map(choices.filter((it) => it.object).map((it) => [it.object, it.reply]));
+}
+
+/** Names of the objects that the running step, or the question, is about. */
 export function referred(state) {
+  const candidates = asked(state);
+  if (candidates.size) return new Set(candidates.keys());
   const step = state.run?.steps.find((it) => it.status === "running");
   return new Set((step?.arguments ?? []).filter((it) => typeof it === "string"));
 }
@@ -30,10 +39,11 @@ const HANDLERS = {
   instruction(state, event) {
     state.run = { ...blank(event), instruction: event.instruction, client: event.client ?? "" };
     note(state, event, "instruction", event.instruction, event.client ? `from ${event.client}` : "");
+    turn(state, "person", "said", event.instruction);
   },
   thinking(state, event) {
     const run = runOf(state, event);
-    Object.assign(run, { isThinking: true, attempt: 0, tokens: [], question: null, isAsking: false });
+    Object.assign(run, { isThinking: true, attempt: 0, tokens: [], question: null, choices: [], isAsking: false });
   },
   token(state, event) {
     const run = runOf(state, event);
@@ -47,7 +57,8 @@ const HANDLERS = {
     run.steps = run.steps.filter((it) => it.status !== "waiting" && it.status !== "dropped");
     run.steps.push(...(event.calls ?? []).map((call) => ({ ...call, ...named(call, run.looks), status: "waiting", reason: "", duration_s: null })));
     Object.assign(run, { isThinking: false, plans: run.plans + 1, text: event.text ?? "", refusal: event.refusal ?? null, hint: event.hint ?? "",
-      probability: event.probability ?? null, thinking_s: event.thinking_s ?? null });
+      answer: event.answer ?? null, probability: event.probability ?? null, thinking_s: event.thinking_s ?? null });
+    talkOf(state, run, event);
     if (event.calls?.length) note(state, event, "plan", `Plan of ${count(event.calls.length, "step")}`, event.calls.map((it) => phrase(it.skill, named(it, run.looks).things)).join(", "));
   },
   step(state, event) {
@@ -66,21 +77,25 @@ const HANDLERS = {
     note(state, event, event.status, `${phrase(event.skill, step.things)}: ${event.status}`, event.reason ?? "");
   },
   question(state, event) {
-    Object.assign(runOf(state, event), { question: event.text, isAsking: true, isThinking: false });
+    Object.assign(runOf(state, event), { question: event.text, choices: event.choices ?? [], isAsking: true, isThinking: false });
     note(state, event, "question", event.text, "the planner asks");
+    turn(state, "robot", "question", event.text);
   },
   correction(state, event) {
     const run = runOf(state, event);
-    Object.assign(run, { question: null, isAsking: false });
+    Object.assign(run, { question: null, choices: [], isAsking: false });
+    turn(state, "person", "said", event.text);
     run.steps.filter((it) => it.status === "waiting").forEach((it) => { it.status = "dropped"; });
     note(state, event, "correction", event.text, "said by a person");
   },
   end(state, event) {
     const run = runOf(state, event);
-    Object.assign(run, { end: event.end, is_success: event.is_success, isThinking: false });
+    Object.assign(run, { end: event.end, is_success: event.is_success, report: event.self_report ?? null, isThinking: false });
     run.steps.forEach((it) => { if (it.status === "waiting") it.status = "dropped"; else if (it.status === "running") it.status = "stopped"; });
     const [title, tone] = verdict(run);
-    note(state, event, tone, title, tone === "refused" ? run.hint : "");
+    note(state, event, tone, title, tone === "refused" ? run.hint : run.report?.words ?? "");
+    if (run.report) turn(state, "robot", run.report.holds ? "seen" : "missed", run.report.words);
+    else if (!run.isDirect && !["answer", "refusal"].includes(state.turns.at(-1)?.kind)) turn(state, "robot", "ended", title);
   },
   mode(state, event) {
     const isNew = state.mode !== event.mode;
@@ -100,6 +115,7 @@ const SAFETY_WORDS = { limited: "A motion was limited", refused: "A motion was r
 export function verdict(run) {
   if (run.is_success || run.end === "success") return ["Success", "done", "Success"];
   if (run.end === "stopped") return ["Stopped", "stopped", "Stopped"];
+  if (run.answer || run.end?.startsWith("answered")) return ["Answered", "answered", "Answered"];
   if (run.end === "done") return run.is_success === false ? ["Done, but the goal is not reached", "failed", "Goal not reached"] : ["Done, but not judged", "unjudged", "Not judged"];
   const [kind, ...rest] = (run.end ?? "").split(": ");
   const short = `${kind.slice(0, 1).toUpperCase()}${kind.slice(1)}`;
@@ -136,7 +152,21 @@ function runOf(state, event) {
 
 function blank(event) {
   return { run_id: event.run_id ?? null, instruction: "", client: "", end: null, is_success: null, isThinking: false, isAsking: false, tokens: [], text: "", plans: 0,
-    refusal: null, hint: "", probability: null, thinking_s: null, question: null, steps: [], from_s: event.time_s };
+    refusal: null, hint: "", answer: null, understood: null, report: null, probability: null, thinking_s: null, question: null, choices: [], steps: [], from_s: event.time_s };
+}
+
+/** What a plan says to people: what the words were taken for, where that is new, an answer, or why not. */
+function talkOf(state, run, event) {
+  const words = event.understood?.words ?? null;
+  if (words && words !== run.understood) turn(state, "robot", "understood", words);
+  run.understood = words ?? run.understood;
+  if (event.answer) turn(state, "robot", "answer", event.answer);
+  if (event.refusal) turn(state, "robot", "refusal", `${event.refusal}.`, event.hint);
+}
+
+function turn(state, who, kind, text, detail = "") {
+  state.turns = [...state.turns, { key: state.turned, who, kind, text, detail }].slice(-MAX_TURNS);
+  state.turned += 1;
 }
 
 function note(state, event, kind, title, detail) {

@@ -7,7 +7,7 @@ const STATE_WORDS = { waiting: "waiting", running: "running", done: "done", fail
 const LONG_HINT = 120;
 const NONE = new Map();
 const GLYPHS = { done: "check", failed: "cross", timeout: "cross", refused: "cross", stopped: "stop" };
-const VERDICT_GLYPHS = { done: "check", failed: "cross", refused: "warn", stopped: "stop", unjudged: "help" };
+const VERDICT_GLYPHS = { done: "check", failed: "cross", refused: "warn", stopped: "stop", unjudged: "help", answered: "robot" };
 
 /** A panel; `draw(state, crops)` shows the run of a state. crops: object name -> small canvas. */
 export class PlanPanel {
@@ -24,8 +24,13 @@ export class PlanPanel {
       fill(this.body, h("p", { class: "quiet" }, "Tell the robot what to do; its plan appears here while it thinks."));
       return;
     }
-    fill(this.body, run.instruction && h("blockquote", { class: "instruction" }, run.instruction), thinking(run), ending(run), steps(run, crops), footnote(run));
+    fill(this.body, run.instruction && h("blockquote", { class: "instruction" }, run.instruction), meant(run), thinking(run), ending(run), steps(run, crops), footnote(run));
   }
+}
+
+/** What the words were taken for. */
+function meant(run) {
+  return run.understood && h("p", { class: "meant" }, h("small", {}, "understood"), run.understood);
 }
 
 /** The tokens while they are decoded, the less likely ones tinted. */
@@ -46,7 +51,7 @@ function ending(run) {
   if (run.end === null) return null;
   const [words, tone] = verdict(run);
   const judged = judgement(run);
-  return h("div", { class: `verdict is-${tone}` }, icon(VERDICT_GLYPHS[tone]), h("div", {}, h("strong", {}, words), judged && h("p", {}, judged), tone !== "done" && hint(run.hint)));
+  return h("div", { class: `verdict is-${tone}` }, icon(VERDICT_GLYPHS[tone]), h("div", {}, h("strong", {}, words), run.answer && h("p", {}, run.answer), run.report && h("p", { class: "report" }, run.report.words), judged && h("p", {}, judged), tone !== "done" && hint(run.hint)));
 }
 
 /** What the planner adds; a long one opens on demand. */
@@ -78,7 +83,7 @@ function argument(name, thing, crops) {
   return h("span", { class: "argument", "data-name": name, title: thing === name ? null : name }, crop && copied(crop), thing, thing !== name && h("small", {}, slotNumber(name)));
 }
 
-function copied(canvas) {
+export function copied(canvas) {
   const copy = canvas.cloneNode();
   copy.getContext("2d").drawImage(canvas, 0, 0);
   return copy;

@@ -1,14 +1,14 @@
 /** The cameras: one large, the others small beside it, and the objects in sight drawn over the pictures they were seen in. */
 
 import { fill, h, svg, titled } from "./dom.js";
-import { referred, slotNumber } from "./model.js";
+import { asked, referred, slotNumber } from "./model.js";
 
 const UNIT = 1000;
 
 export class Stage {
   constructor(robot) {
     this.robot = robot;
-    this.views = new Map(robot.session.cameras.map((camera) => [camera, new View(camera, () => this.choose(camera))]));
+    this.views = new Map(robot.session.cameras.map((camera) => [camera, new View(camera, () => { this.turned = null; this.choose(camera); })]));
     this.large = robot.session.cameras[0];
     this.main = h("div", { class: "stage-main" });
     this.side = h("div", { class: "stage-side" });
@@ -24,6 +24,19 @@ export class Stage {
     this.draw();
   }
 
+  /** The camera that sees what is asked about is the large one until that is answered. */
+  #turn(asked, objects) {
+    const camera = objects.find((it) => asked.has(it.name))?.camera ?? null;
+    if (camera && !this.isTurned) {
+      [this.isTurned, this.turned] = [true, this.large];
+      this.choose(camera);
+    } else if (!asked.size && this.isTurned) {
+      const back = this.turned;
+      [this.isTurned, this.turned] = [false, null];
+      if (back) this.choose(back);
+    }
+  }
+
   #arrange() {
     for (const [camera, view] of this.views) view.setLarge(camera === this.large);
     fill(this.main, this.views.get(this.large)?.element ?? h("p", { class: "quiet" }, "This robot has no camera."));
@@ -37,10 +50,17 @@ export class Stage {
    * others are left out: their outlines would lie over the gripper, or over nothing. */
   draw() {
     const { objects, areObjectsStale } = this.robot.state;
-    const marked = referred(this.robot.state);
+    const [marked, labels] = [referred(this.robot.state), asked(this.robot.state)];
     const shown = areObjectsStale ? objects.filter((it) => marked.has(it.name)) : objects;
-    for (const view of this.views.values()) view.outline(shown, marked, areObjectsStale);
+    for (const view of this.views.values()) view.outline(shown, marked, areObjectsStale, labels, this.pointed);
     this.element.classList.toggle("is-old", this.robot.link !== "open");
+    this.#turn(labels, objects);
+  }
+
+  /** Makes one of the marked objects stand out, or none. */
+  point(name) {
+    this.pointed = name;
+    this.draw();
   }
 
   /** Small pictures of the objects of a plan, cut from what their camera showed: name -> canvas. */
@@ -108,22 +128,23 @@ class View {
     this.overlay.setAttribute("viewBox", `0 0 ${UNIT} ${this.tall}`);
   }
 
-  outline(objects, marked, isStale) {
-    const key = JSON.stringify([objects.map((it) => [it.name, it.looks, it.outlines?.[this.camera]]), [...marked], this.isLarge]);
+  /** labels: what marked objects are called while they are asked about. pointed: the one that stands out among them. */
+  outline(objects, marked, isStale, labels = new Map(), pointed = null) {
+    const key = JSON.stringify([objects.map((it) => [it.name, it.looks, it.outlines?.[this.camera]]), [...marked], [...labels], pointed, this.isLarge]);
     this.overlay.classList.toggle("is-stale", isStale);
     if (key === this.key) return;
     this.key = key;
     const seen = objects.filter((it) => Array.isArray(it.outlines?.[this.camera]) && it.outlines[this.camera].length > 2);
-    this.overlay.replaceChildren(...seen.map((it) => this.#mark(it, marked.has(it.name))));
+    this.overlay.replaceChildren(...seen.map((it) => this.#mark(it, marked.has(it.name), labels.get(it.name), it.name === pointed)));
   }
 
-  #mark(object, isMarked) {
+  #mark(object, isMarked, label, isPointed) {
     const points = object.outlines[this.camera].map(([u, v]) => [u * UNIT, v * this.tall]);
     const top = points.reduce((best, it) => (it[1] < best[1] ? it : best));
     const at = { x: Math.min(UNIT - 60, Math.max(60, middle(points))), y: Math.max(44, top[1] - 16) };
-    return svg("g", { class: isMarked ? "object is-marked" : "object", "data-name": object.name },
+    return svg("g", { class: `object${isMarked ? " is-marked" : ""}${isPointed ? " is-pointed" : ""}`, "data-name": object.name },
       svg("polygon", { points: points.map((it) => it.map((n) => n.toFixed(1)).join(",")).join(" ") }),
-      svg("text", { ...at, "text-anchor": "middle" }, ...this.#label(object, isMarked)));
+      svg("text", { ...at, "text-anchor": "middle" }, ...(label ? [label] : this.#label(object, isMarked))));
   }
 
   /** What it is, its number small after it; in a small picture the number alone, but for what the step is about. */

@@ -25,6 +25,9 @@ def outlined(name: str, at: tuple[float, float]) -> dict[str, Any]:
             "box": {"center": [0.5, 0.0, 0.02], "size": [0.04, 0.04, 0.04], "yaw": 0.0},
             "outlines": {"front": [[at[0] + u, at[1] + v] for u, v in SQUARE]}}
 
+PUT = {"goal": "in(the red block, the blue bowl)", "words": "put the red block in the blue bowl"}
+COUNT = {"goal": "tell count(block)", "words": "tell you how many blocks there are"}
+
 
 @dataclass
 class FakeRobot:
@@ -107,6 +110,11 @@ class FakeRobot:
         if "banana" in words:
             self._plan(run, [], refusal="I do not know the word 'banana'", hint=KNOWN)
             return "refused: I do not know the word 'banana'", None
+        if "count" in words:
+            self._plan(run, [], understood=COUNT, answer="I see 2 blocks.")
+            return "answered: I see 2 blocks.", None
+        if "tidy" in words:
+            await self._ask_which(run)
         if "ask" in words:
             self.tell("question", run_id=run["run_id"], text="Which bowl do you mean, the green or the blue one?")
             self.corrected.clear()
@@ -120,6 +128,19 @@ class FakeRobot:
         if "gently" in words:
             return "done", None
         return "success", True
+
+    async def _ask_which(self, run: dict[str, Any]) -> None:
+        """Asks which of two things is meant, as a mind does."""
+        choices = [{"reply": f"the {side} one", "object": thing["name"], "box": {}, "camera": "front", "pixel": [1, 2]}
+                   for side, thing in zip(("right", "left"), self.objects, strict=True)][::-1]
+        asked = "Which one do you mean, the left one or the right one?"
+        self._plan(run, [], understood=PUT, question=asked, choices=choices)
+        self.tell("question", run_id=run["run_id"], text=asked, choices=choices)
+        self.corrected.clear()
+        await self.corrected.wait()
+        is_missed = "fail" in run["instruction"]
+        begin = "I tried, but I do not" if is_missed else "Done: I"
+        run["self_report"] = {"holds": not is_missed, "words": f"{begin} see the red block in the blue bowl."}
 
     async def _think(self, run: dict[str, Any]) -> None:
         self.tell("thinking", run_id=run["run_id"])
@@ -147,7 +168,7 @@ class FakeRobot:
 
     def _end(self, run: dict[str, Any], end: str, is_success: bool | None) -> None:
         run.update(end=end, is_success=is_success)
-        self.tell("end", run_id=run["run_id"], end=end, is_success=is_success)
+        self.tell("end", run_id=run["run_id"], end=end, is_success=is_success, self_report=run.get("self_report"))
 
     def telemetry(self) -> dict[str, Any]:
         """An event of this moment that is not kept."""

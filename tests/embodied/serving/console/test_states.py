@@ -65,7 +65,7 @@ def test_a_question_is_answered_where_one_types(page: Any, address: str, fake: F
     open_robot(page, address)
     say(page, "ask me")
     until(page, lambda: "Which bowl" in text_of(page, ".asked"), "the question")
-    assert text_of(page, ".say-label") == "Your answer"
+    assert text_of(page, ".say-label") == "Your answer, in any words"
     press(page, "the blue one", ENTER)
     verdict(page, "Success")
     assert [e["text"] for e in fake.robot.events if e["type"] == "correction"] == ["the blue one"]
