@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from embodied.planning.closed_loop import Planner
+from embodied.planning.language import Plan
 from embodied.serving.bridges.episodes import UNMARKED, Boundary, Marks
 from envs.interface import Observation, Outcome, Rehearsal, SkillCall, Transition
 from envs.skills.signatures import PlanLanguage
@@ -105,10 +106,14 @@ class Follower:
         """A new episode."""
         self._prompt, self._act, self._held, self._rest = "", None, None, None
         self._history.clear()
+        if hasattr(self.planner, "forget"):
+            self.planner.forget()
 
     def _obey(self, prompt: str) -> None:
         self._prompt, self._end, self._hint, self._calls, self._failures = prompt, "", "", 0, 0
         self._todo.clear()
+        if hasattr(self.planner, "begin"):
+            self.planner.begin()
         kept = [t for t in self._history if t.outcome.status == "done"]  # failures of another instruction would mislead
         self._history = kept[-_REMEMBERED:]
 
@@ -162,7 +167,7 @@ class Follower:
         plan = self.planner.plan(self._prompt, seen, tuple(self._history))
         self._todo, self._plan_text, self._hint = list(plan.calls), plan.text.strip(), plan.hint
         if not self._todo:
-            self._end = "done" if plan.refusal is None else f"refused: {plan.refusal}"
+            self._end = end_of(plan)
         return bool(self._todo)
 
     def _finish(self, outcome: Outcome, held: tuple | None, after: Observation) -> None:
@@ -185,3 +190,12 @@ class Follower:
         padded = np.concatenate([targets, np.repeat(targets[-1:], self.horizon - len(targets), axis=0)])
         return Chunk(padded.astype(np.float32), self._plan_text, "" if act is None else act.call.skill, left, self._end,
                      self._hint)
+
+
+def end_of(plan: Plan) -> str:
+    """Why nothing is done now. A question ends it, too: its answer is the next prompt."""
+    if plan.question is not None:
+        return f"refused: {plan.question}"
+    if plan.answer is not None:
+        return f"answered: {plan.answer}"
+    return "done" if plan.refusal is None else f"refused: {plan.refusal}"

@@ -26,12 +26,14 @@ import numpy as np
 from fastapi import APIRouter, FastAPI, Query, WebSocket, WebSocketDisconnect
 
 from embodied.agents.language_agent import LanguageAgent
+from embodied.agents.mind_agent import MindAgent
 from embodied.serving.bridges.episodes import BOUNDS
 from embodied.serving.bridges.follower import Follower
 from embodied.serving.bridges.sensed import OPTIONAL, UnfitError, read, spec
 from embodied.serving.bridges.studio import Studio, StudioError, weights_sha256
 from embodied.serving.errors import ApiError
-from embodied.serving.inference_server import BusyError, InferenceClient
+from embodied.serving.inference_server import BusyError, InferenceClient, InferenceServer
+from embodied.serving.minds import make_mind
 from embodied.serving.packing import MAX_BYTES, PackingError, pack, unpack
 from embodied.serving.views import fitted
 
@@ -102,7 +104,7 @@ async def _host(socket: WebSocket, room: Room, horizon: int) -> None:
         inference = socket.app.state.manager.inference
         facts = await room.do(room.studio.facts)
         weights = await room.do(_known_weights, room, inference.backend)
-        planner = LanguageAgent(InferenceClient(inference, presence.on_piece))
+        planner = _planner(inference, presence)
         follower = Follower(planner, planner.language, room.studio.rehearse, facts["control_hz"], horizon)
         await socket.send_bytes(pack(metadata(facts, horizon, _name_of(inference.backend), weights)))
         await _converse(socket, room, _Desk(follower, np.array(facts["joint_low"]), np.array(facts["joint_high"])))
@@ -122,6 +124,13 @@ class _Presence:
 
     def on_piece(self, text: str, probability: float) -> bool:
         return not self.is_left
+
+
+def _planner(inference: InferenceServer, presence: _Presence) -> LanguageAgent | MindAgent:
+    """Who plans for one client."""
+    if inference.understands:
+        return make_mind(inference, lambda: "its client left" if presence.is_left else None)
+    return LanguageAgent(InferenceClient(inference, presence.on_piece))
 
 
 @dataclass
@@ -207,8 +216,8 @@ def metadata(facts: dict[str, Any], horizon: int, model: str, weights: str | Non
              "plan": "the plan being followed, in words", "skill": "the skill under way, empty when none is",
              "actions_left": "targets of that skill that are left", "hint": "what may help after a refusal",
              "new_episode": "why this observation begins an episode, empty while one goes on",
-             "end": "empty, or done, refused: <why>, failed: <why>; actions hold still then, until the prompt or the "
-                    "episode changes"}
+             "end": "empty, or done, refused: <why>, answered: <words>, failed: <why>; actions hold still then, until "
+                    "the prompt or the episode changes"}
     return {"protocol": "openpi", "model": model, "weights_sha256": weights, "action_horizon": horizon,
             "actions": actions, "observation": spec(names), "optional": OPTIONAL, "reply": reply,
             "episodes": {"meaning": EPISODES, **BOUNDS},

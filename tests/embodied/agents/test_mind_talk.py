@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from embodied.agents.mind_agent import MindAgent
+from embodied.evaluation.episode import EpisodeRecorder, describe
+from embodied.planning.closed_loop import run
 from embodied.planning.language import Plan
 from tests.embodied.agents.talking import ToyTable, Words, names
+from tests.embodied.planning.scenes import ToyEnv
 
 PUT, OUT, WHICH = "put the red block in the blue bowl", "now take it out again", "put the red block away"
 MEANINGS = {PUT: "in(the red block, the blue bowl)", OUT: "on(the red block, table)",
@@ -131,3 +134,15 @@ def test_nothing_that_is_said_is_an_error(text: str):
     assert talk.say(text).refusal
     talk.say(PUT)
     assert talk.reply(text).refusal
+
+
+def test_an_episode_ends_with_what_the_mind_sees_and_its_record_holds_the_claim():
+    table = one_red()
+    mind = MindAgent(Words({"stack the blocks": MEANINGS[PUT]}), table.perceive)
+    steps = list(run(ToyEnv(), mind, seed=0))  # its judge is pleased with a release; nothing of what is seen has moved
+    assert steps[-1].end == "success" and [step.report for step in steps[:-1]] == [None] * (len(steps) - 1)
+    assert steps[-1].report.words == "I tried, but I do not see the red block in the blue bowl."
+    record = describe(steps, EpisodeRecorder(mind, ToyEnv(), None))
+    assert record["success"] and record["self_report"] is False and record["said"] == steps[-1].report.words
+    refused = list(run(ToyEnv(), MindAgent(Words({}), table.perceive), seed=0))
+    assert refused[-1].report is None and "self_report" not in describe(refused, EpisodeRecorder(mind, ToyEnv(), None))

@@ -18,7 +18,7 @@ from embodied.serving.bridges.episodes import (
     changed_share,
     views_of,
 )
-from embodied.serving.bridges.follower import Follower
+from embodied.serving.bridges.follower import Follower, end_of
 from envs.interface import Camera, Observation, Outcome, Referent, Rehearsal, SkillCall
 from envs.skills.signatures import TABLETOP
 from tests.embodied.serving.served import ROOT
@@ -253,3 +253,10 @@ def test_a_call_whose_rehearsal_broke_down_is_not_lost():
         robot.act("go", seen(0.0))
     robot.rehearse = rehearsals
     assert robot.act("go", replace(seen(0.0), time_s=0.0)).skill == "pick" and len(planner.asked) == 1
+
+
+@pytest.mark.parametrize(("plan", "end"), [
+    (Plan((), question="Which one?"), "refused: Which one?"), (Plan((), answer="Two."), "answered: Two."),
+    (Plan((), refusal="I see no bowl"), "refused: I see no bowl"), (Plan(()), "done")])
+def test_what_is_no_call_ends_the_prompt_as_what_it_is(plan, end):
+    assert end_of(plan) == end
