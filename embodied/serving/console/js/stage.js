@@ -24,9 +24,10 @@ export class Stage {
     this.draw();
   }
 
-  /** The camera that sees what is asked about is the large one until that is answered. */
+  /** A camera that sees what is asked about is the large one until that is answered: from above, left is the robot's left. */
   #turn(asked, objects) {
-    const camera = objects.find((it) => asked.has(it.name))?.camera ?? null;
+    const seen = objects.find((it) => asked.has(it.name));
+    const camera = seen && (seen.outlines?.top && this.views.has("top") ? "top" : seen.camera);
     if (camera && !this.isTurned) {
       [this.isTurned, this.turned] = [true, this.large];
       this.choose(camera);
@@ -135,7 +136,7 @@ class View {
     if (key === this.key) return;
     this.key = key;
     const seen = objects.filter((it) => Array.isArray(it.outlines?.[this.camera]) && it.outlines[this.camera].length > 2);
-    this.overlay.replaceChildren(...seen.map((it) => this.#mark(it, marked.has(it.name), labels.get(it.name), it.name === pointed)));
+    this.overlay.replaceChildren(...seen.map((it) => this.#mark(it, marked.has(it.name), labels.size ? labels.get(it.name) ?? "" : null, it.name === pointed)));
   }
 
   #mark(object, isMarked, label, isPointed) {
@@ -144,7 +145,7 @@ class View {
     const at = { x: Math.min(UNIT - 60, Math.max(60, middle(points))), y: Math.max(44, top[1] - 16) };
     return svg("g", { class: `object${isMarked ? " is-marked" : ""}${isPointed ? " is-pointed" : ""}`, "data-name": object.name },
       svg("polygon", { points: points.map((it) => it.map((n) => n.toFixed(1)).join(",")).join(" ") }),
-      svg("text", { ...at, "text-anchor": "middle" }, ...(label ? [label] : this.#label(object, isMarked))));
+      svg("text", { ...at, "text-anchor": "middle" }, ...(label === null ? this.#label(object, isMarked) : [this.isLarge ? label : ""])));
   }
 
   /** What it is, its number small after it; in a small picture the number alone, but for what the step is about. */
