@@ -54,15 +54,32 @@ class Understander:
         self._model, self._processor, self.calibration = model, processor, calibration
 
     def understand(self, text: str, before: Sequence[Turn] = (), *, alternatives: int = 0) -> Reading:
-        """What the person wants who said a text. before: earlier turns, oldest first. alternatives: how many more
-        goals are looked for, where another word was likely; each takes as long as the first."""
+        """What the person wants who said a text. before: earlier turns, oldest first; of those, never of the text, the
+        oldest are left out where all are more than was learned from. alternatives: how many more goals are looked for,
+        where another word was likely; each takes as long as the first."""
         try:
-            prompt = write_dialogue(text, before)
+            prompt = self._fitting(text, before)
             row = self.write(prompt, goal_grammar(said(text)))
         except (DialogueError, PromptTooLongError) as error:
             return Reading(None, "", 0.0, why_not=str(error))
         others = self._others(prompt, row, text, alternatives) if alternatives else ()
         return self._reading(row, others)
+
+    def _fitting(self, text: str, before: Sequence[Turn]) -> Prompt:
+        """The sentence with the latest turns that there is room for."""
+        for start in range(len(before)):
+            try:
+                prompt = write_dialogue(text, before[start:])
+            except DialogueError:  # of a turn, or of all together
+                continue
+            if self._processor.count_tokens([prompt], [()])[0] <= self._longest:
+                return prompt
+        return write_dialogue(text)
+
+    @property
+    def _longest(self) -> int:
+        """Tokens of the longest sentence that can be asked."""
+        return min(self.calibration.longest_tokens, self._processor.max_tokens - 1)
 
     def write(self, prompt: Prompt, grammar: str, first: Sequence[int] = ()) -> Row:
         """The answer to a prompt, its likeliest tokens inside a grammar. first: tokens that it begins with. Raises
@@ -70,9 +87,9 @@ class Understander:
         from embodied.models.decoding.rows import Row
 
         [size], most = self._processor.count_tokens([prompt], [()]), self._processor.max_tokens
-        if size > (longest := min(self.calibration.longest_tokens, most - 1)):
+        if size > self._longest:
             raise PromptTooLongError(f"that is longer than what I learned to understand ({size} tokens, the longest "
-                                     f"were {longest})")
+                                     f"were {self._longest})")
         guide = self._grammars.guide(grammar)
         row = Row(min(MOST_TOKENS, most - size), self._processor.tokenizer.eos_token_id,
                   _Begun(guide, tuple(first)) if first else guide)

@@ -84,6 +84,13 @@ def test_what_cannot_be_read_whole_is_refused_and_nothing_is_cut(run, text):
     assert reading.goal is None and reading.confidence == 0 and reading.why_not
 
 
+def test_old_turns_make_room_for_what_is_said_now(run):
+    understander, turn = load_understander(run / "model"), Turn("person", "lift it", "held(the block)")
+    alone, text = understander.understand("the other one", (turn,)), "the other one"
+    assert understander.understand(text, [Turn("robot", "what? " * 500)] * 5 + [turn]) == alone
+    assert understander.understand(text, [Turn("robot", "what? " * 50)]) == understander.understand(text)
+
+
 def test_a_model_that_writes_no_goals_is_refused(run, tmp_path):
     with pytest.raises(CalibrationError, match=r"train one: embodied train"):
         load_understander("shipped")
