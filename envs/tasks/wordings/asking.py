@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envs.goals.language import TABLE, Description, Exists, Fact, More, Not, Tell, Test, Things
+from envs.goals.language import NUMBERS, TABLE, Description, Exists, Fact, More, Not, Tell, Test, Things
 from envs.tasks.wordings.conditions import Conditions, is_empty_bowl, is_something
 
 COUNT = (
@@ -147,7 +147,7 @@ class Asking:
 
     def _is_there(self, things: Things, word: str) -> str:
         told = things.description
-        if is_empty_bowl(told) and self.voice.chance(0.8):
+        if is_empty_bowl(told) and things.quantifier not in NUMBERS and self.voice.chance(0.8):
             bowl = self.nouns.say(Things("the", Description("bowl", told.color))).text
             return self.voice.fill(f"(is <p> {word}empty?*4|is <p> {word}really empty?)", {"p": bowl})
         if word:

@@ -168,6 +168,7 @@ class Clauses:
             isinstance(fact.place, Things)
             and fact.place == MATCHING
             and fact.relation == "in"
+            and told.but is None
             and fact.things.quantifier == "all"
             and self.voice.chance(0.8)
         ):

@@ -91,7 +91,7 @@ class Conditions:
 
     def _exists(self, things: Things) -> str:
         told = things.description
-        if is_empty_bowl(told) and self.voice.chance(0.8):
+        if is_empty_bowl(told) and things.quantifier not in NUMBERS and self.voice.chance(0.8):
             return self.voice.form(EMPTY, {"p": self.nouns.say(Things("the", Description("bowl", told.color))).text})
         if is_something(told):
             return self._something(told, HAS)
@@ -152,7 +152,7 @@ class Conditions:
 
     def _missing(self, things: Things) -> str:
         told = things.description
-        if is_empty_bowl(told) and self.voice.chance(0.9):
+        if is_empty_bowl(told) and things.quantifier not in NUMBERS and self.voice.chance(0.9):
             return self.voice.form(
                 NOT_EMPTY, {"p": self.nouns.say(Things("the", Description("bowl", told.color))).text}
             )
@@ -188,7 +188,7 @@ def bowl_of(test) -> Things | None:
     if not isinstance(test, Exists):
         return None
     told = test.things.description
-    if is_empty_bowl(told):
+    if is_empty_bowl(told) and test.things.quantifier not in NUMBERS:
         return Things("the", Description("bowl", told.color))
     is_in = [where.relation for where in told.where] == ["in"] and told.where[0].things.quantifier == ""
     return replace(told.where[0].things, quantifier="the") if is_in else None

@@ -89,7 +89,7 @@ WITH_MORE = (
     "fetch me a beer", "bring me a coffee", "bring me my glasses", "fetch the newspaper", "make me a sandwich",
     "get out of here", "hand <x> over", "hand over <x>", "pass me <x>", "give <x> to my son", "give <x> back to me",
     "pass <x> to my colleague", "turn left", "turn to the right", "go to the kitchen", "walk over here", "come closer",
-    "follow me", "look out of the window", "open the drawer", "close the door", "turn up the heating",
+    "follow me", "look out of the window", "open the drawer", "turn up the heating",
     "switch off the lamp", "switch on the radio", "pour me a drink", "throw <x>", "throw <b>", "hide behind <b>",
     "knock <b> over", "knock <x> off the table", "tip <b> over", "push <x> off the table", "peel <x>", "sharpen <x>",
     "unscrew <x>", "heat <x> up", "cool <b> down", "dry <b> with a towel", "rinse <b> with water", "cut <x> in half",

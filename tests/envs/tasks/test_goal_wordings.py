@@ -23,6 +23,7 @@ from envs.tasks.wordings.lexicon import COLORS, rows, shared_out
 from envs.tasks.wordings.lines import SHARES
 from envs.tasks.wordings.noise import known, mistyped
 from envs.tasks.wordings.saying import say
+from envs.tasks.wordings.voice import Style
 from envs.tasks.wordings.writing import lines
 
 CONSTRUCTS = (
@@ -144,3 +145,17 @@ def test_a_step_is_one_text_and_a_split_has_a_name():
     with pytest.raises(ValueError, match="split"):
         next(lines(1, "dev", 0))
     assert isinstance(next(lines(1, "train", 0)).text, str) and isinstance(read("held(a block)"), Do)
+
+
+def test_what_an_exception_leaves_out_is_said():
+    rng = np.random.default_rng(3)
+    for text in ("in(all block but red block, the bowl [same color])", "not in(all block but red block, the bowl)"):
+        goal = read(text)
+        said = [say(goal, None, rng, Style(typos=0.0, rare=0.0)).text.lower() for _ in range(40)]
+        assert all("red" in words for words in said)
+
+
+def test_bowls_that_are_empty_are_counted():
+    rng = np.random.default_rng(4)
+    goal = read("tell whether there_is(2 red bowl [empty])")
+    assert not [t for t in (say(goal, None, rng, Style(typos=0.0)).text.lower() for _ in range(30)) if " is empty" in t]
