@@ -22,6 +22,7 @@ from envs.goals.language import (
 from envs.tasks.wordings import chinese_words as zh
 from envs.tasks.wordings.chinese_nouns import ChineseNouns
 from envs.tasks.wordings.clauses import MATCHING, is_contents
+from envs.tasks.wordings.conditions import is_empty_bowl
 from envs.tasks.wordings.denials import is_everything
 from envs.tasks.wordings.voice import Voice
 
@@ -239,7 +240,7 @@ class Chinese:
 
     def _exists(self, things: Things) -> str:
         told = things.description
-        if told.color and told.kind == "bowl" and [w.relation for w in told.where] == ["empty"]:
+        if is_empty_bowl(told) and things.quantifier not in NUMBERS:
             return f"{self.nouns.plain(Description('bowl', told.color))}是空的"
         if told.kind == "thing" and len(told.where) == 1 and told.where[0].relation in ("in", "on") and not told.color:
             return f"{self.nouns.say(told.where[0].things)}{'里' if told.where[0].relation == 'in' else '上面'}有东西"
@@ -251,7 +252,7 @@ class Chinese:
     def _not_so(self, test: Test) -> str:
         if isinstance(test, Exists):
             told = test.things.description
-            if told.color and told.kind == "bowl" and [w.relation for w in told.where] == ["empty"]:
+            if is_empty_bowl(told) and test.things.quantifier not in NUMBERS:
                 return f"{self.nouns.plain(Description('bowl', told.color))}不是空的"
             if (
                 told.kind == "thing"
