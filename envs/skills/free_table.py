@@ -12,6 +12,7 @@ from envs.skills.situation import Motion, Situation, ended
 
 _CLEARANCE_M = 0.002
 _ROOM_M = (0.055, 0.035, 0.022)  # around the object: for a later grasp of it or of its neighbours, or at least for now
+_TIGHT_M = 0.010  # where it has to be near, and there is no more room: a finger's way is looked for around it
 _RIM = {"near_m": -0.03, "far_m": -0.04, "aside_m": -0.04, "reach_m": -0.01}
 """Of the workspace, kept free: from there a thing can be fetched again."""
 
@@ -46,7 +47,7 @@ def _free_spot(situation: Situation, near: np.ndarray, half_diagonal_m: float, s
     low, high = np.array(inner.low_m[:2]), np.array(inner.high_m[:2])
     low[1], high[1] = max(low[1], side[0]), min(high[1], side[1])
     for limit_m in sorted({within_m, np.inf}):
-        for room_m in _ROOM_M:
+        for room_m in (*_ROOM_M, *([_TIGHT_M] if limit_m < np.inf else [])):
             spot = situation.surface.free_place(near, half_diagonal_m + room_m, low, high, inner.reach_m)
             if spot is not None and np.hypot(*(spot - near)) <= limit_m:
                 return spot
