@@ -11,7 +11,7 @@ from envs.interface import NamedCall
 from envs.tasks.kitchen import instructions, phrasings, predicates
 from envs.tasks.kitchen.families import FAMILIES
 from envs.tasks.kitchen.instructions import Present
-from envs.tasks.kitchen.scene import BIN, DRAWER, STOWABLE, At, Drawer, Held, Near, Relation, Scene, Sighted
+from envs.tasks.kitchen.scene import BIN, DRAWER, ROBOT, STOWABLE, Relation, Scene, is_fetch
 from envs.world import World
 from envs.world.floorplan import PLACES
 
@@ -30,17 +30,19 @@ class State:
     sighted: frozenset[str] = frozenset()
     """What the robot stands about straight before."""
 
-    def holds(self, relation: Relation) -> bool:
-        """Whether a relation of a goal holds."""
-        if isinstance(relation, At):
-            return any(self.at.get(name) == relation.place and name != self.held for name in relation.things)
-        if isinstance(relation, Held):
-            return self.held == relation.thing
-        if isinstance(relation, Drawer):
-            return self.is_open == relation.is_open
-        if isinstance(relation, Near):
-            return self.robot == relation.place
-        return relation.thing in self.sighted
+    def holds(self, thing: str, relation: str, place: str | None) -> bool:
+        """Whether a relation holds of one thing, the drawer or the robot."""
+        if relation == "at":
+            return self.at.get(thing) == place and thing != self.held
+        if relation in ("open", "shut"):
+            return self.is_open == (relation == "open")
+        if relation == "near":
+            return self.robot == place
+        return self.held == thing if relation == "held" else thing in self.sighted
+
+    def has(self, relation: Relation) -> bool:
+        """Whether one of the targets is met, at least."""
+        return any(target.is_met(self) for target in relation)
 
     def why_not(self, skill: str, word: str = "") -> str | None:
         """Why a call is not possible now, as a clause; None when it is. word: of a skill that takes one."""
@@ -99,7 +101,7 @@ class State:
 def read_state(world: World, scene: Scene, held: str | None) -> State:
     """The symbols of the kitchen now."""
     at = {name: predicates.where(world, name) for name in scene.names if name != held}
-    sighted = frozenset(name for name in at if predicates.holds(world, Sighted(name)))
+    sighted = frozenset(name for name in at if predicates.Kitchen(world).holds(name, "sighted", None))
     return State(at, held, predicates.drawer_m(world) > predicates.OPEN_M, predicates.served(world), sighted)
 
 
@@ -117,26 +119,31 @@ def plan(state: State, goal: tuple[Relation, ...]) -> list[NamedCall]:
         calls.append((skill, *words))
         state.apply(skill, *words)
 
-    ordered = sorted(goal, key=lambda r: not isinstance(r, At))
+    ordered = sorted(goal, key=lambda r: not is_fetch(r))
     if state.held and not _is_wanted(state, ordered):
         _reach(state, _ASIDE, do)
         do("put_down", _ASIDE)
     for relation in ordered:
-        if not state.holds(relation):
-            _STEPS[type(relation)](state, relation, do)
+        if not state.has(relation):
+            _STEPS[relation[0].relation](state, relation, do)
     return calls
 
 
 def _is_wanted(state: State, goal: list[Relation]) -> bool:
     """Whether what is held can stay in the hand: it is delivered next, or to be held."""
     for relation in goal:
-        if isinstance(relation, At) and not state.holds(relation):
-            return state.held in relation.things and (relation.place != DRAWER or state.is_open)
-        if isinstance(relation, Held):
-            return relation.thing == state.held
-        if isinstance(relation, Drawer) and not state.holds(relation):
+        kind = relation[0].relation
+        if kind == "at" and not state.has(relation):
+            return state.held in _things(relation) and (relation[0].place != DRAWER or state.is_open)
+        if kind == "held":
+            return state.has(relation)
+        if kind in ("open", "shut") and not state.has(relation):
             return False
-    return all(isinstance(r, Near | Sighted) for r in goal)
+    return all(relation[0].relation in ("near", "sighted") for relation in goal)
+
+
+def _things(relation: Relation) -> list[str]:
+    return [target.thing for target in relation]
 
 
 def _reach(state: State, place: str, do: Any) -> None:
@@ -150,17 +157,18 @@ def _move_drawer(state: State, is_open: bool, do: Any) -> None:
         do("open_drawer" if is_open else "close_drawer")
 
 
-def _deliver(state: State, relation: At, do: Any) -> None:
-    if relation.place == DRAWER:
+def _deliver(state: State, relation: Relation, do: Any) -> None:
+    things, place = _things(relation), relation[0].place
+    if place == DRAWER:
         _move_drawer(state, True, do) if state.held is None else None
-    if state.held not in relation.things:
-        able = [n for n in relation.things if state.at.get(n) not in (predicates.FLOOR, BIN, None)]
-        able = [n for n in able if relation.place != DRAWER or n in STOWABLE]
+    if state.held not in things:
+        able = [n for n in things if state.at.get(n) not in (predicates.FLOOR, BIN, None)]
+        able = [n for n in able if place != DRAWER or n in STOWABLE]
         if not able:
             return
         _take(state, min(able, key=lambda n: state.at[n] == DRAWER and not state.is_open), do)
-    _reach(state, relation.place, do)
-    do("put_down", relation.place)
+    _reach(state, place, do)
+    do("put_down", place)
 
 
 def _take(state: State, name: str, do: Any) -> None:
@@ -173,17 +181,18 @@ def _take(state: State, name: str, do: Any) -> None:
     do("pick", name)
 
 
-def _sight(state: State, relation: Sighted, do: Any) -> None:
-    if state.at.get(relation.thing) == DRAWER:
+def _sight(state: State, name: str, do: Any) -> None:
+    if state.at.get(name) == DRAWER:
         _move_drawer(state, True, do)
-    if state.at.get(relation.thing) not in (predicates.FLOOR, BIN, None):
-        do("find", relation.thing)
+    if state.at.get(name) not in (predicates.FLOOR, BIN, None):
+        do("find", name)
 
 
 _STEPS = {
-    At: _deliver, Sighted: _sight, Held: lambda state, r, do: _take(state, r.thing, do),
-    Near: lambda state, r, do: do("go_to", r.place),
-    Drawer: lambda state, r, do: _move_drawer(state, r.is_open, do)}
+    "at": _deliver, "sighted": lambda state, r, do: _sight(state, r[0].thing, do),
+    "held": lambda state, r, do: _take(state, r[0].thing, do), "near": lambda state, r, do: do("go_to", r[0].place),
+    "open": lambda state, r, do: _move_drawer(state, True, do),
+    "shut": lambda state, r, do: _move_drawer(state, False, do)}
 
 
 def why_failed(before: State, after: State, skill: str, word: str = "") -> str | None:
@@ -233,11 +242,5 @@ def _answer(world: World, scene: Scene, held: str | None, task: str, instruction
 
 def _about(relation: Relation) -> tuple[str, ...]:
     """What has to be seen to tell that a relation holds: things, and places, which are no things in sight."""
-    match relation:
-        case At(things, place):
-            return *things, place
-        case Held(thing) | Sighted(thing):
-            return (thing,)
-        case Near(place):
-            return (place,)
-    return (DRAWER,)
+    names = (*_things(relation), *(target.place for target in relation[:1] if target.place))
+    return tuple(name for name in names if name != ROBOT)

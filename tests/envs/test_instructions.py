@@ -143,4 +143,4 @@ def test_what_is_in_the_bin_is_what_is_in_it_now(worlds):
                    np.array([0.0, 0.0, 0.0, 1.0]))
     assert env._measure() == 1.0
     _, info = env.instruct("move everything from the bin to the table")
-    assert info["is_judged"] and [relation.things for relation in env.scene.goal] == [("apple",)]
+    assert info["is_judged"] and [[t.thing for t in relation] for relation in env.scene.goal] == [["apple"]]

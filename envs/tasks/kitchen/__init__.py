@@ -1,4 +1,4 @@
 """The kitchen's instructions: what lies where, the words that query for a change, and progress in [0, 1].
 
-May import: envs.world, envs.words, envs.interface.
+May import: envs.goals, envs.world, envs.words, envs.interface.
 """

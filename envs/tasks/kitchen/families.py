@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from envs.goals import judge
 from envs.interface import KITCHEN_IDS
 from envs.names import unknown
 from envs.tasks.kitchen import instructions, layout, phrasings, predicates
@@ -58,7 +59,7 @@ class KitchenTask:
 
     def progress(self, world: World, scene: Scene) -> float:
         """Share of the goal's relations that hold, in [0, 1]; 1 is success."""
-        return predicates.progress(world, scene.goal)
+        return judge.progress(scene.aim, (predicates.Kitchen(world),))
 
     def as_it_is(self, world: World, scene: KitchenScene) -> KitchenScene:
         """The scene with its things where they lie now, and the drawer as it is. PRIVILEGED."""

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from envs.tasks.kitchen.phrasings import TEMPLATES, Roles
-from envs.tasks.kitchen.scene import BIN, CLASSES, DRAWER, STOWABLE, At, Drawer, Held, Near, Relation, Sighted
+from envs.tasks.kitchen.scene import (
+    BIN,
+    CLASSES,
+    DRAWER,
+    OPEN,
+    SHUT,
+    STOWABLE,
+    Relation,
+    at,
+    held,
+    is_fetch,
+    near,
+    sighted,
+)
 from envs.world.floorplan import SURFACES
 
 MOST_FETCHES = 4
@@ -42,58 +55,57 @@ def goal_of(form: str, roles: Roles, present: Present) -> tuple[Relation, ...] |
     if len(set(named)) < len(named) or not set(named) <= set(present.starts):
         return None
     goal = _GOALS[form](roles, present)
-    fetches = [r for r in goal if isinstance(r, At)]
-    if not goal or len(fetches) > MOST_FETCHES or any(not r.things for r in fetches):
+    fetches = list(filter(is_fetch, goal))
+    if not goal or len(fetches) > MOST_FETCHES or not all(fetches):
         return None
-    if any(r.place == DRAWER and not set(r.things) & set(STOWABLE) for r in fetches):
+    if any(r[0].place == DRAWER and not {t.thing for t in r} & set(STOWABLE) for r in fetches):
         return None
     return goal
 
 
-def _fetch(*pairs: tuple[str, str]) -> tuple[At, ...]:
-    return tuple(At((thing,), place) for thing, place in pairs)
+def _fetch(*pairs: tuple[str, str]) -> tuple[Relation, ...]:
+    return tuple(at((thing,), place) for thing, place in pairs)
 
 
-def _any_of(kind: str, place: str, present: Present) -> tuple[At, ...]:
-    return (At(tuple(n for n in CLASSES[kind] if n in present.starts), place),)
+def _any_of(kind: str, place: str, present: Present) -> tuple[Relation, ...]:
+    return _any_present(CLASSES[kind], place, present)
 
 
-def _all(names: list[str], place: str, present: Present) -> tuple[At, ...]:
+def _all(names: list[str], place: str, present: Present) -> tuple[Relation, ...]:
     return _fetch(*((name, place) for name in present.starts if name in names))
 
 
-def _at(place: str, present: Present) -> list[str]:
+def _lying(place: str, present: Present) -> list[str]:
     return [name for name, start in present.starts.items() if start == place]
 
 
-_SHUT, _OPEN = (Drawer(False),), (Drawer(True),)
 _GOALS: dict[str, Callable[[Roles, Present], tuple[Relation, ...]]] = {
-    "go": lambda r, p: (Near(r["place"]),), "find": lambda r, p: (Sighted(r["thing"]),),
-    "hold": lambda r, p: (Held(r["thing"]),), "open": lambda r, p: _OPEN, "shut": lambda r, p: _SHUT,
+    "go": lambda r, p: (near(r["place"]),), "find": lambda r, p: (sighted(r["thing"]),),
+    "hold": lambda r, p: (held(r["thing"]),), "open": lambda r, p: (OPEN,), "shut": lambda r, p: (SHUT,),
     "move": lambda r, p: _fetch((r["thing"], r["place"])), "take_out": lambda r, p: _fetch((r["thing"], r["place"])),
     "any": lambda r, p: _any_of(r["kind"], r["place"], p),
     "all_of": lambda r, p: _all(CLASSES[r["kind"]], r["place"], p),
     "discard": lambda r, p: _fetch((r["thing"], BIN)), "finished": lambda r, p: _fetch((r["thing"], BIN)),
     "spilled": lambda r, p: (*_fetch((r["thing"], BIN)), *_any_present(["sponge"], "table", p)),
-    "leave": lambda r, p: (*_fetch((r["thing"], DRAWER)), *_OPEN),
-    "out_shut": lambda r, p: (*_fetch((r["thing"], r["place"])), *_SHUT),
+    "leave": lambda r, p: (*_fetch((r["thing"], DRAWER)), OPEN),
+    "out_shut": lambda r, p: (*_fetch((r["thing"], r["place"])), SHUT),
     "two": lambda r, p: _fetch((r["thing"], r["place"]), (r["thing2"], r["place"])),
     "each": lambda r, p: _fetch((r["thing"], r["place"]), (r["thing2"], r["place2"])),
     "three": lambda r, p: _fetch(*((r[t], r["place"]) for t in ("thing", "thing2", "thing3"))),
     "waste": lambda r, p: _fetch((r["thing"], BIN), (r["thing2"], BIN), (r["thing3"], r["place"])),
-    "put_away": lambda r, p: (*_fetch((r["thing"], DRAWER)), *_SHUT, *_fetch((r["thing2"], r["place"]),
+    "put_away": lambda r, p: (*_fetch((r["thing"], DRAWER)), SHUT, *_fetch((r["thing2"], r["place"]),
                                                                            (r["thing3"], r["place"]))),
-    "empty": lambda r, p: _all(_at(DRAWER, p), r["place"], p),
-    "clear": lambda r, p: _all(_at(r["place"], p), r["place2"], p),
+    "empty": lambda r, p: _all(_lying(DRAWER, p), r["place"], p),
+    "clear": lambda r, p: _all(_lying(r["place"], p), r["place2"], p),
     "spill": lambda r, p: _any_present(["sponge"], "table", p),
     "season": lambda r, p: _any_present(["pepper shaker"], "table", p),
     **{form: (lambda r, p, kind=kind: _any_of(kind, "table", p)) for form, kind in _WANTED.items()},
-    **{form: (lambda r, p: (*_fetch((r["thing"], DRAWER)), *_SHUT)) for form in _STOWED},
+    **{form: (lambda r, p: (*_fetch((r["thing"], DRAWER)), SHUT)) for form in _STOWED},
 }
 
 
-def _any_present(names: list[str], place: str, present: Present) -> tuple[At, ...]:
-    return (At(tuple(n for n in names if n in present.starts), place),)
+def _any_present(names: Iterable[str], place: str, present: Present) -> tuple[Relation, ...]:
+    return (at((n for n in names if n in present.starts), place),)
 
 
 def draw_roles(form: str, family: str, present: Present, rng: np.random.Generator) -> Roles:
@@ -118,8 +130,8 @@ def is_sound(form: str, family: str, roles: Roles, present: Present) -> bool:
     goal = goal_of(form, roles, present)
     if goal is None or (form == "clear" and len(goal) < 2) or (form == "all_of" and len(goal) < 2):
         return False
-    fetches = [r for r in goal if isinstance(r, At)]
-    if any(present.starts[name] == r.place for r in fetches for name in r.things):
+    fetches = list(filter(is_fetch, goal))
+    if any(present.starts[t.thing] == t.place for r in fetches for t in r):
         return False
     return bool(fetches) or not all(_holds_at_start(r, present) for r in goal)
 
@@ -130,4 +142,4 @@ def _roles_in(wording: str) -> list[str]:
 
 
 def _holds_at_start(relation: Relation, present: Present) -> bool:
-    return isinstance(relation, Drawer) and relation.is_open == present.is_drawer_open
+    return relation == (OPEN if present.is_drawer_open else SHUT)

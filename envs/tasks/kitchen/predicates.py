@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
-from envs.tasks.kitchen.scene import BIN, DRAWER, At, Drawer, Held, Near, Relation, Sighted
+from envs.tasks.kitchen.scene import BIN, DRAWER
 from envs.world import World
 from envs.world.floorplan import DRAWER_CEILING_Z_M, DRAWER_INNER_M, PLACES, Place, place_at
 
@@ -18,23 +21,15 @@ _HIGHEST_M = 0.30
 _BASE_LINK = "base"
 
 
-def holds(world: World, relation: Relation) -> bool:
-    """Whether a relation of a goal holds."""
-    if isinstance(relation, At):
-        return any(_is_left(world, name, relation.place) for name in relation.things)
-    if isinstance(relation, Held):
-        return world.gripped_name() == relation.thing
-    if isinstance(relation, Drawer):
-        opening = drawer_m(world)
-        return opening > OPEN_M if relation.is_open else opening < SHUT_M
-    if isinstance(relation, Near):
-        return served(world) == relation.place
-    return _is_before(world, relation)
+@dataclass(frozen=True, slots=True)
+class Kitchen:
+    """What holds in the kitchen now, whatever is asked."""
 
+    world: World
 
-def progress(world: World, goal: tuple[Relation, ...]) -> float:
-    """Share of the relations that hold, in [0, 1]."""
-    return sum(holds(world, relation) for relation in goal) / len(goal)
+    def holds(self, thing: str, relation: str, place: str | None) -> bool:
+        """Whether a relation holds of one thing, the drawer or the robot."""
+        return _CHECKS[relation](self.world, thing, place)
 
 
 def drawer_m(world: World) -> float:
@@ -78,9 +73,15 @@ def _is_left(world: World, name: str, place: str) -> bool:
     return is_still and not world.robot_touches(name) and where(world, name) == place
 
 
-def _is_before(world: World, relation: Sighted) -> bool:
-    place = where(world, relation.thing)
+def _is_before(world: World, name: str) -> bool:
+    place = where(world, name)
     if place == FLOOR or served(world) != place:
         return False
-    own = PLACES[place].to_own(np.stack([world.pose(relation.thing)[0][:2], base_pose(world)[:2]]))
+    own = PLACES[place].to_own(np.stack([world.pose(name)[0][:2], base_pose(world)[:2]]))
     return bool(abs(own[0, 1] - own[1, 1]) < _ASIDE_M)
+
+
+_CHECKS: dict[str, Callable[[World, str, str | None], bool]] = {
+    "at": _is_left, "held": lambda world, name, _: world.gripped_name() == name,
+    "open": lambda world, *_: drawer_m(world) > OPEN_M, "shut": lambda world, *_: drawer_m(world) < SHUT_M,
+    "near": lambda world, _, place: served(world) == place, "sighted": lambda world, name, _: _is_before(world, name)}

@@ -1,10 +1,13 @@
-"""What lies in the kitchen and what is wanted: relations, and the scene that holds them."""
+"""What lies in the kitchen and what is wanted: targets of the goal language, and the scene that holds them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 from types import MappingProxyType
 
+from envs.goals.wanted import Target, Wanted
 from envs.world.floorplan import PLACES, SURFACES
 from envs.world.goods import GOODS
 
@@ -21,43 +24,39 @@ DESTINATIONS = (*SURFACES, BIN, DRAWER)
 assert set(DESTINATIONS) == set(PLACES)
 
 
-@dataclass(frozen=True, slots=True)
-class At:
-    """One of the things, at least, lies at rest at the place and nobody holds it."""
+ROBOT = "robot"
 
-    things: tuple[str, ...]
-    place: str
+Relation = tuple[Target, ...]
+"""Targets of which one, at least, shall hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+def at(things: Iterable[str], place: str) -> Relation:
+    """One of the things lies at rest at the place and nobody holds it."""
+    return tuple(Target(thing, "at", place) for thing in things)
+
+
+def held(thing: str) -> Relation:
     """The robot holds the thing."""
-
-    thing: str
-
-
-@dataclass(frozen=True, slots=True)
-class Drawer:
-    """The drawer is open, or shut."""
-
-    is_open: bool
+    return (Target(thing, "held", None),)
 
 
-@dataclass(frozen=True, slots=True)
-class Near:
+def near(place: str) -> Relation:
     """The robot stands before the place."""
+    return (Target(ROBOT, "near", place),)
 
-    place: str
 
-
-@dataclass(frozen=True, slots=True)
-class Sighted:
+def sighted(thing: str) -> Relation:
     """The robot stands before the place where the thing is, the thing about straight ahead."""
+    return (Target(thing, "sighted", None),)
 
-    thing: str
+
+OPEN, SHUT = ((Target(DRAWER, "open", None),), (Target(DRAWER, "shut", None),))
+"""What the drawer may be. Between the two it is neither."""
 
 
-Relation = At | Held | Drawer | Near | Sighted
+def is_fetch(relation: Relation) -> bool:
+    """Whether it asks for something to be brought to a place."""
+    return all(target.relation == "at" for target in relation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +67,11 @@ class Scene:
     is_drawer_open: bool  # at the start
     goal: tuple[Relation, ...]
     task: str
+
+    @property
+    def aim(self) -> Wanted:
+        """The goal as the judge takes it: a way for each choice among things that will do."""
+        return Wanted(tuple((targets,) for targets in product(*self.goal)))
 
     @property
     def names(self) -> tuple[str, ...]:

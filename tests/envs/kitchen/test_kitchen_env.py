@@ -11,7 +11,7 @@ from envs.experts.kitchen import read_state, why_failed
 from envs.interface import KITCHEN_IDS, SkillCall
 from envs.skills.recognise import detections, drawer_opening_m
 from envs.tasks.kitchen import predicates
-from envs.tasks.kitchen.scene import At
+from envs.tasks.kitchen.scene import at
 from envs.world.floorplan import PLACES
 from tests.digest import digest
 
@@ -145,7 +145,7 @@ def test_what_was_turned_round_in_the_hand_falls_into_the_bin():
 def test_an_instruction_of_the_callers_sets_the_goal(env):
     options = {"require": ["apple"], "instruction": "throw away the apple"}
     env.reset(seed=0, options=options)
-    assert env.unwrapped.scene.goal == (At(("apple",), "bin"),)
+    assert env.unwrapped.scene.goal == (at(["apple"], "bin"),)
 
 
 def test_nothing_done_and_random_calls_do_not_succeed():

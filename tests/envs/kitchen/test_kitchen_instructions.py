@@ -9,7 +9,7 @@ from envs.domains import find_domain
 from envs.tasks.kitchen import families, instructions, phrasings
 from envs.tasks.kitchen.families import FAMILIES, KitchenTask, goal_of_text
 from envs.tasks.kitchen.instructions import Present
-from envs.tasks.kitchen.scene import CLASSES, THINGS, At, Drawer
+from envs.tasks.kitchen.scene import CLASSES, SHUT, THINGS, at, is_fetch
 from envs.world.goods import GOODS, PALETTE, colour_shares
 
 
@@ -33,7 +33,7 @@ def test_instructions_name_only_what_is_in_the_scene():
     for scene, text in drafts(300, 5000):
         _, _, roles = phrasings.understand(text)
         assert {word for role, word in roles.items() if role.startswith("thing")} <= set(scene.names), text
-        assert all(set(r.things) <= set(scene.names) and r.things for r in scene.goal if isinstance(r, At)), text
+        assert all({t.thing for t in r} <= set(scene.names) and r for r in filter(is_fetch, scene.goal)), text
         assert phrasings.things_named(text) <= set(scene.names), text
 
 
@@ -52,7 +52,7 @@ def test_goals_that_cannot_be_had_are_refused():
     present = Present({"apple": "table", "water bottle": "near counter"}, False)
     assert instructions.goal_of("stow", {"thing": "water bottle"}, present) is None  # too tall for the drawer
     assert instructions.goal_of("hold", {"thing": "mug"}, present) is None
-    assert instructions.goal_of("stow", {"thing": "apple"}, present) == (At(("apple",), "drawer"), Drawer(False))
+    assert instructions.goal_of("stow", {"thing": "apple"}, present) == (at(["apple"], "drawer"), SHUT)
 
 
 def test_things_fit_the_gripper_and_every_class_has_members():
