@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from envs.domains import find_domain
+from envs.experts.kitchen import State, plan
+from envs.goals import judge
 from envs.tasks.kitchen import families, instructions, phrasings
 from envs.tasks.kitchen.families import FAMILIES, KitchenTask, goal_of_text
 from envs.tasks.kitchen.instructions import Present
@@ -41,6 +43,13 @@ def test_more_than_a_hundred_wordings_in_seven_families():
     assert len({wording for wordings in phrasings.TEMPLATES.values() for wording in wordings}) >= 100
     assert {family for family, _ in phrasings.TEMPLATES} == set(FAMILIES)
     assert set(instructions._GOALS) == {form for _, form in phrasings.TEMPLATES}
+
+
+def test_what_is_drawn_is_reached_in_symbols_and_the_judge_of_goals_says_so():
+    for scene, text in drafts(200, 9000):
+        state = State(dict(scene.starts), None, scene.is_drawer_open, None)
+        assert judge.progress(scene.aim, (state,)) < 1.0, text
+        assert plan(state, scene.goal) and judge.progress(scene.aim, (state,)) == 1.0, text
 
 
 def test_unknown_words_are_not_understood():
