@@ -15,8 +15,11 @@ WIDEST_M = 0.065
 """A block is at most 0.055 m wide; what looks like one and is wider is a part of a bowl."""
 _BOWLS_APART_M = 0.105
 """Between the middles of two bowls, at least: the width of a rim, less what measuring half of one may be off."""
-_BLOCKS_APART = 0.8
-"""Between the middles of two blocks side by side, at least, in widths; the rest is what measuring may be off."""
+_BLOCKS_APART, _PIECE_APART = 0.5, 0.8
+"""Between the middles of two blocks side by side, at least, in widths; the rest is what measuring may be off, where
+their pixels are mixed up. The second is of what shows so few pixels that it is hardly a block."""
+_PIECE = 0.25
+"""So few: this share of the other's."""
 _SUNK_M = 0.012
 """A block stands on the table or higher; one whose lower face would be further below it is a part of a bowl's floor."""
 _LEVEL = 0.5
@@ -53,10 +56,11 @@ def _is_block(slot: Slot) -> bool:
 
 
 def _is_through(one: Slot, other: Slot, kind: str) -> bool:
-    """Whether two things of a kind would stand in each other."""
+    """Whether two things of a kind, the first one the larger, would stand in each other."""
     away = np.subtract(middle_of(one), middle_of(other))
     apart_m = np.hypot(*away[:2])
     if kind == "bowl":
         return bool(apart_m < _BOWLS_APART_M)
     width_m = (width_of(one) + width_of(other)) / 2
-    return bool(kind == "block" and apart_m < _BLOCKS_APART * width_m and abs(away[2]) < _LEVEL * width_m)
+    least = _PIECE_APART if other.area_px < _PIECE * one.area_px else _BLOCKS_APART
+    return bool(kind == "block" and apart_m < least * width_m and abs(away[2]) < _LEVEL * width_m)

@@ -47,9 +47,10 @@ def test_what_cannot_be_there_beside_the_others_is_left_out(part: Slot) -> None:
 def test_what_can_be_there_is_kept_in_its_order() -> None:
     stack = [block(0.54, 0.13, area_px=36), block(0.54, 0.13, 0.042)]
     pair = [block(0.405, -0.145, 0.012, 0.034), block(0.432, -0.119, 0.015)]
+    mixed = [block(0.431, 0.211, 0.01, area_px=266), block(0.407, 0.187, 0.01, area_px=184, color=BLUE)]
     neighbours = [bowl(0.42, -0.13), bowl(0.556, -0.13)]
 
-    assert possible([*stack, *pair, *neighbours]) == [*stack, *pair, *neighbours]
+    assert possible([*stack, *pair, *mixed, *neighbours]) == [*stack, *pair, *mixed, *neighbours]
 
 
 def test_the_width_is_what_the_slot_knows_of_it_not_what_is_seen() -> None:
