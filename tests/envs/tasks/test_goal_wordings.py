@@ -11,8 +11,10 @@ import pytest
 from envs.goals.combinations import fits_split
 from envs.goals.language import Cannot, Do, Nothing, Unclear
 from envs.goals.normal import normal
+from envs.goals.outcome import outcome_of
 from envs.goals.sampling import SHARES as KINDS_OF_GOALS
 from envs.goals.sampling import draw
+from envs.goals.scenes import table_of
 from envs.goals.spelling import read, write
 from envs.tasks.wordings import card
 from envs.tasks.wordings.draws import Draws
@@ -23,6 +25,7 @@ from envs.tasks.wordings.lexicon import COLORS, rows, shared_out
 from envs.tasks.wordings.lines import SHARES
 from envs.tasks.wordings.noise import known, mistyped
 from envs.tasks.wordings.saying import say
+from envs.tasks.wordings.scened import scened
 from envs.tasks.wordings.voice import Style
 from envs.tasks.wordings.writing import lines
 
@@ -159,3 +162,16 @@ def test_bowls_that_are_empty_are_counted():
     rng = np.random.default_rng(4)
     goal = read("tell whether there_is(2 red bowl [empty])")
     assert not [t for t in (say(goal, None, rng, Style(typos=0.0)).text.lower() for _ in range(30)) if " is empty" in t]
+
+
+# With scenes ---------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("combinations", ["train", "test"])
+def test_wordings_with_scenes_are_what_the_suite_plays(combinations):
+    drawn = list(scened(20, "train", 5, combinations=combinations))
+    assert drawn == list(scened(20, "train", 5, combinations=combinations))
+    for item in drawn:
+        goal = read(item["goal"])
+        assert fits_split(goal, combinations)
+        outcome_of(goal, table_of(item["scene"]))
+        assert item["text"].strip()
