@@ -167,6 +167,8 @@ def _draw_unblock(table: Table, rng: np.random.Generator) -> Instruction | None:
     others, bowls = [b for b in blocks if b != buried[0]], _bowls(table)
     if bowls and rng.random() < 0.5:
         return "in", {"block": buried[0], "bowl": bowls[rng.integers(len(bowls))]}
+    if not others:
+        return None
     pair = (buried[0], others[0]) if rng.random() < 0.5 else (others[0], buried[0])
     return "on", dict(zip(_ROLES["on"], pair, strict=True))
 
@@ -231,7 +233,7 @@ def _miss(table: Table, roles: Roles, rng: np.random.Generator) -> str:
 def _garble(roles: Roles, rng: np.random.Generator) -> str:
     """Puts an unknown word into one role, in place; returns the reason."""
     role = list(roles)[rng.integers(len(roles))]
-    color, noun = roles[role].split(" ")
+    color, noun = split_name(roles[role])
     if rng.random() < 0.5:
         word = phrasings.UNKNOWN_COLORS[rng.integers(len(phrasings.UNKNOWN_COLORS))]
         roles[role] = f"{word} {noun}"
