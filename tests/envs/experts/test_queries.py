@@ -153,7 +153,8 @@ def test_an_instruction_about_what_fell_off_is_declined(world: World):
 @pytest.mark.parametrize(("seed", "scene"), [
     (4, [{"name": "purple bowl", "at": [1, 2]}, {"name": "yellow bowl", "at": [4, 3]},
          {"name": "blue block", "at": [3, 3]}, {"name": "blue block 2", "at": [2, 1]},
-         {"name": "yellow block", "on": "blue block 2"}, {"name": "cyan block", "at": [1, 3]}, {"name": "yellow block 2", "on": "cyan block"}]),
+         {"name": "yellow block", "on": "blue block 2"}, {"name": "cyan block", "at": [1, 3]},
+         {"name": "yellow block 2", "on": "cyan block"}]),
     (240, [{"name": "red bowl", "at": [3, 3]}, {"name": "red block", "size": "big", "in": "red bowl"},
            {"name": "purple block", "at": [4, 1]}, {"name": "white block", "at": [4, 2]},
            {"name": "red block 2", "on": "white block"},
@@ -162,5 +163,5 @@ def test_an_instruction_about_what_fell_off_is_declined(world: World):
 def test_a_buried_block_that_is_the_only_one_to_speak_of_is_no_fault(seed, scene):
     env = gymnasium.make("envs:embodied/Tabletop-v0", labels=8, image_size=16)
     _, info = env.reset(seed=seed, options={"scene": scene, "instruction": "stand by"})
-    assert len(info["labels"]["queries"]) == 8
+    assert len(info["labels"]["asks"]) == 8
     env.close()
