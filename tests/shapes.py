@@ -21,7 +21,8 @@ from typing import Any
 import jaxtyping
 from beartype import beartype
 
-CHECKED = ("embodied.models", "embodied.training", "embodied.agents.backends", "envs.interface")
+CHECKED = ("embodied.models", "embodied.training", "embodied.agents.backends", "embodied.agents.confidence",
+           "envs.interface")
 """Modules and packages with what is below them."""
 
 KINDS = ("Bool", "Complex", "Float", "Float32", "Float64", "Int", "Int16", "Int64", "Real", "UInt8")

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from embodied.planning.language import object_names
 from embodied.planning.looks import colors_of, kind_of
@@ -166,6 +165,8 @@ def _matched(expected: Table, seen: dict[int, Thing]) -> dict[str, int]:
     known = [thing for name, thing in expected.things.items() if name != expected.held]
     places = list(seen)
     costs = np.array([[_unlikeness_m(thing, seen[place]) for place in places] for thing in known])
+    from scipy.optimize import linear_sum_assignment  # a fifth of a second: no wrong command line waits for it
+
     rows, columns = linear_sum_assignment(costs) if costs.size else ([], [])
     return {known[r].name: places[c] for r, c in zip(rows, columns, strict=True) if costs[r, c] < _LOST_M}
 

@@ -63,10 +63,15 @@ class ToyTable:
             return
         center = (0.3, 0.3, FRONT_M) if not things else things[0].box.center
         lift = {"place_in": 0.01, "place_on": 0.04}.get(skill, 0.0)
-        aside = 0.0 if skill in ("place_in", "place_on") else 0.12
+        aside = {"place_in": 0.045 * self._in(center), "place_on": 0.0}.get(skill, 0.12)
         moved = self.slots[self.held]
         box = Box((center[0], center[1] + aside, center[2] + lift), moved.box.size)
         self.slots[self.held], self.held = replace(moved, box=box), None
+
+    def _in(self, center: tuple[float, float, float]) -> int:
+        """How many blocks lie in the bowl there: the next one lies beside them."""
+        return sum(abs(one.box.center[0] - center[0]) < 0.01 and 0.0 <= one.box.center[1] - center[1] < 0.1
+                   for name, one in self.slots.items() if "block" in name and name != self.held)
 
     def _at(self, box: Box) -> str:
         return next(name for name, one in self.slots.items() if one.box == box)
