@@ -7,7 +7,6 @@ by (`embodied.agents.eyes`). Any other folder is a planner, which writes plans.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from embodied.agents.eyes import load_eyes
 from embodied.agents.language_agent import LanguageAgent
 from embodied.agents.mind_agent import MindAgent
+from embodied.agents.mind_card import card, is_mind
 from embodied.agents.scene_state import Perceive
 from embodied.agents.shipped import load_agent, shipped_names, weights_folder
 from embodied.bases.cache import MANIFEST, place_of
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 MIND = "mind"
 """What `weights=mind` means: the best of `SHIPPED` that can be used here."""
 SHIPPED = ("mind-small", "mind-tiny")
-CARD = "mind.json"
 BASE_MISSING = ("The mind on a language model needs its base: `embodied bases fetch small` fetches it once (93 MB). "
                 "Until then the tiny mind works: it knows the words that it was trained on and guesses no others.")
 
@@ -52,17 +51,6 @@ def notice(weights: str | Path) -> str | None:
     """What the mind that is used lacks, for people; None where it is the best one."""
     is_second = str(weights) == MIND and SHIPPED[0] in shipped_names() and mind_folder(MIND).name != SHIPPED[0]
     return BASE_MISSING if is_second else None
-
-
-def card(folder: Path) -> dict[str, str]:
-    """What `mind.json` says: eyes, and the name of its base where it has one; {} for a planner."""
-    path = folder / CARD
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
-
-
-def is_mind(folder: Path) -> bool:
-    """Whether a folder's language model writes goals."""
-    return (folder / CARD).is_file()
 
 
 MakePlanner = Callable[[Perceive], Planner]

@@ -160,7 +160,7 @@ TOKENIZER = frozenset((
 
 FILES = ("config.json", "generation_config.json", "processor_config.json", "tokenizer.json", "tokenizer_config.json",
          "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "model.safetensors.index.json",
-         "manifest.json", "calibration.json")
+         "manifest.json", "calibration.json", "mind.json")
 """What this project and transformers write for such a model beside its weights: all that may be read of a folder."""
 
 SHARDS = r"model(-\d+-of-\d+)?\.safetensors"

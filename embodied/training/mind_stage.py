@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from embodied.agents.confidence import CALIBRATION, Calibration, write_calibration
+from embodied.agents.mind_card import CARD, write_card
 from embodied.agents.shipped import weights_folder
 from embodied.data.batches import Batch, Batches, Collate, Sampler
 from embodied.data.sayings import Saying, files_of, read_sayings
@@ -143,10 +144,11 @@ def publish(run: RunFolder, stage: str, settings: UnderstandSettings, last: Path
 
 def publish_to(folder: Path, run: RunFolder, stage: str, settings: UnderstandSettings, saved: Path) -> None:
     """Write the model with the weights of a checkpoint into a folder, and beside it how long the sentences were that it
-    learned from."""
+    learned from, and the card that makes it a mind."""
     model, processor = load_model(run.mind_before(stage))
     checkpoint.load_weights(model, saved)
     longest = _counted(read_sayings(files_of(settings.train)), processor, lambda saying: ()).max()
     calibration = write_calibration(Calibration(int(longest)))
-    save_model(model, processor, folder, beside={CALIBRATION: calibration})
+    base = (getattr(model.config, "base", None) or {}).get("name")
+    save_model(model, processor, folder, beside={CALIBRATION: calibration, CARD: write_card(base)})
     print(f"wrote {folder}")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from embodied.agents.confidence import CALIBRATION, Calibration, CalibrationError, numbers_of, read_calibration
+from embodied.agents.mind_card import card
 from embodied.agents.understanding import load_understander, same_goal
 from embodied.data.sayings import SayingError, files_of, read_sayings
 from embodied.models.loading import load, put_beside
@@ -107,6 +108,14 @@ def test_a_calibration_is_put_beside_whole_weights(run, tmp_path):
     save(model, processor, tmp_path / "model", beside={CALIBRATION: "{}"})
     put_beside(tmp_path / "model", {CALIBRATION: (run / "model" / CALIBRATION).read_text()})
     assert load_understander(tmp_path / "model").calibration == read_calibration(run / "model")
+
+
+def test_what_is_published_is_a_mind_and_plans_by_the_shipped_eyes(run):
+    from embodied.agents.mind_agent import MindAgent
+    from embodied.agents.minds import load_mind
+
+    assert card(run / "model") == {"eyes": "eyes"}
+    assert isinstance(load_mind(str(run / "model")), MindAgent)
 
 
 def test_how_sure_it_is_follows_how_often_it_is_right():
