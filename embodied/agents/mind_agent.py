@@ -35,9 +35,8 @@ from envs.goals.reporting import Report, report
 from envs.goals.spelling import write as spell
 from envs.goals.table import Table
 from envs.interface import NamedCall, Observation, Referent, SkillCall, Transition
-from envs.skills.signatures import TABLETOP, PlanLanguage
+from envs.skills.signatures import TABLETOP_GOALS, PlanLanguage
 
-NOTHING_IN_SIGHT = "I see no objects"
 UNANSWERED = "nobody answered my question"
 OUT_OF_SIGHT = "I no longer see the {}"
 LEAST_SURE = 0.5
@@ -53,11 +52,12 @@ Turn = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What words were understood as. confidence: the calibrated probability that it is what they mean."""
+    """What words were understood as. confidence: the calibrated probability that it is what they mean. why_not: why
+    nothing was, a clause for people, where that is known."""
 
     goal: Goal | None
     confidence: float = 1.0
-    text: str = ""
+    why_not: str | None = None
 
 
 class Understander(Protocol):
@@ -83,7 +83,7 @@ class _Talk:
 class MindAgent:
     """A `Planner` of one robot at a time; who understands and what perceives may be shared."""
 
-    def __init__(self, understander: Understander, perceive: Perceive, *, language: PlanLanguage = TABLETOP,
+    def __init__(self, understander: Understander, perceive: Perceive, *, language: PlanLanguage = TABLETOP_GOALS,
                  least_sure: float = LEAST_SURE) -> None:
         """language: of the world's plans. least_sure: confidence below which words are refused as not understood."""
         self.understander, self.perceive, self.language, self.least_sure = understander, perceive, language, least_sure
@@ -194,6 +194,8 @@ class MindAgent:
         talk.goal = reading.goal if reading.goal is not None else Unclear()
         if reading.confidence < self.least_sure or reading.goal is None:
             talk.outcome = Refusal("unclear")
+            if reading.why_not is not None:
+                return self._said_of(_refusal(reading.why_not), talk)
             hint = f"Did you mean: {telling.tell(reading.goal)}?" if isinstance(reading.goal, Do | If) else ""
             return self._refuse(talk, hint)
         self._said.append({"person": text, "goal": spell(talk.goal)})
@@ -237,8 +239,7 @@ class MindAgent:
         return self._said_of(Plan((), question=words, about=about, choices=choices), talk)
 
     def _refuse(self, talk: _Talk, hint: str = "") -> Plan:
-        plan = Plan((), refusal=clause(telling.why_not(talk.outcome)), hint=hint)
-        return self._said_of(replace(plan, text=write(plan)), talk)
+        return self._said_of(replace(_refusal(telling.why_not(talk.outcome)), hint=hint), talk)
 
     def _act(self, talk: _Talk, task: Task, perception: Perception) -> Plan:
         """The calls that are left on the table as it is believed to be now."""
@@ -246,16 +247,15 @@ class MindAgent:
         try:
             calls = plan_goal(now, aim, reached=[reached(way, talk.tables) for way in aim.ways])
         except Trouble as trouble:
-            reason = telling.why_not(Refusal(trouble.reason, trouble.about))
-            return self._said_of(Plan((), refusal=clause(reason)), talk)
+            return self._said_of(_refusal(telling.why_not(Refusal(trouble.reason, trouble.about))), talk)
         except KeyError as error:  # what is gone
-            return self._said_of(Plan((), refusal=clause(OUT_OF_SIGHT.format(error.args[0]))), talk)
+            return self._said_of(_refusal(OUT_OF_SIGHT.format(error.args[0])), talk)
         lost = next((n for call in calls for n in call[1:] if n in self._belief.unseen), None)
         if lost is not None:
-            return self._said_of(Plan((), refusal=clause(OUT_OF_SIGHT.format(lost))), talk)
+            return self._said_of(_refusal(OUT_OF_SIGHT.format(lost)), talk)
         unknown = next((skill for skill, *_ in calls if skill not in self.language.skills), None)
         if unknown is not None:
-            return self._said_of(Plan((), refusal=clause(f"I cannot {unknown.replace('_', ' ')} things here")), talk)
+            return self._said_of(_refusal(f"I cannot {unknown.replace('_', ' ')} things here"), talk)
         plan = Plan(tuple(self._pointed(call, perception) for call in calls))
         return self._said_of(replace(plan, text=write(plan)), talk)
 
@@ -276,6 +276,11 @@ class MindAgent:
 
     def _said_of(self, plan: Plan, talk: _Talk) -> Plan:
         return replace(plan, understood=spell(talk.goal) if talk.goal is not None else "", outcome=talk.outcome)
+
+
+def _refusal(reason: str) -> Plan:
+    plan = Plan((), refusal=clause(reason))
+    return replace(plan, text=write(plan))
 
 
 def _folded(text: str) -> str:

@@ -21,7 +21,7 @@ from embodied.agents.shipped import load_agent, shipped_names, weights_folder
 from embodied.bases.cache import MANIFEST, place_of
 from embodied.planning.closed_loop import Planner
 from embodied.planning.dialogue import read_turn
-from envs.skills.signatures import TABLETOP, PlanLanguage
+from envs.skills.signatures import TABLETOP_GOALS, PlanLanguage
 
 if TYPE_CHECKING:
     from embodied.agents.understanding import Reading, Understander
@@ -58,7 +58,7 @@ MakePlanner = Callable[[Perceive], Planner]
 
 
 @lru_cache(maxsize=2)
-def planner_makers(weights: str, language: PlanLanguage = TABLETOP) -> tuple[MakePlanner, Perceive]:
+def planner_makers(weights: str, language: PlanLanguage = TABLETOP_GOALS) -> tuple[MakePlanner, Perceive]:
     """What makes fresh planners from weights that are loaded once, and the eyes that they see by."""
     folder = mind_folder(weights)
     if not is_mind(folder):
@@ -70,7 +70,7 @@ def planner_makers(weights: str, language: PlanLanguage = TABLETOP) -> tuple[Mak
     return (lambda perceive: MindAgent(understander, perceive, language=language)), load_eyes(card(folder)["eyes"])
 
 
-def load_mind(weights: str = MIND, language: PlanLanguage = TABLETOP) -> Planner:
+def load_mind(weights: str = MIND, language: PlanLanguage = TABLETOP_GOALS) -> Planner:
     """A ready planner from a mind, or a planner, by name or folder."""
     make, perceive = planner_makers(str(weights), language)
     return make(perceive)

@@ -105,8 +105,8 @@ class Understander:
         confidence = self.calibration.probability(row.log_probs, row.masked_log_probs)
         try:
             return Reading(read(text), text, confidence, others)
-        except GoalError as error:
-            return Reading(None, text, 0.0, others, f"I could not make out what is meant ({error})")
+        except GoalError:
+            return Reading(None, text, 0.0, others, "I did not understand that")
 
     def _others(self, prompt: Prompt, row: Row, text: str, count: int) -> tuple[Reading, ...]:
         """Goals that fork off where a second word was likely, the likeliest first, each another one."""

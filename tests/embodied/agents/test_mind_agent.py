@@ -91,6 +91,24 @@ def test_words_that_are_not_understood_are_refused_and_nothing_moves():
     assert plan.hint == "Did you mean: put the green block in the blue bowl?"
 
 
+@pytest.mark.parametrize(("goal", "skill"), [
+    ("left_of(the green block, the leftmost red block)", "put_down_left_of"),
+    ("right_of(the green block, the blue bowl)", "put_down_right_of"),
+    ("at(the green block, right)", "put_down_at"),
+])
+def test_sides_and_parts_of_the_table_are_places_that_a_mind_can_put_things_at(goal, skill):
+    assert [c.skill for c in said(goal).calls] == ["pick", skill]
+
+
+def test_a_text_that_cannot_be_taken_in_is_refused_for_that_reason():
+    class Full:
+        def understand(self, text, before=()):
+            return Reading(None, 0.0, "that is longer than what I learned to understand (300 tokens)")
+
+    plan = MindAgent(Full(), lambda seen: list(SCENE)).plan("say", observation())
+    assert plan.refusal.startswith("that is longer than what I learned to understand")
+
+
 def test_an_answer_to_a_question_is_heard_with_what_was_said_before():
     mind = agent({"put it in": "in(the red block, the blue bowl)",
                   "the one on the left": "in(the leftmost red block, the blue bowl)"})
