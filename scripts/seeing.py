@@ -19,11 +19,12 @@ import gymnasium
 import numpy as np
 
 from embodied.agents.eyes import load_eyes
-from embodied.agents.mind_agent import MindAgent, Reading
+from embodied.agents.mind_agent import MindAgent
 from embodied.evaluation.episode import one_thread
 from embodied.evaluation.seeing import Fault, faults
 from embodied.evaluation.success import Rate
 from embodied.evaluation.understanding.items import load_items, path_of
+from embodied.planning.dialogue import Reading
 from envs.goals.language import Nothing
 from envs.goals.scenes import draw_scene
 from envs.goals.table import Table

@@ -20,7 +20,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from embodied.agents.mind_agent import MindAgent, Reading
+from embodied.agents.mind_agent import MindAgent
 from embodied.agents.minds import planner_makers
 from embodied.data.collect import progress
 from embodied.data.files import write_json
@@ -28,6 +28,7 @@ from embodied.evaluation.episode import one_thread
 from embodied.evaluation.success import wilson
 from embodied.evaluation.understanding.playing import TableWatch
 from embodied.planning.closed_loop import run
+from embodied.planning.dialogue import Reading
 from envs.goals import judge
 from envs.goals.language import Goal
 from envs.goals.outcome import Task, outcome_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
@@ -18,6 +18,7 @@ import numpy as np
 
 from embodied.agents.scene_state import Perceive, read_scene
 from embodied.planning.belief import Belief, expect, first_look, look_again
+from embodied.planning.dialogue import Reading, Turn
 from embodied.planning.instruction import InstructionError, clean_instruction
 from embodied.planning.language import Choice, Plan, clause, refer, write
 from embodied.planning.looks import without_parts
@@ -45,19 +46,6 @@ _HAND_M = 0.06
 """From the tool, where what is held is seen."""
 MOST_TURNS = 4
 """Earlier turns that whoever understands words is told."""
-
-Turn = Mapping[str, str]
-"""One earlier turn: {"person": words, "goal": what they were understood as} or {"robot": words}."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What words were understood as. confidence: the calibrated probability that it is what they mean. why_not: why
-    nothing was, a clause for people, where that is known."""
-
-    goal: Goal | None
-    confidence: float = 1.0
-    why_not: str | None = None
 
 
 class Understander(Protocol):
@@ -198,7 +186,7 @@ class MindAgent:
                 return self._said_of(_refusal(reading.why_not), talk)
             hint = f"Did you mean: {telling.tell(reading.goal)}?" if isinstance(reading.goal, Do | If) else ""
             return self._refuse(talk, hint)
-        self._said.append({"person": text, "goal": spell(talk.goal)})
+        self._said.append(Turn("person", text, spell(talk.goal)))
         talk.outcome = outcome_of(talk.goal, self._belief.table)
         return None
 
@@ -229,7 +217,7 @@ class MindAgent:
     def _ask(self, talk: _Talk, question: Question, table: Table, perception: Perception) -> Plan:
         words = telling.which(question.about, question.options, table)
         replies = [f"the {part}" for part in telling.tell_apart(question.options, table)]
-        self._said.append({"robot": words})
+        self._said.append(Turn("robot", words))
         talk.question = question
         talk.choices = {_folded(reply): name for reply, name in zip(replies, question.options, strict=True)
                         if replies.count(reply) == 1}

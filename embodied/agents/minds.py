@@ -7,10 +7,9 @@ by (`embodied.agents.eyes`). Any other folder is a planner, which writes plans.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from embodied.agents.eyes import load_eyes
 from embodied.agents.language_agent import LanguageAgent
@@ -20,11 +19,7 @@ from embodied.agents.scene_state import Perceive
 from embodied.agents.shipped import load_agent, shipped_names, weights_folder
 from embodied.bases.cache import MANIFEST, place_of
 from embodied.planning.closed_loop import Planner
-from embodied.planning.dialogue import read_turn
 from envs.skills.signatures import TABLETOP_GOALS, PlanLanguage
-
-if TYPE_CHECKING:
-    from embodied.agents.understanding import Reading, Understander
 
 MIND = "mind"
 """What `weights=mind` means: the best of `SHIPPED` that can be used here."""
@@ -66,7 +61,7 @@ def planner_makers(weights: str, language: PlanLanguage = TABLETOP_GOALS) -> tup
         return (lambda perceive: LanguageAgent(_Seeing(backend, perceive))), backend.perceive
     from embodied.agents.understanding import load_understander
 
-    understander = _Hearing(load_understander(folder))
+    understander = load_understander(folder)
     return (lambda perceive: MindAgent(understander, perceive, language=language)), load_eyes(card(folder)["eyes"])
 
 
@@ -74,16 +69,6 @@ def load_mind(weights: str = MIND, language: PlanLanguage = TABLETOP_GOALS) -> P
     """A ready planner from a mind, or a planner, by name or folder."""
     make, perceive = planner_makers(str(weights), language)
     return make(perceive)
-
-
-class _Hearing:
-    """An understander that takes turns as people write them down."""
-
-    def __init__(self, understander: Understander) -> None:
-        self._understander = understander
-
-    def understand(self, text: str, before: Sequence[Mapping[str, str]] = ()) -> Reading:
-        return self._understander.understand(text, [read_turn(turn) for turn in before])
 
 
 class _Seeing:

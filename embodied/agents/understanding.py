@@ -16,10 +16,9 @@ import numpy as np
 from embodied.agents.confidence import Calibration, read_calibration
 from embodied.agents.shipped import weights_folder
 from embodied.models.folder import check_folder
-from embodied.planning.dialogue import DialogueError, Turn, said, write_dialogue
+from embodied.planning.dialogue import DialogueError, Reading, Turn, said, write_dialogue
 from embodied.planning.goal_grammar import goal_grammar
 from embodied.prompt import PromptTooLongError
-from envs.goals.language import Goal
 from envs.goals.normal import normal
 from envs.goals.spelling import GoalError, read
 
@@ -32,18 +31,6 @@ if TYPE_CHECKING:
 
 MOST_TOKENS = 256
 """Of a goal."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What was understood. goal: None where nothing was, for the reason in why_not, a clause for people. text: of the
-    goal as it was written. confidence: probability that it is what was meant. alternatives: what else was likely."""
-
-    goal: Goal | None
-    text: str
-    confidence: float
-    alternatives: tuple[Reading, ...] = ()
-    why_not: str | None = None
 
 
 class Understander:
@@ -61,7 +48,7 @@ class Understander:
             prompt = self._fitting(text, before)
             row = self.write(prompt, goal_grammar(said(text)))
         except (DialogueError, PromptTooLongError) as error:
-            return Reading(None, "", 0.0, why_not=str(error))
+            return Reading(None, 0.0, why_not=str(error))
         others = self._others(prompt, row, text, alternatives) if alternatives else ()
         return self._reading(row, others)
 
@@ -104,9 +91,9 @@ class Understander:
         text = self.text_of(row)
         confidence = self.calibration.probability(row.log_probs, row.masked_log_probs)
         try:
-            return Reading(read(text), text, confidence, others)
+            return Reading(read(text), confidence, text, others)
         except GoalError:
-            return Reading(None, text, 0.0, others, "I did not understand that")
+            return Reading(None, 0.0, text, others, "I did not understand that")
 
     def _others(self, prompt: Prompt, row: Row, text: str, count: int) -> tuple[Reading, ...]:
         """Goals that fork off where a second word was likely, the likeliest first, each another one."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from embodied.prompt import Prompt, Text
+from envs.goals.language import Goal
 
 MOST_CHARACTERS = 8000
 """Of all that is said in one sentence; longer ones are refused."""
@@ -38,6 +39,19 @@ class Turn:
     speaker: Literal["person", "robot"]
     text: str
     goal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was understood. goal: None where nothing was, for the reason in why_not, a clause for people, where that is
+    known. confidence: probability that it is what was meant. text: of the goal as it was written. alternatives: what
+    else was likely."""
+
+    goal: Goal | None
+    confidence: float = 1.0
+    text: str = ""
+    alternatives: tuple[Reading, ...] = ()
+    why_not: str | None = None
 
 
 def read_turn(values: Mapping[str, Any]) -> Turn:

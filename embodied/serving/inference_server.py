@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from embodied.agents.backends.base import Backend, each_alone
-from embodied.agents.mind_agent import Reading, Turn
+from embodied.planning.dialogue import Reading, Turn
 from embodied.planning.scene import SceneEncoder
 from embodied.prompt import Prompt, Sample, Slot
 from embodied.serving.lazy_backend import LazyBackend

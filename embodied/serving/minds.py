@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from embodied.agents.mind_agent import MindAgent, Reading, Turn, Understander
+from embodied.agents.mind_agent import MindAgent, Understander
 from embodied.agents.minds import load_mind
 from embodied.agents.scene_state import Perceive
+from embodied.planning.dialogue import Reading, Turn
 from embodied.planning.scene import OBJECTS, SceneEncoder
 from embodied.serving.inference_server import CancelledError, InferenceServer
 from envs.skills.signatures import PlanLanguage

@@ -11,6 +11,7 @@ import gymnasium
 from embodied.evaluation.understanding.items import Item
 from embodied.evaluation.understanding.judging import Verdict, judge
 from embodied.planning.closed_loop import Planner, Step, run
+from embodied.planning.dialogue import read_turn
 from envs.goals.table import Table
 from envs.interface import SEED_RANGES
 
@@ -40,7 +41,7 @@ def play(env: TableWatch, planner: Planner, item: Item, seed: int) -> Record:
     """The record of one wording: what was right, what was done, and how long it took."""
     start = time.perf_counter()
     if item.before and hasattr(planner, "recall"):
-        planner.recall(item.before)
+        planner.recall([read_turn(turn) for turn in item.before])
     steps = _steps(env, planner, item, seed)
     verdict = judge(item, steps, env.tables)
     return {**as_record(item, verdict), "seed": seed, "understood": steps[0].plan.understood,

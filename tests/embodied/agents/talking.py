@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from embodied.agents.mind_agent import Reading
+from embodied.planning.dialogue import Reading, Turn
 from embodied.planning.instruction import InstructionError
 from embodied.planning.language import Plan
 from embodied.prompt import Slot
@@ -26,8 +26,8 @@ class Words:
     def __init__(self, meanings: Mapping[str, str]) -> None:
         self.meanings, self.heard = dict(meanings), []
 
-    def understand(self, text: str, before: Sequence[Mapping[str, str]] = ()) -> Reading:
-        self.heard.append((text, [dict(turn) for turn in before]))
+    def understand(self, text: str, before: Sequence[Turn] = ()) -> Reading:
+        self.heard.append((text, list(before)))
         if "\x07" in text:
             raise InstructionError("expected words")
         goal = self.meanings.get(text) or (self.meanings.get(f"... {text}") if before else None)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from embodied.agents.mind_agent import MindAgent, Reading
+from embodied.agents.mind_agent import MindAgent
 from embodied.planning.closed_loop import run
+from embodied.planning.dialogue import Reading
 from embodied.planning.language import Plan
 from embodied.prompt import Slot
 from envs.goals.spelling import read
@@ -103,7 +104,7 @@ def test_sides_and_parts_of_the_table_are_places_that_a_mind_can_put_things_at(g
 def test_a_text_that_cannot_be_taken_in_is_refused_for_that_reason():
     class Full:
         def understand(self, text, before=()):
-            return Reading(None, 0.0, "that is longer than what I learned to understand (300 tokens)")
+            return Reading(None, 0.0, why_not="that is longer than what I learned to understand (300 tokens)")
 
     plan = MindAgent(Full(), lambda seen: list(SCENE)).plan("say", observation())
     assert plan.refusal.startswith("that is longer than what I learned to understand")
@@ -116,7 +117,7 @@ def test_an_answer_to_a_question_is_heard_with_what_was_said_before():
     mind.correct("the one on the left")
     plan = mind.plan("put it in", observation())
     assert plan.calls[0].arguments[0].box == LEFT.box
-    assert [next(iter(turn)) for turn in mind.understander.before] == ["person", "robot"]
+    assert [turn.speaker for turn in mind.understander.before] == ["person", "robot"]
 
 
 def test_a_question_that_nobody_answers_ends_in_a_refusal():

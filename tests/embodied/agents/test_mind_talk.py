@@ -7,6 +7,7 @@ import pytest
 from embodied.agents.mind_agent import MindAgent
 from embodied.evaluation.episode import EpisodeRecorder, describe
 from embodied.planning.closed_loop import run
+from embodied.planning.dialogue import Turn
 from embodied.planning.language import Plan
 from tests.embodied.agents.talking import ToyTable, Words, names
 from tests.embodied.planning.scenes import ToyEnv
@@ -58,7 +59,7 @@ def test_a_second_instruction_in_the_same_scene_knows_the_first():
     talk.table.follow(plan)
     assert talk.look().is_done and talk.report().holds
     again = talk.say(OUT)
-    assert names(again)[0] == "pick" and talk.words.heard[-1] == (OUT, [{"person": PUT, "goal": MEANINGS[PUT]}])
+    assert names(again)[0] == "pick" and talk.words.heard[-1] == (OUT, [Turn("person", PUT, MEANINGS[PUT])])
     talk.table.follow(again)
     assert talk.look().is_done and talk.report().words == "Done: I see the red block on the table."
 
@@ -86,7 +87,7 @@ def test_an_answer_in_other_words_is_understood_after_what_was_said():
                             "your left": "in(the leftmost red block, the blue bowl)"})
     asked = talk.say(WHICH)
     assert names(talk.reply("your left")) == ["pick", "place_in"]
-    before = [{"person": WHICH, "goal": "in(the red block, the blue bowl)"}, {"robot": asked.question}]
+    before = [Turn("person", WHICH, "in(the red block, the blue bowl)"), Turn("robot", asked.question)]
     assert talk.words.heard[-1] == ("your left", before)
 
 

@@ -7,10 +7,11 @@ import json
 import gymnasium
 import pytest
 
-from embodied.agents.mind_agent import MindAgent, Reading
+from embodied.agents.mind_agent import MindAgent
 from embodied.agents.shipped import load_agent
 from embodied.evaluation.understanding.items import SETS, ItemError, load_items, path_of
 from embodied.evaluation.understanding.playing import TableWatch, play, summary, without_words
+from embodied.planning.dialogue import Reading
 from envs.goals.spelling import read
 
 SCENE = [{"name": "red block", "at": [1, 1]}, {"name": "green block", "at": [3, 3]},
