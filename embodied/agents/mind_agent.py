@@ -236,8 +236,6 @@ class MindAgent:
             calls = plan_goal(now, aim, reached=[reached(way, talk.tables) for way in aim.ways])
         except Trouble as trouble:
             return self._said_of(_refusal(telling.why_not(Refusal(trouble.reason, trouble.about))), talk)
-        except KeyError as error:  # what is gone
-            return self._said_of(_refusal(OUT_OF_SIGHT.format(error.args[0])), talk)
         lost = next((n for call in calls for n in call[1:] if n in self._belief.unseen), None)
         if lost is not None:
             return self._said_of(_refusal(OUT_OF_SIGHT.format(lost)), talk)

@@ -43,11 +43,11 @@ def _play(spec: Any, player: int, specs: Sequence[Any], sha256: str, folder: Pat
     from embodied.data.collect import progress
     from embodied.evaluation.jobs import STRIDE
     from embodied.evaluation.ledger import Ledger
-    from embodied.evaluation.understanding.items import SECRET
+    from embodied.evaluation.understanding.items import is_secret
     from embodied.evaluation.understanding.players import make_players
     from embodied.evaluation.understanding.playing import without_words
 
-    count, is_secret = len(_items(spec)), Path(spec.wordings).stem in SECRET and "wordings" in spec.wordings
+    count, keeps_words = len(_items(spec)), not is_secret(Path(spec.wordings))
     (folder / "episodes").mkdir(parents=True, exist_ok=True)
     ledger = Ledger(folder / "episodes" / f"{spec.policy}.jsonl", {
         "policy": spec.policy, "wordings_sha256": _sha256(spec), "weights_sha256": sha256, "env": dict(spec.env)})
@@ -59,8 +59,7 @@ def _play(spec: Any, player: int, specs: Sequence[Any], sha256: str, folder: Pat
         for found in map_seeds(make_players, {"specs": [asdict(s) for s in specs]}, keys):
             if found.error is not None:
                 raise RuntimeError(f"wording {found.seed % STRIDE} could not be played: {found.error}")
-            kept = without_words(found.value) if is_secret else found.value
-            ledger.add({**kept, "place": found.seed % STRIDE})
+            ledger.add({**(found.value if keeps_words else without_words(found.value)), "place": found.seed % STRIDE})
             played()
     return sorted(ledger.records, key=lambda record: record["place"])
 

@@ -35,6 +35,11 @@ _KEYS = {"text", "scene", "goal", "question", "refusal", "before", "kind", "id",
 _OUTCOMES = {Task: "plan", Question: "question", Refusal: "refusal", Told: "answer"}
 
 
+def is_secret(path: Path) -> bool:
+    """Whether a file is one of the sets of which only counts are to be read."""
+    return path.stem in SECRET and path.resolve().parent == FIXED.resolve()
+
+
 class ItemError(ValueError):
     """A line that is no wording with its outcome: which line, what was expected, what came."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import gymnasium
 
+from embodied.evaluation.success import Rate
 from embodied.evaluation.understanding.items import Item
 from embodied.evaluation.understanding.judging import Verdict, judge
 from embodied.planning.closed_loop import Planner, Step, run
@@ -86,8 +87,6 @@ def seed_of(place: int) -> int:
 
 def summary(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Rates with their intervals: {"right", "wrong_motion", "refused_rightly", "asked_rightly", "per_kind", ...}."""
-    from embodied.evaluation.success import Rate
-
     def share(of: Sequence[Mapping[str, Any]], key: str = "right") -> dict[str, Any] | None:
         if not of:
             return None

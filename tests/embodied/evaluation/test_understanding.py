@@ -9,7 +9,7 @@ import pytest
 
 from embodied.agents.mind_agent import MindAgent
 from embodied.agents.shipped import load_agent
-from embodied.evaluation.understanding.items import SETS, ItemError, load_items, path_of
+from embodied.evaluation.understanding.items import SETS, ItemError, is_secret, load_items, path_of
 from embodied.evaluation.understanding.playing import TableWatch, play, summary, without_words
 from embodied.planning.dialogue import Reading
 from envs.goals.spelling import read
@@ -51,6 +51,11 @@ def test_the_fixed_set_holds_forty_wordings_of_each_of_sixteen_kinds():
 def test_a_line_that_is_no_wording_is_refused_by_its_number(tmp_path, line, complaint):
     with pytest.raises(ItemError, match=complaint):
         item_of(tmp_path, **line)
+
+
+def test_only_the_sets_that_come_along_are_secret(tmp_path):
+    assert is_secret(path_of("test")) and is_secret(path_of("chinese")) and is_secret(path_of("questions"))
+    assert not is_secret(path_of("development")) and not is_secret(tmp_path / "wordings" / "test.jsonl")
 
 
 def test_an_unknown_set_is_refused_with_the_known_ones():
