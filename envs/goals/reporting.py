@@ -12,6 +12,7 @@ from envs.goals.judge import progress, stayed
 from envs.goals.language import TABLE
 from envs.goals.planner import standing
 from envs.goals.table import Table
+from envs.goals.telling import bare, together
 from envs.goals.wanted import Target, Wanted
 
 _RELATIONS = {"in": "in", "on": "on", "beside": "beside", "left_of": "to the left of", "right_of": "to the right of"}
@@ -35,7 +36,7 @@ def report(aim: Wanted, tables: Sequence[Table], unseen: Collection[str] = ()) -
     targets = standing(way, len(way) - 1) if way else ()
     lost = [t.thing for t in targets if t.is_wanted and t.thing in unseen]
     if lost:
-        return Report(False, f"I tried, but I no longer see {_together(lost)}.")
+        return Report(False, f"I tried, but I no longer see {together(lost)}.")
     if holds:
         seen = _tell(targets, _seen)
         return Report(True, f"Done: {seen}." if seen else "Done: there was nothing to do.")
@@ -46,7 +47,7 @@ def report(aim: Wanted, tables: Sequence[Table], unseen: Collection[str] = ()) -
 def _moved(keep: frozenset[str], tables: Sequence[Table]) -> str:
     """What is amiss where every target holds: something was moved that should have stayed, or an order was missed."""
     names = [name for name in sorted(keep) if name not in tables[-1].things or not stayed(name, tables[0], tables[-1])]
-    return f"{_together(names)} did not stay in place" if names else "it did not come about in the order you wanted"
+    return f"{together(names)} did not stay in place" if names else "it did not come about in the order you wanted"
 
 
 def _tell(targets: Sequence[Target], say: Callable[[str, Target], str]) -> str:
@@ -54,7 +55,7 @@ def _tell(targets: Sequence[Target], say: Callable[[str, Target], str]) -> str:
     groups: dict[tuple[str, str | None, bool], list[Target]] = {}
     for target in targets:
         groups.setdefault((target.relation, target.place, target.is_wanted), []).append(target)
-    said = [say(_together([t.thing for t in group]), group[0]) for group in groups.values()]
+    said = [say(together([t.thing for t in group]), group[0]) for group in groups.values()]
     return " and ".join(said)
 
 
@@ -82,19 +83,4 @@ def _place(target: Target) -> str:
     """Where a target wants its thing: "in the blue bowl"."""
     if target.relation == "at":
         return "in the middle of the table" if target.place == "middle" else f"on the {target.place} of the table"
-    return f"{_RELATIONS[target.relation]} the {TABLE if target.place == TABLE else _looks(target.place)}"
-
-
-def _looks(name: str) -> str:
-    """What a thing looks like, without the number that tells names apart."""
-    return name.rstrip("0123456789 ")
-
-
-def _together(names: Sequence[str]) -> str:
-    """Several things in words: "both red blocks and the green block"."""
-    counts: dict[str, int] = {}
-    for name in dict.fromkeys(names):
-        counts[_looks(name)] = counts.get(_looks(name), 0) + 1
-    said = [f"the {kind}" if count == 1 else f"{'both' if count == 2 else f'{count}'} {kind}s"
-            for kind, count in counts.items()]
-    return ", ".join([*said[:-2], " and ".join(said[-2:])])
+    return f"{_RELATIONS[target.relation]} the {TABLE if target.place == TABLE else bare(target.place)}"

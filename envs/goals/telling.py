@@ -94,10 +94,10 @@ def tell_description(told: Description, *, is_many: bool = False) -> str:
 def why_not(refusal: Refusal) -> str:
     """The reason of a refusal, a clause in the first person."""
     about = next(iter(refusal.about), "that").replace('"', "")
-    return _REASONS[refusal.reason](_bare(about))
+    return _REASONS[refusal.reason](bare(about))
 
 
-_ONLY = "I can only move blocks"
+_ONLY = "I can only pick up blocks and put them down"
 _REASONS: dict[str, Callable[[str], str]] = {
     "missing": lambda about: f"I see no {about}",
     "too_few": lambda about: f"I see fewer {about}s than that",
@@ -105,16 +105,26 @@ _REASONS: dict[str, Callable[[str], str]] = {
     "no_container": lambda about: f"I can put things only into bowls, and the {about} is none",
     "no_base": lambda about: f"I can put things onto blocks and the table, not onto the {about}",
     "conflict": lambda about: f"that contradicts itself about the {about}",
-    "cannot_do": lambda about: f"I cannot {about}, I can only move blocks" if about.isascii() else _ONLY,
+    "cannot_do": lambda about: f"you want me to {about}, and {_ONLY}" if about.isascii() else _ONLY,
     "unclear": lambda about: "I did not understand that",
     "nothing": lambda about: "I heard nothing to do in that",
 }
 
 
-def _bare(words: str) -> str:
+def bare(words: str) -> str:
     """Words without brackets' marks and a number that tells names apart."""
     plain = words.replace("[", "that is ").replace("]", "") if "[" in words else words
     return plain.rstrip("0123456789 ") or plain
+
+
+def together(names: Sequence[str]) -> str:
+    """Several things in words, those that look alike together: "both red blocks and the green block"."""
+    counts: dict[str, int] = {}
+    for name in dict.fromkeys(names):
+        counts[bare(name)] = counts.get(bare(name), 0) + 1
+    said = [f"the {kind}" if count == 1 else f"{'both' if count == 2 else f'{count}'} {kind}s"
+            for kind, count in counts.items()]
+    return ", ".join([*said[:-2], " and ".join(said[-2:])])
 
 
 def which(about: str, options: Sequence[str], table: Table) -> str:
@@ -147,8 +157,8 @@ def _by_carrier(name: str, names: Sequence[str], table: Table) -> str:
         return "one in my hand"
     above = [n for n, base in table.under.items() if base == name]
     if carrier == TABLE:
-        return f"one with the {_bare(above[0])} on it" if above and table.things[name].kind == "block" else ""
-    return f"one {'in' if table.things[carrier].kind == 'bowl' else 'on'} the {_bare(carrier)}"
+        return f"one with the {bare(above[0])} on it" if above and table.things[name].kind == "block" else ""
+    return f"one {'in' if table.things[carrier].kind == 'bowl' else 'on'} the {bare(carrier)}"
 
 
 def _by_size(name: str, names: Sequence[str], table: Table) -> str:
@@ -193,7 +203,7 @@ def say(told: Told, table: Table) -> str:
     if isinstance(found, str):
         return f"It is {found}."
     if isinstance(found, tuple):
-        return f"I see {', '.join(f'the {_bare(name)}' for name in found)}." if found else "I see nothing there."
+        return f"I see {together(found)}." if found else "I see nothing there."
     return _where_it_is(found, told, table)
 
 
@@ -218,7 +228,7 @@ def _where_it_is(found: dict[str, str], told: Told, table: Table) -> str:
         names = find(told.asked.what.description, table)
         part = f", {_part(table.things[names[0]].y)}" if len(names) == 1 else ""
         return f"{thing.capitalize()} stands on the table{part}."
-    return f"{thing.capitalize()} is {relation} the {_bare(place)}."
+    return f"{thing.capitalize()} is {relation} the {bare(place)}."
 
 
 def _part(y: float) -> str:

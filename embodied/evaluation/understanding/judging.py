@@ -28,7 +28,7 @@ DISPLACED_M = 0.03
 _SAID = (("missing", r"^I see no (?!objects)"), ("too_few", r"^I see (fewer|only)"), ("cannot_move", r"cannot move|"
          r"only blocks can be picked"), ("no_container", r"only into bowls"), ("no_base", r"onto blocks"),
          ("conflict", r"contradicts"), ("unclear", r"did not understand|do not know the word|only know plain English"),
-         ("cannot_do", r"^I cannot|^I can only"), ("nothing", r"nothing to do"))
+         ("cannot_do", r"^I cannot|I can only"), ("nothing", r"nothing to do"))
 """Reasons by the words of refusals, of minds that give no other."""
 
 

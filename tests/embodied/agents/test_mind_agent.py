@@ -60,7 +60,7 @@ def test_two_that_fit_are_asked_about():
     ("in(the green block, the leftmost red block)", "I can put things only into bowls, and the red block is none"),
     ("on(the green block, the green block)", "that contradicts itself about the green block"),
     ("in(3 red block, the blue bowl)", "I see fewer red blocks than that"),
-    ('cannot "wash"', "I cannot wash, I can only move blocks"),
+    ('cannot "wash"', "you want me to wash, and I can only pick up blocks and put them down"),
     ("unclear", "I did not understand that"),
     ("nothing", "I heard nothing to do in that"),
 ])
@@ -70,6 +70,7 @@ def test_refusals_say_what_is_true(goal, reason):
 
 @pytest.mark.parametrize(("goal", "answer"), [
     ("tell count(red block)", "I see 2 red blocks."),
+    ("tell what(red block)", "I see both red blocks."),
     ("tell whether in(the green block, the blue bowl)", "No, the green block is not in the blue bowl."),
     ("tell color(the leftmost bowl)", "It is white."),
 ])
