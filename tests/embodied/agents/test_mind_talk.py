@@ -103,7 +103,7 @@ def test_answers_and_refusals_say_what_was_understood():
     talk = Talk(one_red())
     answer = talk.say("where is it?")
     assert answer.answer == "The red block stands on the table, on the left." and talk.report() is None
-    assert talk.say("wash it").refusal == "I cannot wash, I can only move blocks"
+    assert talk.say("wash it").refusal == "you want me to wash, and I can only pick up blocks and put them down"
     assert talk.say("blorp").refusal == "I did not understand that"
 
 

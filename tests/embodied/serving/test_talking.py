@@ -110,7 +110,7 @@ def test_answers_and_refusals_move_nothing(robot: Robot):
     assert plan["answer"].startswith("The red block stands on the table") and plan["calls"] == []
     assert answered[-1]["end"] == f"answered: {plan['answer']}" and answered[-1]["self_report"] is None
     refused = said(robot, "wash the bowl")
-    assert refused[-1]["end"] == "refused: I cannot wash, I can only move blocks"
+    assert refused[-1]["end"] == "refused: you want me to wash, and I can only pick up blocks and put them down"
     assert plans(said(robot, "blorp"))[0]["understood"] is None
 
 
@@ -135,7 +135,7 @@ def test_the_client_answers_by_a_choice_and_reads_what_was_understood_and_seen(m
         assert run.self_report["holds"] and asked[0].text.startswith("Which block do you mean")
         assert all(len(choice.box["center"]) == 3 for choice in asked[0].choices)
         assert robot.instruct(WHERE).answer.startswith("The red block")
-        assert robot.instruct("wash the bowl").refusal == "I cannot wash, I can only move blocks"
+        assert robot.instruct("wash the bowl").refusal == "you want me to wash, and I can only pick up blocks and put them down"
 
 
 @pytest.mark.parametrize("plan", [Plan((), question="Which one?"), Plan((), answer="Two.")])
