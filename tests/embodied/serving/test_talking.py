@@ -135,7 +135,8 @@ def test_the_client_answers_by_a_choice_and_reads_what_was_understood_and_seen(m
         assert run.self_report["holds"] and asked[0].text.startswith("Which block do you mean")
         assert all(len(choice.box["center"]) == 3 for choice in asked[0].choices)
         assert robot.instruct(WHERE).answer.startswith("The red block")
-        assert robot.instruct("wash the bowl").refusal == "you want me to wash, and I can only pick up blocks and put them down"
+        refusal = robot.instruct("wash the bowl").refusal
+        assert refusal == "you want me to wash, and I can only pick up blocks and put them down"
 
 
 @pytest.mark.parametrize("plan", [Plan((), question="Which one?"), Plan((), answer="Two.")])
