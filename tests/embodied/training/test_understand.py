@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from embodied.agents.understanding import load_understander, same_goal
 from embodied.data.sayings import SayingError, files_of, read_sayings
 from embodied.models.loading import load, put_beside
 from embodied.planning.dialogue import Turn
-from embodied.training.mind_stage import drawn
+from embodied.training.mind_stage import drawn, learned_from
 from embodied.training.recipe import train_all
+from embodied.training.run_folder import RunFolder
 from embodied.training.settings import read_settings
 from embodied.typed import SettingError
 from envs.goals.spelling import read
@@ -152,6 +154,19 @@ def test_files_that_are_not_there_and_lists_without_any_are_refused(files, tmp_p
         train_all(recipe(files, train=[]), tmp_path / "b")
     with pytest.raises(SettingError, match=r"replay.share=1.0: expected a published language model"):
         train_all(recipe(files, replay={"share": 1.0}), tmp_path / "c")
+
+
+def test_of_each_kind_the_share_that_is_wanted_is_learned_from(files, tmp_path):
+    def kinds(**shares):
+        values = recipe(files, shares=shares)
+        return Counter(one.kind for one in learned_from(RunFolder(tmp_path, values), values.stages["understand"]))
+
+    whole = kinds()
+    assert whole == {"plain": 32, "pronoun": 8} and kinds(pronoun=0.0) == {"plain": 32}
+    assert kinds(plain=0.5)["pronoun"] == 8 and 8 < kinds(plain=0.5)["plain"] < 24
+    assert kinds(plain=0.5) == kinds(plain=0.5)
+    with pytest.raises(SettingError, match=r"shares\.plain: expected 0 \.\. 1, got 2"):
+        train_all(recipe(files, shares={"plain": 2.0}), tmp_path / "a")
 
 
 def test_what_a_validation_asks_is_drawn_once(files):
