@@ -16,6 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
+from embodied.agents.rescoring import rescored
 from embodied.agents.scene_state import Perceive, read_scene
 from embodied.planning.belief import Belief, expect, first_look, look_again
 from embodied.planning.dialogue import Reading, Turn
@@ -173,8 +174,8 @@ class MindAgent:
     def _hear(self, text: str, talk: _Talk) -> Plan | None:
         """Takes words in, and what they come to on the table; a refusal where they cannot be taken in."""
         try:
-            reading = self._chosen(text, talk) or self.understander.understand(
-                clean_instruction(text), self._said[-MOST_TURNS:])
+            reading = self._chosen(text, talk) or rescored(self.understander.understand(
+                clean_instruction(text), self._said[-MOST_TURNS:]), self._belief.table)
         except InstructionError as error:
             talk.outcome = None
             return Plan((), refusal=clause(str(error)))

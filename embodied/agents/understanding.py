@@ -5,8 +5,9 @@ Nothing is looked at: whether there is such a thing, and which one is meant, is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,26 +32,33 @@ if TYPE_CHECKING:
 
 MOST_TOKENS = 256
 """Of a goal."""
+ALTERNATIVES = 3
+"""How many other goals are looked for, where the first one is not certain."""
+CERTAIN = 0.9
+"""Confidence from which no others are looked for."""
 
 
 class Understander:
     """Reads what people say. May be asked from several threads."""
 
-    def __init__(self, model: PalmEForConditionalGeneration, processor: PalmEProcessor, calibration: Calibration
-                 ) -> None:
-        self._model, self._processor, self.calibration = model, processor, calibration
+    def __init__(self, model: PalmEForConditionalGeneration, processor: PalmEProcessor, calibration: Calibration,
+                 certain: float = CERTAIN) -> None:
+        """certain: confidence below which other goals are looked for; 0 for never."""
+        self._model, self._processor, self.calibration, self.certain = model, processor, calibration, certain
 
-    def understand(self, text: str, before: Sequence[Turn] = (), *, alternatives: int = 0) -> Reading:
-        """What the person wants who said a text. before: earlier turns, oldest first; of those, never of the text, the
-        oldest are left out where all are more than was learned from. alternatives: how many more goals are looked for,
-        where another word was likely; each takes as long as the first."""
+    def understand(self, text: str, before: Sequence[Turn] = ()) -> Reading:
+        """What the person wants who said a text, and where that is not certain, what else it may be. before: earlier
+        turns, oldest first; of those, never of the text, the oldest are left out where all are more than was learned
+        from."""
         try:
-            prompt = self._fitting(text, before)
-            row = self.write(prompt, goal_grammar(said(text)))
+            prompt, grammar = self._fitting(text, before), goal_grammar(said(text))
+            row = self.write(prompt, grammar)
         except (DialogueError, PromptTooLongError) as error:
             return Reading(None, 0.0, why_not=str(error))
-        others = self._others(prompt, row, text, alternatives) if alternatives else ()
-        return self._reading(row, others)
+        reading = self._reading(row)
+        if reading.goal is None or reading.confidence >= self.certain:
+            return reading
+        return replace(reading, alternatives=self._others(prompt, grammar, row, reading))
 
     def _fitting(self, text: str, before: Sequence[Turn]) -> Prompt:
         """The sentence with the latest turns that there is room for."""
@@ -68,41 +76,47 @@ class Understander:
         """Tokens of the longest sentence that can be asked."""
         return min(self.calibration.longest_tokens, self._processor.max_tokens - 1)
 
-    def write(self, prompt: Prompt, grammar: str, first: Sequence[int] = ()) -> Row:
-        """The answer to a prompt, its likeliest tokens inside a grammar. first: tokens that it begins with. Raises
-        PromptTooLongError for more than was learned from."""
+    def write(self, prompt: Prompt, grammar: str) -> Row:
+        """The answer to a prompt, its likeliest tokens inside a grammar. Raises PromptTooLongError for more than was
+        learned from."""
+        return self._rows(prompt, grammar, [()])[0]
+
+    def _rows(self, prompt: Prompt, grammar: str, firsts: Sequence[tuple[int, ...]]) -> list[Row]:
+        """Answers to a prompt that begin with certain tokens each, written side by side."""
         from embodied.models.decoding.rows import Row
 
         [size], most = self._processor.count_tokens([prompt], [()]), self._processor.max_tokens
         if size > self._longest:
             raise PromptTooLongError(f"that is longer than what I learned to understand ({size} tokens, the longest "
                                      f"were {self._longest})")
-        guide = self._grammars.guide(grammar)
-        row = Row(min(MOST_TOKENS, most - size), self._processor.tokenizer.eos_token_id,
-                  _Begun(guide, tuple(first)) if first else guide)
-        self._writer.write(self._processor([prompt]).to(self._model.device), [row])
-        return row
+        end = self._processor.tokenizer.eos_token_id
+        rows = [Row(min(MOST_TOKENS, most - size), end, _Begun(self._grammars.guide(grammar), first))
+                for first in firsts]
+        self._writer.write(self._processor([prompt] * len(rows)).to(self._model.device), rows)
+        return rows
 
     def text_of(self, row: Row) -> str:
         """The goal's text of an answer."""
         return self._processor.decode(row.said)
 
-    def _reading(self, row: Row, others: tuple[Reading, ...] = ()) -> Reading:
+    def _reading(self, row: Row) -> Reading:
         text = self.text_of(row)
         confidence = self.calibration.probability(row.log_probs, row.masked_log_probs)
         try:
-            return Reading(read(text), confidence, text, others)
+            return Reading(read(text), confidence, text)
         except GoalError:
-            return Reading(None, 0.0, text, others, "I did not understand that")
+            return Reading(None, 0.0, text, why_not="I did not understand that")
 
-    def _others(self, prompt: Prompt, row: Row, text: str, count: int) -> tuple[Reading, ...]:
-        """Goals that fork off where a second word was likely, the likeliest first, each another one."""
-        grammar, found = goal_grammar(said(text)), {}
-        for first in self._forks(prompt, grammar, row.said)[:count]:
-            reading = self._reading(self.write(prompt, grammar, first))
-            if reading.goal is not None:
-                found.setdefault(reading.text, reading)
-        found.pop(self.text_of(row), None)
+    def _others(self, prompt: Prompt, grammar: str, row: Row, first: Reading) -> tuple[Reading, ...]:
+        """Goals that fork off where a second word was likely, the likeliest first, each another one. What confidence
+        the first one leaves is theirs by their share of the probability that it leaves."""
+        left, found = max(1 - math.exp(sum(row.log_probs)), 1e-6), {}
+        forks = self._forks(prompt, grammar, row.said)[:ALTERNATIVES]
+        for other in self._rows(prompt, grammar, forks) if forks else ():
+            reading = self._reading(other)
+            share = min(math.exp(sum(other.log_probs)) / left, 1.0)
+            if reading.goal is not None and reading.text != first.text:
+                found.setdefault(reading.text, replace(reading, confidence=(1 - first.confidence) * share))
         return tuple(sorted(found.values(), key=lambda reading: -reading.confidence))
 
     def _forks(self, prompt: Prompt, grammar: str, ids: Sequence[int]) -> list[tuple[int, ...]]:
@@ -159,9 +173,9 @@ def same_goal(one: str, other: str) -> bool:
         return False
 
 
-def load_understander(folder: str | Path, *, device: str = "cpu") -> Understander:
-    """Of a checkpoint folder, its adapters made one with their base. CheckpointError where it is damaged,
-    CalibrationError where it is no model that writes goals."""
+def load_understander(folder: str | Path, *, device: str = "cpu", certain: float = CERTAIN) -> Understander:
+    """Of a checkpoint folder, its adapters made one with their base. certain: as of `Understander`. CheckpointError
+    where it is damaged, CalibrationError where it is no model that writes goals."""
     folder = weights_folder(folder)
     check_folder(folder)
     calibration = read_calibration(folder)
@@ -170,4 +184,4 @@ def load_understander(folder: str | Path, *, device: str = "cpu") -> Understande
 
     model, processor = load(folder, device)
     merge_adapters(model.language)
-    return Understander(model, processor, calibration)
+    return Understander(model, processor, calibration, certain)

@@ -74,11 +74,13 @@ def test_what_validation_calls_exact_is_what_is_written(run, files):
 
 
 def test_other_goals_are_others_and_the_likeliest_first(run):
-    reading = load_understander(run / "model").understand("PUT the red cube, in the BLUE dish!", alternatives=3)
+    reading = load_understander(run / "model", certain=1.1).understand("PUT the red cube, in the BLUE dish!")
     texts = [other.text for other in reading.alternatives]
     assert texts and reading.text not in texts and len(set(texts)) == len(texts)
     assert sorted((o.confidence for o in reading.alternatives), reverse=True) == [
         o.confidence for o in reading.alternatives]
+    assert reading.confidence + sum(o.confidence for o in reading.alternatives) <= 1
+    assert load_understander(run / "model", certain=0).understand("PUT the red cube").alternatives == ()
 
 
 @pytest.mark.parametrize("text", ["", "put " * 250, "\u653e\u65b9\u5757" * 300])
