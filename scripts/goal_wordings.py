@@ -2,7 +2,7 @@
 
     python -m scripts.goal_wordings FILE.jsonl [--count 200000] [--split train] [--seed 0]
         [--unseen] [--all-combinations]
-    python -m scripts.goal_wordings FILE.jsonl --scenes [--combinations train|test] [--count 300]
+    python -m scripts.goal_wordings FILE.jsonl --scenes [--combinations train|test] [--kinds KIND ...] [--count 300]
     python -m scripts.goal_wordings --card docs/goal_wordings.md [--lines 20000]
 
 A line is {"text", "before" where something was said before it, "goal", "kind"}; with --scenes it has a scene, too, in
@@ -19,6 +19,7 @@ from collections import Counter
 from pathlib import Path
 
 from embodied.data.files import write_json, write_whole
+from envs.goals.sampling import SHARES
 from envs.tasks.wordings.card import card
 from envs.tasks.wordings.scened import scened
 from envs.tasks.wordings.writing import lines
@@ -31,7 +32,8 @@ def main() -> int:
         write_whole(told.card, card(told.lines, told.seed).encode())
         return 0
     if told.scenes:
-        found = scened(told.count, told.split, told.seed, unseen=told.unseen, combinations=told.combinations)
+        found = scened(told.count, told.split, told.seed, unseen=told.unseen, combinations=told.combinations,
+                       kinds=told.kinds)
         write_whole(told.file, "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in found).encode())
         return 0
     start_s, counts, texts = time.perf_counter(), Counter(), []
@@ -64,6 +66,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--all-combinations", action="store_true", help="also those kept out of training")
     parser.add_argument("--scenes", action="store_true", help="each with a scene in which it can be played")
     parser.add_argument("--combinations", choices=("train", "test"), help="of goals with scenes; both where left out")
+    parser.add_argument("--kinds", nargs="+", choices=tuple(SHARES), default=(), metavar="KIND",
+                        help="of goals with scenes, in turn: " + ", ".join(SHARES))
     parser.add_argument("--card", type=Path, help="writes the card instead")
     parser.add_argument("--lines", type=int, default=20000, help="lines of each split that the card counts")
     told = parser.parse_args()

@@ -21,6 +21,7 @@ from envs.goals.judge import asks_for, progress
 from envs.goals.language import Do, If
 from envs.goals.outcome import Outcome, Question, Refusal, Task, Told, chosen_of, outcome_of
 from envs.goals.planner import simulate
+from envs.goals.spelling import read
 from envs.goals.table import Table
 from envs.interface import NamedCall, Referent, SkillCall
 
@@ -30,17 +31,21 @@ _SAID = (("missing", r"^I see no (?!objects)"), ("too_few", r"^I see (fewer|only
          ("conflict", r"contradicts"), ("unclear", r"did not understand|do not know the word|only know plain English"),
          ("cannot_do", r"^I cannot|I can only"), ("nothing", r"nothing to do"))
 """Reasons by the words of refusals, of minds that give no other."""
+OF_TABLES = ("missing", "too_few", "cannot_move", "no_container", "no_base", "conflict")
+"""Reasons that hang on what is there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """right: the outcome is the right one. wrong_motion: something was moved that nobody asked for. did: "plan",
-    "question", "refusal" or "answer"; the same of what was right: `Item.ending`."""
+    "question", "refusal" or "answer"; the same of what was right: `Item.ending`. contradicts: a refusal for what is on
+    the table gave a reason that is not so, whatever was meant; None of all else."""
 
     right: bool
     wrong_motion: bool
     did: str
     reason: str = ""  # of a refusal
+    contradicts: bool | None = None
 
 
 def judge(item: Item, steps: Sequence[Step], tables: Sequence[Table]) -> Verdict:
@@ -50,7 +55,17 @@ def judge(item: Item, steps: Sequence[Step], tables: Sequence[Table]) -> Verdict
     last, end = steps[-1].plan, steps[-1].end or ""
     did = did_of(last, end)
     is_right = not is_wrong and _is_right(item, truth, last, end, tables)
-    return Verdict(is_right, is_wrong, did, reason_of(last) if did == "refusal" else "")
+    reason = reason_of(last) if did == "refusal" else ""
+    return Verdict(is_right, is_wrong, did, reason, contradicts(last, tables) if reason in OF_TABLES else None)
+
+
+def contradicts(plan: Plan, tables: Sequence[Table]) -> bool | None:
+    """Whether the reason that a plan refuses for is not so on the true table, of what was understood; None where the
+    plan does not say what was understood."""
+    if not plan.understood:
+        return None
+    truth = outcome_of(read(plan.understood), tables[0])
+    return not (isinstance(truth, Refusal) and truth.reason == reason_of(plan))
 
 
 def did_of(plan: Plan, end: str) -> str:

@@ -72,12 +72,14 @@ def _said(step: Step) -> str:
 def as_record(item: Item, verdict: Verdict) -> Record:
     """What is counted of a wording."""
     return {"id": item.id, "kind": item.kind, "expected": item.ending, "right": verdict.right,
-            "wrong_motion": verdict.wrong_motion, "did": verdict.did, "reason": verdict.reason}
+            "wrong_motion": verdict.wrong_motion, "did": verdict.did, "reason": verdict.reason,
+            "contradicts": verdict.contradicts}
 
 
 def without_words(record: Mapping[str, Any]) -> Record:
     """What may be written down of a wording of a secret set: nothing that tells how it was taken."""
-    return {key: record[key] for key in ("id", "kind", "expected", "right", "wrong_motion", "did", "seed", "timings")}
+    kept = ("id", "kind", "expected", "right", "wrong_motion", "did", "contradicts", "seed", "timings")
+    return {key: record[key] for key in kept}
 
 
 def seed_of(place: int) -> int:
@@ -100,5 +102,6 @@ def summary(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             "refused_rightly": share(expected["refusal"]), "asked_rightly": share(expected["question"]),
             "answered_rightly": share(expected["answer"]), "done_rightly": share(expected["plan"]),
             "refusals_that_are_right": share(done["refusal"]), "questions_that_are_right": share(done["question"]),
+            "reasons_that_contradict": share([r for r in records if r.get("contradicts") is not None], "contradicts"),
             "per_kind": {kind: share(of) for kind, of in kinds.items()},
             "wrong_motion_per_kind": {kind: share(of, "wrong_motion") for kind, of in kinds.items()}}

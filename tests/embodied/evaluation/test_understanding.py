@@ -10,8 +10,12 @@ import pytest
 from embodied.agents.mind_agent import MindAgent
 from embodied.agents.shipped import load_agent
 from embodied.evaluation.understanding.items import SETS, ItemError, is_secret, load_items, path_of
+from embodied.evaluation.understanding.judging import contradicts
 from embodied.evaluation.understanding.playing import TableWatch, play, summary, without_words
 from embodied.planning.dialogue import Reading
+from embodied.planning.language import Plan, clause
+from envs.goals import telling
+from envs.goals.outcome import Refusal
 from envs.goals.spelling import read
 
 SCENE = [{"name": "red block", "at": [1, 1]}, {"name": "green block", "at": [3, 3]},
@@ -126,6 +130,17 @@ def test_a_refusal_is_right_only_for_the_reason_that_decides(played):
     assert played(missing, goal=missing)["right"]
     assert not played(None, goal=missing)["right"]
     assert not played("in(the blue bowl, the white bowl)", refusal="missing")["right"]
+
+
+def test_a_reason_is_held_against_the_table_whatever_was_meant(played, env):
+    def judged(reason, understood):
+        plan = Plan((), refusal=clause(telling.why_not(Refusal(reason, ("red block",)))), understood=understood,
+                    outcome=Refusal(reason, ("red block",)))
+        return contradicts(plan, env.tables)
+
+    assert played("in(the purple block, the blue bowl)", goal=IN_BLUE)["contradicts"] is False
+    assert played(None, goal=IN_BLUE)["contradicts"] is None and played(IN_BLUE, goal=IN_BLUE)["contradicts"] is None
+    assert judged("missing", IN_BLUE) and judged("conflict", IN_BLUE) and judged("missing", "") is None
 
 
 def test_an_answer_is_held_against_the_truth(played):

@@ -175,3 +175,8 @@ def test_wordings_with_scenes_are_what_the_suite_plays(combinations):
         assert fits_split(goal, combinations)
         outcome_of(goal, table_of(item["scene"]))
         assert item["text"].strip()
+
+
+def test_kinds_that_are_asked_for_come_in_turn():
+    drawn = list(scened(4, "train", 5, kinds=("missing", "fact")))
+    assert sorted(item["kind"] for item in drawn) == ["fact", "fact", "missing", "missing"]
