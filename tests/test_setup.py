@@ -78,3 +78,50 @@ def test_what_changed_in_the_checkout_is_compiled_by_the_next_set_up(checkout):
                          env=UNWRITING, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "22"
     assert ran.stderr.count("cpython-311.pyc matches") >= 2
+
+
+EMBODIED = """#!/bin/sh
+echo "$@" >> "$(dirname "$0")/said"
+case "$*" in "bases fetch"*) echo "no network" >&2; exit 1 ;; esac
+"""
+"""An `embodied` that can fetch nothing."""
+
+
+@pytest.fixture
+def demo(checkout, tmp_path_factory):
+    """Runs the demo of a checkout that ships the mind on a base: what was printed, and what `embodied` was told."""
+    shutil.copy(ROOT / "scripts" / "demo", checkout / "scripts" / "demo")
+    (checkout / "embodied" / "weights" / "mind-small").mkdir(parents=True)
+    (checkout / "embodied" / "weights" / "mind-small" / "mind.json").write_text("{}")
+    command = checkout / ".venv" / "bin" / "embodied"
+    command.write_text(EMBODIED)
+    command.chmod(0o755)
+    set_up(checkout)
+    environment = {name: value for name, value in UNWRITING.items() if name not in ("CI", "EMBODIED_FETCH")}
+    environment |= {"PYTHON": sys.executable, "PYTHONPATH": str(ROOT),
+                    "EMBODIED_CACHE": str(tmp_path_factory.mktemp("cache"))}
+
+    def run(*words: str, **variables: str) -> tuple[str, list[str]]:
+        (command.parent / "said").unlink(missing_ok=True)
+        ended = subprocess.run(["bash", "scripts/demo", *words], cwd=checkout, env={**environment, **variables},
+                               capture_output=True, text=True, check=True)
+        return ended.stdout, (command.parent / "said").read_text().splitlines()
+
+    return run
+
+
+def test_the_demo_says_that_it_fetches_the_base_and_goes_on_without_a_network(demo):
+    printed, said = demo("put it there")
+    assert "93 MB" in printed and "EMBODIED_FETCH=no" in printed and len(printed.splitlines()) == 1
+    assert said == ["bases fetch small", "demo put it there"]
+
+
+def test_the_base_is_fetched_once_and_only_where_it_is_wanted(demo, checkout, tmp_path):
+    base = tmp_path / "here" / "bases" / "small"
+    base.mkdir(parents=True)
+    (base / "manifest.json").write_text("{}")
+    for words, variables in (((), {"EMBODIED_CACHE": str(tmp_path / "here")}), ((), {"EMBODIED_FETCH": "no"}),
+                             ((), {"CI": "true"}), (("weights=shipped",), {}), (("policy=oracle",), {})):
+        assert demo(*words, **variables) == ("", [" ".join(["demo", *words])])
+    shutil.rmtree(checkout / "embodied" / "weights" / "mind-small")
+    assert demo() == ("", ["demo"])
