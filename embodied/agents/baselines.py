@@ -1,4 +1,7 @@
-"""What a planner must beat: plans at random, and the same model with its pictures covered or lent to another scene."""
+"""What a planner must beat: plans at random, and the same model with its pictures covered or lent to another scene.
+
+A planner reads pictures in its prompt (`BlindBackend`, `ShuffledBackend`); a mind has eyes alone (`covered`, `Lent`).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from embodied.agents.backends.base import Backend
+from embodied.agents.scene_state import Perceive
 from embodied.planning.language import Plan, refer, write
 from embodied.planning.perception import Perception, held_since
 from embodied.prompt import Entity, Image, Prompt, Sample, Segment, Slot
@@ -113,6 +117,22 @@ class ShuffledBackend(_Veil):
         other = self._perceptions[self._asked % len(self._perceptions)]
         self._asked += 1
         return map_pictures(prompt, lambda e: other.slots[(e.index - 1) % len(other.slots)], lambda _: other.image)
+
+
+def covered(perceive: Perceive) -> Perceive:
+    """Eyes that see black pictures, at the places where things are."""
+    return lambda observation: [replace(slot, crop=np.zeros_like(slot.crop)) for slot in perceive(observation)]
+
+
+class Lent:
+    """Eyes that see one of several other scenes instead of their own: another one in each look."""
+
+    def __init__(self, perceive: Perceive, others: Sequence[Observation]) -> None:
+        self._perceive, self._others, self._looks = perceive, others, 0
+
+    def __call__(self, observation: Observation) -> list[Slot]:
+        self._looks += 1
+        return self._perceive(self._others[self._looks % len(self._others)])
 
 
 def map_pictures(prompt: Prompt, slot_of: Callable[[Entity], Slot], image_of: Callable[[Image], Image]) -> Prompt:

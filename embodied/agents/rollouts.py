@@ -70,7 +70,8 @@ def decisions(steps: Iterable[Step]) -> tuple[Decision, ...]:
 
 def make_rollouts(weights: str, env_id: str, *, env: Mapping[str, Any] | None = None, temperature: float = 1.0,
                   group: int = 1, agent: Mapping[str, Any] | None = None, **settings: Any) -> Rollouts:
-    """What a worker process calls with each ticket. weights: a shipped name or folder, version 0 until others come.
+    """What a worker process calls with each ticket. weights: a planner's, by shipped name or
+    folder, version 0 until others come. Raises ValueError for a mind's, which samples no plans.
 
     env: arguments of `gymnasium.make`. agent: as of `LanguageAgent`. settings: as of `run`.
     """

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from embodied.agents.backends.local import LocalBackend
 from embodied.agents.language_agent import LanguageAgent
+from embodied.agents.mind_card import is_mind
 from embodied.models.folder import check_folder
 
 if TYPE_CHECKING:
@@ -44,8 +45,11 @@ def load_agent(name: str | Path = "shipped", *, device: str = "cpu", temperature
                takes_weights: bool = False, **settings: Any) -> LanguageAgent:
     """A ready agent from shipped weights or a checkpoint folder, see `weights_folder`; settings as of
     `LanguageAgent`. takes_weights: it will be given other weights, so that a base and its adapters stay apart; else
-    they are made one, which plans faster."""
+    they are made one, which plans faster. Raises ValueError for a mind's weights."""
     folder = weights_folder(name)
+    if is_mind(folder):
+        raise ValueError(f"weights={name}: expected a planner's, which writes plans, got a mind's, which writes goals; "
+                         f"choose weights=shipped, or load it with embodied.agents.minds.load_mind")
     check_folder(folder)
     from embodied.models.loading import load  # torch comes along, and a wrong folder has been refused
     from embodied.models.on_base import merge_adapters

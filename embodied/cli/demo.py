@@ -104,9 +104,11 @@ def _mind(settings: Settings, reporter: Reporter) -> MindAgent | None:
 
 
 def _planner(settings: Settings, env: Any) -> Planner:
+    from embodied.agents.minds import mind_folder
     from embodied.evaluation.policies import PolicyFactory
 
-    return PolicyFactory(settings.policy, settings.weights, gallery=lambda: env).planner(settings.seed, env)[0]
+    weights = "" if settings.policy == "oracle" else str(mind_folder(settings.weights))
+    return PolicyFactory(settings.policy, weights, gallery=lambda: env).planner(settings.seed, env)[0]
 
 
 def _told(settings: Settings, scene: list[dict] | None, mind: MindAgent | None) -> tuple[str, dict[str, Any]]:

@@ -55,38 +55,51 @@ def enter(settings: Settings, folder: Path) -> Iterator[tuple[list[Any], str]]:
     settings.task.check_planned_by("model", language_of(weights))
     from embodied.evaluation.jobs import check_free
 
-    jobs = [_job(settings, folder, policy, str(weights)) for policy in settings.suite.policies]
+    jobs = [_job(settings, folder, policy, str(weights)) for policy in _played(settings, weights)]
     check_free(jobs, sha256)
     yield jobs, sha256
 
 
 def act(settings: Settings, run: RunContext) -> float:
     """The model's success rate; of suite=retention the share of items that are kept."""
-    from embodied.agents.shipped import weights_folder
+    from embodied.agents.minds import mind_folder
+    from embodied.cli.weights import tell_lacks
     from embodied.distributed.rollouts import map_episodes
     from embodied.evaluation.summary import summarise
 
     jobs, sha256 = run.entered
+    tell_lacks(settings.weights)
     if settings.suite.kind == "retention":
-        return measure(weights_folder(settings.weights), sha256, settings.suite.base, run.folder)
+        return measure(mind_folder(settings.weights), sha256, settings.suite.base, run.folder)
     map_seeds = partial(map_episodes, workers=settings.workers, backend=settings.backend)
     if settings.suite.kind == "language":
         return judge(jobs, sha256, _origin(settings, sha256), run.folder, map_seeds)
-    records = _play(settings, jobs, sha256, map_seeds)
+    records = _play(jobs, sha256, map_seeds)
     result = summarise(records, _context(settings, sha256))
-    spec = jobs[settings.suite.policies.index("model")].spec
+    spec = next(job.spec for job in jobs if job.spec.policy == "model")
     _leave(settings, run, result, records["model"], spec, map_seeds)
     return result["success_rate"]
 
 
-def _play(settings: Settings, jobs: Sequence[Any], sha256: str, map_seeds: Any) -> dict[str, list[dict]]:
+def _play(jobs: Sequence[Any], sha256: str, map_seeds: Any) -> dict[str, list[dict]]:
     """Policy -> its records."""
     from embodied.data.collect import progress
     from embodied.evaluation.jobs import run_jobs
 
     with progress("episodes", sum(len(job.seeds) for job in jobs)) as played:
         records = run_jobs(jobs, map_seeds=map_seeds, weights_sha256=sha256, played=played)
-    return dict(zip(settings.suite.policies, records, strict=True))
+    return {job.spec.policy: found for job, found in zip(jobs, records, strict=True)}
+
+
+def _played(settings: Settings, weights: Path) -> list[str]:
+    """The suite's policies that the weights can play; says which are left out."""
+    from embodied.agents.minds import is_mind
+    from embodied.evaluation.policies import NO_MIND
+
+    left_out = [policy for policy in settings.suite.policies if policy in NO_MIND and is_mind(weights)]
+    if left_out:
+        print(f"left out: {', '.join(left_out)}, which take a planner's plans; {weights.name} is a mind", flush=True)
+    return [policy for policy in settings.suite.policies if policy not in left_out]
 
 
 def _job(settings: Settings, folder: Path, policy: str, weights: str) -> Any:
@@ -117,9 +130,10 @@ def _context(settings: Settings, sha256: str) -> dict[str, Any]:
 
 def _origin(settings: Settings, sha256: str) -> dict[str, Any]:
     """What was judged, and where."""
+    from embodied.agents.minds import mind_folder
     from embodied.cli.doctor import versions
 
-    return {"weights": {"name": Path(settings.weights).name, "sha256": sha256}, "env": settings.env.arguments(),
+    return {"weights": {"name": mind_folder(settings.weights).name, "sha256": sha256}, "env": settings.env.arguments(),
             "versions": versions()}
 
 

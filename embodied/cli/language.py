@@ -14,11 +14,12 @@ _SHOWN = ("right", "wrong_motion", "refused_rightly", "asked_rightly", "answered
 
 def specs_of(policies: Sequence[str], weights: str, wordings: str, env: Mapping[str, Any]) -> list[Any]:
     """Who plays, checked: the wordings can be read and every policy is one of this suite. Raises ValueError."""
-    from embodied.evaluation.understanding.players import POLICIES, PlayerSpec, items_of
+    from embodied.evaluation.policies import MIND_POLICIES
+    from embodied.evaluation.understanding.players import PlayerSpec, items_of
 
-    unknown = [policy for policy in policies if policy not in POLICIES]
+    unknown = [policy for policy in policies if policy not in MIND_POLICIES]
     if unknown:
-        raise ValueError(f"suite.policies: expected of {', '.join(POLICIES)}, got {', '.join(unknown)}")
+        raise ValueError(f"suite.policies: expected of {', '.join(MIND_POLICIES)}, got {', '.join(unknown)}")
     path, _ = items_of(wordings)
     return [PlayerSpec(policy, weights, str(path), dict(env)) for policy in policies]
 

@@ -54,6 +54,7 @@ def enter(settings: Settings, folder: Path) -> Iterator[tuple[Any, str]]:
 
 def act(settings: Settings, run: RunContext) -> float:
     """The success rate."""
+    from embodied.cli.weights import tell_lacks
     from embodied.data.collect import progress
     from embodied.data.files import write_json
     from embodied.distributed.rollouts import map_episodes
@@ -62,6 +63,8 @@ def act(settings: Settings, run: RunContext) -> float:
     from embodied.evaluation.summary import block
 
     job, sha256 = run.entered
+    if settings.policy != "oracle":
+        tell_lacks(settings.weights)
     map_seeds = partial(map_episodes, workers=settings.worlds, backend=settings.backend)
     with progress("rollout", len(job.seeds)) as played:
         [records] = run_jobs([job], map_seeds=map_seeds, weights_sha256=sha256, played=played)
@@ -75,10 +78,12 @@ def act(settings: Settings, run: RunContext) -> float:
 
 def _weights(settings: Settings) -> tuple[str, str]:
     from embodied.cli.weights import checked, language_of
+    from embodied.evaluation.policies import check_policy
 
     if settings.policy == "oracle":
         return "", ""
     folder, sha256 = checked(settings.weights)
+    check_policy(settings.policy, str(folder))
     settings.task.check_planned_by(settings.policy, language_of(folder))
     return str(folder), sha256
 

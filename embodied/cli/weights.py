@@ -9,15 +9,16 @@ from pathlib import Path
 from embodied.agents import minds
 from embodied.agents.backends.local import learned_language
 from embodied.agents.eyes import check_eyes
-from embodied.agents.shipped import weights_folder
 from embodied.models.folder import check_folder
 from embodied.models.old_forms import renewed
-from envs.skills.signatures import PlanLanguage
+from envs.skills.signatures import TABLETOP_GOALS, PlanLanguage
 
 
 def language_of(folder: Path) -> PlanLanguage:
     """The language that the weights of a checked folder plan in. LanguageError where one of its skills is no longer
     what it was."""
+    if minds.is_mind(folder):
+        return TABLETOP_GOALS
     return learned_language(renewed(json.loads((folder / "processor_config.json").read_text())).get("plan_language"))
 
 
@@ -32,10 +33,16 @@ def check_usable(weights: str) -> None:
         check_eyes(eyes)
 
 
+def tell_lacks(weights: str) -> None:
+    """Say what the mind lacks that will be used; nothing where it is the best one, or a planner's weights."""
+    if (lacks := minds.notice(weights)) is not None:
+        print(lacks, flush=True)
+
+
 def checked(weights: str) -> tuple[Path, str]:
-    """The folder, and the SHA-256 over its weights. Raises ValueError when it is missing, truncated or altered."""
-    folder = weights_folder(weights).resolve()
-    check_folder(folder)
+    """The folder, and the SHA-256 over its weights. Raises ValueError as of `check_usable`."""
+    check_usable(weights)
+    folder = minds.mind_folder(weights).resolve()
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):
         digest.update(path.read_bytes())

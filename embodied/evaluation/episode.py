@@ -107,7 +107,8 @@ class EpisodeRecorder:
         self.decisions: list[Decision] = []
         self.plans: list[Record] = []
         self.plan_s: list[float] = []
-        self.instruction = ""
+        self.asked: list[str] = []  # questions, which nobody answers here
+        self.instruction = self.understood = ""
         self._truth: Truth | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -119,6 +120,8 @@ class EpisodeRecorder:
         plan = self._planner.plan(instruction, observation, history)
         self.plan_s.append(time.perf_counter() - start)
         self.plans += self._decoded(plan)
+        self.asked += [] if plan.question is None else [plan.question]
+        self.understood = plan.understood or self.understood
         return plan
 
     def saw(self, step: Step) -> None:
@@ -126,11 +129,12 @@ class EpisodeRecorder:
         if self._truth is None or "crash" in step.info:  # a world that is gone cannot be asked
             return
         perception, done = step.plan.perception, step.transition
-        finds_objects = self._listener is not None and self._listener.scene.finds_objects
+        finds_objects = self._listener.scene.finds_objects if self._listener else hasattr(self._planner, "understander")
         sees_objects = perception is not None and (perception.slots or finds_objects)
         seen = tuple(slot.box for slot in perception.slots) if sees_objects else None
+        why = step.end or ("asked a question" if step.plan.question is not None else "")
         self.decisions.append(Decision(self._truth, done.call if done else None, done.outcome if done else None, seen,
-                                       done.before if done else None, step.end or ""))
+                                       done.before if done else None, why))
         self._truth = self._read_truth()
 
     def _read_truth(self) -> Truth:
@@ -168,6 +172,8 @@ def describe(steps: Sequence[Step], recorder: EpisodeRecorder) -> Record:
         "attribution": None if fault is None else {"component": fault.component, "reason": fault.reason},
         "plans": recorder.plans, "timings": {"plan_s": recorder.plan_s},
         # what a planner that looks back claims, by what it perceives: to be held against the truth
+        **({"understood": recorder.understood} if recorder.understood else {}),
+        **({"asked": recorder.asked} if recorder.asked else {}),
         **({} if last.report is None else {"self_report": last.report.holds, "said": last.report.words}),
     }
 

@@ -1,4 +1,8 @@
-"""Who plays an episode: the model, the same model hindered, a random planner, or the oracle, which sees the truth."""
+"""Who plays an episode: the model, the same model hindered, a random planner, or the oracle, which sees the truth.
+
+The model is a planner's or a mind's. A mind sees, and understands words; it writes no plans, so that there is nothing
+to take unconstrained or to score.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,17 @@ import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embodied.agents.mind_card import is_mind
+from embodied.agents.scene_state import Perceive
 from embodied.evaluation.suites import PolicyName
 from embodied.planning.closed_loop import Planner
 from envs.interface import SEED_RANGES, Observation
+from envs.skills.signatures import TABLETOP, PlanLanguage
 
 if TYPE_CHECKING:
     import gymnasium
@@ -21,6 +29,11 @@ if TYPE_CHECKING:
 
 UNJUDGED = ("unconstrained", "blind", "shuffled")
 """Policies whose plans are taken as they come: a model alone, and those that see less than a judge would."""
+
+MIND_POLICIES = ("model", "blind", "shuffled")
+"""What a mind plays: itself, the same with black pictures, the same shown another scene."""
+NO_MIND = ("unconstrained", "saycan")
+"""Policies that take a planner's own plans, which a mind does not write."""
 
 OTHER_SEEDS = SEED_RANGES["validation"][-8:]
 """Seeds of the scenes that the shuffled policy is shown instead of its own."""
@@ -50,17 +63,23 @@ class RecordingBackend:
 
 
 class PolicyFactory:
-    """Builds a fresh planner for each episode from one loaded model, so that no episode depends on another."""
+    """Builds a fresh planner for each episode from one loaded model, so that no episode depends on another. Raises
+    ValueError for a policy that is none of a mind's."""
 
     def __init__(self, policy: PolicyName, weights: str, gallery: Callable[[], gymnasium.Env],
                  chat: Mapping[str, Any] | None = None):
-        """gallery: makes the environment whose scenes the shuffled policy is shown. chat: see `EpisodeSpec`."""
-        self._policy = policy
+        """weights: name or folder. gallery: makes the environment whose scenes the shuffled policy is shown. chat: see
+        `EpisodeSpec`."""
+        check_policy(policy, weights)
+        self._policy, self._make_mind = policy, None
+        if policy in MIND_POLICIES and is_mind(Path(weights)):
+            self._make_mind = mind_maker(weights, policy, gallery)
+            return
         self._backend = None if policy == "oracle" else model_backend(weights)
         if policy == "blind":
             self._backend = _blind(self._backend)
         if policy == "shuffled":
-            self._backend = _shuffled(self._backend, gallery())
+            self._backend = _shuffled(self._backend, other_scenes(gallery()))
         self._make_chat = _chat_maker(chat or {}) if policy == "chat" else None
 
     def planner(self, seed: int, env: gymnasium.Env) -> tuple[Planner, RecordingBackend | None]:
@@ -68,6 +87,8 @@ class PolicyFactory:
 
         env: where it is played; only the oracle is given it.
         """
+        if self._make_mind is not None:
+            return self._make_mind(), None
         if self._policy == "oracle":
             from embodied.agents.oracle import OraclePlanner
 
@@ -90,11 +111,50 @@ class PolicyFactory:
 
 
 @cache
-def model_backend(weights: str) -> Backend:
-    """The model of some weights, loaded once a process."""
+def model_backend(weights: str) -> Backend | Eyesight:
+    """The model of some weights, loaded once a process; of a mind what it sees by."""
     from embodied.agents.shipped import load_agent, weights_folder
 
+    if is_mind(Path(weights)):
+        from embodied.agents.minds import planner_makers
+
+        return Eyesight(planner_makers(weights)[1])
     return load_agent(weights_folder(weights)).backend
+
+
+@dataclass(frozen=True, slots=True)
+class Eyesight:
+    """What planners of other kinds take of a mind."""
+
+    perceive: Perceive
+    language: PlanLanguage = TABLETOP
+
+
+def check_policy(policy: PolicyName, weights: str) -> None:
+    """Raises ValueError for a policy that the weights of a folder cannot play."""
+    if policy in NO_MIND and is_mind(Path(weights)):
+        raise ValueError(f"policy={policy}: expected a planner's weights, for it takes the plans that a planner "
+                         f"writes, got the mind {Path(weights).name}, which writes none; choose weights=shipped, or "
+                         f"policy= one of {', '.join(MIND_POLICIES)}")
+
+
+def mind_maker(weights: str, policy: PolicyName, gallery: Callable[[], gymnasium.Env]) -> Callable[[], Planner]:
+    """What makes a fresh mind for each episode, of weights that are loaded once. policy: of `MIND_POLICIES`."""
+    from embodied.agents.baselines import Lent, covered
+    from embodied.agents.minds import planner_makers
+
+    make, perceive = planner_makers(weights)
+    if policy == "blind":
+        return lambda: make(covered(perceive))
+    if policy == "shuffled":
+        others = other_scenes(gallery())
+        return lambda: make(Lent(perceive, others))
+    return lambda: make(perceive)
+
+
+def other_scenes(env: gymnasium.Env) -> list[Observation]:
+    """What the shuffled policy is shown instead of its own scene."""
+    return [Observation.from_dict(env.reset(seed=seed)[0]) for seed in OTHER_SEEDS]
 
 
 def _chat_maker(settings: Mapping[str, Any]) -> Callable[..., Planner]:
@@ -110,7 +170,7 @@ def _blind(backend: Backend) -> Backend:
     return BlindBackend(backend)
 
 
-def _shuffled(backend: Backend, env: gymnasium.Env) -> Backend:
+def _shuffled(backend: Backend, others: list[Observation]) -> Backend:
     from embodied.agents.baselines import ShuffledBackend
 
-    return ShuffledBackend(backend, [Observation.from_dict(env.reset(seed=seed)[0]) for seed in OTHER_SEEDS])
+    return ShuffledBackend(backend, others)

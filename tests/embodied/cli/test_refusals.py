@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from embodied.agents.mind_card import write_card
 from embodied.agents.shipped import weights_path
 from embodied.cli import collect
 from embodied.cli.main import main
@@ -63,6 +64,19 @@ def test_a_folder_that_is_spoilt(tmp_path, spoil, reason):
     folder = shutil.copytree(weights_path("tabletop-tiny"), tmp_path / "model")
     spoil(folder)
     assert reason in refused(tmp_path / "run", "rollout", f"weights={folder}")
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize(("words", "reason"), [
+    (("rollout", "policy=saycan"), "policy=saycan: expected a planner's weights"),
+    (("rollout", "policy=unconstrained"), "choose weights=shipped, or policy= one of model, blind, shuffled"),
+    (("rollout", "task=kitchen"), "expected oracle for"), (("evaluate", "task=tamp"), "expected oracle for"),
+    (("serve", "backend=ray", "replicas=1"), "minds run in the server itself"),
+], ids=lambda value: "-".join(value) if isinstance(value, tuple) else "")
+def test_what_a_mind_cannot_do(tmp_path, words, reason):
+    folder = shutil.copytree(weights_path("tabletop-tiny"), tmp_path / "model")
+    (folder / "mind.json").write_text(write_card(None))
+    assert reason in refused(tmp_path / "run", *words, f"weights={folder}")
 
 
 @pytest.mark.parametrize("words", [
