@@ -263,10 +263,9 @@ def _manager(settings: Settings, inference: InferenceServer) -> Any:
     limits = Limits(sessions=settings.max_sessions, idle_s=settings.idle_s, lease_ttl_s=settings.lease_s,
                     record_fps=settings.record_fps, recordings=recordings, plans=settings.plans,
                     planner=settings.planner)
-    from embodied.agents.minds import is_mind, mind_folder
+    from embodied.agents.minds import mind_folder, notice
     from embodied.cli.weights import language_of
-    from envs.skills.signatures import TABLETOP
 
     folder = mind_folder(settings.weights)
-    return SessionManager(inference, limits, make_chat=_chat(settings.chat),
-                          language=TABLETOP if is_mind(folder) else language_of(folder))
+    return SessionManager(inference, limits, make_chat=_chat(settings.chat), language=language_of(folder),
+                          weights_name=folder.resolve().name, notice=notice(settings.weights))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from embodied.agents.mind_agent import MindAgent, Understander
 from embodied.agents.minds import load_mind
@@ -24,6 +25,11 @@ class MindBackend:
     perceive: Perceive
     language: PlanLanguage
     scene: SceneEncoder = OBJECTS
+
+    @property
+    def model(self) -> Any:
+        """Whose weights are served; None for an understander that has none."""
+        return getattr(self.understander, "_model", None)
 
 
 def load_backend(weights: str) -> MindBackend:

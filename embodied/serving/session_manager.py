@@ -17,6 +17,7 @@ from typing import Any
 from embodied.agents.language_agent import LanguageAgent
 from embodied.agents.mind_agent import MindAgent
 from embodied.agents.oracle import OraclePlanner
+from embodied.agents.shipped import SHIPPED
 from embodied.planning.closed_loop import Planner
 from embodied.planning.language import Plan
 from embodied.serving.errors import ApiError, overloaded, unknown, unmakeable
@@ -86,6 +87,10 @@ class SessionManager:
     """Makes a prompted planner, where one was configured."""
     language: PlanLanguage | None = None
     """What the weights plan in, where that is known before they are loaded."""
+    weights_name: str = SHIPPED
+    """What clients ask for the loaded weights by."""
+    notice: str | None = None
+    """What the loaded weights lack, for people."""
     sessions: dict[str, Session] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -97,6 +102,11 @@ class SessionManager:
         self.watchers = Places(200, 150, "watchers")
         self.downloads = Places(8, 6, "downloads at once")
         threading.Thread(target=self._beat, name="beat", daemon=True).start()
+
+    @property
+    def is_mind(self) -> bool:
+        """Whether the loaded weights are a mind's; no while they are being loaded, when nobody plans."""
+        return self.inference.is_ready and self.inference.understands
 
     async def language_known(self) -> None:
         """Wait until it is known what the weights plan in: `planners_of` then answers at once, and holds up no stop."""
@@ -187,6 +197,9 @@ class SessionManager:
         planner would take. Raises ApiError 503 when too many ask."""
         if (full := self.why_full()) is not None:
             raise full
+        if most_tokens is not None and self.is_mind:
+            raise ApiError(422, "invalid", "max_tokens, max_completion_tokens: expected null, for what a mind "
+                                           "understands is not cut")
         self._asking += 1
         try:
             return await aside(partial(self._agent(on_piece, most_tokens).plan, instruction, seen))

@@ -340,6 +340,7 @@ class Health(BaseModel):
     version: str
     sessions: int
     uptime_s: float
+    notice: str | None = Field(None, description="what the loaded weights lack, for people; null where nothing")
 
 
 class Skill(BaseModel):

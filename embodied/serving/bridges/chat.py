@@ -3,7 +3,7 @@
 
 Which fields are heeded, and how, is in `chat_fields`. Departures: plans are the likeliest ones, never sampled. Pictures
 come as data URLs only; the planner needs depth and calibration with them (`embodied.serving.pictures`). Tokens of a
-robot's answer are those of all its plans; a robot that a prompted planner plans for has no count.
+robot's answer are those of all its plans; where a mind or a prompted planner plans, nobody counts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from fastapi.responses import Response
 from embodied.planning.language import Plan
 from embodied.serving.answers import event_stream
 from embodied.serving.bridges.chat_answer import Answer, End, Piece, chunks, of_plan, whole
-from embodied.serving.bridges.chat_fields import PLANNER
 from embodied.serving.bridges.chat_request import ROBOT, Chat
 from embodied.serving.errors import ApiError, unknown
 from embodied.serving.inference_server import CancelledError
@@ -37,7 +36,8 @@ _POLL_S = 0.1  # between looks at whether a client still waits
 @router.get("/models")
 async def models(manager: ManagerHere) -> dict[str, Any]:
     """The planner, and every robot that can be talked to."""
-    named = {PLANNER: {}} | {f"{ROBOT}{name}": session.setup.planning for name, session in manager.sessions.items()}
+    robots = {f"{ROBOT}{name}": session.setup.planning for name, session in manager.sessions.items()}
+    named = {manager.weights_name: {}, **robots}
     return {"object": "list", "data": [{"id": name, "object": "model", "created": 0, "owned_by": "embodied", **planning}
                                        for name, planning in named.items()]}
 
@@ -56,17 +56,18 @@ async def complete(chat: Chat, manager: ManagerHere, request: Request, x_lease: 
 
 def _answer(chat: Chat, manager: SessionManager, request: Request, lease: str | None) -> Answer:
     """Who is asked, asked. Raises ApiError."""
-    if chat.model != PLANNER and not chat.is_robot:
-        raise unknown("model", chat.model, f"{PLANNER}, {ROBOT}<session>")
+    if chat.model != manager.weights_name and not chat.is_robot:
+        raise unknown("model", chat.model, f"{manager.weights_name}, {ROBOT}<session>")
     chat.check()
     text, urls = chat.instruction()
-    if not chat.is_robot:
-        return _planned(chat, manager, request, text, urls)
-    session = manager.get(chat.model.removeprefix(ROBOT))
-    if chat.with_usage and not _is_counted(session):
+    session = manager.get(chat.model.removeprefix(ROBOT)) if chat.is_robot else None
+    planner = "model" if session is None else session.setup.planner
+    if chat.with_usage and not _is_counted(manager, planner):
         raise ApiError(422, "invalid", "stream_options.include_usage: expected false or null, for nobody counts the "
-                                       f"tokens of the planner {session.setup.planner}")
-    return _acted(session, text, request, lease)
+                                       f"tokens of the planner {planner}")
+    if session is None:
+        return _planned(chat, manager, request, text, urls)
+    return _acted(session, text, request, lease, is_counted=_is_counted(manager, planner))
 
 
 async def _planned(chat: Chat, manager: SessionManager, request: Request, text: str, urls: list[str]) -> Answer:
@@ -88,10 +89,10 @@ async def _planned(chat: Chat, manager: SessionManager, request: Request, text: 
     finally:
         is_left = True
     for item in of_plan(plan, chat.stops):
-        yield item
+        yield item if isinstance(item, Piece) or _is_counted(manager, "model") else End(item.finish_reason)
 
 
-async def _acted(session: Session, text: str, request: Request, lease: str | None) -> Answer:
+async def _acted(session: Session, text: str, request: Request, lease: str | None, *, is_counted: bool) -> Answer:
     """What the robot plans and does, a line each."""
     is_own = lease is None
     lease = session.take("chat") if is_own else lease
@@ -109,7 +110,7 @@ async def _acted(session: Session, text: str, request: Request, lease: str | Non
             if event is None and waiting.done():  # it never began
                 break
         await waiting
-        yield End("stop", run.prompt_tokens, run.completion_tokens if _is_counted(session) else None)
+        yield End("stop", run.prompt_tokens, run.completion_tokens if is_counted else None)
     finally:
         if is_own:
             session.leases.release()
@@ -141,6 +142,6 @@ def _decided(event: dict[str, Any]) -> str:
     return f"plan: {event['text'] if event['refusal'] is None else 'refuse(' + event['refusal'] + ')'}\n"
 
 
-def _is_counted(session: Session) -> bool:
-    """Whether the tokens of who plans for a robot are known here."""
-    return session.setup.planner != "chat"
+def _is_counted(manager: SessionManager, planner: str) -> bool:
+    """Whether the tokens of who plans are known here."""
+    return planner != "chat" and not (planner == "model" and manager.is_mind)

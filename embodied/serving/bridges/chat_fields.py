@@ -10,12 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from embodied.agents.shipped import SHIPPED
 from embodied.serving.errors import ApiError
 from envs.names import hint
 
-PLANNER = SHIPPED
-"""The model that plans over pictures, whichever weights the server loaded."""
 HEEDED, FIXED, IDLE = "heeded", "one value", "no effect"
 
 
@@ -41,7 +38,8 @@ def _is_number(value: Any) -> bool:
 
 
 FIELDS: Mapping[str, Field] = {
-    "model": Field(HEEDED, f"`{PLANNER}` or `robot:<session>`", "`GET /v1/models` lists them"),
+    "model": Field(HEEDED, "the name of the loaded weights, such as `mind-tiny`, or `robot:<session>`",
+                   "`GET /v1/models` lists them"),
     "messages": Field(HEEDED, "`user` and `assistant` messages, the user's last; parts `text` and `image_url`",
                       "the texts of the user's last turn are the instruction, the last pictures of the user's the "
                       "scene; "

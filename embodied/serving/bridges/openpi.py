@@ -19,7 +19,6 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -101,12 +100,13 @@ async def _host(socket: WebSocket, room: Room, horizon: int) -> None:
     """Serves one client until it leaves, or something of ours breaks."""
     presence = _Presence()
     try:
-        inference = socket.app.state.manager.inference
+        manager = socket.app.state.manager
+        inference = manager.inference
         facts = await room.do(room.studio.facts)
         weights = await room.do(_known_weights, room, inference.backend)
         planner = _planner(inference, presence)
         follower = Follower(planner, planner.language, room.studio.rehearse, facts["control_hz"], horizon)
-        await socket.send_bytes(pack(metadata(facts, horizon, _name_of(inference.backend), weights)))
+        await socket.send_bytes(pack(metadata(facts, horizon, manager.weights_name, weights)))
         await _converse(socket, room, _Desk(follower, np.array(facts["joint_low"]), np.array(facts["joint_high"])))
     except WebSocketDisconnect:
         pass
@@ -193,11 +193,6 @@ def _known_weights(room: Room, backend: Any) -> str | None:
     if id(backend) not in room.weights:
         room.weights[id(backend)] = weights_sha256(backend)
     return room.weights[id(backend)]
-
-
-def _name_of(backend: Any) -> str:
-    """The model's name: of the folder that it came from, without the way there."""
-    return Path(getattr(getattr(backend, "model", None), "name_or_path", "")).name or type(backend).__name__
 
 
 EPISODES = ("where a client says neither reset nor episode, a new one begins when the clock goes back, or on by more "

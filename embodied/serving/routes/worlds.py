@@ -34,7 +34,8 @@ EXAMPLES = {
 async def healthz(manager: ManagerHere) -> dict:
     """That the server lives; "ok" once its planner can plan."""
     return {"status": "ok" if manager.inference.is_ready else "loading", "version": VERSION,
-            "sessions": len(manager.sessions), "uptime_s": round(time.monotonic() - manager.started_s, 3)}
+            "sessions": len(manager.sessions), "uptime_s": round(time.monotonic() - manager.started_s, 3),
+            "notice": manager.notice}
 
 
 @router.get("/worlds", response_model=Worlds)

@@ -131,7 +131,8 @@ def main(settings: dict[str, Any]) -> None:
     if "recordings" in limits:
         limits["recordings"] = Path(limits["recordings"])
     inference = InferenceServer(_backend(settings), **settings.get("inference", {}))
-    app = make_app(lambda: SessionManager(inference, Limits(**limits), make_chat=_chat(settings)),
+    app = make_app(lambda: SessionManager(inference, Limits(**limits), make_chat=_chat(settings),
+                                          **settings.get("loaded", {})),
                    tokens=settings["tokens"],
                    bounds=Bounds(**settings.get("bounds", {})))
     server = listening.Server(listening.config(app, "127.0.0.1", 0))

@@ -15,6 +15,7 @@ from embodied.planning.language import Plan
 from embodied.serving.bridges.chat_answer import of_plan
 from embodied.serving.bridges.lerobot import subtask
 from embodied.serving.client import Choice, Client, Question
+from embodied.serving.pictures import write
 from envs.skills.signatures import TABLETOP
 from tests.embodied.serving.served import TOKEN, Robot, Served
 
@@ -30,7 +31,8 @@ Event = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def minded() -> Iterator[Served]:
-    with Served(meanings=MEANINGS, limits={"sessions": 2}) as server:
+    loaded = {"weights_name": "mind-tiny", "notice": "It needs its base."}
+    with Served(meanings=MEANINGS, limits={"sessions": 2}, loaded=loaded) as server:
         yield server
 
 
@@ -137,6 +139,28 @@ def test_the_client_answers_by_a_choice_and_reads_what_was_understood_and_seen(m
         assert robot.instruct(WHERE).answer.startswith("The red block")
         refusal = robot.instruct("wash the bowl").refusal
         assert refusal == "you want me to wash, and I can only pick up blocks and put them down"
+
+
+def test_the_server_says_whose_weights_these_are_and_what_they_lack(minded: Served):
+    assert minded.client.get("/healthz").json()["notice"] == "It needs its base."
+    assert minded.client.get("/v1/models").json()["data"][0]["id"] == "mind-tiny"
+
+
+def test_a_mind_plans_over_pictures_and_nobody_counts_its_tokens(minded: Served, views):
+    pictures = [{"type": "image_url", "image_url": {"url": url}} for url in write(views[1])]
+    messages = [{"role": "user", "content": [{"type": "text", "text": WHERE}, *pictures]}]
+
+    def answer(**extra: Any) -> Any:
+        return minded.client.post("/v1/chat/completions", json={"model": "mind-tiny", "messages": messages, **extra})
+
+    told = answer(logprobs=True).raise_for_status().json()
+    assert (told["usage"], told["model"], told["choices"][0]["logprobs"]) == (None, "mind-tiny", None)
+    assert "red block" in told["choices"][0]["message"]["content"]
+    counted = {"stream": True, "stream_options": {"include_usage": True}}
+    for extra, blamed in (({"model": "tabletop-tiny"}, "mind-tiny, robot:<session>"), (counted, "include_usage"),
+                          ({"max_tokens": 9}, "max_tokens")):
+        refused = answer(**extra)
+        assert refused.status_code in (404, 422) and blamed in refused.text, refused.text
 
 
 @pytest.mark.parametrize("plan", [Plan((), question="Which one?"), Plan((), answer="Two.")])

@@ -15,9 +15,9 @@ export class StartPage {
   constructor() {
     this.sessions = h("div", { class: "robots" }, h("p", { class: "quiet" }, "Looking…"));
     this.opening = h("div", { class: "card opening" }, h("h2", {}, "Open a robot"), h("p", { class: "quiet" }, "Looking for worlds…"));
-    show(h("div", { class: "start" }, h("div", { class: "start-head" }, h("h1", {}, "Tell a robot what to do"),
-      h("p", {}, "Pick a world, say what should happen, and watch how it is planned and done.")),
-      this.opening, h("section", { class: "card", "aria-labelledby": "robots-title" }, h("h2", { id: "robots-title" }, "Robots at work"), this.sessions)));
+    this.head = h("div", { class: "start-head" }, h("h1", {}, "Tell a robot what to do"),
+      h("p", {}, "Pick a world, say what should happen, and watch how it is planned and done."));
+    show(h("div", { class: "start" }, this.head, this.opening, h("section", { class: "card", "aria-labelledby": "robots-title" }, h("h2", { id: "robots-title" }, "Robots at work"), this.sessions)));
     this.#load();
     this.timer = setInterval(() => this.#refresh(), 3000);
   }
@@ -28,6 +28,8 @@ export class StartPage {
 
   async #load() {
     await this.#refresh();
+    const { notice } = await app.api.get("healthz").catch(() => ({}));
+    if (notice) this.head.append(h("p", { class: "quiet", id: "notice" }, notice));
     const found = await trying(() => app.api.get("v1/worlds"));
     if (found) this.#offer(app.worlds = found.worlds);
     else fill(this.opening, h("h2", {}, "Open a robot"), h("p", {}, "The server's worlds could not be read."), button("Try again", { click: () => this.#load() }));
