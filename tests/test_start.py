@@ -33,3 +33,15 @@ def test_the_benchmark_says_what_is_above_its_ceiling():
     assert lines["agent"]["value"] == 1.02 and lines["agent"]["is_within"]
     assert not lines["doctor"]["is_within"] and not lines["serve memory"]["is_within"]
     assert "demo" not in lines
+
+
+def test_the_benchmark_of_minds_says_what_the_larger_one_takes_above_the_smaller(monkeypatch):
+    found = {"serving_mib": {"mind-tiny": 500.0, "mind-small": 1900.0},
+             "launch_s": {"mind-tiny": 5.0, "mind-small": 9.0}}
+    for name, values in found.items():
+        monkeypatch.setattr(start, name, lambda mind, folder, values=values: values[mind])
+    monkeypatch.setattr(start, "peak_mib", lambda *words, folder: 700.0)
+    lines = {line["what"]: line for line in start.mind_lines(1)}
+    assert lines["server: mind-small above mind-tiny"]["value"] == 1400.0
+    assert [name for name, line in lines.items() if not line["is_within"]] == ["server: mind-small above mind-tiny"]
+    assert lines["launch to first plan: mind-small"]["ceiling"] == 12.0 and len(lines) == 5

@@ -150,15 +150,21 @@ def _ray() -> Check:
 
 
 def _weights(weights: str) -> Check:
-    from embodied.agents.shipped import weights_folder
+    """Weights, a mind's eyes with them; what stands on a base is not loaded, for that takes seconds and memory."""
+    from embodied.agents.minds import card, mind_folder, notice
+    from embodied.cli.weights import check_usable
     from embodied.models.loading import load
 
-    folder = weights_folder(weights)
-    model, _processor = load(folder)
+    check_usable(weights)
+    folder = mind_folder(weights)
     size_mb = sum(f.stat().st_size for f in Path(folder).rglob("*") if f.is_file()) / 1e6
-    count = sum(p.numel() for p in model.parameters())
-    words = f"{folder}: {count / 1e6:.1f} M parameters, {size_mb:.1f} MB, SHA-256 as in its manifest"
-    return Check("weights", "ok", words)
+    words = f"{folder}: {size_mb:.1f} MB, SHA-256 as in its manifest; "
+    if (base := card(folder).get("base")) is not None:
+        return Check("weights", "ok", f"{words}a mind on the base {base}, which is here (embodied bases verify {base})")
+    model, _processor = load(folder)
+    words += f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters"
+    lacks = notice(weights)
+    return Check("weights", "ok" if lacks is None else "note", words if lacks is None else f"{words}; {lacks}")
 
 
 def _configuration() -> Check:

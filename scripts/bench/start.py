@@ -1,10 +1,13 @@
 """How long things take to start, as ratios to what nobody can do without: importing `transformers.modeling_utils`.
 
     python scripts/bench/start.py [--rounds 5] [--without demo]
+    python scripts/bench/start.py --minds [--rounds 1]
 
 One JSON line each, with its ceiling; exit status 1 when one is above it. Every round starts each thing once in a fresh
 interpreter, in turn with the reference, so that a machine that is slower for a while is so for all of them. A ratio is
-that of the medians. "ready" is when a server says that it can plan; its memory is read then.
+that of the medians. "ready" is when a server says that it can plan; its memory is read then. --minds: what the mind
+on a base costs more than the one without, instead: memory of a server after its first run, which is when it is most,
+seconds from the demo's launch to its first plan, and memory of what must not load it.
 """
 
 from __future__ import annotations
@@ -30,6 +33,12 @@ CEILINGS = {"agent": 1.3, "serve ready": 1.8, "doctor": 1.8, "serve answers": 0.
 """Most of each, as a ratio to the reference, for the weights that are shipped."""
 MOST_MEMORY_MIB = 600
 """Of a server that is ready and has no robots."""
+
+MINDS = ("mind-tiny", "mind-small")
+MIB_OF = {"server": 1.2e9 / 2**20, "doctor": 100, "help": 50}
+"""Most that the second of `MINDS` may take above the first."""
+MOST_LAUNCH_S = 12.0
+TOKEN = "a-token-of-the-benchmark"
 
 CLI = (sys.executable, "-m", "embodied.cli.main")
 
@@ -58,9 +67,9 @@ def verb(*words: str, status: int = 0) -> Callable[[str], dict[str, float]]:
 
 
 @contextlib.contextmanager
-def _server(folder: str) -> Iterator[subprocess.Popen]:
-    server = subprocess.Popen([*CLI, "serve", "port=0", "recordings=null"], cwd=folder, stdout=subprocess.PIPE,
-                              text=True, env=_environment())
+def _server(folder: str, *settings: str) -> Iterator[subprocess.Popen]:
+    server = subprocess.Popen([*CLI, "serve", "port=0", "recordings=null", *settings], cwd=folder,
+                              stdout=subprocess.PIPE, text=True, env=_environment())
     try:
         yield server
     finally:
@@ -85,6 +94,60 @@ def serve(folder: str) -> dict[str, float]:
     raise RuntimeError("expected a server that gets ready, it ended; run `embodied serve` to see why")
 
 
+def serving_mib(weights: str, folder: str) -> float:
+    """Of a server that has planned for a robot and seen it act."""
+    from embodied.serving.client import Client
+
+    with _server(folder, f"weights={weights}", f"token={TOKEN}") as server:
+        place = next(line for line in server.stdout if line.startswith("console: ")).split()[1]
+        next(line for line in server.stdout if line.startswith("ready: "))
+        with Client(place.rstrip("/"), TOKEN) as client, client.open("put_in_bowl", seed=7, speed=0.0) as robot:
+            robot.instruct(robot.state()["instruction"])
+            return _memory_mib(server.pid)
+
+
+def launch_s(weights: str, folder: str) -> float:
+    """From the demo's launch to its first plan."""
+    start_s = time.perf_counter()
+    with subprocess.Popen([*CLI, "demo", f"weights={weights}"], cwd=folder, stdout=subprocess.PIPE, text=True,
+                          env=_environment()) as demo:
+        next(line for line in demo.stdout if line.startswith("plan ("))
+        taken_s = time.perf_counter() - start_s
+        demo.stdout.read()
+    return taken_s
+
+
+def peak_mib(*words: str, folder: str) -> float:
+    """The most memory that a command takes."""
+    code = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
+            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)")
+    ended = subprocess.run([sys.executable, "-c", code, *CLI, *words], cwd=folder, env=_environment(), check=True,
+                           capture_output=True, text=True)
+    return float(ended.stdout)
+
+
+def mind_lines(rounds: int) -> list[dict[str, Any]]:
+    """A line for each of `MIB_OF`, and one for each mind's launch."""
+    said = []
+    with tempfile.TemporaryDirectory() as folder:
+        measures = {"server": lambda mind: serving_mib(mind, folder),
+                    "doctor": lambda mind: peak_mib("doctor", f"weights={mind}", folder=folder),
+                    "help": lambda mind: peak_mib("serve", "--help", f"weights={mind}", folder=folder)}
+        for what, of in measures.items():
+            first, second = (median(of(mind) for _ in range(rounds)) for mind in MINDS)
+            said.append(_mind_line(f"{what}: {MINDS[1]} above {MINDS[0]}", "MiB", second - first, MIB_OF[what])
+                        | dict(zip(MINDS, (round(first), round(second)), strict=True)))
+        for mind in MINDS:
+            taken_s = median(launch_s(mind, folder) for _ in range(rounds))
+            said.append(_mind_line(f"launch to first plan: {mind}", "s", taken_s, MOST_LAUNCH_S))
+    return said
+
+
+def _mind_line(what: str, unit: str, value: float, ceiling: float) -> dict[str, Any]:
+    return {"what": what, "unit": unit, "value": round(value, 1), "ceiling": round(ceiling, 1),
+            "is_within": value <= ceiling}
+
+
 def _memory_mib(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text()
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
@@ -106,6 +169,7 @@ def measure(rounds: int, without: list[str]) -> dict[str, list[float]]:
     """What was measured of each thing, a value a round."""
     found: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["EMBODIED_CACHE"] = folder  # without a base: whichever machine, the same weights
         for _ in range(rounds):
             for name, thing in THINGS.items():
                 if name not in without:
@@ -133,9 +197,10 @@ def lines(found: dict[str, list[float]]) -> list[dict[str, Any]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--minds", action="store_true")
     parser.add_argument("--without", nargs="*", default=[], choices=sorted(set(THINGS) - {REFERENCE}))
     options = parser.parse_args()
-    said = lines(measure(options.rounds, options.without))
+    said = mind_lines(options.rounds) if options.minds else lines(measure(options.rounds, options.without))
     for line in said:
         print(json.dumps({**line, "rounds": options.rounds, "cores": os.cpu_count(),
                           "load": round(os.getloadavg()[0], 1)}), flush=True)
