@@ -47,7 +47,7 @@ class Fake:
 
     def __init__(self, pace: float = 1.2) -> None:
         self.robot, self.is_open, self.beats = FakeRobot(pace), False, 0
-        self.estops = 0
+        self.estops, self.notice = 0, None
         self.app = FastAPI()
         self.app.mount("/console", StaticFiles(directory=CONSOLE))
         self.app.middleware("http")(self._guard)
@@ -67,7 +67,8 @@ class Fake:
     def _pages(self) -> None:
         app = self.app
         app.get("/")(lambda: FileResponse(CONSOLE / "index.html"))
-        app.get("/healthz")(lambda: {"status": "ok", "version": "0", "sessions": int(self.is_open), "uptime_s": 1.0})
+        app.get("/healthz")(lambda: {"status": "ok", "version": "0", "sessions": int(self.is_open), "uptime_s": 1.0,
+                                     "notice": self.notice})
         app.get("/v1/worlds")(lambda: {"worlds": [WORLD, KITCHEN]})
         app.get("/v1/sessions")(lambda: {"sessions": [self.robot.as_dict()] if self.is_open else []})
         app.get("/v1/recordings")(lambda: {"recordings": []})

@@ -61,6 +61,20 @@ def test_asks_for_a_token_and_says_when_it_is_wrong(page: Any, address: str):
     forgive(page, "401")
 
 
+def test_the_first_page_says_once_what_the_weights_lack(page: Any, address: str, fake: Fake, shoot: Any):
+    fake.notice = "It needs its <b>base</b>."
+    page.get(f"{address}/#token={TOKEN}")
+    until(page, lambda: text_of(page, "#notice") == fake.notice, "the notice")
+    page.refresh()
+    until(page, lambda: page.find_elements("css selector", "#open"), "the worlds")
+    assert len(page.find_elements("css selector", "#notice")) == 1
+    shoot("notice")
+    fake.notice = None
+    page.refresh()
+    until(page, lambda: page.find_elements("css selector", "#open"), "the worlds")
+    assert page.find_elements("css selector", "#notice") == []
+
+
 def test_a_question_is_answered_where_one_types(page: Any, address: str, fake: Fake):
     open_robot(page, address)
     say(page, "ask me")
