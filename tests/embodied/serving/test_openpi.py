@@ -34,7 +34,7 @@ def served():
     app = FastAPI()
     app.include_router(openpi.router)
     inference = InferenceServer(embodied.load_agent("tabletop-tiny").backend)
-    app.state.manager = SimpleNamespace(inference=inference)
+    app.state.manager = SimpleNamespace(inference=inference, weights_name="tabletop-tiny")
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="websockets-sansio"))
     thread = threading.Thread(target=server.run)
     thread.start()
