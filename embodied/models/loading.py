@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import torch
@@ -48,6 +50,7 @@ def save(model: PalmEForConditionalGeneration, processor: PalmEProcessor, folder
         with replaced_folder(folder) as draft:
             model.save_pretrained(draft)
             processor.save_pretrained(draft)
+            _forget_folders(draft / "config.json")
             _write_texts(draft, beside or {})
             write_manifest(draft)
         verify_manifest(folder)
@@ -65,6 +68,15 @@ def put_beside(folder: str | Path, texts: Mapping[str, str]) -> None:
         shutil.copytree(folder, draft, dirs_exist_ok=True)
         _write_texts(draft, texts)
         write_manifest(draft)
+
+
+def _forget_folders(path: Path) -> None:
+    """Leave out where parts of a model were read from: folders of this machine, which say nothing elsewhere."""
+    def kept(values: Any) -> Any:
+        return {key: kept(value) for key, value in values.items() if key != "_name_or_path"} if isinstance(
+            values, dict) else values
+
+    path.write_text(json.dumps(kept(json.loads(path.read_text("utf-8"))), indent=2, sort_keys=True) + "\n", "utf-8")
 
 
 def _write_texts(folder: Path, texts: Mapping[str, str]) -> None:

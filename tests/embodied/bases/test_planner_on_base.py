@@ -228,3 +228,9 @@ def test_keys_that_no_adaptation_has_are_refused(tmp_path):
         (folder / "config.json").write_text(json.dumps({**config, part: {**config[part], key: "x"}}))
         with pytest.raises(CheckpointError, match=f"{part}.{key}: expected a file without this key"):
             load(folder)
+
+
+def test_where_its_parts_were_read_from_stays_on_this_machine(tmp_path):
+    folder = save(*planner(made.folder(tmp_path / "base")), tmp_path / "planner")
+    assert "_name_or_path" not in (folder / "config.json").read_text()
+    load(folder)
