@@ -14,26 +14,32 @@ from envs.tasks.wordings import (
     chinese_words,
     clauses,
     conditions,
+    counting,
     denials,
+    depending,
+    excluding,
     fragments,
     idle,
     lexicon,
+    mentioning,
     moods,
     nouns,
     repairs,
     sequences,
+    stepping,
     talk,
     towers,
     turns,
     verbs,
+    wondering,
 )
 from envs.tasks.wordings.lines import SHARES, Line
 from envs.tasks.wordings.noise import known
 from envs.tasks.wordings.writing import lines
 
 _MODULES: tuple[ModuleType, ...] = (
-    asking, brackets, chatter, chinese_words, clauses, conditions, denials, fragments, idle, moods, nouns, repairs,
-    sequences, talk, towers, turns, verbs,
+    asking, brackets, chatter, chinese_words, clauses, conditions, counting, denials, depending, excluding, fragments,
+    idle, mentioning, moods, nouns, repairs, sequences, stepping, talk, towers, turns, verbs, wondering,
 )
 SPLITS: tuple[lexicon.Split, ...] = ("train", "validation", "test")
 

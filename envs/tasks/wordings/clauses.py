@@ -42,8 +42,8 @@ class Command:
     many: bool = False
 
     def form(self, form: str = "base") -> str:
-        """The words, of "base", "gerund"."""
-        change: Callable[[str], str] = gerund if form == "gerund" else str
+        """The words, of "base", "gerund" or "participle"."""
+        change: Callable[[str], str] = {"gerund": gerund, "participle": participle}.get(form, str)
         return _VERB.sub(lambda match: change(match[1]), self.pattern)
 
     def passive(self) -> str:

@@ -69,3 +69,8 @@ def article(words: str) -> str:
         or words.startswith(("ultramarine", "upper", "umber"))
         else "a"
     )
+
+
+def article_of(text: str, words: str) -> str:
+    """The text with "an" for "a" in front of words that ask for it."""
+    return text.replace(f"a {words}", f"{article(words)} {words}")

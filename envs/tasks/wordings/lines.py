@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,10 +15,11 @@ from envs.tasks.wordings.dialogue import Dialogue
 from envs.tasks.wordings.draws import Draws
 from envs.tasks.wordings.idle import Idle
 from envs.tasks.wordings.lexicon import Split
-from envs.tasks.wordings.noise import british, mistyped, texted, written
+from envs.tasks.wordings.noise import british, mistyped, texted, without_articles, written
 from envs.tasks.wordings.nouns import Noun
 from envs.tasks.wordings.people import People
 from envs.tasks.wordings.repairs import repaired
+from envs.tasks.wordings.shapes import SHAPED, Shapes
 from envs.tasks.wordings.tables import Tables
 from envs.tasks.wordings.talk import Talk
 from envs.tasks.wordings.voice import Style, Voice
@@ -132,6 +132,8 @@ class Maker:
             text, goal = self._idle(kind, talk)
         elif self.draws.chance(TALKS.get(kind, 0.015)):
             return self._turn(kind, style, voice, talk)
+        elif self.draws.chance(SHAPED.get(kind, 0.0)):
+            text, goal = Shapes(talk, self.people).drawn(kind)
         else:
             goal = self.goal(kind)
             text = self._text(kind, goal, style, talk)
@@ -339,7 +341,7 @@ class Maker:
         if draws.chance(style.chat) and not isinstance(goal, Nothing | Unclear):
             text = self._chatty(text, voice)
         if draws.chance(0.75 if voice.is_foreign else 0.02) and not isinstance(goal, Unclear):
-            text = _without_articles(text)
+            text = without_articles(text)
         spare = frozenset(_quoted(goal))
         if draws.chance(0.12) and "gray" not in spare:
             text = british(text)
@@ -391,8 +393,3 @@ def _quoted(goal: Goal) -> set[str]:
     """Words that a goal copies."""
     text = write(goal)
     return {word for part in text.split('"')[1::2] for word in part.replace("-", " ").split()}
-
-
-def _without_articles(text: str) -> str:
-    """The text without "the", where that leaves the meaning alone."""
-    return re.sub(r"\bthe (?!two|three|four|other|same|pair|couple|[a-z]+est\b)", "", text)

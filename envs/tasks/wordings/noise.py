@@ -191,3 +191,8 @@ def _oddly(draws: Draws, text: str) -> str:
 EMOJI = (
     ":)", ":-)", ";)", "🙂", "🙏", "🤖", "👍", "xD", "<3", "✨", "😀", "^^", "😅", ":D", "😉", "😄", "❤️"
 )
+
+
+def without_articles(text: str) -> str:
+    """The text without "the", where that leaves the meaning alone."""
+    return re.sub(r"\bthe (?!two|three|four|other|same|pair|couple|[a-z]+est\b)", "", text)
