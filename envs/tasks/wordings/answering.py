@@ -46,6 +46,10 @@ class Answering(Conversing):
                     ("the smaller one", replace(vague, superlative="smallest")),
                 ]
             )
+            if not vague.size:
+                words = self.voice.pick((("big", "small"), ("large", "small"), ("big", "little")))
+                ways.append([(f"the {word} one", replace(vague, size=size)) 
+                              for word, size in zip(words, _SIZES, strict=True)])
         mixed = [self.draws.pick(self._by_place(vague)), self.draws.pick(self._by_row(vague))]
         found = self.draws.pick([*ways, mixed])
         return self.draws.shuffled(found)
@@ -135,6 +139,10 @@ class Answering(Conversing):
         if chance < 0.45 and not is_open:
             row = turns.FIRST if at == 0 else turns.SECOND if at == 1 else turns.LAST
             return self._about(self.voice.form(row)), Things("the", told)
+        if chance < 0.48 and len(options) == 2:
+            other = self._short(options[1 - at][1], vague.description)
+            slots = {"o": other, "x": self._short(told, vague.description)}
+            return self.voice.form(CHANGED, slots), Things("the", told)
         if chance < 0.52 and len(options) == 2 and (told.where or told.superlative):
             x = options[at][0].removesuffix(" one") if told.superlative and self.voice.chance(0.2) else options[at][0]
             return self.voice.form(turns.NOT_THAT, {"x": x}), Things("the", replace(vague.description, but=told))
@@ -159,9 +167,12 @@ class Answering(Conversing):
         """One of several things that have been spoken of: "the left one", "the one in the bowl", "green"."""
         if told == Description(told.kind, told.color) and not vague.color:
             return self.voice.fill(
-                "(the <c> one*5|<c>*2|the <c> <k>*2|the <c>)",
+                "(the <c> one*5|<c>*2|the <c> <k>*2|the <c>|<c> <k>*2|<c> one)",
                 {"c": self.nouns.color(told.color), "k": lambda: self.voice.word("nouns", told.kind)},
             )
+        if told.size and not (told.where or told.superlative) and self.voice.chance(0.45):
+            word = self.voice.word("sizes", told.size)
+            return self.voice.fill(f"({word}*2|the {word}|{word} one|the {word} one|the {word} {told.kind})")
         if told.superlative and self.voice.chance(0.3) and told.superlative in SIDES:
             return self.voice.pick(SIDES[told.superlative])
         core = self.nouns.core(
@@ -184,3 +195,9 @@ SIDES = {
     "biggest": ("the biggest one", "the biggest", "biggest"),
     "smallest": ("the smallest one", "the smallest", "smallest"),
 }
+_SIZES = ("big", "small")
+CHANGED = (
+    "<o>... no, let it be <x>", "<o>, no, <x>", "<o>. hm, no, <x>", "<o>, or rather <x>", "<o> - no wait, <x>",
+    "<o>... sorry, <x>", "first i thought <o>, but take <x>", "<o>? no, <x>", "<o>, i mean <x>",
+    "well, <o>, no, better <x>", "not <o> but <x>", "<x>, not <o>"
+)

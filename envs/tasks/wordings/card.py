@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 
 from envs.tasks.wordings import (
+    answering,
     asking,
     brackets,
     chatter,
     chinese_words,
     clauses,
     conditions,
+    continuing,
     counting,
     denials,
     depending,
@@ -25,6 +27,7 @@ from envs.tasks.wordings import (
     moods,
     nouns,
     repairs,
+    rethinking,
     sequences,
     stepping,
     talk,
@@ -38,8 +41,9 @@ from envs.tasks.wordings.noise import known
 from envs.tasks.wordings.writing import lines
 
 _MODULES: tuple[ModuleType, ...] = (
-    asking, brackets, chatter, chinese_words, clauses, conditions, counting, denials, depending, excluding, fragments,
-    idle, mentioning, moods, nouns, repairs, sequences, stepping, talk, towers, turns, verbs, wondering,
+    answering, asking, brackets, chatter, chinese_words, clauses, conditions, continuing, counting, denials, depending,
+    excluding, fragments, idle, mentioning, moods, nouns, repairs, rethinking, sequences, stepping, talk, towers,
+    turns, verbs, wondering,
 )
 SPLITS: tuple[lexicon.Split, ...] = ("train", "validation", "test")
 

@@ -20,7 +20,7 @@ GUESTS = (
     "<p> has room for (<n>|<n> guests). @choose <n> <xs> yourself and @bring them in",
     "<p> needs <n> <xs>, any of them", "<n> <xs> for <p>, whichever you like", "<p> should get <n> <xs>",
     "@fill <p> with <n> <xs>, you choose them", "there's room for <n> in <p>: @put <n> <xs> in it",
-    "<p> wants <n> <xs>, pick any", "@load <n> <xs> into <p>"
+    "<p> wants <n> <xs>, pick any", "@put <n> <xs> into <p>"
 )
 ANY_ONE = (
     "a <x>, any of them, <to>", "@put a <x>, any of them, <to>", "<to> a <x>, any will do",
@@ -32,7 +32,7 @@ ANY_ONE = (
 )
 EACH_PLACE = (
     "each <k> gets a <x>", "a <x> for each <k>", "each of the <ks> should receive a <x>",
-    "@load a single <x> into each <k>", "one <x> per <k>", "every <k> should have a <x>", "@give every <k> a <x>",
+    "@put a single <x> into each <k>", "one <x> per <k>", "every <k> should have a <x>", "@give every <k> a <x>",
     "no <k> may stay without a <x>", "one <x> into every single <k>", "each <k> should end up with a <x>",
     "a <x> goes into each of the <ks>", "put a <x> in each <k>", "for each <k> one <x>", "all the <ks> get a <x> each",
     "each and every <k> wants a <x>"

@@ -132,10 +132,27 @@ BOTH_DONE = (
 _ONE = (
     "one block, any block,", "any block", "one block", "some block", "a block", "one block, no matter which,"
 )
+TWO_TESTS = (
+    "if <t>, <do>; if <nt>, <else>", "<t>? <do>. <nt>? <else>", "when <t>, <do>, when <nt>, <else>",
+    "<do> if <t>, and <else> if <nt>", "in case <t> <do>, in case <nt> <else>", "if <nt>, <else>, but if <t>, <do>",
+    "<t>: <do>. <nt>: <else>", "if <t> <do>, and if <nt> <else>",
+    "should it be that <t>, <do>; should it be that <nt>, <else>", "there are two cases. <t>: <do>. <nt>: <else>",
+    "if you find that <t>, <do>. if you find that <nt>, <else>", "either <t>, then <do>, or <nt>, then <else>"
+)
 
 
 class Depending(Shaping):
     """Shapes with if."""
+
+    def two_tests(self) -> tuple[str, Goal]:
+        """ "if the red block is in the bowl, ..; if it is not in the bowl, .."."""
+        goal = self.people.conditional()
+        is_of_one = not isinstance(goal.test, Fact) or goal.test.things.quantifier in ("the", "a")
+        if goal.otherwise is None or isinstance(goal.test, Not) or not is_of_one:
+            return self.two_tests()
+        say = self.talk.conditions.say
+        then, other = self.talk.plainly(goal.then), self.talk.plainly(goal.otherwise)
+        return self.told(TWO_TESTS, t=say(goal.test), nt=say(Not(goal.test)), do=then, **{"else": other}), goal
 
     def out_if_in(self) -> tuple[str, Goal]:
         """ "if red's in the bowl then first take it out and after that put blue in"."""

@@ -7,14 +7,20 @@ from dataclasses import replace
 from envs.goals.language import TABLE, Description, Do, Fact, Tell, Things
 from envs.tasks.wordings import turns
 from envs.tasks.wordings.answering import Answering
+from envs.tasks.wordings.continuing import Continuing
 from envs.tasks.wordings.conversing import Turn
 from envs.tasks.wordings.correcting import Correcting
 from envs.tasks.wordings.nouns import Noun
 from envs.tasks.wordings.repairs import other_than
 
 
-class Dialogue(Answering, Correcting):
+class Dialogue(Answering, Correcting, Continuing):
     """Makes conversations."""
+
+    def corrected(self) -> Turn:
+        """What puts an earlier request right, now and then in words that say no more than what is wrong."""
+        chance = self.draws.random()
+        return self.wrong_place() if chance < 0.12 else self.just() if chance < 0.18 else self.correction()
 
     def further(self) -> Turn:
         """What is wanted next, with words for what was spoken of."""
@@ -28,6 +34,10 @@ class Dialogue(Answering, Correcting):
                 "tell": 0.05,
                 "refused": 0.05,
                 "anew": 0.07,
+                "upon": 0.12,
+                "back": 0.05,
+                "where": 0.05,
+                "them": 0.06,
             }
         )
         return {
@@ -39,6 +49,10 @@ class Dialogue(Answering, Correcting):
             "tell": self._about_it,
             "refused": self._refused,
             "anew": self._anew,
+            "upon": self.upon,
+            "back": self.back,
+            "where": self.also_where,
+            "them": self.them,
         }[way]()
 
     def _with_it(self) -> Turn:

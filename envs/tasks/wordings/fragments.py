@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from envs.goals.language import TABLE, Clause, Description, Do, Fact, Keep, Not, Things
-from envs.tasks.wordings.clauses import Clauses
+from envs.tasks.wordings.clauses import Clauses, is_contents
 from envs.tasks.wordings.nouns import Nouns
 from envs.tasks.wordings.verbs import STATES
 
-ARROWS = (" -> ", " to ", " => ", " --> ", " >> ", " > ", " into ", ": ")
+ARROWS = (
+    " -> ", " to ", " => ", " --> ", " >> ", " > ", " into ", ": "
+)
 FACT = {
     "in": (
         "<x> (in|into) <p>", "<x> in <p>", "<x> -> <p>", "<p>: <x>", "<x> (inside|into) <p>", "<x>, <p>", "<x> => <p>",
@@ -16,7 +18,8 @@ FACT = {
     ),
     "on": (
         "<x> (on|onto) <p>", "<x> on <p>", "<x> on top of <p>", "<x> atop <p>", "<x> over <p>, stacked", "on <p>: <x>",
-        "<x> upon <p>", "on top of <p>: <x>", "onto <p>: <x>", "stack: <x> on <p>", "<x> -> on <p>", "onto <p> with <x>"
+        "<x> upon <p>", "on top of <p>: <x>", "onto <p>: <x>", "stack: <x> on <p>", "<x> -> on <p>",
+        "onto <p> with <x>"
     ),
     "other": (
         "<x> <st>", "<x> <st>", "<st>: <x>", "<x> -> <st>", "<x>, <st>", "<x>: <st>", "<x> => <st>", "<x> to be <st>",
@@ -27,7 +30,32 @@ FACT = {
         "grab: <x>", "<x> in hand", "<x> in gripper"
     ),
 }
-ROW = (", ", " and ", ", ", " & ", " + ", " ")
+MORE = {
+    "in": (
+        "<x>, <p>, go", "<x>, <p>. that is the whole job", "ready? steady? <x>, <p>, go", "<x>: in <p>", "<x> to <p>",
+        "<x>. <p>. in it", "<p>, for <x>", "one job: <x>, <p>", "<x> (<p>)", "<x>? <p>", "<x> & <p>: in", "go: <x>, <p>",
+        "<x>, then <p>: in it goes", "all i want: <x> in <p>", "<x>, <p>, thanks", "<p>, <x>: in with it"
+    ),
+    "on": (
+        "<x> as a hat for <p>", "<p> under <x>", "<x>, <p> under it", "<x> high on <p>", "<p> first, <x> on it",
+        "on <p>, <x>", "<x>. on <p>", "go: <x> on <p>", "<x> + <p>: on top", "top of <p>: <x>", "one job: <x> on <p>",
+        "<x>, on <p>, thanks"
+    ),
+    "other": (
+        "go: <x> <st>", "<x> - <st> - thanks", "one job: <x> <st>", "<x>. <st>", "<x>? <st>", "<x> now <st>",
+        "<x>, <st>, go", "all i want: <x> <st>"
+    ),
+    "held": (
+        "<x>, held high", "<x>, held up", "<x> in the air", "up high: <x>", "<x> off the ground", "<x>: up, hold"
+    ),
+}
+EMPTIED = (
+    "<p> emptied, contents on table", "<p> emptied", "<p> empty please", "contents of <p> to the table", "<p>: empty",
+    "<p>: all out", "everything out of <p>", "all of <p> onto table", "<p>, all of it out", "out with what's in <p>"
+)
+ROW = (
+    ", ", " and ", ", ", " & ", " + ", " "
+)
 
 
 class Fragments:
@@ -62,12 +90,15 @@ class Fragments:
         )
 
     def _fact(self, fact: Fact, x: str) -> str:
+        if is_contents(fact.things) and fact.place == TABLE and self.voice.chance(0.5):
+            return self.voice.form(EMPTIED, {"p": self.short(fact.things.description.where[0].things, needs_kind=True)})
         if fact.relation == "held":
-            return self.voice.form(FACT["held"], {"x": x})
+            return self.voice.form(MORE["held"] if self.voice.chance(0.25) else FACT["held"], {"x": x})
         if isinstance(fact.place, Things) and fact.relation in ("in", "on"):
             usual = {"in": "bowl", "on": "block"}[fact.relation]
             is_short = fact.place.description.kind == usual and self.voice.chance(0.2 if fact.relation == "in" else 0.7)
-            forms = FACT[fact.relation][:2] if is_short else FACT[fact.relation]
+            more = MORE[fact.relation] if self.voice.chance(0.2) and not is_short else FACT[fact.relation]
+            forms = FACT[fact.relation][:2] if is_short else more
             return self.voice.form(forms, {"x": x, "p": self.short(fact.place, needs_kind=not is_short)})
         place = (
             self.short(fact.place, needs_kind=self.voice.chance(0.7) or fact.place.description.kind == "bowl")
@@ -77,7 +108,7 @@ class Fragments:
         state = self.voice.fill(STATES[self.clauses.key(fact)], {"p": place})
         if fact.place == TABLE and self.voice.chance(0.3):
             state = "on table"
-        return self.voice.form(FACT["other"], {"x": x, "st": state})
+        return self.voice.form(MORE["other"] if self.voice.chance(0.2) else FACT["other"], {"x": x, "st": state})
 
     def _negative(self, clause: Clause) -> str | None:
         if isinstance(clause, Not):

@@ -180,9 +180,9 @@ class Maker:
         """A line with turns before it."""
         talk.voice.style = replace(style, fragment=0.1, repair=0.0)
         dialogue = Dialogue(talk, self.people)
-        make = {"ambiguous": dialogue.answer, "correction": dialogue.correction, "pronoun": dialogue.further}.get(
+        make = {"ambiguous": dialogue.answer, "correction": dialogue.corrected, "pronoun": dialogue.further}.get(
             kind
-        ) or self.draws.pick((dialogue.answer, dialogue.correction, dialogue.further))
+        ) or self.draws.pick((dialogue.answer, dialogue.corrected, dialogue.further))
         if kind == "pronoun" and self.draws.chance(0.2):
             make = dialogue.answer
         before, text, goal = dialogue.longer(make())
@@ -370,7 +370,7 @@ class Maker:
         if chance < 0.62 or chance > 0.9:
             text = f"{voice.form(chatter.BEFORE, slots)} {text}"
         if chance > 0.55:
-            after = voice.form(chatter.AFTER, slots)
+            after = voice.form(chatter.CLOSINGS if self.draws.chance(0.08) else chatter.AFTER, slots)
             text = (
                 f"{text}{'' if after[0] in ',.!;' else ' '}{after}"
                 if not text.endswith("?")

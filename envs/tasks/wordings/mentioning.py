@@ -35,19 +35,19 @@ FINDS = (
 RECEIVES = {
     "in": (
         "<p> should receive <x>", "<p> is for <x>", "@return <x> to <p> where it came from", "<p> is where i want <x>",
-        "<p> is waiting for <x>", "<p> shall get <x>", "the thing to load into <p> is <x>",
+        "<p> is waiting for <x>", "<p> shall get <x>", "the thing to put into <p> is <x>",
         "<p> must not stay without <x>", "off to <p> with <x>", "specimen: <x>, destination: <p>",
         "<x> is going to <p>", "<x> - destination <p>", "what belongs in <p> is <x>", "@let <p> be the home of <x>",
         "<p> is the right home for <x>", "<p> takes <x>", "<x> would like to nap in <p>", "@hide <x> in <p>",
         "all that is missing in <p> is <x>", "target <p>, object <x>", "@see <x> to <p>"
     ),
     "on": (
-        "<p> should carry <x>", "<p> is the base for <x>", "<p> is where i want <x>, on top", "<p> gets a lid: <x>",
-        "as a lid on <p>: <x>", "@let <x> ride on the back of <p>", "<p> is waiting for <x> on top of it",
+        "<p> should carry <x>", "<p> is the base for <x>", "<p> is where i want <x>, on top", "<p> gets a hat: <x>",
+        "as a cover on <p>: <x>", "@let <x> ride on the back of <p>", "<p> is waiting for <x> on top of it",
         "<p> below, <x> above", "<p> underneath, <x> on top", "@keep the stack simple: <p> below, <x> above",
         "<x> first, <p> second: first one on top of the second one", "@bring <x> together with <p>, first on second",
         "<x>. <p>. the first one on top of the second one", "<x> and <p>: former on latter", "<p> needs a roof: <x>",
-        "@use <x> as a lid for <p>", "<x> sits on <p> from now on", "<x> shall be the top of <p>",
+        "@use <x> as a cover for <p>", "<x> sits on <p> from now on", "<x> shall be the top of <p>",
         "<x> over <p>, like a hat", "@take <p> as a stand for <x>"
     ),
 }
@@ -62,8 +62,8 @@ TOGETHER = (
 FETCHED = (
     "@fetch <x> from <o> and @lay it <to>", "@get <x> from <o> and @set it <to>",
     "@take <x> out of <o> and @drop it <to>", "@fetch <x> out of <o> and @stick it <to>",
-    "out of <o> with <x>, and <to> with it", "<x> goes from <o> <to>", "@collect <x> from <o> and @tuck it <to>",
-    "from <o> <to> with <x>", "<x>, from <o> <to>, please", "@pick <x> out of <o> and @pop it <to>",
+    "out of <o> with <x>, and <to> with it", "<x> goes from <o> <to>", "@collect <x> from <o> and @put it <to>",
+    "from <o> <to> with <x>", "<x>, from <o> <to>, please", "@pick <x> out of <o> and @set it <to>",
     "<x> changes bowls: from <o> <to>", "<x> leaves <o> and goes <to>", "@unload <x> from <o> and @place it <to>",
     "<x> is in <o>. @lay it <to>", "<x> in <o> wants out, @put it <to>"
 )

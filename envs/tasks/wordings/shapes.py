@@ -7,11 +7,12 @@ from envs.tasks.wordings.counting import Counting
 from envs.tasks.wordings.depending import Depending
 from envs.tasks.wordings.excluding import Excluding
 from envs.tasks.wordings.mentioning import Mentioning
+from envs.tasks.wordings.rethinking import Rethinking
 from envs.tasks.wordings.stepping import Stepping
 from envs.tasks.wordings.wondering import Wondering
 
 
-class Shapes(Excluding, Stepping, Depending, Mentioning, Counting, Wondering):
+class Shapes(Excluding, Stepping, Depending, Mentioning, Counting, Wondering, Rethinking):
     """Draws a goal with its words."""
 
     def drawn(self, kind: str) -> tuple[str, Goal]:
@@ -63,6 +64,7 @@ _STEPS = {
     "in_turn": 1.3,
 }
 _CONDITIONS = {
+    "two_tests": 1.5,
     "out_if_in": 1.0,
     "toggle": 0.6,
     "in_any": 1.0,
@@ -148,6 +150,16 @@ SHAPES: dict[str, dict[str, float]] = {
     "two-step": _STEPS,
     "quantity": _COUNTS,
     "condition": _CONDITIONS,
+    "correction": {
+        "left_as_it_is": 1.0,
+        "not_so": 1.3,
+        "did_i_say": 0.7,
+        "just_one": 1.0,
+        "silly": 0.7,
+        "first_wrong": 0.4,
+        "unsaid": 0.5,
+        "asked_anew": 0.4,
+    },
     "impossible": {"ring": 1.0, "contrast": 0.7},
     "question": _ASKED,
 }
