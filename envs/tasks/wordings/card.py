@@ -12,6 +12,7 @@ from envs.tasks.wordings import (
     asking,
     brackets,
     chatter,
+    chinese_shapes,
     chinese_words,
     clauses,
     conditions,
@@ -41,8 +42,8 @@ from envs.tasks.wordings.noise import known
 from envs.tasks.wordings.writing import lines
 
 _MODULES: tuple[ModuleType, ...] = (
-    answering, asking, brackets, chatter, chinese_words, clauses, conditions, continuing, counting, denials, depending,
-    excluding, fragments, idle, mentioning, moods, nouns, repairs, rethinking, sequences, stepping, talk, towers,
+    answering, asking, brackets, chatter, chinese_shapes, chinese_words, clauses, conditions, continuing, counting, denials,
+    depending, excluding, fragments, idle, mentioning, moods, nouns, repairs, rethinking, sequences, stepping, talk, towers,
     turns, verbs, wondering,
 )
 SPLITS: tuple[lexicon.Split, ...] = ("train", "validation", "test")
@@ -58,10 +59,12 @@ def word_rows() -> Iterator[tuple[str, str]]:
 
 
 def syntaxes() -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Every row of patterns of which splits have their own, by a name of its own."""
+    """Every row of patterns of which splits have their own, by a name of its own; none twice."""
+    seen: set[int] = set()
     for module in _MODULES:
         for name, value in vars(module).items():
-            if name.isupper():
+            if name.isupper() and not name.startswith("_") and id(value) not in seen:
+                seen.add(id(value))
                 yield from ((f"{module.__name__.rsplit('.', 1)[-1]}.{name}{key}", row) for key, row in _rows(value))
 
 

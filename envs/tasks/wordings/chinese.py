@@ -160,12 +160,13 @@ class Chinese:
             )
         if fact.relation == "held":
             return f"{self.voice.pick(('别', '不要'))}拿{x}"
-        return self.voice.form(zh.DENIED, {"x": x, "d": self._put(fact)})
+        return self.voice.form(zh.DENIED, {"x": x, "d": self.put(fact)})
 
     def key(self, fact: Fact) -> str:
         return f"at {fact.place}" if fact.relation == "at" else "on table" if fact.place == TABLE else fact.relation
 
-    def _put(self, fact: Fact, place: str = "") -> str:
+    def put(self, fact: Fact, place: str = "") -> str:
+        """Where something is put."""
         return self.voice.form(
             zh.PUT[self.key(fact)],
             {"p": place or (self.nouns.say(fact.place, is_place=True) if isinstance(fact.place, Things) else "")},
@@ -184,11 +185,11 @@ class Chinese:
             row = zh.FRAGMENTS.get(self.key(fact))
             if row:
                 return self.voice.form(row, {"x": x, "p": place or self.nouns.say(fact.place, is_place=True)})
-            return self.voice.form(zh.FRAGMENTS["other"], {"x": x, "d": self._put(fact, place)})
+            return self.voice.form(zh.FRAGMENTS["other"], {"x": x, "d": self.put(fact, place)})
         if self.voice.chance(0.1):
             return self.voice.form(zh.STATED, {"x": x, "st": self._state(fact, place)})
         many = "都" if fact.things.quantifier in ("all", "both") and self.voice.chance(0.5) else ""
-        return f"{self.voice.pick(('把', '把', '把', '把', '将'))}{x}{many}{self._put(fact, place)}"
+        return f"{self.voice.pick(('把', '把', '把', '把', '将'))}{x}{many}{self.put(fact, place)}"
 
     def _special(self, fact: Fact) -> str | None:
         told = fact.things.description

@@ -90,7 +90,8 @@ class ChineseNouns:
         size = self.voice.word("zh_sizes", told.size) if told.size else ""
         noun = told.kind.strip('"') if told.kind not in KINDS else self.voice.word("zh_nouns", told.kind)
         color = self._color(told) if told.color else ""
-        if color and (len(color) > 1 or size.endswith("的")) and self.voice.chance(0.5):
+        share = 0.5 if len(color) > 1 or size.endswith("的") else 0.0 if size else 0.1
+        if color and self.voice.chance(share):
             color += "的"
         if size == "小" or size == "大":
             return front, self.voice.pick((f"{size}{color}{noun}", f"{color}{size}{noun}"))

@@ -200,7 +200,10 @@ class Counting(Shaping):
 
     def sizes_kept(self) -> tuple[str, Goal]:
         """A thing on another one that is told by size, and things that stay."""
-        lower, upper = (Things("the", Description("block", self.people.color(), size)) for size in ("big", "small"))
+        sizes = self.draws.pick((("big", "small"), ("big", "small"), ("", "")))
+        lower, upper = (Things("the", Description("block", self.people.color(), size)) for size in sizes)
+        if lower == upper:
+            return self.sizes_kept()
         fact = Fact("on", upper if self.draws.chance(0.6) else self.colored(), lower)
         keep = Keep(Things("both", Description("block", self.people.color((lower.description.color,)))))
         goal = Do(((fact, keep),)) if self.draws.chance(0.3) else Do(((fact,),))

@@ -110,6 +110,20 @@ STAY_NO_MORE = (
     "let <x> come <out> <p>", "see that <x> comes <out> <p>", "make <x> come <out> <p>"
 )
 
+ALL_INSIDE_BUT = (
+    "@empty <p>, but @leave <b> in it", "@take everything except <b> out of <p>",
+    "everything in <p> but <b> goes <to>", "@clear out <p>, only <b> stays in", "out of <p> with everything but <b>",
+    "@take all the blocks out of <p>, just not <b>", "apart from <b>, everything in <p> goes <to>",
+    "all that is in <p> except <b> goes <to>", "@unload <p>, but not <b>", "what is in <p> goes <to>, except for <b>",
+    "<p> should hold nothing but <b>, the other blocks in it go <to>"
+)
+SOME_AND_KEEP = (
+    "<do>, but don't touch the <ks>", "<do>, only leave the <ks> alone", "<do>, the <ks> are not to be moved",
+    "<do> and leave the <ks> where they are", "<do>. don't move any of the <ks>", "<do>, but the <ks> stay",
+    "don't move the <ks>, but <do>", "<do> without moving any of the <ks>", "hands off the <ks>, but <do>",
+    "<do>; all the <ks> stay where they are", "leave all the <ks> alone and <do>"
+)
+
 
 class Excluding(Shaping):
     """Shapes with not, but, and what stays."""
@@ -206,6 +220,27 @@ class Excluding(Shaping):
             fact = Fact("on", x, TABLE)
         text = self.told(NEVER_SO, x=self.x(x, 0.0), no=self.at(denied), at=self.at(fact), to=self.to(fact))
         return text, Do(((fact, Not(denied)),))
+
+    def all_inside_but(self) -> tuple[str, Goal]:
+        """ "empty the white bowl, but leave the blue block in it"."""
+        bowl = self.things("bowl")[0]
+        told = Description(
+            "block", where=(Where("in", self.bare(bowl)),), but=Description("block", self.people.color())
+        )
+        fact = Fact("on", Things("all", told), TABLE)
+        text = self.told(ALL_INSIDE_BUT, p=self.x(bowl), b=self.nouns.exception(told), to=self.to(fact))
+        return text, Do(((fact,),))
+
+    def some_and_keep(self) -> tuple[str, Goal]:
+        """ "put a block in the bowl, but don't touch the red ones"."""
+        kept = Description("block", self.people.color())
+        fact = self.goes(Things(self.draws.pick(("a", "a", "2", "both")), Description("block")))
+        if fact.things.quantifier == "both" or self.draws.chance(0.4):
+            fact = self.goes(self.things("block")[0])
+        if fact.things.description == kept:
+            return self.some_and_keep()
+        text = self.told(SOME_AND_KEEP, do=self.do(fact), ks=self.several(kept))
+        return text, Do(((fact, Keep(Things("all", kept))),))
 
     def none_in(self) -> tuple[str, Goal]:
         """ "none of the reds should be in a bowl. table, please"."""

@@ -33,7 +33,8 @@ FACT = {
 MORE = {
     "in": (
         "<x>, <p>, go", "<x>, <p>. that is the whole job", "ready? steady? <x>, <p>, go", "<x>: in <p>", "<x> to <p>",
-        "<x>. <p>. in it", "<p>, for <x>", "one job: <x>, <p>", "<x> (<p>)", "<x>? <p>", "<x> & <p>: in", "go: <x>, <p>",
+        "<x>. <p>. in it", "<p>, for <x>", "one job: <x>, <p>", "<x> (<p>)", "<x>? <p>", "<x> & <p>: in",
+        "go: <x>, <p>",
         "<x>, then <p>: in it goes", "all i want: <x> in <p>", "<x>, <p>, thanks", "<p>, <x>: in with it"
     ),
     "on": (

@@ -8,7 +8,7 @@ import numpy as np
 
 from envs.goals.language import Cannot, Description, Do, Fact, Goal, Nothing, Things, Unclear
 from envs.goals.spelling import write
-from envs.tasks.wordings import chatter
+from envs.tasks.wordings import chatter, chinese_shapes
 from envs.tasks.wordings.chinese_lines import ChineseLines
 from envs.tasks.wordings.clauses import MATCHING
 from envs.tasks.wordings.dialogue import Dialogue
@@ -90,6 +90,8 @@ TEXTED = 0.03
 BLOCK = Things("the", Description("block"))
 CHINESE = 0.1
 """Share of lines in Mandarin."""
+CHINESE_SHAPED = 0.25
+"""Share of those that have a shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,8 @@ class Maker:
             text, goal = maker.idle(kind)
         elif self.draws.chance(TALKS.get(kind, 0.01)):
             before, text, goal = maker.turn(kind)
+        elif kind in chinese_shapes.SHAPES and self.draws.chance(CHINESE_SHAPED):
+            text, goal = chinese_shapes.ChineseShapes(maker.chinese, people).drawn(kind)
         else:
             kept, self.people = self.people, people
             goal = self.goal(kind)

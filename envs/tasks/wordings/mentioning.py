@@ -128,6 +128,20 @@ RAISED = (
     "raise <x> like a trophy", "<x>: pick it up and hold on to it", "i want you to be holding <x>"
 )
 
+ACROSS = (
+    "the <n> <at> <p> belongs <to>", "the <n> <at> <p> should go <to> instead", "@move the <n> <at> <p> <to>",
+    "@take the <n> <at> <p> and @put it <to>", 
+    "you see the <n> <at> <p>? it goes <to>", "the <n> that's <at> <p> should be <to>",
+    "not <at> <p> with that <n>, but <to>", "the <n> <at> <p> goes <to>", "there is a <n> <at> <p>. @put it <to>",
+    "<p> has a <n> <at> it, @put it <to>"
+)
+ALL_ACROSS = (
+    "with the exception of the <n> <at> <p>, every block shall go into that <k>",
+    "all blocks but the <n> <at> <p> go into that <k>", "every block except the one <at> <p> goes <to>",
+    "not the <n> <at> <p>, but all the others go <to>", "leave out the <n> <at> <p>; all the other blocks go <to>",
+    "everything but the <n> <at> <p> goes <to>"
+)
+
 
 class Mentioning(Shaping):
     """Shapes of one thing and its place, in more than one sentence or in an unusual one."""
@@ -229,6 +243,8 @@ class Mentioning(Shaping):
         if told.superlative in ("biggest", "smallest", "highest", "lowest"):
             return self.of_all()
         x = self.things("block")[0]
+        if kind == "bowl" and self.draws.chance(0.25):
+            x = self.people.the("block", way="superlative")
         place = Things("the", told)
         fact = Fact("in" if kind == "bowl" else "on", x, place)
         if kind == "block" and (self.draws.chance(0.5) or x.description == told):
@@ -286,6 +302,34 @@ class Mentioning(Shaping):
         row = TWO_IN if is_two else LOOKS
         return self.told(row, p=self.x(bowl), to=to, goes=goes, go=f"go {to}"), Do(((fact,),))
 
+    def across(self) -> tuple[str, Goal]:
+        """ "the block to the right of the cyan block belongs to the left of it"."""
+        place = self.things(self.draws.pick(("block", "bowl")))[0]
+        brackets = (
+            ("beside", "left of", "right of")
+            if place.description.kind == "bowl"
+            else ("beside", "left of", "right of", "on")
+        )
+        relation = self.draws.pick(brackets)
+        x = Things("the", Description("block", where=(Where(relation, self.bare(place)),)))
+        aims = (
+            ("in", "left_of", "right_of")
+            if place.description.kind == "bowl"
+            else ("on", "beside", "left_of", "right_of")
+        )
+        fact = Fact(self.draws.pick([aim for aim in aims if aim.replace("_", " ") != relation]), x, place)
+        at = self.voice.fill(BARE[relation].removesuffix(" <p>"))
+        slots = {
+            "n": self.voice.pick(("block", "block", "cube")),
+            "at": at,
+            "p": self.x(place, 0.0),
+            "to": self.to(fact, "it"),
+        }
+        if place.description.kind == "bowl" and self.draws.chance(0.35):
+            rest = Fact("in", Things("all", Description("block", but=x.description)), place)
+            return self.told(ALL_ACROSS, **slots | {"k": "bowl", "to": self.to(rest, "it")}), Do(((rest,),))
+        return self.told(ACROSS, **slots), Do(((fact,),))
+
     def raised(self) -> tuple[str, Goal]:
         """ "the orange block wants to see the world; raise it high"."""
         x = self.things("block")[0]
@@ -298,6 +342,8 @@ class Mentioning(Shaping):
             size = self.draws.pick(("big", "small"))
             inner = replace(where.things.description, size=size, superlative="", where=())
             where = replace(where, things=replace(where.things, description=inner))
+        elif where.relation in ("on", "in", "under", "beside") and self.draws.chance(0.25):
+            where = replace(where, things=Things("a", where.things.description))
         told = Description(
             "block",
             self.people.color() if self.draws.chance(0.4) else "",
@@ -313,6 +359,9 @@ class Mentioning(Shaping):
                 self.people.the("block", way="size"),
                 Things("the", Description("block", self.people.color(), size)),
             )
+        if isinstance(fact.place, Things) and self.draws.chance(0.15):
+            kind = fact.place.description.kind
+            fact = replace(fact, place=Things("the", Description(kind, where=(self.people.where(kind),))))
         if self.draws.chance(0.15):
             return self._kept(fact)
         return self.talk.fact(fact), Do(((fact,),))

@@ -35,7 +35,9 @@ _SENTENCES = {
     "stays_no_more": 0.6,
 }
 _NEGATIONS = {
-    "any_but": 1.0,
+    "any_but": 1.3,
+    "all_inside_but": 0.7,
+    "some_and_keep": 0.7,
     "but_not": 1.0,
     "not_used": 1.3,
     "other_place": 1.0,
@@ -93,6 +95,7 @@ _COUNTS = {
 }
 _TOLD = {
     "joins": 1.2,
+    "across": 1.0,
     "of_all": 0.8,
     "afterthought": 1.2,
     "not_the_one": 0.9,
@@ -139,6 +142,7 @@ SHAPES: dict[str, dict[str, float]] = {
         "moved_on": 1.0,
         "clear_then": 0.6,
         "hold_then": 0.6,
+        "across": 0.6,
         "chained": 0.6,
         "joins": 0.5,
         "together": 0.6,
