@@ -42,9 +42,9 @@ from envs.tasks.wordings.noise import known
 from envs.tasks.wordings.writing import lines
 
 _MODULES: tuple[ModuleType, ...] = (
-    answering, asking, brackets, chatter, chinese_shapes, chinese_words, clauses, conditions, continuing, counting, denials,
-    depending, excluding, fragments, idle, mentioning, moods, nouns, repairs, rethinking, sequences, stepping, talk, towers,
-    turns, verbs, wondering,
+    answering, asking, brackets, chatter, chinese_shapes, chinese_words, clauses, conditions, continuing, counting,
+    denials, depending, excluding, fragments, idle, mentioning, moods, nouns, repairs, rethinking, sequences,
+    stepping, talk, towers, turns, verbs, wondering,
 )
 SPLITS: tuple[lexicon.Split, ...] = ("train", "validation", "test")
 

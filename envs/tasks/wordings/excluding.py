@@ -124,6 +124,14 @@ SOME_AND_KEEP = (
     "<do>; all the <ks> stay where they are", "leave all the <ks> alone and <do>"
 )
 
+WHATEVER_NOT = (
+    "whatever isn't <c> goes <to>", "whatever isn't <c> should be put <to>", "everything that's not <c> goes <to>",
+    "all that isn't <c> <to>", "anything not <c> belongs <to>", "what is not <c> goes <to>",
+    "if it isn't <c>, it goes <to>", "every <n> that isn't <c> <to>", "<to> with whatever isn't <c>",
+    "@put whatever is not <c> <to>", "not the <c> ones, the others <to>", "all <ns> <to>, bar the <c> one",
+    "every <n> <to>, bar the <c> one", "all colors but <c> go <to>"
+)
+
 
 class Excluding(Shaping):
     """Shapes with not, but, and what stays."""
@@ -164,7 +172,7 @@ class Excluding(Shaping):
         fact = self.goes(x)
         if way < 0.3 and x.quantifier == "a":
             fact = Fact("in", x, Things("each", Description("bowl")))
-        if way > 0.8:
+        if way > 0.72:
             return self._not_used_place()
         text = self.told(DONT_USE, do=self.do(fact), b=self.nouns.exception(replace(told, but=left_out)))
         return text, Do(((replace(fact, things=replace(x, description=replace(told, but=left_out))),),))
@@ -241,6 +249,14 @@ class Excluding(Shaping):
             return self.some_and_keep()
         text = self.told(SOME_AND_KEEP, do=self.do(fact), ks=self.several(kept))
         return text, Do(((fact, Keep(Things("all", kept))),))
+
+    def whatever_not(self) -> tuple[str, Goal]:
+        """ "whatever isn't blue should be put into the cyan bowl"."""
+        left_out = Description("block", self.people.color())
+        fact = self.goes(Things("all", Description("block", but=left_out)), **{"in": 0.5, "at": 0.3, "table": 0.2})
+        plain = Description("block")
+        slots = {"n": self.talk.conditions.one(plain), "ns": self.several(plain), "c": self.nouns.color(left_out.color)}
+        return self.told(WHATEVER_NOT, to=self.to(fact), **slots), Do(((fact,),))
 
     def none_in(self) -> tuple[str, Goal]:
         """ "none of the reds should be in a bowl. table, please"."""

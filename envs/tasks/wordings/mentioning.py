@@ -266,7 +266,8 @@ class Mentioning(Shaping):
             where = self.people.where("block")
         x = Things("the", replace(plain, where=(where,)))
         fact = self.goes(x, **{"in": 0.6, "at": 0.2, "table": 0.05, "on": 0.15})
-        do = self.do(fact, self.x(Things("the", plain), 0.0))
+        bare = self.voice.pick(_BARE_TOP) if relation == "alone" and self.voice.chance(0.5) else ""
+        do = self.do(fact, self.x(Things("the", plain), 0.0) + bare)
         b = self.voice.form(CLAUSES[relation], self.nouns.slots(where))
         return self.told(AFTERTHOUGHT, do=do, b=b), Do(((fact,),))
 
@@ -381,6 +382,9 @@ class Mentioning(Shaping):
         return self.talk.do(goal), goal
 
 
+_BARE_TOP = (
+    " that's got nothing on it", " with nothing on it", " that has nothing on top of it", " without anything on it"
+)
 _PAIRS = (
     "<p> is for <x>", "<p> gets <x>", "<x> belongs in <p>", "<p> takes <x>", "<x> is meant for <p>",
     "<p> should hold <x>", "<x> lives in <p>", "<p> for <x>", "<p>: <x>"

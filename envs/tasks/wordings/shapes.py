@@ -38,10 +38,11 @@ _NEGATIONS = {
     "any_but": 1.3,
     "all_inside_but": 0.7,
     "some_and_keep": 0.7,
-    "but_not": 1.0,
+    "but_not": 1.4,
     "not_used": 1.3,
     "other_place": 1.0,
-    "stays_but_top": 0.7,
+    "stays_but_top": 1.2,
+    "whatever_not": 0.9,
     "only": 0.7,
     "not_held": 0.25,
     "never_so": 0.8,
@@ -67,14 +68,14 @@ _STEPS = {
 }
 _CONDITIONS = {
     "two_tests": 1.5,
-    "out_if_in": 1.0,
+    "out_if_in": 1.6,
     "toggle": 0.6,
     "in_any": 1.0,
     "enough": 0.8,
     "best_bowl": 0.8,
     "best_block": 0.7,
     "holds": 1.0,
-    "met": 0.8,
+    "met": 1.2,
     "free": 1.0,
     "all_done": 0.6,
     "checked": 1.0,
@@ -169,15 +170,17 @@ SHAPES: dict[str, dict[str, float]] = {
 }
 """Shapes of each kind of lines, and how often each is drawn."""
 SHAPED = {
-    "impossible": 0.08,
-    "condition": 0.36,
-    "two-step": 0.34,
-    "negation": 0.34,
+    "impossible": 0.1,
+    "condition": 0.42,
+    "two-step": 0.38,
+    "negation": 0.42,
     "synonym": 0.15,
     "typo": 0.15,
     "fragment": 0.2,
-    "question": 0.3,
-    "size": 0.28,
+    "question": 0.35,
+    "size": 0.3,
+    "relative": 0.32,
+    "pronoun": 0.35,
 }
 """Shares of lines of a kind that have such a shape."""
 SHAPED = {kind: SHAPED.get(kind, 0.25) for kind in SHAPES}

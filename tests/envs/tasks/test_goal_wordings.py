@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 
 import numpy as np
@@ -16,17 +17,21 @@ from envs.goals.sampling import SHARES as KINDS_OF_GOALS
 from envs.goals.sampling import draw
 from envs.goals.scenes import table_of
 from envs.goals.spelling import read, write
-from envs.tasks.wordings import card
+from envs.tasks.wordings import card, chinese_shapes
+from envs.tasks.wordings.chinese import Chinese
 from envs.tasks.wordings.draws import Draws
 from envs.tasks.wordings.forms import gerund, participle, plural
 from envs.tasks.wordings.grammar import expand
 from envs.tasks.wordings.keeping import Sieve
 from envs.tasks.wordings.lexicon import COLORS, rows, shared_out
-from envs.tasks.wordings.lines import SHARES
+from envs.tasks.wordings.lines import SHARES, Maker
 from envs.tasks.wordings.noise import known, mistyped
+from envs.tasks.wordings.people import People
 from envs.tasks.wordings.saying import say
 from envs.tasks.wordings.scened import scened
-from envs.tasks.wordings.voice import Style
+from envs.tasks.wordings.shapes import SHAPED, SHAPES, Shapes
+from envs.tasks.wordings.talk import Talk
+from envs.tasks.wordings.voice import Style, Voice
 from envs.tasks.wordings.writing import lines
 
 CONSTRUCTS = (
@@ -162,6 +167,32 @@ def test_bowls_that_are_empty_are_counted():
     rng = np.random.default_rng(4)
     goal = read("tell whether there_is(2 red bowl [empty])")
     assert not [t for t in (say(goal, None, rng, Style(typos=0.0)).text.lower() for _ in range(30)) if " is empty" in t]
+
+
+# Shapes --------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", sorted({name for row in SHAPES.values() for name in row}))
+def test_a_shape_draws_goals_with_their_words(name):
+    maker = Maker(np.random.default_rng(8), "train")
+    shapes = Shapes(Talk(Voice(maker.draws)), maker.people)
+    for _ in range(12):
+        text, goal = getattr(shapes, name)()
+        assert text.strip() and not re.search(r"@|<\w+>", text)
+        assert read(write(normal(goal))) == normal(goal)
+
+
+@pytest.mark.parametrize("name", sorted({name for row in chinese_shapes.SHAPES.values() for name in row}))
+def test_a_shape_in_mandarin_draws_goals_with_their_words(name):
+    draws = Draws(np.random.default_rng(9))
+    shapes = chinese_shapes.ChineseShapes(Chinese(Voice(draws)), People(draws, is_chinese=True))
+    for _ in range(8):
+        text, goal = getattr(shapes, f"_{name}")()
+        assert text.strip() and not re.search(r"@|<\w+>", text)
+        assert read(write(normal(goal))) == normal(goal)
+
+
+def test_shapes_are_of_kinds_that_there_are():
+    assert set(SHAPES) | set(chinese_shapes.SHAPES) <= set(SHARES) and set(SHAPED) == set(SHAPES)
 
 
 # With scenes ---------------------------------------------------------------------------------------------------------
