@@ -197,7 +197,7 @@ SIDES = {
 }
 _SIZES = ("big", "small")
 CHANGED = (
-    "<o>... no, let it be <x>", "<o>, no, <x>", "<o>. hm, no, <x>", "<o>, or rather <x>", "<o> - no wait, <x>",
-    "<o>... sorry, <x>", "first i thought <o>, but take <x>", "<o>? no, <x>", "<o>, i mean <x>",
-    "well, <o>, no, better <x>", "not <o> but <x>", "<x>, not <o>"
+    "<o>, no, <x>", "<o>. hm, no, <x>", "<o>, or rather <x>", "<o> - no wait, <x>", "<o>... sorry, <x>",
+    "first i thought <o>, but take <x>", "<o>? no, <x>", "<o>, i mean <x>", "well, <o>, no, better <x>",
+    "not <o> but <x>", "<x>, not <o>"
 )

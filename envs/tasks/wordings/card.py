@@ -151,6 +151,9 @@ A data set is written by
 
 as lines of `text`, `before` (earlier turns, where there are such), `goal` in its normal form, and `kind`. The same
 arguments give the same file. Nobody's texts are in it: they are composed of words and patterns, clause by clause.
+Which goals and shapes of words they lack was looked for with the development set of `suite=language` at hand (the test
+sets were not read): what drawn goals seldom were is drawn by `envs.tasks.wordings.shapes`. No sentence of the set is a
+pattern; all the same, a figure on the development set says less about these words than one on the test set.
 
 **Splits.** The commonest words of a row and the four commonest patterns are in every split. Of the others eight tenths
 are for training alone, one tenth each for validation and for test (at least one of three or more). Words and

@@ -81,8 +81,19 @@ AFTER = (
     ", you see, <reason>"
 )
 CLOSINGS = (
-    ". that is the whole job", ". that's the whole job for today", ". that's all there is to do",
-    ". nothing more than that", ". and that's it for today", ". that is the only thing i need", ". then we are done",
-    ". no more than that", ", and then you can rest", ". that's all i ask", ". the rest can wait", ", that's the job",
-    ". then you're off for today", ". more is not needed", ", and with that we're done", ". one job only"
-)
+        ". that's the whole job for today",
+        ". that's all there is to do",
+        ". nothing more than that",
+        ". and that's it for today",
+        ". that is the only thing i need",
+        ". then we are done",
+        ". no more than that",
+        ", and then you can rest",
+        ". that's all i ask",
+        ". the rest can wait",
+        ", that's the job",
+        ". then you're off for today",
+        ". more is not needed",
+        ", and with that we're done",
+        ". one job only"
+    )

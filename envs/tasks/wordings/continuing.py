@@ -13,14 +13,13 @@ from envs.tasks.wordings.repairs import other_than
 from envs.tasks.wordings.verbs import TOWARDS
 
 UPON = (
-    "now <x> on top of that", "and <x> on top of it", "then <x> on that", "next, <x> on top of that one",
-    "<x> on it, now", "good. now <x> on top", "and on top of that <x>", "now on it goes <x>",
-    "great, <x> goes on top of that", "on that, <x>", "fine, and now <x> onto it", "now @put <x> on top of that",
-    "nice. <x> on top of that, please", "and then <x> on it"
+    "then <x> on that", "next, <x> on top of that one", "<x> on it, now", "good. now <x> on top",
+    "and on top of that <x>", "now on it goes <x>", "great, <x> goes on top of that", "on that, <x>",
+    "fine, and now <x> onto it", "now @put <x> on top of that", "nice. <x> on top of that, please",
+    "and then <x> on it"
 )
 PUT_BACK = (
-    "hmm, it looked better on the table. put it back there", "put it back on the table",
-    "no, back on the table with it", "it was better on the table, put it there again",
+    "put it back on the table", "no, back on the table with it", "it was better on the table, put it there again",
     "i liked it better on the table", "take it back to the table", "on second thought, back to the table with it",
     "it should have stayed on the table", "bring it back to the table", "i want it on the table again",
     "lay it on the table again", "sorry, the table is the better place for it"
@@ -67,7 +66,7 @@ class Continuing(Conversing):
     """Makes turns that go on."""
 
     def upon(self) -> Turn:
-        """ "now the green one on top of that"."""
+        """ "next, the orange one on top of that one"."""
         fact = self.plain(relation=self.draws.weighted({"on": 0.55, "table": 0.25, "at": 0.1, "held": 0.1}))
         x = self.people.the("block", way="color") if self.voice.chance(0.8) else self.people.the("block")
         if x in (fact.things, fact.place):
@@ -76,14 +75,14 @@ class Continuing(Conversing):
         return Turn(self._done(self.asked(fact), 0.75), text, Do(((Fact("on", x, fact.things),),)))
 
     def back(self) -> Turn:
-        """ "hmm, it looked better on the table. put it back there"."""
+        """ "i liked it better on the table"."""
         fact = self.plain(relation=self.draws.pick(("in", "in", "on")))
         return Turn(
             self._done(self.asked(fact), 0.8), self.voice.form(PUT_BACK), Do(((Fact("on", fact.things, TABLE),),))
         )
 
     def also_where(self) -> Turn:
-        """ "and where is the red one?"."""
+        """ "how about the orange one?"."""
         first, second = self.plain(relation="in"), self.plain(relation="in")
         if first.things == second.things:
             return self.also_where()
@@ -98,7 +97,7 @@ class Continuing(Conversing):
         return {"person": self.talk.say(goal), "goal": write(goal)}
 
     def them(self) -> Turn:
-        """ "put them in the white bowl", of what was counted."""
+        """ "then i want them on the left", of what was counted."""
         told = Description("block", self.people.color())
         number = self.draws.weighted({"Two": 0.6, "Three": 0.3, "Four": 0.1})
         fact = self.people.fact(
@@ -115,7 +114,7 @@ class Continuing(Conversing):
         return self.voice.fill(TOWARDS[self.talk.clauses.key(fact)], {"p": place})
 
     def just(self) -> Turn:
-        """ "just the two orange ones, then", where all would not fit."""
+        """ "in that case only both red ones", where all would not fit."""
         fact = self.people.fact(x=Things("all", Description("block")), relation="in")
         told = Description("block", self.people.color())
         meant = self.draws.pick(
@@ -132,7 +131,7 @@ class Continuing(Conversing):
         return Turn(before, self.voice.form(JUST, {"x": words}), Do(((replace(fact, things=meant),),)))
 
     def wrong_place(self) -> Turn:
-        """ "wrong bowl. it belongs in the one nearest to you"; "sorry, on the orange block, i meant"."""
+        """ "that's the wrong bowl, it goes into the leftmost one"."""
         fact = self.plain(relation=self.draws.weighted({"in": 0.7, "on": 0.3}))
         kind = fact.place.description.kind
         way = self.draws.weighted({"superlative": 0.4, "where": 0.2, "color": 0.4})

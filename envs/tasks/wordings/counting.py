@@ -14,21 +14,18 @@ CHOSEN = (
     "i need <n> <xs> <to>, no matter which ones", "any <n> <xs> -> <to>",
     "take <n> of the <xs>, your choice, and @put them <to>", "<n> of the <xs> should go <to>, you decide which",
     "@pick any <n> of the <xs> and @put them <to>", "only <n> of the <xs> have to go <to>",
-    "<n> <xs> in a row <to>, go", "let's say <n> <xs> <to>, your pick", "of the <xs> @take <n> and @put them <to>"
+    "let's say <n> <xs> <to>, your pick", "of the <xs> @take <n> and @put them <to>"
 )
 GUESTS = (
-    "<p> has room for (<n>|<n> guests). @choose <n> <xs> yourself and @bring them in",
     "<p> needs <n> <xs>, any of them", "<n> <xs> for <p>, whichever you like", "<p> should get <n> <xs>",
     "@fill <p> with <n> <xs>, you choose them", "there's room for <n> in <p>: @put <n> <xs> in it",
     "<p> wants <n> <xs>, pick any", "@put <n> <xs> into <p>"
 )
 ANY_ONE = (
-    "a <x>, any of them, <to>", "@put a <x>, any of them, <to>", "<to> a <x>, any will do",
-    "one <x>, no matter which, <to>", "@put one of the <xs> <to>, whichever you like", "any one of the <xs> <to>",
-    "a <x> <to>, surprise me", "<to>: one <x>, any of them", "it can be any <x>, but one has to go <to>",
+    "<to> a <x>, any will do", "one <x>, no matter which, <to>", "@put one of the <xs> <to>, whichever you like",
+    "any one of the <xs> <to>", "a <x> <to>, surprise me", "it can be any <x>, but one has to go <to>",
     "just one <x> <to>, i don't care which", "from the <xs> @choose any one and @put it <to>",
-    "one of the <xs> should go <to>, take any", "@get me any <x> <to>",
-    "i'd be happy if you put a <x>, any of them, <to>", "one <x> only, <to>"
+    "one of the <xs> should go <to>, take any", "@get me any <x> <to>", "one <x> only, <to>"
 )
 EACH_PLACE = (
     "each <k> gets a <x>", "a <x> for each <k>", "each of the <ks> should receive a <x>",
@@ -38,31 +35,30 @@ EACH_PLACE = (
     "each and every <k> wants a <x>"
 )
 EACH_BLOCK = (
-    "put a <x> on each <k>", "each <k> gets a <x> on top", "a <x> on every <k>", "one <x> on each of the <ks>",
+    "each <k> gets a <x> on top", "a <x> on every <k>", "one <x> on each of the <ks>",
     "there are <xs> and <ks>: put one of the <xs> on each <k>", "every <k> should carry a <x>",
     "@stack a <x> on each <k>", "top every <k> with a <x>", "each of the <ks> wants a <x> on it",
     "@give each <k> a <x> to carry"
 )
 NOT_FOR_EACH = (
-    "<do>, but don't use <b> for that", "<do>, but not <b>", "<do>. don't take <b>", "<do>, any but <b>",
-    "<do>, only <b> must not be used", "<do>. <b> doesn't count", "<do> - not <b> though", "<do>, just not <b>",
-    "<do>, anything except <b>", "<do>; leave out <b>"
+    "<do>, but not <b>", "<do>. don't take <b>", "<do>, any but <b>", "<do>, only <b> must not be used",
+    "<do>. <b> doesn't count", "<do> - not <b> though", "<do>, just not <b>", "<do>, anything except <b>",
+    "<do>; leave out <b>"
 )
 COLORED = (
     "every <x> that's <c>", "all the <xs> that are <c>", "each <x> of <c> color", "all the <xs> with <c> color",
-    "every single <x> that's <c>, whether it's in a bowl or not,", "all <xs> of the color <c>", "whatever <x> is <c>",
-    "any <x> you see that is <c>", "each and every <x> that is <c>", "all <c> <xs>, every last one of them,",
-    "the <xs>, all those that are <c>,", "every <x> as long as it is <c>", "each <x> painted <c>"
+    "all <xs> of the color <c>", "whatever <x> is <c>", "any <x> you see that is <c>",
+    "each and every <x> that is <c>", "all <c> <xs>, every last one of them,", "the <xs>, all those that are <c>,",
+    "every <x> as long as it is <c>", "each <x> painted <c>"
 )
 ON_OTHERS = (
-    "every <x> that's sitting on another <k> should come <to>", "every <x> on another <k> goes <to>",
-    "all <xs> that lie on another <k>: <to>", "any <x> that is on another <k> has to go <to>",
-    "no <x> stays on another <k>, all of those go <to>", "the <xs> that are on other <ks> go <to>",
-    "whatever <x> sits on another <k> goes <to>", "@take every <x> that is on another <k> and @put it <to>",
-    "<to> with every <x> that's on top of another <k>", "the <xs> lying on other <ks> belong <to>"
+    "every <x> on another <k> goes <to>", "all <xs> that lie on another <k>: <to>",
+    "any <x> that is on another <k> has to go <to>", "no <x> stays on another <k>, all of those go <to>",
+    "the <xs> that are on other <ks> go <to>", "whatever <x> sits on another <k> goes <to>",
+    "@take every <x> that is on another <k> and @put it <to>", "<to> with every <x> that's on top of another <k>",
+    "the <xs> lying on other <ks> belong <to>"
 )
 ALL_OUT = (
-    "i want every <x> out on the table, not one left in a bowl or on another block",
     "all <xs> on the table, every single one", "every <x> out and on the table",
     "no <x> stays in a bowl or on another one, all of them go on the table",
     "@get all the <xs> onto the table, wherever they are", "the table is where all the <xs> should be",
@@ -70,10 +66,9 @@ ALL_OUT = (
     "unpack everything: all <xs> on the table"
 )
 SIZES_NAMED = (
-    "two <s> ones, <a> and <b>, both <to>", "the <s> ones, <a> and <b>, <to>", "<a> and <b>, the <s> ones, <to>",
-    "the <s> <a> and the <s> <b> one, both <to>", "@put two <s> ones <to>: <a> and <b>",
-    "both <s> ones, the <a> and the <b>, <to>", "the two <s> blocks, <a> and <b>, go <to>",
-    "@take the <s> <a> one and the <s> <b> one and @put them <to>"
+    "the <s> ones, <a> and <b>, <to>", "<a> and <b>, the <s> ones, <to>", "the <s> <a> and the <s> <b> one, both <to>",
+    "@put two <s> ones <to>: <a> and <b>", "both <s> ones, the <a> and the <b>, <to>",
+    "the two <s> blocks, <a> and <b>, go <to>", "@take the <s> <a> one and the <s> <b> one and @put them <to>"
 )
 BY_SIZE = (
     "all the <s> ones <to>", "the <s> ones, all of them, <to>", "every <s> one goes <to>",
@@ -82,10 +77,9 @@ BY_SIZE = (
     "only the <s> <xs>, all of them, <to>"
 )
 BUT_SIZE = (
-    "all <xs> but the <s> one <to>", "every <x> except the <s> one goes <to>", "all of them <to>, but not the <s> one",
+    "every <x> except the <s> one goes <to>", "all of them <to>, but not the <s> one",
     "everything but the <s> one <to>", "the <s> one stays out of it, all other <xs> go <to>",
-    "not the <s> one: all the other <xs> <to>", "all <xs> <to>, bar the <s> one",
-    "<to> with all of the <xs>, just not the <s> one"
+    "not the <s> one: all the other <xs> <to>", "<to> with all of the <xs>, just not the <s> one"
 )
 
 
@@ -93,7 +87,7 @@ class Counting(Shaping):
     """Shapes with numbers, all, each, and sizes."""
 
     def chosen(self) -> tuple[str, Goal]:
-        """ "three blocks on the right, doesn't matter which"."""
+        """ "let's say three blocks to the middle of the table, your pick"."""
         number = self.draws.weighted({"2": 0.55, "3": 0.3, "4": 0.15})
         told = self._kind()
         words = number if self.voice.chance(0.15) else {"2": "two", "3": "three", "4": "four"}[number]
@@ -107,14 +101,14 @@ class Counting(Shaping):
         return Description("block", self.people.color() if self.draws.chance(0.6) else "")
 
     def any_one(self) -> tuple[str, Goal]:
-        """ "a blue block, any of them, in the white bowl"."""
+        """ "one of the green cubes should go on the right side, take any"."""
         told = Description("block", self.people.color())
         fact = self.goes(Things("a", told), **{"in": 0.6, "on": 0.15, "at": 0.1, "beside": 0.15})
         one = self.talk.conditions.one(told)
         return article_of(self.told(ANY_ONE, x=one, xs=self.several(told), to=self.to(fact)), one), Do(((fact,),))
 
     def each_place(self) -> tuple[str, Goal]:
-        """ "each of the bowls should receive one block, but don't use the yellow block for that"."""
+        """ "a cube goes into each of the bowls that have nothing in them"."""
         if self.draws.chance(0.25):
             return self._each_block()
         told = self._kind()
@@ -138,7 +132,7 @@ class Counting(Shaping):
         return article_of(text, one), Do(((Fact("on", Things("a", upper), Things("each", lower)),),))
 
     def all_colored(self) -> tuple[str, Goal]:
-        """ "every single block that's blue, whether it's in a bowl or not, goes onto the left side"."""
+        """ "all blocks of the color blue: to the right of the white bowl"."""
         told = Description("block", self.people.color())
         fact = self.goes(
             Things("all", told), **{"in": 0.5, "at": 0.25, "table": 0.15, "left_of": 0.05, "right_of": 0.05}
@@ -160,7 +154,7 @@ class Counting(Shaping):
         ), Do(((fact,),))
 
     def on_others(self) -> tuple[str, Goal]:
-        """ "every block that's sitting on another block should come down onto the table"."""
+        """ "whatever green block sits on another one goes onto the table"."""
         told = self._kind()
         inner = Things("a", Description("block"))
         x = Things("all", replace(told, where=(Where("on", inner),)))
@@ -176,13 +170,13 @@ class Counting(Shaping):
         return text, Do(((fact,),))
 
     def all_out(self) -> tuple[str, Goal]:
-        """ "i want every block out on the table, not one left in a bowl"."""
+        """ "get all the orange blocks onto the table, wherever they are"."""
         told = self._kind()
         text = self.told(ALL_OUT, x=self.talk.conditions.one(told), xs=self.several(told))
         return text, Do(((Fact("on", Things("all", told), TABLE),),))
 
     def sized(self) -> tuple[str, Goal]:
-        """ "all the big cubes to the left side"; "two little ones, red and green, both in the purple bowl"."""
+        """ "every block except the smaller one goes into the yellow bowl"."""
         size, way = self.draws.pick(("small", "big")), self.draws.random()
         word = self.voice.word("sizes", size)
         told = Description("block", size=size)

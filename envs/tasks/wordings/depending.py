@@ -9,7 +9,6 @@ from envs.tasks.wordings.forms import article_of
 from envs.tasks.wordings.shaping import Shaping
 
 OUT_THEN_IN = (
-    "if <t> then first @take it <out> and after that @put <y> <there>",
     "if <t>, @take it <out> first and then @put <y> <there>", "if <t>, <x> comes <out> and then <y> goes <there>",
     "<t>? then @get it <out> and then @put <y> <there>", "in case <t>, first @take it <out>, then <y> <there>",
     "should <x> be <at>, first @get it <out>, then @put <y> <there>",
@@ -19,33 +18,28 @@ OUT_THEN_IN = (
     "see if <t>. if so, @take it <out>, and then @put <y> <there>"
 )
 TOGGLE = (
-    "<t>? then @take it <out>. not <at>? then @put it <to>", "if <t>, @take it <out>; if it isn't, @put it <to>",
-    "if <t> @get it <out>, if not, @put it <to>", "<t>? @get it <out>. otherwise @put it <to>",
-    "is <x> <full>? out with it. isn't it? then @put it <to>", "when <t> @take it <out>, when it is not, @put it <to>",
-    "if <t>, out it comes; if not, in it goes, <to>", "<x> <out> if it is <full>, and <to> if it isn't",
-    "<t>? then it comes <out>. if not it goes <to>"
+    "if <t>, @take it <out>; if it isn't, @put it <to>", "if <t> @get it <out>, if not, @put it <to>",
+    "<t>? @get it <out>. otherwise @put it <to>", "is <x> <full>? out with it. isn't it? then @put it <to>",
+    "when <t> @take it <out>, when it is not, @put it <to>", "if <t>, out it comes; if not, in it goes, <to>",
+    "<x> <out> if it is <full>, and <to> if it isn't", "<t>? then it comes <out>. if not it goes <to>"
 )
 IN_ANY = (
-    "should <x> turn out to be in (one of the bowls|a bowl), <do>", "if <x> is in (a|any) bowl, <do>",
-    "if <x> happens to be in one of the bowls, <do>", "in case <x> is in some bowl, <do>",
-    "when you find <x> in (a|any) bowl, <do>", "is <x> in a bowl? then <do>", "<x>: if it's in a bowl, <do>",
+    "if <x> is in (a|any) bowl, <do>", "if <x> happens to be in one of the bowls, <do>",
+    "in case <x> is in some bowl, <do>", "when you find <x> in (a|any) bowl, <do>", "is <x> in a bowl? then <do>",
     "if any of the bowls holds <x>, <do>", "<do> if it turns out that <x> is in a bowl"
 )
 IN_NONE = (
-    "unless <x> is already in a bowl, <do>", "<x>: if it's in a bowl, fine, leave it. if not, <do>",
     "if <x> is not in (a|any) bowl, <do>", "if <x> isn't in any of the bowls, <do>",
     "is <x> in a bowl? fine. if it isn't, <do>", "if no bowl holds <x>, <do>", "if <x> is in no bowl yet, <do>",
     "check on <x>. if it is in a bowl, do nothing, if not, <do>", "as long as <x> isn't in a bowl, <do>"
 )
 ENOUGH = (
-    "if there are <n> <ns>, <do>", "are there <n> <ns>? then <do>", "would there happen to be <n> <ns>? then <do>",
-    "if you (see|find|count) <n> <ns>, <do>", "when there are <n> <ns>, <do>", "if are <n> <ns>, <do>",
-    "in case there are <n> <ns>, <do>", "<n> <ns>? then <do>", "if we have <n> <ns>, <do>",
-    "<do> if there are <n> <ns>", "do you see <n> <ns>? if so, <do>", "should there be <n> <ns>, <do>",
-    "if there happen to be <n> <ns>, <do>"
+    "if there are <n> <ns>, <do>", "are there <n> <ns>? then <do>", "if you (see|find|count) <n> <ns>, <do>",
+    "when there are <n> <ns>, <do>", "if are <n> <ns>, <do>", "in case there are <n> <ns>, <do>",
+    "<n> <ns>? then <do>", "if we have <n> <ns>, <do>", "<do> if there are <n> <ns>",
+    "do you see <n> <ns>? if so, <do>", "should there be <n> <ns>, <do>", "if there happen to be <n> <ns>, <do>"
 )
 BEST_BOWL = (
-    "when there's no <n> use <q> for <x>, when there is one use that",
     "if there is a <n>, <x> goes there, if not into <q>", "<x> goes into the <n> if there is one, otherwise into <q>",
     "@put <x> in the <n>, or in <q> if there is none", "is there a <n>? then that's for <x>. if there isn't, use <q>",
     "no <n>? then <x> goes into <q>. else into the <n>", "if you find a <n>, @put <x> in it, else in <q>",
@@ -63,7 +57,6 @@ BEST_BLOCK = (
     "is there no <n>? <y> goes <to>. there is one? then <x>"
 )
 HOLDS = (
-    "if <p> (holds|has|contains) a block, <do>; if it's empty, <else>",
     "is there a block in <p>? then <do>. if not, <else>", "if a block is in <p>, <do>, otherwise <else>",
     "if <p> has a block in it <do>, if it hasn't, <else>",
     "look into <p>. if there's a block in it, <do>. if it's empty, <else>",
@@ -80,20 +73,18 @@ MET = (
     "wherever <a> is <on> <b>, part them: <do>"
 )
 FREE = (
-    "assuming <y>'s free (nothing on it), <do>", "if there's nothing on <y>, <do>", "if nothing is on <y>, <do>",
-    "is <y> free, with no block on it? then <do>", "as long as no block is on <y>, <do>",
-    "if <y> has no block on it, <do>", "provided <y> is free, nothing on it, <do>", "<do> if <y> has no block on it",
-    "if no block is on <y>, <do>", "<y> has nothing on it? then <do>", "when <y> carries no block, <do>",
-    "in case there is no block on <y>, <do>"
+    "if there's nothing on <y>, <do>", "if nothing is on <y>, <do>", "is <y> free, with no block on it? then <do>",
+    "as long as no block is on <y>, <do>", "if <y> has no block on it, <do>",
+    "provided <y> is free, nothing on it, <do>", "<do> if <y> has no block on it", "if no block is on <y>, <do>",
+    "<y> has nothing on it? then <do>", "when <y> carries no block, <do>", "in case there is no block on <y>, <do>"
 )
 LONELY = (
-    "if there's no block (beside|next to) <y> <do>", "if no block is (beside|next to) <y>, <do>",
-    "is there no block (beside|next to) <y>? then <do>", "if <y> has no block (beside|next to) it, <do>",
-    "<do> if no block is (next to|beside) <y> yet", "as long as no block stands (beside|next to) <y>, <do>",
-    "in case no block is (near|beside) <y>, <do>", "when <y> stands there without a block beside it, <do>"
+    "if no block is (beside|next to) <y>, <do>", "is there no block (beside|next to) <y>? then <do>",
+    "if <y> has no block (beside|next to) it, <do>", "<do> if no block is (next to|beside) <y> yet",
+    "as long as no block stands (beside|next to) <y>, <do>", "in case no block is (near|beside) <y>, <do>",
+    "when <y> stands there without a block beside it, <do>"
 )
 ALL_DONE = (
-    "when all the <ns> are <at> you may <do>; else finish the <ns> first, i mean just @put them <to>",
     "if all the <ns> are <at>, <do>, otherwise @put them all <to>",
     "are all the <ns> <at>? then <do>. if not, @put them <to>",
     "<do> if every <n> is <at>, otherwise @get the <ns> <to>",
@@ -102,16 +93,13 @@ ALL_DONE = (
     "check the <ns>: if they are all <at>, <do>, else @put them all <to>"
 )
 CHECKED = (
-    "check <p> first. if it has <x> in it, <do>; if it doesn't, <else>",
-    "look at <p>. has it <x> in it? <do>. if not, <else>", "if <p> has <x> in it, <do>; if it doesn't, <else>",
-    "look into <p>: if <x> is in there, <do>, otherwise <else>",
+    "look at <p>. has it <x> in it? <do>. if not, <else>", "look into <p>: if <x> is in there, <do>, otherwise <else>",
     "does <p> have <x> in it? then <do>. it doesn't? then <else>",
     "have a look at <p>. with <x> in it, <do>. without, <else>",
     "go by <p>: if it holds <x>, <do>, if it does not hold <x>, <else>",
     "<p> decides: <x> in it, <do>; not in it, <else>", "if <x> is found in <p>, <do>; if <p> is without it, <else>"
 )
 REST = (
-    "is <x> <at>? then all the other blocks (should go|go) <to>. otherwise, only <y>",
     "if <x> is <at>, all the others go <to>, if not just <y>",
     "<x> <at>? then every other block goes <to>; if not, <y> alone",
     "if <x> is <at>, @put all other blocks <to>, otherwise only <y>",
@@ -119,10 +107,10 @@ REST = (
     "should <x> be <at>, the other blocks go <to>. if not, then just <y>"
 )
 EMPTY_ONE = (
-    "i'm not sure <p> is empty, but if it is, <x> should go in it", "if <p> is empty, <x> goes in it",
-    "is <p> empty? then @put <x> in it", "<p>: if it is empty, @put <x> in it", "when <p> is empty, @give it <x>",
-    "see if <p> is empty, and if so, <x> goes inside", "should <p> be empty, <x> goes into it",
-    "@put <x> in <p> if it's empty", "in case <p> has nothing in it, @put <x> inside", "<p> empty? <x> in there, then"
+    "if <p> is empty, <x> goes in it", "is <p> empty? then @put <x> in it", "<p>: if it is empty, @put <x> in it",
+    "when <p> is empty, @give it <x>", "see if <p> is empty, and if so, <x> goes inside",
+    "should <p> be empty, <x> goes into it", "@put <x> in <p> if it's empty",
+    "in case <p> has nothing in it, @put <x> inside", "<p> empty? <x> in there, then"
 )
 BOTH_DONE = (
     "if <t>, <row>", "should you find <x> <at>, <row>", "when <t>, <row>", "<t>? then <row>", "in case <t>, <row>",
@@ -130,7 +118,7 @@ BOTH_DONE = (
     "if it is so that <t>, <row>"
 )
 _ONE = (
-    "one block, any block,", "any block", "one block", "some block", "a block", "one block, no matter which,"
+    "any block", "one block", "some block", "a block", "one block, no matter which,"
 )
 TWO_TESTS = (
     "if <t>, <do>; if <nt>, <else>", "<t>? <do>. <nt>? <else>", "when <t>, <do>, when <nt>, <else>",
@@ -155,7 +143,7 @@ class Depending(Shaping):
         return self.told(TWO_TESTS, t=say(goal.test), nt=say(Not(goal.test)), do=then, **{"else": other}), goal
 
     def out_if_in(self) -> tuple[str, Goal]:
-        """ "if red's in the bowl then first take it out and after that put blue in"."""
+        """ "the blue block is in the bowl? then get it out again and then put the yellow one in"."""
         x, (y, place) = self.colored(), self.things("block", "bowl")
         if x == y:
             return self.out_if_in()
@@ -165,7 +153,7 @@ class Depending(Shaping):
         return self.told(OUT_THEN_IN, **slots), If(test, Do(((Not(test),), (replace(test, things=y),))), None)
 
     def toggle(self) -> tuple[str, Goal]:
-        """ "white block in the green bowl? then take it out. not in it? then put it in"."""
+        """ "the purple one out of it if it is in the blue bowl, and in if it isn't"."""
         x, place = self.colored(), self.things("bowl")[0]
         test = Fact("in", x, place)
         slots = self._in_slots(test)
@@ -184,7 +172,7 @@ class Depending(Shaping):
         }
 
     def in_any(self) -> tuple[str, Goal]:
-        """ "unless the purple block is already in a bowl, stand it on the orange block"."""
+        """ "in case the red cube is in some bowl, move it onto the table"."""
         x = self.things("block")[0]
         test = Fact("in", x, Things("a", Description("bowl")))
         if self.draws.chance(0.5):
@@ -205,7 +193,7 @@ class Depending(Shaping):
         return self.told(IN_NONE, x=self.x(x), do=self.do(fact, "it")), If(Not(test), Do(((fact,),)), None)
 
     def enough(self) -> tuple[str, Goal]:
-        """ "would there happen to be three white blocks? then put two of them in the red bowl"."""
+        """ "are there at least 2 red cubes? then move two onto the table"."""
         told = Description("block", self.people.color())
         number = self.draws.weighted({"2": 0.6, "3": 0.4})
         fewer = self.draws.pick(("a", "a", "2", "both") if number == "2" else ("a", "2", "2", "3"))
@@ -223,7 +211,7 @@ class Depending(Shaping):
         )
 
     def best_bowl(self) -> tuple[str, Goal]:
-        """ "when there's no cyan bowl use the purple bowl for the cyan block, when there is one use that"."""
+        """ "put the block in the blue bowl, or in the purple one if there is none"."""
         x, place, other = self.things("block")[0], self.colored("bowl"), self.colored("bowl")
         if place == other:
             return self.best_bowl()
@@ -233,7 +221,7 @@ class Depending(Shaping):
         return article_of(text, words), If(is_there, Do(((Fact("in", x, place),),)), Do(((Fact("in", x, other),),)))
 
     def best_block(self) -> tuple[str, Goal]:
-        """ "in the absence of a blue block, the one to load into the green bowl is the purple block; else .."."""
+        """ "no blue block? then the white one goes on the right. else the blue one"."""
         x, y = self.colored(), self.colored()
         if x == y:
             return self.best_block()
@@ -246,7 +234,7 @@ class Depending(Shaping):
         return article_of(text, n), If(test, Do(((replace(fact, things=y),),)), Do(((fact,),)))
 
     def holds(self) -> tuple[str, Goal]:
-        """ "if the purple bowl holds a block, take it out and lay it on the table; if it's empty, put .. inside"."""
+        """ "if a block is in the orange bowl, it comes out, otherwise set the block in it"."""
         place, x = self.things("bowl", "block")
         inside = Description("block", where=(Where("in", self.bare(place)),))
         other = Fact("in", x, place)
@@ -282,7 +270,7 @@ class Depending(Shaping):
         return text, If(Exists(Things("a", inside)), Do(((then,),)), Do(((other,),)))
 
     def met(self) -> tuple[str, Goal]:
-        """ "whenever you find a green block on a red block, separate them: green to the table"."""
+        """ "if a green block is in a blue bowl, the green one on the table"."""
         a, b = self.colored(), self.colored(self.draws.pick(("block", "block", "bowl")))
         if a.description.color == b.description.color:
             return self.met()
@@ -299,7 +287,7 @@ class Depending(Shaping):
         return article_of(article_of(text, words[0]), words[1]), If(test, Do(((fact,),)), None)
 
     def free(self) -> tuple[str, Goal]:
-        """ "assuming the cyan block's free (nothing on it), pop the orange block on it"."""
+        """ "if no block is on the purple cube, put the orange block on it"."""
         x, y = self.things("block", self.draws.pick(("block", "bowl")))
         relation = "on" if y.description.kind == "block" and self.draws.chance(0.6) else "beside"
         fact = Fact(relation, x, y)
@@ -313,7 +301,7 @@ class Depending(Shaping):
         return said, If(test, Do(((fact,),)), Do(((otherwise,),)))
 
     def all_done(self) -> tuple[str, Goal]:
-        """ "when all the blues are in the blue bowl you may ..; else finish the blues first"."""
+        """Something when all of a kind are at their place, else these go there."""
         told = Description("block", self.people.color())
         test = self.goes(Things("all", told), **{"in": 0.8, "at": 0.2})
         x = self.colored()
@@ -331,7 +319,7 @@ class Depending(Shaping):
         return text, If(test, Do(((fact,),)), Do(((test,),)))
 
     def checked(self) -> tuple[str, Goal]:
-        """ "check the white bowl first. if it has the blue block in it, ..; if it doesn't, .."."""
+        """ "the green bowl decides: the red block in it, ..; not in it, .."."""
         x, place = self.colored(), self.things("bowl")[0]
         y, z = self.things("block", "block")
         then, other = self.goes(y), self.goes(z)
@@ -341,7 +329,7 @@ class Depending(Shaping):
         return text, If(Fact("in", x, place), Do(((then,),)), Do(((other,),)))
 
     def all_others(self) -> tuple[str, Goal]:
-        """ "is red in the bowl? then all the other blocks should go to the right. otherwise, only the white one"."""
+        """ "when the orange block is in the green bowl the rest goes left, else only the cyan one does"."""
         x, place, y = self.things("block", "bowl", "block")
         test = Fact("in", x, place)
         fact = self.goes(y, **{"at": 0.6, "in": 0.3, "table": 0.1})
@@ -352,7 +340,7 @@ class Depending(Shaping):
         return text, If(test, Do(((rest,),)), Do(((fact,),)))
 
     def if_empty(self) -> tuple[str, Goal]:
-        """ "i'm not sure the red bowl is empty, but if it is, one block, any block, should go in it"."""
+        """ "if the yellow bowl is empty, the two white blocks goes in it"."""
         bowl = self.colored("bowl")
         test = Exists(Things("a", replace(bowl.description, where=(Where("empty"),))))
         x = (
@@ -366,7 +354,7 @@ class Depending(Shaping):
         return self.told(EMPTY_ONE, p=self.x(bowl), x=words), If(test, Do(((Fact("in", x, bowl),),)), None)
 
     def two_then(self) -> tuple[str, Goal]:
-        """ "should you find yellow beneath red, lay the red in the blue bowl and the yellow in the white"."""
+        """ "if the green block is on the table, put it in the bowl and then the red one on the cyan one"."""
         x, y = self.things("block", self.draws.pick(("block", "bowl")))
         test = Fact("on" if y.description.kind == "block" else "in", x, y)
         if self.draws.chance(0.3):

@@ -32,10 +32,9 @@ FACT = {
 }
 MORE = {
     "in": (
-        "<x>, <p>, go", "<x>, <p>. that is the whole job", "ready? steady? <x>, <p>, go", "<x>: in <p>", "<x> to <p>",
-        "<x>. <p>. in it", "<p>, for <x>", "one job: <x>, <p>", "<x> (<p>)", "<x>? <p>", "<x> & <p>: in",
-        "go: <x>, <p>",
-        "<x>, then <p>: in it goes", "all i want: <x> in <p>", "<x>, <p>, thanks", "<p>, <x>: in with it"
+        "<x>, <p>, go", "ready? steady? <x>, <p>, go", "<x>: in <p>", "<x> to <p>", "<x>. <p>. in it", "<p>, for <x>",
+        "one job: <x>, <p>", "<x> (<p>)", "<x>? <p>", "<x> & <p>: in", "go: <x>, <p>", "<x>, then <p>: in it goes",
+        "all i want: <x> in <p>", "<x>, <p>, thanks", "<p>, <x>: in with it"
     ),
     "on": (
         "<x> as a hat for <p>", "<p> under <x>", "<x>, <p> under it", "<x> high on <p>", "<p> first, <x> on it",
@@ -51,8 +50,8 @@ MORE = {
     ),
 }
 EMPTIED = (
-    "<p> emptied, contents on table", "<p> emptied", "<p> empty please", "contents of <p> to the table", "<p>: empty",
-    "<p>: all out", "everything out of <p>", "all of <p> onto table", "<p>, all of it out", "out with what's in <p>"
+    "<p> emptied", "<p> empty please", "contents of <p> to the table", "<p>: empty", "<p>: all out",
+    "everything out of <p>", "all of <p> onto table", "<p>, all of it out", "out with what's in <p>"
 )
 ROW = (
     ", ", " and ", ", ", " & ", " + ", " "

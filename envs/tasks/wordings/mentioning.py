@@ -10,49 +10,42 @@ from envs.tasks.wordings.shaping import Shaping
 
 MENTIONED = (
     "<x> is in my way, <do>", "i can't reach <x>. <do>", "<x> has been lying around, so <do>", "about <x>: <do>",
-    "@take <x>. got it? good, now <do>", "you see <x>? good. <do>", "<x> - <do>", "so, <x>. <do>",
-    "here is what i want with <x>: <do>", "<x> wants a change, <do>", "<x> is blocking my view, <do>",
-    "i can't see past <x>; <do>", "<x> needs another place: <do>", "as for <x>, <do>",
-    "<x> has been there long enough. <do>", "listen, it's about <x>: <do>", "@find <x>. found it? then <do>",
-    "i need <x> elsewhere, <do>", "<x> looks lost, <do>", "<x> is tired, so <do>",
-    "<x> doesn't look right there. <do>", "@get hold of <x> and <do>", "<x> again: <do>", "let's talk about <x>: <do>",
-    "your next task is <x>: <do>", "see <x>? <do>", "what about <x>? <do>", "remember <x>? <do>",
-    "<x>, yes, that one: <do>"
+    "you see <x>? good. <do>", "<x> - <do>", "so, <x>. <do>", "here is what i want with <x>: <do>",
+    "<x> wants a change, <do>", "<x> is blocking my view, <do>", "i can't see past <x>; <do>",
+    "<x> needs another place: <do>", "as for <x>, <do>", "<x> has been there long enough. <do>",
+    "listen, it's about <x>: <do>", "@find <x>. found it? then <do>", "i need <x> elsewhere, <do>",
+    "<x> looks lost, <do>", "<x> is tired, so <do>", "<x> doesn't look right there. <do>", "<x> again: <do>",
+    "let's talk about <x>: <do>", "your next task is <x>: <do>", "see <x>? <do>", "what about <x>? <do>",
+    "remember <x>? <do>", "<x>, yes, that one: <do>"
 )
 FINDS = (
-    "<x> finds its home <at>", "@let <x> find its home <at> (|tonight|now)", "i would rather have <x> <at>",
-    "what i am after is <x> <at>", "@arrange things so that <x> is <at>", "<x>, i don't care how, must land <to>",
-    "the lab tech says <x> <to>", "my son wants to see <x> <at>", "once you are done <x> should be found <at>",
-    "could <x> maybe live <at> from now on?", "i said <x> <to>", "@see <x> safely <to>", "it's <at> that <x> belongs",
-    "so.. about <x>.. i think.. <at> would be a good place for it", "<x> has to go, <to> with it",
-    "<x> wants to be <at>", "<x> would look best <at>", "@see to it that <x> ends up <at>", "<x> is to be placed <to>",
+    "<x> finds its home <at>", "i said <x> <to>", "@see <x> safely <to>", "it's <at> that <x> belongs",
+    "<x> wants to be <at>", "<x> would look best <at>", "@see to it that <x> ends up <at>",
     "boss says <x> must be <at>", "i'd love to find <x> <at>", "the place of <x> is <at>", "off with <x>, <to>",
-    "<x> should eventually go <to>, if you would", "<to> with <x>!", "<x>: <to> with it", "@have <x> go <to>",
-    "<x> (shall|should) (rest|sit|stand) <at> from now on", "the idea is to have <x> <at>", "<x> deserves to be <at>",
-    "where does <x> go? <to>", "<x> goes <to>, as always", "the plan says <x> <to>", "let's get <x> <to>",
-    "by the time i'm back <x> should be <at>", "<to>, that's where <x> goes", "granny wants <x> <at>"
+    "<to> with <x>!", "<x>: <to> with it", "@have <x> go <to>", "<x> (shall|should) (rest|sit|stand) <at> from now on",
+    "the idea is to have <x> <at>", "<x> deserves to be <at>", "where does <x> go? <to>", "<x> goes <to>, as always",
+    "the plan says <x> <to>", "let's get <x> <to>", "by the time i'm back <x> should be <at>",
+    "<to>, that's where <x> goes", "granny wants <x> <at>"
 )
 RECEIVES = {
     "in": (
-        "<p> should receive <x>", "<p> is for <x>", "@return <x> to <p> where it came from", "<p> is where i want <x>",
-        "<p> is waiting for <x>", "<p> shall get <x>", "the thing to put into <p> is <x>",
-        "<p> must not stay without <x>", "off to <p> with <x>", "specimen: <x>, destination: <p>",
-        "<x> is going to <p>", "<x> - destination <p>", "what belongs in <p> is <x>", "@let <p> be the home of <x>",
-        "<p> is the right home for <x>", "<p> takes <x>", "<x> would like to nap in <p>", "@hide <x> in <p>",
-        "all that is missing in <p> is <x>", "target <p>, object <x>", "@see <x> to <p>"
+        "<p> should receive <x>", "<p> is for <x>", "<p> is waiting for <x>", "<p> shall get <x>",
+        "the thing to put into <p> is <x>", "<p> must not stay without <x>", "off to <p> with <x>",
+        "specimen: <x>, destination: <p>", "<x> is going to <p>", "<x> - destination <p>",
+        "what belongs in <p> is <x>", "@let <p> be the home of <x>", "<p> is the right home for <x>", "<p> takes <x>",
+        "<x> would like to nap in <p>", "@hide <x> in <p>", "all that is missing in <p> is <x>",
+        "target <p>, object <x>", "@see <x> to <p>"
     ),
     "on": (
         "<p> should carry <x>", "<p> is the base for <x>", "<p> is where i want <x>, on top", "<p> gets a hat: <x>",
-        "as a cover on <p>: <x>", "@let <x> ride on the back of <p>", "<p> is waiting for <x> on top of it",
-        "<p> below, <x> above", "<p> underneath, <x> on top", "@keep the stack simple: <p> below, <x> above",
-        "<x> first, <p> second: first one on top of the second one", "@bring <x> together with <p>, first on second",
+        "as a cover on <p>: <x>", "<p> is waiting for <x> on top of it", "<p> below, <x> above",
+        "<p> underneath, <x> on top", "<x> first, <p> second: first one on top of the second one",
         "<x>. <p>. the first one on top of the second one", "<x> and <p>: former on latter", "<p> needs a roof: <x>",
         "@use <x> as a cover for <p>", "<x> sits on <p> from now on", "<x> shall be the top of <p>",
         "<x> over <p>, like a hat", "@take <p> as a stand for <x>"
     ),
 }
 TOGETHER = (
-    "<x> and <y> are friends; @put them together <to>", "<x>, <y>: <to>, the pair of them",
     "<x> and <y> together <to>", "@put <x> and <y> together <to>",
     "<x> and <y> belong together: <to> with the two of them", "<x> meets <y> <to>", "both of them, <x> and <y>, <to>",
     "<x> as well as <y> <to>", "<x> plus <y>, <to>", "<x>? <to>. <y>? there too", "@bring <x> and <y> together <to>",
@@ -60,12 +53,11 @@ TOGETHER = (
     "not just <x> but also <y> <to>", "<x> <to>, with <y>"
 )
 FETCHED = (
-    "@fetch <x> from <o> and @lay it <to>", "@get <x> from <o> and @set it <to>",
-    "@take <x> out of <o> and @drop it <to>", "@fetch <x> out of <o> and @stick it <to>",
-    "out of <o> with <x>, and <to> with it", "<x> goes from <o> <to>", "@collect <x> from <o> and @put it <to>",
-    "from <o> <to> with <x>", "<x>, from <o> <to>, please", "@pick <x> out of <o> and @set it <to>",
-    "<x> changes bowls: from <o> <to>", "<x> leaves <o> and goes <to>", "@unload <x> from <o> and @place it <to>",
-    "<x> is in <o>. @lay it <to>", "<x> in <o> wants out, @put it <to>"
+    "@get <x> from <o> and @set it <to>", "@take <x> out of <o> and @drop it <to>",
+    "@fetch <x> out of <o> and @stick it <to>", "out of <o> with <x>, and <to> with it", "<x> goes from <o> <to>",
+    "@collect <x> from <o> and @put it <to>", "from <o> <to> with <x>", "<x>, from <o> <to>, please",
+    "@pick <x> out of <o> and @set it <to>", "<x> changes bowls: from <o> <to>", "<x> leaves <o> and goes <to>",
+    "@unload <x> from <o> and @place it <to>", "<x> is in <o>. @lay it <to>"
 )
 LEFT_THERE = (
     "(some|any)body left <x> <on> <p>; <do>", "someone (put|left|stacked) <x> <on> <p>, please <do>",
@@ -75,12 +67,12 @@ LEFT_THERE = (
     "why is <x> <on> <p>? <do>", "my brother stuck <x> <on> <p>. <do>", "someone dropped <x> <on> <p>, <do>"
 )
 DOWN_AGAIN = (
-    "take it down to the table again", "put it back on the table", "get it down again, on the table",
-    "take it off and lay it on the table", "set it on the table again", "bring it back to the table", "take it down",
-    "take it back down to the table", "put it on the table where it belongs", "lay it down on the table again"
+    "put it back on the table", "get it down again, on the table", "take it off and lay it on the table",
+    "set it on the table again", "bring it back to the table", "take it down", "take it back down to the table",
+    "put it on the table where it belongs", "lay it down on the table again"
 )
 JOINS = (
-    "<x> goes into whichever bowl <y> is in", "@put <x> in whichever bowl <y> is in", "<x> into the bowl where <y> is",
+    "@put <x> in whichever bowl <y> is in", "<x> into the bowl where <y> is",
     "whichever bowl <y> is in, <x> goes into it", "whichever bowl has <y>, @put <x> in it too",
     "@find the bowl with <y> in it and @put <x> in there", "<y> is in some bowl. <x> goes into the same one",
     "<x> into the same bowl as <y>", "@put <x> in the bowl that <y> is in", "the bowl that holds <y> gets <x> as well",
@@ -90,53 +82,48 @@ JOINS = (
     "whatever bowl <y> is in, <x> goes there"
 )
 OF_ALL = (
-    "of all the <ks> @take the one <a> and <do>", "of the two <ks>, one is <a>. <do>", "see the <k> <a>? <do>",
-    "@find the <k> <a> and <do>", "one of the <ks> is <a>: <do>", "the <k> <a>, you see it? <do>",
+    "see the <k> <a>? <do>", "@find the <k> <a> and <do>", "the <k> <a>, you see it? <do>",
     "you know the <k> <a>? <do>", "there are several <ks>; @take the one <a> and <do>", "the <k> <a>: <do>",
     "among the <ks> @choose the one <a>, and <do>", "look for the <k> <a>. <do>"
 )
 AFTERTHOUGHT = (
-    "<do>, the one <b> i mean", "<do> - i mean the one <b>", "<do> (the one <b>)", "<do>, the one <b>",
-    "<do>. i mean the one <b>", "<do>, that is, the one <b>", "<do>. the one <b>, that is", "<do>; the one <b>",
-    "<do>, namely the one <b>", "<do>. take the one <b>", "<do>, i'm talking about the one <b>", "<do> - the one <b>",
-    "<do>... the one <b>", "<do>, you know, the one <b>", "<do>. it's the one <b>"
+    "<do> - i mean the one <b>", "<do> (the one <b>)", "<do>, the one <b>", "<do>. i mean the one <b>",
+    "<do>, that is, the one <b>", "<do>. the one <b>, that is", "<do>; the one <b>", "<do>, namely the one <b>",
+    "<do>. take the one <b>", "<do>, i'm talking about the one <b>", "<do> - the one <b>", "<do>... the one <b>",
+    "<do>, you know, the one <b>", "<do>. it's the one <b>"
 )
 NOT_THE_ONE = (
     "<do>, not the one <o>", "<do> - not the one <o>", "<do>, i don't mean the one <o>", "<do> and not the one <o>",
     "<do> (not the one <o>)", "<do>, as opposed to the one <o>", "<do>. not the one <o>"
 )
 LOOKS = (
-    "look at <p>. what is inside it <goes>", "look at <p>: whatever is in it <goes>",
-    "you see <p>? everything in it <goes>", "<p> is full. all that's in it <goes>",
-    "look what's in <p>. it all <goes>", "what <p> has in it <goes>", "whatever <p> holds <goes>",
-    "the contents of <p>: all of it <goes>", "everything you find in <p> <goes>",
+    "look at <p>: whatever is in it <goes>", "you see <p>? everything in it <goes>",
+    "<p> is full. all that's in it <goes>", "look what's in <p>. it all <goes>", "what <p> has in it <goes>",
+    "whatever <p> holds <goes>", "the contents of <p>: all of it <goes>", "everything you find in <p> <goes>",
     "i need <p>, so everything in it <goes>", "all the things that lie in <p>, they <go>",
     "<p>: all that it holds <goes>"
 )
 TWO_IN = (
-    "you know <p> with the two blocks in it? @take them out and @put them <to>",
     "the two blocks in <p>: <to> with them", "there are two blocks in <p>. both of them go <to>",
     "@take both blocks in <p> and @put them <to>", "<p> has two blocks in it, @put both <to>",
     "both blocks from <p> go <to>", "the pair in <p> goes <to>",
     "you see the two blocks in <p>? @take them and @put them <to>", "two blocks lie in <p>; they both go <to>"
 )
 RAISED = (
-    "<x> wants to see the world; raise it high", "@let me have a look at <x>, hold it up high", "<x> up high, please",
-    "i want to see <x> from below, lift it", "show me <x>: hold it up", "<x>, held high", "up in the air with <x>",
-    "@lift <x> and keep it up", "hold <x> up so that everyone can see it", "<x> should hang in the air",
-    "@give <x> a lift, up in the air", "keep <x> up in the air", "<x> goes up, hold it there",
-    "raise <x> like a trophy", "<x>: pick it up and hold on to it", "i want you to be holding <x>"
+    "<x> up high, please", "i want to see <x> from below, lift it", "show me <x>: hold it up", "<x>, held high",
+    "up in the air with <x>", "@lift <x> and keep it up", "hold <x> up so that everyone can see it",
+    "<x> should hang in the air", "@give <x> a lift, up in the air", "keep <x> up in the air",
+    "<x> goes up, hold it there", "raise <x> like a trophy", "<x>: pick it up and hold on to it",
+    "i want you to be holding <x>"
 )
 
 ACROSS = (
     "the <n> <at> <p> belongs <to>", "the <n> <at> <p> should go <to> instead", "@move the <n> <at> <p> <to>",
-    "@take the <n> <at> <p> and @put it <to>", 
     "you see the <n> <at> <p>? it goes <to>", "the <n> that's <at> <p> should be <to>",
     "not <at> <p> with that <n>, but <to>", "the <n> <at> <p> goes <to>", "there is a <n> <at> <p>. @put it <to>",
     "<p> has a <n> <at> it, @put it <to>"
 )
 ALL_ACROSS = (
-    "with the exception of the <n> <at> <p>, every block shall go into that <k>",
     "all blocks but the <n> <at> <p> go into that <k>", "every block except the one <at> <p> goes <to>",
     "not the <n> <at> <p>, but all the others go <to>", "leave out the <n> <at> <p>; all the other blocks go <to>",
     "everything but the <n> <at> <p> goes <to>"
@@ -147,7 +134,7 @@ class Mentioning(Shaping):
     """Shapes of one thing and its place, in more than one sentence or in an unusual one."""
 
     def mentioned(self) -> tuple[str, Goal]:
-        """ "i can't reach the purple block. bring it over to the left side"."""
+        """ "the green block looks lost, set it next to the leftmost bowl"."""
         x = self.things("block")[0]
         fact = self.goes(x)
         return self.told(MENTIONED, x=self.x(x, 0.05), do=self.do(fact, self.voice.pick(("it", "it", "that")))), Do(
@@ -155,7 +142,7 @@ class Mentioning(Shaping):
         )
 
     def finds(self) -> tuple[str, Goal]:
-        """ "let the orange block find its home in the blue bowl tonight"."""
+        """ "see to it that the yellow block ends up inside the blue bowl"."""
         x = self.things("block")[0]
         fact = self.goes(
             x, **{"in": 0.45, "on": 0.25, "at": 0.1, "beside": 0.1, "table": 0.05, "left_of": 0.05, "right_of": 0.05}
@@ -166,13 +153,13 @@ class Mentioning(Shaping):
         )
 
     def receives(self) -> tuple[str, Goal]:
-        """ "the bowl nearest to you should receive the green block"."""
+        """ "the yellow bowl is for the block which is right on the table"."""
         relation = self.draws.pick(("in", "in", "on"))
         x, place = self.things("block", "bowl" if relation == "in" else "block")
         return self.told(RECEIVES[relation], x=self.x(x), p=self.x(place)), Do(((Fact(relation, x, place),),))
 
     def two_received(self) -> tuple[str, Goal]:
-        """ "the white bowl is for the blue block, and the red bowl is for the yellow block"."""
+        """ "the white bowl: the orange block. the cyan bowl: the red one"."""
         x, y, p, q = self.things("block", "block", "bowl", "bowl")
         row = self.voice.pick(_PAIRS)
         one, two = (self.voice.fill(row, {"x": self.x(a), "p": self.x(b)}) for a, b in ((x, p), (y, q)))
@@ -181,7 +168,7 @@ class Mentioning(Shaping):
         )
 
     def together(self) -> tuple[str, Goal]:
-        """ "the blue block and the yellow block are friends; put them together in the white bowl"."""
+        """ "the orange block plus the green cube, inside the yellow bowl"."""
         x, y = self.things("block", "block")
         if self.draws.chance(0.2):
             x, y = (
@@ -197,7 +184,7 @@ class Mentioning(Shaping):
         return text, Do(((fact, replace(fact, things=y)),))
 
     def fetched(self) -> tuple[str, Goal]:
-        """ "fetch the purple block from the blue bowl and lay it in the green one"."""
+        """ "the cube changes bowls: from the blue bowl in the orange one"."""
         source, place = self.things("bowl", "bowl")
         told = Description(
             "block", self.people.color() if self.draws.chance(0.6) else "", where=(Where("in", self.bare(source)),)
@@ -209,7 +196,7 @@ class Mentioning(Shaping):
         return self.told(FETCHED, x=words, o=self.x(source), to=self.to(fact, p)), Do(((fact,),))
 
     def left_there(self) -> tuple[str, Goal]:
-        """ "somebody left the red block on the white block; take it down to the table again"."""
+        """ "a block got in the blue bowl somehow. put it into the center"."""
         kind = self.draws.pick(("block", "block", "bowl"))
         x, place = self.colored(), self.colored(kind)
         if x.description.color == place.description.color:
@@ -228,7 +215,7 @@ class Mentioning(Shaping):
         return self.told(LEFT_THERE, x=words, on=relation, p=self.x(place), do=do), Do(((fact,),))
 
     def joins(self) -> tuple[str, Goal]:
-        """ "purple block goes into whichever bowl the yellow block is in"."""
+        """ "the bowl that holds the red block gets the white one as well"."""
         x, y = self.things("block", "block")
         place = Things("the", Description("bowl", where=(Where("holding", self.bare(y)),)))
         quantifier = self.draws.pick(("the", "the", "the", "both", "a"))
@@ -237,7 +224,7 @@ class Mentioning(Shaping):
         return self.told(JOINS, x=self.x(x), y=self.x(y, 0.3)), Do(((Fact("in", x, place),),))
 
     def of_all(self) -> tuple[str, Goal]:
-        """ "of all the bowls take the one farthest from you and put the leftmost cube in it"."""
+        """ "you know the bowl farthest from you? put the red block in it"."""
         kind = self.draws.pick(("bowl", "bowl", "block"))
         told = Description(kind, superlative=self.people.superlative(kind))
         if told.superlative in ("biggest", "smallest", "highest", "lowest"):
@@ -256,7 +243,7 @@ class Mentioning(Shaping):
         return self.told(OF_ALL, ks=ks, k=k, a=after, do=do), Do(((fact,),))
 
     def afterthought(self) -> tuple[str, Goal]:
-        """ "put the green block into the orange bowl, the one standing on its own i mean"."""
+        """ "drop the block in the bowl the one sitting next to the yellow bowl"."""
         plain = Description(
             "block", self.people.color() if self.draws.chance(0.75) else "", self.draws.pick(("", "", "big", "small"))
         )
@@ -272,7 +259,7 @@ class Mentioning(Shaping):
         return self.told(AFTERTHOUGHT, do=do, b=b), Do(((fact,),))
 
     def not_the_one(self) -> tuple[str, Goal]:
-        """ "put the white block on the red block on the table, not the one in the bowl"."""
+        """ "move my green block in the bowl right not the one nearest to the red bowl"."""
         wheres = [self.people.where("block"), self.people.where("block")]
         if wheres[0].relation == wheres[1].relation or "alone" in (w.relation for w in wheres):
             return self.not_the_one()
@@ -289,7 +276,7 @@ class Mentioning(Shaping):
         return self.told(NOT_THE_ONE, do=self.do(fact), o=other), Do(((fact,),))
 
     def looks(self) -> tuple[str, Goal]:
-        """ "look at the red bowl. what is inside it should be lying on the table"."""
+        """ "the cyan bowl: all that it holds should be lying on the desk"."""
         bowl = self.things("bowl")[0]
         inside = Description("block", where=(Where("in", self.bare(bowl)),))
         is_two = self.draws.chance(0.35)
@@ -304,7 +291,7 @@ class Mentioning(Shaping):
         return self.told(row, p=self.x(bowl), to=to, goes=goes, go=f"go {to}"), Do(((fact,),))
 
     def across(self) -> tuple[str, Goal]:
-        """ "the block to the right of the cyan block belongs to the left of it"."""
+        """ "the block adjacent to the white bowl should go in it instead"."""
         place = self.things(self.draws.pick(("block", "bowl")))[0]
         brackets = (
             ("beside", "left of", "right of")
@@ -332,7 +319,7 @@ class Mentioning(Shaping):
         return self.told(ACROSS, **slots), Do(((fact,),))
 
     def raised(self) -> tuple[str, Goal]:
-        """ "the orange block wants to see the world; raise it high"."""
+        """ "i want to see the block that is purple from below, lift it"."""
         x = self.things("block")[0]
         return self.told(RAISED, x=self.x(x)), Do(((Fact("held", x),),))
 
@@ -383,8 +370,10 @@ class Mentioning(Shaping):
 
 
 _BARE_TOP = (
-    " that's got nothing on it", " with nothing on it", " that has nothing on top of it", " without anything on it"
-)
+        " with nothing on it",
+        " that has nothing on top of it",
+        " without anything on it"
+    )
 _PAIRS = (
     "<p> is for <x>", "<p> gets <x>", "<x> belongs in <p>", "<p> takes <x>", "<x> is meant for <p>",
     "<p> should hold <x>", "<x> lives in <p>", "<p> for <x>", "<p>: <x>"

@@ -10,11 +10,11 @@ from envs.tasks.wordings.repairs import other_than
 from envs.tasks.wordings.shaping import Shaping
 
 LEFT_AS_IT_IS = (
-    "<w>. or no, leave that as it is; <do>", "<w>. no, leave it, <do>", "<w>... no, let that be, <do>",
-    "<w>. hm, no, don't. <do>", "<w>. or rather not. <do>", "<w>. on second thought leave that, and <do>",
-    "<w>, or no, leave it like that and <do>", "<w>. no, not that. <do>", "<w>. well, no, forget about it and <do>",
-    "<w>. hold on, that can stay as it is. <do>", "<w>. don't bother, <do>", "<w>. no, better leave it. <do>",
-    "i was going to say <w>, but no: <do>", "<w>. ah no, it's fine as it is. <do>"
+    "<w>. no, leave it, <do>", "<w>... no, let that be, <do>", "<w>. hm, no, don't. <do>", "<w>. or rather not. <do>",
+    "<w>. on second thought leave that, and <do>", "<w>, or no, leave it like that and <do>",
+    "<w>. no, not that. <do>", "<w>. well, no, forget about it and <do>", "<w>. hold on, that can stay as it is. <do>",
+    "<w>. don't bother, <do>", "<w>. no, better leave it. <do>", "i was going to say <w>, but no: <do>",
+    "<w>. ah no, it's fine as it is. <do>"
 )
 NOT_SO = (
     "<do>; no, not <no>, <to>", "<do>. no, not <no>, <to>", "<do>, no wait, not <no> but <to>",
@@ -23,33 +23,31 @@ NOT_SO = (
     "<do>, er, not <no>, <to> it goes", "<do>? no, not <no>, <to>"
 )
 DID_I_SAY = (
-    "did i say <no>? i meant <to>, that's where <x> should go", "did i say <no>? <x> goes <to>, i meant",
-    "i think i said <no>. i meant <to> for <x>", "forget <no>, <x> should go <to>", "not <no>, sorry: <x> goes <to>",
-    "did i say <no>? no, <to> with <x>", "if i said <no>, i meant <to>: <x> goes there", "<no>? no. <x> goes <to>"
+    "did i say <no>? <x> goes <to>, i meant", "i think i said <no>. i meant <to> for <x>",
+    "forget <no>, <x> should go <to>", "not <no>, sorry: <x> goes <to>", "did i say <no>? no, <to> with <x>",
+    "if i said <no>, i meant <to>: <x> goes there", "<no>? no. <x> goes <to>"
 )
 JUST_ONE = (
-    "<do>. well, just <n> of them will do, <any>", "<do>. no, <n> of them is enough, <any>",
-    "<do>, or no, only <n> of them, <any>", "<do>... actually <n> of them will do", "<do>. hm, just <n> of them",
-    "<do> - no, just <n>, <any>", "<do>. sorry, <n> of them is plenty, <any>", "<do>, no wait, just <n> of them",
+    "<do>. no, <n> of them is enough, <any>", "<do>, or no, only <n> of them, <any>",
+    "<do>... actually <n> of them will do", "<do>. hm, just <n> of them", "<do> - no, just <n>, <any>",
+    "<do>. sorry, <n> of them is plenty, <any>", "<do>, no wait, just <n> of them",
     "<do>. make that <n> of them, <any>", "<do>. on second thought, <n> of them is enough"
 )
 SILLY = (
-    "<w> goes <to>! no, silly, <x> goes <to>!", "<w> goes <to>. no, <x> goes <to>", "<w> <to>... no, <x> <to>",
-    "i want <w> <to>. no, what am i saying, <x> <to>", "<w> belongs <to>, no, <x> does",
-    "it's <w> that goes <to>, no, it's <x>", "<w> <to>? no, <x>!", "<w> should go <to>. wrong! <x> should",
-    "<w> goes <to>, ah, i'm mixing it up, <x> does"
+    "<w> goes <to>. no, <x> goes <to>", "<w> <to>... no, <x> <to>", "i want <w> <to>. no, what am i saying, <x> <to>",
+    "<w> belongs <to>, no, <x> does", "it's <w> that goes <to>, no, it's <x>", "<w> <to>? no, <x>!",
+    "<w> should go <to>. wrong! <x> should", "<w> goes <to>, ah, i'm mixing it up, <x> does"
 )
 FIRST_WRONG = (
-    "first <w>, sorry, first <x> on <y>, and after it <w> on top",
-    "first <w>, no, first <x> on <y> and then <w> on top of it", "<w> on <y>, no, <x> first on <y>, then <w> on top",
-    "start with <w>, i mean with <x> on <y>, and then <w> on that",
-    "first <w>... no, <x> goes on <y> first, <w> on top of it then"
-)
+        "first <w>, no, first <x> on <y> and then <w> on top of it",
+        "<w> on <y>, no, <x> first on <y>, then <w> on top",
+        "start with <w>, i mean with <x> on <y>, and then <w> on that",
+        "first <w>... no, <x> goes on <y> first, <w> on top of it then"
+    )
 UNSAID = (
-    "swap... er, no, just <do>", "turn the... no, <do>", "could you... never mind that, <do>",
-    "take the... no wait, <do>", "clear the... hm, no, <do>", "first i wanted... no, <do>",
-    "what i want is... well, <do>", "stack the... no no, just <do>", "i need the... uh, no, <do>",
-    "go to the... no. <do>", "open... no, i mean <do>"
+    "turn the... no, <do>", "could you... never mind that, <do>", "take the... no wait, <do>",
+    "clear the... hm, no, <do>", "first i wanted... no, <do>", "what i want is... well, <do>",
+    "stack the... no no, just <do>", "i need the... uh, no, <do>", "go to the... no. <do>", "open... no, i mean <do>"
 )
 ASKED_ANEW = (
     "<w> no, i mean, <q>", "<w> oh, i mean, <q>", "<w> sorry, <q>", "<w> no wait, <q>", "<w> hm, rather <q>",
@@ -61,7 +59,7 @@ class Rethinking(Shaping):
     """Shapes of corrections within one text."""
 
     def left_as_it_is(self) -> tuple[str, Goal]:
-        """ "clear the top of the cyan block. or no, leave that as it is; put the red block in the bowl"."""
+        """ "uncover the green cube. no, leave it, move the cyan cube to the red bowl"."""
         x, other = self.things("block", "block")
         fact, way = self.goes(x), self.draws.random()
         if way < 0.4:
@@ -73,7 +71,7 @@ class Rethinking(Shaping):
         return self.told(LEFT_AS_IT_IS, w=wrong.pattern, do=self.do(fact)), Do(((fact,),))
 
     def not_so(self) -> tuple[str, Goal]:
-        """ "put the yellow block in the orange bowl; no, not in it, beside it"."""
+        """ "forget left of the red one, the purple one should go onto it"."""
         x, place = self.things("block", self.draws.pick(("block", "bowl")))
         ways = (
             ("in", "beside", "left_of", "right_of")
@@ -89,7 +87,7 @@ class Rethinking(Shaping):
         return self.told(NOT_SO, do=self.do(wrong, p=p), no=self.to(wrong, "it"), to=self.to(fact, it)), Do(((fact,),))
 
     def did_i_say(self) -> tuple[str, Goal]:
-        """ "did i say into the bowl? i meant onto the blue block, that's where the white one should go"."""
+        """ "not onto the red block, sorry: the block goes on the big block"."""
         x = self.things("block")[0]
         wrong, fact = self.goes(x), self.goes(x)
         if wrong == fact:
@@ -97,7 +95,7 @@ class Rethinking(Shaping):
         return self.told(DID_I_SAY, no=self.to(wrong), to=self.to(fact), x=self.x(x)), Do(((fact,),))
 
     def just_one(self) -> tuple[str, Goal]:
-        """ "put both blue blocks in the bowl. well, just one of them will do, either one"."""
+        """ "bring each yellow cube onto the table. hm, just one of them"."""
         told = Description("block", self.people.color() if self.draws.chance(0.8) else "")
         many = self.draws.pick(("both", "all", "3"))
         number = "a" if many == "both" else self.draws.pick(("a", "2"))
@@ -109,25 +107,25 @@ class Rethinking(Shaping):
         return self.told(JUST_ONE, do=self.do(replace(fact, things=Things(many, told))), **words), Do(((fact,),))
 
     def silly(self) -> tuple[str, Goal]:
-        """ "the red one goes in the blue bowl! no, silly, the green one goes in the blue bowl!"."""
+        """ "the cyan block belongs in the red bowl, no, the red one does"."""
         x = self.colored()
         fact, wrong = self.goes(x), self.x(other_than(self.talk, x))
         return self.told(SILLY, w=wrong, x=self.short(x), to=self.to(fact)), Do(((fact,),))
 
     def first_wrong(self) -> tuple[str, Goal]:
-        """ "first the yellow, sorry, first the red one on the white block, and after it the yellow one on top"."""
+        """ "start with red, i mean with green on blue, and then red on that"."""
         x, y, w = self.things("block", "block", "block")
         return self.told(FIRST_WRONG, w=self.short(w), x=self.short(x), y=self.x(y)), Do(
             ((Fact("on", x, y),), (Fact("on", w, x),))
         )
 
     def unsaid(self) -> tuple[str, Goal]:
-        """ "swap... er, no, just plonk the orange block into the cyan bowl"."""
+        """ "take the... no wait, put the purple block in the orange bowl"."""
         fact = self.goes(self.things("block")[0])
         return self.told(UNSAID, do=self.do(fact)), Do(((fact,),))
 
     def asked_anew(self) -> tuple[str, Goal]:
-        """ "what's on the green block? oh, i mean, what's on the purple block?"."""
+        """ "so there is no empty bowl? sorry, how many bowls do we have?"."""
         asking: Asking = self.talk.asking
         wrong, goal = self.people.question(), self.people.question()
         if wrong == goal:

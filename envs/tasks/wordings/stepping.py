@@ -8,7 +8,6 @@ from envs.tasks.wordings.shaping import Shaping
 from envs.tasks.wordings.voice import forms
 
 MOVED_ON = (
-    "@take the <n> that's <at>, @put it <to>, and then @put <y> <there>",
     "@take the <n> <at> and @put it <to>, then @put <y> <there>", "the <n> <at> goes <to>, then <y> goes <there>",
     "first @move the <n> that is <at> <to>, then @put <y> <there>", "the <n> <at>: <to>. then <y> <there>",
     "@get the <n> that is <at>, @put it <to>, then @bring <y> <there>", "@move the <n> <at> <to>. then <y> <there>",
@@ -25,16 +24,16 @@ OUT_THEN_IN = (
     "first <x> <out>, then <y> <there>", "<x> comes <out> and then <y> goes in its place <there>",
     "@get <x> <out> and then @put <y> <there>", "<x> leaves first, <out>, then <y> goes <there>",
     "@take <x> <out>. then @put <y> <there> instead", "<x> goes <out>, and after that <y> comes <there> instead",
-    "first @take <x> <out>, and after that @put <y> <there>", "<x> has to come <out> first, then <y> can go <there>",
-    "once <x> is <out>, @put <y> <there>", "@fish <x> <out>, then <y> goes <there> instead",
-    "<y> goes <into>, but first <x> must come <out>", "@remove <x>, <out> with it, then <y> <there>"
+    "<x> has to come <out> first, then <y> can go <there>", "once <x> is <out>, @put <y> <there>",
+    "@fish <x> <out>, then <y> goes <there> instead", "<y> goes <into>, but first <x> must come <out>",
+    "@remove <x>, <out> with it, then <y> <there>"
 )
 OUT_IN = (
     "<x> out, <y> in (<p>)", "<x> out, <y> in: <p>", "<p>: <x> out, <y> in", "@replace <x> in <p> with <y>",
-    "@swap <x> in <p> for <y>", "in <p> i want <y> instead of <x>", "<y> should be in <p>, not <x>",
-    "<p> should hold <y> and not <x>", "<p>: not <x> but <y>", "<y> into <p>, <x> out of it",
-    "out with <x>, in with <y>, <p> i mean", "<x> out of <p>, <y> into it", "<y> in <p>, not <x>",
-    "@exchange <x> in <p> for <y>", "@put <y> in <p> in place of <x>", "not <x> but <y> belongs in <p>"
+    "@swap <x> in <p> for <y>", "in <p> i want <y> instead of <x>", "<p> should hold <y> and not <x>",
+    "<p>: not <x> but <y>", "<y> into <p>, <x> out of it", "out with <x>, in with <y>, <p> i mean",
+    "<x> out of <p>, <y> into it", "<y> in <p>, not <x>", "@exchange <x> in <p> for <y>",
+    "@put <y> in <p> in place of <x>", "not <x> but <y> belongs in <p>"
 )
 OFF_THEN = (
     "@get <x> <off> and then <do>", "@take <x> <off>, then <do>", "<x> comes <off> and then <do>",
@@ -56,12 +55,10 @@ HOLD_THEN = (
     "hold <x> for a moment, then <do>", "@grab <x> and hold on to it, then <do>", "up with <x>, then <do>"
 )
 EMPTY_THEN = (
-    "@take everything out of <p>, @put it on the table, then <do>", "@empty <p>, then <do>",
-    "@empty <p> first and then <do>", "everything out of <p> (onto the table|), then <do>",
-    "@clear out <p>. after that, <do>", "first what is in <p> goes on the table, then <do>",
-    "@take whatever is in <p> out of it, and then <do>", "unload <p>, then <do>",
-    "@get all the blocks out of <p> and on the table, then <do>", "all that is in <p> comes out; then <do>",
-    "@tip <p> out onto the table, then <do>"
+    "@empty <p>, then <do>", "@empty <p> first and then <do>", "@clear out <p>. after that, <do>",
+    "first what is in <p> goes on the table, then <do>", "@take whatever is in <p> out of it, and then <do>",
+    "unload <p>, then <do>", "@get all the blocks out of <p> and on the table, then <do>",
+    "all that is in <p> comes out; then <do>", "@tip <p> out onto the table, then <do>"
 )
 AFTERWARDS = (
     "<b> as soon as <a>", "<b>, but not before <a>", "as soon as <a>, <b>", "<b> after <a>", "after <a>, <b>",
@@ -69,43 +66,39 @@ AFTERWARDS = (
     "after <a> i want you to <b>", "<b> - after <a>, that is", "<b> the moment <a>", "the moment <a>, <b>"
 )
 PLACES_IN_ORDER = (
-    "do <p> first, <x> goes in there, and do <q> second, with <y>", "first <p>: <x>. then <q>: <y>",
-    "first <p> gets <x>, then <q> gets <y>", "start with <p>, it gets <x>, then <q>, it gets <y>",
-    "fill <p> first, with <x>, and <q> second, with <y>", "<p> first: <x> goes in. next is <q>: <y> goes in",
-    "<p> is first, with <x>; <q> is second, with <y>", "begin with <p> and <x>, go on with <q> and <y>",
-    "<x> into <p> to start with, and <q> comes second, for <y>", "in <p> first <x>, then in <q> <y>"
+    "first <p>: <x>. then <q>: <y>", "first <p> gets <x>, then <q> gets <y>",
+    "start with <p>, it gets <x>, then <q>, it gets <y>", "fill <p> first, with <x>, and <q> second, with <y>",
+    "<p> first: <x> goes in. next is <q>: <y> goes in", "<p> is first, with <x>; <q> is second, with <y>",
+    "begin with <p> and <x>, go on with <q> and <y>", "<x> into <p> to start with, and <q> comes second, for <y>",
+    "in <p> first <x>, then in <q> <y>"
 )
 CHAINED = (
-    "<do> and then <z> on top of that", "<do>, then <z> on top", "<do>; then <z> on top of it",
-    "<do>, and on top of that goes <z>", "<do>. on top of that, <z>", "first <do>, and after it <z> on top",
-    "<do>, and then <z> goes on top of that one", "<do>, and <z> on top of both", "<do>. then @put <z> on top of it",
-    "<do>, with <z> on top of that", "<do> and crown it with <z>", "<do>, followed by <z> on top",
-    "@put <x> on <y> and <z> on <x>", "<z> on <x>, <x> on <y>: do it so that it stands as one tower in the end",
-    "<y> at the bottom, <x> on it, <z> on <x>", "<y> below, then <x>, then <z> above"
+    "<do>, then <z> on top", "<do>; then <z> on top of it", "<do>, and on top of that goes <z>",
+    "<do>. on top of that, <z>", "<do>, and then <z> goes on top of that one", "<do>, and <z> on top of both",
+    "<do>. then @put <z> on top of it", "<do>, with <z> on top of that", "<do> and crown it with <z>",
+    "<do>, followed by <z> on top", "<y> at the bottom, <x> on it, <z> on <x>", "<y> below, then <x>, then <z> above"
 )
 ON_TABLE_FIRST = (
-    "@set <y> down on the table; then on <y> @set <x>; then on <x> @set <z>",
     "<y> on the table, then <x> on <y>, then <z> on <x>", "@put <y> on the table, <x> on it and <z> on top",
     "first <y> goes on the table, then <x> on top of it, then <z> on top of <x>",
     "@stand <y> on the table, then @stack <x> on it, then <z> on <x>",
     "<y> to the table first; on it comes <x>, on <x> comes <z>"
 )
 RINGS = (
-    "a (ring|circle|loop) of blocks: <row>", "@make a (ring|circle) of blocks: <row>", "i want a circle: <row>",
-    "each on the next one: <row>", "<row>, all at the same time", "@build a ring where each lies on the next: <row>",
-    "round and round: <row>", "a ring please, <row>", "the blocks in a circle: <row>", "i want <row>, all at once",
-    "all three at once: <row>", "i'd like a loop: <row>"
+    "@make a (ring|circle) of blocks: <row>", "i want a circle: <row>", "each on the next one: <row>",
+    "<row>, all at the same time", "@build a ring where each lies on the next: <row>", "round and round: <row>",
+    "a ring please, <row>", "the blocks in a circle: <row>", "i want <row>, all at once", "all three at once: <row>",
+    "i'd like a loop: <row>"
 )
 MUTUAL = (
-    "i want <x> on <y> and, at the same time, <y> on <x>", "<x> on <y> and <y> on <x>", "<x> on <y>, <y> on <x>",
-    "both: <x> on top of <y> and <y> on top of <x>", "<x> goes on <y>, and <y> goes on <x>, at once",
-    "@put <x> on <y> while <y> is on <x>", "<x> on <y> as well as <y> on <x>", "@stack <x> on <y> with <y> on <x>",
+    "<x> on <y> and <y> on <x>", "<x> on <y>, <y> on <x>", "both: <x> on top of <y> and <y> on top of <x>",
+    "<x> goes on <y>, and <y> goes on <x>, at once", "@put <x> on <y> while <y> is on <x>",
+    "<x> on <y> as well as <y> on <x>", "@stack <x> on <y> with <y> on <x>",
     "i'd like <x> on <y> with <y> on top of <x>", "<y> on <x> with <x> on <y>, both please"
 )
 IN_TURN = (
-    "<a> first, then <b>", "step one: <a>. step two: <b>", "to start with, <a>. then <b>",
-    "i need two things from you, one after the other: <a>, then <b>", "first things first: <a>. then <b>",
-    "start by <aing>, and then <b>", "<a>, and when you're through with that, <b>", "start with this: <a>. next: <b>",
+    "<a> first, then <b>", "to start with, <a>. then <b>",
+    "i need two things from you, one after the other: <a>, then <b>", "start with this: <a>. next: <b>",
     "two jobs: first <a>, then <b>", "number one: <a>, number two: <b>", "<a>; that done, <b>",
     "as a start, <a>. then <b>", "let me think. ah yes: <a> and, after that, <b>",
     "begin with this one: <a>. go on with this one: <b>"
@@ -116,7 +109,7 @@ class Stepping(Shaping):
     """Shapes of several steps."""
 
     def moved_on(self) -> tuple[str, Goal]:
-        """ "take the block that's in the orange bowl, put it on the blue block, then put the red one in there"."""
+        """ "the block within the purple bowl: beside the block. then the cyan one in it"."""
         kind = self.draws.pick(("bowl", "bowl", "block"))
         source, y = self.things(kind, "block")
         relation = "in" if kind == "bowl" else "on"
@@ -143,7 +136,7 @@ class Stepping(Shaping):
         return words if self.voice.chance(0.5) else self.to(fact, place)
 
     def out_then_in(self) -> tuple[str, Goal]:
-        """ "the white block comes out of the cyan bowl, then the red block goes in there instead"."""
+        """ "first the blue cube off the red one, then the purple one on it"."""
         kind = self.draws.pick(("bowl", "bowl", "bowl", "block"))
         x, y, place = self.things("block", "block", kind)
         relation = "in" if kind == "bowl" else "on"
@@ -160,14 +153,14 @@ class Stepping(Shaping):
         return text, Do(((Not(Fact(relation, x, place)),), (second,)))
 
     def out_in(self) -> tuple[str, Goal]:
-        """ "blue out, red in (yellow bowl)"."""
+        """ "the purple one out, the smaller orange block in the red bowl"."""
         x, y = self.things("block", "block")
         place = self.colored("bowl")
         text = self.told(OUT_IN, x=self.short(x), y=self.x(y), p=self.x(place))
         return text, Do(((Fact("in", y, place), Not(Fact("in", x, place))),))
 
     def off_then(self) -> tuple[str, Goal]:
-        """ "get the red block off the green block and then pop the green block into the bowl"."""
+        """ "with the green cube off the blue cube, put that one in the orange bowl"."""
         kind = self.draws.pick(("block", "block", "bowl"))
         x, place = self.things("block", kind)
         relation, words = ("on", ("off", "down from")) if kind == "block" else ("in", ("out of", "out of"))
@@ -183,7 +176,7 @@ class Stepping(Shaping):
         return text, Do(((Not(Fact(relation, x, place)),), (second,)))
 
     def clear_then(self) -> tuple[str, Goal]:
-        """ "clear the purple block, then stack it on the cyan one"."""
+        """ "clear the blue block, then place it on top of the purple cube"."""
         x = self.things("block")[0]
         second = self.goes(x, **{"on": 0.5, "in": 0.3, "at": 0.1, "beside": 0.1})
         if self.draws.chance(0.25):
@@ -196,13 +189,13 @@ class Stepping(Shaping):
         )
 
     def hold_then(self) -> tuple[str, Goal]:
-        """ "hold yellow up, then place it on cyan"."""
+        """ "lift the blue cube. then store it in the biggest yellow bowl"."""
         x = self.things("block")[0]
         second = self.goes(x, **{"on": 0.4, "in": 0.35, "beside": 0.1, "table": 0.1, "at": 0.05})
         return self.told(HOLD_THEN, x=self.x(x), do=self.do(second, "it")), Do(((Fact("held", x),), (second,)))
 
     def hold_last(self) -> tuple[str, Goal]:
-        """ "before lifting the red block, put the blue block in the green bowl"."""
+        """ "once you put on the table the purple cube, hold up the orange cube"."""
         x, y = self.things("block", "block")
         goal = Do(((self.goes(x),), (Fact("held", y),)))
         if self.draws.chance(0.25):
@@ -210,7 +203,7 @@ class Stepping(Shaping):
         return self.talk.sequences.steps(goal, self.talk), goal
 
     def empty_then(self) -> tuple[str, Goal]:
-        """ "take everything out of the purple bowl, put it on the table, then put the cyan block in it"."""
+        """ "empty that there orange bowl, then put into it the big block"."""
         x, bowl = self.things("block", "bowl")
         inside = Things("all", Description("block", where=(Where("in", self.bare(bowl)),)))
         second = Fact("in", x, bowl)
@@ -219,7 +212,7 @@ class Stepping(Shaping):
         return self.told(EMPTY_THEN, p=p, do=do), Do(((Fact("on", inside, TABLE),), (second,)))
 
     def afterwards(self) -> tuple[str, Goal]:
-        """ "the white cube may go on the purple cube as soon as the purple cube has been taken over to the left"."""
+        """ "once you have gotten the orange cube down, free the cyan block from the bowl"."""
         x, y = self.things("block", "block")
         first, second = self.goes(x), self.goes(y)
         if self.draws.chance(0.35):
@@ -236,13 +229,13 @@ class Stepping(Shaping):
         return self.told(AFTERWARDS, a=a, b=self.do(second)), Do(((first,), (second,)))
 
     def places_in_order(self) -> tuple[str, Goal]:
-        """ "do the green bowl first, the orange block goes in there, and do the yellow bowl second, with .."."""
+        """ "first the blue bowl: the blue block. then the red one: the red one"."""
         x, y, p, q = self.things("block", "block", "bowl", "bowl")
         slots = {"x": self.x(x), "y": self.short(y), "p": self.x(p), "q": self.short(q)}
         return self.told(PLACES_IN_ORDER, **slots), Do(((Fact("in", x, p),), (Fact("in", y, q),)))
 
     def chained(self) -> tuple[str, Goal]:
-        """ "put the small red block on the big red block and then the small blue block on top of that"."""
+        """ "the blue block below, then the green block, then the purple one above"."""
         is_sized = self.draws.chance(0.5)
         x, y, z = self._sized() if is_sized else self.things("block", "block", "block")
         first = Fact("on", x, y)
@@ -260,7 +253,7 @@ class Stepping(Shaping):
         return [Things("the", one) for one in (*told, third)]
 
     def ring(self) -> tuple[str, Goal]:
-        """ "a ring of blocks: red on yellow, yellow on orange, orange on red"."""
+        """ "a ring please, purple on red, red on orange, orange on purple"."""
         if self.draws.chance(0.4):
             x, y = self.things("block", "block")
             text = self.told(MUTUAL, x=self.x(x, 0.0), y=self.x(y, 0.0))

@@ -9,23 +9,23 @@ from envs.tasks.wordings.forms import article_of
 from envs.tasks.wordings.shaping import Shaping
 
 COUNTED = (
-    "count for me, how many <xs> do we have <b> altogether?", "how many <xs> lie <b>?",
-    "how many <xs> does one find <b>?", "the number of <xs> <b>, please", "<xs> <b>: how many?",
-    "how many <xs> remain <b>?", "any idea how many <xs> are <b>?", "how many <xs> are sitting <b>?",
+    "how many <xs> lie <b>?", "how many <xs> does one find <b>?", "the number of <xs> <b>, please",
+    "<xs> <b>: how many?", "how many <xs> remain <b>?", "any idea how many <xs> are <b>?",
     "<b>, how many <xs> do you see?", "tell me the count of <xs> <b>", "how many <xs> in all are <b>?",
     "what's the total of <xs> <b>?", "say, how many <xs> are there <b>?"
 )
 COUNTED_BUT = (
-    "what's the number of <xs> here, apart from <b>?", "if one left out <b>, how many <xs> would remain?",
     "how many <xs> are there, not counting <b>?", "without <b>, how many <xs> are there?",
     "count the <xs>, but not <b>", "leaving out <b>, how many <xs> do you see?", "how many <xs> besides <b>?",
     "how many other <xs> are there than <b>?", "disregarding <b>, what is the number of <xs>?",
     "how many <xs> if you skip <b>?"
 )
 SORT = (
-    "how many of these <xs> are the <s> sort?", "how many <s> <xs> are there?", "how many of the <xs> are <s>?",
-    "count the <s> <xs>", "how many <xs> are <s> ones?", "number of <s> <xs>?", "of the <xs>, how many are <s>?"
-)
+        "count the <s> <xs>",
+        "how many <xs> are <s> ones?",
+        "number of <s> <xs>?",
+        "of the <xs>, how many are <s>?"
+    )
 CONTENTS = (
     "contents of <p>, please", "what does <p> hold?", "what's inside <p>?", "what has been put in <p>?",
     "tell me what lies in <p>", "what would i find in <p>?", "list the contents of <p>", "<p>: what's in it?",
@@ -38,15 +38,13 @@ IN_WHICH = (
     "which <k> is the one with <x> in it?"
 )
 MOST = (
-    "the <w> <k> around here, which one would that be?", "for the record, which of these <ks> is the <w> one?",
-    "which <k> is the <w> of them all?", "tell me, robot, which of these <ks> is the <w>?",
-    "which of the <ks> is <a>?", "the <w> <k>, which one is it?", "what's the <w> <k> here?",
+    "which <k> is the <w> of them all?", "the <w> <k>, which one is it?", "what's the <w> <k> here?",
     "which <k> would you call the <w>?", "which one of all the <ks> is <a>?", "i wonder which <k> is <a>"
 )
 MOST_COLORED = (
-    "which color has the <w> <k> of them all?", "what's the color of the <w> <k>, love?", "the <w> <k>: its color?",
-    "what color would you say the <w> <k> is?", "the color of the <k> <a>, please",
-    "which color does the <k> <a> have?", "what's the <w> <k>'s color?", "name me the color of the <w> <k>"
+    "what's the color of the <w> <k>, love?", "the <w> <k>: its color?", "what color would you say the <w> <k> is?",
+    "the color of the <k> <a>, please", "which color does the <k> <a> have?", "what's the <w> <k>'s color?",
+    "name me the color of the <w> <k>"
 )
 ON_IT = (
     "on <p> lies another <k>. what is its color?", "there is a <k> on <p>. what color is it?",
@@ -59,32 +57,29 @@ IN_IT = (
     "<p> has a <k> in it. tell me its color"
 )
 WHEREABOUTS = (
-    "any sign of <x>? tell me its whereabouts", "i can't find <x>; where did you leave it?", "position of <x>?",
-    "where has <x> gone to, i wonder", "current spot of <x>?", "where on earth is <x>?",
-    "<x> is missing, where is it?", "what became of <x>, where is it?", "tell me the whereabouts of <x>",
-    "have you seen <x>? where is it?", "where does <x> stand?", "where may <x> be?", "<x>'s place, please",
-    "where have you put <x>?", "which place did <x> end up in?"
+    "position of <x>?", "current spot of <x>?", "where on earth is <x>?", "<x> is missing, where is it?",
+    "what became of <x>, where is it?", "tell me the whereabouts of <x>", "have you seen <x>? where is it?",
+    "where does <x> stand?", "where may <x> be?", "<x>'s place, please", "where have you put <x>?",
+    "which place did <x> end up in?"
 )
 SO = (
-    "did <x> make it <to>, as i asked?", "does <x> stand <at>?", "is it so that <x> {is/are} <at>?",
-    "did you get <x> <to>?", "<x>: <at> or not?", "did <x> end up <at>?", "has <x> gone <to>?",
-    "can you see <x> <at>?", "{is/are} <x> where i wanted {it/them}, <at>?", "just tell me whether <x> {is/are} <at>",
+    "does <x> stand <at>?", "is it so that <x> {is/are} <at>?", "did you get <x> <to>?", "<x>: <at> or not?",
+    "did <x> end up <at>?", "has <x> gone <to>?", "can you see <x> <at>?",
+    "{is/are} <x> where i wanted {it/them}, <at>?", "just tell me whether <x> {is/are} <at>",
     "{is/are} <x> really <at>, like i asked?", "did anybody put <x> <to>?"
 )
 THERE = (
-    "there wouldn't happen to be <x> here?", "is there <x> anywhere?", "would you have <x> there?",
-    "might there be <x>?", "can you find me <x>, is there one?", "do i see <x>?", "any <n> around?",
-    "is <x> to be found here?", "got <x>?", "<x>, is there one?"
+    "is there <x> anywhere?", "would you have <x> there?", "might there be <x>?", "can you find me <x>, is there one?",
+    "do i see <x>?", "any <n> around?", "is <x> to be found here?", "got <x>?", "<x>, is there one?"
 )
 PUT_IN = (
-    "has anybody put something into <p>?", "is something inside <p>?", "did somebody put anything in <p>?",
-    "is there a thing in <p>?", "does <p> have anything in it?", "has <p> got something in it?",
-    "is anything lying in <p>?", "would there be something in <p>?"
+    "is something inside <p>?", "did somebody put anything in <p>?", "is there a thing in <p>?",
+    "does <p> have anything in it?", "has <p> got something in it?", "is anything lying in <p>?",
+    "would there be something in <p>?"
 )
 OUTNUMBER = (
-    "are the <xs> outnumbering the <ys>?", "so do the <xs> outnumber the <ys>?",
-    "is the number of <xs> greater than that of <ys>?", "more <xs> than <ys>, is that so?",
-    "have we more <xs> than <ys>?", "would you say there are more <xs> than <ys>?",
+    "so do the <xs> outnumber the <ys>?", "is the number of <xs> greater than that of <ys>?",
+    "more <xs> than <ys>, is that so?", "have we more <xs> than <ys>?", "would you say there are more <xs> than <ys>?",
     "are the <xs> in the majority against the <ys>?", "do the <xs> beat the <ys> in number?"
 )
 
@@ -93,7 +88,7 @@ class Wondering(Shaping):
     """Shapes of what is asked."""
 
     def counted(self) -> tuple[str, Goal]:
-        """ "how many reds do we have in the bowls altogether?"."""
+        """ "disregarding the purple cubes, what is the number of blocks?"."""
         way = self.draws.random()
         told = Description("block", self.people.color() if self.draws.chance(0.4) else "")
         if way < 0.2:
@@ -127,7 +122,7 @@ class Wondering(Shaping):
         return text, Tell("count", Things("", replace(told, where=(Where("in", inner),))))
 
     def contents(self) -> tuple[str, Goal]:
-        """ "contents of the orange bowl, please"."""
+        """ "tell me the bowl that the orange block farthest from you is in"."""
         if self.draws.chance(0.4):
             x = self.things("block")[0]
             k = self.voice.word("nouns", "bowl")
@@ -140,7 +135,7 @@ class Wondering(Shaping):
         return self.told(CONTENTS, p=self.x(bowl)), goal
 
     def most(self) -> tuple[str, Goal]:
-        """ "for the record, which of these blocks is the leftmost one?"."""
+        """ "which one of all the bowls is furthest to the right?"."""
         kind = self.draws.pick(("block", "block", "bowl"))
         told = Description(kind, superlative=self.people.superlative(kind))
         after = self.voice.word("after", told.superlative).removeprefix("that is ").removeprefix("which is ")
@@ -156,7 +151,7 @@ class Wondering(Shaping):
         return text, Tell("color", Things("the", told)) if is_color else Tell("what", Things("", told))
 
     def colored_there(self) -> tuple[str, Goal]:
-        """ "on the yellow block lies another block. what is its colour?"."""
+        """ "in the bowl which is orange lies a block. what is its color?"."""
         kind, relation, row = self.draws.pick((("block", "on", ON_IT), ("bowl", "in", IN_IT)))
         place = self.things(kind)[0]
         k = self.voice.pick(("block", "cube", "block"))
@@ -164,12 +159,12 @@ class Wondering(Shaping):
         return self.told(row, p=self.x(place), k=k), goal
 
     def whereabouts(self) -> tuple[str, Goal]:
-        """ "any sign of the orange block? tell me its whereabouts"."""
+        """ "where have you put the cube which is next to the cyan block?"."""
         x = self.things("block")[0] if self.draws.chance(0.7) else self.people.the("block", way="superlative")
         return self.told(WHEREABOUTS, x=self.x(x)), Tell("where", x)
 
     def so(self) -> tuple[str, Goal]:
-        """ "did both purple blocks make it into the cyan bowl, as i asked?"."""
+        """ "is the yellow block where i wanted it, inside the blue bowl?"."""
         x = self.things("block")[0]
         if self.draws.chance(0.3):
             x = Things(self.draws.pick(("both", "all")), Description("block", self.people.color()))
@@ -179,7 +174,7 @@ class Wondering(Shaping):
         return text, Tell("whether", fact)
 
     def there(self) -> tuple[str, Goal]:
-        """ "there wouldn't happen to be a yellow bowl here?"."""
+        """ "is the number of green blocks greater than that of red ones?"."""
         way = self.draws.random()
         if way < 0.3:
             bowl = self.things("bowl")[0]
