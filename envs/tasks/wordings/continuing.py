@@ -48,7 +48,7 @@ NO_ROOM = (
 )
 JUST = (
     "just <x>, then", "then only <x>", "just <x>", "okay, only <x> then", "then take just <x>", "<x> will do then",
-    "then <x>", "only <x>, please", "fine, then just <x>", "in that case only <x>", "well, <x> then",
+    "only <x>, please", "fine, then just <x>", "in that case only <x>", "well, <x> then",
     "make it just <x>"
 )
 WRONG_PLACE = (
