@@ -138,7 +138,7 @@ class ChineseLines:
         if chance < 0.1:
             new = Fact("on", self._other(fact.things), fact.things)
             x = self.chinese.nouns.say(new.things)
-            return self.draws.pick((f"再把{x}放到它上面", f"{x}放它上面", f"再往上面放{x}", f"然后{x}摞在它上面")), new
+            return self.draws.pick((f"接着把{x}放它上头", f"{x}放它上面", f"再往上面放{x}", f"然后{x}摞在它上面")), new
         if chance < 0.35:
             new = replace(fact, things=self._other(fact.things))
             return self.voice.form(zh.TOO, {"x": self.chinese.nouns.say(new.things)}), new
@@ -191,7 +191,7 @@ class ChineseLines:
         told = replace(fact.place.description, superlative=side)
         noun = self.chinese.nouns.plain(fact.place.description)
         asks = self.draws.pick((f"有两个{noun}，要放哪一个？", f"你说的是哪个{noun}？", f"{noun}有两个，哪一个？"))
-        answer = self.draws.pick((f"{sides[side]}那个碗", f"{sides[side]}那个", sides[side], f"{sides[side]}碗",
+        answer = self.draws.pick((f"{sides[side]}那个", sides[side], f"{sides[side]}碗",
                                   self.chinese.nouns.say(Things("the", told))))
         first = {"person": self.chinese.say(Do(((fact,),))), "goal": write(normal(Do(((fact,),))))}
         whole = replace(fact, place=Things("the", told))

@@ -25,7 +25,7 @@ PUT_BACK = (
     "lay it on the table again", "sorry, the table is the better place for it"
 )
 ASKED_WHERE = (
-    "and where is <x>?", "and <x>?", "what about <x>?", "and where's <x>?", "where is <x> then?",
+    "and <x>?", "what about <x>?", "and where's <x>?", "where is <x> then?",
     "now <x>, where is that?", "okay, and <x>?", "and the same for <x>?", "thanks. and <x>, where is it?",
     "how about <x>?"
 )

@@ -27,7 +27,7 @@ SORT = (
         "of the <xs>, how many are <s>?"
     )
 CONTENTS = (
-    "contents of <p>, please", "what does <p> hold?", "what's inside <p>?", "what has been put in <p>?",
+    "what does <p> hold?", "what's inside <p>?", "what has been put in <p>?",
     "tell me what lies in <p>", "what would i find in <p>?", "list the contents of <p>", "<p>: what's in it?",
     "what have we got inside <p>?", "look into <p> and tell me what you see", "anything in <p>, and if so, what?",
     "what is lying in <p>?", "what did i leave in <p>?"
