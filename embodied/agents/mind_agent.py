@@ -41,7 +41,7 @@ from envs.skills.signatures import TABLETOP_GOALS, PlanLanguage
 
 UNANSWERED = "nobody answered my question"
 OUT_OF_SIGHT = "I no longer see the {}"
-LEAST_SURE = 0.5
+LEAST_SURE = 0.6
 """Below this confidence that its words were understood, an instruction is refused."""
 _HAND_M = 0.06
 """From the tool, where what is held is seen."""

@@ -18,10 +18,11 @@ from envs.goals.outcome import Outcome, Question, Task, Told, outcome_of
 from envs.goals.planner import simulate
 from envs.goals.table import Table
 
-USUAL = {"task": 1.0, "done": 0.5, "question": 0.7, "told": 1.0, "refusal": 0.3, "unknown": 0.5}
+USUAL = {"task": 1.0, "done": 0.2, "question": 0.5, "told": 1.0, "refusal": 0.2, "words": 0.2, "unknown": 0.5}
 """What a reading's probability is multiplied by for what it comes to: a task, one that is done already, a question
-back, an answer, a refusal for what is on the table; unknown: readings that nobody looked for. Refusals that no table
-would change (what it cannot do, what is no request) count as answers. Values: not tuned."""
+back, an answer, a refusal for what is on the table, one for the words alone (what it cannot do, what is no request);
+unknown: readings that nobody looked for. Values: chosen by hand on the development wordings
+(docs/evaluation.md)."""
 _OF_WORDS = ("cannot_do", "unclear", "nothing")
 
 
@@ -55,7 +56,9 @@ def _end(outcome: Outcome) -> str:
         return "task" if outcome.calls else "done"
     if isinstance(outcome, Question):
         return "question"
-    return "told" if isinstance(outcome, Told) or outcome.reason in _OF_WORDS else "refusal"
+    if isinstance(outcome, Told):
+        return "told"
+    return "words" if outcome.reason in _OF_WORDS else "refusal"
 
 
 def _are_same(one: Outcome, other: Outcome, table: Table) -> bool:
