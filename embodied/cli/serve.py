@@ -1,7 +1,7 @@
 """embodied serve: the robot-control API and its console, on http://127.0.0.1:8420.
 
-Prints the address of the console with its token. Ctrl-C stops the robots first. With backend=ray the planner runs as a
-Ray Serve deployment (replicas=[1,4] scales it by load). docs/serving.md tells of every route.
+Prints the address of the console with its token. Ctrl-C stops the robots first. With backend=ray weights=shipped a
+planner runs as a Ray Serve deployment (replicas=[1,4] scales it by load). docs/serving.md tells of every route.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ def _check_places(settings: Settings) -> None:
     check_usable(settings.weights)
     folder = mind_folder(settings.weights)
     if settings.backend == "ray" and is_mind(folder):
-        raise UsageError(f"backend=ray: expected a planner's weights, got the mind {folder.name}; minds run in the "
-                         f"server itself, backend=local", NOT_DONE)
+        raise UsageError(f"backend=ray: expected a planner's weights, weights=shipped for one, got the mind "
+                         f"{folder.name}; minds run in the server itself, backend=local", NOT_DONE)
     if settings.recordings is not None:
         try:
             Path(settings.recordings).mkdir(parents=True, exist_ok=True)

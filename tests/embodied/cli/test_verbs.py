@@ -154,7 +154,7 @@ def test_what_cannot_be_done_is_refused_in_words(text, reason, capsys):
 
     if not shipped_names():
         pytest.skip("this copy ships no weights")
-    assert main(["demo", text, "hydra.run.dir=here", *SMALL]) == 0
+    assert main(["demo", text, "weights=tabletop-tiny", "hydra.run.dir=here", *SMALL]) == 0
     assert reason in capsys.readouterr().out
 
 
