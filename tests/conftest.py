@@ -4,6 +4,7 @@ test's machine, whatever its cache holds: what stands on one is neither fetched 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -19,3 +20,16 @@ def _no_bases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("EMBODIED_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("EMBODIED_FETCH", "no")
         yield
+
+
+@pytest.fixture(autouse=True)
+def _logs_end_with_their_test() -> Iterator[None]:
+    """Hydra gives the root logger a handler of standard output as it is when a command runs. Of one that pytest has
+    closed since, every later line says so, with its whole stack: slow, and among the words that tests read."""
+    root = logging.getLogger()
+    level, before = root.level, list(root.handlers)
+    yield
+    for handler in root.handlers[:]:
+        if type(handler) in (logging.StreamHandler, logging.FileHandler) and handler not in before:
+            root.removeHandler(handler)
+    root.setLevel(level)

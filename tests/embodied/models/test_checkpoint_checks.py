@@ -364,10 +364,19 @@ def test_a_published_folder_leads_nowhere_else(tmp_path):
 
 
 def test_the_shipped_weights_are_none_of_this():
+    from embodied.agents.mind_card import card
     from embodied.agents.shipped import shipped_names, weights_path
 
     for name in shipped_names():
-        check_folder(weights_path(name))
+        if "base" not in card(weights_path(name)):
+            check_folder(weights_path(name))
+
+
+def test_shipped_weights_whose_base_is_not_here_say_what_to_fetch():
+    from embodied.agents.shipped import weights_path
+
+    with pytest.raises(CheckpointError, match="fetch it with: embodied bases fetch small"):
+        check_folder(weights_path("mind-small"))
 
 
 def test_the_known_keys_are_the_fields_of_the_classes():
