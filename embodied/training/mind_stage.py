@@ -80,6 +80,7 @@ def prepare(run: RunFolder, stage: str, settings: UnderstandSettings, placement:
     """The job of teaching the model the sayings: the language model alone learns, of each saying the goal."""
     model, processor = load_model(run.mind_before(stage))
     let_learn(model, ["language"])
+    freeze_layers(model, settings.frozen_layers)
     sayings = learned_from(run, settings)
     sampler = Sampler(lengths_of(sayings, processor), batch_size=settings.batch_size, seed=run.settings.seed)
     collate = replayed(run, stage, settings.replay, processor, collate_sayings(sayings, processor))
@@ -90,6 +91,17 @@ def prepare(run: RunFolder, stage: str, settings: UnderstandSettings, placement:
     if settings.measures_retention:
         measure = measured_both(measure, retention_meter(run.mind_before(stage), processor))
     return make_job(settings, model, batches, sft, placement, measure, settings.patience)
+
+
+def freeze_layers(model: nn.Module, count: int) -> None:
+    """Let the first layers of the language model learn no more, adapters among them. Raises ValueError where none would
+    be left to learn."""
+    [layers] = [part for name, part in model.language.named_modules()
+                if name.endswith(("model.layers", "transformer.h"))]
+    if count >= len(layers):
+        raise ValueError(f"frozen_layers: expected fewer than the {len(layers)} layers of the model, got {count}")
+    for layer in layers[:count]:
+        layer.requires_grad_(False)
 
 
 def lengths_of(sayings: Sequence[Saying], processor: PalmEProcessor) -> np.ndarray:

@@ -26,6 +26,8 @@ class UnderstandSettings(WritingSettings):
     train: tuple[str, ...]  # files of sayings, or patterns such as train-*.jsonl
     validation: tuple[str, ...]  # the same, none of them learned from
     measured: int = between(1, default=300)  # sayings that a validation asks, drawn by the seed
+    frozen_layers: int = between(0, default=0)  # of the language model, the first ones: they learn no more, and a step
+    # need not go back through them
     shares: dict[str, float] = field(default_factory=dict)  # kind -> share of its sayings that is learned from; else 1
 
 

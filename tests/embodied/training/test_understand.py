@@ -10,11 +10,12 @@ import pytest
 
 from embodied.agents.confidence import CALIBRATION, Calibration, CalibrationError, numbers_of, read_calibration
 from embodied.agents.mind_card import card
+from embodied.agents.shipped import weights_path
 from embodied.agents.understanding import load_understander, same_goal
 from embodied.data.sayings import SayingError, files_of, read_sayings
 from embodied.models.loading import load, put_beside
 from embodied.planning.dialogue import Turn
-from embodied.training.mind_stage import drawn, learned_from
+from embodied.training.mind_stage import drawn, freeze_layers, learned_from
 from embodied.training.recipe import train_all
 from embodied.training.run_folder import RunFolder
 from embodied.training.settings import read_settings
@@ -169,6 +170,16 @@ def test_of_each_kind_the_share_that_is_wanted_is_learned_from(files, tmp_path):
     assert kinds(plain=0.5) == kinds(plain=0.5)
     with pytest.raises(SettingError, match=r"shares\.plain: expected 0 \.\. 1, got 2"):
         train_all(recipe(files, shares={"plain": 2.0}), tmp_path / "a")
+
+
+def test_layers_that_are_frozen_learn_no_more():
+    model, _ = load(weights_path("mind-tiny"))
+    freeze_layers(model, 2)
+    learning = {name.split("layers.")[1][0] for name, weight in model.language.named_parameters()
+                if "layers." in name and weight.requires_grad}
+    assert learning == {"2", "3"}
+    with pytest.raises(ValueError, match="frozen_layers: expected fewer than the 4 layers"):
+        freeze_layers(model, 4)
 
 
 def test_what_a_validation_asks_is_drawn_once(files):
