@@ -25,7 +25,7 @@ MIND = "mind"
 """What `weights=mind` means: the best of `SHIPPED` that can be used here."""
 SHIPPED = ("mind-small", "mind-tiny")
 BASE_MISSING = ("The mind on a language model needs its base: `embodied bases fetch small` fetches it once (93 MB). "
-                "Until then the tiny mind works: it knows the words that it was trained on and guesses no others.")
+                "Until then the tiny mind works, which understands less of what people say.")
 
 
 def mind_folder(weights: str | Path) -> Path:
