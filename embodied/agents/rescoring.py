@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from embodied.planning.dialogue import Reading
 from envs.goals.judge import progress
-from envs.goals.outcome import Outcome, Question, Task, Told, outcome_of
+from envs.goals.outcome import OF_WORDS, Outcome, Question, Task, Told, outcome_of
 from envs.goals.planner import simulate
 from envs.goals.table import Table
 
@@ -23,7 +23,6 @@ USUAL = {"task": 1.0, "done": 0.2, "question": 0.5, "told": 1.0, "refusal": 0.2,
 back, an answer, a refusal for what is on the table, one for the words alone (what it cannot do, what is no request);
 unknown: readings that nobody looked for. Values: chosen by hand on the development wordings
 (docs/evaluation.md)."""
-_OF_WORDS = ("cannot_do", "unclear", "nothing")
 
 
 def rescored(reading: Reading, table: Table) -> Reading:
@@ -37,7 +36,7 @@ def rescored(reading: Reading, table: Table) -> Reading:
     unknown = max(0.0, 1 - sum(one.confidence for one in several)) * USUAL["unknown"]
     groups: list[list[int]] = []
     for place, end in enumerate(ends):
-        same = next((group for group in groups if _are_same(ends[group[0]], end, table)), None)
+        same = next((group for group in groups if are_same(ends[group[0]], end, table)), None)
         groups.append([place]) if same is None else same.append(place)
     ranked = sorted(groups, key=lambda group: -sum(weights[place] for place in group))
     chosen = [_one_of(group, several, weights, unknown) for group in ranked]
@@ -58,10 +57,10 @@ def _end(outcome: Outcome) -> str:
         return "question"
     if isinstance(outcome, Told):
         return "told"
-    return "words" if outcome.reason in _OF_WORDS else "refusal"
+    return "words" if outcome.reason in OF_WORDS else "refusal"
 
 
-def _are_same(one: Outcome, other: Outcome, table: Table) -> bool:
+def are_same(one: Outcome, other: Outcome, table: Table) -> bool:
     """Whether a person would not mind which of two is done or said: of tasks, whether either's plan does the other,
     too."""
     if isinstance(one, Task) and isinstance(other, Task):

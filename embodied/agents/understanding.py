@@ -46,6 +46,11 @@ class Understander:
         """certain: confidence below which other goals are looked for; 0 for never."""
         self._model, self._processor, self.calibration, self.certain = model, processor, calibration, certain
 
+    @property
+    def model(self) -> PalmEForConditionalGeneration:
+        """The model that reads."""
+        return self._model
+
     def understand(self, text: str, before: Sequence[Turn] = ()) -> Reading:
         """What the person wants who said a text, and where that is not certain, what else it may be. before: earlier
         turns, oldest first; of those, never of the text, the oldest are left out where all are more than was learned

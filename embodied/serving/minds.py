@@ -29,7 +29,7 @@ class MindBackend:
     @property
     def model(self) -> Any:
         """Whose weights are served; None for an understander that has none."""
-        return getattr(self.understander, "_model", None)
+        return getattr(self.understander, "model", None)
 
 
 def load_backend(weights: str) -> MindBackend:

@@ -45,6 +45,9 @@ class Told:
     answer: Answer
 
 
+OF_WORDS = ("cannot_do", "unclear", "nothing")
+"""Reasons of refusals that no table would change; the others hang on what is there."""
+
 Outcome = Task | Question | Refusal | Told
 
 

@@ -19,7 +19,7 @@ from envs.goals.combinations import fits_split
 from envs.goals.drafts import Drafter
 from envs.goals.language import Cannot, Do, Fact, Goal, Nothing, Unclear
 from envs.goals.normal import normal
-from envs.goals.outcome import Outcome, Question, Refusal, Task, Told, outcome_of
+from envs.goals.outcome import OF_WORDS, Outcome, Question, Refusal, Task, Told, outcome_of
 from envs.goals.planner import simulate
 from envs.goals.references import Trouble
 from envs.goals.scenes import Scene, draw_scene, table_of
@@ -43,7 +43,6 @@ _TRIES_OF_TEST = 240
 _STEADY_M = 0.003
 _MOST_HIGH = 4
 _STEPS = {2: 0.62, 3: 0.26, 4: 0.12}
-_SPEECHLESS = ("cannot_do", "nothing", "unclear")
 
 Split = Literal["train", "test"]
 
@@ -101,12 +100,12 @@ def _check(kind: str | None, shares: Mapping[str, float], difficulty: int | None
         raise ValueError(f"expected a difficulty of 1 to {MOST_MOVED}, or None, got {difficulty!r}")
     if split not in (None, "train", "test"):
         raise ValueError(f"expected the split train or test, or None, got {split!r}")
-    if split == "test" and kind in _SPEECHLESS:
+    if split == "test" and kind in OF_WORDS:
         raise ValueError(f"expected a kind with combinations for the split test, got {kind!r}, which has none")
 
 
 def _of_split(shares: Mapping[str, float], split: str | None) -> dict[str, float]:
-    return {kind: share for kind, share in shares.items() if split != "test" or kind not in _SPEECHLESS}
+    return {kind: share for kind, share in shares.items() if split != "test" or kind not in OF_WORDS}
 
 
 def _find(rng: np.random.Generator, table: Table, kind: str, difficulty: int | None, split: str | None

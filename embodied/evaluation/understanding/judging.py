@@ -19,7 +19,7 @@ from embodied.planning.language import Plan
 from envs.goals.answers import Answer
 from envs.goals.judge import asks_for, progress
 from envs.goals.language import Do, If
-from envs.goals.outcome import Outcome, Question, Refusal, Task, Told, chosen_of, outcome_of
+from envs.goals.outcome import OF_WORDS, Outcome, Question, Refusal, Task, Told, chosen_of, outcome_of
 from envs.goals.planner import simulate
 from envs.goals.spelling import read
 from envs.goals.table import Table
@@ -31,8 +31,6 @@ _SAID = (("missing", r"^I see no (?!objects)"), ("too_few", r"^I see (fewer|only
          ("conflict", r"contradicts"), ("unclear", r"did not understand|do not know the word|only know plain English"),
          ("cannot_do", r"^I cannot|I can only"), ("nothing", r"nothing to do"))
 """Reasons by the words of refusals, of minds that give no other."""
-OF_TABLES = ("missing", "too_few", "cannot_move", "no_container", "no_base", "conflict")
-"""Reasons that hang on what is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +54,16 @@ def judge(item: Item, steps: Sequence[Step], tables: Sequence[Table]) -> Verdict
     did = did_of(last, end)
     is_right = not is_wrong and _is_right(item, truth, last, end, tables)
     reason = reason_of(last) if did == "refusal" else ""
-    return Verdict(is_right, is_wrong, did, reason, contradicts(last, tables) if reason in OF_TABLES else None)
+    is_of_table = bool(reason) and reason not in OF_WORDS
+    return Verdict(is_right, is_wrong, did, reason, contradicts(last, tables[-1]) if is_of_table else None)
 
 
-def contradicts(plan: Plan, tables: Sequence[Table]) -> bool | None:
-    """Whether the reason that a plan refuses for is not so on the true table, of what was understood; None where the
-    plan does not say what was understood."""
+def contradicts(plan: Plan, table: Table) -> bool | None:
+    """Whether the reason that a plan refuses for is not so on the true table as it is then, of what was understood;
+    None where the plan does not say what was understood."""
     if not plan.understood:
         return None
-    truth = outcome_of(read(plan.understood), tables[0])
+    truth = outcome_of(read(plan.understood), table)
     return not (isinstance(truth, Refusal) and truth.reason == reason_of(plan))
 
 

@@ -136,7 +136,7 @@ def test_a_reason_is_held_against_the_table_whatever_was_meant(played, env):
     def judged(reason, understood):
         plan = Plan((), refusal=clause(telling.why_not(Refusal(reason, ("red block",)))), understood=understood,
                     outcome=Refusal(reason, ("red block",)))
-        return contradicts(plan, env.tables)
+        return contradicts(plan, env.tables[-1])
 
     assert played("in(the purple block, the blue bowl)", goal=IN_BLUE)["contradicts"] is False
     assert played(None, goal=IN_BLUE)["contradicts"] is None and played(IN_BLUE, goal=IN_BLUE)["contradicts"] is None
