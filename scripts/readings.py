@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -19,6 +20,7 @@ from pathlib import Path
 from embodied.agents.mind_agent import LEAST_SURE
 from embodied.agents.rescoring import are_same, rescored
 from embodied.agents.understanding import Understander, load_understander
+from embodied.data.collect import progress
 from embodied.evaluation.episode import one_thread
 from embodied.evaluation.understanding.items import Item, is_secret, load_items, path_of
 from embodied.planning.dialogue import Reading, read_turn
@@ -39,7 +41,11 @@ def main() -> None:
                      "judges: embodied evaluate suite=language")
     one_thread()
     items, understander, start_s = load_items(path), load_understander(asked.weights), time.perf_counter()
-    found = Counter(key for item in items for key in read(understander, item))
+    found: Counter[str] = Counter()
+    with progress("wordings", len(items), sys.stderr) as advance:
+        for item in items:
+            found.update(read(understander, item))
+            advance()
     print(json.dumps({"wordings": len(items), **{key: found[key] for key in KEYS},
                       "seconds_each": round((time.perf_counter() - start_s) / len(items), 2)}))
 
