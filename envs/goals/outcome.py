@@ -48,6 +48,11 @@ class Told:
 OF_WORDS = ("cannot_do", "unclear", "nothing")
 """Reasons of refusals that no table would change; the others hang on what is there."""
 
+HAS = frozenset(
+    "bring carry clear drop empty fetch fill get grab grasp hold lay leave lift move pick pile place put raise remove "
+    "return set shift sort stack take transfer unstack 放 拿 放下 拿起 移 移动 搬 取 堆 叠".split())
+"""Verbs of what the robot can do: it never says that it cannot do one, but that it did not understand."""
+
 Outcome = Task | Question | Refusal | Told
 
 
@@ -65,7 +70,7 @@ def _outcome(goal: Goal, table: Table) -> Outcome:
     if isinstance(goal, Tell):
         return Told(goal, answer(goal, table))
     if isinstance(goal, Cannot):
-        return Refusal("cannot_do", (goal.verb,))
+        return Refusal("unclear") if {*goal.verb.lower().split()[:1]} & HAS else Refusal("cannot_do", (goal.verb,))
     if isinstance(goal, Nothing | Unclear):
         return Refusal(type(goal).__name__.lower())
     chosen = chosen_of(goal, table)

@@ -17,6 +17,11 @@ class Draws:
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng, self._left = rng, iter(())
 
+    @property
+    def generator(self) -> np.random.Generator:
+        """Where the numbers come from."""
+        return self._rng
+
     def random(self) -> float:
         """Uniform in [0, 1)."""
         for number in self._left:

@@ -6,13 +6,14 @@ from envs.goals.language import Goal
 from envs.tasks.wordings.counting import Counting
 from envs.tasks.wordings.depending import Depending
 from envs.tasks.wordings.excluding import Excluding
+from envs.tasks.wordings.familiar import Familiar
 from envs.tasks.wordings.mentioning import Mentioning
 from envs.tasks.wordings.rethinking import Rethinking
 from envs.tasks.wordings.stepping import Stepping
 from envs.tasks.wordings.wondering import Wondering
 
 
-class Shapes(Excluding, Stepping, Depending, Mentioning, Counting, Wondering, Rethinking):
+class Shapes(Excluding, Stepping, Depending, Mentioning, Counting, Wondering, Rethinking, Familiar):
     """Draws a goal with its words."""
 
     def drawn(self, kind: str) -> tuple[str, Goal]:
@@ -33,6 +34,7 @@ _SENTENCES = {
     "joins": 0.5,
     "of_all": 0.5,
     "stays_no_more": 0.6,
+    "familiar": 1.5,
 }
 _NEGATIONS = {
     "any_but": 1.3,
@@ -65,6 +67,7 @@ _STEPS = {
     "places_in_order": 0.6,
     "chained": 1.2,
     "in_turn": 1.3,
+    "familiar_tower": 1.8,
 }
 _CONDITIONS = {
     "two_tests": 1.5,
@@ -93,6 +96,7 @@ _COUNTS = {
     "looks": 1.0,
     "none_in": 0.5,
     "sized": 0.6,
+    "familiar_sort": 1.8,
 }
 _TOLD = {
     "joins": 1.2,
