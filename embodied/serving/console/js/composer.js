@@ -62,6 +62,7 @@ export class Composer {
       return h("button", { type: "button", class: "choice", disabled: isOff, "data-object": object, on: { click: () => this.#say("answer", reply), mouseenter: look, focus: look, mouseleave: leave, blur: leave } },
         object && this.crop(object), h("span", {}, reply));
     }));
+    if (choices.length) this.choices.scrollIntoView({ block: "nearest" });
   }
 
   /** Another kind of word is wanted: what was typed for the former kind stays only when it was an instruction. */

@@ -16,6 +16,8 @@ TAB, ENTER = "\ue004", "\ue007"
 QUESTION = "Which one do you mean, the left one or the right one?"
 MARKED = "return [...document.querySelectorAll('.view.is-large .object.is-marked text')].map((it) => it.textContent)"
 POINTED = "return document.querySelector('.view.is-large .object.is-pointed')?.dataset.name ?? null"
+AT_ITS_MIDDLE = ("const r = arguments[0].getBoundingClientRect();"
+                 "return arguments[0].contains(document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2))")
 Shoot = Callable[[str], None]
 
 
@@ -35,6 +37,7 @@ def test_a_question_is_answered_by_a_button_that_shows_its_thing(page: Any, addr
     assert sorted(page.execute_script(MARKED)) == ["the left one", "the right one"]
     assert overflow_px(page) <= 0
     right = page.find_elements("css selector", ".choice")[1]
+    assert page.execute_script(AT_ITS_MIDDLE, right), "nothing lies over a candidate that one shall press"
     assert right.size["height"] >= 44
     page.execute_script("arguments[0].focus()", right)
     assert page.execute_script(POINTED) == fake.robot.objects[0]["name"]
