@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -40,10 +41,21 @@ class Adapter:
 _IS_ROUNDED = ContextVar("is_rounded", default=False)
 
 
+@cache
+def can_round() -> bool:
+    """Whether this CPU, as torch was built for it, multiplies bfloat16 as `rounded_products` needs it."""
+    try:
+        torch.ops.mkldnn._reorder_linear_weight(torch.zeros(1, 1, dtype=torch.bfloat16), None)
+    except RuntimeError:  # it says which instructions it lacks
+        return False
+    return True
+
+
 @contextmanager
 def rounded_products() -> Iterator[None]:
     """Within the block, and in this thread, frozen products are of numbers rounded to bfloat16, and so is what comes of
-    them; adapters, and all that is not a product, stay in float32. Twice as fast on CPUs that multiply bfloat16."""
+    them; adapters, and all that is not a product, stay in float32. Twice as fast on CPUs that multiply bfloat16; only
+    where `can_round`."""
     before = _IS_ROUNDED.set(True)
     try:
         yield

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from embodied.data.batches import Shares
-from embodied.models.frozen import rounded_products
+from embodied.models.frozen import can_round, rounded_products
 from embodied.models.weights import put_weights, stored_names
 from embodied.training.team import Team, mean_over_threads, why_not_shared
 
@@ -225,8 +226,13 @@ def one_of_many(device: torch.device, rank: int, size: int, precision: str = "fl
 
 
 def _arithmetic(precision: str) -> dict[str, Any]:
-    """Fields of `Replicated` by the setting."""
-    return {"is_rounded": True} if precision == "rounded" else {"precision": getattr(torch, precision)}
+    """Fields of `Replicated` by the setting; float32, and a warning, for products that this CPU cannot round."""
+    if precision != "rounded":
+        return {"precision": getattr(torch, precision)}
+    if not can_round():
+        warnings.warn("precision=rounded: this CPU multiplies no bfloat16, so that all is computed in float32, which "
+                      "is slower", stacklevel=3)
+    return {"is_rounded": can_round()}
 
 
 def set_threads(threads: int | None) -> int:

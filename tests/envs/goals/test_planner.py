@@ -66,6 +66,14 @@ def test_what_contradicts_itself_is_refused(text: str):
     assert all(isinstance(name, str) for name in found.about)
 
 
+@pytest.mark.parametrize(("verb", "reason"), [
+    ("wash", "cannot_do"), ("sing to", "cannot_do"), ("跳舞", "cannot_do"), ("put", "unclear"), ("Pick up", "unclear"),
+    ("lift", "unclear"), ("拿", "unclear"),
+])
+def test_it_never_says_that_it_cannot_do_what_it_can(verb: str, reason: str):
+    assert outcome(f'cannot "{verb}"').reason == reason
+
+
 def small_goals(kind: str, count: int, places: bool) -> list[tuple[Table, Wanted, Outcome]]:
     """Goals on small tables, with what they come to; their words fit the table, whether or not they can be met."""
     rng, found = np.random.default_rng(len(kind)), []

@@ -9,15 +9,17 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
+from envs.goals import spoiling
 from envs.goals.combinations import fits_split
 from envs.goals.language import Cannot, Do, Nothing, Unclear
 from envs.goals.normal import normal
-from envs.goals.outcome import outcome_of
+from envs.goals.outcome import HAS, outcome_of
 from envs.goals.sampling import SHARES as KINDS_OF_GOALS
 from envs.goals.sampling import draw
 from envs.goals.scenes import table_of
 from envs.goals.spelling import read, write
-from envs.tasks.wordings import card, chinese_shapes
+from envs.tasks import phrasings
+from envs.tasks.wordings import card, chinese_shapes, chinese_words, idle
 from envs.tasks.wordings.chinese import Chinese
 from envs.tasks.wordings.draws import Draws
 from envs.tasks.wordings.forms import gerund, participle, plural
@@ -193,6 +195,27 @@ def test_a_shape_in_mandarin_draws_goals_with_their_words(name):
 
 def test_shapes_are_of_kinds_that_there_are():
     assert set(SHAPES) | set(chinese_shapes.SHAPES) <= set(SHARES) and set(SHAPED) == set(SHAPES)
+
+
+def test_the_families_phrasings_mean_what_the_families_ask_for():
+    maker = Maker(np.random.default_rng(6))
+    shapes = Shapes(Talk(Voice(maker.draws)), maker.people)
+    for _ in range(30):
+        text, goal = shapes.familiar_tower()
+        form, roles = phrasings.understand(text)
+        low, middle, high = (f"the {roles[role]}" for role in ("low", "middle", "high"))
+        assert form == "tower" and write(goal) == f"on({middle}, {low}) then on({high}, {middle})"
+        text, goal = shapes.familiar_sort()
+        assert phrasings.understand(text) == ("sort", {}) and write(goal) == "in(all block, the bowl [same color])"
+        text, goal = shapes.familiar()
+        form, roles = phrasings.understand(text)
+        assert write(goal) == f"{form}(the {roles['block']}, the {roles['bowl' if form == 'in' else 'base']})"
+
+
+def test_what_it_cannot_do_is_none_of_what_it_can():
+    verbs = [verb for row in (idle.VERBS, idle.BARE_VERBS, chinese_words.VERBS)
+             for part in rows(row) for verb in part]
+    assert verbs and not [verb for verb in (*verbs, *spoiling.VERBS) if {*verb.split()[:1]} & HAS]
 
 
 # With scenes ---------------------------------------------------------------------------------------------------------
