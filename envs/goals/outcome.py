@@ -53,6 +53,8 @@ HAS = frozenset(
     "return set shift sort stack take transfer unstack 放 拿 放下 拿起 移 移动 搬 取 堆 叠".split())
 """Verbs of what the robot can do: it never says that it cannot do one, but that it did not understand."""
 
+_PARTICLES = frozenset("up down off out away on in over it them there this that".split())
+
 Outcome = Task | Question | Refusal | Told
 
 
@@ -66,11 +68,17 @@ def outcome_of(goal: Goal, table: Table) -> Outcome:
         return Refusal(trouble.reason, trouble.about)
 
 
+def has(verb: str) -> bool:
+    """Whether the robot can do what a verb says: "put", "pick up", but not "take a photo"."""
+    first, *others = verb.lower().split() or [""]
+    return first in HAS and _PARTICLES.issuperset(others)
+
+
 def _outcome(goal: Goal, table: Table) -> Outcome:
     if isinstance(goal, Tell):
         return Told(goal, answer(goal, table))
     if isinstance(goal, Cannot):
-        return Refusal("unclear") if {*goal.verb.lower().split()[:1]} & HAS else Refusal("cannot_do", (goal.verb,))
+        return Refusal("unclear") if has(goal.verb) else Refusal("cannot_do", (goal.verb,))
     if isinstance(goal, Nothing | Unclear):
         return Refusal(type(goal).__name__.lower())
     chosen = chosen_of(goal, table)

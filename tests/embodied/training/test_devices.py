@@ -147,6 +147,14 @@ def test_tied_weights_are_saved_once_and_missing_ones_are_named():
         put_weights(other, {k: v for k, v in state.weights.items() if k != "own.bias"} | {"nose": torch.zeros(1)})
 
 
+def test_a_cpu_that_cannot_round_computes_in_float32_and_says_so(monkeypatch):
+    monkeypatch.setattr(placement, "can_round", lambda: False)
+    with pytest.warns(UserWarning, match="precision=rounded: this CPU multiplies no bfloat16"):
+        assert not alone("cpu", "rounded").is_rounded
+    monkeypatch.setattr(placement, "can_round", lambda: True)
+    assert alone("cpu", "rounded").is_rounded
+
+
 def test_a_gpu_that_is_not_there_is_refused_and_auto_does_without(monkeypatch, tmp_path):
     monkeypatch.setattr(placement.torch.cuda, "is_available", lambda: False)
     assert choose("auto").type == choose("cpu").type == "cpu"
