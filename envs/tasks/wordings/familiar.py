@@ -28,7 +28,8 @@ class Familiar(Shaping):
 
     def familiar_sort(self) -> tuple[str, Goal]:
         """All blocks into the bowls of their colours."""
-        return self._said("sort", {}, lambda things: Do(((Fact("in", Things("all", Description("block")), MATCHING),),)))
+        sorted_all = Fact("in", Things("all", Description("block")), MATCHING)
+        return self._said("sort", {}, lambda _: Do(((sorted_all,),)))
 
     def _said(self, form: str, roles: dict[str, str], goal: Callable[[list[Things]], Goal]) -> tuple[str, Goal]:
         colors = self.draws.shuffled(COLORS)

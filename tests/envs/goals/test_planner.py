@@ -67,7 +67,8 @@ def test_what_contradicts_itself_is_refused(text: str):
 
 
 @pytest.mark.parametrize(("verb", "reason"), [
-    ("wash", "cannot_do"), ("take a photo", "cannot_do"), ("sing to", "cannot_do"), ("跳舞", "cannot_do"), ("put", "unclear"), ("Pick up", "unclear"),
+    ("wash", "cannot_do"), ("take a photo", "cannot_do"), ("sing to", "cannot_do"), ("跳舞", "cannot_do"),
+    ("put", "unclear"), ("Pick up", "unclear"),
     ("lift", "unclear"), ("拿", "unclear"),
 ])
 def test_it_never_says_that_it_cannot_do_what_it_can(verb: str, reason: str):
