@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from embodied.agents.second_opinion import Opinions
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -32,11 +34,13 @@ class CalibrationError(ValueError):
 class Calibration:
     """longest_tokens: of a sentence that was learned from; of longer ones nothing is known. coefficients: of `NUMBERS`
     and of 1, of the logarithm of the odds; None where nothing was measured: the product of probabilities then stands
-    for it. measured: answers that they were fitted on."""
+    for it. measured: answers that they were fitted on. opinions: what a second mind's opinion counts beside; None
+    where that was not measured."""
 
     longest_tokens: int
     coefficients: tuple[float, ...] | None = None
     measured: int = 0
+    opinions: Opinions | None = None
 
     def probability(self, log_probs: Sequence[float], masked_log_probs: Sequence[float]) -> float:
         """That an answer is right. log_probs, masked_log_probs: of its tokens, as of `Sample`."""
@@ -50,7 +54,7 @@ class Calibration:
 
     def fitted(self, numbers: Float[np.ndarray, "N K"], is_right: Bool[np.ndarray, " N"]) -> Calibration:
         """The calibration that says best which of some answers were right (logistic regression, Newton's steps)."""
-        return Calibration(self.longest_tokens, tuple(_fit(numbers, is_right).tolist()), len(numbers))
+        return replace(self, coefficients=tuple(_fit(numbers, is_right).tolist()), measured=len(numbers))
 
 
 def numbers_of(log_probs: Sequence[float], masked_log_probs: Sequence[float]) -> Float[np.ndarray, " K"]:
@@ -87,13 +91,18 @@ def read_calibration(folder: Path) -> Calibration:
         values = json.loads(path.read_text(encoding="utf-8"))
         coefficients = values["coefficients"]
         found = Calibration(int(values["longest_tokens"]), None if coefficients is None else tuple(
-            map(float, coefficients)), int(values["measured"]))
+            map(float, coefficients)), int(values["measured"]), _opinions(values.get("opinions")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CalibrationError(f"{path}: expected what a model that writes goals has beside its weights, got none "
                                f"that can be read ({error}); train one: embodied train "
                                "experiment=understand_tiny") from error
     is_whole = found.coefficients is None or len(found.coefficients) == len(NUMBERS) + 1
-    if not is_whole or not np.isfinite(found.coefficients or ()).all():
-        raise CalibrationError(f"{path}: expected {len(NUMBERS) + 1} finite coefficients, got {found.coefficients}; "
+    numbers = (*(found.coefficients or ()), *(astuple(found.opinions) if found.opinions else ()))
+    if not is_whole or not np.isfinite(numbers).all():
+        raise CalibrationError(f"{path}: expected {len(NUMBERS) + 1} finite coefficients, got {numbers}; "
                                "calibrate it anew: python scripts/calibrate.py")
     return found
+
+
+def _opinions(values: object) -> Opinions | None:
+    return None if values is None else Opinions(**{name: float(value) for name, value in dict(values).items()})

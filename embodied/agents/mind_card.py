@@ -15,8 +15,15 @@ def write_card(base: str | None) -> str:
     return json.dumps({"eyes": EYES, **({} if base is None else {"base": base})}) + "\n"
 
 
+def with_second(text: str, second: str | None) -> str:
+    """The card's text with the second mind that it asks, a name or a folder; None for none."""
+    kept = {key: value for key, value in json.loads(text).items() if key != "second"}
+    return json.dumps({**kept, **({} if second is None else {"second": second})}) + "\n"
+
+
 def card(folder: Path) -> dict[str, str]:
-    """What `mind.json` says: eyes, and the name of its base where it has one; {} for a planner."""
+    """What `mind.json` says: eyes, the name of its base where it has one, the second mind that it asks where it asks
+    one; {} for a planner."""
     path = folder / CARD
     return json.loads(path.read_text("utf-8")) if path.is_file() else {}
 

@@ -59,9 +59,9 @@ def planner_makers(weights: str, language: PlanLanguage = TABLETOP_GOALS) -> tup
     if not is_mind(folder):
         backend = load_agent(folder).backend
         return (lambda perceive: LanguageAgent(_Seeing(backend, perceive))), backend.perceive
-    from embodied.agents.understanding import load_understander
+    from embodied.agents.understanding import load_both
 
-    understander = load_understander(folder)
+    understander = load_both(folder)
     return (lambda perceive: MindAgent(understander, perceive, language=language)), load_eyes(card(folder)["eyes"])
 
 

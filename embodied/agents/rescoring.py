@@ -32,7 +32,7 @@ def rescored(reading: Reading, table: Table) -> Reading:
         return reading
     several = [replace(reading, alternatives=()), *reading.alternatives]
     ends = [outcome_of(one.goal, table) for one in several]
-    weights = [one.confidence * USUAL[_end(end)] for one, end in zip(several, ends, strict=True)]
+    weights = [one.confidence * USUAL[end_of(end)] for one, end in zip(several, ends, strict=True)]
     unknown = max(0.0, 1 - sum(one.confidence for one in several)) * USUAL["unknown"]
     groups: list[list[int]] = []
     for place, end in enumerate(ends):
@@ -50,7 +50,8 @@ def _one_of(group: Sequence[int], several: Sequence[Reading], weights: Sequence[
     return replace(several[best], confidence=sum(weights[place] for place in group) / whole if whole else 0.0)
 
 
-def _end(outcome: Outcome) -> str:
+def end_of(outcome: Outcome) -> str:
+    """Of `USUAL`, which one it is."""
     if isinstance(outcome, Task):
         return "task" if outcome.calls else "done"
     if isinstance(outcome, Question):

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embodied.agents.confidence import Calibration, read_calibration
+from embodied.agents.mind_card import card
+from embodied.agents.second_opinion import SecondOpinion
 from embodied.agents.shipped import weights_folder
 from embodied.models.folder import check_folder
-from embodied.planning.dialogue import DialogueError, Reading, Turn, said, write_dialogue
+from embodied.planning.dialogue import DialogueError, Reading, Turn, goal_line, said, write_dialogue
 from embodied.planning.goal_grammar import goal_grammar
 from embodied.prompt import PromptTooLongError
 from envs.goals.normal import normal
@@ -64,6 +66,24 @@ class Understander:
         if reading.goal is None or reading.confidence >= self.certain:
             return reading
         return replace(reading, alternatives=self._others(prompt, grammar, row, reading))
+
+    def scores(self, text: str, before: Sequence[Turn], goals: Sequence[str]) -> list[float] | None:
+        """Natural logarithm of the probability of each goal's text, of all texts, after what was said; None for words
+        that it cannot read whole."""
+        import torch
+
+        try:
+            prompt = self._fitting(text, before)
+        except DialogueError:
+            return None
+        if self._processor.count_tokens([prompt], [()])[0] > self._longest:
+            return None
+        batch = self._processor([prompt] * len(goals), [goal_line(goal) for goal in goals]).to(self._model.device)
+        labels = batch.pop("labels")[:, 1:]
+        with torch.inference_mode():
+            found = self._model(**batch, use_cache=False).logits[:, :-1].float().log_softmax(-1)
+        graded = labels >= 0
+        return found.gather(-1, labels.where(graded, 0)[..., None])[..., 0].where(graded, 0.0).sum(1).tolist()
 
     def _fitting(self, text: str, before: Sequence[Turn]) -> Prompt:
         """The sentence with the latest turns that there is room for."""
@@ -176,6 +196,15 @@ def same_goal(one: str, other: str) -> bool:
         return normal(read(one)) == normal(read(other))
     except GoalError:
         return False
+
+
+def load_both(folder: str | Path) -> Understander | SecondOpinion:
+    """Of a mind's folder: as `load_understander`, with the second mind that its card names, where it names one."""
+    folder = weights_folder(folder)
+    first = load_understander(folder)
+    if (second := card(folder).get("second")) is None or first.calibration.opinions is None:
+        return first
+    return SecondOpinion(first, load_understander(second), first.calibration.opinions)
 
 
 def load_understander(folder: str | Path, *, device: str = "cpu", certain: float = CERTAIN) -> Understander:

@@ -1,0 +1,121 @@
+"""Fits what the opinions of two minds count, and what readings come to on the table, on wordings that neither learned.
+
+    python -m scripts.goal_wordings scenes.jsonl --scenes --split validation --unseen --count 300 --seed 5
+    python -m scripts.weigh_opinions embodied/weights/mind-small mind-tiny scenes.jsonl [--read read.jsonl]
+
+Writes both weights, and the evidence that none of the readings is meant, into the first mind's calibration.json, names
+the second one in its mind.json, and prints, as one JSON line, them and `USUAL` of embodied/agents/rescoring.py, which
+whoever takes it over writes there. --read keeps what was read, line by line, so that the same command goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from embodied.agents.confidence import CALIBRATION, read_calibration, write_calibration
+from embodied.agents.mind_card import CARD, with_second
+from embodied.agents.rescoring import USUAL, are_same, end_of
+from embodied.agents.second_opinion import LEAST, Opinions, candidates
+from embodied.agents.understanding import Understander, load_understander
+from embodied.data.collect import progress
+from embodied.evaluation.episode import one_thread
+from embodied.evaluation.understanding.items import Item, is_secret, load_items, path_of
+from embodied.models.loading import put_beside
+from embodied.planning.dialogue import read_turn
+from envs.goals.outcome import outcome_of
+from envs.goals.scene_spec import read_scene, table_of
+
+ENDS = tuple(end for end in USUAL if end not in ("task", "unknown"))
+PULL = 2e-3
+"""Of weights towards 0."""
+
+
+def main() -> None:
+    """Read the command line, read the wordings, fit, and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("first", type=Path, help="a mind's folder, which is written to")
+    parser.add_argument("second", help="another mind, a shipped name or a folder")
+    parser.add_argument("scenes", help="a file of wordings with scenes")
+    parser.add_argument("--read", type=Path, default=None, help="keeps what was read; new, or one to go on with")
+    asked = parser.parse_args()
+    if is_secret(path_of(asked.scenes)):
+        parser.error(f"scenes: expected wordings to fit on, got {asked.scenes}, which judges")
+    one_thread()
+    rows = [row for row in read_all(asked.first, asked.second, load_items(path_of(asked.scenes)), asked.read)
+            if len(row["texts"]) > 1]
+    opinions, ends = fitted(rows)
+    calibration = replace(read_calibration(asked.first), opinions=opinions)
+    put_beside(asked.first, {CALIBRATION: write_calibration(calibration),
+                             CARD: with_second((asked.first / CARD).read_text("utf-8"), asked.second)})
+    print(json.dumps({"wordings": len(rows), "opinions": asdict(opinions), "USUAL": ends}))
+
+
+def read_all(first: Path, second: str, items: list[Item], kept: Path | None) -> list[dict]:
+    """What both minds make of each wording; those that a file has are taken from there, the others are added to it."""
+    rows = [json.loads(line) for line in kept.read_text("utf-8").splitlines()] if kept and kept.exists() else []
+    minds = [load_understander(folder) for folder in (first, second)] if len(rows) < len(items) else []
+    with progress("wordings", len(items) - len(rows), sys.stderr) as advance:
+        for item in items[len(rows):]:
+            rows.append(_read(item, minds))
+            if kept is not None:
+                with kept.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(rows[-1]) + "\n")
+            advance()
+    return rows[:len(items)]
+
+
+def _read(item: Item, minds: list[Understander]) -> dict:
+    """Texts of goals, what either mind says of each, what it comes to, which are the same, and which group is right,
+    one more than there are for none."""
+    before, table = [read_turn(turn) for turn in item.before], table_of(read_scene(list(item.scene)))
+    found = candidates(*(mind.understand(item.text, before) for mind in minds))
+    texts = [reading.text for reading in found]
+    scores = [mind.scores(item.text, before, texts) for mind in minds] if texts else [None]
+    if None in scores:
+        return {"texts": []}
+    ends, groups = [outcome_of(reading.goal, table) for reading in found], []
+    for place, end in enumerate(ends):
+        same = next((group for group in groups if are_same(ends[group[0]], end, table)), None)
+        groups.append([place]) if same is None else same.append(place)
+    right = next((n for n, group in enumerate(groups) if are_same(ends[group[0]], item.outcome, table)), len(groups))
+    return {"texts": texts, "scores": scores, "ends": [end_of(end) for end in ends], "groups": groups, "right": right}
+
+
+def fitted(rows: list[dict]) -> tuple[Opinions, dict[str, float]]:
+    """The weights by which the right readings are the likeliest (a conditional logit, LBFGS): of opinions, and of ends,
+    by which probabilities are multiplied."""
+    weights = torch.zeros(3 + len(ENDS), dtype=torch.float64, requires_grad=True)
+    features = [torch.from_numpy(_features(row)) for row in rows]
+    optimizer = torch.optim.LBFGS([weights], max_iter=300, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        lost = PULL * weights[1:].square().sum()
+        for row, numbers in zip(rows, features, strict=True):
+            evidence = numbers @ weights[1:]
+            each = torch.stack([*(evidence[group].logsumexp(0) for group in row["groups"]), weights[0]])
+            lost = lost - each.log_softmax(0)[row["right"]] / len(rows)
+        lost.backward()
+        return lost
+
+    optimizer.step(loss)
+    none, first, second, *ends = weights.tolist()
+    usual = {"task": 1.0, **{end: round(float(np.exp(one)), 3) for end, one in zip(ENDS, ends, strict=True)}}
+    return Opinions(round(first, 4), round(second, 4), round(none, 4)), {**usual, "unknown": 1.0}
+
+
+def _features(row: dict) -> np.ndarray:
+    """float64[N, 2 + ends] of its readings."""
+    first, second = (np.maximum(scores, LEAST) for scores in row["scores"])
+    return np.column_stack([first, second, *([float(end == one) for end in row["ends"]] for one in ENDS)])
+
+
+if __name__ == "__main__":
+    main()
