@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import takewhile
 from typing import Protocol
 
 import numpy as np
@@ -243,7 +244,11 @@ class MindAgent:
         unknown = next((skill for skill, *_ in calls if skill not in self.language.skills), None)
         if unknown is not None:
             return self._said_of(_refusal(f"I cannot {unknown.replace('_', ' ')} things here"), talk)
-        plan = Plan(tuple(self._pointed(call, perception) for call in calls))
+        in_hand = now.held  # in no picture: what comes onto it, or beside it, is planned once it was put down
+        shown = tuple(takewhile(lambda call: in_hand is None or in_hand not in call[1:], calls))
+        if calls and not shown:
+            return self._said_of(_refusal(OUT_OF_SIGHT.format(in_hand)), talk)
+        plan = Plan(tuple(self._pointed(call, perception) for call in shown))
         return self._said_of(replace(plan, text=write(plan)), talk)
 
     def _pointed(self, call: NamedCall, perception: Perception) -> SkillCall:

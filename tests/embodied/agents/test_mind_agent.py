@@ -12,7 +12,7 @@ from embodied.planning.dialogue import Reading
 from embodied.planning.language import Plan
 from embodied.prompt import Slot
 from envs.goals.spelling import read
-from tests.embodied.planning.scenes import ToyEnv, bowl, colored, observation, slot, transition
+from tests.embodied.planning.scenes import FULL_HAND_M, ToyEnv, bowl, colored, observation, slot, transition
 
 RED, GREEN, BLUE, WHITE = (220, 20, 20), (20, 150, 40), (20, 40, 210), (240, 240, 240)
 LEFT, RIGHT = colored(slot(0.5, 0.2), RED), colored(slot(0.5, -0.2), RED)
@@ -84,6 +84,18 @@ def test_questions_are_answered_without_motion(goal, answer):
 def test_what_holds_already_needs_no_calls():
     plan = said("beside(the green block, the blue bowl)", [colored(slot(0.5, 0.05), GREEN), BOWL])
     assert plan.is_done
+
+
+def test_what_shall_go_onto_what_is_in_the_hand_is_planned_once_that_was_put_down():
+    seen = list(SCENE)
+    mind = MindAgent(Dictionary({"lift it": "held(the green block)",
+                                 "stack it": "on(the leftmost red block, the green block)"}), lambda _: list(seen))
+    mind.plan("lift it", observation())
+    seen[:] = [slot for slot in SCENE if slot is not LONE]
+    mind.begin()
+    plan = mind.plan("stack it", observation(FULL_HAND_M), [transition("pick", LONE, width_m=FULL_HAND_M)])
+    assert not plan.refusal and plan.calls and plan.calls[0].skill.startswith("put_down")
+    assert all(call.skill != "place_on" for call in plan.calls)
 
 
 def test_words_that_are_not_understood_are_refused_and_nothing_moves():

@@ -25,7 +25,9 @@ class Scripted:
 
     def __init__(self, *readings: tuple[str, float], finds: dict[str, float] | None) -> None:
         several = [Reading(read(text), sure, text) for text, sure in readings]
-        self.reading = replace(several[0], alternatives=tuple(several[1:])) if several else Reading(None, 0, why_not="no")
+        self.reading = Reading(None, 0.0, why_not="no")
+        if several:
+            self.reading = replace(several[0], alternatives=tuple(several[1:]))
         self.finds, self.asked = finds, 0
 
     def understand(self, text, before=()):
