@@ -162,7 +162,7 @@ class MindAgent:
             self._belief = first_look(slots, state.held)
             return []
         happened = [t for t in history if not any(t is old for old in known)]
-        self._belief = look_again(before, slots, happened)
+        self._belief = look_again(before, slots, happened, is_holding=state.is_holding)
         return [expect(before, happened[:n]) for n in range(1, len(happened))]
 
     def forget(self) -> None:
@@ -238,16 +238,15 @@ class MindAgent:
             calls = plan_goal(now, aim, reached=[reached(way, talk.tables) for way in aim.ways])
         except Trouble as trouble:
             return self._said_of(_refusal(telling.why_not(Refusal(trouble.reason, trouble.about))), talk)
-        lost = next((n for call in calls for n in call[1:] if n in self._belief.unseen), None)
-        if lost is not None:
-            return self._said_of(_refusal(OUT_OF_SIGHT.format(lost)), talk)
+        hidden = set(now.things) - set(self._belief.places)  # in the hand, or covered: planned for once it is in sight
+        shown = tuple(takewhile(lambda call: hidden.isdisjoint(call[1:]), calls))
+        needed = [n for call in calls for n in call[1:] if n in self._belief.unseen]
+        needed += [n for n in calls[0][1:] if n in hidden] if calls and not shown else []
+        if needed:
+            return self._said_of(_refusal(OUT_OF_SIGHT.format(needed[0])), talk)
         unknown = next((skill for skill, *_ in calls if skill not in self.language.skills), None)
         if unknown is not None:
             return self._said_of(_refusal(f"I cannot {unknown.replace('_', ' ')} things here"), talk)
-        in_hand = now.held  # in no picture: what comes onto it, or beside it, is planned once it was put down
-        shown = tuple(takewhile(lambda call: in_hand is None or in_hand not in call[1:], calls))
-        if calls and not shown:
-            return self._said_of(_refusal(OUT_OF_SIGHT.format(in_hand)), talk)
         plan = Plan(tuple(self._pointed(call, perception) for call in shown))
         return self._said_of(replace(plan, text=write(plan)), talk)
 

@@ -27,8 +27,9 @@ _OTHER_COLOR_M, _OTHER_KIND_M, _OTHER_SIZE = 0.25, 0.6, 3.0
 size for so many."""
 _LOST_M = 0.45
 """Further off than this, counted so, nothing is the same thing."""
-_OVER, _ABOVE = 0.6, 0.6
-"""A block is over another whose middle is less than this off along the table and more than this below, in widths."""
+_OVER, _ABOVE = 0.6, 0.5
+"""A block is over another whose middle is less than this off along the table and more than this below, in widths: of
+one that a bowl hides the lower half of, the middle of what shows is a fifth of a width too high."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,10 @@ class Belief:
 
     @property
     def unseen(self) -> frozenset[str]:
-        """What is believed to be there, but is not in sight and not in the hand."""
-        return frozenset(self.table.things) - {*self.places, self.table.held}
+        """What is believed to be there, but is not in sight, not in the hand, and under nothing that is in sight: that
+        a block in sight lies as high as it would upon one that it hides shows that one, too."""
+        covered = {name for seen in self.places for name in self.table.below(seen)}
+        return frozenset(self.table.things) - {*self.places, *covered, self.table.held}
 
     def object_name(self, name: str) -> str:
         """What plans call a thing that is in sight: "obj_3". Raises KeyError for another."""
@@ -58,10 +61,13 @@ def first_look(slots: Sequence[Slot], held: Slot | None = None) -> Belief:
     return _named(_seen(slots), _names([*slots, *([held] if held is not None else [])]), held)
 
 
-def look_again(before: Belief, slots: Sequence[Slot], happened: Sequence[Transition]) -> Belief:
+def look_again(before: Belief, slots: Sequence[Slot], happened: Sequence[Transition], *, is_holding: bool = True
+               ) -> Belief:
     """What a look shows after calls that were carried out since the last one. What is out of sight is believed to be
-    where it was left."""
+    where it was left. is_holding: False where the fingers are known to hold nothing, whatever should be in them."""
     expected = expect(before, happened)
+    if not is_holding:
+        expected = replace(expected, held=None)
     seen = _seen(slots)
     pairs = _matched(expected, seen)
     names = {place: name for name, place in pairs.items()}
@@ -74,7 +80,9 @@ def look_again(before: Belief, slots: Sequence[Slot], happened: Sequence[Transit
         things.append(replace(looks, name=name))
         places[name] = place
     away = [thing for name, thing in expected.things.items() if name not in places]
-    under = _under(things) | {t.name: expected.under[t.name] for t in away if t.name in expected.under}
+    hidden = [thing for thing in away if thing.name != expected.held]
+    under = {**_under(things, hidden), **{t.name: expected.under.get(t.name, TABLE) for t in hidden
+                                          if t.kind == "block"}}
     return Belief(Table.of([*things, *away], under, expected.held), MappingProxyType(places))
 
 
@@ -140,11 +148,11 @@ def _named(seen: dict[int, Thing], names: Sequence[str], held: Slot | None) -> B
     return Belief(Table.of(things, under, in_hand), MappingProxyType(places))
 
 
-def _under(things: Iterable[Thing]) -> dict[str, str]:
+def _under(things: Iterable[Thing], hidden: Iterable[Thing] = ()) -> dict[str, str]:
     """What carries each block in sight: the highest block that it is over, else the bowl that it is in, else the
-    table."""
+    table. hidden: what else there is."""
     things = tuple(things)
-    return {thing.name: _carrier(thing, things) for thing in things if thing.kind == "block"}
+    return {thing.name: _carrier(thing, (*things, *hidden)) for thing in things if thing.kind == "block"}
 
 
 def _carrier(block: Thing, things: Iterable[Thing]) -> str:

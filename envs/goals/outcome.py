@@ -48,9 +48,10 @@ class Told:
 OF_WORDS = ("cannot_do", "unclear", "nothing")
 """Reasons of refusals that no table would change; the others hang on what is there."""
 
-HAS = frozenset(
-    ("bring carry clear drop empty fetch fill get grab grasp hold lay leave lift move pick pile place put raise remove "
-     "return set shift sort stack take transfer unstack 放 拿 放下 拿起 移 移动 搬 取 堆 叠").split())
+HAS = frozenset((
+    "bring", "carry", "clear", "drop", "empty", "fetch", "fill", "get", "grab", "grasp", "hold", "lay", "leave", "lift",
+    "move", "pick", "pile", "place", "put", "raise", "remove", "return", "set", "shift", "sort", "stack", "take",
+    "transfer", "unstack", "放", "拿", "放下", "拿起", "移", "移动", "搬", "取", "堆", "叠"))
 """Verbs of what the robot can do: it never says that it cannot do one, but that it did not understand."""
 
 _PARTICLES = frozenset(["up", "down", "off", "out", "away", "on", "in", "over", "it", "them", "there", "this", "that"])

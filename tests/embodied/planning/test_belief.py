@@ -55,6 +55,23 @@ def test_what_is_out_of_sight_is_believed_to_be_where_it_was():
     assert after.table.things["red block 2"].y == pytest.approx(-0.2)
 
 
+def test_what_a_block_in_sight_lies_upon_is_known_to_be_there():
+    low, high = at(LEFT, 0.6, 0.0, 0.02), at(colored(slot(0.5, -0.2), GREEN), 0.6, 0.0, 0.06)
+    belief = look_again(first_look([LEFT, high, BOWL]), [low, at(high, 0.5, -0.2), BOWL], [])
+    after = look_again(belief, [high, BOWL], [])
+    assert after.table.under == {"green block": "red block", "red block": "blue bowl"} and not after.unseen
+    assert look_again(belief, [at(high, 0.6, 0.0, 0.02), BOWL], []).unseen == {"red block"}, "it lies as low itself"
+
+
+def test_what_slipped_from_the_hand_is_found_where_it_fell():
+    belief = look_again(first_look([LEFT, RIGHT, BOWL]), [LEFT, BOWL], [call("pick", RIGHT)])
+    assert belief.table.held == "red block 2"
+    fallen = at(RIGHT, 0.62, 0.0, 0.03)
+    after = look_again(belief, [LEFT, fallen, BOWL], [call("place_in", BOWL, "failed")], is_holding=False)
+    assert after.table.held is None and after.table.bowl_of("red block 2") == "blue bowl"
+    assert set(after.table.things) == {"red block", "red block 2", "blue bowl"}
+
+
 def test_something_new_gets_a_name_of_its_own():
     new = colored(slot(0.4, 0.1), GREEN)
     after = look_again(first_look([LEFT, BOWL]), [LEFT, BOWL, new], [])
