@@ -1,6 +1,6 @@
 """Fits what the opinions of two minds count, and what readings come to on the table, on wordings that neither learned.
 
-    python -m scripts.goal_wordings scenes.jsonl --scenes --split validation --unseen --count 300 --seed 5
+    python -m scripts.goal_wordings scenes.jsonl --scenes --split validation --count 240 --seed 5
     python -m scripts.weigh_opinions embodied/weights/mind-small mind-tiny scenes.jsonl [--read read.jsonl]
 
 Writes both weights, and the evidence that none of the readings is meant, into the first mind's calibration.json, names

@@ -17,7 +17,9 @@ from embodied.planning.dialogue import Reading, Turn
 
 
 class Scorer(Protocol):
-    """Who understands words and can say how likely any goal is."""
+    """Who understands words and can say how likely any goal is. model: what it reads with."""
+
+    model: object
 
     def understand(self, text: str, before: Sequence[Turn] = ()) -> Reading: ...
 
@@ -52,16 +54,20 @@ class SecondOpinion:
     def __init__(self, first: Scorer, second: Scorer, opinions: Opinions) -> None:
         self.first, self.second, self.opinions = first, second, opinions
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.first, name)
+    @property
+    def model(self) -> object:
+        """The model of the first one."""
+        return self.first.model
 
     def understand(self, text: str, before: Sequence[Turn] = ()) -> Reading:
-        """What the first one reads, where the second one reads the same and either is certain of it; else the readings
-        of both, as likely as both find them, the likeliest first. Nothing where the first one reads nothing."""
+        """What the first one reads, where it is certain and the second one reads the same; else the readings of both,
+        as likely as both find them, the likeliest first. Nothing where the first one reads nothing."""
         one = self.first.understand(text, before)
         if one.goal is None:
             return one
         other = self.second.understand(text, before)
+        if other.text == one.text and not one.alternatives:
+            return one
         found = candidates(one, other)
         scores = [who.scores(text, before, [reading.text for reading in found]) for who in (self.first, self.second)
                   ] if len(found) > 1 else [None]
