@@ -172,7 +172,7 @@ def tree_at(commit: str) -> Tree:
     """The houses as they were at a commit."""
     packed = subprocess.run(["git", "-C", str(ROOT), "archive", commit, *HOUSES], capture_output=True, check=True)
     with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # since 3.11.4
         return read_tree(Path(folder))
 
 
