@@ -19,7 +19,7 @@ from pathlib import Path
 
 from embodied.agents.mind_agent import LEAST_SURE
 from embodied.agents.rescoring import are_same, rescored
-from embodied.agents.understanding import Understander, load_both
+from embodied.agents.understanding import Understander, load_with_second
 from embodied.data.collect import progress
 from embodied.evaluation.episode import one_thread
 from embodied.evaluation.understanding.items import Item, is_secret, load_items, path_of
@@ -40,7 +40,7 @@ def main() -> None:
         parser.error(f"--wordings: expected a development set or a file of your own, got {asked.wordings}, which "
                      "judges: embodied evaluate suite=language")
     one_thread()
-    items, understander, start_s = load_items(path), load_both(asked.weights), time.perf_counter()
+    items, understander, start_s = load_items(path), load_with_second(asked.weights), time.perf_counter()
     found: Counter[str] = Counter()
     with progress("wordings", len(items), sys.stderr) as advance:
         for item in items:

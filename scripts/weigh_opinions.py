@@ -5,7 +5,8 @@
 
 Writes both weights, and the evidence that none of the readings is meant, into the first mind's calibration.json, names
 the second one in its mind.json, and prints, as one JSON line, them and `USUAL` of embodied/agents/rescoring.py, which
-whoever takes it over writes there. --read keeps what was read, line by line, so that the same command goes on.
+whoever takes it over writes there. Fitted on all wordings of which there are two readings, those among them, too, that
+`SecondOpinion` takes as the first mind reads them. --read keeps what was read, so that the same command goes on.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import torch
 
 from embodied.agents.confidence import CALIBRATION, read_calibration, write_calibration
 from embodied.agents.mind_card import CARD, with_second
-from embodied.agents.rescoring import USUAL, are_same, end_of
+from embodied.agents.rescoring import USUAL, are_same, end_of, grouped
 from embodied.agents.second_opinion import LEAST, Opinions, candidates
 from embodied.agents.understanding import Understander, load_understander
 from embodied.data.collect import progress
@@ -80,10 +81,8 @@ def _read(item: Item, minds: list[Understander]) -> dict:
     scores = [mind.scores(item.text, before, texts) for mind in minds] if texts else [None]
     if None in scores:
         return {"texts": []}
-    ends, groups = [outcome_of(reading.goal, table) for reading in found], []
-    for place, end in enumerate(ends):
-        same = next((group for group in groups if are_same(ends[group[0]], end, table)), None)
-        groups.append([place]) if same is None else same.append(place)
+    ends = [outcome_of(reading.goal, table) for reading in found]
+    groups = grouped(ends, table)
     right = next((n for n, group in enumerate(groups) if are_same(ends[group[0]], item.outcome, table)), len(groups))
     return {"texts": texts, "scores": scores, "ends": [end_of(end) for end in ends], "groups": groups, "right": right}
 

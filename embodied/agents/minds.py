@@ -59,9 +59,9 @@ def planner_makers(weights: str, language: PlanLanguage = TABLETOP_GOALS) -> tup
     if not is_mind(folder):
         backend = load_agent(folder).backend
         return (lambda perceive: LanguageAgent(_Seeing(backend, perceive))), backend.perceive
-    from embodied.agents.understanding import load_both
+    from embodied.agents.understanding import load_with_second
 
-    understander = load_both(folder)
+    understander = load_with_second(folder)
     return (lambda perceive: MindAgent(understander, perceive, language=language)), load_eyes(card(folder)["eyes"])
 
 

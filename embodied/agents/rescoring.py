@@ -34,11 +34,7 @@ def rescored(reading: Reading, table: Table) -> Reading:
     ends = [outcome_of(one.goal, table) for one in several]
     weights = [one.confidence * USUAL[end_of(end)] for one, end in zip(several, ends, strict=True)]
     unknown = max(0.0, 1 - sum(one.confidence for one in several)) * USUAL["unknown"]
-    groups: list[list[int]] = []
-    for place, end in enumerate(ends):
-        same = next((group for group in groups if are_same(ends[group[0]], end, table)), None)
-        groups.append([place]) if same is None else same.append(place)
-    ranked = sorted(groups, key=lambda group: -sum(weights[place] for place in group))
+    ranked = sorted(grouped(ends, table), key=lambda group: -sum(weights[place] for place in group))
     chosen = [_one_of(group, several, weights, unknown) for group in ranked]
     return replace(chosen[0], alternatives=tuple(chosen[1:]))
 
@@ -48,6 +44,15 @@ def _one_of(group: Sequence[int], several: Sequence[Reading], weights: Sequence[
     best = max(group, key=lambda place: weights[place])
     whole = sum(weights) + unknown
     return replace(several[best], confidence=sum(weights[place] for place in group) / whole if whole else 0.0)
+
+
+def grouped(ends: Sequence[Outcome], table: Table) -> list[list[int]]:
+    """Places of the outcomes that are the same, together, in the order of the first of each."""
+    groups: list[list[int]] = []
+    for place, end in enumerate(ends):
+        same = next((group for group in groups if are_same(ends[group[0]], end, table)), None)
+        groups.append([place]) if same is None else same.append(place)
+    return groups
 
 
 def end_of(outcome: Outcome) -> str:

@@ -38,7 +38,7 @@ class Opinions:
     none: float
 
     def chances(self, first: Sequence[float], second: Sequence[float]) -> list[float]:
-        """The probability of each reading, by what either says of it; they leave what is none's. None may come to 0."""
+        """The probability of each reading, by what either says of it; what they leave is that none of them is meant."""
         evidence = np.append(self.first * np.maximum(first, LEAST) + self.second * np.maximum(second, LEAST), self.none)
         shares = np.exp(evidence - evidence.max())
         return (shares[:-1] / shares.sum()).tolist()

@@ -198,7 +198,7 @@ def same_goal(one: str, other: str) -> bool:
         return False
 
 
-def load_both(folder: str | Path) -> Understander | SecondOpinion:
+def load_with_second(folder: str | Path) -> Understander | SecondOpinion:
     """Of a mind's folder: as `load_understander`, with the second mind that its card names, where it names one."""
     folder = weights_folder(folder)
     first = load_understander(folder)

@@ -29,7 +29,7 @@ _LOST_M = 0.45
 """Further off than this, counted so, nothing is the same thing."""
 _OVER, _ABOVE = 0.6, 0.5
 """A block is over another whose middle is less than this off along the table and more than this below, in widths: of
-one that a bowl hides the lower half of, the middle of what shows is a fifth of a width too high."""
+one that a bowl hides the lower half of, the middle of what shows is about a third of a width too high."""
 
 
 @dataclass(frozen=True, slots=True)

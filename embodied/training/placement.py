@@ -217,19 +217,19 @@ def alone(device: str, precision: str = "float32", threads: int = 1) -> Replicat
     GPU that is not there."""
     chosen = choose(device)
     team = Team(threads) if threads > 1 and chosen.type == "cpu" else None
-    return Replicated(chosen, team=team, **_arithmetic(precision))
+    return Replicated(chosen, team=team, **_arithmetic(precision, chosen))
 
 
 def one_of_many(device: torch.device, rank: int, size: int, precision: str = "float32") -> Replicated:
     """The placement of one of `size` workers that share out each batch, on the device that its launcher gave it."""
-    return Replicated(device, rank, size, **_arithmetic(precision))
+    return Replicated(device, rank, size, **_arithmetic(precision, device))
 
 
-def _arithmetic(precision: str) -> dict[str, Any]:
+def _arithmetic(precision: str, device: torch.device) -> dict[str, Any]:
     """Fields of `Replicated` by the setting; float32, and a warning, for products that this CPU cannot round."""
     if precision != "rounded":
         return {"precision": getattr(torch, precision)}
-    if not can_round():
+    if device.type == "cpu" and not can_round():
         warnings.warn("precision=rounded: this CPU multiplies no bfloat16, so that all is computed in float32, which "
                       "is slower", stacklevel=3)
     return {"is_rounded": can_round()}

@@ -48,7 +48,7 @@ class Told:
 OF_WORDS = ("cannot_do", "unclear", "nothing")
 """Reasons of refusals that no table would change; the others hang on what is there."""
 
-HAS = frozenset((
+CAN_DO = frozenset((
     "bring", "carry", "clear", "drop", "empty", "fetch", "fill", "get", "grab", "grasp", "hold", "lay", "leave", "lift",
     "move", "pick", "pile", "place", "put", "raise", "remove", "return", "set", "shift", "sort", "stack", "take",
     "transfer", "unstack", "放", "拿", "放下", "拿起", "移", "移动", "搬", "取", "堆", "叠"))
@@ -69,17 +69,17 @@ def outcome_of(goal: Goal, table: Table) -> Outcome:
         return Refusal(trouble.reason, trouble.about)
 
 
-def has(verb: str) -> bool:
+def can_do(verb: str) -> bool:
     """Whether the robot can do what a verb says: "put", "pick up", but not "take a photo"."""
     first, *others = verb.lower().split() or [""]
-    return first in HAS and _PARTICLES.issuperset(others)
+    return first in CAN_DO and _PARTICLES.issuperset(others)
 
 
 def _outcome(goal: Goal, table: Table) -> Outcome:
     if isinstance(goal, Tell):
         return Told(goal, answer(goal, table))
     if isinstance(goal, Cannot):
-        return Refusal("unclear") if has(goal.verb) else Refusal("cannot_do", (goal.verb,))
+        return Refusal("unclear") if can_do(goal.verb) else Refusal("cannot_do", (goal.verb,))
     if isinstance(goal, Nothing | Unclear):
         return Refusal(type(goal).__name__.lower())
     chosen = chosen_of(goal, table)

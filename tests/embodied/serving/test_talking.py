@@ -113,6 +113,8 @@ def test_a_correction_in_motion_ends_the_call_that_runs_and_plans_anew(robot: Ro
         except TooLateError:
             has_spoken.clear()
             robot.post("/reset", {"seed": 2_000_001, "require": ["red block", "green block", "blue bowl"]})
+    else:
+        pytest.fail("five times the run was over before the correction arrived")
     kinds = [event["type"] for event in events]
     assert kinds.index("correction") < kinds.index("outcome"), "it is said while the first call runs"
     made = plans(events)

@@ -13,7 +13,7 @@ from envs.goals import spoiling
 from envs.goals.combinations import fits_split
 from envs.goals.language import Cannot, Do, Nothing, Unclear
 from envs.goals.normal import normal
-from envs.goals.outcome import has, outcome_of
+from envs.goals.outcome import can_do, outcome_of
 from envs.goals.sampling import SHARES as KINDS_OF_GOALS
 from envs.goals.sampling import draw
 from envs.goals.scenes import table_of
@@ -215,7 +215,7 @@ def test_the_families_phrasings_mean_what_the_families_ask_for():
 def test_what_it_cannot_do_is_none_of_what_it_can():
     verbs = [verb for row in (idle.VERBS, idle.BARE_VERBS, chinese_words.VERBS)
              for part in rows(row) for verb in part]
-    assert verbs and not [verb for verb in (*verbs, *spoiling.VERBS) if has(verb)]
+    assert verbs and not [verb for verb in (*verbs, *spoiling.VERBS) if can_do(verb)]
 
 
 # With scenes ---------------------------------------------------------------------------------------------------------
