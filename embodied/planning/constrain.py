@@ -167,25 +167,24 @@ class GrammarGuide:
         return known
 
     def _worked_out(self, said: tuple[int, ...]) -> _State:
-        matcher = self._matcher
-        matcher.reset()
+        matcher = self._matcher.deep_copy()  # one that was reset (llguidance 1.9) may let what it let in another state
         matcher.consume_tokens(list(said))
         _check(matcher)
         if matcher.is_stopped():
             return _State(self._ends, ())
         forced: list[int] = []
-        allowed = first = self._next()
+        allowed = first = self._next(matcher)
         while len(allowed) == 1 and not matcher.is_stopped():
             forced.append(int(allowed[0]))
             matcher.consume_tokens(forced[-1:])
-            allowed = self._next() if not matcher.is_stopped() else allowed
+            allowed = self._next(matcher) if not matcher.is_stopped() else allowed
         if not matcher.is_stopped():
             forced += matcher.compute_ff_tokens()
         return _State(first, tuple(forced))
 
-    def _next(self) -> np.ndarray:
+    def _next(self, matcher: LLMatcher) -> np.ndarray:
         allowed = np.zeros(self._width, dtype=bool)
-        _fill(allowed, self._matcher, self._mask, 0)
+        _fill(allowed, matcher, self._mask, 0)
         allowed[self._never] = False
         return np.flatnonzero(allowed)
 

@@ -9,10 +9,12 @@ import pytest
 import torch
 from llguidance import LLMatcher
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from embodied.agents.shipped import WEIGHTS
 from embodied.models.tokens import add_plan_tokens, train_tokenizer
-from embodied.planning.constrain import PlanConstraint, compile_tokenizer
+from embodied.planning.constrain import Grammars, PlanConstraint, compile_tokenizer
+from embodied.planning.goal_grammar import goal_grammar
 from embodied.planning.grammar import plan_grammar
 from embodied.planning.language import PlanError, parse
 from envs.interface import SkillCall
@@ -209,3 +211,16 @@ def test_the_grammar_knows_every_skill():
 def test_objects_and_locations_exclude_each_other():
     with pytest.raises(ValueError, match="objects or locations"):
         plan_grammar(TABLETOP, 2, locations=64)
+
+
+@pytest.mark.weights
+def test_what_may_come_next_hangs_on_no_state_that_was_asked_for_before():
+    tokenizer = AutoTokenizer.from_pretrained(WEIGHTS / "mind-tiny")
+    grammar = goal_grammar("grab whichever red cube is nearer to the blue bowl")
+    told = ["Ġred", "Ġblock", "Ġ[", "nearest", "Ġblue", "Ġbowl"]
+    held, at = (tuple(tokenizer.convert_tokens_to_ids([*begun, *told]))
+                for begun in (["held", "(", "the"], ["a", "t", "(", "a"]))
+    alone, after = (Grammars(compile_tokenizer(tokenizer), len(tokenizer)).guide(grammar) for _ in range(2))
+    after.allowed(held)
+    assert after.allowed(at).tolist() == alone.allowed(at).tolist()
+    assert tokenizer.convert_tokens_to_ids("])") not in after.allowed(at), "something at a place needs the place"
