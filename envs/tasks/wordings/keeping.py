@@ -15,10 +15,11 @@ _MOST_CHARACTERS = 400
 
 
 class Sieve:
-    """Keeps texts that mean a goal. counts: how many were kept, and left out by the reason."""
+    """Keeps texts that mean a goal. known: texts that are there already. counts: how many were kept, and left out by
+    the reason."""
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader, self._seen, self.counts = reader, set(), Counter()
+    def __init__(self, reader: Reader, known: Iterable[str] = ()) -> None:
+        self._reader, self._seen, self.counts = reader, set(map(_plain, known)), Counter()
 
     def keep(self, text: str, goal: Goal, table: Table | None = None) -> bool:
         """Whether a text is readable, new, and read as that goal; on a table, as one that comes to the same there."""
