@@ -3,11 +3,11 @@
     python -m scripts.paraphrase sayings.jsonl more.jsonl --writer small --reader mind-small --count 100
     python -m scripts.paraphrase sayings.jsonl more.jsonl --writer http://127.0.0.1:8101/v1 --model smollm2
 
-Self-instruction (Wang et al. 2023, arXiv:2212.10560), filtered as there by what is new and readable and, since goals can
-be read back, by what a text means. Sayings that answer an earlier one are left out. Lines of the result are sayings to
-learn from (docs/training.md). --writer: a base (`embodied bases list`), the folder of a language model, or the address
-of an OpenAI-compatible endpoint. Prints how many were kept, and why the others were not. What was written and read is
-kept beside the result (`more.proposals.jsonl`): the same command goes on from there.
+Self-instruction (Wang et al. 2023, arXiv:2212.10560), filtered as there by what is new and readable and, since goals
+can be read back, by what a text means. Sayings that answer an earlier one are left out. Lines of the result are sayings
+to learn from (docs/training.md). --writer: a base (`embodied bases list`), the folder of a language model, or the
+address of an OpenAI-compatible endpoint. Prints how many were kept, and why the others were not. What was written and
+read is kept beside the result (`more.proposals.jsonl`): the same command goes on from there.
 """
 
 from __future__ import annotations

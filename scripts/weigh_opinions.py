@@ -3,7 +3,7 @@
     python -m scripts.goal_wordings scenes.jsonl --scenes --split validation --count 240 --seed 5
     python -m scripts.weigh_opinions embodied/weights/mind-small mind-tiny scenes.jsonl [--read read.jsonl]
 
-Writes both weights, and the evidence that none of the readings is meant, into the first mind's calibration.json, names
+Writes all weights of `Opinions` into the first mind's calibration.json, names
 the second one in its mind.json, and prints, as one JSON line, them and `USUAL` of embodied/agents/rescoring.py, which
 whoever takes it over writes there. Fitted on all wordings of which there are two readings, those among them, too, that
 `SecondOpinion` takes as the first mind reads them. --read keeps what was read, so that the same command goes on.
@@ -36,6 +36,8 @@ from envs.goals.scene_spec import read_scene, table_of
 ENDS = tuple(end for end in USUAL if end not in ("task", "unknown"))
 PULL = 2e-3
 """Of weights towards 0."""
+CHARACTERS = 40
+"""Of goals, in which their lengths are counted while the weights are fitted."""
 
 
 def main() -> None:
@@ -88,9 +90,9 @@ def _read(item: Item, minds: list[Understander]) -> dict:
 
 
 def fitted(rows: list[dict]) -> tuple[Opinions, dict[str, float]]:
-    """The weights by which the right readings are the likeliest (a conditional logit, LBFGS): of opinions, and of ends,
-    by which probabilities are multiplied."""
-    weights = torch.zeros(3 + len(ENDS), dtype=torch.float64, requires_grad=True)
+    """The weights by which the right readings are the likeliest (a conditional logit, LBFGS): of opinions and lengths,
+    and of ends, by which probabilities are multiplied."""
+    weights = torch.zeros(4 + len(ENDS), dtype=torch.float64, requires_grad=True)
     features = [torch.from_numpy(_features(row)) for row in rows]
     optimizer = torch.optim.LBFGS([weights], max_iter=300, line_search_fn="strong_wolfe")
 
@@ -105,15 +107,17 @@ def fitted(rows: list[dict]) -> tuple[Opinions, dict[str, float]]:
         return lost
 
     optimizer.step(loss)
-    none, first, second, *ends = weights.tolist()
+    none, first, second, length, *ends = weights.tolist()
     usual = {"task": 1.0, **{end: round(float(np.exp(one)), 3) for end, one in zip(ENDS, ends, strict=True)}}
-    return Opinions(round(first, 4), round(second, 4), round(none, 4)), {**usual, "unknown": 1.0}
+    opinions = Opinions(round(first, 4), round(second, 4), round(none, 4), round(length / CHARACTERS, 5))
+    return opinions, {**usual, "unknown": 1.0}
 
 
 def _features(row: dict) -> np.ndarray:
-    """float64[N, 2 + ends] of its readings."""
+    """float64[N, 3 + ends] of its readings."""
     first, second = (np.maximum(scores, LEAST) for scores in row["scores"])
-    return np.column_stack([first, second, *([float(end == one) for end in row["ends"]] for one in ENDS)])
+    lengths = [len(text) / CHARACTERS for text in row["texts"]]
+    return np.column_stack([first, second, lengths, *([float(end == one) for end in row["ends"]] for one in ENDS)])
 
 
 if __name__ == "__main__":

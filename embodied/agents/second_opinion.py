@@ -31,15 +31,19 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Opinions:
-    """Weights of both opinions, logarithms of probabilities, and the evidence that none of the readings is meant."""
+    """Weights of both opinions, logarithms of probabilities, the evidence that none of the readings is meant, and what
+    each character of a goal's text counts: the probability of a text falls with its length, whatever it means (a word
+    bonus, as in statistical translation)."""
 
     first: float
     second: float
     none: float
+    length: float = 0.0
 
-    def chances(self, first: Sequence[float], second: Sequence[float]) -> list[float]:
+    def chances(self, goals: Sequence[str], first: Sequence[float], second: Sequence[float]) -> list[float]:
         """The probability of each reading, by what either says of it; what they leave is that none of them is meant."""
-        evidence = np.append(self.first * np.maximum(first, LEAST) + self.second * np.maximum(second, LEAST), self.none)
+        evidence = np.append(self.first * np.maximum(first, LEAST) + self.second * np.maximum(second, LEAST)
+                             + self.length * np.array([len(goal) for goal in goals]), self.none)
         shares = np.exp(evidence - evidence.max())
         return (shares[:-1] / shares.sum()).tolist()
 
@@ -69,11 +73,11 @@ class SecondOpinion:
         if other.text == one.text and not one.alternatives:
             return one
         found = candidates(one, other)
-        scores = [who.scores(text, before, [reading.text for reading in found]) for who in (self.first, self.second)
-                  ] if len(found) > 1 else [None]
+        goals = [reading.text for reading in found]
+        scores = [who.scores(text, before, goals) for who in (self.first, self.second)] if len(found) > 1 else [None]
         if None in scores:
             return one
-        chances = self.opinions.chances(*scores)
+        chances = self.opinions.chances(goals, *scores)
         weighed = [replace(reading, confidence=chance, alternatives=()) for reading, chance in
                    zip(found, chances, strict=True)]
         first, *others = sorted(weighed, key=lambda reading: -reading.confidence)

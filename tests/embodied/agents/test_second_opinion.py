@@ -94,6 +94,11 @@ def test_a_card_names_the_second_mind_and_forgets_it(tmp_path):
     assert with_second((tmp_path / CARD).read_text(), None) == write_card("small")
 
 
+def test_of_goals_that_are_as_likely_the_longer_one_is_meant():
+    _, longer = Opinions(0.5, 0.5, -4.0, 0.02).chances([RED, f"{RED} then {RED}"], [-1.0, -1.0], [-1.0, -1.0])
+    assert longer > 0.5 > HALF.chances([RED, BLUE], [-1.0, -1.0], [-1.0, -1.0])[1]
+
+
 def test_weights_are_found_by_which_the_right_readings_are_the_likeliest():
     rng = np.random.default_rng(0)
     rows = []
@@ -101,8 +106,10 @@ def test_weights_are_found_by_which_the_right_readings_are_the_likeliest():
         right = int(rng.integers(3))
         second = np.where(np.arange(2) == right, -0.1, -4.0) + rng.normal(0, 0.3, 2)
         ends = ["task", "task"] if right < 2 else ["question", "task"]
-        rows.append({"texts": ["a", "b"], "scores": [rng.normal(-2, 1, 2).tolist(), second.tolist()], "ends": ends,
+        lengths = (9, 30) if right == 1 else (30, 9)  # what is meant is the longer one of them, as a rule
+        texts = ["a" * length for length in (lengths if rng.random() < 0.9 else lengths[::-1])]
+        rows.append({"texts": texts, "scores": [rng.normal(-2, 1, 2).tolist(), second.tolist()], "ends": ends,
                      "groups": [[0], [1]], "right": right})
     opinions, usual = fitted(rows)
-    assert opinions.second > 0.5 > 5 * abs(opinions.first) and usual["question"] < 1
+    assert opinions.second > 0.5 > 5 * abs(opinions.first) and usual["question"] < 1 and opinions.length > 0
     assert set(usual) == {"task", "unknown", *ENDS}
