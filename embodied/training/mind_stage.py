@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from embodied.agents.confidence import CALIBRATION, Calibration, write_calibration
+from embodied.agents.confidence import CALIBRATION, Calibration, read_calibration, write_calibration
 from embodied.agents.mind_card import CARD, write_card
 from embodied.agents.shipped import weights_folder
 from embodied.data.batches import Batch, Batches, Collate, Sampler
@@ -166,8 +166,16 @@ def publish_to(folder: Path, run: RunFolder, stage: str, settings: UnderstandSet
     learned from, and the card that makes it a mind."""
     model, processor = load_model(run.mind_before(stage))
     checkpoint.load_weights(model, saved)
-    longest = _counted(read_sayings(files_of(settings.train)), processor, lambda saying: ()).max()
-    calibration = write_calibration(Calibration(int(longest)))
+    calibration = write_calibration(Calibration(_longest_learned(settings, processor)))
     base = (getattr(model.config, "base", None) or {}).get("name")
     save_model(model, processor, folder, beside={CALIBRATION: calibration, CARD: write_card(base)})
     print(f"wrote {folder}")
+
+
+def _longest_learned(settings: UnderstandSettings, processor: PalmEProcessor) -> int:
+    """Tokens of the longest sentence that was learned from, now or by the weights that the stage began with."""
+    now = int(_counted(read_sayings(files_of(settings.train)), processor, lambda saying: ()).max())
+    before = None if settings.weights is None else weights_folder(settings.weights)
+    if before is None or not (before / CALIBRATION).exists():
+        return now
+    return max(now, read_calibration(before).longest_tokens)
