@@ -28,9 +28,10 @@ from embodied.agents.understanding import load_with_second
 from embodied.bases.cache import resolve
 from embodied.bases.numbers import load_language
 from embodied.data.collect import progress
-from embodied.data.files import write_whole
+from embodied.data.files import sha256_of, write_whole
 from embodied.data.sayings import Saying, read_sayings
 from embodied.evaluation.episode import one_thread
+from embodied.evaluation.ledger import Ledger
 from envs.goals.language import Goal
 from envs.goals.spelling import read
 from envs.tasks.wordings.keeping import Sieve
@@ -38,7 +39,7 @@ from envs.tasks.wordings.keeping import Sieve
 Writer = Callable[[str, int], list[str]]
 """Other words for a text, by a seed; any number, any quality."""
 
-TOLD = "Each request to a robot, and the same request in other words. The meaning stays exactly the same."
+TASK = "Each request to a robot, and the same request in other words. The meaning stays exactly the same."
 EXAMPLES = (
     ("Put the red block in the blue bowl.", "The blue bowl is where I want the red block."),
     ("stack the green cube on the yellow one", "The green cube should end up on top of the yellow one, please."),
@@ -46,9 +47,7 @@ EXAMPLES = (
     ("How many blocks are on the table?", "Count the blocks on the table."),
     ("把红色的积木放进蓝色的碗里", "蓝碗里应该放红积木"),
 )
-WARMTH = 0.9
-"""Temperature of sampling."""
-MOST_TOKENS = 64
+TEMPERATURE, TOP_P, MAX_NEW_TOKENS = 0.9, 0.95, 64
 
 
 def main() -> None:
@@ -66,15 +65,18 @@ def main() -> None:
     asked = parser.parse_args()
     one_thread()
     sayings = [saying for saying in read_sayings([asked.sayings]) if not saying.before][:asked.count]
-    rows = proposals(sayings, asked, asked.out.with_suffix(".proposals.jsonl"))
-    kept, counts = sifted(sayings, rows)
+    try:
+        rows = proposals(sayings, asked, asked.out.with_suffix(".proposals.jsonl"))
+    except ValueError as error:
+        parser.error(str(error))
+    kept, counts = filtered(sayings, rows)
     lines = [json.dumps({"text": text, "goal": saying.goal, "kind": saying.kind}, ensure_ascii=False)
              for text, saying in kept]
     write_whole(asked.out, "".join(f"{line}\n" for line in lines).encode())
     print(json.dumps({"sayings": len(sayings), "proposals": sum(counts.values()), **counts}))
 
 
-def sifted(sayings: list[Saying], rows: list[dict[str, Any]]) -> tuple[list[tuple[str, Saying]], dict[str, int]]:
+def filtered(sayings: list[Saying], rows: list[dict[str, Any]]) -> tuple[list[tuple[str, Saying]], dict[str, int]]:
     """Of the proposals for each saying those that are kept, with it; and how many were kept or left out, by why."""
     meant: dict[str, Goal | None] = {one["text"]: None if one["goal"] is None else read(one["goal"])
                                      for row in rows for one in row["proposals"]}
@@ -86,25 +88,19 @@ def sifted(sayings: list[Saying], rows: list[dict[str, Any]]) -> tuple[list[tupl
 
 def proposals(sayings: list[Saying], asked: argparse.Namespace, file: Path) -> list[dict[str, Any]]:
     """What was written for each saying and how it was read, in their order; what the file has is taken from there, the
-    rest is added to it."""
-    settings = {name: getattr(asked, name) for name in ("writer", "model", "reader", "each", "seed")}
-    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()] if file.exists() else []
-    for row, saying in zip(rows, sayings, strict=False):
-        if (row["settings"], row["text"]) != (settings, saying.text):
-            raise SystemExit(f"{file}: expected what was written for the same sayings with {settings}, got others "
-                             f"({row['settings']}); name another result, or remove it")
-    if len(rows) < len(sayings):
+    rest is added to it. Raises ValueError for a file of other settings."""
+    ledger = Ledger(file, {"sayings_sha256": sha256_of(asked.sayings), **{
+        name: getattr(asked, name) for name in ("writer", "model", "reader", "each", "seed")}})
+    first = len(ledger.records)
+    if first < len(sayings):
         writer, reader = writer_of(asked), load_with_second(weights_folder(asked.reader))
-        with progress("sayings", len(sayings) - len(rows), sys.stderr) as advance:
-            for place, saying in enumerate(sayings[len(rows):], len(rows)):
-                texts = writer(saying.text, asked.seed + place)
-                found = [(text, reader.understand(text)) for text in texts]
-                rows.append({"text": saying.text, "settings": settings, "proposals": [
-                    {"text": text, "goal": None if reading.goal is None else reading.text} for text, reading in found]})
-                with file.open("a", encoding="utf-8") as lines:
-                    lines.write(json.dumps(rows[-1], ensure_ascii=False) + "\n")
+        with progress("sayings", len(sayings) - first, sys.stderr) as advance:
+            for place, saying in enumerate(sayings[first:], first):
+                found = [(text, reader.understand(text)) for text in writer(saying.text, asked.seed + place)]
+                ledger.add({"proposals": [{"text": text, "goal": None if reading.goal is None else reading.text}
+                                          for text, reading in found]})
                 advance()
-    return rows[:len(sayings)]
+    return ledger.records[:len(sayings)]
 
 
 def writer_of(asked: argparse.Namespace) -> Writer:
@@ -118,7 +114,7 @@ def writer_of(asked: argparse.Namespace) -> Writer:
 
 def prompted(endpoint: ChatEndpoint, each: int) -> Writer:
     """A model behind an endpoint. The writer raises ChatError."""
-    before = [{"role": "system", "content": TOLD}]
+    before = [{"role": "system", "content": TASK}]
     for text, other in EXAMPLES:
         before += [{"role": "user", "content": text}, {"role": "assistant", "content": other}]
 
@@ -126,8 +122,8 @@ def prompted(endpoint: ChatEndpoint, each: int) -> Writer:
         found = []
         for place in range(each):
             try:
-                reply = endpoint.complete([*before, {"role": "user", "content": text}], max_tokens=MOST_TOKENS,
-                                          temperature=WARMTH, seed=seed * each + place)
+                reply = endpoint.complete([*before, {"role": "user", "content": text}], max_tokens=MAX_NEW_TOKENS,
+                                          temperature=TEMPERATURE, top_p=TOP_P, seed=seed * each + place)
             except EndpointTruncated:
                 continue
             found.append(first_line(reply.text))
@@ -138,7 +134,7 @@ def prompted(endpoint: ChatEndpoint, each: int) -> Writer:
 def local(folder: Path, each: int) -> Writer:
     """A language model of this machine, which continues the examples. Raises BaseError for none."""
     model, tokenizer = load_language(folder)
-    shown = "\n\n".join([TOLD, *(f"Request: {text}\nIn other words: {other}" for text, other in EXAMPLES)])
+    shown = "\n\n".join([TASK, *(f"Request: {text}\nIn other words: {other}" for text, other in EXAMPLES)])
     end = tokenizer.eos_token_id
 
     @torch.inference_mode()
@@ -146,8 +142,8 @@ def local(folder: Path, each: int) -> Writer:
         inputs = tokenizer(f"{shown}\n\nRequest: {text}\nIn other words:", return_tensors="pt")
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            said = model.generate(**inputs, do_sample=True, temperature=WARMTH, top_k=0, top_p=0.95,
-                                  num_return_sequences=each, max_new_tokens=MOST_TOKENS, eos_token_id=end,
+            said = model.generate(**inputs, do_sample=True, temperature=TEMPERATURE, top_k=0, top_p=TOP_P,
+                                  num_return_sequences=each, max_new_tokens=MAX_NEW_TOKENS, eos_token_id=end,
                                   pad_token_id=end, stop_strings=["\n"], tokenizer=tokenizer)
         texts = tokenizer.batch_decode(said[:, inputs["input_ids"].shape[1]:], skip_special_tokens=True)
         return [line for line in map(first_line, texts) if line]

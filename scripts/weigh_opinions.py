@@ -3,10 +3,10 @@
     python -m scripts.goal_wordings scenes.jsonl --scenes --split validation --count 240 --seed 5
     python -m scripts.weigh_opinions embodied/weights/mind-small mind-tiny scenes.jsonl [--read read.jsonl]
 
-Writes all weights of `Opinions` into the first mind's calibration.json, names
-the second one in its mind.json, and prints, as one JSON line, them and `USUAL` of embodied/agents/rescoring.py, which
-whoever takes it over writes there. Fitted on all wordings of which there are two readings, those among them, too, that
-`SecondOpinion` takes as the first mind reads them. --read keeps what was read, so that the same command goes on.
+Writes all weights of `Opinions` into the first mind's calibration.json, names the second one in its mind.json, and
+prints, as one JSON line, them and `USUAL` of embodied/agents/rescoring.py, which whoever takes it over writes there.
+Fitted on all wordings of which there are two readings, those among them, too, that `SecondOpinion` takes as the first
+mind reads them. --read keeps what was read, so that the same command goes on; what other minds read is refused.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ from embodied.agents.confidence import CALIBRATION, read_calibration, write_cali
 from embodied.agents.mind_card import CARD, with_second
 from embodied.agents.rescoring import USUAL, are_same, end_of, grouped
 from embodied.agents.second_opinion import LEAST, Opinions, candidates
+from embodied.agents.shipped import weights_folder
 from embodied.agents.understanding import Understander, load_understander
 from embodied.data.collect import progress
+from embodied.data.files import sha256_of
 from embodied.evaluation.episode import one_thread
+from embodied.evaluation.ledger import Ledger
 from embodied.evaluation.understanding.items import Item, is_secret, load_items, path_of
 from embodied.models.loading import put_beside
 from embodied.planning.dialogue import read_turn
@@ -51,8 +54,11 @@ def main() -> None:
     if is_secret(path_of(asked.scenes)):
         parser.error(f"scenes: expected wordings to fit on, got {asked.scenes}, which judges")
     one_thread()
-    rows = [row for row in read_all(asked.first, asked.second, load_items(path_of(asked.scenes)), asked.read)
-            if len(row["texts"]) > 1]
+    try:
+        rows = [row for row in read_all(asked.first, asked.second, path_of(asked.scenes), asked.read)
+                if len(row["texts"]) > 1]
+    except ValueError as error:
+        parser.error(str(error))
     opinions, ends = fitted(rows)
     calibration = replace(read_calibration(asked.first), opinions=opinions)
     put_beside(asked.first, {CALIBRATION: write_calibration(calibration),
@@ -60,16 +66,19 @@ def main() -> None:
     print(json.dumps({"wordings": len(rows), "opinions": asdict(opinions), "USUAL": ends}))
 
 
-def read_all(first: Path, second: str, items: list[Item], kept: Path | None) -> list[dict]:
-    """What both minds make of each wording; those that a file has are taken from there, the others are added to it."""
-    rows = [json.loads(line) for line in kept.read_text("utf-8").splitlines()] if kept and kept.exists() else []
-    minds = [load_understander(folder) for folder in (first, second)] if len(rows) < len(items) else []
+def read_all(first: Path, second: str, scenes: Path, kept: Path | None) -> list[dict]:
+    """What both minds make of each wording; those that a file has are taken from there, the others are added to it.
+    Raises ValueError for a file of other minds or wordings."""
+    items, folders = load_items(scenes), [first, weights_folder(second)]
+    ledger = None if kept is None else Ledger(kept, {"wordings_sha256": sha256_of(scenes), "weights_sha256": [
+        sha256_of(folder / "model.safetensors") for folder in folders]})
+    rows = [] if ledger is None else list(ledger.records)
+    minds = [load_understander(folder) for folder in folders] if len(rows) < len(items) else []
     with progress("wordings", len(items) - len(rows), sys.stderr) as advance:
         for item in items[len(rows):]:
             rows.append(_read(item, minds))
-            if kept is not None:
-                with kept.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(rows[-1]) + "\n")
+            if ledger is not None:
+                ledger.add(rows[-1])
             advance()
     return rows[:len(items)]
 

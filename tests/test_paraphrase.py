@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -18,7 +19,6 @@ from scripts import paraphrase
 SAYINGS = [Saying("Lift the red block.", "held(the red block)", "plain"),
            Saying("lift the blue block", "held(the blue block)", "case")]
 
-
 WRITER_OF = paraphrase.writer_of
 
 
@@ -31,7 +31,8 @@ class Listener:
 
 
 def asked(**other: object) -> Namespace:
-    return Namespace(**{"writer": "small", "model": "", "reader": "mind-tiny", "each": 2, "seed": 3, **other})
+    return Namespace(**{"sayings": Path(__file__), "writer": "small", "model": "", "reader": "mind-tiny", "each": 2,
+                        "seed": 3, **other})
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_kept_is_what_is_new_and_read_as_the_same_goal(tmp_path, written):
     rows = paraphrase.proposals(SAYINGS, asked(), tmp_path / "more.proposals.jsonl")
-    kept, counts = paraphrase.sifted(SAYINGS, rows)
+    kept, counts = paraphrase.filtered(SAYINGS, rows)
     assert kept == [("up with the red block 3", SAYINGS[0])]
     assert counts == {"kept": 1, "repeat": 2, "another goal": 1}
 
@@ -58,7 +59,7 @@ def test_what_was_written_is_not_written_again_and_that_of_others_is_refused(tmp
     file = tmp_path / "more.proposals.jsonl"
     first = paraphrase.proposals(SAYINGS[:1], asked(), file)
     assert paraphrase.proposals(SAYINGS, asked(), file)[:1] == first and written == [one.text for one in SAYINGS]
-    with pytest.raises(SystemExit, match="expected what was written"):
+    with pytest.raises(ValueError, match=r"another run \(different: seed\)"):
         paraphrase.proposals(SAYINGS, asked(seed=4), file)
     with pytest.raises(SystemExit, match="--model"):
         WRITER_OF(asked(writer="http://127.0.0.1:9/v1"))

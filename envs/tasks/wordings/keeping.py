@@ -40,10 +40,6 @@ class Sieve:
         is_same = same(found, goal, table) if table is not None else normal(found) == normal(goal)
         return "" if is_same else "another goal"
 
-    def kept(self, proposals: Iterable[tuple[str, Goal]], table: Table | None = None) -> list[tuple[str, Goal]]:
-        """Of texts with the goals that they are for those that are kept."""
-        return [(text, goal) for text, goal in proposals if self.keep(text, goal, table)]
-
 
 def is_readable(text: str) -> bool:
     """Whether a text has letters, no more of other signs than of these, and a length that people write."""

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from embodied.agents.confidence import CALIBRATION, Calibration, CalibrationError, numbers_of, read_calibration
+from embodied.agents.confidence import (
+    CALIBRATION,
+    Calibration,
+    CalibrationError,
+    numbers_of,
+    read_calibration,
+    write_calibration,
+)
 from embodied.agents.mind_card import card
 from embodied.agents.shipped import weights_path
 from embodied.agents.understanding import load_understander, same_goal
@@ -170,6 +179,16 @@ def test_of_each_kind_the_share_that_is_wanted_is_learned_from(files, tmp_path):
     assert kinds(plain=0.5) == kinds(plain=0.5)
     with pytest.raises(SettingError, match=r"shares\.plain: expected 0 \.\. 1, got 2"):
         train_all(recipe(files, shares={"plain": 2.0}), tmp_path / "a")
+
+
+def test_what_goes_on_from_a_mind_keeps_the_longest_sentence_that_this_had_learned(run, files, tmp_path):
+    before, calibration = tmp_path / "before", read_calibration(run / "model")
+    shutil.copytree(run / "model", before)
+    longer = replace(calibration, longest_tokens=calibration.longest_tokens + 50)
+    put_beside(before, {CALIBRATION: write_calibration(longer)})
+    changes = {"weights": str(before), "steps": 1, "save_every": 1, "validate_every": 1}
+    assert train_all(recipe(files, **changes), tmp_path / "after") is None
+    assert read_calibration(tmp_path / "after/understand/model").longest_tokens == longer.longest_tokens
 
 
 def test_layers_that_are_frozen_learn_no_more():
