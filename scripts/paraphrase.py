@@ -23,6 +23,7 @@ import torch
 
 from embodied.agents.backends.chat_api import ChatEndpoint
 from embodied.agents.backends.chat_reply import EndpointTruncated
+from embodied.agents.mind_agent import LEAST_SURE
 from embodied.agents.shipped import weights_folder
 from embodied.agents.understanding import load_with_second
 from embodied.bases.cache import resolve
@@ -32,6 +33,7 @@ from embodied.data.files import sha256_of, write_whole
 from embodied.data.sayings import Saying, read_sayings
 from embodied.evaluation.episode import one_thread
 from embodied.evaluation.ledger import Ledger
+from embodied.planning.dialogue import Reading
 from envs.goals.language import Goal
 from envs.goals.spelling import read
 from envs.tasks.wordings.keeping import Sieve
@@ -96,11 +98,15 @@ def proposals(sayings: list[Saying], asked: argparse.Namespace, file: Path) -> l
         writer, reader = writer_of(asked), load_with_second(weights_folder(asked.reader))
         with progress("sayings", len(sayings) - first, sys.stderr) as advance:
             for place, saying in enumerate(sayings[first:], first):
-                found = [(text, reader.understand(text)) for text in writer(saying.text, asked.seed + place)]
-                ledger.add({"proposals": [{"text": text, "goal": None if reading.goal is None else reading.text}
-                                          for text, reading in found]})
+                texts = writer(saying.text, asked.seed + place)
+                ledger.add({"proposals": [{"text": text, "goal": _goal(reader.understand(text))} for text in texts]})
                 advance()
     return ledger.records[:len(sayings)]
+
+
+def _goal(reading: Reading) -> str | None:
+    """The text of what was read, None where nothing was read that a mind would heed."""
+    return None if reading.goal is None or reading.confidence < LEAST_SURE else reading.text
 
 
 def writer_of(asked: argparse.Namespace) -> Writer:

@@ -27,7 +27,7 @@ class Listener:
 
     def understand(self, text: str) -> Reading:
         goal = SAYINGS[0].goal
-        return Reading(read(goal), text=goal) if "red" in text else Reading(None)
+        return Reading(read(goal), 0.2 if "perhaps" in text else 0.9, goal) if "red" in text else Reading(None)
 
 
 def asked(**other: object) -> Namespace:
@@ -41,7 +41,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def write(text: str, seed: int) -> list[str]:
         texts.append(text)
-        return [f"up with the red block {seed}", text.upper()]
+        return [f"up with the red block {seed}", text.upper(), f"red perhaps {seed}"]
 
     monkeypatch.setattr(paraphrase, "writer_of", lambda _: write)
     monkeypatch.setattr(paraphrase, "load_with_second", lambda _: Listener())
@@ -52,7 +52,7 @@ def test_kept_is_what_is_new_and_read_as_the_same_goal(tmp_path, written):
     rows = paraphrase.proposals(SAYINGS, asked(), tmp_path / "more.proposals.jsonl")
     kept, counts = paraphrase.filtered(SAYINGS, rows)
     assert kept == [("up with the red block 3", SAYINGS[0])]
-    assert counts == {"kept": 1, "repeat": 2, "another goal": 1}
+    assert counts == {"kept": 1, "repeat": 2, "another goal": 1, "not understood": 2}
 
 
 def test_what_was_written_is_not_written_again_and_that_of_others_is_refused(tmp_path, written):
