@@ -14,7 +14,7 @@ from embodied.planning.language import Plan
 from embodied.planning.observation_check import fault
 from embodied.prompt import Sample
 from envs.goals.reporting import Report
-from envs.interface import Observation, Outcome, SkillCall, Transition
+from envs.interface import Observation, Outcome, Referent, SkillCall, Transition
 from envs.skills.signatures import TABLETOP, PlanLanguage
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 Replan = Literal["placing", "failure", "step"]
 REPLANS: tuple[Replan, ...] = ("placing", "failure", "step")
-"""When to look again before a plan is over: after each placing and failure, only after a failure, or every call."""
+"""When to look again before a plan is over: after each placing (and what was put down elsewhere, where the plan goes on
+with it) and failure, only after a failure, or every call."""
 
 Latency = Literal["free", "charged"]
 LATENCIES: tuple[Latency, ...] = ("free", "charged")
@@ -255,9 +256,18 @@ class _Rollout:
         self.instruction = instruction
         is_done = transition.outcome.status == "done"
         self.failures += not is_done
-        is_placed = self.replan == "placing" and transition.call.skill in self.language.placing
+        is_placed = self.replan == "placing" and (
+            transition.call.skill in self.language.placing or self._is_let_go_elsewhere(transition.call))
         if not is_done or is_placed or self.replan == "step":
             self.todo.clear()
+
+    def _is_let_go_elsewhere(self, call: SkillCall) -> bool:
+        """Whether a call has put down, away from where the plan saw it, a thing that the rest of the plan points at."""
+        if call.skill not in self.language.releasing:
+            return False
+        done = self.plan.calls[:len(self.plan.calls) - len(self.todo)]
+        moved = next((c.arguments[0] for c in reversed(done) if c.skill in self.language.grasping), None)
+        return isinstance(moved, Referent) and any(moved in later.arguments for later in self.todo)
 
     def _end(self, transition: Transition, info: Mapping[str, Any]) -> str | None:
         if transition.terminated:

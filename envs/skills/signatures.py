@@ -128,7 +128,7 @@ class PlanLanguage:
     @cached_property
     def placing(self) -> tuple[str, ...]:
         """Names of the skills that release at something that was seen: whoever planned by where things were looks again
-        then. What goes by words alone does not get old."""
+        then. What goes by words alone does not get old, but for the thing that was let go."""
         return tuple(s.name for s in self.signatures
                      if s.effect == "release" and any(p.kind == "object" for p in s.parameters))
 

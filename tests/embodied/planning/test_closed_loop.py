@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from embodied.agents.oracle import OraclePlanner
 from embodied.planning.closed_loop import plan_seed, play, run, summarize
 from embodied.planning.language import Plan, parse
 from embodied.prompt import Prompt, Sample
-from envs.skills.signatures import TABLETOP
+from envs.interface import Box, Referent, SkillCall
+from envs.skills.signatures import TABLETOP, TABLETOP_GOALS
 from tests.embodied.planning.scenes import ToyEnv, raw_observation
 
 PLACE = "pick(obj_1); place_in(obj_2); "
@@ -76,6 +78,36 @@ def test_when_it_looks_again(replan: str, looks_after: list[int], texts: list[st
     assert [length for _, length in planner.asked] == looks_after
     assert steps[-1].end == "done" and steps[-1].transition is None and steps[-1].is_new_plan
     assert [s.index for s in steps] == list(range(len(steps)))
+
+
+class Goals(ToyEnv):
+    """A table where things can be put down at parts of it."""
+
+    language = TABLETOP_GOALS
+
+    def encode(self, call: SkillCall) -> dict[str, Any]:
+        return {"call": call}
+
+
+class Planned:
+    """Plans one list of calls."""
+
+    def __init__(self, *calls: SkillCall) -> None:
+        self.calls, self.asked = calls, []
+
+    def plan(self, instruction, observation, history) -> Plan:
+        self.asked.append(len(history))
+        return Plan(self.calls[len(history):])
+
+
+@pytest.mark.parametrize(("first", "looks_after"), [("blue", [0, 2, 4]), ("green", [0, 4])])
+def test_it_looks_again_where_the_plan_goes_on_with_what_was_put_down_elsewhere(first: str, looks_after: list[int]):
+    thing = {color: Referent(color, Box((x, 0.0, 0.02), (0.04, 0.04, 0.04)))
+             for color, x in (("red", 0.4), ("green", 0.5), ("blue", 0.6))}
+    planner = Planned(SkillCall("pick", (thing[first],)), SkillCall("put_down_at", ("left",)),
+                      SkillCall("pick", (thing["red"],)), SkillCall("place_on", (thing["blue"],)))
+    list(run(Goals(goal=9), planner, seed=0))
+    assert planner.asked == looks_after
 
 
 class Unjudged(ToyEnv):
