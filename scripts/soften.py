@@ -1,0 +1,57 @@
+"""Has the adapters of a mind say less, so that more of its base is left: their products times a share.
+
+    python -m scripts.soften FOLDER OUT --share 0.88
+
+Between a base and what it was tuned to lie weights that keep more of what the base knew, and often do better on
+words unlike those of the tuning (weight-space ensembles: Wortsman et al. 2022, arXiv:2109.01903).
+`embodied evaluate suite=retention weights=OUT` says how much of the base is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from embodied.agents.confidence import CALIBRATION
+from embodied.agents.mind_card import CARD
+from embodied.agents.shipped import weights_folder
+from embodied.models.loading import load, save
+from embodied.models.planner import PalmEForConditionalGeneration
+
+
+def main() -> None:
+    """Read the command line, and write the folder."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("weights", help="a mind, shipped or a folder")
+    parser.add_argument("out", type=Path, help="a new checkpoint folder")
+    parser.add_argument("--share", type=float, required=True, help="of what the adapters add, 0 .. 1")
+    asked = parser.parse_args()
+    folder = weights_folder(asked.weights)
+    model, processor = load(folder)
+    try:
+        count = soften(model, asked.share)
+    except ValueError as error:
+        parser.error(f"--share: {error}")
+    beside = {name: (folder / name).read_text("utf-8") for name in (CALIBRATION, CARD) if (folder / name).exists()}
+    save(model, processor, asked.out, beside=beside)
+    print(f"{asked.out}: {count} adapters at {asked.share:g} of what they added")
+
+
+@torch.no_grad()
+def soften(model: PalmEForConditionalGeneration, share: float) -> int:
+    """Multiply what each adapter of the language model adds by a share; how many there are. ValueError for a share that
+    is none, and for a model without adapters."""
+    if not 0 <= share <= 1:
+        raise ValueError(f"expected 0 .. 1, got {share}")
+    seconds = [weight for name, weight in model.language.named_parameters() if ".lora_B." in name]
+    if not seconds:
+        raise ValueError("expected a model with adapters on its language model, got one without")
+    for weight in seconds:
+        weight.mul_(share)
+    return len(seconds)
+
+
+if __name__ == "__main__":
+    main()
