@@ -14,8 +14,7 @@ from pathlib import Path
 
 from torch import nn
 
-from embodied.agents.confidence import CALIBRATION
-from embodied.agents.mind_card import CARD
+from embodied.agents.confidence import beside_weights
 from embodied.agents.shipped import weights_folder
 from embodied.models.loading import load, save
 from embodied.models.planner import PalmEForConditionalGeneration
@@ -34,8 +33,7 @@ def main() -> None:
         deepen(model, sorted({int(place) for place in asked.after.split(",")}))
     except ValueError as error:
         parser.error(f"--after: {error}")
-    beside = {name: (folder / name).read_text("utf-8") for name in (CALIBRATION, CARD) if (folder / name).exists()}
-    save(model, processor, asked.out, beside=beside)
+    save(model, processor, asked.out, beside=beside_weights(folder))
     print(f"{asked.out}: {model.language.config.num_hidden_layers} layers")
 
 

@@ -22,7 +22,7 @@ from embodied.agents.rescoring import are_same, rescored
 from embodied.agents.understanding import Understander, load_with_second
 from embodied.data.collect import progress
 from embodied.evaluation.episode import one_thread
-from embodied.evaluation.understanding.items import Item, is_secret, load_items, path_of
+from embodied.evaluation.understanding.items import Item, load_items, path_to_show
 from embodied.planning.dialogue import Reading, read_turn
 from envs.goals.outcome import outcome_of
 from envs.goals.scene_spec import read_scene, table_of
@@ -35,12 +35,12 @@ def main() -> None:
     parser.add_argument("weights", type=Path, help="a mind's folder")
     parser.add_argument("--wordings", default="development", help="a development set, or FILE.jsonl")
     asked = parser.parse_args()
-    path = path_of(asked.wordings)
-    if is_secret(path):
-        parser.error(f"--wordings: expected a development set or a file of your own, got {asked.wordings}, which "
-                     "judges: embodied evaluate suite=language")
+    try:
+        items = load_items(path_to_show(asked.wordings))
+    except ValueError as error:
+        parser.error(str(error))
     one_thread()
-    items, understander, start_s = load_items(path), load_with_second(asked.weights), time.perf_counter()
+    understander, start_s = load_with_second(asked.weights), time.perf_counter()
     found: Counter[str] = Counter()
     with progress("wordings", len(items), sys.stderr) as advance:
         for item in items:

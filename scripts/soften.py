@@ -1,4 +1,4 @@
-"""Has the adapters of a mind say less, so that more of its base is left: their products times a share.
+"""Scales down the LoRA adapters of a mind, so that more of its base is left: what they add, times a share.
 
     python -m scripts.soften FOLDER OUT --share 0.88
 
@@ -14,8 +14,7 @@ from pathlib import Path
 
 import torch
 
-from embodied.agents.confidence import CALIBRATION
-from embodied.agents.mind_card import CARD
+from embodied.agents.confidence import beside_weights
 from embodied.agents.shipped import weights_folder
 from embodied.models.loading import load, save
 from embodied.models.planner import PalmEForConditionalGeneration
@@ -33,24 +32,24 @@ def main() -> None:
     try:
         count = soften(model, asked.share)
     except ValueError as error:
-        parser.error(f"--share: {error}")
-    beside = {name: (folder / name).read_text("utf-8") for name in (CALIBRATION, CARD) if (folder / name).exists()}
-    save(model, processor, asked.out, beside=beside)
+        parser.error(str(error))
+    save(model, processor, asked.out, beside=beside_weights(folder))
     print(f"{asked.out}: {count} adapters at {asked.share:g} of what they added")
 
 
 @torch.no_grad()
 def soften(model: PalmEForConditionalGeneration, share: float) -> int:
-    """Multiply what each adapter of the language model adds by a share; how many there are. ValueError for a share that
-    is none, and for a model without adapters."""
+    """Multiply what each LoRA adapter of the language model adds by a share, in place; returns how many there are.
+    ValueError for a share outside 0 .. 1, a model without adapters, and DoRA's, whose lengths do not scale so."""
     if not 0 <= share <= 1:
-        raise ValueError(f"expected 0 .. 1, got {share}")
-    seconds = [weight for name, weight in model.language.named_parameters() if ".lora_B." in name]
-    if not seconds:
-        raise ValueError("expected a model with adapters on its language model, got one without")
-    for weight in seconds:
+        raise ValueError(f"--share: expected 0 .. 1, got {share}")
+    weights = dict(model.language.named_parameters())
+    ups = [weight for name, weight in weights.items() if ".lora_B." in name]
+    if not ups or any(".lora_magnitude_vector." in name for name in weights):
+        raise ValueError(f"expected a model with LoRA adapters, got one with {'DoRA adapters' if ups else 'none'}")
+    for weight in ups:
         weight.mul_(share)
-    return len(seconds)
+    return len(ups)
 
 
 if __name__ == "__main__":

@@ -40,5 +40,11 @@ def test_a_share_that_is_none_is_refused(share, tmp_path):
 
 def test_a_mind_without_adapters_is_refused():
     model, _ = load(weights_path("mind-tiny"))
-    with pytest.raises(ValueError, match="expected a model with adapters"):
+    with pytest.raises(ValueError, match="expected a model with LoRA adapters, got one with none"):
+        soften(model, 0.5)
+
+
+def test_adapters_with_lengths_of_their_own_are_refused(tmp_path):
+    model, _ = planner(made.folder(tmp_path / "base"), rank=8, dora=True)
+    with pytest.raises(ValueError, match="DoRA"):
         soften(model, 0.5)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embodied.agents.mind_card import CARD
 from embodied.agents.second_opinion import Opinions
 
 if TYPE_CHECKING:
@@ -102,6 +103,11 @@ def read_calibration(folder: Path) -> Calibration:
         raise CalibrationError(f"{path}: expected {len(NUMBERS) + 1} finite coefficients, got {numbers}; "
                                "calibrate it anew: python scripts/calibrate.py")
     return found
+
+
+def beside_weights(folder: Path) -> dict[str, str]:
+    """Texts of what makes a folder's weights a mind, by the names of the files; {} for a planner."""
+    return {name: (folder / name).read_text("utf-8") for name in (CALIBRATION, CARD) if (folder / name).exists()}
 
 
 def _opinions(values: object) -> Opinions | None:

@@ -72,6 +72,14 @@ def path_of(wordings: str) -> Path:
     return path
 
 
+def path_to_show(wordings: str) -> Path:
+    """As `path_of`; ValueError for a set that judges, too, of whose words nothing may be printed or fitted."""
+    if is_secret(path := path_of(wordings)):
+        raise ValueError(f"wordings: expected a development set or a file of your own, got {wordings}, which judges: "
+                         f"embodied evaluate suite=language wordings={wordings}")
+    return path
+
+
 def load_items(path: Path) -> list[Item]:
     """Every wording of a file. Raises ItemError for the first line that is none."""
     lines = [(n, line) for n, line in enumerate(path.read_text("utf-8").splitlines(), start=1) if line.strip()]
