@@ -106,17 +106,18 @@ def test_a_correction_in_motion_ends_the_call_that_runs_and_plans_anew(robot: Ro
             return OTHER
         return None
 
-    for _ in range(5):
+    for _ in range(8):  # a busy machine may bring the correction after the first call, or after the end
         try:
             events = said(robot, "put the red one in", heard)
-            break
+            kinds = [event["type"] for event in events]
+            if kinds.index("correction") < kinds.index("outcome"):
+                break
         except TooLateError:
-            has_spoken.clear()
-            robot.post("/reset", {"seed": 2_000_001, "require": ["red block", "green block", "blue bowl"]})
+            pass
+        has_spoken.clear()
+        robot.post("/reset", {"seed": 2_000_001, "require": ["red block", "green block", "blue bowl"]})
     else:
-        pytest.fail("five times the run was over before the correction arrived")
-    kinds = [event["type"] for event in events]
-    assert kinds.index("correction") < kinds.index("outcome"), "it is said while the first call runs"
+        pytest.fail("eight times the first call was over before the correction arrived")
     made = plans(events)
     assert made[0]["understood"]["goal"] == RED
     assert made[1]["understood"]["goal"] == "in(the green block, the blue bowl)"
