@@ -22,6 +22,7 @@ from embodied.data.sayings import Saying, files_of, read_sayings
 from embodied.models.loading import put_beside
 from embodied.planning.dialogue import goal_line, said
 from embodied.planning.goal_grammar import goal_grammar
+from embodied.prompt import PromptTooLongError
 
 BINS = 10
 
@@ -48,13 +49,18 @@ def main() -> None:
 
 
 def answers(understander: Understander, sayings: list[Saying]) -> tuple[np.ndarray, np.ndarray]:
-    """(float64[N, K], bool[N]): numbers of each answer, see `confidence.NUMBERS`, and whether it is the goal."""
-    numbers, is_right, began_s = [], [], time.perf_counter()
+    """(float64[N, K], bool[N]): numbers of each answer, see `confidence.NUMBERS`, and whether it is the goal. Sayings
+    longer than what was learned are refused, so that there is no confidence in them: they are left out, and counted."""
+    numbers, is_right, refused, began_s = [], [], 0, time.perf_counter()
     for saying in sayings:
-        row = understander.write(saying.prompt, goal_grammar(said(saying.text)))
+        try:
+            row = understander.write(saying.prompt, goal_grammar(said(saying.text)))
+        except PromptTooLongError:
+            refused += 1
+            continue
         numbers.append(numbers_of(row.log_probs, row.masked_log_probs))
         is_right.append(same_goal(understander.text_of(row), goal_line(saying.goal)))
-    print(f"{len(sayings)} sayings, {np.mean(is_right):.1%} right, "
+    print(f"{len(is_right)} sayings, {np.mean(is_right):.1%} right, {refused} refused as too long, "
           f"{1000 * (time.perf_counter() - began_s) / len(sayings):.0f} ms each")
     return np.array(numbers), np.array(is_right)
 

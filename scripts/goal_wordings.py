@@ -3,6 +3,7 @@
     python -m scripts.goal_wordings FILE.jsonl [--count 200000] [--split train] [--seed 0]
         [--unseen] [--all-combinations]
     python -m scripts.goal_wordings FILE.jsonl --scenes [--combinations train|test] [--kinds KIND ...] [--count 300]
+    python -m scripts.goal_wordings FILE.jsonl --written [--split train|validation] [--seed 0]
     python -m scripts.goal_wordings --card docs/goal_wordings.md [--lines 20000]
 
 A line is {"text", "before" where something was said before it, "goal", "kind"}; with --scenes it has a scene, too, in
@@ -21,8 +22,9 @@ from pathlib import Path
 from embodied.data.files import write_json, write_whole
 from envs.goals.sampling import SHARES
 from envs.tasks.wordings.card import card
+from envs.tasks.wordings.lines import Line
 from envs.tasks.wordings.scened import scened
-from envs.tasks.wordings.writing import lines
+from envs.tasks.wordings.writing import lines, written
 
 
 def main() -> int:
@@ -36,10 +38,13 @@ def main() -> int:
                        kinds=told.kinds)
         write_whole(told.file, "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in found).encode())
         return 0
+    if told.written:
+        write_whole(told.file, "".join(_row(line) for line in written(told.split, told.seed)).encode())
+        return 0
     start_s, counts, texts = time.perf_counter(), Counter(), []
     for line in lines(told.count, told.split, told.seed, unseen=told.unseen, all_combinations=told.all_combinations,
                       counts=counts):
-        texts.append(json.dumps(line.plain(), ensure_ascii=False) + "\n")
+        texts.append(_row(line))
         _show(len(texts), told.count)
     write_whole(told.file, "".join(texts).encode())
     took_s = time.perf_counter() - start_s
@@ -47,6 +52,10 @@ def main() -> int:
                                                      "all combinations": told.all_combinations, "counts": counts})
     print(json.dumps({"lines": told.count, "lines/s": round(told.count / took_s), **counts}))
     return 0
+
+
+def _row(line: Line) -> str:
+    return json.dumps(line.plain(), ensure_ascii=False) + "\n"
 
 
 def _show(done: int, count: int) -> None:
@@ -68,11 +77,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--combinations", choices=("train", "test"), help="of goals with scenes; both where left out")
     parser.add_argument("--kinds", nargs="+", choices=tuple(SHARES), default=(), metavar="KIND",
                         help="of goals with scenes, in turn: " + ", ".join(SHARES))
+    parser.add_argument("--written", action="store_true", help="what a language model wrote")
     parser.add_argument("--card", type=Path, help="writes the card instead")
     parser.add_argument("--lines", type=int, default=20000, help="lines of each split that the card counts")
     told = parser.parse_args()
     if (told.file is None) == (told.card is None):
         parser.error("expected a file to write, or --card with one")
+    if told.written and told.split == "test":
+        parser.error("expected --split train or validation with --written: of test there are no written lines")
     return told
 
 

@@ -39,7 +39,7 @@ from envs.tasks.wordings import (
 )
 from envs.tasks.wordings.lines import SHARES, Line
 from envs.tasks.wordings.noise import known
-from envs.tasks.wordings.writing import lines
+from envs.tasks.wordings.writing import lines, written
 
 _MODULES: tuple[ModuleType, ...] = (
     answering, asking, brackets, chatter, chinese_shapes, chinese_words, clauses, conditions, continuing, counting,
@@ -115,7 +115,7 @@ def _measured(made: list[Line]) -> dict[str, str]:
         "goals": f"{len({line.goal for line in made}):,}",
         "characters, mean": f"{sum(len(line.text) for line in made) / len(made):.0f}",
         "after other turns": f"{sum(bool(line.before) for line in made) / len(made):.1%}",
-        "Mandarin": f"{sum(any(ord(mark) > 0x4E00 for mark in line.text) for line in made) / len(made):.1%}",
+        "Mandarin": f"{sum(map(_is_mandarin, made)) / len(made):.1%}",
     }
 
 
@@ -134,8 +134,33 @@ def card(count: int, seed: int) -> str:
     measured = {split: _measured(made[split]) for split in SPLITS}
     rows += [(name, *(measured[split][name] for split in SPLITS)) for name in measured["train"]]
     rows += [(f"kind: {kind}", *(f"{kinds[split][kind]:,}" for split in SPLITS)) for kind in SHARES]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return _PAGE.format(count=count, seed=seed, overlap=overlap(), table=table)
+    return _PAGE.format(count=count, seed=seed, overlap=overlap(), table=_table(rows), written=_written(made["train"]))
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _written(generated: list[Line]) -> str:
+    """The rows of what a language model wrote, beside as many generated lines as are counted."""
+    learned, held = list(written("train", 0)), list(written("validation", 0))
+    parts = ([line for line in learned if not _is_mandarin(line)], list(filter(_is_mandarin, learned)), held)
+    known_words = {word for line in generated for word in _words(line)}
+    measured = [_measured(part) for part in parts]
+    rows = [(name, *(part[name] for part in measured)) for name in measured[0] if name != "Mandarin"]
+    unknown = [f"{len({w for line in part for w in _words(line)} - known_words):,}" for part in parts]
+    kinds = [Counter(line.kind for line in part) for part in parts]
+    rows += [("words that none of the generated lines above has", *unknown)]
+    rows += [(f"kind: {kind}", *(f"{of[kind]:,}" for of in kinds)) for kind in SHARES]
+    return _table(rows)
+
+
+def _words(line: Line) -> set[str]:
+    return set(re.findall(r"[a-z']+|[^\x00-\x7f]", line.text.lower()))
+
+
+def _is_mandarin(line: Line) -> bool:
+    return any(ord(mark) > 0x4E00 for mark in line.text)
 
 
 _PAGE = """# Goals in words
@@ -150,7 +175,8 @@ A data set is written by
     python -m scripts.goal_wordings FILE.jsonl --count 200000 --split train --seed 0
 
 as lines of `text`, `before` (earlier turns, where there are such), `goal` in its normal form, and `kind`. The same
-arguments give the same file. Nobody's texts are in it: they are composed of words and patterns, clause by clause.
+arguments give the same file. A fifth of the lines that could stand alone come after other turns, with which they have
+nothing to do. Nobody's texts are in it: they are composed of words and patterns, clause by clause.
 Which goals and shapes of words they lack was looked for with the development set of `suite=language` at hand (the test
 sets were not read): what drawn goals seldom were is drawn by `envs.tasks.wordings.shapes`. No sentence of the set is a
 pattern; all the same, a figure on the development set says less about these words than one on the test set.
@@ -168,4 +194,20 @@ a goal copies.
 | | train | validation | test |
 |---|--:|--:|--:|
 {table}
+
+**Written lines.** Composed words have the generator's ways of putting things, however many lines there are. So a
+language model wrote a text of its own for each of 20,502 goals drawn from `train`, by several writers who had no set of
+`suite=language` at hand: what they were told is in `envs/tasks/wordings/written/BRIEF.md`, what they wrote beside it.
+Left out were 405 texts with a word that only validation or test have, 101 that a second reader did not take for the
+goal, and 4 repeats. No text of more than five words is in a set of `suite=language`. The writer of `validation` wrote
+nothing else. The sets that judge were written by a language model, too: minds that learned these lines may be nearer to
+those sets than to people.
+
+    python -m scripts.goal_wordings FILE.jsonl --written --split train --seed 0
+
+writes them in a drawn order, some after other turns.
+
+| | train, English | train, Mandarin | validation |
+|---|--:|--:|--:|
+{written}
 """

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from envs.goals.combinations import fits_split
 from envs.goals.normal import normal
-from envs.goals.spelling import write
+from envs.goals.spelling import read, write
+from envs.tasks.wordings import turns
+from envs.tasks.wordings.draws import Draws
 from envs.tasks.wordings.lexicon import Split
 from envs.tasks.wordings.lines import Line, Maker
 
+WRITTEN = Path(__file__).parent / "written"
+"""Lines that a language model wrote for goals that were drawn for it (docs/goal_wordings.md)."""
 _SPLITS = ("train", "validation", "test")
+LATER = 0.2
+"""Share of lines that need no other turns, and follow some all the same: most of what is said in a talk is new."""
+MOST_TURNS = 4
+"""Before a line, of both."""
+_RECALLED = 64
+"""Lines made last, of which the turns before a new one are."""
 
 
 def lines(count: int, split: Split, seed: int, *, unseen: bool = False, all_combinations: bool = False,
@@ -29,6 +40,7 @@ def lines(count: int, split: Split, seed: int, *, unseen: bool = False, all_comb
         raise ValueError(f"expected a split of {_SPLITS} and a count of 0 or more, got {split!r} and {count}")
     counts = Counter() if counts is None else counts
     maker, seen = Maker(np.random.default_rng([seed, _SPLITS.index(split)]), split, unseen=unseen), {}
+    earlier, draws = deque(maxlen=_RECALLED), Draws(np.random.default_rng([seed, _SPLITS.index(split), 1]))
     while len(seen) < count:
         line = maker.line()
         line = replace(line, goal=normal(line.goal))
@@ -40,4 +52,33 @@ def lines(count: int, split: Split, seed: int, *, unseen: bool = False, all_comb
         else:
             seen[key] = goal
             counts[line.kind] += 1
-            yield line
+            yield later(line, earlier, draws)
+            earlier.append(line)
+
+
+def written(split: Split, seed: int) -> Iterator[Line]:
+    """Every line of `WRITTEN` for training or validation, in a drawn order, now and then after other turns, the same
+    for the same seed. Raises ValueError for a split that has none."""
+    paths = sorted(WRITTEN.glob(f"{split}-*.jsonl"))
+    if not paths:
+        raise ValueError(f"expected a split of which there are written lines, train or validation, got {split!r}")
+    rows = [json.loads(row) for path in paths for row in path.read_text("utf-8").split("\n") if row]
+    earlier, draws = deque(maxlen=_RECALLED), Draws(np.random.default_rng(seed))
+    for row in draws.shuffled(rows):
+        line = Line(row["text"], read(row["goal"]), row["kind"], tuple(row.get("before", ())))
+        yield later(line, earlier, draws)
+        earlier.append(line)
+
+
+def later(line: Line, earlier: Sequence[Line], draws: Draws) -> Line:
+    """The line after turns that have nothing to do with it, of one to three earlier lines, now and then. An ambiguous
+    line stays alone: an "it" in it would mean what was spoken of."""
+    if line.before or line.kind == "ambiguous" or not earlier or not draws.chance(LATER):
+        return line
+    before: list[dict] = []
+    for _ in range(draws.weighted({1: 0.5, 2: 0.3, 3: 0.2})):
+        other = draws.pick(earlier)
+        before += [*other.before, {"person": other.text, "goal": write(other.goal)}]
+        if draws.chance(0.3):
+            before.append({"robot": draws.pick(turns.DONE)})
+    return replace(line, before=tuple(before[-MOST_TURNS:]))

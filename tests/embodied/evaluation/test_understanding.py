@@ -12,11 +12,12 @@ from embodied.agents.shipped import load_agent
 from embodied.evaluation.understanding.items import SETS, ItemError, is_secret, load_items, path_of
 from embodied.evaluation.understanding.judging import contradicts
 from embodied.evaluation.understanding.playing import TableWatch, play, summary, without_words
-from embodied.planning.dialogue import Reading
+from embodied.planning.dialogue import Reading, said
 from embodied.planning.language import Plan, clause
 from envs.goals import telling
 from envs.goals.outcome import Refusal
 from envs.goals.spelling import read
+from envs.tasks.wordings.writing import WRITTEN, written
 
 SCENE = [{"name": "red block", "at": [1, 1]}, {"name": "green block", "at": [3, 3]},
          {"name": "blue bowl", "at": [4, 1]}, {"name": "white bowl", "at": [2, 2]}]
@@ -55,6 +56,14 @@ def test_the_fixed_set_holds_forty_wordings_of_each_of_sixteen_kinds():
 def test_a_line_that_is_no_wording_is_refused_by_its_number(tmp_path, line, complaint):
     with pytest.raises(ItemError, match=complaint):
         item_of(tmp_path, **line)
+
+
+def test_no_written_line_is_of_a_set():
+    """But answers as short as "the red one", which are anybody's."""
+    judged = {said(item.text) for name in SETS for item in load_items(path_of(name))}
+    learned = [line.text for split in ("train", "validation") for line in written(split, 0)]
+    learned += [item.text for item in load_items(WRITTEN / "scenes.jsonl")]
+    assert not [text for text in learned if len(text.split()) > 5 and said(text) in judged]
 
 
 def test_only_the_sets_that_come_along_are_secret(tmp_path):

@@ -34,7 +34,7 @@ from envs.tasks.wordings.scened import scened
 from envs.tasks.wordings.shapes import SHAPED, SHAPES, Shapes
 from envs.tasks.wordings.talk import Talk
 from envs.tasks.wordings.voice import Style, Voice
-from envs.tasks.wordings.writing import lines
+from envs.tasks.wordings.writing import MOST_TURNS, lines, written
 
 CONSTRUCTS = (
     "in(the red block, the blue bowl)", "on(the red block, the blue block)", "on(the red block, table)",
@@ -97,6 +97,27 @@ def test_no_text_means_two_goals():
         goals[line.text.lower(), json.dumps(line.before)].add(write(line.goal))
         assert number < 6000
     assert max(map(len, goals.values())) == 1
+
+
+def test_some_lines_come_after_turns_that_have_nothing_to_do_with_them():
+    made = list(lines(3000, "train", 8))
+    maker = Maker(np.random.default_rng([8, 0]))
+    alone = {line.text for line in (maker.line() for _ in range(4500)) if not line.before}
+    after = [line for line in made if line.before and line.text in alone]
+    assert 0.1 < len(after) / len(made) < 0.25 and all(len(line.before) <= MOST_TURNS for line in after)
+    assert not [line for line in after if line.kind == "ambiguous"]
+    assert {turn["person"] for line in after for turn in line.before if "person" in turn} & {m.text for m in made}
+
+
+def test_written_lines_are_of_training():
+    shared = [shared_out(rows(row)[1]) for row in COLORS.values()]
+    held = {word for parts in shared for split in ("validation", "test") for word in parts[split]}
+    made = list(written("train", 3))
+    assert made[:50] == list(written("train", 3))[:50]
+    assert len(made) > 10_000 and {line.kind for line in made} <= set(SHARES)
+    for line in made:
+        assert read(write(line.goal)) == line.goal and fits_split(line.goal, "train"), line.text
+        assert not [word for word in held if f" {word} " in f" {line.text.lower()} "], line.text
 
 
 def test_splits_share_no_word_or_pattern_of_their_own():
