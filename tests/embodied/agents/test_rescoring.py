@@ -35,8 +35,8 @@ def test_what_is_plainly_said_stays_a_refusal():
 
 
 def test_readings_that_come_to_the_same_are_one():
-    found = rescored(readings(("nothing", 0.4), ("not in(the red block, the white bowl)", 0.3),
-                              ("on(the red block, table)", 0.29)), TABLE)
+    found = rescored(readings(("nothing", 0.3), ("not in(the red block, the white bowl)", 0.35),
+                              ("on(the red block, table)", 0.31)), TABLE)
     assert found.text == "not in(the red block, the white bowl)" and found.confidence > 0.5
     assert len(found.alternatives) == 1
 

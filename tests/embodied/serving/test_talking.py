@@ -36,9 +36,20 @@ def minded() -> Iterator[Served]:
         yield server
 
 
+SCENE = {"seed": 2_000_001, "require": ["red block", "green block", "blue bowl"]}
+
+
 @pytest.fixture
 def robot(minded: Served) -> Iterator[Robot]:
-    opened = minded.open(planner="model", seed=2_000_001, require=["red block", "green block", "blue bowl"])
+    opened = minded.open(planner="model", **SCENE)
+    yield opened
+    minded.client.delete(opened.path, headers=opened.headers)
+
+
+@pytest.fixture
+def slow_robot(minded: Served) -> Iterator[Robot]:
+    """Its calls take a second or more of everybody's time, so that words come while they run."""
+    opened = minded.open(planner="model", speed=6.0, **SCENE)
     yield opened
     minded.client.delete(opened.path, headers=opened.headers)
 
@@ -97,7 +108,7 @@ def _color(seen: dict[str, Any], choice: dict[str, Any]) -> str:
     return seen[choice["object"]]["looks"].split()[0]
 
 
-def test_a_correction_in_motion_ends_the_call_that_runs_and_plans_anew(robot: Robot):
+def test_a_correction_in_motion_ends_the_call_that_runs_and_plans_anew(slow_robot: Robot):
     has_spoken = threading.Event()
 
     def heard(event: Event) -> str | None:
@@ -108,14 +119,14 @@ def test_a_correction_in_motion_ends_the_call_that_runs_and_plans_anew(robot: Ro
 
     for _ in range(8):  # a busy machine may bring the correction after the first call, or after the end
         try:
-            events = said(robot, "put the red one in", heard)
+            events = said(slow_robot, "put the red one in", heard)
             kinds = [event["type"] for event in events]
             if kinds.index("correction") < kinds.index("outcome"):
                 break
         except TooLateError:
             pass
         has_spoken.clear()
-        robot.post("/reset", {"seed": 2_000_001, "require": ["red block", "green block", "blue bowl"]})
+        slow_robot.post("/reset", SCENE)
     else:
         pytest.fail("eight times the first call was over before the correction arrived")
     made = plans(events)
@@ -137,7 +148,7 @@ def test_answers_and_refusals_move_nothing(robot: Robot):
 
 def test_a_reset_forgets_what_was_said(robot: Robot):
     said(robot, "put the red one in")
-    robot.post("/reset", {"seed": 2_000_001, "require": ["red block", "green block", "blue bowl"]}).raise_for_status()
+    robot.post("/reset", SCENE).raise_for_status()
     assert said(robot, OUT)[-1]["end"].startswith("refused: I did not understand")
 
 
