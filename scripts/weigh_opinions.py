@@ -1,6 +1,6 @@
 """Fits what the opinions of two minds count, and what readings come to on the table, on wordings that neither learned.
 
-    python -m scripts.goal_wordings scenes.jsonl --scenes --split validation --count 240 --seed 5
+    head -260 envs/tasks/wordings/written/scenes.jsonl > scenes.jsonl
     python -m scripts.weigh_opinions embodied/weights/mind-small mind-tiny scenes.jsonl [--read read.jsonl]
 
 Writes all weights of `Opinions` into the first mind's calibration.json, names the second one in its mind.json, and

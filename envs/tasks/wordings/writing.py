@@ -21,12 +21,12 @@ from envs.tasks.wordings.lines import Line, Maker
 WRITTEN = Path(__file__).parent / "written"
 """Lines that a language model wrote for goals that were drawn for it (docs/goal_wordings.md)."""
 _SPLITS = ("train", "validation", "test")
-LATER = 0.2
-"""Share of lines that need no other turns, and follow some all the same: most of what is said in a talk is new."""
+UNRELATED = 0.2
+"""Share of the lines that need no earlier turns which follow some all the same: people change the subject."""
 MOST_TURNS = 4
-"""Before a line, of both."""
+"""Before such a line, of person and robot together; as many as `MindAgent` recalls."""
 _RECALLED = 64
-"""Lines made last, of which the turns before a new one are."""
+"""Lines made last, from which those turns are drawn."""
 
 
 def lines(count: int, split: Split, seed: int, *, unseen: bool = False, all_combinations: bool = False,
@@ -52,7 +52,7 @@ def lines(count: int, split: Split, seed: int, *, unseen: bool = False, all_comb
         else:
             seen[key] = goal
             counts[line.kind] += 1
-            yield later(line, earlier, draws)
+            yield after_unrelated(line, earlier, draws)
             earlier.append(line)
 
 
@@ -66,14 +66,14 @@ def written(split: Split, seed: int) -> Iterator[Line]:
     earlier, draws = deque(maxlen=_RECALLED), Draws(np.random.default_rng(seed))
     for row in draws.shuffled(rows):
         line = Line(row["text"], read(row["goal"]), row["kind"], tuple(row.get("before", ())))
-        yield later(line, earlier, draws)
+        yield after_unrelated(line, earlier, draws)
         earlier.append(line)
 
 
-def later(line: Line, earlier: Sequence[Line], draws: Draws) -> Line:
+def after_unrelated(line: Line, earlier: Sequence[Line], draws: Draws) -> Line:
     """The line after turns that have nothing to do with it, of one to three earlier lines, now and then. An ambiguous
     line stays alone: an "it" in it would mean what was spoken of."""
-    if line.before or line.kind == "ambiguous" or not earlier or not draws.chance(LATER):
+    if line.before or line.kind == "ambiguous" or not earlier or not draws.chance(UNRELATED):
         return line
     before: list[dict] = []
     for _ in range(draws.weighted({1: 0.5, 2: 0.3, 3: 0.2})):
