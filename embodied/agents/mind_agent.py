@@ -31,7 +31,7 @@ from envs.goals import telling
 from envs.goals.choosing import choose
 from envs.goals.judge import reached
 from envs.goals.language import Do, Goal, If, Unclear
-from envs.goals.outcome import Outcome, Question, Refusal, Task, Told, outcome_of
+from envs.goals.outcome import OF_WORDS, Outcome, Question, Refusal, Task, Told, outcome_of
 from envs.goals.planner import plan as plan_goal
 from envs.goals.references import Trouble
 from envs.goals.reporting import Report, report
@@ -42,6 +42,7 @@ from envs.skills.signatures import TABLETOP_GOALS, PlanLanguage
 
 UNANSWERED = "nobody answered my question"
 OUT_OF_SIGHT = "I no longer see the {}"
+UNSURE = "I am not sure that I understood you."
 LEAST_SURE = 0.6
 """Below this confidence that its words were understood, an instruction is refused."""
 _HAND_M = 0.06
@@ -183,14 +184,23 @@ class MindAgent:
         talk.question, talk.tables = None, [self._belief.table]
         talk.goal = reading.goal if reading.goal is not None else Unclear()
         if reading.confidence < self.least_sure or reading.goal is None:
-            talk.outcome = Refusal("unclear")
-            if reading.why_not is not None:
-                return self._said_of(_refusal(reading.why_not), talk)
-            hint = f"Did you mean: {telling.tell(reading.goal)}?" if isinstance(reading.goal, Do | If) else ""
-            return self._refuse(talk, hint)
+            return self._unsure(reading, talk)
         self._said.append(Turn("person", text, spell(talk.goal)))
         talk.outcome = outcome_of(talk.goal, self._belief.table)
         return None
+
+    def _unsure(self, reading: Reading, talk: _Talk) -> Plan:
+        """The refusal of words that were not surely understood. Where the likeliest reading could not be done anyway,
+        it is refused for that reason, and the hint says that the reading is a guess: nothing moves either way, and the
+        person hears what the robot took the words for."""
+        talk.outcome = Refusal("unclear")
+        if reading.why_not is not None:
+            return self._said_of(_refusal(reading.why_not), talk)
+        hint = f"Did you mean: {telling.tell(reading.goal)}?" if isinstance(reading.goal, Do | If) else ""
+        guess = outcome_of(talk.goal, self._belief.table)
+        if isinstance(guess, Refusal) and guess.reason not in OF_WORDS:
+            talk.outcome, hint = guess, f"{UNSURE} {hint}".strip()
+        return self._refuse(talk, hint)
 
     def _chosen(self, text: str, talk: _Talk) -> Reading | None:
         """The goal once a question was answered in the very words that it offered; None for any other words."""

@@ -105,6 +105,18 @@ def test_words_that_are_not_understood_are_refused_and_nothing_moves():
     assert plan.hint == "Did you mean: put the green block in the blue bowl?"
 
 
+@pytest.mark.parametrize(("goal", "refusal", "hint"), [
+    ("in(3 red block, the blue bowl)", "I see fewer red blocks than that",
+     "I am not sure that I understood you. Did you mean: put three red blocks in the blue bowl?"),
+    ("tell color(3 red block)", "I see fewer red blocks than that", "I am not sure that I understood you."),
+    ('cannot "wash"', "I did not understand that", ""), ("nothing", "I did not understand that", ""),
+    ("in(a red block, the bowl)", "I did not understand that", "Did you mean: put a red block in the bowl?")])
+def test_a_guess_that_could_not_be_done_anyway_is_refused_for_that(goal, refusal, hint):
+    """And for nothing else: what is sure of the words alone is not sure of a guess."""
+    plan = agent({"say": goal}, confidence=0.2).plan("say", observation())
+    assert (plan.refusal, plan.hint, plan.calls) == (refusal, hint, ())
+
+
 @pytest.mark.parametrize(("goal", "skill"), [
     ("left_of(the green block, the leftmost red block)", "put_down_left_of"),
     ("right_of(the green block, the blue bowl)", "put_down_right_of"),
