@@ -148,13 +148,12 @@ class Examples:
 
     def _word(self, item: Item, image: Image | None) -> Example:
         perception = Perception(item.detected.slots, image=image)
-        prompt = write_prompt(item.query.instruction, perception, held=item.held, last_failure=item.last,
-                              scene=self.scene)
         mentions = {name: self.scene.mention(place, item.detected.slots[place], self.viewpoint)
                     for place, name in enumerate(item.detected.names) if name is not None}
+        query = item.query.renumbered(mentions) if item.query.numbered else item.query
+        prompt = write_prompt(query.instruction, perception, held=item.held, last_failure=item.last, scene=self.scene)
         names = self.scene.picture_names(item.detected.names, item.held_name if item.held else None)
-        return Example(prompt, " " + answer(item.query, item.detected, self.language, mentions), item.query.family,
-                       names)
+        return Example(prompt, " " + answer(query, item.detected, self.language, mentions), query.family, names)
 
     def _image(self, item: Item, has_pixels: bool) -> Image | None:
         if not self.scene.needs_image:

@@ -6,11 +6,15 @@ Queries are kept, and come from worlds, as flat records of plain values (`envs.e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from envs.interface import NamedCall
+
+NUMBER = re.compile(r"\bobj_([0-9]+)\b")
+"""How words refer to a thing by its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +55,33 @@ class Query:
     """An instruction or question about a view, and its answer from the state of that view.
 
     family: the task or question family it is of. about: names of what has to be seen for the answer to be right, beside
-    those in its calls; None where nobody told, as in episodes of format 1.
+    those in its calls; None where nobody told, as in episodes of format 1. referrals: the names of what its words call
+    obj_1, obj_2 ...; () where they number nothing.
     """
 
     instruction: str
     answer: Answer
     family: str
     about: tuple[str, ...] | None = None
+    referrals: tuple[str, ...] = ()
+
+    @property
+    def numbered(self) -> frozenset[str]:
+        """Names of the things that the instruction speaks of by number; of a number that is nobody's, the number."""
+        return frozenset(self._called(match) for match in NUMBER.finditer(self.instruction))
+
+    def renumbered(self, mentions: Mapping[str, str]) -> Query:
+        """The query with other words for what it numbers. mentions: name -> what it is called now. Raises KeyError for
+        a number that is nobody's, and for something without a name now."""
+        def put(text: str) -> str:
+            return NUMBER.sub(lambda match: mentions[self._called(match)], text)
+
+        told = self.answer if not isinstance(self.answer, TextAnswer) else TextAnswer(put(self.answer.text))
+        return replace(self, instruction=put(self.instruction), answer=told)
+
+    def _called(self, match: re.Match[str]) -> str:
+        number = int(match[1])
+        return self.referrals[number - 1] if 1 <= number <= len(self.referrals) else match[0]
 
     @property
     def calls(self) -> tuple[NamedCall, ...]:
@@ -68,7 +92,8 @@ class Query:
 def query_of(record: Mapping[str, Any]) -> Query:
     """The query of a record: a label of a world, or what was kept of one in an episode."""
     about = record.get("about")
-    return Query(record["instruction"], _answer_of(record), record["task"], None if about is None else tuple(about))
+    return Query(record["instruction"], _answer_of(record), record["task"], None if about is None else tuple(about),
+                 tuple(record.get("referrals") or ()) if NUMBER.search(record["instruction"]) else ())
 
 
 def _answer_of(record: Mapping[str, Any]) -> Answer:
@@ -98,4 +123,5 @@ def record_of(query: Query) -> dict[str, Any]:
               "any_order": acted.any_order, "refusal": answer.reason if isinstance(answer, Refusal) else None,
               "about": query.about, "is_question": isinstance(answer, TextAnswer),
               "answer": answer.text if isinstance(answer, TextAnswer) else acted.told}
-    return {**record, "question": answer.text} if isinstance(answer, Question) else record
+    return {**record, **({"question": answer.text} if isinstance(answer, Question) else {}),
+            **({"referrals": query.referrals} if query.referrals else {})}

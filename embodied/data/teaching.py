@@ -7,7 +7,6 @@ the segmenter finds.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,16 +24,13 @@ from envs.skills.signatures import Parameter, PlanLanguage
 WORDS = "is answered in words, and plans have none"
 UNSPELLED = "is answered in words that plans cannot spell"
 ASKED_BACK = "is answered by a question, and plans have none"
-NUMBERED = "its words number things, in another order than the prompt"
+NUMBERED = "its words number things, and nobody told which"
 UNTOLD = "of format 1: whether it is an instruction or a question was not recorded"
 FOREIGN = "is refused for a word, and here no word is refused"
 UNSEEN = "is about something that the segmenter did not find"
 SPLIT = "is about something that the segmenter found in two pieces"
 CROWDED = "more things in sight than a prompt can name"
 HAND = "what the hand holds was never seen before, or is not in it"
-
-_NUMBER = re.compile(r"\bobj_[0-9]+\b")
-
 
 UNKNOWN_WORD = "do not know the word"
 """In the expert's refusal of an instruction with a word that means nothing here."""
@@ -48,8 +44,7 @@ def is_of_an_unknown_word(query: Query) -> bool:
 def why_unsayable(query: Query, language: PlanLanguage) -> str | None:
     """Why no plan in a language can say the right answer to a query, whatever is found in it: a clause, None when one
     can."""
-    why_not = _why_unsayable(query, language)
-    return why_not or (NUMBERED if _NUMBER.search(query.instruction) else None)
+    return _why_unsayable(query, language) or (NUMBERED if query.numbered - set(query.referrals) else None)
 
 
 def _why_unsayable(query: Query, language: PlanLanguage) -> str | None:
@@ -91,7 +86,7 @@ def rests_on(query: Query, names: Sequence[str], held: str | None, language: Pla
     about = names if is_untold else query.about or ()
     pointed = {name for call in query.calls for name, parameter in spelled(call, language)
                if parameter.kind == "object"}
-    return pointed | {name for name in about if name != held}
+    return pointed | query.numbered | {name for name in about if name != held}
 
 
 def spelled(call: NamedCall, language: PlanLanguage) -> list[tuple[Any, Parameter]]:

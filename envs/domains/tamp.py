@@ -13,7 +13,7 @@ from envs.sensors import cameras
 from envs.skills.signatures import TAMP
 from envs.tasks.perturbations import Perturber
 from envs.tasks.scene import PLAIN_NAMES
-from envs.tasks.tamp import QUESTIONS, TAMP_TASKS, TampTask
+from envs.tasks.tamp import TAMP_TASKS, TampTask
 from envs.tasks.tamp_words import NAMINGS
 from envs.world import World
 
@@ -23,6 +23,6 @@ DOMAIN = Domain(
     name="tamp", tasks=_TASKS["color"], variants=MappingProxyType({"naming": _TASKS}), language=TAMP,
     entity_names=PLAIN_NAMES, make_world=lambda graphics: World(graphics=graphics), make_robot=ARMS["panda"],
     views=lambda robot: cameras.VIEWS,
-    spectator=cameras.SPECTATOR, remaining_calls=remaining_calls, sample_queries=sample_queries, questions=QUESTIONS,
+    spectator=cameras.SPECTATOR, remaining_calls=remaining_calls, sample_queries=sample_queries, questions=TAMP_TASKS,
     judge=TABLE_JUDGE, make_perturber=Perturber, robots=ARMS, objects=(3, 5),
     is_success=lambda progress, robot, scene: progress >= 1.0)

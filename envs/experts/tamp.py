@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -89,26 +89,52 @@ def sample_queries(world: World, scene: TampScene, rng: np.random.Generator, cou
                    instruction: str, questions: Sequence[str] = ()) -> list[dict[str, Any]]:
     """`count` questions and instructions about one table, the scene's own first: records as of
     `queries.sample_queries`, each with an "answer": the paper's sentence, for an instruction the plan in words.
-    questions: the families to draw from, with answers drawn first, so that none is the better guess; all of them, as
-    they come, where none is named."""
-    table, task = oracle.read(world, scene, held), tamp.TampTask(scene.task)
-    queries = [_record(table, scene, instruction)]
-    while len(queries) < count:
-        other = _another(world, scene, rng, questions)
-        queries.append(_record(table, other, task.instruction(other, rng)))
-    return queries[:count]
+    questions: the families to draw from, with answers drawn first, so that none is the better guess, and none asked
+    twice, so that a small table may have fewer; all questions, as they come, where none is named."""
+    table = oracle.read(world, scene, held)
+    others = (_different(table, world, scene, rng, count - 1, questions, instruction) if questions else
+              (_another(world, scene, rng) for _ in range(count - 1)))
+    return [_record(table, scene, instruction), *(_record(table, *other) for other in others)][:count]
 
 
-def _another(world: World, scene: TampScene, rng: np.random.Generator, questions: Sequence[str]) -> TampScene:
+Asked = tuple[TampScene, str]
+"""The scene with a question or instruction, and its words."""
+
+
+def _another(world: World, scene: TampScene, rng: np.random.Generator) -> Asked:
     """Another question about the same table."""
-    found = tamp.questions(str(rng.choice(questions or tamp.QUESTIONS)), world, scene)
-    if not found:  # too few things are left on the table
-        return scene
-    if questions:
-        answers = sorted({asked.answer for asked in found})
-        wanted = answers[int(rng.integers(len(answers)))]
-        found = [asked for asked in found if asked.answer == wanted]
-    return found[int(rng.integers(len(found)))]
+    found = tamp.questions(str(rng.choice(tamp.QUESTIONS)), world, scene)
+    other = found[int(rng.integers(len(found)))] if found else scene  # too few things may be left on the table
+    return other, tamp.TampTask(scene.task).instruction(other, rng)
+
+
+def _different(table: Table, world: World, scene: TampScene, rng: np.random.Generator, count: int,
+               families: Sequence[str], instruction: str) -> Iterator[Asked]:
+    """At most `count` others about the same table, no two of the same words, nor of those of the scene's own: a family
+    is drawn, then an answer, then who is asked about, and how. Of yes and no there are as many."""
+    left = [_by_answer(table, family, [(other, words) for other in tamp.asked(family, world, scene)
+                                       for words in tamp.wordings(other) if words != instruction], rng)
+            for family in dict.fromkeys(families)]
+    for _ in range(count):
+        left = [there for groups in left if (there := [group for group in groups if group])]
+        if not left:
+            return
+        groups = left[int(rng.integers(len(left)))]
+        group = groups[int(rng.integers(len(groups)))]
+        yield group.pop(int(rng.integers(len(group))))
+
+
+def _by_answer(table: Table, family: str, asked: Sequence[Asked], rng: np.random.Generator) -> list[list[Asked]]:
+    """What a family asks, grouped: questions by their answer, instructions by whether something has to be cleared
+    first. Of yes and no there are as many, drawn; none where all answers are the same."""
+    groups: dict[str, list[Asked]] = {}
+    for other, words in asked:
+        is_covered = not other.answer and any(table.above(name) for name in _named(other))
+        groups.setdefault(other.answer or ("covered" if is_covered else "free"), []).append((other, words))
+    if not tamp.is_yes_or_no(family):
+        return list(groups.values())
+    fewest = min(map(len, groups.values())) if len(groups) > 1 else 0
+    return [[group[at] for at in rng.permutation(len(group))[:fewest]] for group in groups.values()]
 
 
 def _record(table: Table, scene: TampScene, instruction: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from envs.tasks.drafts import Draft
 from envs.tasks.families import MOST_OBJECTS, stage
 from envs.tasks.predicates import Rest
 from envs.tasks.questions import FAMILIES
+from envs.tasks.questions.family import YES_NO
 from envs.tasks.scene import COLORS, Entity, Scene, split_name
 from envs.tasks.told_scenes import read_table
 from envs.words import plain_words
@@ -101,13 +102,27 @@ class TampTask:
         """The scene with the instruction that the instruction words, about any of its things; the scene itself where
         that is what it asks; None otherwise, so for every other question: what is true of it is not known here."""
         said = plain_words(instruction)
-        return next((asked for asked in (scene, *_instructions(scene)) if said in _wordings(asked)), None)
+        known = (scene, *_instructions(scene))
+        return next((asked for asked in known if said in map(plain_words, wordings(asked))), None)
 
 
-def _wordings(scene: TampScene) -> list[list[str] | None]:
-    """The plain words of all that a scene's question or instruction may be put as."""
-    count = len(tamp_words.PHRASINGS[scene.task])
-    return [plain_words(tamp_words.say(scene.task, scene.roles, i, scene.namer)) for i in range(count)]
+def asked(task: str, world: World, scene: TampScene) -> list[TampScene]:
+    """The scene with every question or instruction of a family that its table can be asked. PRIVILEGED."""
+    if task in FAMILIES:
+        return questions(task, world, scene)
+    there = [name for name in scene.names if name in read_table(world, scene.names, None).things]
+    return [_instructed(scene, task, names) for names in permutations(there, _NAMED[task])]
+
+
+def is_yes_or_no(task: str) -> bool:
+    """Whether a family's answers are yes and no."""
+    return task in FAMILIES and FAMILIES[task].answers == YES_NO
+
+
+def wordings(scene: TampScene) -> list[str]:
+    """All that a scene's question or instruction may be put as."""
+    return [tamp_words.say(scene.task, scene.roles, i, scene.namer)
+            for i in range(len(tamp_words.PHRASINGS[scene.task]))]
 
 
 def _instructions(scene: TampScene) -> list[TampScene]:

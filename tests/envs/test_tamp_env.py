@@ -257,11 +257,23 @@ def test_labels_ask_other_questions_about_the_same_table():
 
 def test_labels_may_be_drawn_from_chosen_families_no_answer_being_the_better_guess():
     env = gymnasium.make(TAMP_IDS["below"], image_size=32, cameras=(), labels=9, questions=["below"])
-    told = [query for seed in range(12) for query in env.reset(seed=seed)[1]["labels"]["asks"]]
+    asked = [env.reset(seed=seed)[1]["labels"]["asks"] for seed in range(12)]
     env.close()
-    assert {query["task"] for query in told} == {"below"} and len(told) == 108
-    yes = sum(query["answer"].startswith("A: Yes") for query in told)
-    assert 0.35 < yes / len(told) < 0.65
+    assert {query["task"] for queries in asked for query in queries} == {"below"}
+    assert max(map(len, asked)) <= 9 and sum(map(len, asked)) > 80, "a small table has fewer to ask"
+    yes = [query["answer"].startswith("A: Yes") for queries in asked for query in queries]
+    assert 0.35 < sum(yes) / len(yes) < 0.65
+
+
+def test_labels_of_all_families_ask_nothing_twice():
+    env = gymnasium.make("envs:embodied/Tamp-v0", image_size=32, cameras=(), labels=24, questions=list(TAMP_IDS))
+    asked = [env.reset(seed=seed)[1]["labels"]["asks"] for seed in range(12)]
+    env.close()
+    answers = collections.Counter((query["task"], query["answer"][:6]) for queries in asked for query in queries)
+    assert {task for task, _ in answers} == set(TAMP_IDS)
+    for task in ("below", "possible"):
+        assert 0.3 < answers[task, "A: Yes"] / (answers[task, "A: Yes"] + answers[task, "A: No,"]) < 0.7
+    assert all(len({query["instruction"] for query in queries}) == len(queries) for queries in asked)
 
 
 @pytest.mark.parametrize(("domain", "questions", "message"), [

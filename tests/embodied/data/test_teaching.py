@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from dataclasses import replace
 
@@ -17,7 +16,7 @@ from embodied.data.detections import detect_dataset
 from embodied.data.episodes import encode_episode, read_episode
 from embodied.data.examples import Examples, Jitter
 from embodied.data.files import write_json
-from embodied.data.queries import Calls, Query, Question, Refusal, TextAnswer
+from embodied.data.queries import NUMBER, Calls, Query, Question, Refusal, TextAnswer
 from embodied.data.teaching import (
     ASKED_BACK,
     NUMBERED,
@@ -73,10 +72,10 @@ def test_nothing_is_taught_that_is_not_the_answer(world):
         return
     for place, item in enumerate(examples.items):
         plan, query = parse(examples[place].answer[1:], examples.language, objects=len(item.detected.slots)), item.query
-        assert not re.search("obj_", query.instruction)
+        mentions = {name: f"obj_{slot + 1}" for slot, name in enumerate(item.detected.names)}
         match query.answer:
-            case TextAnswer(text):
-                assert plan.calls == (SkillCall("answer", (text,)),)
+            case TextAnswer():
+                assert plan.calls == (SkillCall("answer", (query.renumbered(mentions).answer.text,)),)
                 continue
             case Refusal(reason):
                 assert plan.refusal == clause(reason)
@@ -84,6 +83,19 @@ def test_nothing_is_taught_that_is_not_the_answer(world):
                 assert plan.refusal is None and len(plan.calls) == len(calls)
         seen = {*item.detected.names, item.held_name}
         assert plan.calls or plan.refusal or set(query.about) <= seen, "it is done, and what shows that is in sight"
+
+
+@pytest.mark.parametrize("world", ["TampBuild"], indirect=True)
+def test_what_words_number_is_taught_by_the_numbers_of_the_prompt(world):
+    """A scene counts from left to right, a prompt from the largest on: the words follow the prompt."""
+    examples, is_renumbered = world[2], False
+    for place, item in enumerate(examples.items):
+        said = examples[place].prompt.segments[0].text
+        asked, taught = ([int(number) - 1 for number in NUMBER.findall(text)]
+                         for text in (item.query.instruction, said[:said.index("\n")]))
+        assert [item.query.referrals[j] for j in asked] == [item.detected.names[j] for j in taught]
+        is_renumbered |= asked != taught
+    assert is_renumbered
 
 
 @pytest.mark.parametrize("world", ["TampColor"], indirect=True)
@@ -116,10 +128,13 @@ DONE = Calls(())
     (query_of(answer=DONE, about=None, family="grasp"), TABLETOP, UNTOLD),
     (query_of(answer=TextAnswer("A: No.")), TABLETOP, WORDS),
     (query_of(answer=TextAnswer("A: No.")), TAMP, None),
-    (query_of(answer=TextAnswer("the obj_2")), TAMP, UNSPELLED),
+    (query_of(answer=TextAnswer("the obj_2")), TAMP, None),
+    (query_of(answer=TextAnswer("the <obj>")), TAMP, UNSPELLED),
     (query_of(answer=TextAnswer("")), TAMP, UNSPELLED),
     (query_of(answer=Question("which a?")), TAMP, ASKED_BACK),
     (query_of(instruction="grasp the obj_2"), TABLETOP, NUMBERED),
+    (query_of(instruction="grasp the obj_2", referrals=("a",)), TABLETOP, NUMBERED),
+    (query_of(instruction="grasp the obj_2", referrals=("a", "b")), TABLETOP, None),
     (query_of(("pick", "cola")), BOARD, "takes the skill pick, which plans do not have as this world"),
     (query_of(("pick", "cola")), KITCHEN, None),
     (query_of(("push", "it there")), TABLETOP, "takes the skill push"),
