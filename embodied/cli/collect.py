@@ -49,7 +49,7 @@ def gather(data: DataSettings, env: EnvSettings, *, workers: int, backend: Backe
     spec = CollectSpec(env_id=data.env_id, env_kwargs={**env.arguments(), **asked}, labels=data.labels,
                        disturbance=data.disturbance, first_seed=data.first_seed)
     report = collect(spec, data.folder, episodes=data.episodes, executed_fraction=data.executed_fraction,
-                     workers=workers, backend=backend, deadline_s=deadline_s)
+                     workers=workers, backend=backend, deadline_s=deadline_s, shard=data.shard)
     print("\n".join(_told(report, Path(data.folder))))
     return report
 

@@ -128,7 +128,8 @@ class DataSettings:
     """What is collected into `folder`, and what is learned from: that, or the datasets of `mixture`.
 
     domain: the world. task: of its scenes; None for all. questions: families that the queries about a view are drawn
-    from; () for the world's own mix. mixture: folder of a dataset -> its weight.
+    from; () for the world's own mix. shard: episodes of one file, 0 for a file each. mixture: folder of a dataset ->
+    its weight.
     """
 
     folder: str
@@ -140,6 +141,7 @@ class DataSettings:
     domain: str = "tabletop"
     task: str | None = None
     questions: tuple[str, ...] = ()
+    shard: int = between(0, 100_000, default=0)
     mixture: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from embodied.conversion.kind import Kind, Language
 from embodied.conversion.languages import declared
 from embodied.data.dataset import Dataset, episode_files
-from embodied.data.episodes import EpisodeError, read_episode, renewed_episode
+from embodied.data.episodes import EpisodeError, renewed_episode
 from embodied.data.facts import FORMAT, facts_file, read_facts
 from embodied.data.files import write_json, write_whole
 
@@ -55,8 +55,8 @@ def renew(folder: Path, language: Language = None) -> None:
 
 def check(folder: Path) -> None:
     """Read every sound episode. ValueError where one cannot be read, or where too many are damaged."""
-    for path in Dataset(folder).files:
-        read_episode(path, pixels=())
+    for _ in Dataset(folder).episodes():
+        pass
 
 
 DATASET = Kind("a dataset", "the dataset.json and episodes of a dataset", is_dataset, old_parts, renew, check)

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from embodied.data.dataset import episode_files, episode_path
+from embodied.data.dataset import episode_files, episode_path, seeds_in
 from embodied.data.episodes import (
     Act,
     Episode,
@@ -30,7 +30,9 @@ from embodied.data.episodes import (
 )
 from embodied.data.facts import FORMAT, declare, facts_of_language, language_of
 from embodied.data.files import sweep_drafts
+from embodied.data.packing import Packing
 from embodied.data.pool import Result, map_seeds
+from embodied.data.shards import check_shard, read_shard, shard_files, span_of
 from embodied.data.teaching import tally, write_card
 from embodied.planning.closed_loop import language_in
 from embodied.version import __version__
@@ -66,9 +68,10 @@ class CollectReport:
 
 
 def collect(spec: CollectSpec, out: str | Path, *, episodes: int, executed_fraction: float = 0.1, workers: int = 2,
-            deadline_s: float = 300.0, map_seeds: Callable[..., Iterable[Result]] = map_seeds) -> CollectReport:
+            deadline_s: float = 300.0, shard: int = 0,
+            map_seeds: Callable[..., Iterable[Result]] = map_seeds) -> CollectReport:
     """The report. Seeds on disk or in quarantine are skipped; a seed that fails twice goes into quarantine.jsonl. Every
-    damaged episode of the folder is made again.
+    damaged episode of the folder is made again. shard: seeds of one file, see `shards`; 0 for a file each.
 
     Raises ValueError for no episode, a share outside [0, 1], and a folder that holds another kind of dataset.
     """
@@ -79,15 +82,17 @@ def collect(spec: CollectSpec, out: str | Path, *, episodes: int, executed_fract
     why_closed = declare(out, facts)
     sweep_drafts(out / "episodes")
     given_up, (damaged, queries) = quarantined_seeds(out), survey(out, language_of(facts, "the world"))
-    missing = {s for s in seeds if s not in given_up and not episode_path(out, s).exists()}
+    missing = set(seeds) - given_up - seeds_in(out)
     todo = sorted(missing | set(damaged))
     if todo and why_closed:
         raise ValueError(f"{why_closed}. Missing or damaged: {len(todo)} episodes, the first of seed {todo[0]}")
     kwargs = {"spec": asdict(spec), "out": str(out), "executed_fraction": executed_fraction}
     results = map_seeds(make_recorder, kwargs, todo, workers=workers, deadline_s=deadline_s)
-    failed = _follow(results, out, len(todo), queries)
+    packing = Packing(out, shard, seeds, todo)
+    failed = _follow(results, out, len(todo), queries, packing)
     for seed in set(failed) & set(damaged):
-        episode_path(out, seed).unlink()
+        episode_path(out, seed).unlink(missing_ok=True)
+    packing.finish()
     lost = tuple(sorted({s for s in seeds if s in given_up} | set(failed)))
     return CollectReport(episodes - len(set(lost) & set(seeds)), len(todo) - len(failed), lost, damaged,
                          write_card(out, queries))
@@ -96,6 +101,13 @@ def collect(spec: CollectSpec, out: str | Path, *, episodes: int, executed_fract
 def survey(out: Path, language: PlanLanguage) -> tuple[tuple[int, ...], Counter[str]]:
     """Seeds of the episodes of a folder that cannot be trusted, and the tally of the queries of all others."""
     damaged, queries = [], Counter()
+    for file in shard_files(out):
+        try:
+            check_shard(file)
+            for episode in read_shard(file):
+                queries += tally(episode.views, language)
+        except EpisodeError:
+            damaged += set(span_of(file)) - quarantined_seeds(out)
     for file in episode_files(out):
         try:
             check_episode(file)
@@ -116,7 +128,7 @@ def _check(spec: CollectSpec, episodes: int, executed_fraction: float) -> None:
                          f"to {spec.first_seed + episodes - 1}; validation and test seeds are never learned from")
 
 
-def _follow(results: Iterable[Result], out: Path, total: int, queries: Counter[str]) -> list[int]:
+def _follow(results: Iterable[Result], out: Path, total: int, queries: Counter[str], packing: Packing) -> list[int]:
     """Seeds that failed, each written to quarantine.jsonl as soon as it is known. Those of the others join the
     tally of queries."""
     failed = []
@@ -127,6 +139,7 @@ def _follow(results: Iterable[Result], out: Path, total: int, queries: Counter[s
                 quarantine(out, result)
             else:
                 queries.update(result.value["queries"])
+            packing.add(result.seed)
             advance()
     return failed
 

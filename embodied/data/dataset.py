@@ -1,69 +1,134 @@
 """A folder of episodes with the facts it was made under.
 
     dataset.json      see `facts`
-    episodes/         one file per seed
+    episodes/         one file per seed, or per many: see `shards`
     quarantine.jsonl  seeds that could not be recorded, and why
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from embodied.data.episodes import Episode, EpisodeError, check_episode, read_episode
+from embodied.data import shards
+from embodied.data.episodes import PIXELS, Episode, EpisodeError, View, check_episode, read_episode, read_view
 from embodied.data.facts import check_facts, read_facts
 
 
 def episode_path(folder: Path, seed: int) -> Path:
+    """Where the episode of a seed is as long as it has a file of its own."""
     return folder / "episodes" / f"{seed:08d}.npz"
 
 
 def episode_files(folder: Path) -> list[Path]:
-    """Every episode file of a dataset, sound or not, by seed."""
+    """Every file of one episode of a dataset, sound or not, by seed."""
     return sorted((folder / "episodes").glob("[0-9]*.npz"))
+
+
+def seeds_in(folder: Path) -> set[int]:
+    """Seeds whose episodes are in a dataset, be they sound or not; of a damaged shard all that it is for."""
+    found = {int(file.stem) for file in episode_files(folder)}
+    for shard in shards.shard_files(folder):
+        try:
+            found.update(shards.seeds_of(shard))
+        except EpisodeError:
+            found.update(shards.span_of(shard))
+    return found
+
+
+def read_seed(folder: Path, seed: int) -> Episode:
+    """The episode of a seed, wherever it is. Raises EpisodeError where it is damaged, or nowhere."""
+    if episode_path(folder, seed).exists():
+        return read_episode(episode_path(folder, seed))
+    for shard in shards.shard_files(folder):
+        if seed in shards.span_of(shard):
+            return shards.read_episode_of(shard, seed)
+    raise EpisodeError(f"{folder}: expected an episode of seed {seed}, got none; run `embodied collect`")
 
 
 class Dataset:
     """The valid episodes of a folder, by place: `dataset[i]` reads one."""
 
     def __init__(self, path: str | Path, *, expect: Mapping[str, Any] | None = None, damaged_fraction: float = 0.01):
-        """Checks facts against `expect` and every file's CRC; a few damaged ones are skipped, with a warning.
+        """Checks facts against `expect` and every file's CRC; a few damaged ones are skipped, with a warning. Of
+        shards, what they say of themselves is checked here, and a page when it is read.
 
         Raises ValueError for another grammar or camera, for too many damaged files, and for no episode at all.
         """
         self.path = Path(path)
         self.facts = read_facts(self.path)
         check_facts(self.facts, expect or {}, f"dataset {self.path}")
-        files = episode_files(self.path)
-        self.damaged = [file for file in files if _is_damaged(file)]
-        self.files = [file for file in files if file not in set(self.damaged)]
-        self._refuse_if_unusable(len(files), damaged_fraction)
+        self.damaged: list[Path] = []
+        self._found: dict[int, Path] = {}  # seed -> its file
+        lost = self._find_shards() + self._find_files()
+        self._found = dict(sorted(self._found.items()))
+        self._refuse_if_unusable(lost, damaged_fraction)
+        self.seeds = tuple(self._found)
 
-    def _refuse_if_unusable(self, total: int, damaged_fraction: float) -> None:
-        names = ", ".join(file.name for file in self.damaged[:5])
-        if len(self.damaged) > damaged_fraction * total:
+    def _find_shards(self) -> int:
+        """How many episodes are lost in damaged shards."""
+        lost = 0
+        for shard in shards.shard_files(self.path):
+            try:
+                self._found.update(dict.fromkeys(shards.seeds_of(shard), shard))
+            except EpisodeError:
+                self.damaged.append(shard)
+                lost += len(shards.span_of(shard))
+        return lost
+
+    def _find_files(self) -> int:
+        """How many episodes are lost in damaged files of their own."""
+        damaged = [file for file in episode_files(self.path) if _is_damaged(file)]
+        self.damaged += damaged
+        self._found |= {int(file.stem): file for file in episode_files(self.path) if file not in set(damaged)}
+        return len(damaged)
+
+    def _refuse_if_unusable(self, lost: int, damaged_fraction: float) -> None:
+        names, total = ", ".join(file.name for file in self.damaged[:5]), lost + len(self._found)
+        if lost > damaged_fraction * total:
             raise ValueError(f"dataset {self.path}: expected at most {damaged_fraction:.0%} damaged episodes, got "
-                             f"{len(self.damaged)} of {total} ({names}); delete them and collect again")
-        if not self.files:
+                             f"{lost} of {total} ({names}); delete them and collect again")
+        if not self._found:
             raise ValueError(f"dataset {self.path}: expected at least one episode, got none; run `embodied collect`")
         if self.damaged:
-            warnings.warn(f"dataset {self.path}: {len(self.damaged)} of {total} episodes are damaged and skipped: "
-                          f"{names}", stacklevel=3)
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        return tuple(int(file.stem) for file in self.files)
+            warnings.warn(f"dataset {self.path}: {lost} of {total} episodes are damaged and skipped: {names}",
+                          stacklevel=3)
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.seeds)
 
     def __getitem__(self, place: int) -> Episode:
-        return read_episode(self.files[place])
+        seed, file = self.seeds[place], self._found[self.seeds[place]]
+        return read_episode(file) if _is_own(file) else shards.read_episode_of(file, seed)
 
     def __iter__(self) -> Iterator[Episode]:
-        return (read_episode(file) for file in self.files)
+        return self.episodes(pixels=PIXELS)
+
+    def episodes(self, *, pixels: Collection[str] = ()) -> Iterator[Episode]:
+        """Every episode, in the order of the places, with only the named kinds of images decoded. Quicker than one by
+        one."""
+        shard, rest = None, iter(())
+        for seed, file in self._found.items():
+            if _is_own(file):
+                yield read_episode(file, pixels=pixels)
+                continue
+            if file != shard:
+                shard, rest = file, shards.read_shard(file, pixels=pixels)
+            yield next(episode for episode in rest if episode.seed == seed)
+
+    def view(self, place: int, view: int, *, pixels: Collection[str] = PIXELS) -> View:
+        """One view of the episode of a place; no other is decoded."""
+        seed, file = self.seeds[place], self._found[self.seeds[place]]
+        if _is_own(file):
+            return read_view(file, view, pixels=pixels)
+        return shards.read_view_of(file, seed, view, pixels=pixels)
+
+
+def _is_own(file: Path) -> bool:
+    """Whether a file holds one episode alone."""
+    return file.suffix == ".npz"
 
 
 def _is_damaged(file: Path) -> bool:

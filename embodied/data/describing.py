@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
 from embodied.data.detections import Detections, ViewDetections
-from embodied.data.episodes import Episode, read_episode
+from embodied.data.episodes import Episode
 from embodied.data.examples import Example, Examples, Item
 from embodied.data.queries import Query, TextAnswer
 from embodied.planning.perception import Perception, supports
@@ -73,7 +74,7 @@ class Descriptions(Examples):
     @cached_property
     def _things(self) -> list[str]:
         """Names of what the world of the dataset holds, as far as its first episodes show them."""
-        episodes = (read_episode(path, pixels=()) for path in self.dataset.files[:50])
+        episodes = islice(self.dataset.episodes(), 50)
         return sorted({name for episode in episodes for view in episode.views for name in view.names})
 
     def _word(self, item: Item, image: Image | None) -> Example:

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from embodied.data.dataset import Dataset, episode_path
-from embodied.data.episodes import View, read_episode
+from embodied.data.dataset import Dataset, read_seed
+from embodied.data.episodes import View
 from embodied.data.files import write_whole
 from embodied.data.pool import Result, map_seeds
 from embodied.prompt import Slot
@@ -74,7 +74,7 @@ def make_episode_detector(folder: str, make_detector: Callable[..., Detector],
     detect = make_detector(**kwargs)
 
     def detect_episode(seed: int) -> list[ViewDetections]:
-        return [finite(detect(view)) for view in read_episode(episode_path(Path(folder), seed)).views]
+        return [finite(detect(view)) for view in read_seed(Path(folder), seed).views]
 
     return detect_episode
 

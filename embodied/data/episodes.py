@@ -9,9 +9,10 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,8 @@ def view_of(observation: Mapping[str, Any], labels: Mapping[str, Any]) -> View:
                 labels["held"], queries)
 
 
-def _act(act: Mapping[str, Any]) -> Act:
-    """An act of a file; up to format 2, its one argument was its entity."""
+def act_from(act: Mapping[str, Any]) -> Act:
+    """The act of a file's record; up to format 2, its one argument was its entity."""
     kept = dict(act)
     arguments = [kept.pop("entity")] if "entity" in kept else kept["arguments"]
     return Act(**{**kept, "arguments": arguments_of(arguments)})
@@ -102,8 +103,8 @@ def renewed_episode(path: Path) -> bytes | None:
     """The content of an episode's file as it would be written now, its images byte for byte; None where it was written
     so. EpisodeError as from `read_episode`."""
     episode = read_episode(path, pixels=())
-    with _trusting(path):
-        found, images = _members(path)
+    with trusting(path):
+        found, images = members(path)
         meta = json.loads(json.dumps(_meta(episode, _ImageWriter())))
         for view, old in zip(meta["views"], found["views"], strict=True):
             view.update({kind: old[kind] for kind in PIXELS})
@@ -122,26 +123,28 @@ def read_episode(path: Path, *, pixels: Collection[str] = PIXELS) -> Episode:
 
     Raises EpisodeError when the file is truncated, damaged or something else, or holds a number that is not finite.
     """
-    with _trusting(path):
-        meta, images = _members(path)
-        views = tuple(_view_from(view, images, pixels) for view in meta["views"])
-        return Episode(meta["seed"], meta["task"], views, tuple(_act(act) for act in meta["acts"]))
+    with trusting(path):
+        meta, images = members(path)
+        views = tuple(view_from(view, partial(png_of, images), pixels) for view in meta["views"])
+        return Episode(meta["seed"], meta["task"], views, tuple(act_from(act) for act in meta["acts"]))
 
 
 def read_view(path: Path, place: int, *, pixels: Collection[str] = PIXELS) -> View:
     """One view of an episode; the others are not decoded. Raises EpisodeError as `read_episode` does."""
-    with _trusting(path):
-        meta, images = _members(path)
-        return _view_from(meta["views"][place], images, pixels)
+    with trusting(path):
+        meta, images = members(path)
+        return view_from(meta["views"][place], partial(png_of, images), pixels)
 
 
-def _members(path: Path) -> tuple[dict[str, Any], np.ndarray]:
+def members(path: Path) -> tuple[dict[str, Any], np.ndarray]:
+    """What a file says, and its images end to end; `png_of` cuts one out. Whatever a damaged file raises: see
+    `trusting`."""
     with open(path, "rb") as file, np.load(file, allow_pickle=False) as members:
         return json.loads(members["meta"].tobytes()), members["images"]
 
 
 @contextmanager
-def _trusting(path: Path) -> Iterator[None]:
+def trusting(path: Path) -> Iterator[None]:
     """Turns what a damaged file can raise into EpisodeError."""
     try:
         yield
@@ -176,10 +179,15 @@ class _ImageWriter:
         return [start, self.stream.tell()]
 
 
-def _image(images: np.ndarray, place: list[int]) -> np.ndarray:
+def png_of(images: np.ndarray, place: Sequence[int]) -> bytes:
+    """The PNG file at a place of a file's images."""
+    return images[place[0]:place[1]].tobytes()
+
+
+def _image(png: bytes) -> np.ndarray:
     from PIL import Image
 
-    return np.array(Image.open(io.BytesIO(images[place[0]:place[1]].tobytes())))
+    return np.array(Image.open(io.BytesIO(png)))
 
 
 def _meta(episode: Episode, images: _ImageWriter) -> dict[str, Any]:
@@ -219,8 +227,9 @@ def quantise_depth(depth_m: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(depth_m / DEPTH_STEP_M), 0, 65535).astype(np.uint16)
 
 
-def _view_from(meta: Mapping[str, Any], images: np.ndarray, pixels: Collection[str]) -> View:
-    kept = {kind: {c: _image(images, place) for c, place in meta[kind].items() if kind in pixels} for kind in PIXELS}
+def view_from(meta: Mapping[str, Any], png: Callable[[Any], bytes], pixels: Collection[str] = PIXELS) -> View:
+    """The view of a file's record. png: the PNG file of what stands in the record for an image."""
+    kept = {kind: {c: _image(png(place)) for c, place in meta[kind].items() if kind in pixels} for kind in PIXELS}
     observation = Observation(
         rgb=kept["rgb"], depth={c: (steps * DEPTH_STEP_M).astype(np.float32) for c, steps in kept["depth"].items()},
         cameras={c: Camera(np.array(v["intrinsics"]), np.array(v["pose"])) for c, v in meta["cameras"].items()},

@@ -16,7 +16,7 @@ import numpy as np
 
 from embodied.data.dataset import Dataset
 from embodied.data.detections import Detections, ViewDetections
-from embodied.data.episodes import Act, Episode, read_episode, read_view
+from embodied.data.episodes import Act, Episode
 from embodied.data.facts import language_of
 from embodied.data.jitter import USUAL, Jitter
 from embodied.data.queries import Answer, Calls, Query, Refusal, TextAnswer
@@ -48,7 +48,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One query about one view, before it is worded. file: place in the dataset."""
+    """One query about one view, before it is worded. file: place of the episode in the dataset."""
 
     file: int
     seed: int
@@ -83,8 +83,8 @@ class Examples:
         self.language = language_of(dataset.facts, f"dataset {dataset.path}")
         self.items: list[Item] = []
         self.left_out: Counter[str] = Counter()
-        for file, path in enumerate(dataset.files):
-            self._add(file, read_episode(path, pixels=()), detections)
+        for place, episode in enumerate(dataset.episodes()):
+            self._add(place, episode, detections)
         if not self.items:
             raise ValueError(f"examples: expected something to teach in {dataset.path}, got: "
                              f"{'; '.join(describe(self.card, 'are taught'))}; collect queries that plans "
@@ -161,7 +161,7 @@ class Examples:
         camera = self.language.cameras[0]
         if not has_pixels:
             return Image(camera, np.zeros((1, 1, 3), np.uint8))
-        view = read_view(self.dataset.files[item.file], item.view, pixels=("rgb",))
+        view = self.dataset.view(item.file, item.view, pixels=("rgb",))
         return Image(camera, view.observation.rgb[camera])
 
     @cached_property

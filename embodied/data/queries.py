@@ -115,6 +115,16 @@ def arguments_of(arguments: Sequence[str | float | None]) -> tuple[str | float, 
     return () if list(arguments) in ([None], [""]) else tuple(arguments)
 
 
+def words_of(answer: Answer) -> str:
+    """An answer for people: what is said, or the calls, things by their names."""
+    match answer:
+        case Calls():
+            return answer.told or "; ".join(f"{skill}({', '.join(map(str, rest))})" for skill, *rest in answer.calls)
+        case Refusal(reason):
+            return f"no: {reason}"
+    return answer.text
+
+
 def record_of(query: Query) -> dict[str, Any]:
     """The record of a query, as `query_of` reads it."""
     answer = query.answer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from embodied.data.batches import Collate
 from embodied.data.dataset import Dataset
-from embodied.data.episodes import View, read_episode, read_view
+from embodied.data.episodes import View
 from embodied.data.examples import Examples
 from embodied.data.mixture import Mixture
 from embodied.models.processor import PalmEProcessor
@@ -31,22 +30,26 @@ DEPTH_NOISE_M = 0.0005
 """Standard deviation of the noise added to depth in the segmenter's training."""
 
 
-def view_places(dataset: Dataset, episodes: Container[int]) -> list[tuple[Path, int]]:
-    """(file, place in it) of every view of some episodes, which are given by their places in the dataset."""
-    return [(path, view) for place, path in enumerate(dataset.files) if place in episodes
-            for view in range(len(read_episode(path, pixels=()).views))]
+ViewPlace = tuple[Dataset, int, int]
+"""A dataset, the place of an episode in it, and that of a view in the episode."""
 
 
-def collate_views(places: Sequence[tuple[Path, int]], *, seed: int, is_jittered: bool = True) -> Collate:
+def view_places(dataset: Dataset, episodes: Container[int]) -> list[ViewPlace]:
+    """Every view of some episodes, which are given by their places in the dataset."""
+    return [(dataset, place, view) for place, episode in enumerate(dataset.episodes()) if place in episodes
+            for view in range(len(episode.views))]
+
+
+def collate_views(places: Sequence[ViewPlace], *, seed: int, is_jittered: bool = True) -> Collate:
     """Collates views (N images): images float[N, 7, H, W]; foreground float[N, H, W], votes float[N, 4, H, W]."""
 
     def collate(chosen: np.ndarray, step: int) -> tuple[list[str], dict[str, Tensor]]:
         parts, ids = [], []
         for index in chosen:
-            path, place = places[index]
-            view = read_view(path, place)
+            dataset, episode, place = places[index]
+            view = dataset.view(episode, place)
             parts += _cameras(view, np.random.default_rng([seed, step, index]) if is_jittered else None)
-            ids.append(f"{int(path.stem)}/{place}")
+            ids.append(f"{dataset.seeds[episode]}/{place}")
         return ids, {name: torch.from_numpy(np.stack([part[name] for part in parts])) for name in parts[0]}
 
     return collate

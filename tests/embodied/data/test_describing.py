@@ -10,7 +10,6 @@ import pytest
 from embodied.data.dataset import Dataset
 from embodied.data.describing import FAMILIES, Described, Descriptions
 from embodied.data.detections import ViewDetections, detect_dataset
-from embodied.data.episodes import read_episode
 from embodied.data.examples import Examples
 from embodied.data.jitter import Jitter
 from embodied.data.teaching import FOREIGN
@@ -78,8 +77,8 @@ def test_where_no_word_is_refused_no_refusal_of_a_word_is_taught(dataset):  # no
 def test_of_a_thing_that_is_there_and_was_not_found_nobody_says_that_it_is_not(dataset):  # noqa: F811
     blind = Descriptions(dataset, detect_dataset(dataset, "blind", make_detector, {"missed": MISSED}, workers=0))
     denied = {(item.file, item.view, item.query.answer.text) for item in blind.items if item.query.family == "absent"}
-    there = {(file, place, name) for file, path in enumerate(dataset.files)
-             for place, view in enumerate(read_episode(path, pixels=()).views) for name in view.names}
+    there = {(file, place, name) for file, episode in enumerate(dataset)
+             for place, view in enumerate(episode.views) for name in view.names}
     assert denied and any(name == MISSED for _, _, name in there) and not denied & there
 
 
