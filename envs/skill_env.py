@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from envs.actions import ActionError, CallActions
-from envs.domains.domain import Domain, Perturber
+from envs.domains.domain import Domain, Moment, Perturber
 from envs.goals.table import Table
 from envs.interface import MAX_CHUNK, Box, NamedCall, Observation, Outcome, Referent, Rehearsal, SkillCall
 from envs.joint_env import WorldEnv
@@ -222,7 +222,9 @@ class SkillEnv(WorldEnv):
         """Truth about the present scene, and about the last call: ((skill, *arguments), why it fell short or None).
         Queries begin with the present instruction, where it is judged. PRIVILEGED."""
         held, names = self.held_name, self.world.names()
-        queries = self._queries(self._queries_rng, self._label_count + (not self.is_judged))
+        judged = self._judgements(self._queries_rng)
+        count = self._label_count - len(judged) + (not self.is_judged)
+        queries = [*self._queries(self._queries_rng, count), *judged]
         return {"last": self._last, "perturbation": self._perturber.happened if self._perturber else None,
                 "masks": masks(self.pictures, self.world, held), "names": names,
                 "poses": np.stack([self._pose(name) for name in names]), "held": held,
@@ -230,9 +232,23 @@ class SkillEnv(WorldEnv):
 
     def _queries(self, rng: np.random.Generator, count: int) -> list[dict[str, Any]]:
         """Instructions about the present scene, its own goal's first, and what each needs. PRIVILEGED."""
-        chosen = {"questions": self._questions} if self._questions else {}
+        families = [name for name in self._questions if name in self.domain.questions]
+        chosen = {"questions": families} if families else {}
         return self.domain.sample_queries(self.world, self.scene, rng, count, self.held_name, self.instruction,
                                           **chosen)
+
+    def _judgements(self, rng: np.random.Generator) -> list[dict[str, Any]]:
+        """What is asked about single skills, where labels ask for that: each family's share of them at most.
+        PRIVILEGED."""
+        families = [name for name in self._questions if name not in self.domain.questions]
+        if not families:
+            return []
+        held, scene = self.held_name, self.scene
+        called = scene.called if hasattr(scene, "called") else "the {}".format
+        moment = Moment(self._view(), [n for n in self.world.names() if n != held], self._last, called)
+        share = max(self._label_count // len(self._questions), 1)
+        records = self.domain.judgements(families, moment, rng, share)[:self._label_count - 1]
+        return [{**r, **scene.referred(r["task"])} if hasattr(scene, "referred") else r for r in records]
 
     @property
     def held_name(self) -> str | None:
@@ -280,9 +296,11 @@ def _share(share: float, domain: Domain) -> float:
 
 def _families(names: Sequence[str], domain: Domain) -> tuple[str, ...]:
     """Families of questions that the domain has. Raises ValueError."""
-    strange = next((name for name in names if name not in domain.questions), None)
+    known = (*domain.questions, *domain.judged)
+    strange = next((name for name in names if name not in known), None)
     if strange is not None and not domain.questions:
-        raise ValueError(f"questions: expected none in {domain.name!r}, whose labels are one mix, got {strange!r}")
+        raise ValueError(f"questions: expected of {', '.join(known) or 'none'} in {domain.name!r}, whose other labels "
+                         f"are one mix, got {strange!r}")
     if strange is not None:
-        raise ValueError(unknown(strange, domain.questions, what="questions"))
+        raise ValueError(unknown(strange, known, what="questions"))
     return tuple(names)

@@ -46,7 +46,7 @@ def gather(data: DataSettings, env: EnvSettings, *, workers: int, backend: Backe
     from embodied.distributed.generate import collect
 
     asked = {"questions": list(data.questions)} if data.questions else {}
-    spec = CollectSpec(env_id=data.env_id, env_kwargs={**env.arguments(), **asked}, labels=data.labels,
+    spec = CollectSpec(env_id=data.env_id, env_kwargs={**env.arguments(), **data.options, **asked}, labels=data.labels,
                        disturbance=data.disturbance, first_seed=data.first_seed)
     report = collect(spec, data.folder, episodes=data.episodes, executed_fraction=data.executed_fraction,
                      workers=workers, backend=backend, deadline_s=deadline_s, shard=data.shard)

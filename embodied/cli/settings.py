@@ -9,6 +9,7 @@ from typing import Any, Literal
 from embodied.bases.catalogue import BASES
 from embodied.cli.errors import UsageError, suggest
 from embodied.cli.secret_settings import check_endpoint
+from embodied.data.queries import Referrals
 from embodied.evaluation.suites import PolicyName
 from embodied.models.adaptation import Adaptation
 from embodied.planning.declaration import why_not_planned
@@ -129,7 +130,7 @@ class DataSettings:
 
     domain: the world. task: of its scenes; None for all. questions: families that the queries about a view are drawn
     from; () for the world's own mix. shard: episodes of one file, 0 for a file each. mixture: folder of a dataset ->
-    its weight.
+    its weight. options: keywords of the world, such as {naming: index}. referrals: how what numbers things is worded when it is learned.
     """
 
     folder: str
@@ -142,6 +143,8 @@ class DataSettings:
     task: str | None = None
     questions: tuple[str, ...] = ()
     shard: int = between(0, 100_000, default=0)
+    referrals: Referrals = "numbers"
+    options: dict[str, Any] = field(default_factory=dict)
     mixture: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -114,7 +114,8 @@ def recipe(settings: Settings) -> TrainSettings:
     """What the training rooms take."""
     shared = {field.name: getattr(settings, field.name) for field in fields(RunSettings)}
     return TrainSettings(**shared, dataset=str(Path(settings.data.folder).resolve()), stages=settings.stage,
-                         model=_model(settings), mixture=settings.data.folders)
+                         model=_model(settings), mixture=settings.data.folders,
+                         referrals=settings.data.referrals)
 
 
 def _model(settings: Settings) -> ModelSettings:

@@ -19,7 +19,7 @@ from embodied.data.detections import Detections, ViewDetections
 from embodied.data.episodes import Act, Episode
 from embodied.data.facts import language_of
 from embodied.data.jitter import USUAL, Jitter
-from embodied.data.queries import Answer, Calls, Query, Refusal, TextAnswer
+from embodied.data.queries import Answer, Calls, Query, Referrals, Refusal, TextAnswer
 from embodied.data.teaching import (
     FOREIGN,
     card,
@@ -77,9 +77,10 @@ class Examples:
     """Every teachable query of a dataset: `examples[i]` as it is; for training, `sight` and `worded` draw a little."""
 
     def __init__(self, dataset: Dataset, detections: Detections, *, scene: SceneEncoder = OBJECTS,
-                 jitter: Jitter = USUAL, is_open: bool = False):
+                 jitter: Jitter = USUAL, is_open: bool = False, referrals: Referrals = "numbers"):
         """is_open: no instruction is refused for a word that it holds, and none is taught to be."""
         self.dataset, self.scene, self.jitter, self.is_open = dataset, scene, jitter, is_open
+        self.referrals = referrals
         self.language = language_of(dataset.facts, f"dataset {dataset.path}")
         self.items: list[Item] = []
         self.left_out: Counter[str] = Counter()
@@ -96,7 +97,7 @@ class Examples:
             detected = detections[episode.seed, place]
             held = None if view.held is None else remembered(view.held, episode, place, detections)
             last = _failure(episode.acts[place - 1]) if place else None
-            for query in view.queries:
+            for query in self._referring(view.queries):
                 why_not = (why_unsayable(query, self.language)
                            or (FOREIGN if self.is_open and is_of_an_unknown_word(query) else None)
                            or why_unseen(query, view, detected, held, self.language))
@@ -104,6 +105,13 @@ class Examples:
                     self.items.append(Item(file, episode.seed, place, query, detected, held, last, view.held))
                 else:
                     self.left_out[why_not] += 1
+
+    def _referring(self, queries: Sequence[Query]) -> list[Query]:
+        """The queries, with words in the place of numbers where `referrals` wants that."""
+        if self.referrals == "numbers":
+            return list(queries)
+        return [query.unnumbered if self.referrals == "words" or place % 2 else query
+                for place, query in enumerate(queries)]
 
     @property
     def card(self) -> dict[str, Any]:

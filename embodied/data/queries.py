@@ -9,12 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from envs.interface import NamedCall
 
 NUMBER = re.compile(r"\bobj_([0-9]+)\b")
 """How words refer to a thing by its number."""
+
+
+Referrals = Literal["numbers", "words", "both"]
+"""How what numbers things is worded in training: as it is, with words in the place of the numbers where it has some, or
+every other one so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ class Query:
 
     family: the task or question family it is of. about: names of what has to be seen for the answer to be right, beside
     those in its calls; None where nobody told, as in episodes of format 1. referrals: the names of what its words call
-    obj_1, obj_2 ...; () where they number nothing.
+    obj_1, obj_2 ...; () where they number nothing. words: what may stand in the place of those numbers, "red object".
     """
 
     instruction: str
@@ -64,6 +69,7 @@ class Query:
     family: str
     about: tuple[str, ...] | None = None
     referrals: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
     @property
     def numbered(self) -> frozenset[str]:
@@ -79,6 +85,13 @@ class Query:
         told = self.answer if not isinstance(self.answer, TextAnswer) else TextAnswer(put(self.answer.text))
         return replace(self, instruction=put(self.instruction), answer=told)
 
+    @property
+    def unnumbered(self) -> Query:
+        """The query with words in the place of its numbers; itself where it has none."""
+        if not self.words:
+            return self
+        return replace(self.renumbered(dict(zip(self.referrals, self.words, strict=True))), referrals=(), words=())
+
     def _called(self, match: re.Match[str]) -> str:
         number = int(match[1])
         return self.referrals[number - 1] if 1 <= number <= len(self.referrals) else match[0]
@@ -92,8 +105,9 @@ class Query:
 def query_of(record: Mapping[str, Any]) -> Query:
     """The query of a record: a label of a world, or what was kept of one in an episode."""
     about = record.get("about")
+    numbered = ("referrals", "words") if NUMBER.search(record["instruction"]) else ()
     return Query(record["instruction"], _answer_of(record), record["task"], None if about is None else tuple(about),
-                 tuple(record.get("referrals") or ()) if NUMBER.search(record["instruction"]) else ())
+                 **{key: tuple(record.get(key) or ()) for key in numbered})
 
 
 def _answer_of(record: Mapping[str, Any]) -> Answer:
@@ -134,4 +148,4 @@ def record_of(query: Query) -> dict[str, Any]:
               "about": query.about, "is_question": isinstance(answer, TextAnswer),
               "answer": answer.text if isinstance(answer, TextAnswer) else acted.told}
     return {**record, **({"question": answer.text} if isinstance(answer, Question) else {}),
-            **({"referrals": query.referrals} if query.referrals else {})}
+            **({"referrals": query.referrals, "words": query.words} if query.referrals else {})}

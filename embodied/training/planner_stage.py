@@ -85,7 +85,8 @@ def check_weights(run: RunFolder, stage: str, weights: str) -> None:
 def examples_of(run: RunFolder, kind: type[Examples] = Examples, **settings: Any) -> Mixture:
     """What the datasets of the run teach its planner. settings: of `Examples`."""
     is_open = run.settings.model.is_vocabulary_open
-    return Mixture([kind(dataset, detect(run, dataset), is_open=is_open, **settings)
+    settings = {"is_open": is_open, "referrals": run.settings.referrals, **settings}
+    return Mixture([kind(dataset, detect(run, dataset), **settings)
                     for dataset in open_datasets(run.settings)])
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from embodied.data.queries import Referrals
 from embodied.training import stages
 from embodied.training.stage import PLANNER, ExampleSettings, Stage, StageSettings
 from embodied.typed import SettingError, between, read, read_by
@@ -51,6 +52,7 @@ class TrainSettings(RunSettings):
     model: ModelSettings
     stages: dict[str, StageSettings] = field(metadata=read_by(stages.read_stages))  # in the order of the run
     mixture: dict[str, float] = field(default_factory=dict)  # folder of a dataset -> its weight, a share of their sum
+    referrals: Referrals = "numbers"  # of what numbers things
 
     @property
     def datasets(self) -> dict[str, float]:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from envs.experts.judge import SkillJudge
+from envs.experts.judgements import JUDGEMENTS, Moment, sample_judgements
 from envs.goals.table import Table
 from envs.interface import TABLE_WORKSPACE, NamedCall, Workspace
 from envs.names import unknown
@@ -131,6 +132,16 @@ class Domain:
     """The task whose scenes and goals can be told; None where the domain has none."""
     variants: Mapping[str, Mapping[str, Mapping[str, Task]]] = field(default_factory=dict)
     """Keyword of the environment -> value -> tasks that stand in for `tasks`; one at a time."""
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """Families of questions about single skills that labels can be drawn from, too; () without a judge."""
+        return JUDGEMENTS if self.judge else ()
+
+    def judgements(self, families: Sequence[str], moment: Moment, rng: np.random.Generator, count: int
+                   ) -> list[dict[str, Any]]:
+        """Labels of some of the families `judged`; see `envs.experts.judgements`."""
+        return sample_judgements(self.language, self.judge, families, moment, rng, count)
 
     def tasks_as(self, chosen: Mapping[str, str], others: Iterable[str] = ()) -> Mapping[str, Task]:
         """The tasks, or those of a chosen variant (keyword -> value). others: keywords that are no variants, for the

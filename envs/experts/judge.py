@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from envs.experts.affordances import shortfall, why_not
@@ -16,12 +16,14 @@ class SkillJudge:
 
     view(world, scene, held): what the answers need of a moment. why_not(view, skill, *arguments): why the call is not
     possible then, a clause, or None. shortfall(before, after, skill, *arguments): why it did not do what it means. Of
-    an object, the argument is its true name.
+    an object, the argument is its true name. words: name of a parameter that is a text -> what may be said there, as
+    far as affordances ask about it.
     """
 
     view: Callable[..., Any]
     why_not: Callable[..., str | None]
     shortfall: Callable[..., str | None]
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 TABLE_JUDGE = SkillJudge(read, why_not, shortfall)

@@ -140,13 +140,13 @@ def _by_answer(table: Table, family: str, asked: Sequence[Asked], rng: np.random
 def _record(table: Table, scene: TampScene, instruction: str) -> dict[str, Any]:
     gone = next((name for name in _named(scene) if name not in table.things), None)
     if gone is not None:
-        return {**declined(scene.task, instruction, f"I see no {gone}"), "answer": None, "referrals": list(scene.names)}
+        return {**declined(scene.task, instruction, f"I see no {gone}"), "answer": None, **scene.referred(scene.task)}
     calls = [] if scene.answer else oracle.plan(table, scene.goal)
     told = (tamp_words.answer_sentence(scene.task, scene.roles, scene.answer, scene.namer) if scene.answer
             else plan_text(calls, scene.namer, table.held))
     return {"task": scene.task, "instruction": instruction, "calls": [list(call) for call in calls],
             "any_order": False, "refusal": None, "is_question": bool(scene.answer), "answer": told,
-            "about": _about(table, scene), "referrals": list(scene.names)}
+            "about": _about(table, scene), **scene.referred(scene.task)}
 
 
 def _about(table: Table, scene: TampScene) -> list[str]:

@@ -173,7 +173,7 @@ TAMP = PlanLanguage((*_TABLE, Signature("answer", (Parameter("words", "text"),),
 
 BOARD = PlanLanguage((
     Signature("push", (Parameter("instruction", "text"),),
-              "push a block over the board as the words say, for at most four seconds"),
+              "push a block over the board as the words say, for at most four seconds", wording="{}"),
 ), ("front", "top"))
 """What a peg on a pushing board can do: one policy that understands words."""
 
@@ -181,15 +181,16 @@ _PLACE, _THING = Parameter("place", "text"), Parameter("object", "text")
 _PLACE_BOX = Parameter("place", "object")
 
 KITCHEN = PlanLanguage((
-    Signature("go_to", (_PLACE,), "drive to a place of the kitchen", carries=True, timeout_s=30.0),
+    Signature("go_to", (_PLACE,), "drive to a place of the kitchen", wording="go to the {}", carries=True,
+              timeout_s=30.0),
     Signature("find", (_THING,), "look around, and drive from place to place, until the object is in sight",
-              carries=True, timeout_s=90.0),
-    Signature("pick", (_THING,), "grasp the object that is in sight and lift it", "grasp", controller="pick_named",
-              timeout_s=30.0),
+              wording="find the {}", carries=True, timeout_s=90.0),
+    Signature("pick", (_THING,), "grasp the object that is in sight and lift it", "grasp", wording="pick up the {}",
+              controller="pick_named", timeout_s=30.0),
     Signature("put_down", (_PLACE,), "put the held object down at the place where the robot stands", "release",
-              timeout_s=30.0),
-    Signature("open_drawer", (), "pull the drawer open by its knob", timeout_s=40.0),
-    Signature("close_drawer", (), "push the drawer shut by its knob", timeout_s=40.0),
+              wording="put it down at the {}", timeout_s=30.0),
+    Signature("open_drawer", (), "pull the drawer open by its knob", wording="open the drawer", timeout_s=40.0),
+    Signature("close_drawer", (), "push the drawer shut by its knob", wording="close the drawer", timeout_s=40.0),
     Signature("done", (), "say that nothing is left to do"),
 ), ("head", "wrist"))
 """What a robot on wheels in a kitchen can do."""

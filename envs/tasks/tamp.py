@@ -53,6 +53,17 @@ class TampScene(Scene):
         """What words call a thing of this scene."""
         return tamp_words.namer_of(self.naming, self.names)
 
+    def called(self, name: str) -> str:
+        """The same with its article."""
+        return f"the {self.namer(name)}"
+
+    def referred(self, task: str) -> dict[str, list[str]]:
+        """What obj_1, obj_2 ... are in the words of a question or instruction, by name, and in words that may stand in
+        their place: none where a color is asked for, nor where words go by colors anyway."""
+        is_numbered = self.naming == "index"
+        words = list(map(tamp_words.by_color, self.names)) if is_numbered and task != "color" else []
+        return {"referrals": list(self.names), "words": words}
+
 
 @dataclass(frozen=True, slots=True)
 class TampTask:

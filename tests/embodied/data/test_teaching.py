@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -96,6 +97,22 @@ def test_what_words_number_is_taught_by_the_numbers_of_the_prompt(world):
         assert [item.query.referrals[j] for j in asked] == [item.detected.names[j] for j in taught]
         is_renumbered |= asked != taught
     assert is_renumbered
+
+
+@pytest.mark.parametrize("world", ["TampBuild"], indirect=True)
+def test_numbers_may_be_put_into_words_but_where_a_color_is_asked_for(world):
+    _, dataset, examples = world
+    detections = detect_dataset(dataset, "perfect", make_detector, {}, workers=0)
+    for referrals, is_numbered in (("words", lambda place: False), ("both", lambda place: place % 2 == 0)):
+        worded = Examples(dataset, detections, referrals=referrals)
+        assert [item.query.family for item in worded.items] == [item.query.family for item in examples.items]
+        for place, item in enumerate(worded.items):
+            asked = item.query.instruction
+            if item.query.family == "color" or is_numbered(place):
+                assert asked == examples.items[place].query.instruction
+            else:
+                assert not NUMBER.search(asked) and re.search(r"the [a-z]+ object", asked)
+                assert item.query.answer == examples.items[place].query.unnumbered.answer
 
 
 @pytest.mark.parametrize("world", ["TampColor"], indirect=True)
