@@ -130,7 +130,8 @@ class DataSettings:
 
     domain: the world. task: of its scenes; None for all. questions: families that the queries about a view are drawn
     from; () for the world's own mix. shard: episodes of one file, 0 for a file each. mixture: folder of a dataset ->
-    its weight. options: keywords of the world, such as {naming: index}. referrals: how what numbers things is worded when it is learned.
+    its weight. options: keywords of the world, such as {naming: index}. referrals: how what numbers things is worded
+    when it is learned.
     """
 
     folder: str
