@@ -237,6 +237,21 @@ class SkillEnv(WorldEnv):
         return self.domain.sample_queries(self.world, self.scene, rng, count, self.held_name, self.instruction,
                                           **chosen)
 
+    def is_right(self, query: Mapping[str, Any], answer: str | Sequence[SkillCall]) -> bool:
+        """Whether words, or calls of what was seen, are a right answer to one of the labels of this moment. Nothing
+        moves. ValueError in a world where nobody judges that. PRIVILEGED."""
+        if self.domain.is_right is None:
+            raise ValueError(f"is_right: expected a world that judges answers to its labels, got {self.domain.name!r}")
+        named = answer if isinstance(answer, str) else [
+            (call.skill, *(self._meant(argument) for argument in call.arguments)) for call in answer]
+        return self.domain.is_right(self.world, self.scene, self.held_name, query, named)
+
+    def _meant(self, argument: Referent | str | float) -> str | float:
+        """An argument by its true name where it is a thing. PRIVILEGED."""
+        if not isinstance(argument, Referent):
+            return argument
+        return argument.words if argument.box is None else self._nearest(argument.box)
+
     def _judgements(self, rng: np.random.Generator) -> list[dict[str, Any]]:
         """What is asked about single skills, where labels ask for that: each family's share of them at most.
         PRIVILEGED."""
@@ -263,6 +278,10 @@ class SkillEnv(WorldEnv):
             return []
         calls = self.domain.remaining_calls(self.world, self.scene, self.held_name)
         return [self._true_call(*call) for call in calls]
+
+    def expert_answer(self, query: Mapping[str, Any]) -> str | list[SkillCall]:
+        """The right answer to one of the labels of this moment: words, or calls with true boxes. ORACLE."""
+        return query["answer"] if query["is_question"] else [self._true_call(*call) for call in query["calls"]]
 
     def _true_call(self, skill: str, *arguments: str | float) -> SkillCall:
         """A call by true names as one with true boxes. ORACLE."""

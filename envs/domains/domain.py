@@ -115,6 +115,9 @@ class Domain:
     """Families of questions that labels can be drawn from, by name; () where labels ask for one mix alone."""
     workspace: Workspace = TABLE_WORKSPACE
     """What the arm serves, in the frame of its foot: the world's where it stands still."""
+    is_right: Callable[..., bool] | None = None
+    """(world, scene, held, label, answer): whether words, or calls by true names, are a right answer to a label of
+    `sample_queries`; None where nobody judges that."""
     judge: SkillJudge | None = None
     """Labels about single skills; None where the domain has none."""
     make_perturber: Callable[[float, np.random.Generator, Any], Perturber] | None = None

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from envs.domains.domain import Domain
 from envs.experts.judge import TABLE_JUDGE
-from envs.experts.tamp import remaining_calls, sample_queries
+from envs.experts.tamp import is_right, remaining_calls, sample_queries
 from envs.robots.arms import ARMS
 from envs.sensors import cameras
 from envs.skills.signatures import TAMP
@@ -23,6 +23,7 @@ DOMAIN = Domain(
     name="tamp", tasks=_TASKS["color"], variants=MappingProxyType({"naming": _TASKS}), language=TAMP,
     entity_names=PLAIN_NAMES, make_world=lambda graphics: World(graphics=graphics), make_robot=ARMS["panda"],
     views=lambda robot: cameras.VIEWS,
-    spectator=cameras.SPECTATOR, remaining_calls=remaining_calls, sample_queries=sample_queries, questions=TAMP_TASKS,
+    spectator=cameras.SPECTATOR, remaining_calls=remaining_calls, sample_queries=sample_queries,
+    questions=TAMP_TASKS, is_right=is_right,
     judge=TABLE_JUDGE, make_perturber=Perturber, robots=ARMS, objects=(3, 5),
     is_success=lambda progress, robot, scene: progress >= 1.0)

@@ -6,6 +6,7 @@ it does not, so that neither the skill nor a constant answer tells. "Was <skill>
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,9 +57,11 @@ def sample_judgements(language: PlanLanguage, judge: SkillJudge, families: Seque
 
 def _failures(language: PlanLanguage, moment: Moment, rng: np.random.Generator) -> list[Asked]:
     """The question about the last call; none where there was none that moves anything."""
-    if moment.last is None or not language.skills[moment.last[0][0]].wording:
+    if moment.last is None:
         return []
     call, shortfall = moment.last
+    if call[0] == language.answers.text_skill or not language.skills[call[0]].wording:
+        return []
     return [(FAILURE, _drawn(SUCCESSFUL, rng), call, shortfall is None)]
 
 
@@ -99,3 +102,9 @@ def _record(family: str, instruction: str, is_so: bool) -> dict[str, Any]:
     """about: None, so that all that is there has to be seen for the answer to be right."""
     return {"task": family, "instruction": instruction, "calls": [], "any_order": False, "refusal": None,
             "is_question": True, "answer": YES if is_so else NO, "about": None}
+
+
+def understood(text: str) -> bool | None:
+    """Whether a text says yes; None where it says neither or both."""
+    words = set(re.findall(r"[a-z]+", text.lower())) & {"yes", "no"}
+    return "yes" in words if len(words) == 1 else None

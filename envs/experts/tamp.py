@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from envs.experts import oracle
+from envs.experts import judgements, oracle
 from envs.experts.affordances import simulate
+from envs.experts.judgements import JUDGEMENTS
 from envs.experts.queries import declined
 from envs.goals.language import TABLE
 from envs.goals.table import Table
+from envs.goals.wanted import Target
 from envs.interface import NamedCall
 from envs.tasks import tamp, tamp_words
 from envs.tasks.scene import COLORS
@@ -57,6 +59,26 @@ def is_valid_plan(table: Table, scene: TampScene, text: str) -> bool:
     except ValueError:
         return False
     return all(target.is_met(end) for target in scene.goal)
+
+
+def is_right(world: World, scene: TampScene, held: str | None, query: Mapping[str, Any],
+             said: str | Sequence[NamedCall]) -> bool:
+    """Whether an answer to a label is right: words that answer the question as the label does, or calls, any, that can
+    be done and grant the instruction."""
+    if isinstance(said, str) or query["is_question"]:
+        return isinstance(said, str) and query["is_question"] and _is_same_answer(query, said)
+    try:
+        end = simulate(oracle.read(world, scene, held), said)
+    except (ValueError, KeyError):
+        return False
+    return query["refusal"] is None and all(Target(*target).is_met(end) for target in query["goal"])
+
+
+def _is_same_answer(query: Mapping[str, Any], said: str) -> bool:
+    if query["task"] in JUDGEMENTS:
+        return judgements.understood(said) == judgements.understood(query["answer"])
+    given = tamp_words.understood(query["task"], said)
+    return given is not None and given == tamp_words.understood(query["task"], query["answer"])
 
 
 def _calls(table: Table, scene: TampScene, text: str) -> list[NamedCall]:
@@ -146,7 +168,8 @@ def _record(table: Table, scene: TampScene, instruction: str) -> dict[str, Any]:
             else plan_text(calls, scene.namer, table.held))
     return {"task": scene.task, "instruction": instruction, "calls": [list(call) for call in calls],
             "any_order": False, "refusal": None, "is_question": bool(scene.answer), "answer": told,
-            "about": _about(table, scene), **scene.referred(scene.task)}
+            "about": _about(table, scene), "goal": [[t.thing, t.relation, t.place] for t in scene.goal],
+            **scene.referred(scene.task)}
 
 
 def _about(table: Table, scene: TampScene) -> list[str]:

@@ -29,7 +29,6 @@ _GRASP = re.compile(r"grasp the (\w+(?: object)?)(?:,? and place it on the (\w+(
 _PLACE = re.compile(r"place the (\w+(?: object)?) on the (\w+(?: object)?)")
 _NOTHING = "A: Nothing is left to do."
 _DENIALS = frozenset(("not", "cannot", "never", "neither", "nor", "impossible", "isn", "doesn"))
-_CLAIMS = frozenset(("possible", "impossible", "below", "underneath", "under", "can", "cannot", "is"))
 _DOUBTS = frozenset(("know", "sure", "unsure", "whether", "if", "maybe", "perhaps", "guess"))
 
 
@@ -107,7 +106,7 @@ def understood(task: str, text: str) -> str | None:
         return spoken
     if spoken is not None or set(YES_NO) & set(words):
         return None if spoken == "yes" and denies else spoken
-    if not _CLAIMS & set(words):
+    if not set(FAMILIES[task].claims) & set(words):
         return None
     return "no" if denies else "yes"
 

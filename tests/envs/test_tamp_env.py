@@ -70,6 +70,7 @@ def test_answers_are_read_in_any_words(task, text, answer):
 
 @pytest.mark.parametrize(("task", "text"), [
     ("color", "It is not red."), ("where", "not left"), ("below", "I do not know whether it is below."),
+    ("below", "A: The red object is in the center of the table."), ("possible", "A: The red object is green."),
     ("possible", "Yes, this is not possible."), ("possible", "Maybe it is possible.")])
 def test_denied_and_doubtful_words_are_no_answer(task, text):
     assert tamp_words.understood(task, text) is None
@@ -277,7 +278,7 @@ def test_labels_of_all_families_ask_nothing_twice():
 
 
 @pytest.mark.parametrize(("domain", "questions", "message"), [
-    ("tamp", ["belo"], "did you mean 'below'"), ("tabletop", ["below"], "expected none in 'tabletop'")])
+    ("tamp", ["belo"], "did you mean 'below'"), ("tabletop", ["below"], "expected of affordance, failure in 'tabletop'")])
 def test_families_that_a_world_does_not_have_are_refused(domain, questions, message):
     with pytest.raises(ValueError, match=message):
         gymnasium.make(f"envs:embodied/{domain.capitalize()}-v0", image_size=32, questions=questions)

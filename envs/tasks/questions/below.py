@@ -28,4 +28,4 @@ def _tell(words: Roles, answer: str) -> str:
 
 FAMILY = Family(
     3, ("Q: Is the {a} below the {b}?", "Does the {b} lie on top of the {a}?", "is the {a} underneath the {b}?"),
-    YES_NO, _query, _tell, needs_stack=True)
+    YES_NO, _query, _tell, claims=("below", "underneath", "under"), needs_stack=True)

@@ -31,6 +31,8 @@ class Family:
     "color" or "index". PRIVILEGED."""
     tell: Callable[[Roles, str], str]
     """(words of each slot, answer): the paper's form of the answer."""
+    claims: tuple[str, ...] = ()
+    """Words that are said of what is affirmed or denied, so that a sentence with one of them needs no yes or no."""
     is_drawn: bool = True
     """Whether a scene's answer is drawn before the scene, so that none is the better guess."""
     needs_stack: bool = False

@@ -28,4 +28,5 @@ def _tell(words: Roles, answer: str) -> str:
 
 FAMILY = Family(
     4, ("Q: Is it possible to first grasp the {a}, then place it on the {b}, and then grasp the {c}?",
-        "Can one grasp the {a}, place it on the {b} and grasp the {c} after that?"), YES_NO, _query, _tell)
+        "Can one grasp the {a}, place it on the {b} and grasp the {c} after that?"), YES_NO, _query, _tell,
+    claims=("possible", "impossible", "can", "cannot"))

@@ -1,0 +1,156 @@
+"""Asks a planner about still scenes, and about scenes in which something was just done. The world judges each answer;
+the planner gets the observation, the words and what happened alone.
+
+Departures from the paper: a plan is calls, which the world judges as it judges words; one question of each family is
+asked of a scene, so that no two of a cell are about one picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embodied.data.queries import Query, Referrals, query_of
+from embodied.evaluation.attribution import match
+from embodied.evaluation.episode import one_thread
+from embodied.evaluation.policies import PolicyFactory
+from embodied.evaluation.suites import PolicyName
+from embodied.planning.closed_loop import Planner
+from embodied.planning.language import Plan
+from envs.interface import Observation, Outcome, Transition
+from envs.skills.signatures import PlanLanguage
+
+if TYPE_CHECKING:
+    import gymnasium
+
+STILL_ID, ACTED_ID = "envs:embodied/Tamp-v0", "envs:embodied/TampBuild-v0"
+STILL = ("color", "where", "below", "possible", "grasp", "build", "affordance")
+"""Families that are asked about a still scene."""
+ACTED = ("failure",)
+"""Families that are asked after a call in which something may have gone wrong."""
+PERTURBED = 0.6
+"""Share of those calls: half of them fail, about."""
+MOST_CALLS = 3
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AskSpec:
+    """Who is asked what; plain values. env: arguments of `gymnasium.make`. referrals: how words refer to things."""
+
+    policy: PolicyName
+    weights: str
+    families: tuple[str, ...]
+    referrals: Referrals = "words"
+    env: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_acted(self) -> bool:
+        """Whether a call is made before anything is asked."""
+        return any(family in ACTED for family in self.families)
+
+
+def make_askers(specs: Sequence[Mapping[str, Any]]) -> Callable[[int], Record]:
+    """A function from `spec * STRIDE + seed` to the record of a scene, for a worker process."""
+    from embodied.evaluation.jobs import STRIDE
+
+    one_thread()
+    askers = [Asker(AskSpec(**{**spec, "families": tuple(spec["families"])})) for spec in specs]
+    return lambda key: askers[key // STRIDE].ask(key % STRIDE)
+
+
+class Asker:
+    """Asks one policy about one scene after the other."""
+
+    def __init__(self, spec: AskSpec) -> None:
+        self.spec = spec
+
+    @cached_property
+    def env(self) -> gymnasium.Env:
+        """The labelled world."""
+        import gymnasium
+
+        options = {"naming": "index", "questions": list(self.spec.families), "labels": 64, **self.spec.env}
+        if self.spec.is_acted:
+            return gymnasium.make(ACTED_ID, perturbations=PERTURBED, **options)
+        return gymnasium.make(STILL_ID, **options)
+
+    @cached_property
+    def _factory(self) -> PolicyFactory:
+        return PolicyFactory(self.spec.policy, self.spec.weights, lambda: self.env)
+
+    def ask(self, seed: int) -> Record:
+        """{"seed", "asked": [{"family", "instruction", "truth", "said", "right", "plan_s"}]}: the first question of
+        each family that the scene has."""
+        raw, info = self.env.reset(seed=seed)
+        history: list[Transition] = []
+        if self.spec.is_acted:
+            raw, info, history = self._acted(raw, info, seed)
+        records = self._first_of_each(info["labels"]["asks"])
+        if self.spec.policy == "oracle":
+            return {"seed": seed, "asked": [self._told(record) for record in records]}
+        planner, _ = self._factory.planner(seed, self.env)
+        return {"seed": seed, "asked": [self._answered(planner, raw, history, record) for record in records]}
+
+    def _told(self, record: Mapping[str, Any]) -> Record:
+        """The label itself, judged: what the questions and the judge are worth. PRIVILEGED."""
+        answer = self.env.unwrapped.expert_answer(record)
+        return {"family": record["task"], "instruction": record["instruction"], "truth": record["answer"],
+                "said": record["answer"], "right": self.env.unwrapped.is_right(record, answer), "plan_s": 0.0}
+
+    def _first_of_each(self, records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        first: dict[str, Mapping[str, Any]] = {}
+        for record in records:
+            if record["task"] in self.spec.families:
+                first.setdefault(record["task"], record)
+        return list(first.values())
+
+    def _acted(self, raw: Mapping[str, Any], info: Mapping[str, Any], seed: int
+               ) -> tuple[Mapping[str, Any], Mapping[str, Any], list[Transition]]:
+        """The scene after one to three calls of the expert, and what happened; `MOST_CALLS` at most."""
+        history: list[Transition] = []
+        for _ in range(int(np.random.default_rng([seed, 1]).integers(1, MOST_CALLS + 1))):
+            plan = self.env.unwrapped.expert_plan()
+            if not plan:
+                break
+            before = Observation.from_dict(raw)
+            raw, reward, terminated, truncated, info = self.env.step(self.env.unwrapped.encode(plan[0]))
+            history.append(Transition(before, plan[0], Outcome(**info["outcome"]), Observation.from_dict(raw),
+                                      float(reward), bool(terminated), bool(truncated)))
+            if terminated:
+                break
+        return raw, info, history
+
+    def _answered(self, planner: Planner, raw: Mapping[str, Any], history: Sequence[Transition],
+                  record: Mapping[str, Any]) -> Record:
+        """What the planner says to one label, and whether that is right."""
+        observation, unwrapped = Observation.from_dict(raw), self.env.unwrapped
+        query = self._worded(query_of(record), planner, observation)
+        plan = planner.plan(query.instruction, observation, tuple(history))
+        answer = words_said(plan, unwrapped.language)
+        is_right = plan.refusal is None and unwrapped.is_right(record, plan.calls if answer is None else answer)
+        return {"family": record["task"], "instruction": query.instruction, "truth": record["answer"],
+                "said": answer or plan.refusal or plan.text.strip(), "right": is_right, "plan_s": plan.thinking_s}
+
+    def _worded(self, query: Query, planner: Planner, observation: Observation) -> Query:
+        """The query in the words that the spec wants; what it still numbers, by the numbers of the prompt. A thing that
+        is not in sight has the number 0."""
+        query = query if self.spec.referrals == "numbers" else query.unnumbered
+        if not query.numbered:
+            return query
+        slots = planner.read_scene(observation).perception.slots if hasattr(planner, "read_scene") else ()
+        boxes = self.env.unwrapped.attribution_view()["boxes"]
+        seen = {match(slot.box, boxes): number for number, slot in enumerate(slots, start=1)}
+        return query.renumbered({name: f"obj_{seen.get(name, 0)}" for name in query.numbered})
+
+
+def words_said(plan: Plan, language: PlanLanguage) -> str | None:
+    """What a plan says in words; None where it moves things, or does nothing."""
+    only = plan.calls[0] if len(plan.calls) == 1 else None
+    is_said = only is not None and only.skill == language.answers.text_skill
+    return only.arguments[0] if is_said else plan.answer

@@ -1,0 +1,93 @@
+"""Records of asked scenes -> what `eval.json` holds of them: a rate a task, and F1 of what is judged by yes and no."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from embodied.evaluation.success import Rate
+
+TASKS = {"color": "q1", "where": "q2", "below": "q3", "possible": "q4", "grasp": "p1", "build": "p2"}
+"""Family -> PaLM-E's name of it."""
+JUDGED = ("affordance", "failure")
+"""Families that are counted as F1, positive = not possible, or failed."""
+RESAMPLES = 2000
+"""Of the bootstrap interval of an F1."""
+
+Answer = Mapping[str, Any]
+
+
+def per_task(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """{"q1": {"success_rate", "ci95", "n"}, .., "affordance": {"f1", "ci95", "precision", "recall", "n", "constant_f1"}}
+    of all that was asked."""
+    answers = [answer for record in records for answer in record["asked"]]
+    families = {family: [a for a in answers if a["family"] == family] for family in dict.fromkeys(
+        a["family"] for a in answers)}
+    rates = {TASKS[family]: share(of) for family, of in families.items() if family in TASKS}
+    judged = {family: f1(halves(of)) for family, of in families.items() if family in JUDGED and halves(of)}
+    return {**{task: rates[task] for task in TASKS.values() if task in rates}, **judged}
+
+
+def share(answers: Sequence[Answer]) -> dict[str, Any]:
+    """{"success_rate", "ci95", "n"} of some answers, Wilson's interval."""
+    rate = Rate(sum(a["right"] for a in answers), len(answers))
+    return {"success_rate": round(rate.value, 6), "ci95": [round(v, 6) for v in rate.ci95], "n": len(answers)}
+
+
+def majority(answers: Sequence[Answer]) -> dict[str, Any]:
+    """The same of whoever always gives the answer that is right most often."""
+    [(_, count)] = Counter(verdict(a["truth"]) for a in answers).most_common(1)
+    return share([{"right": place < count} for place in range(len(answers))])
+
+
+def verdict(text: str) -> str:
+    """What an answer comes to: its first word after "A:" where that is yes or no, else all of it but the thing."""
+    words = text.removeprefix("A:").strip(" .").lower().replace(",", "").split()
+    return words[0] if words and words[0] in ("yes", "no") else words[-1] if len(words) < 8 else " ".join(words[-4:])
+
+
+def halves(answers: Sequence[Answer]) -> list[Answer]:
+    """As many answers that should be "no" as "yes", the first of each, in their order."""
+    sides = {True: [], False: []}
+    for answer in answers:
+        sides[_is_positive(answer)].append(answer)
+    count = min(map(len, sides.values()))
+    return [*sides[True][:count], *sides[False][:count]]
+
+
+def _is_positive(answer: Answer) -> bool:
+    """Whether a failure, or what is not possible, was asked about."""
+    return verdict(answer["truth"]) == "no"
+
+
+def f1(answers: Sequence[Answer]) -> dict[str, Any]:
+    """F1 with its 95 % bootstrap interval, precision and recall; positive = "no". An answer that says neither counts as
+    the wrong one. constant_f1: of whoever always says no."""
+    positive = np.array([_is_positive(a) for a in answers])
+    claimed = np.array([_is_positive(a) == bool(a["right"]) for a in answers])
+    draws = np.random.default_rng(0).integers(len(answers), size=(RESAMPLES, len(answers)))
+    low, high = np.quantile([_f1(positive[d], claimed[d]) for d in draws], [0.025, 0.975])
+    hits = int((positive & claimed).sum())
+    return {"f1": round(_f1(positive, claimed), 6), "ci95": [round(float(low), 6), round(float(high), 6)],
+            "precision": round(hits / max(int(claimed.sum()), 1), 6),
+            "recall": round(hits / max(int(positive.sum()), 1), 6), "n": len(answers),
+            "constant_f1": round(_f1(positive, np.ones_like(positive)), 6)}
+
+
+def _f1(positive: np.ndarray, claimed: np.ndarray) -> float:
+    total = int(positive.sum() + claimed.sum())
+    return 2 * int((positive & claimed).sum()) / total if total else 0.0
+
+
+def latency(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Family -> median and 95th percentile of the wall-clock time of one answer, seconds."""
+    times: dict[str, list[float]] = {}
+    for record in records:
+        for answer in record["asked"]:
+            times.setdefault(TASKS.get(answer["family"], answer["family"]), []).append(answer["plan_s"])
+    return {task: {"median": statistics.median(found), "p95": float(np.quantile(found, 0.95))}
+            for task, found in times.items()}
