@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from embodied.cli import palm_e
 from embodied.cli.cluster import check_cluster
 from embodied.cli.errors import UsageError
 from embodied.cli.language import judge, specs_of
@@ -52,6 +53,9 @@ def enter(settings: Settings, folder: Path) -> Iterator[tuple[list[Any], str]]:
     if settings.suite.kind == "language":
         yield specs_of(settings.suite.policies, str(weights), settings.wordings, settings.env.arguments()), sha256
         return
+    if settings.suite.kind == "palm_e":
+        yield palm_e.enter(settings.suite, str(weights), settings.env.arguments(), folder, sha256), sha256
+        return
     settings.task.check_planned_by("model", language_of(weights))
     from embodied.evaluation.jobs import check_free
 
@@ -74,6 +78,8 @@ def act(settings: Settings, run: RunContext) -> float:
     map_seeds = partial(map_episodes, workers=settings.workers, backend=settings.backend)
     if settings.suite.kind == "language":
         return judge(jobs, sha256, _origin(settings, sha256), run.folder, map_seeds)
+    if settings.suite.kind == "palm_e":
+        return palm_e.judge(*jobs, settings.suite, sha256, _origin(settings, sha256), run.folder, map_seeds)
     records = _play(jobs, sha256, map_seeds)
     result = summarise(records, _context(settings, sha256))
     spec = next(job.spec for job in jobs if job.spec.policy == "model")

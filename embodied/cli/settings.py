@@ -114,8 +114,10 @@ class SuiteSettings:
     max_calls: int = between(1, 64)
     success_videos: int = between(0, 20)
     failure_videos: int = between(0, 20)
-    kind: Literal["episodes", "retention", "language"] = "episodes"  # what is judged: what it does, the language that
-    # it kept, or how it takes what people say
+    kind: Literal["episodes", "retention", "language", "palm_e"] = "episodes"  # what is judged: what it does, the
+    # language that it kept, how it takes what people say, or what it says about a table
+    objects: tuple[int, ...] = (5,)  # of palm_e: most things of a scene, 5 for 3 to 5, another for just so many
+    executed: int = between(0, 10_000, default=0)  # of palm_e: plans of each task that are carried out
     base: str | None = None  # of retention
 
     def __post_init__(self) -> None:

@@ -278,7 +278,8 @@ def test_labels_of_all_families_ask_nothing_twice():
 
 
 @pytest.mark.parametrize(("domain", "questions", "message"), [
-    ("tamp", ["belo"], "did you mean 'below'"), ("tabletop", ["below"], "expected of affordance, failure in 'tabletop'")])
+    ("tamp", ["belo"], "did you mean 'below'"),
+    ("tabletop", ["below"], "expected of affordance, failure in 'tabletop'")])
 def test_families_that_a_world_does_not_have_are_refused(domain, questions, message):
     with pytest.raises(ValueError, match=message):
         gymnasium.make(f"envs:embodied/{domain.capitalize()}-v0", image_size=32, questions=questions)

@@ -13,6 +13,7 @@ from embodied.evaluation.success import Rate
 
 TASKS = {"color": "q1", "where": "q2", "below": "q3", "possible": "q4", "grasp": "p1", "build": "p2"}
 """Family -> PaLM-E's name of it."""
+RATED = tuple(TASKS)
 JUDGED = ("affordance", "failure")
 """Families that are counted as F1, positive = not possible, or failed."""
 RESAMPLES = 2000
@@ -22,14 +23,18 @@ Answer = Mapping[str, Any]
 
 
 def per_task(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """{"q1": {"success_rate", "ci95", "n"}, .., "affordance": {"f1", "ci95", "precision", "recall", "n", "constant_f1"}}
-    of all that was asked."""
-    answers = [answer for record in records for answer in record["asked"]]
-    families = {family: [a for a in answers if a["family"] == family] for family in dict.fromkeys(
-        a["family"] for a in answers)}
-    rates = {TASKS[family]: share(of) for family, of in families.items() if family in TASKS}
-    judged = {family: f1(halves(of)) for family, of in families.items() if family in JUDGED and halves(of)}
-    return {**{task: rates[task] for task in TASKS.values() if task in rates}, **judged}
+    """{"q1": {"success_rate", "ci95", "n"}, .., "affordance": {"f1", "ci95", "precision", "recall", "n"}} of all that
+    was asked."""
+    families = _by_family(records)
+    return {**{TASKS[family]: share(families[family]) for family in RATED if family in families}, **f1_of(records)}
+
+
+def _by_family(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Answer]]:
+    found: dict[str, list[Answer]] = {}
+    for record in records:
+        for answer in record["asked"]:
+            found.setdefault(answer["family"], []).append(answer)
+    return found
 
 
 def share(answers: Sequence[Answer]) -> dict[str, Any]:
@@ -38,10 +43,24 @@ def share(answers: Sequence[Answer]) -> dict[str, Any]:
     return {"success_rate": round(rate.value, 6), "ci95": [round(v, 6) for v in rate.ci95], "n": len(answers)}
 
 
-def majority(answers: Sequence[Answer]) -> dict[str, Any]:
-    """The same of whoever always gives the answer that is right most often."""
-    [(_, count)] = Counter(verdict(a["truth"]) for a in answers).most_common(1)
-    return share([{"right": place < count} for place in range(len(answers))])
+def majority_of(records: Sequence[Mapping[str, Any]], families: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The same, by task, of whoever always gives the answer that is right most often; no instruction has one."""
+    found = {}
+    for family, answers in _by_family(records).items():
+        if family in families and TASKS[family].startswith("q"):
+            [(_, count)] = Counter(verdict(a["truth"]) for a in answers).most_common(1)
+            found[TASKS[family]] = share([{"right": place < count} for place in range(len(answers))])
+    return found
+
+
+def f1_of(records: Sequence[Mapping[str, Any]], *, constant: bool = False) -> dict[str, dict[str, Any]]:
+    """The F1 of each judged family, of as many that fail as that do not. constant: of whoever always says no."""
+    found = {}
+    for family, answers in _by_family(records).items():
+        if family in JUDGED and (even := halves(answers)):
+            told = [{**a, "right": _is_positive(a)} for a in even] if constant else even
+            found[family] = f1(told)
+    return found
 
 
 def verdict(text: str) -> str:
@@ -66,7 +85,7 @@ def _is_positive(answer: Answer) -> bool:
 
 def f1(answers: Sequence[Answer]) -> dict[str, Any]:
     """F1 with its 95 % bootstrap interval, precision and recall; positive = "no". An answer that says neither counts as
-    the wrong one. constant_f1: of whoever always says no."""
+    the wrong one."""
     positive = np.array([_is_positive(a) for a in answers])
     claimed = np.array([_is_positive(a) == bool(a["right"]) for a in answers])
     draws = np.random.default_rng(0).integers(len(answers), size=(RESAMPLES, len(answers)))
@@ -74,8 +93,7 @@ def f1(answers: Sequence[Answer]) -> dict[str, Any]:
     hits = int((positive & claimed).sum())
     return {"f1": round(_f1(positive, claimed), 6), "ci95": [round(float(low), 6), round(float(high), 6)],
             "precision": round(hits / max(int(claimed.sum()), 1), 6),
-            "recall": round(hits / max(int(positive.sum()), 1), 6), "n": len(answers),
-            "constant_f1": round(_f1(positive, np.ones_like(positive)), 6)}
+            "recall": round(hits / max(int(positive.sum()), 1), 6), "n": len(answers)}
 
 
 def _f1(positive: np.ndarray, claimed: np.ndarray) -> float:

@@ -1,0 +1,71 @@
+"""The suite `palm_e`: PaLM-E's questions and plans about a table, and its plans carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+EXECUTED = {"grasp": "p1", "build": "p2"}
+"""Task of an episode -> PaLM-E's name of it."""
+
+
+def enter(suite: Any, weights: str, env: Mapping[str, Any], folder: Path, sha256: str) -> tuple[list[Any], list[Any]]:
+    """Rows to ask and jobs to play, checked: the folder holds no other run's. Raises ValueError."""
+    from embodied.evaluation.episode import EpisodeSpec
+    from embodied.evaluation.jobs import EvaluationJob
+    from embodied.evaluation.jobs import check_free as check_jobs
+    from embodied.evaluation.palm_e.rows import TRAINED, check_free, rows_of
+    from embodied.evaluation.suites import episode_seeds
+
+    seeds = episode_seeds(suite.split, suite.first, suite.episodes)
+    others = episode_seeds(suite.split, suite.first, min(suite.episodes, suite.baseline_episodes))
+    rows = rows_of(suite.policies, weights, env, suite.objects, seeds, others)
+    jobs = []
+    if suite.executed:
+        played = episode_seeds(suite.split, suite.first, len(EXECUTED) * suite.executed)
+        spec = EpisodeSpec("model", tuple(EXECUTED), played[0], weights, {**env, "max_objects": TRAINED},
+                           suite.max_calls)
+        jobs.append(EvaluationJob(spec, played, folder / "episodes" / "executed.jsonl"))
+    check_free(rows, folder / "asked", sha256)
+    check_jobs(jobs, sha256)
+    return rows, jobs
+
+
+def judge(rows: Sequence[Any], jobs: Sequence[Any], suite: Any, sha256: str, context: Mapping[str, Any], folder: Path,
+          map_seeds: Any) -> float:
+    """The mean of p1 and p2, as planned; writes eval.json."""
+    from embodied.data.collect import progress
+    from embodied.data.files import write_json
+    from embodied.evaluation.jobs import run_jobs
+    from embodied.evaluation.palm_e.rows import ask_rows, summarise
+
+    with progress("scenes", sum(len(row.seeds) for row in rows)) as asked:
+        records = ask_rows(rows, folder / "asked", sha256, map_seeds, asked)
+    with progress("episodes", sum(len(job.seeds) for job in jobs)) as played:
+        episodes = run_jobs(jobs, map_seeds=map_seeds, weights_sha256=sha256, played=played) if jobs else []
+    result = {**summarise(records, suite.objects), **({"executed": _executed(episodes[0])} if episodes else {}),
+              **context, "timing_keys": ["latency_s"]}
+    write_json(folder / "eval.json", result)
+    print("\n".join(_lines(result)))
+    print(f"wrote {folder / 'eval.json'}")
+    plans = [result["per_task"][task]["success_rate"] for task in EXECUTED.values()]
+    return sum(plans) / len(plans)
+
+
+def _executed(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    from embodied.evaluation.palm_e.tables import share
+
+    return {name: share([{"right": r["success"]} for r in records if r["task"] == task])
+            for task, name in EXECUTED.items()}
+
+
+def _lines(result: Mapping[str, Any]) -> list[str]:
+    lines = [f"{size} objects: {_told(cells)}" for size, cells in result["objects"].items()]
+    lines += [f"executed: {_told(result['executed'])}"] if "executed" in result else []
+    return [*lines, *(f"{name}: {_told(cells)}" for name, cells in result["baselines"].items())]
+
+
+def _told(cells: Mapping[str, Mapping[str, Any]]) -> str:
+    return ", ".join(f"{task} {cell.get('success_rate', cell.get('f1')):.1%} [{cell['ci95'][0]:.1%}, "
+                     f"{cell['ci95'][1]:.1%}] of {cell['n']}" for task, cell in cells.items())
