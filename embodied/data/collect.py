@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -17,6 +16,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from embodied.data.cards import Tally, write_card
 from embodied.data.dataset import episode_files, episode_path, seeds_in
 from embodied.data.episodes import (
     Act,
@@ -33,7 +33,6 @@ from embodied.data.files import sweep_drafts
 from embodied.data.packing import Packing
 from embodied.data.pool import Result, map_seeds
 from embodied.data.shards import check_shard, read_shard, shard_files, span_of
-from embodied.data.teaching import tally, write_card
 from embodied.planning.closed_loop import language_in
 from embodied.version import __version__
 from envs.interface import SEED_RANGES, Box, Referent, SkillCall
@@ -81,7 +80,7 @@ def collect(spec: CollectSpec, out: str | Path, *, episodes: int, executed_fract
     facts = facts_of(spec, executed_fraction)
     why_closed = declare(out, facts)
     sweep_drafts(out / "episodes")
-    given_up, (damaged, queries) = quarantined_seeds(out), survey(out, language_of(facts, "the world"))
+    given_up, (damaged, tally) = quarantined_seeds(out), survey(out, language_of(facts, "the world"))
     missing = set(seeds) - given_up - seeds_in(out)
     todo = sorted(missing | set(damaged))
     if todo and why_closed:
@@ -89,32 +88,32 @@ def collect(spec: CollectSpec, out: str | Path, *, episodes: int, executed_fract
     kwargs = {"spec": asdict(spec), "out": str(out), "executed_fraction": executed_fraction}
     results = map_seeds(make_recorder, kwargs, todo, workers=workers, deadline_s=deadline_s)
     packing = Packing(out, shard, seeds, todo)
-    failed = _follow(results, out, len(todo), queries, packing)
+    failed, tally = _follow(results, out, len(todo), tally, packing)
     for seed in set(failed) & set(damaged):
         episode_path(out, seed).unlink(missing_ok=True)
     packing.finish()
     lost = tuple(sorted({s for s in seeds if s in given_up} | set(failed)))
     return CollectReport(episodes - len(set(lost) & set(seeds)), len(todo) - len(failed), lost, damaged,
-                         write_card(out, queries))
+                         write_card(out, tally, facts))
 
 
-def survey(out: Path, language: PlanLanguage) -> tuple[tuple[int, ...], Counter[str]]:
+def survey(out: Path, language: PlanLanguage) -> tuple[tuple[int, ...], Tally]:
     """Seeds of the episodes of a folder that cannot be trusted, and the tally of the queries of all others."""
-    damaged, queries = [], Counter()
+    damaged, found = [], Tally()
     for file in shard_files(out):
         try:
             check_shard(file)
             for episode in read_shard(file):
-                queries += tally(episode.views, language)
+                found += Tally.of(episode.views, language)
         except EpisodeError:
             damaged += set(span_of(file)) - quarantined_seeds(out)
     for file in episode_files(out):
         try:
             check_episode(file)
-            queries += tally(read_episode(file, pixels=()).views, language)
+            found += Tally.of(read_episode(file, pixels=()).views, language)
         except EpisodeError:
             damaged.append(int(file.stem))
-    return tuple(damaged), queries
+    return tuple(damaged), found
 
 
 def _check(spec: CollectSpec, episodes: int, executed_fraction: float) -> None:
@@ -128,7 +127,8 @@ def _check(spec: CollectSpec, episodes: int, executed_fraction: float) -> None:
                          f"to {spec.first_seed + episodes - 1}; validation and test seeds are never learned from")
 
 
-def _follow(results: Iterable[Result], out: Path, total: int, queries: Counter[str], packing: Packing) -> list[int]:
+def _follow(results: Iterable[Result], out: Path, total: int, tally: Tally, packing: Packing
+            ) -> tuple[list[int], Tally]:
     """Seeds that failed, each written to quarantine.jsonl as soon as it is known. Those of the others join the
     tally of queries."""
     failed = []
@@ -138,10 +138,10 @@ def _follow(results: Iterable[Result], out: Path, total: int, queries: Counter[s
                 failed.append(result.seed)
                 quarantine(out, result)
             else:
-                queries.update(result.value["queries"])
+                tally += result.value["tally"]
             packing.add(result.seed)
             advance()
-    return failed
+    return failed, tally
 
 
 def quarantine(out: Path, result: Result) -> None:
@@ -229,7 +229,7 @@ def make_recorder(spec: Mapping[str, Any], out: str, executed_fraction: float
     def episode(seed: int) -> dict[str, Any]:
         recorded = record(env, seed, spec, acts=is_executed(seed, executed_fraction))
         written = write_episode(episode_path(Path(out), seed), recorded)
-        return {"bytes": written, "queries": dict(tally(recorded.views, language_in(env).taught))}
+        return {"bytes": written, "tally": Tally.of(recorded.views, language_in(env).taught)}
 
     return episode
 

@@ -139,6 +139,22 @@ def words_of(answer: Answer) -> str:
     return answer.text
 
 
+def gist(answer: Answer) -> str:
+    """What an answer comes to, whatever it is about: yes, no, red, left, a number of calls, a refusal or a question."""
+    match answer:
+        case Calls(calls):
+            return f"{len(calls)} calls"
+        case TextAnswer(text):
+            return gist_of_words(text)
+    return "a refusal" if isinstance(answer, Refusal) else "a question"
+
+
+def gist_of_words(text: str) -> str:
+    """The same of an answer in words: its yes or no, else its last word but for "of the table"."""
+    words = re.findall(r"[a-z]+", text.removeprefix("A:").lower().replace("of the table", ""))
+    return words[0] if words[:1] in (["yes"], ["no"]) else words[-1] if words else ""
+
+
 def record_of(query: Query) -> dict[str, Any]:
     """The record of a query, as `query_of` reads it."""
     answer = query.answer

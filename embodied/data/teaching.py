@@ -7,14 +7,11 @@ the segmenter finds.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from embodied.data.detections import ViewDetections
 from embodied.data.episodes import View
-from embodied.data.files import write_json
 from embodied.data.queries import Calls, Query, Question, Refusal, TextAnswer
 from embodied.planning.arguments import plain_text
 from embodied.prompt import MAX_OBJECTS, Slot
@@ -100,18 +97,6 @@ def card(asked: int, left_out: Mapping[str, int]) -> dict[str, Any]:
     out why. A dataset keeps those that plans can answer, a training those of which its segmenter shows enough."""
     return {"queries": asked, "kept": asked - sum(left_out.values()),
             "left_out": dict(sorted(left_out.items(), key=lambda item: (-item[1], item[0])))}
-
-
-def tally(views: Sequence[View], language: PlanLanguage) -> Counter[str]:
-    """How many queries about some views there are, by why no plan can say their answer; "" for those that one can."""
-    return Counter(why_unsayable(query, language) or "" for view in views for query in view.queries)
-
-
-def write_card(folder: Path, counts: Counter[str]) -> dict[str, Any]:
-    """The card that is now beside a dataset's facts, of a `tally` of all its episodes."""
-    told = card(counts.total(), {reason: count for reason, count in counts.items() if reason})
-    write_json(folder / "card.json", told)
-    return told
 
 
 def describe(card: Mapping[str, Any], verb: str) -> list[str]:

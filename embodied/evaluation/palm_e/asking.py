@@ -32,8 +32,8 @@ STILL = ("color", "where", "below", "possible", "grasp", "build", "affordance")
 """Families that are asked about a still scene."""
 ACTED = ("failure",)
 """Families that are asked after a call in which something may have gone wrong."""
-PERTURBED = 0.6
-"""Share of those calls: half of them fail, about."""
+PERTURBED = 1.0
+"""Share of those calls that something happens in: half of them fail, about."""
 MOST_CALLS = 3
 
 Record = dict[str, Any]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from embodied.data.queries import gist_of_words
 from embodied.evaluation.success import Rate
 
 TASKS = {"color": "q1", "where": "q2", "below": "q3", "possible": "q4", "grasp": "p1", "build": "p2"}
@@ -48,7 +49,7 @@ def majority_of(records: Sequence[Mapping[str, Any]], families: Sequence[str]) -
     found = {}
     for family, answers in _by_family(records).items():
         if family in families and TASKS[family].startswith("q"):
-            [(_, count)] = Counter(verdict(a["truth"]) for a in answers).most_common(1)
+            [(_, count)] = Counter(gist_of_words(a["truth"]) for a in answers).most_common(1)
             found[TASKS[family]] = share([{"right": place < count} for place in range(len(answers))])
     return found
 
@@ -63,12 +64,6 @@ def f1_of(records: Sequence[Mapping[str, Any]], *, constant: bool = False) -> di
     return found
 
 
-def verdict(text: str) -> str:
-    """What an answer comes to: its first word after "A:" where that is yes or no, else all of it but the thing."""
-    words = text.removeprefix("A:").strip(" .").lower().replace(",", "").split()
-    return words[0] if words and words[0] in ("yes", "no") else words[-1] if len(words) < 8 else " ".join(words[-4:])
-
-
 def halves(answers: Sequence[Answer]) -> list[Answer]:
     """As many answers that should be "no" as "yes", the first of each, in their order."""
     sides = {True: [], False: []}
@@ -80,7 +75,7 @@ def halves(answers: Sequence[Answer]) -> list[Answer]:
 
 def _is_positive(answer: Answer) -> bool:
     """Whether a failure, or what is not possible, was asked about."""
-    return verdict(answer["truth"]) == "no"
+    return gist_of_words(answer["truth"]) == "no"
 
 
 def f1(answers: Sequence[Answer]) -> dict[str, Any]:
