@@ -32,8 +32,8 @@ import gymnasium
 import numpy as np
 import yaml
 
-from embodied.data.collect import progress
 from embodied.data.pool import Result, map_seeds
+from embodied.data.progress import progress
 from embodied.evaluation.ledger import Ledger
 from embodied.evaluation.success import wilson
 from envs.interface import DOMAINS, FOREIGN_IDS, GOAL_ID, SEED_RANGES, Box, Referent, SkillCall

@@ -18,7 +18,7 @@ import gymnasium
 from embodied.agents.eyes import load_eyes
 from embodied.agents.mind_agent import MindAgent
 from embodied.agents.mind_card import EYES
-from embodied.data.collect import progress
+from embodied.data.progress import progress
 from embodied.evaluation.episode import one_thread
 from embodied.evaluation.understanding.items import load_items, path_to_show
 from embodied.evaluation.understanding.players import ENV_ID

@@ -28,8 +28,8 @@ from embodied.agents.shipped import weights_folder
 from embodied.agents.understanding import load_with_second
 from embodied.bases.cache import resolve
 from embodied.bases.numbers import load_language
-from embodied.data.collect import progress
 from embodied.data.files import sha256_of, write_whole
+from embodied.data.progress import progress
 from embodied.data.sayings import Saying, read_sayings
 from embodied.evaluation.episode import one_thread
 from embodied.evaluation.ledger import Ledger

@@ -22,7 +22,7 @@ from pathlib import Path
 from embodied.agents.mind_agent import LEAST_SURE
 from embodied.agents.rescoring import are_same, rescored
 from embodied.agents.understanding import Understander, load_with_second
-from embodied.data.collect import progress
+from embodied.data.progress import progress
 from embodied.evaluation.episode import one_thread
 from embodied.evaluation.understanding.items import Item, load_items, path_to_show
 from embodied.planning.dialogue import Reading, Turn, read_turn

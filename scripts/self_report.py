@@ -22,8 +22,8 @@ import numpy as np
 
 from embodied.agents.mind_agent import MindAgent
 from embodied.agents.minds import planner_makers
-from embodied.data.collect import progress
 from embodied.data.files import write_json
+from embodied.data.progress import progress
 from embodied.evaluation.episode import one_thread
 from embodied.evaluation.success import wilson
 from embodied.evaluation.understanding.playing import TableWatch

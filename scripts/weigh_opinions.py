@@ -26,8 +26,8 @@ from embodied.agents.rescoring import USUAL, are_same, end_of, grouped
 from embodied.agents.second_opinion import LEAST, Opinions, candidates
 from embodied.agents.shipped import weights_folder
 from embodied.agents.understanding import Understander, load_understander
-from embodied.data.collect import progress
 from embodied.data.files import sha256_of
+from embodied.data.progress import progress
 from embodied.evaluation.episode import one_thread
 from embodied.evaluation.ledger import Ledger
 from embodied.evaluation.understanding.items import Item, load_items, path_to_show

@@ -17,7 +17,7 @@ from typing import Any
 
 import gymnasium
 
-from embodied.data.collect import progress
+from embodied.data.progress import progress
 from tests.embodied.planning.wordings import as_json, corpus, play
 
 KINDS = ("understood", "half", "refused", "wrong")

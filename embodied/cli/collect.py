@@ -42,16 +42,21 @@ def act(settings: Settings, run: RunContext) -> float:
 
 def gather(data: DataSettings, env: EnvSettings, *, workers: int, backend: Backend, deadline_s: float = 300.0) -> Any:
     """The report, told on the screen, of a collection that leaves `data.episodes` episodes in `data.folder`."""
-    from embodied.data.collect import CollectSpec
     from embodied.distributed.generate import collect
 
-    asked = {"questions": list(data.questions)} if data.questions else {}
-    spec = CollectSpec(env_id=data.env_id, env_kwargs={**env.arguments(), **data.options, **asked}, labels=data.labels,
-                       disturbance=data.disturbance, first_seed=data.first_seed)
-    report = collect(spec, data.folder, episodes=data.episodes, executed_fraction=data.executed_fraction,
+    report = collect(spec_of(data, env), data.folder, episodes=data.episodes, executed_fraction=data.executed_fraction,
                      workers=workers, backend=backend, deadline_s=deadline_s, shard=data.shard)
     print("\n".join(_told(report, Path(data.folder))))
     return report
+
+
+def spec_of(data: DataSettings, env: EnvSettings) -> Any:
+    """What is recorded of each episode, a `CollectSpec`."""
+    from embodied.data.collect import CollectSpec
+
+    asked = {"questions": list(data.questions)} if data.questions else {}
+    return CollectSpec(env_id=data.env_id, env_kwargs={**env.arguments(), **data.options, **asked}, labels=data.labels,
+                       disturbance=data.disturbance, first_seed=data.first_seed)
 
 
 def _told(report: Any, folder: Path) -> Iterator[str]:

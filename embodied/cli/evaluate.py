@@ -89,7 +89,7 @@ def act(settings: Settings, run: RunContext) -> float:
 
 def _play(jobs: Sequence[Any], sha256: str, map_seeds: Any) -> dict[str, list[dict]]:
     """Policy -> its records."""
-    from embodied.data.collect import progress
+    from embodied.data.progress import progress
     from embodied.evaluation.jobs import run_jobs
 
     with progress("episodes", sum(len(job.seeds) for job in jobs)) as played:
@@ -160,7 +160,7 @@ def _leave(settings: Settings, run: RunContext, result: Mapping[str, Any], recor
 
 
 def _videos(settings: Settings, records: Sequence[dict], spec: Any, map_seeds: Any) -> list[Any]:
-    from embodied.data.collect import progress
+    from embodied.data.progress import progress
     from embodied.evaluation.videos import choose, make_video_maker, report_videos
 
     chosen = choose(records, settings.suite.success_videos, settings.suite.failure_videos)

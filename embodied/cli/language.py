@@ -41,7 +41,7 @@ def judge(specs: Sequence[Any], sha256: str, context: Mapping[str, Any], folder:
 
 def _play(spec: Any, player: int, specs: Sequence[Any], sha256: str, folder: Path, map_seeds: MapSeeds) -> list[Any]:
     """The records of one policy, in the order of the wordings; those in its ledger are not played again."""
-    from embodied.data.collect import progress
+    from embodied.data.progress import progress
     from embodied.evaluation.jobs import STRIDE
     from embodied.evaluation.ledger import Ledger
     from embodied.evaluation.understanding.items import is_secret

@@ -35,8 +35,8 @@ def enter(suite: Any, weights: str, env: Mapping[str, Any], folder: Path, sha256
 def judge(rows: Sequence[Any], jobs: Sequence[Any], suite: Any, sha256: str, context: Mapping[str, Any], folder: Path,
           map_seeds: Any) -> float:
     """The mean of p1 and p2, as planned; writes eval.json."""
-    from embodied.data.collect import progress
     from embodied.data.files import write_json
+    from embodied.data.progress import progress
     from embodied.evaluation.jobs import run_jobs
     from embodied.evaluation.palm_e.rows import ask_rows, summarise
 

@@ -55,8 +55,8 @@ def enter(settings: Settings, folder: Path) -> Iterator[tuple[Any, str]]:
 def act(settings: Settings, run: RunContext) -> float:
     """The success rate."""
     from embodied.cli.weights import tell_lacks
-    from embodied.data.collect import progress
     from embodied.data.files import write_json
+    from embodied.data.progress import progress
     from embodied.distributed.rollouts import map_episodes
     from embodied.evaluation.jobs import run_jobs
     from embodied.evaluation.suites import PRIVILEGED

@@ -142,8 +142,8 @@ def _workers(where: DistributedSettings) -> dict[str, Any]:
 
 def _validate(settings: Settings, run: RunContext, model: Path) -> float:
     from embodied.cli.weights import checked
-    from embodied.data.collect import progress
     from embodied.data.files import write_json
+    from embodied.data.progress import progress
     from embodied.distributed.rollouts import map_episodes
     from embodied.evaluation.episode import EpisodeSpec
     from embodied.evaluation.jobs import EvaluationJob, run_jobs

@@ -1,5 +1,5 @@
-"""What a dataset says of itself: `card.json` for programs, and README.md for people, in the form of a dataset card of the
-Hugging Face hub."""
+"""What a dataset says of itself: `card.json` for programs, and README.md for people, in the form of a dataset card of
+the Hugging Face hub."""
 
 from __future__ import annotations
 

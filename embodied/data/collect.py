@@ -7,12 +7,10 @@ moment and goes on where it stood.
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +30,7 @@ from embodied.data.facts import FORMAT, declare, facts_of_language, language_of
 from embodied.data.files import sweep_drafts
 from embodied.data.packing import Packing
 from embodied.data.pool import Result, map_seeds
+from embodied.data.progress import progress
 from embodied.data.shards import check_shard, read_shard, shard_files, span_of
 from embodied.planning.closed_loop import language_in
 from embodied.version import __version__
@@ -160,28 +159,6 @@ def quarantined_seeds(out: Path) -> set[int]:
         except (ValueError, KeyError):
             continue
     return seeds
-
-
-@contextmanager
-def progress(title: str, total: int, stream: TextIO | None = None) -> Iterator[Callable[[], None]]:
-    """A function to call after each of `total` pieces: a bar on a terminal, ten plain lines elsewhere. stream: standard
-    output where none is given."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    done, stream = 0, stream or sys.stdout
-
-    def advance() -> None:
-        nonlocal done
-        done += 1
-        bar.advance(task)
-        if not is_terminal and (done % max(total // 10, 1) == 0 or done == total):
-            print(f"{title} {done}/{total}", file=stream, flush=True)
-
-    is_terminal = stream.isatty()
-    with Progress(console=Console(file=stream), disable=not is_terminal) as bar:
-        task = bar.add_task(title, total=total)
-        yield advance
 
 
 def facts_of(spec: CollectSpec, executed_fraction: float) -> dict[str, Any]:

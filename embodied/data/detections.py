@@ -19,6 +19,7 @@ from embodied.data.dataset import Dataset, read_seed
 from embodied.data.episodes import View
 from embodied.data.files import write_whole
 from embodied.data.pool import Result, map_seeds
+from embodied.data.progress import progress
 from embodied.prompt import Slot
 from envs.interface import Box
 
@@ -54,10 +55,12 @@ def detect_dataset(dataset: Dataset, detector: str, make_detector: Callable[...,
     detections = dict(known or {})
     missing = sorted(set(dataset.seeds) - {seed for seed, _ in detections})
     job = {"folder": str(dataset.path), "make_detector": make_detector, "kwargs": dict(kwargs)}
-    for result in map_seeds(make_episode_detector, job, missing, workers=workers):
-        if result.error is not None:
-            raise ValueError(f"episode {result.seed}: expected to be looked at, got {result.error}")
-        detections |= {(result.seed, place): detected for place, detected in enumerate(result.value)}
+    with progress("look", len(missing)) as looked:
+        for result in map_seeds(make_episode_detector, job, missing, workers=workers):
+            if result.error is not None:
+                raise ValueError(f"episode {result.seed}: expected to be looked at, got {result.error}")
+            detections |= {(result.seed, place): detected for place, detected in enumerate(result.value)}
+            looked()
     path.parent.mkdir(exist_ok=True)
     write_whole(path, _pack(detections))
     return detections

@@ -22,8 +22,8 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from embodied.data.batches import Collate
-from embodied.data.collect import progress
 from embodied.data.files import write_whole
+from embodied.data.progress import progress
 from embodied.training.objectives.losses import IGNORED
 from embodied.training.replay_settings import Replay
 
