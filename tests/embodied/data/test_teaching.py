@@ -118,7 +118,9 @@ def test_numbers_may_be_put_into_words_but_where_a_color_is_asked_for(world):
 @pytest.mark.parametrize("world", ["TampColor"], indirect=True)
 def test_questions_are_taught_to_be_answered_in_words(world):
     report, _, examples = world
-    assert report.card == {"queries": 32, "kept": 32, "left_out": {}}
+    assert (report.card["queries"], report.card["kept"], report.card["left_out"]) == (32, 32, {})
+    assert sum(family["queries"] for family in report.card["families"].values()) == 32
+    assert (report.card["episodes"], report.card["views"]) == (4, 4)
     assert describe(report.card, "can be taught") == ["32 of 32 queries can be taught"]
     assert len(examples) and all(examples[i].answer.startswith(' answer("A: ') for i in range(len(examples)))
 
