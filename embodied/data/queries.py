@@ -17,6 +17,11 @@ NUMBER = re.compile(r"\bobj_([0-9]+)\b")
 """How words refer to a thing by its number."""
 
 
+def spoken(text: str) -> str:
+    """A text with its numbers as texts of plans spell them: obj 2."""
+    return NUMBER.sub(r"obj \1", text)
+
+
 Referrals = Literal["numbers", "words", "both"]
 """How what numbers things is worded in training: as it is, with words in the place of the numbers where it has some, or
 every other one so."""
@@ -77,12 +82,15 @@ class Query:
         return frozenset(self._called(match) for match in NUMBER.finditer(self.instruction))
 
     def renumbered(self, mentions: Mapping[str, str]) -> Query:
-        """The query with other words for what it numbers. mentions: name -> what it is called now. Raises KeyError for
-        a number that is nobody's, and for something without a name now."""
+        """The query with other words for what it numbers; in an answer in words, as texts of plans spell them.
+
+        mentions: name -> what it is called now. Raises KeyError for a number that is nobody's, and for something
+        without a name now.
+        """
         def put(text: str) -> str:
             return NUMBER.sub(lambda match: mentions[self._called(match)], text)
 
-        told = self.answer if not isinstance(self.answer, TextAnswer) else TextAnswer(put(self.answer.text))
+        told = self.answer if not isinstance(self.answer, TextAnswer) else TextAnswer(spoken(put(self.answer.text)))
         return replace(self, instruction=put(self.instruction), answer=told)
 
     @property

@@ -12,7 +12,7 @@ from typing import Any
 
 from embodied.data.detections import ViewDetections
 from embodied.data.episodes import View
-from embodied.data.queries import Calls, Query, Question, Refusal, TextAnswer
+from embodied.data.queries import Calls, Query, Question, Refusal, TextAnswer, spoken
 from embodied.planning.arguments import plain_text
 from embodied.prompt import MAX_OBJECTS, Slot
 from envs.interface import TASK_IDS, NamedCall
@@ -49,7 +49,8 @@ def _why_unsayable(query: Query, language: PlanLanguage) -> str | None:
         case Question():
             return ASKED_BACK
         case TextAnswer(text):
-            return WORDS if language.answers.text_skill is None else None if plain_text(text) == text else UNSPELLED
+            said = spoken(text) if query.numbered else text
+            return WORDS if language.answers.text_skill is None else None if plain_text(said) == said else UNSPELLED
         case Calls(calls) if calls:
             missing = next((skill for skill, *_ in calls if skill not in language.skills), None)
             return missing and f"takes the skill {missing}, which plans do not have as this world does"

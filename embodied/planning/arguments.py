@@ -16,7 +16,7 @@ from envs.skills.signatures import Parameter
 
 TEXT_LIMIT = 200
 """Most characters of a text that a skill is given."""
-TEXT_CHARACTERS = "A-Za-z0-9 .,:;?!'_-"
+TEXT_CHARACTERS = "A-Za-z0-9 .,:;?!'-"
 TEXT_PATTERN = rf"[A-Za-z0-9][{TEXT_CHARACTERS}]{{0,{TEXT_LIMIT - 1}}}"
 """Regular expression of a text, without its quotes."""
 DECIMALS = 3
@@ -53,7 +53,7 @@ def _spell_text(text: str) -> str:
 def plain_text(text: str) -> str:
     """The text as a plan can carry it: allowed characters only, at most `TEXT_LIMIT` of them; "nothing" for none."""
     kept = " ".join(re.sub(f"[^{TEXT_CHARACTERS}]+", " ", text).split())
-    return kept.lstrip(" .,:;?!'_-")[:TEXT_LIMIT].rstrip() or "nothing"
+    return kept.lstrip(" .,:;?!'-")[:TEXT_LIMIT].rstrip() or "nothing"
 
 
 def pieces_of(text: str) -> list[str]:

@@ -32,7 +32,8 @@ class LanguageError(ValueError):
 
 def declaration(language: PlanLanguage) -> dict[str, Any]:
     """What depends on a language depends on this; plain values, as JSON gives them back."""
-    answers = {"has_refusals": language.answers.has_refusals, "text_skill": language.answers.text_skill}
+    answers = {"has_refusals": language.answers.has_refusals, "text_skill": language.answers.text_skill,
+               **({"may_hold": True} if language.answers.may_hold else {})}
     return {"skills": [s.declaration() for s in language.signatures], "cameras": list(language.cameras),
             "answers": answers, "syntax": _syntax(language)}
 

@@ -86,13 +86,15 @@ class _Scene:
         self.free = [self._free_call(s) for s in possible if s.effect == "none"]
         self.carrying = [self._free_call(s) for s in possible if s.effect == "none" and s.carries]
         self.has_refusals = language.answers.has_refusals and not without.refusal
+        self.lasting = list(self._grasps()) if language.answers.may_hold else []
 
     def text(self, is_holding: bool) -> str:
         steps = [*(["free"] if self.free else []), *self._moves()]
         rules = [f'start: " " ({"plan | refusal" if self.has_refusals else "plan"})',
-                 self._plan(f'{self._repeated()}"done()"' if steps else '"done()"', is_holding),
+                 self._plan(self._repeated() * bool(steps) + "lasting? " * bool(self.lasting) + '"done()"', is_holding),
                  *(f"{name}: {_either(options)}" for name, options in (
-                     ("step", steps), ("free", self.free), ("carrying", self.carrying)) if options),
+                     ("step", steps), ("free", self.free), ("carrying", self.carrying),
+                     ("lasting", self.lasting)) if options),
                  *map(str, (*self.releasing, *(self.placing if self.without.aside else ()), *self.grasping)),
                  f"target: {_either(self.targets)}" if self.targets else "", _location_rules(self.locations),
                  f'refusal: "refuse(" REASON ")"\nREASON: /{FORMS}/' if self.has_refusals else "", *self._terminals()]
@@ -109,7 +111,7 @@ class _Scene:
 
     def _repeated(self) -> str:
         """Any number of steps that a plan has room for, beside two calls by which a full hand is emptied."""
-        most = (MAX_CALLS - 2 - self._most_carried) // (2 + self._most_carried)
+        most = (MAX_CALLS - 2 - bool(self.lasting) - self._most_carried) // (2 + self._most_carried)
         return f"step{{{min(self.without.steps, most)},{most}}} "
 
     @property
@@ -126,6 +128,14 @@ class _Scene:
         if self.locations:
             yield from self._move("location", "location", self.releasing, "object")
         yield from self._move("TEXT", "target" if self.targets else "", self.releasing, "text")
+
+    def _grasps(self) -> Iterator[str]:
+        """A grasp of each thing that nothing follows: it stays in the hand."""
+        names = [name for name in self.names if (name, None) not in self.without.moves]
+        things = ["location"] if self.locations else _quoted(names)
+        for grasp in self.grasping:
+            if len(grasp.parameters) == 1 and grasp.parameters[0].kind == "object":
+                yield from (_joined(self._call(grasp, "", thing)) for thing in things)
 
     def _move(self, thing: str, others: str, openings: Sequence[_Openings], kind: str) -> Iterator[str]:
         """thing: the first argument of the grasp, which is of that kind. others: objects that go beside it."""

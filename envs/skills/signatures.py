@@ -76,10 +76,12 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class AnswerSyntax:
-    """What a plan may be beside calls. text_skill: the skill that says an answer in words, None where none does."""
+    """What a plan may be beside calls. text_skill: the skill that says an answer in words, None where none does.
+    may_hold: whether a plan may end with something in the hand."""
 
     has_refusals: bool = True
     text_skill: str | None = None
+    may_hold: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ is taught of them is the tabletop's."""
 
 TAMP = PlanLanguage((*_TABLE, Signature("answer", (Parameter("words", "text"),), "answer the question in words",
                                         wording="{}")),
-                    TABLETOP.cameras, AnswerSyntax(text_skill="answer"))
+                    TABLETOP.cameras, AnswerSyntax(text_skill="answer", may_hold=True))
 """What an arm at a table can do, and say: questions about the table end with an answer."""
 
 BOARD = PlanLanguage((
