@@ -77,12 +77,13 @@ class Descriptions(Examples):
         episodes = islice(self.dataset.episodes(), 50)
         return sorted({name for episode in episodes for view in episode.views for name in view.names})
 
-    def _word(self, item: Item, image: Image | None) -> Example:
-        detected = item.detected
-        mentions = {name: self.scene.mention(detected.names.index(name), detected.slots[detected.names.index(name)],
-                                             self.viewpoint) for name in _named(detected)}
+    def _word(self, item: Item, image: Image | None, numbers: tuple[int, ...] = ()) -> Example:
+        detected, perception = item.detected, Perception(item.detected.slots, image=image, numbers=numbers)
+        places = {name: detected.names.index(name) for name in _named(detected)}
+        mentions = {name: self.scene.mention(perception.number(place) - 1, detected.slots[place], self.viewpoint)
+                    for name, place in places.items()}
         asked, said = _worded(item.query, Described(detected, mentions))
-        prompt = write_prompt(asked, Perception(detected.slots, image=image), scene=self.scene, cue=ANSWER)
+        prompt = write_prompt(asked, perception, scene=self.scene, cue=ANSWER)
         return Example(prompt, f" {said}", item.query.family, self.scene.picture_names(detected.names, None))
 
 

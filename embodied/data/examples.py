@@ -33,7 +33,7 @@ from embodied.data.teaching import (
 from embodied.planning.language import Plan, clause, write
 from embodied.planning.perception import Perception
 from embodied.planning.scene import OBJECTS, SceneEncoder, Viewpoint, write_prompt
-from embodied.prompt import Image, Prompt, Slot
+from embodied.prompt import MAX_OBJECTS, Image, Prompt, Slot
 from envs.interface import Box, Camera, NamedCall, Outcome, Referent, SkillCall
 from envs.skills.signatures import PlanLanguage
 
@@ -141,22 +141,23 @@ class Examples:
 
     def worded(self, place: int, sight: Sight, rng: np.random.Generator | None = None) -> Example:
         """The example with what is shown of its view; with rng, one slot that its answer does not need may go unseen,
-        and the answer follows."""
+        and things may be named by other numbers, and the answer follows."""
         item = self.items[place]
-        item = replace(item, detected=sight.detected, held=sight.held)
+        item, numbers = replace(item, detected=sight.detected, held=sight.held), ()
         if rng is not None:
             needed = rests_on(item.query, [name for name in item.detected.names if name is not None], item.held_name,
                               self.language)
             item = replace(item, detected=drop_slot(item.detected, needed, self.jitter.drop, rng))
-        return self._word(item, sight.image)
+            numbers = draw_numbers(len(item.detected.slots) + 1, self.jitter.numbers, rng)
+        return self._word(item, sight.image, numbers)
 
     def jittered(self, place: int, rng: np.random.Generator) -> Example:
         """The example alone as training sees it: what is shown changed a little, one slot dropped now and then."""
         return self.worded(place, self.sight(place, rng), rng)
 
-    def _word(self, item: Item, image: Image | None) -> Example:
-        perception = Perception(item.detected.slots, image=image)
-        mentions = {name: self.scene.mention(place, item.detected.slots[place], self.viewpoint)
+    def _word(self, item: Item, image: Image | None, numbers: tuple[int, ...] = ()) -> Example:
+        perception = Perception(item.detected.slots, image=image, numbers=numbers)
+        mentions = {name: self.scene.mention(perception.number(place) - 1, item.detected.slots[place], self.viewpoint)
                     for place, name in enumerate(item.detected.names) if name is not None}
         query = item.query.renumbered(mentions) if item.query.numbered else item.query
         prompt = write_prompt(query.instruction, perception, held=item.held, last_failure=item.last, scene=self.scene)
@@ -242,6 +243,14 @@ def drop_slot(detected: ViewDetections, needed: set[str], chance: float, rng: np
     if spare and rng.random() < chance:
         places.remove(int(rng.choice(spare)))
     return ViewDetections(tuple(detected.slots[j] for j in places), tuple(detected.names[j] for j in places))
+
+
+def draw_numbers(count: int, chance: float, rng: np.random.Generator) -> tuple[int, ...]:
+    """Now and then `count` rising numbers up to `MAX_OBJECTS`, so that every name is learned in scenes of few things;
+    else ()."""
+    if not chance or rng.random() >= chance or count > MAX_OBJECTS:
+        return ()
+    return tuple(sorted((rng.permutation(MAX_OBJECTS)[:count] + 1).tolist()))
 
 
 def jitter_slot(slot: Slot, jitter: Jitter, rng: np.random.Generator) -> Slot:

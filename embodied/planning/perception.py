@@ -29,6 +29,11 @@ class Perception:
     slots: tuple[Slot, ...]
     time_s: float = 0.0  # simulated time of the observation
     image: Image | None = None
+    numbers: tuple[int, ...] = ()  # of the slots' names, rising, and then of what is in the hand; () for 1, 2 ..
+
+    def number(self, place: int) -> int:
+        """The number of a slot's name, or, one place after the last, of what is in the hand."""
+        return self.numbers[place] if self.numbers else place + 1
 
     @classmethod
     def of(cls, slots: Iterable[Slot], observation: Observation, language: PlanLanguage,

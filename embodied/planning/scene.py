@@ -77,7 +77,8 @@ class ObjectScene:
     finds_objects, needs_image = True, False
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
-        return [*_slot_sentences(perception.slots), *_hand(held, len(perception.slots) + 1, is_holding=is_holding)]
+        return [*_slot_sentences(perception),
+                *_hand(held, perception.number(len(perception.slots)), is_holding=is_holding)]
 
     def targets(self, perception: Perception) -> Targets:
         return Targets(objects=len(perception.slots))
@@ -136,17 +137,18 @@ def write_prompt(instruction: str, perception: Perception, *, held: Slot | None 
     return Prompt(_join_texts(parts))
 
 
-def _slot_sentences(slots: Sequence[Slot]) -> list[Segment]:
+def _slot_sentences(perception: Perception) -> list[Segment]:
     """The objects side by side, each with the name of what it was measured to rest on.
 
     "Obj 1 is <obj_1>." around each, the paper's wording, says what the placeholder already says (its embedding is the
     name's) and makes the part about objects five times as long.
     """
+    slots, number = perception.slots, perception.number
     if not slots:
         return [Text("In sight: nothing. ")]
     parts: list[Segment] = [Text("In sight: ")]
     for j, base in enumerate(supports(slots)):
-        parts += [Entity(j + 1, slots[j]), *([] if base is None else [Text(f" on obj_{base + 1} ")])]
+        parts += [Entity(number(j), slots[j]), *([] if base is None else [Text(f" on obj_{number(base)} ")])]
     return [*parts, Text(". ")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from embodied.data.examples import Examples, Jitter, by_slot
 from embodied.data.teaching import UNSEEN
 from embodied.planning.language import parse
 from embodied.planning.scene import WHOLE_IMAGE
-from embodied.prompt import Entity, Slot, Text
+from embodied.prompt import MAX_OBJECTS, Entity, Slot, Text
 from envs.interface import Box
 from envs.skills.signatures import TABLETOP
 from tests.embodied.data.fake_env import ID
@@ -94,6 +95,28 @@ def test_jitter_is_seeded_small_and_never_drops_what_is_needed(examples):
         seen = entities[0][int(call.arguments[0].words[4:]) - 1].box.center
         true = item.detected.slots[item.detected.names.index(name)].box.center
         assert np.abs(np.subtract(seen, true)).max() < 0.012
+
+
+def renamed(text: str, called: dict[str, str]) -> str:
+    """The text with things called otherwise."""
+    return re.sub(r"(?<=obj_)[0-9]+|(?<=<)[0-9]+", lambda number: called[number[0]], text)
+
+
+def test_things_may_be_named_by_other_numbers_and_everything_follows(examples):
+    """Every name is learned then, in scenes of fewer things than there are names."""
+    examples.jitter, seen, bases = Jitter(0.0, 0.0, numbers=1.0, drop=0.0), set(), 0
+    for place in range(len(examples)):
+        example, plain = examples.jittered(place, np.random.default_rng(place)), examples[place]
+        shown, usual = ([s for s in e.prompt.segments if isinstance(s, Entity)] for e in (example, plain))
+        numbers = [entity.index for entity in shown]
+        assert numbers == sorted(set(numbers)) and numbers[-1] <= MAX_OBJECTS
+        assert [e.slot.box for e in shown] == [e.slot.box for e in usual], "the same things in the same order"
+        called = {str(old.index): str(new.index) for old, new in zip(usual, shown, strict=True)}
+        assert example.answer == renamed(plain.answer, called), "a plan points at the same things"
+        bases += texts(plain).count(" on obj_")
+        assert texts(example) == renamed(texts(plain), called)
+        seen |= set(numbers)
+    assert bases and len(seen) > max(len(item.detected.slots) + 1 for item in examples.items)
 
 
 def test_image_seeing_examples_point_at_pixels(dataset, examples):
