@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import lru_cache
 
 INSTRUCTION_LIMIT = 1000
 """Most characters of an instruction that a prompt carries."""
@@ -25,7 +24,6 @@ class InstructionError(ValueError):
     """An instruction that no prompt can carry; the message is a clause for people."""
 
 
-@lru_cache(maxsize=4096)  # a dataset has a few thousand, each of them hundreds of times
 def clean_instruction(instruction: str) -> str:
     """The instruction in one spelling: compatibility forms folded, invisible characters gone, capitals only where a
     sentence begins, straight apostrophes, plain stops, single spaces. Angle brackets, which mark placeholders, go too.
