@@ -14,6 +14,8 @@ from embodied.evaluation.palm_e.tables import RATED, f1_of, latency, majority_of
 
 TRAINED = 5
 """Most objects of a scene in training; scenes have 3 of them or more."""
+SIZES = range(3, 9)
+"""Objects that a scene can have: eight colors, each once."""
 BASELINES = ("blind", "shuffled", "oracle")
 
 
@@ -89,7 +91,7 @@ def summarise(records: Mapping[str, Sequence[Record]], objects: Sequence[int]) -
         name = size_name(most)
         return [*records.get(f"{policy}-still-{name}", []), *records.get(f"{policy}-acted-{name}", [])]
 
-    model = of("model", objects[0])
+    model = of("model", TRAINED)
     others = {policy: per_task(of(policy, TRAINED)) for policy in BASELINES if of(policy, TRAINED)}
     constant = {**majority_of(model, RATED), **f1_of(model, constant=True)}
     return {"per_task": per_task(model), "objects": {size_name(most): per_task(of("model", most)) for most in objects},

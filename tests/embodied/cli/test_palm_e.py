@@ -1,0 +1,54 @@
+"""embodied evaluate suite=palm_e: what it refuses before it asks anything, and what it leaves."""
+
+import json
+from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+
+from embodied.agents.shipped import weights_path
+from embodied.cli import palm_e
+from embodied.data.pool import map_seeds
+from envs.skills.signatures import TAMP
+
+SUITE = SimpleNamespace(split="test", first=0, episodes=6, baseline_episodes=4, policies=("model", "oracle"),
+                        objects=(5, 6), executed=0, max_calls=20)
+ENV = {"image_size": 48}
+
+
+def entered(folder, **changes):
+    return palm_e.enter(SimpleNamespace(**{**vars(SUITE), **changes}), str(folder), ENV, folder, "abc")
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """Weights that learned the tamp table, as far as anybody asks."""
+    monkeypatch.setattr("embodied.cli.weights.language_of", lambda folder: TAMP)
+
+
+@pytest.mark.weights
+def test_weights_that_have_no_words_are_refused():
+    with pytest.raises(ValueError, match=r"learned the tamp table; .*no skill answer .*experiment=palm_e_tiny"):
+        entered(weights_path("tabletop-tiny"))
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"policies": ("model", "saycan")}, "expected of model, blind, shuffled, oracle, got saycan"),
+    ({"objects": (5, 9)}, r"expected 3 to 8 blocks, got \[9\]"), ({"objects": (6,)}, "expected 5, the scenes as of")])
+def test_what_the_suite_cannot_ask_is_refused(tmp_path, answers, changes, said):
+    with pytest.raises(ValueError, match=said):
+        entered(tmp_path, **changes)
+    assert not list(tmp_path.iterdir())
+
+
+def test_eval_json_holds_what_was_asked(tmp_path, answers, capsys):
+    """The labels answer in the model's place."""
+    rows, jobs = entered(tmp_path)
+    rows = [replace(row, spec=replace(row.spec, policy="oracle")) for row in rows]
+    mean = palm_e.judge(rows, jobs, SUITE, "abc", {"suite": "palm_e"}, tmp_path, partial(map_seeds, workers=0))
+    found = json.loads((tmp_path / "eval.json").read_text())
+    assert mean == 1.0 and found["suite"] == "palm_e" and set(found["objects"]) == {"3-5", "6"}
+    assert {"q1", "q2", "q4", "p1", "p2"} <= set(found["per_task"]) and found["per_task"]["p1"]["n"] == 6
+    assert found["baselines"]["oracle"]["p1"]["n"] == 4 and "p1" not in found["baselines"]["majority"]
+    assert "6 objects: q1 100.0%" in capsys.readouterr().out
