@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,8 @@ def enter(settings: Settings, folder: Path) -> Iterator[tuple[list[Any], str]]:
         yield specs_of(settings.suite.policies, str(weights), settings.wordings, settings.env.arguments()), sha256
         return
     if settings.suite.kind == "palm_e":
-        yield palm_e.enter(settings.suite, str(weights), settings.env.arguments(), folder, sha256), sha256
+        suite = replace(settings.suite, episodes=settings.episodes)
+        yield palm_e.enter(suite, str(weights), settings.env.arguments(), folder, sha256), sha256
         return
     settings.task.check_planned_by("model", language_of(weights))
     from embodied.evaluation.jobs import check_free
@@ -79,7 +80,7 @@ def act(settings: Settings, run: RunContext) -> float:
     if settings.suite.kind == "language":
         return judge(jobs, sha256, _origin(settings, sha256), run.folder, map_seeds)
     if settings.suite.kind == "palm_e":
-        return palm_e.judge(*jobs, settings.suite, sha256, _origin(settings, sha256), run.folder, map_seeds)
+        return palm_e.judge(*jobs, settings.suite, sha256, _context(settings, sha256), run.folder, map_seeds)
     records = _play(jobs, sha256, map_seeds)
     result = summarise(records, _context(settings, sha256))
     spec = next(job.spec for job in jobs if job.spec.policy == "model")

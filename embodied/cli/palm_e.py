@@ -16,23 +16,13 @@ EXECUTED = {"grasp": "p1", "build": "p2"}
 def enter(suite: Any, weights: str, env: Mapping[str, Any], folder: Path, sha256: str) -> tuple[list[Any], list[Any]]:
     """Rows to ask and jobs to play, checked: the weights can answer, every policy is one of this suite, and the folder
     holds no other run's results. Raises ValueError."""
-    from embodied.cli.weights import language_of
     from embodied.evaluation.episode import EpisodeSpec
     from embodied.evaluation.jobs import EvaluationJob
     from embodied.evaluation.jobs import check_free as check_jobs
-    from embodied.evaluation.palm_e.rows import BASELINES, SIZES, TRAINED, check_free, rows_of
+    from embodied.evaluation.palm_e.rows import TRAINED, check_free, rows_of
     from embodied.evaluation.suites import episode_seeds
 
-    if why := why_not_planned(language_of(Path(weights)), LANGUAGES["tamp"]):
-        raise ValueError(f"suite=palm_e: expected weights that learned the tamp table; {why}; train some: embodied "
-                         "train experiment=palm_e_tiny")
-    if unknown := [policy for policy in suite.policies if policy not in ("model", *BASELINES)]:
-        raise ValueError(f"suite.policies: expected of model, {', '.join(BASELINES)}, got {', '.join(unknown)}")
-    if strange := [most for most in suite.objects if most not in SIZES]:
-        raise ValueError(f"suite.objects: expected {SIZES[0]} to {SIZES[-1]} blocks, got {strange}")
-    if TRAINED not in suite.objects:
-        raise ValueError(f"suite.objects: expected {TRAINED}, the scenes as of training, among them, got "
-                         f"{list(suite.objects)}")
+    _check(suite, Path(weights), env)
     seeds = episode_seeds(suite.split, suite.first, suite.episodes)
     others = episode_seeds(suite.split, suite.first, min(suite.episodes, suite.baseline_episodes))
     rows = rows_of(suite.policies, weights, env, suite.objects, seeds, others)
@@ -45,6 +35,27 @@ def enter(suite: Any, weights: str, env: Mapping[str, Any], folder: Path, sha256
     check_free(rows, folder / "asked", sha256)
     check_jobs(jobs, sha256)
     return rows, jobs
+
+
+def _check(suite: Any, weights: Path, env: Mapping[str, Any]) -> None:
+    from embodied.cli.weights import language_of
+    from embodied.evaluation.palm_e.rows import BASELINES, SIZES, TRAINED
+
+    if why := why_not_planned(language_of(weights), LANGUAGES["tamp"]):
+        raise ValueError(f"suite=palm_e: expected weights that learned the tamp table; {why}; train some: embodied "
+                         "train experiment=palm_e_tiny")
+    if unknown := [policy for policy in suite.policies if policy not in ("model", *BASELINES)]:
+        raise ValueError(f"suite.policies: expected of model, {', '.join(BASELINES)}, got {', '.join(unknown)}")
+    if strange := [most for most in suite.objects if most not in SIZES]:
+        raise ValueError(f"suite.objects: expected {SIZES[0]} to {SIZES[-1]} blocks, got {strange}")
+    if TRAINED not in suite.objects:
+        raise ValueError(f"suite.objects: expected {TRAINED}, the scenes as of training, among them, got "
+                         f"{list(suite.objects)}")
+    for name in ("policies", "objects"):
+        if len({*(chosen := getattr(suite, name))}) < len(chosen):
+            raise ValueError(f"suite.{name}: expected each once, got {', '.join(map(str, chosen))}")
+    if env.get("isolated"):
+        raise ValueError("env.isolated=true: expected false, for suite=palm_e judges answers where the world is")
 
 
 def judge(rows: Sequence[Any], jobs: Sequence[Any], suite: Any, sha256: str, context: Mapping[str, Any], folder: Path,

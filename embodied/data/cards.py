@@ -16,6 +16,8 @@ from embodied.data.shards import shard_files
 from embodied.data.teaching import card, why_unsayable
 from envs.skills.signatures import PlanLanguage
 
+_HEAD = "---\ntask_categories:\n- robotics\n- visual-question-answering"
+
 
 @dataclass
 class Tally:
@@ -45,7 +47,9 @@ def write_card(folder: Path, tally: Tally, facts: Mapping[str, Any]) -> dict[str
     told = card(tally.reasons.total(), {reason: count for reason, count in tally.reasons.items() if reason})
     told = {**told, "episodes": tally.episodes, "views": tally.views, "families": families_of(tally.answers)}
     write_json(folder / "card.json", told)
-    write_whole(folder / "README.md", _page(folder, told, facts).encode())
+    page = folder / "README.md"
+    if not page.exists() or page.read_text("utf-8").startswith(_HEAD):  # never over what somebody wrote
+        write_whole(page, _page(folder, told, facts).encode())
     return told
 
 
@@ -61,7 +65,7 @@ def families_of(answers: Mapping[tuple[str, str], int]) -> dict[str, dict[str, A
 
 def _page(folder: Path, told: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     env = facts["env"]
-    head = ["---", "task_categories:", "- robotics", "- visual-question-answering"]
+    head = _HEAD.split("\n")
     if shard_files(folder):
         head += ["configs:", "- config_name: default", "  data_files: episodes/*.parquet"]
     rows = [f"| {family} | {of['queries']:,} | {of['constant']:.1%} | {_few(of['answers'])} |"

@@ -28,10 +28,10 @@ from embodied.data.episodes import (
 )
 from embodied.data.facts import FORMAT, declare, facts_of_language, language_of
 from embodied.data.files import sweep_drafts
-from embodied.data.packing import Packing
+from embodied.data.packing import Packing, is_sound
 from embodied.data.pool import Result, map_seeds
 from embodied.data.progress import progress
-from embodied.data.shards import check_shard, read_shard, shard_files, span_of
+from embodied.data.shards import read_shard, shard_files, span_of
 from embodied.planning.closed_loop import language_in
 from embodied.version import __version__
 from envs.interface import SEED_RANGES, Box, Referent, SkillCall
@@ -88,31 +88,30 @@ def collect(spec: CollectSpec, out: str | Path, *, episodes: int, executed_fract
     results = map_seeds(make_recorder, kwargs, todo, workers=workers, deadline_s=deadline_s)
     packing = Packing(out, shard, seeds, todo)
     failed, tally = _follow(results, out, len(todo), tally, packing)
-    for seed in set(failed) & set(damaged):
-        episode_path(out, seed).unlink(missing_ok=True)
-    packing.finish()
+    packing.finish({*given_up, *failed})
     lost = tuple(sorted({s for s in seeds if s in given_up} | set(failed)))
     return CollectReport(episodes - len(set(lost) & set(seeds)), len(todo) - len(failed), lost, damaged,
                          write_card(out, tally, facts))
 
 
 def survey(out: Path, language: PlanLanguage) -> tuple[tuple[int, ...], Tally]:
-    """Seeds of the episodes of a folder that cannot be trusted, and the tally of the queries of all others."""
-    damaged, found = [], Tally()
-    for file in shard_files(out):
-        try:
-            check_shard(file)
-            for episode in read_shard(file):
-                found += Tally.of(episode.views, language)
-        except EpisodeError:
-            damaged += set(span_of(file)) - quarantined_seeds(out)
-    for file in episode_files(out):
+    """Seeds of the episodes of a folder that cannot be trusted, and the tally of the queries of all others. What is in
+    a sound shard is counted there, and a file of its own beside it is not looked at."""
+    sound, damaged, found = set(), set(), Tally()
+    shards = {file: is_sound(file) for file in shard_files(out)}
+    for file in [file for file, holds in shards.items() if holds]:
+        for episode in read_shard(file):
+            found += Tally.of(episode.views, language) if episode.seed not in sound else Tally()
+            sound.add(episode.seed)
+    for file in [file for file in episode_files(out) if int(file.stem) not in sound]:
         try:
             check_episode(file)
             found += Tally.of(read_episode(file, pixels=()).views, language)
+            sound.add(int(file.stem))
         except EpisodeError:
-            damaged.append(int(file.stem))
-    return tuple(damaged), found
+            damaged.add(int(file.stem))
+    lost = {seed for file, holds in shards.items() if not holds for seed in span_of(file)} - quarantined_seeds(out)
+    return tuple(sorted(damaged | lost - sound)), found
 
 
 def _check(spec: CollectSpec, episodes: int, executed_fraction: float) -> None:
@@ -136,6 +135,7 @@ def _follow(results: Iterable[Result], out: Path, total: int, tally: Tally, pack
             if result.error is not None:
                 failed.append(result.seed)
                 quarantine(out, result)
+                episode_path(out, result.seed).unlink(missing_ok=True)  # a damaged one that was to be made again
             else:
                 tally += result.value["tally"]
             packing.add(result.seed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,16 @@ def seeds_in(folder: Path) -> set[int]:
 
 def read_seed(folder: Path, seed: int) -> Episode:
     """The episode of a seed, wherever it is. Raises EpisodeError where it is damaged, or nowhere."""
-    if episode_path(folder, seed).exists():
-        return read_episode(episode_path(folder, seed))
-    for shard in shards.shard_files(folder):
-        if seed in shards.span_of(shard):
-            return shards.read_episode_of(shard, seed)
-    raise EpisodeError(f"{folder}: expected an episode of seed {seed}, got none; run `embodied collect`")
+    own, why = episode_path(folder, seed), None
+    reads = [(lambda: read_episode(own))] if own.exists() else []
+    reads += [partial(shards.read_episode_of, shard, seed) for shard in shards.shard_files(folder)
+              if seed in shards.span_of(shard)]  # shards of several sizes may overlap
+    for read in reads:
+        try:
+            return read()
+        except EpisodeError as error:
+            why = why or error
+    raise why or EpisodeError(f"{folder}: expected an episode of seed {seed}, got none; run `embodied collect`")
 
 
 class Dataset:
@@ -62,28 +67,28 @@ class Dataset:
         check_facts(self.facts, expect or {}, f"dataset {self.path}")
         self.damaged: list[Path] = []
         self._found: dict[int, Path] = {}  # seed -> its file
-        lost = self._find_shards() + self._find_files()
+        lost = self._find_shards() | self._find_files()
         self._found = dict(sorted(self._found.items()))
-        self._refuse_if_unusable(lost, damaged_fraction)
+        self._refuse_if_unusable(len(lost - set(self._found)), damaged_fraction)
         self.seeds = tuple(self._found)
 
-    def _find_shards(self) -> int:
-        """How many episodes are lost in damaged shards."""
-        lost = 0
+    def _find_shards(self) -> set[int]:
+        """Seeds of the episodes that damaged shards are for."""
+        lost: set[int] = set()
         for shard in shards.shard_files(self.path):
             try:
                 self._found.update(dict.fromkeys(shards.seeds_of(shard), shard))
             except EpisodeError:
                 self.damaged.append(shard)
-                lost += len(shards.span_of(shard))
+                lost.update(shards.span_of(shard))
         return lost
 
-    def _find_files(self) -> int:
-        """How many episodes are lost in damaged files of their own."""
+    def _find_files(self) -> set[int]:
+        """Seeds of the episodes whose own files are damaged."""
         damaged = [file for file in episode_files(self.path) if _is_damaged(file)]
         self.damaged += damaged
         self._found |= {int(file.stem): file for file in episode_files(self.path) if file not in set(damaged)}
-        return len(damaged)
+        return {int(file.stem) for file in damaged}
 
     def _refuse_if_unusable(self, lost: int, damaged_fraction: float) -> None:
         names, total = ", ".join(file.name for file in self.damaged[:5]), lost + len(self._found)

@@ -37,6 +37,9 @@ from embodied.prompt import MAX_OBJECTS, Image, Prompt, Slot
 from envs.interface import Box, Camera, NamedCall, Outcome, Referent, SkillCall
 from envs.skills.signatures import PlanLanguage
 
+UNTOLD_END = ("failure",)
+"""Families that ask how the last call ended: their prompts do not tell what its controller said of that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -98,11 +101,12 @@ class Examples:
             held = None if view.held is None else remembered(view.held, episode, place, detections)
             last = _failure(episode.acts[place - 1]) if place else None
             for query in self._referring(view.queries):
-                why_not = (why_unsayable(query, self.language)
+                why_not = (why_unsayable(query, self.language, has_names=self.scene.finds_objects)
                            or (FOREIGN if self.is_open and is_of_an_unknown_word(query) else None)
                            or why_unseen(query, view, detected, held, self.language))
                 if why_not is None:
-                    self.items.append(Item(file, episode.seed, place, query, detected, held, last, view.held))
+                    told = None if query.family in UNTOLD_END else last
+                    self.items.append(Item(file, episode.seed, place, query, detected, held, told, view.held))
                 else:
                     self.left_out[why_not] += 1
 

@@ -21,7 +21,7 @@ from envs.skills.signatures import Parameter, PlanLanguage
 WORDS = "is answered in words, and plans have none"
 UNSPELLED = "is answered in words that plans cannot spell"
 ASKED_BACK = "is answered by a question, and plans have none"
-NUMBERED = "its words number things, and nobody told which"
+NUMBERED = "its words number things, and nothing says which"
 UNTOLD = "of format 1: whether it is an instruction or a question was not recorded"
 FOREIGN = "is refused for a word, and here no word is refused"
 UNSEEN = "is about something that the segmenter did not find"
@@ -38,10 +38,11 @@ def is_of_an_unknown_word(query: Query) -> bool:
     return isinstance(query.answer, Refusal) and UNKNOWN_WORD in query.answer.reason
 
 
-def why_unsayable(query: Query, language: PlanLanguage) -> str | None:
+def why_unsayable(query: Query, language: PlanLanguage, *, has_names: bool = True) -> str | None:
     """Why no plan in a language can say the right answer to a query, whatever is found in it: a clause, None when one
-    can."""
-    return _why_unsayable(query, language) or (NUMBERED if query.numbered - set(query.referrals) else None)
+    can. has_names: whether the prompt names what it shows, obj_1 and on."""
+    unknown = query.numbered - set(query.referrals if has_names else ())
+    return _why_unsayable(query, language) or (NUMBERED if unknown else None)
 
 
 def _why_unsayable(query: Query, language: PlanLanguage) -> str | None:

@@ -105,9 +105,10 @@ class _Scene:
         if not is_holding:
             return f"plan: {steps}"
         to = "target" if self.locations else _either(_quoted(self.without.places(None, self.names)))
-        free, release = ("free ", "free? ") if self.free else ("", "")
+        maybe = "free? " if self.free else ""
+        free = maybe if self.lasting else maybe.replace("?", "")  # else something has to be done
         released = self._released(self.releasing, f"({to})" if to else "")
-        return f'plan: {free}"done()" ' + (f"| {release}{released} {steps}" if released else "")
+        return f'plan: {free}"done()" ' + (f"| {maybe}{released} {steps}" if released else "")
 
     def _repeated(self) -> str:
         """Any number of steps that a plan has room for, beside two calls by which a full hand is emptied."""

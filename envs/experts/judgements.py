@@ -16,6 +16,7 @@ import numpy as np
 from envs.experts.judge import SkillJudge
 from envs.interface import NamedCall
 from envs.skills.signatures import PlanLanguage, Signature
+from envs.tasks.tamp_words import DENIALS, DOUBTS
 
 AFFORDANCE, FAILURE = "affordance", "failure"
 JUDGEMENTS = (AFFORDANCE, FAILURE)
@@ -105,6 +106,9 @@ def _record(family: str, instruction: str, is_so: bool) -> dict[str, Any]:
 
 
 def understood(text: str) -> bool | None:
-    """Whether a text says yes; None where it says neither or both."""
-    words = set(re.findall(r"[a-z]+", text.lower())) & {"yes", "no"}
-    return "yes" in words if len(words) == 1 else None
+    """Whether a text says yes; None where it says neither or both, denies what it affirms, or doubts."""
+    words = set(re.findall(r"[a-z]+", text.lower()))
+    said = words & {"yes", "no"}
+    if len(said) != 1 or words & DOUBTS or (said == {"yes"} and words & DENIALS):
+        return None
+    return said == {"yes"}

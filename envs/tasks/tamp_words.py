@@ -28,8 +28,8 @@ _OPENING = re.compile(r"(?:a:)?\s*(?:first,? )?")
 _GRASP = re.compile(r"grasp the (\w+(?: object)?)(?:,? and place it on the (\w+(?: object)?))?")
 _PLACE = re.compile(r"place the (\w+(?: object)?) on the (\w+(?: object)?)")
 _NOTHING = "A: Nothing is left to do."
-_DENIALS = frozenset(("not", "cannot", "never", "neither", "nor", "impossible", "isn", "doesn"))
-_DOUBTS = frozenset(("know", "sure", "unsure", "whether", "if", "maybe", "perhaps", "guess"))
+DENIALS = frozenset(("not", "cannot", "never", "neither", "nor", "impossible", "isn", "doesn"))
+DOUBTS = frozenset(("know", "sure", "unsure", "whether", "if", "maybe", "perhaps", "guess"))
 
 
 def by_color(name: str) -> str:
@@ -97,9 +97,9 @@ def plan_steps(text: str) -> list[tuple[str, str, str]] | None:
 def understood(task: str, text: str) -> str | None:
     """The answer that a text gives: a color, a side, "yes" or "no"; None when it gives none, two, or a doubtful one."""
     words = re.findall(r"[a-z]+", text.lower().replace("centre", "center").replace("middle", "center"))
-    denies, answers = bool(_DENIALS & set(words)), FAMILIES[task].answers
+    denies, answers = bool(DENIALS & set(words)), FAMILIES[task].answers
     is_yes_no = answers == YES_NO
-    if _DOUBTS & set(words) or (denies and not is_yes_no):  # "not red" says no color
+    if DOUBTS & set(words) or (denies and not is_yes_no):  # "not red" says no color
         return None
     spoken = _only(words, answers)
     if not is_yes_no:

@@ -35,11 +35,18 @@ def test_weights_that_have_no_words_are_refused():
 
 @pytest.mark.parametrize(("changes", "said"), [
     ({"policies": ("model", "saycan")}, "expected of model, blind, shuffled, oracle, got saycan"),
+    ({"objects": (5, 5)}, "suite.objects: expected each once, got 5, 5"),
     ({"objects": (5, 9)}, r"expected 3 to 8 blocks, got \[9\]"), ({"objects": (6,)}, "expected 5, the scenes as of")])
 def test_what_the_suite_cannot_ask_is_refused(tmp_path, answers, changes, said):
     with pytest.raises(ValueError, match=said):
         entered(tmp_path, **changes)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_world_elsewhere_is_refused(tmp_path, answers, monkeypatch):
+    monkeypatch.setitem(ENV, "isolated", True)
+    with pytest.raises(ValueError, match=r"env.isolated=true: expected false"):
+        entered(tmp_path)
 
 
 def test_eval_json_holds_what_was_asked(tmp_path, answers, capsys):

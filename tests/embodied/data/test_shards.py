@@ -8,9 +8,10 @@ import pytest
 
 from embodied.data import packing
 from embodied.data.collect import CollectSpec, collect
+from embodied.data.collect import record as RECORD
 from embodied.data.dataset import Dataset, episode_files, episode_path, read_seed
 from embodied.data.detections import detect_dataset
-from embodied.data.episodes import EpisodeError, read_episode
+from embodied.data.episodes import EpisodeError, read_episode, write_episode
 from embodied.data.examples import Examples
 from embodied.data.shards import check_shard, read_shard, seeds_of, shard_files
 from tests.embodied.data.fake_env import ID
@@ -126,7 +127,8 @@ def test_a_kill_between_a_shard_and_its_files_loses_nothing(loose, tmp_path, mon
         collect(SPEC, loose, episodes=7, shard=3, **OPTIONS)
     assert names(loose)[0].endswith(".parquet") and len(episode_files(loose)) == 7 and len(Dataset(loose)) == 7
     monkeypatch.setattr(packing, "write_shard", write)
-    assert collect(SPEC, loose, episodes=7, shard=3, **OPTIONS).made == 0
+    again = collect(SPEC, loose, episodes=7, shard=3, **OPTIONS)
+    assert (again.made, again.card["episodes"]) == (0, 7)
     assert names(loose) == ["00000000-00000002.parquet", "00000003-00000005.parquet", "00000006.npz"]
     assert [episode.seed for episode in Dataset(loose)] == list(range(7))
 
@@ -142,3 +144,48 @@ def test_what_was_given_up_and_comes_later_stays_beside_its_shard(packed):
     collect(SPEC, packed, episodes=7, shard=3, **OPTIONS)
     assert_same(read_episode(episode_path(packed, 1)), episode)
     assert Dataset(packed).seeds == tuple(range(7)) and [e.seed for e in Dataset(packed)] == list(range(7))
+
+
+def test_a_sound_shard_is_never_written_over(packed, monkeypatch):
+    """Neither by a second collector, which began when one of its episodes was missing, nor for a damaged file beside
+    it, which a kill left."""
+    [first, _] = shard_files(packed)
+    before = first.read_bytes()
+    late = packing.Packing(packed, 3, range(7), [2])
+    write_episode(episode_path(packed, 2), read_seed(packed, 2))
+    late.add(2)
+    assert first.read_bytes() == before
+    os.truncate(episode_path(packed, 2), 100)
+    report = collect(SPEC, packed, episodes=7, shard=3, **OPTIONS)
+    assert (report.made, report.damaged, report.card["episodes"]) == (0, (), 7) and first.read_bytes() == before
+    assert names(packed) == ["00000000-00000002.parquet", "00000003-00000005.parquet", "00000006.npz"]
+
+
+@pytest.mark.parametrize("again", [{"episodes": 2, "shard": 3}, {"episodes": 7}, {"episodes": 7, "shard": 2}])
+def test_a_damaged_shard_goes_once_its_episodes_are_there_again(packed, again):
+    """Fewer episodes, no shards, or of another size: what was lost is made again, once."""
+    before, [first, _] = list(Dataset(packed)), shard_files(packed)
+    os.truncate(first, 1000)
+    report = collect(SPEC, packed, **again, **OPTIONS)
+    assert (report.made, report.damaged, report.card["episodes"]) == (3, (0, 1, 2), 7) and not first.exists()
+    assert collect(SPEC, packed, **again, **OPTIONS).made == 0
+    for episode, other in zip(Dataset(packed), before, strict=True):
+        assert_same(episode, other)
+        assert_same(read_seed(packed, episode.seed), other)
+
+
+def test_a_damaged_file_that_cannot_be_made_again_is_given_up(packed, monkeypatch):
+    collect(SPEC, packed, episodes=8, shard=3, **OPTIONS)
+    os.truncate(episode_path(packed, 7), 100)
+    monkeypatch.setattr("embodied.data.collect.record", lambda env, seed, *args, **kwargs: 1 / (seed != 7) and RECORD(
+        env, seed, *args, **kwargs))
+    report = collect(SPEC, packed, episodes=9, shard=3, **OPTIONS)
+    assert (report.made, report.quarantined) == (1, (7,))
+    assert names(packed)[-1] == "00000006-00000008.parquet" and Dataset(packed).seeds == (0, 1, 2, 3, 4, 5, 6, 8)
+
+
+def test_a_card_that_somebody_wrote_stays(packed):
+    assert "7 episodes" in (packed / "README.md").read_text()
+    (packed / "README.md").write_text("mine")
+    collect(SPEC, packed, episodes=7, shard=3, **OPTIONS)
+    assert (packed / "README.md").read_text() == "mine"

@@ -55,6 +55,40 @@ def flipped(text: str) -> str:
     return "A: It is red." if "red" not in text.split(" is ")[-1] else "A: It is blue."
 
 
+class Yes:
+    """Says yes to everything, and knows of another scene, which the factory of it looked at first."""
+
+    def __init__(self, policy, weights, gallery):
+        gallery().reset(seed=FIRST + 99)
+
+    def planner(self, seed, env):
+        return self, None
+
+    def plan(self, instruction, observation, history):
+        self.heard = history
+        return Plan((SkillCall("answer", ("A: Yes.",)),))
+
+
+def test_an_answer_is_judged_in_the_scene_that_was_asked_about(monkeypatch):
+    monkeypatch.setattr("embodied.evaluation.palm_e.asking.PolicyFactory", Yes)
+    asker, told = Asker(AskSpec("shuffled", "", STILL, env=ENV)), Asker(AskSpec("oracle", "", STILL, env=ENV))
+    asked, right = asker.ask(FIRST)["asked"], told.ask(FIRST)["asked"]
+    assert asker.env.unwrapped.world.names() == told.env.unwrapped.world.names()
+    assert [found["truth"] for found in asked] == [found["truth"] for found in right]
+    yes_no = [found for found in asked if found["truth"].startswith(("A: Yes", "A: No"))]
+    assert yes_no and all(found["right"] == found["truth"].startswith("A: Yes") for found in yes_no)
+    assert not any(found["right"] for found in asked if found not in yes_no)
+
+
+def test_what_a_controller_says_of_the_last_call_is_not_told_where_that_is_asked(monkeypatch):
+    monkeypatch.setattr("embodied.evaluation.palm_e.asking.PolicyFactory", Yes)
+    asker, heard = Asker(AskSpec("model", "", ACTED, env=ENV)), []
+    for seed in range(FIRST, FIRST + 8):
+        asker.ask(seed)
+        heard.append(asker._factory.heard)
+    assert any(heard) and all(history[-1].outcome.status == "done" for history in heard if history)
+
+
 def test_only_words_of_a_plan_are_words():
     said = Plan((SkillCall("answer", ("A: Yes.",)),))
     assert words_said(said, TAMP) == "A: Yes." and words_said(Plan((), answer="two"), TAMP) == "two"

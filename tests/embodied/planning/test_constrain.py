@@ -18,7 +18,7 @@ from embodied.planning.goal_grammar import goal_grammar
 from embodied.planning.grammar import plan_grammar
 from embodied.planning.language import PlanError, parse
 from envs.interface import SkillCall
-from envs.skills.signatures import TABLETOP, PlanLanguage
+from envs.skills.signatures import TABLETOP, TAMP, PlanLanguage
 from tests.embodied.planning.languages import ALL, MANY_SHAPES
 
 CORPUS = ["pick(obj_3); place_in(obj_4); put_down_beside(obj_1); done() refuse(I see no purple block) home();"] * 3
@@ -140,6 +140,19 @@ def test_what_cannot_be_meant_does_not_pass_the_mask(tokenizer, compiled, answer
     ids = [0, *tokenizer(answer, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
     matcher = LLMatcher(compiled, LLMatcher.grammar_from_lark(plan_grammar(MANY_SHAPES, 3)))
     assert matcher.try_consume_tokens(ids[1:]) < len(ids) - 1
+
+
+@pytest.mark.parametrize(("language", "answer", "is_holding", "passes"), [
+    (TAMP, " pick(obj_1); done()", False, True), (TABLETOP, " pick(obj_1); done()", False, False),
+    (TAMP, " pick(obj_2); put_down_beside(obj_1); pick(obj_1); done()", False, True),
+    (TAMP, " done()", True, True), (TABLETOP, " done()", True, False),
+    (TAMP, " put_down_beside(obj_2); pick(obj_1); done()", True, True),
+    (TAMP, " pick(obj_1); pick(obj_2); done()", False, False), (TAMP, " pick(obj_1); done()", True, False)])
+def test_a_plan_may_end_with_a_full_hand_where_its_language_says_so(tokenizer, compiled, language, answer, is_holding,
+                                                                    passes):
+    ids = tokenizer(answer, add_special_tokens=False)["input_ids"]
+    matcher = LLMatcher(compiled, LLMatcher.grammar_from_lark(plan_grammar(language, 3, is_holding=is_holding)))
+    assert (matcher.try_consume_tokens(ids) == len(ids) and matcher.is_accepting()) == passes
 
 
 def assert_hand_allows(skills: list[str], is_holding: bool) -> None:
