@@ -85,10 +85,14 @@ class Dataset:
 
     def _find_files(self) -> set[int]:
         """Seeds of the episodes whose own files are damaged."""
-        damaged = [file for file in episode_files(self.path) if _is_damaged(file)]
-        self.damaged += damaged
-        self._found |= {int(file.stem): file for file in episode_files(self.path) if file not in set(damaged)}
-        return {int(file.stem) for file in damaged}
+        lost: set[int] = set()
+        for file in episode_files(self.path):
+            if _is_damaged(file):
+                self.damaged.append(file)
+                lost.add(int(file.stem))
+            else:
+                self._found[int(file.stem)] = file
+        return lost
 
     def _refuse_if_unusable(self, lost: int, damaged_fraction: float) -> None:
         names, total = ", ".join(file.name for file in self.damaged[:5]), lost + len(self._found)

@@ -37,7 +37,7 @@ from embodied.prompt import MAX_OBJECTS, Image, Prompt, Slot
 from envs.interface import Box, Camera, NamedCall, Outcome, Referent, SkillCall
 from envs.skills.signatures import PlanLanguage
 
-UNTOLD_END = ("failure",)
+WITHOUT_REPORTED_FAILURE = ("failure",)
 """Families that ask how the last call ended: their prompts do not tell what its controller said of that."""
 
 
@@ -105,7 +105,7 @@ class Examples:
                            or (FOREIGN if self.is_open and is_of_an_unknown_word(query) else None)
                            or why_unseen(query, view, detected, held, self.language))
                 if why_not is None:
-                    told = None if query.family in UNTOLD_END else last
+                    told = None if query.family in WITHOUT_REPORTED_FAILURE else last
                     self.items.append(Item(file, episode.seed, place, query, detected, held, told, view.held))
                 else:
                     self.left_out[why_not] += 1

@@ -132,7 +132,7 @@ class Asker:
         """What the planner says to one label, and whether that is right."""
         observation, unwrapped = Observation.from_dict(raw), self.env.unwrapped
         query = self._worded(query_of(record), planner, observation)
-        plan = planner.plan(query.instruction, observation, unspoilt(history))
+        plan = planner.plan(query.instruction, observation, without_reported_failure(history))
         answer = words_said(plan, unwrapped.language)
         is_right = plan.refusal is None and unwrapped.is_right(record, plan.calls if answer is None else answer)
         return {"family": record["task"], "instruction": query.instruction, "truth": record["answer"],
@@ -150,7 +150,7 @@ class Asker:
         return query.renumbered({name: f"obj_{seen.get(name, 0)}" for name in query.numbered})
 
 
-def unspoilt(history: Sequence[Transition]) -> tuple[Transition, ...]:
+def without_reported_failure(history: Sequence[Transition]) -> tuple[Transition, ...]:
     """What happened, without the last calls of which a controller said that they failed: whether one did is what is
     asked, and is to be seen."""
     done = [place for place, transition in enumerate(history, start=1) if transition.outcome.status == "done"]

@@ -25,6 +25,7 @@ def entered(folder, **changes):
 def answers(monkeypatch):
     """Weights that learned the tamp table, as far as anybody asks."""
     monkeypatch.setattr("embodied.cli.weights.language_of", lambda folder: TAMP)
+    monkeypatch.setattr("embodied.models.checkpoint_checks.read_json", lambda path: {"scene_encoder": "slots"})
 
 
 @pytest.mark.weights
@@ -41,6 +42,12 @@ def test_what_the_suite_cannot_ask_is_refused(tmp_path, answers, changes, said):
     with pytest.raises(ValueError, match=said):
         entered(tmp_path, **changes)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_planner_that_points_at_pixels_is_refused(tmp_path, answers, monkeypatch):
+    monkeypatch.setattr("embodied.models.checkpoint_checks.read_json", lambda path: {"scene_encoder": "image"})
+    with pytest.raises(ValueError, match="expected a planner that finds objects"):
+        entered(tmp_path)
 
 
 def test_a_world_elsewhere_is_refused(tmp_path, answers, monkeypatch):
