@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Generic, TypeVar
 
 import numpy as np
+
+from embodied.data.ahead import made_ahead
 
 B = TypeVar("B")
 
@@ -140,16 +142,17 @@ class Batches:
     """An endless iterator of Batch. The ranks' shares of a step follow one another, all of as many examples, and so do
     the shares of a rank's threads: what is asked about one view stays together.
 
-    collate: (places, step) -> (ids, inputs), pure, so that what is prepared ahead in a thread cannot change the result.
+    collate: (places, step) -> (ids, inputs), pure, so that what is prepared ahead cannot change the result. loaders:
+    processes that prepare, see `made_ahead`.
     """
 
     def __init__(self, sampler: Sampler, collate: Collate, *, rank: int = 0, world_size: int = 1, shares: int = 1,
-                 ahead: int = 1):
+                 loaders: int = 0):
         if sampler.batch_size % (world_size * shares):
             raise ValueError(f"batches: expected a batch size divisible by the {world_size * shares} workers, got "
                              f"{sampler.batch_size}")
-        self.sampler, self.collate, self.rank, self.world_size, self.ahead = sampler, collate, rank, world_size, ahead
-        self.shares = shares
+        self.sampler, self.collate, self.rank, self.world_size = sampler, collate, rank, world_size
+        self.shares, self.loaders = shares, loaders
         self.step = 0
 
     def batch_at(self, step: int) -> Batch | Shares:
@@ -163,13 +166,9 @@ class Batches:
         return Batch(step, tuple(ids), inputs)
 
     def __iter__(self) -> Iterator[Batch | Shares]:
-        with ThreadPoolExecutor(1, "batches") as thread:
-            pending = [thread.submit(self.batch_at, self.step + k) for k in range(self.ahead + 1)]
-            while True:
-                batch = pending.pop(0).result()
-                pending.append(thread.submit(self.batch_at, self.step + self.ahead + 1))
-                self.step += 1
-                yield batch
+        for batch in made_ahead(self.batch_at, count(self.step), processes=self.loaders):
+            self.step += 1
+            yield batch
 
     def state_dict(self) -> dict[str, Any]:
         """The position: the step whose batch comes next, and what it depends on."""

@@ -99,7 +99,7 @@ def _pack(detections: Detections) -> bytes:
     notes = [[seed, place, list(detected.names)] for (seed, place), detected in detections.items()]
     rest = [[s.camera, *map(int, s.pixel), int(s.area_px), *s.window] for s in slots]
     buffer = io.BytesIO()
-    np.savez(buffer, crops=np.stack([s.crop for s in slots]) if slots else np.zeros((0, 1, 1, 3), np.uint8),
+    np.savez_compressed(buffer, crops=np.stack([s.crop for s in slots]) if slots else np.zeros((0, 1, 1, 3), np.uint8),
              boxes=np.array([s.box.as_vector() for s in slots], np.float32).reshape(-1, 7),
              notes=np.frombuffer(json.dumps([notes, rest]).encode(), np.uint8))
     return buffer.getvalue()

@@ -9,11 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from embodied.data.ahead import made_ahead
 from embodied.data.batches import Collate
 from embodied.data.dataset import Dataset
 from embodied.data.episodes import View
 from embodied.data.examples import Examples
 from embodied.data.mixture import Mixture
+from embodied.data.progress import progress
 from embodied.models.processor import PalmEProcessor
 from embodied.models.segmenter import segmenter_input, targets_from_masks
 
@@ -28,6 +30,10 @@ VIEW_STREAM = 0x7677
 
 DEPTH_NOISE_M = 0.0005
 """Standard deviation of the noise added to depth in the segmenter's training."""
+
+
+COUNTED = 4096
+"""Examples whose tokens are counted at once."""
 
 
 ViewPlace = tuple[Dataset, int, int]
@@ -94,11 +100,21 @@ def collate_examples(examples: Examples | Mixture, places: Sequence[int], proces
     return collate
 
 
-def sampled_by(examples: Mixture, places: Sequence[int], processor: PalmEProcessor
+def sampled_by(examples: Mixture, places: Sequence[int], processor: PalmEProcessor, *, loaders: int = 0
                ) -> tuple[Int64[np.ndarray, " N"], Int64[np.ndarray, " N"]]:
     """(lengths, views) of some examples, for their `Sampler`: tokens of each, and a number that those of one view
-    share."""
-    worded = [examples.worded(place, examples.sight(place, has_pixels=False)) for place in places]
-    lengths = processor.count_tokens([e.prompt for e in worded], [e.answer for e in worded])
+    share. loaders: processes that count, see `made_ahead`."""
+
+    def lengths_of(number: int) -> list[int]:
+        block = places[number * COUNTED:(number + 1) * COUNTED]
+        worded = [examples.worded(place, examples.sight(place, has_pixels=False)) for place in block]
+        return processor.count_tokens([e.prompt for e in worded], [e.answer for e in worded])
+
+    lengths: list[int] = []
+    blocks = range(-(-len(places) // COUNTED))
+    with progress("measure", len(blocks)) as measured:
+        for block in made_ahead(lengths_of, blocks, processes=loaders):
+            lengths += block
+            measured()
     views = np.unique([examples.view_of(place) for place in places], axis=0, return_inverse=True)[1]
     return np.array(lengths, dtype=np.int64), views.reshape(-1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -38,16 +38,18 @@ def split_all(datasets: Sequence[Dataset], settings: TrainSettings) -> tuple[lis
     return [set(learned.tolist()) for learned, _ in parts], [set(held_out.tolist()) for _, held_out in parts]
 
 
-def at_most(count: int | None, places: Sequence[int], families: Sequence[str], seed: int) -> list[int]:
+def at_most(count: int | None, places: Sequence[int], families: Sequence[str], seed: int, *,
+            limits: Mapping[str, int] | None = None) -> list[int]:
     """Of each family at most so many of the places, drawn by the seed, in their order; all of them where count is
-    None. families: of every example."""
-    if count is None:
+    None. families: of every example. limits: family -> the same, of that one alone."""
+    if count is None and not limits:
         return list(places)
+    most = limits or {}
     seen: Counter[str] = Counter()
     kept = []
     for i in np.random.default_rng([seed, 3]).permutation(len(places)):
         family = families[places[i]]
-        if seen[family] < count:
+        if (limit := most.get(family, count)) is None or seen[family] < limit:
             seen[family] += 1
             kept.append(places[i])
     return sorted(kept)

@@ -85,6 +85,7 @@ def prepare(run: RunFolder, stage: str, settings: UnderstandSettings, placement:
     sampler = Sampler(lengths_of(sayings, processor), batch_size=settings.batch_size, seed=run.settings.seed)
     collate = replayed(run, stage, settings.replay, processor, collate_sayings(sayings, processor))
     batches = Batches(sampler, collate, rank=placement.data_rank, world_size=placement.data_size,
+                      loaders=run.settings.loaders,
                       shares=placement.shares(model, settings.batch_size // placement.data_size))
     asked = drawn(read_sayings(files_of(settings.validation)), settings.measured, run.settings.seed)
     measure = partial(measured, sayings=asked, processor=processor, placement=placement)

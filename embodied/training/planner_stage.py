@@ -156,13 +156,15 @@ def prepare(run: RunFolder, stage: str, settings: ExampleSettings, placement: Pl
     datasets = [part.dataset for part in examples.parts]
     learned, held_out = map(examples.places, split_all(datasets, run.settings))
     families = [item.query.family for item in examples.items]
-    learned = [at_most(settings.per_family, part, families, run.settings.seed) for part in learned]
+    learned = [at_most(settings.per_family, part, families, run.settings.seed, limits=settings.limits)
+               for part in learned]
     checked = _mixed(chain(*held_out), run.settings.seed)
     collate = partial(collate_examples, examples, processor=processor, seed=run.settings.seed)
-    lengths, views = zip(*(sampled_by(examples, part, processor) for part in learned), strict=True)
+    lengths, views = zip(*(sampled_by(examples, part, processor, loaders=run.settings.loaders) for part in learned),
+                         strict=True)
     sampler = mixed_sampler(lengths, run.settings, settings.batch_size, views)
     batches = Batches(sampler, replayed(run, stage, settings.replay, processor, collate(list(chain(*learned)))),
-                      rank=placement.data_rank, world_size=placement.data_size,
+                      rank=placement.data_rank, world_size=placement.data_size, loaders=run.settings.loaders,
                       shares=placement.shares(model, settings.batch_size // placement.data_size))
     measure = partial(validate, objective=sft, check=collate(checked, is_jittered=False), count=len(checked),
                       batch_size=settings.batch_size, placement=placement, counts=counts)

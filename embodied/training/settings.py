@@ -38,6 +38,7 @@ class RunSettings:
     seed: int = between(0)
     threads: int | None = between(1, 1024)  # of torch in a training process; None: all cores
     workers: int = between(0, 256)  # processes that look
+    loaders: int = between(0, 256, default=0)  # processes that make batches ahead; 0: a thread
     log_every: int = between(1)  # steps
     validation_fraction: float = between(0, 0.5)  # of episodes, held out of every stage
     device: Device  # auto: a GPU where there is one
@@ -99,7 +100,7 @@ class TrainSettings(RunSettings):
         return not later or bool(needed & set(self.stage(name).gives))
 
 
-OUTWARD = ("threads", "workers", "log_every", "device")
+OUTWARD = ("threads", "workers", "loaders", "log_every", "device")
 """Settings that may change between a start and its resumption."""
 
 

@@ -59,6 +59,7 @@ class ExampleSettings(WritingSettings):
 
     jitter: Jitter  # of what was seen
     per_family: int | None = between(1, default=None)  # most examples of a family, drawn by the seed; None for all
+    limits: dict[str, int] = field(default_factory=dict)  # family -> the same, of that one alone
 
 
 def check_keeps(name: str, settings: WritingSettings, model: ModelSettings) -> None:

@@ -65,7 +65,7 @@ class Stage(stage.Stage[SegmenterSettings]):
         checked = list(chain(*held_out))
         sampler = mixed_sampler([[0] * len(part) for part in learned], run.settings, size)
         batches = Batches(sampler, collate_views(list(chain(*learned)), seed=seed), rank=placement.data_rank,
-                          world_size=placement.data_size)
+                          world_size=placement.data_size, loaders=run.settings.loaders)
         measure = partial(validate, objective=segment, count=len(checked), batch_size=size, placement=placement,
                           check=collate_views(checked, seed=seed, is_jittered=False), counts=counts)
         return make_job(self.settings, model, batches, segment, placement, measure)

@@ -65,23 +65,24 @@ def test_shares_of_workers_add_up_to_the_batch_of_one():
         Batches(sampler, collate, world_size=3)
 
 
-@pytest.mark.parametrize("ahead", [0, 1, 3])
-def test_a_position_is_exact_however_much_is_made_ahead(ahead):
+@pytest.mark.parametrize("loaders", [0, 1, 3])
+def test_a_position_is_exact_whoever_makes_batches_ahead(loaders):
     sampler = Sampler(LENGTHS, batch_size=8, seed=5)
     whole = [b.ids for b in take(Batches(sampler, collate), 6)]
-    first = Batches(sampler, collate, ahead=ahead)
+    first = Batches(sampler, collate, loaders=loaders)
     take(first, 2)
-    second = Batches(sampler, collate, ahead=ahead)
+    second = Batches(sampler, collate, loaders=loaders)
     second.load_state_dict(first.state_dict())
     assert [b.ids for b in take(second, 4)] == whole[2:]
 
 
-def test_an_error_in_a_batch_reaches_the_loop():
+@pytest.mark.parametrize("loaders", [0, 2])
+def test_an_error_in_a_batch_reaches_the_loop(loaders):
     def broken(places, step):
         raise ValueError("episode 7 is damaged")
 
     with pytest.raises(ValueError, match="episode 7"):
-        take(Batches(Sampler(LENGTHS, batch_size=8, seed=0), broken), 1)
+        take(Batches(Sampler(LENGTHS, batch_size=8, seed=0), broken, loaders=loaders), 1)
 
 
 def test_fewer_examples_than_a_batch_are_refused():

@@ -122,6 +122,8 @@ def test_of_each_family_at_most_so_many_drawn_by_the_seed():
     kept = [at_most(2, range(7), families, seed) for seed in range(6)]
     assert all(Counter(families[i] for i in places) == {"a": 2, "b": 2, "c": 1} for places in kept)
     assert kept[0] == sorted(kept[0]) == at_most(2, range(7), families, 0) and len({tuple(k) for k in kept}) > 1
+    scarce = at_most(None, range(7), families, 0, limits={"a": 1})
+    assert Counter(families[i] for i in scarce) == {"a": 1, "b": 2, "c": 1}
 
 
 def test_a_folder_that_began_before_a_setting_was_there_goes_on_with_what_it_stands_for(dataset, tmp_path):
