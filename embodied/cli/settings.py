@@ -133,7 +133,7 @@ class DataSettings:
     domain: the world. task: of its scenes; None for all. questions: families that the queries about a view are drawn
     from; () for the world's own mix. shard: episodes of one file, 0 for a file each. mixture: folder of a dataset ->
     its weight. options: keywords of the world, such as {naming: index}. referrals: how what numbers things is worded
-    when it is learned.
+    when it is learned. reworded: whether other words for the same are learned, too, where the world knows some.
     """
 
     folder: str
@@ -147,6 +147,7 @@ class DataSettings:
     questions: tuple[str, ...] = ()
     shard: int = between(0, 100_000, default=0)
     referrals: Referrals = "numbers"
+    reworded: bool = False
     options: dict[str, Any] = field(default_factory=dict)
     mixture: dict[str, float] = field(default_factory=dict)
 

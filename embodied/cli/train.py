@@ -115,7 +115,16 @@ def recipe(settings: Settings) -> TrainSettings:
     shared = {field.name: getattr(settings, field.name) for field in fields(RunSettings)}
     return TrainSettings(**shared, dataset=str(Path(settings.data.folder).resolve()), stages=settings.stage,
                          model=_model(settings), mixture=settings.data.folders,
-                         referrals=settings.data.referrals)
+                         referrals=settings.data.referrals, rewordings=_rewordings(settings))
+
+
+def _rewordings(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """What the world's words may be put as, too, where that is to be learned."""
+    if not settings.data.reworded:
+        return {}
+    from envs.domains import find_domain
+
+    return dict(find_domain(settings.data.domain).rewordings)
 
 
 def _model(settings: Settings) -> ModelSettings:

@@ -20,6 +20,7 @@ from embodied.data.episodes import Act, Episode
 from embodied.data.facts import language_of
 from embodied.data.jitter import USUAL, Jitter
 from embodied.data.queries import Answer, Calls, Query, Referrals, Refusal, TextAnswer
+from embodied.data.rewording import Rewording
 from embodied.data.teaching import (
     FOREIGN,
     card,
@@ -80,10 +81,12 @@ class Examples:
     """Every teachable query of a dataset: `examples[i]` as it is; for training, `sight` and `worded` draw a little."""
 
     def __init__(self, dataset: Dataset, detections: Detections, *, scene: SceneEncoder = OBJECTS,
-                 jitter: Jitter = USUAL, is_open: bool = False, referrals: Referrals = "numbers"):
-        """is_open: no instruction is refused for a word that it holds, and none is taught to be."""
+                 jitter: Jitter = USUAL, is_open: bool = False, referrals: Referrals = "numbers",
+                 rewordings: Mapping[str, Sequence[str]] | None = None):
+        """is_open: no instruction is refused for a word that it holds, and none is taught to be. rewordings: see
+        `Rewording`."""
         self.dataset, self.scene, self.jitter, self.is_open = dataset, scene, jitter, is_open
-        self.referrals = referrals
+        self.referrals, self.rewording = referrals, Rewording(rewordings or {})
         self.language = language_of(dataset.facts, f"dataset {dataset.path}")
         self.items: list[Item] = []
         self.left_out: Counter[str] = Counter()
@@ -122,6 +125,11 @@ class Examples:
         """How many queries the dataset has, how many are kept to be taught, and how many are left out why."""
         return card(len(self.items) + self.left_out.total(), self.left_out)
 
+    @property
+    def rewordings(self) -> list[str]:
+        """What words may be put as, beside those of the dataset; nothing in the place of things."""
+        return self.rewording.texts
+
     def __len__(self) -> int:
         return len(self.items)
 
@@ -145,7 +153,7 @@ class Examples:
 
     def worded(self, place: int, sight: Sight, rng: np.random.Generator | None = None) -> Example:
         """The example with what is shown of its view; with rng, one slot that its answer does not need may go unseen,
-        and things may be named by other numbers, and the answer follows."""
+        things may be named by other numbers, and the answer follows; and its words may be others for the same."""
         item = self.items[place]
         item, numbers = replace(item, detected=sight.detected, held=sight.held), ()
         if rng is not None:
@@ -153,6 +161,8 @@ class Examples:
                               self.language)
             item = replace(item, detected=drop_slot(item.detected, needed, self.jitter.drop, rng))
             numbers = draw_numbers(len(item.detected.slots) + 1, self.jitter.numbers, rng)
+            words = self.rewording.draw(item.query.instruction, rng)
+            item = replace(item, query=replace(item.query, instruction=words))
         return self._word(item, sight.image, numbers)
 
     def jittered(self, place: int, rng: np.random.Generator) -> Example:

@@ -93,6 +93,11 @@ class Mixture:
         """What was seen with: the camera of each name, of the first world that has one."""
         return {name: camera for part in reversed(self.parts) for name, camera in part.dataset.facts["cameras"].items()}
 
+    @property
+    def rewordings(self) -> list[str]:
+        """What words may be put as, beside those of the datasets."""
+        return [text for part in self.parts for text in part.rewordings]
+
     def __len__(self) -> int:
         return self._first[-1]
 

@@ -85,7 +85,8 @@ def check_weights(run: RunFolder, stage: str, weights: str) -> None:
 def examples_of(run: RunFolder, kind: type[Examples] = Examples, **settings: Any) -> Mixture:
     """What the datasets of the run teach its planner. settings: of `Examples`."""
     is_open = run.settings.model.is_vocabulary_open
-    settings = {"is_open": is_open, "referrals": run.settings.referrals, **settings}
+    settings = {"is_open": is_open, "referrals": run.settings.referrals, "rewordings": run.settings.rewordings,
+                **settings}
     return Mixture([kind(dataset, detect(run, dataset), **settings)
                     for dataset in open_datasets(run.settings)])
 
@@ -132,7 +133,8 @@ def new_planner(run: RunFolder, examples: Mixture, facts: Facts) -> tuple[Any, A
 def vocabulary_of(examples: Examples | Mixture) -> set[str]:
     """Words of the instructions, but for those that the expert did not understand."""
     queries = (item.query for item in examples.items)
-    return {word for query in queries if not is_of_an_unknown_word(query) for word in words_of(query.instruction)}
+    texts = {query.instruction for query in queries if not is_of_an_unknown_word(query)}
+    return {word for text in (*texts, *examples.rewordings) for word in words_of(text)}
 
 
 def corpus_of(examples: Examples | Mixture) -> list[str]:

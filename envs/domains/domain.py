@@ -133,6 +133,9 @@ class Domain:
     """(progress, robot, scene): whether the episode has reached its end."""
     told: ToldTask | None = None
     """The task whose scenes and goals can be told; None where the domain has none."""
+    rewordings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """A wording of its tasks, with a slot such as "{a}" for each word that changes -> others for the same, in which
+    nothing is drawn."""
     variants: Mapping[str, Mapping[str, Mapping[str, Task]]] = field(default_factory=dict)
     """Keyword of the environment -> value -> tasks that stand in for `tasks`; one at a time."""
 

@@ -14,6 +14,7 @@ from envs.skills.signatures import TAMP
 from envs.tasks.perturbations import Perturber
 from envs.tasks.scene import PLAIN_NAMES
 from envs.tasks.tamp import TAMP_TASKS, TampTask
+from envs.tasks.tamp_rewordings import rewordings
 from envs.tasks.tamp_words import NAMINGS
 from envs.world import World
 
@@ -24,6 +25,6 @@ DOMAIN = Domain(
     entity_names=PLAIN_NAMES, make_world=lambda graphics: World(graphics=graphics), make_robot=ARMS["panda"],
     views=lambda robot: cameras.VIEWS,
     spectator=cameras.SPECTATOR, remaining_calls=remaining_calls, sample_queries=sample_queries,
-    questions=TAMP_TASKS, is_right=is_right,
+    questions=TAMP_TASKS, is_right=is_right, rewordings=MappingProxyType(rewordings()),
     judge=TABLE_JUDGE, make_perturber=Perturber, robots=ARMS, objects=(3, 5),
     is_success=lambda progress, robot, scene: progress >= 1.0)

@@ -49,17 +49,17 @@ def namer_of(naming: str, names: Sequence[str]) -> Namer:
 
 def say(task: str, roles: Mapping[str, str], phrasing: int = 0, namer: Namer = by_color) -> str:
     """A question in one of the phrasings of its family, things referred to as namer does."""
-    return PHRASINGS[task][phrasing].format(**_spoken(roles, namer))
+    return PHRASINGS[task][phrasing].format(**spoken(roles, namer))
 
 
-def _spoken(roles: Mapping[str, str], namer: Namer) -> dict[str, str]:
-    """Slot -> words. The role "extreme" fills the slot of the thing that it singles out."""
+def spoken(roles: Mapping[str, str], namer: Namer) -> dict[str, str]:
+    """Slot of a phrasing -> words. The role "extreme" fills the slot of the thing that it singles out."""
     return {"a": f"{roles['extreme']} object"} if "extreme" in roles else {r: namer(n) for r, n in roles.items()}
 
 
 def answer_sentence(task: str, roles: Mapping[str, str], answer: str, namer: Namer = by_color) -> str:
     """The paper's form of an answer."""
-    return FAMILIES[task].tell(_spoken(roles, namer), answer)
+    return FAMILIES[task].tell(spoken(roles, namer), answer)
 
 
 def plan_sentence(steps: Sequence[tuple[str, str | None]], held: str | None, namer: Namer = by_color) -> str:

@@ -1,0 +1,50 @@
+"""Other words for the same: what was collected in few wordings is taught in more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+KEPT = 0.5
+"""Chance that words which could be put otherwise are left as they are."""
+
+
+class Rewording:
+    """Wordings that mean the same as the ones of a dataset. A falsy one has none."""
+
+    def __init__(self, templates: Mapping[str, Sequence[str]]):
+        """templates: a wording -> others for it, each with the same "{a}", "{b}" ..., which stand for one word. Raises
+        ValueError for another wording with a slot that the first one has not."""
+        self._templates = {_pattern(template): tuple(others) for template, others in templates.items() if others}
+        for template, others in templates.items():
+            for other in others:
+                if strange := sorted(_slots(other) - _slots(template)):
+                    raise ValueError(f"rewording: expected slots of {template!r}, got {{{strange[0]}}} in {other!r}")
+
+    def __bool__(self) -> bool:
+        return bool(self._templates)
+
+    @property
+    def texts(self) -> list[str]:
+        """Every other wording, with nothing in its slots."""
+        return [re.sub(r"\{\w+\}", "", other) for others in self._templates.values() for other in others]
+
+    def draw(self, text: str, rng: np.random.Generator) -> str:
+        """The text in other words for the same; as it is half of the time, and where nobody knows any."""
+        if not self._templates or rng.random() < KEPT:
+            return text
+        for pattern, others in self._templates.items():
+            if (match := pattern.fullmatch(text)) is not None:
+                return others[int(rng.integers(len(others)))].format(**match.groupdict())
+        return text
+
+
+def _slots(template: str) -> set[str]:
+    return set(re.findall(r"\{(\w+)\}", template))
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """Matches the template with a word in each slot."""
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>\\w+)", re.escape(template)))

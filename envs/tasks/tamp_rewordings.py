@@ -1,0 +1,95 @@
+"""What people say where the paper says something else: more wordings of the questions and instructions of the
+task-and-motion-planning table. Nothing is drawn in these; who learns from what was drawn may be taught them, too, and
+an environment knows what they ask.
+
+Slots stand for one word: a color where things are named by their color, else obj_1, obj_2 ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from envs.tasks.tamp_words import PHRASINGS, by_color, spoken
+
+_REWORDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "color": (
+        "what color is {a}?",
+        "what is the color of {a}?",
+        "which color does {a} have?",
+        "tell me what color {a} is",
+        "the color of {a}, please",
+    ),
+    "where": (
+        "where is the {a} block?",
+        "where does the {a} one lie?",
+        "on which side is the {a} cube?",
+        "is the {a} block on the left, on the right or in the center?",
+        "where on the table is the {a} block?",
+        "tell me where the {a} cube is",
+    ),
+    "below": (
+        "is the {a} block under the {b} one?",
+        "is the {b} block on the {a} one?",
+        "is the {b} cube on top of the {a} cube?",
+        "does the {b} block stand on the {a} one?",
+        "is there the {a} block below the {b} block?",
+    ),
+    "possible": (
+        "could you grasp the {a} block, put it on the {b} block and then grasp the {c} block?",
+        "can you take the {a} cube, place it on the {b} one and then take the {c} cube?",
+        "is it possible to pick up the {a} block, put it on the {b} one, and then pick up the {c} one?",
+    ),
+    "grasp": (
+        "how would you grasp the {a} block?",
+        "how would you pick up the {a} cube?",
+        "how do you get the {a} one?",
+        "pick up the {a} block",
+        "take the {a} cube",
+        "grab the {a} one",
+        "get the {a} block",
+        "lift the {a} cube",
+        "can you pick up the {a} block?",
+        "could you take the {a} one, please?",
+        "i want the {a} cube",
+        "hold the {a} block",
+        "give me the {a} block, please",
+        "get hold of the {a} object",
+    ),
+    "build": (
+        "how would you stack the {a} block on the {b} one?",
+        "how would you put the {a} cube on the {b} cube?",
+        "how do you get the {a} block onto the {b} block?",
+        "stack the {a} block on the {b} block",
+        "put the {a} cube on the {b} one",
+        "put the {a} block on top of the {b} block",
+        "place the {a} one on the {b} one",
+        "can you stack the {a} cube on the {b} cube?",
+        "could you put the {a} block on the {b} one, please?",
+        "i want the {a} block on the {b} one",
+        "move the {a} cube onto the {b} cube",
+        "set the {a} block on the {b} block",
+        "the {a} block goes on the {b} one",
+        "make a tower with the {a} block on the {b} block",
+        "get the {a} object on top of the {b} object",
+    ),
+})
+
+
+def rewordings() -> dict[str, tuple[str, ...]]:
+    """Each wording of `tamp_words.PHRASINGS`, things by color ("{a} object"; of a question for the color, by number
+    alone), and the others for the same."""
+    return {phrasing.format(**{slot: _called(family, slot) for slot in "abc"}): _REWORDINGS[family]
+            for family, phrasings in PHRASINGS.items() if family in _REWORDINGS for phrasing in phrasings}
+
+
+def _called(family: str, slot: str) -> str:
+    return f"{{{slot}}}" if family == "color" else f"{{{slot}}} object"
+
+
+def reworded(task: str, roles: Mapping[str, str]) -> list[str]:
+    """All of it that a question or instruction about things of these names may be put as, by their colors."""
+    if task == "color" or task not in _REWORDINGS:
+        return []
+    colors = {slot: words.split()[0] for slot, words in spoken(roles, by_color).items()}
+    return [words.format(**colors) for words in _REWORDINGS[task]]
