@@ -13,7 +13,7 @@ from embodied.planning.grammar import ANY_PLAN, Without, plan_grammar
 from embodied.planning.hints import meant, telling
 from embodied.planning.instruction import InstructionError, clean_instruction
 from embodied.planning.language import Plan, PlanError, clause, ground, parse
-from embodied.planning.looks import Scene
+from embodied.planning.looks import Scene, unseen_color
 from embodied.planning.perception import last_failure
 from embodied.planning.scene import SceneEncoder, Targets, write_prompt
 from embodied.planning.understanding import UnclearPolicy, judge, refuse, refused, turned_down
@@ -41,13 +41,15 @@ class LanguageAgent:
 
         Plans are in the language that the backend's model learned. scene: what the prompt shows, by default what that
         model learned to see. unclear: what becomes of instructions that were not read whole; None lets every plan
-        pass, for measuring what a model alone is worth. Plans of whole images, which name no slots, and in languages
-        that answer questions are not judged. seed: of a backend that samples, where a call names none.
+        pass, for measuring what a model alone is worth. Plans of whole images, which name no slots, are not judged; of
+        what is said in languages that answer questions nothing is but that every color that it names is in sight.
+        seed: of a backend that samples, where a call names none.
         """
         self.backend, self.constrained, self.scene = backend, constrained, scene or backend.scene
         self.language = backend.language
-        is_read = self.scene.finds_objects and self.language.answers.text_skill is None
-        self.unclear = unclear if is_read else None
+        answers_in_words = self.language.answers.text_skill is not None
+        self.unclear = unclear if self.scene.finds_objects and not answers_in_words else None
+        self._looks_for_colors = self.scene.finds_objects and answers_in_words and unclear is not None
         self.max_new_tokens, self.seed = max_new_tokens, seed
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = (), *,
@@ -68,6 +70,8 @@ class LanguageAgent:
         is_blank = self.scene.finds_objects and not state.perception.slots
         if is_blank and self.language.needs_objects and not state.is_holding:
             return Plan((), refusal=NOTHING_IN_SIGHT, perception=state.perception)
+        if self._looks_for_colors and (refusal := _of_unseen(instruction, state)) is not None:
+            return Plan((), refusal=refusal, perception=state.perception)
         prompt = write_prompt(instruction, state.perception, held=state.held, is_holding=state.is_holding,
                               last_failure=last_failure(history), scene=self.scene)
         ask = partial(self._ask, prompt, state, seed)
@@ -119,6 +123,14 @@ class LanguageAgent:
     def _read(self, text: str, targets: Targets) -> Plan:
         """The plan that a text says. Raises PlanError."""
         return parse(text, self.language, objects=targets.objects, locations=targets.locations)
+
+
+def _of_unseen(instruction: str, state: SceneState) -> str | None:
+    """The refusal of words that name a color of nothing in sight; None where all are, or a hand hides what it holds."""
+    if state.is_holding and state.held is None:
+        return None
+    color = unseen_color(instruction, [*state.perception.slots, *([state.held] if state.held else [])])
+    return None if color is None else f"I see no {color} object"
 
 
 def read_instruction(backend: Backend, instruction: str) -> str | Plan:

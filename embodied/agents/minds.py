@@ -16,7 +16,7 @@ from embodied.agents.language_agent import LanguageAgent
 from embodied.agents.mind_agent import MindAgent
 from embodied.agents.mind_card import card, is_mind
 from embodied.agents.scene_state import Perceive
-from embodied.agents.shipped import load_agent, shipped_names, weights_folder
+from embodied.agents.shipped import PLANNERS, load_agent, shipped_names, weights_folder
 from embodied.bases.cache import MANIFEST, place_of
 from embodied.planning.closed_loop import Planner
 from envs.skills.signatures import TABLETOP_GOALS, PlanLanguage
@@ -34,6 +34,11 @@ def mind_folder(weights: str | Path) -> Path:
         return weights_folder(weights)
     usable = [name for name in SHIPPED if name in shipped_names() and why_not(weights_folder(name)) is None]
     return weights_folder(usable[0] if usable else SHIPPED[-1])
+
+
+def weights_for(weights: str, world: str) -> str:
+    """The weights that a name means in a world: of "mind", where no mind knows the world, its shipped planner."""
+    return PLANNERS[world] if weights == MIND and world != "tabletop" and world in PLANNERS else weights
 
 
 def why_not(folder: Path) -> str | None:

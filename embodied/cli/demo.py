@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from embodied.cli.errors import UsageError
 from embodied.cli.run import RunContext
 from embodied.cli.settings import EnvSettings
 from embodied.typed import between
@@ -44,6 +45,7 @@ class Settings:
     policy: Literal["model", "random", "oracle"]
     weights: str
     scene: str | None
+    world: Literal["tabletop", "tamp"]
     replies: tuple[str, ...]
     seed: int = between(0, 2**31 - 1)
     max_calls: int = between(1, 64)
@@ -53,11 +55,15 @@ class Settings:
 def enter(settings: Settings, folder: Path) -> Iterator[list[dict] | None]:
     """The scene that was told, None where none was. Raises ValueError for weights that cannot be loaded and for what is
     no scene; what the folder holds is then as it was."""
+    from embodied.agents.minds import weights_for
     from embodied.cli.talk import scene_in
     from embodied.cli.weights import check_usable
 
     if settings.policy != "oracle":
-        check_usable(settings.weights)
+        check_usable(weights_for(settings.weights, settings.world))
+    if settings.scene is not None and settings.world != "tabletop":
+        raise UsageError(f"scene={settings.scene}: expected null, for scenes of world={settings.world} are drawn; say "
+                         "what has to be there in the instruction, or choose world=tabletop")
     yield scene_in(settings.scene) if settings.scene is not None else None
 
 
@@ -87,16 +93,17 @@ def make_env(task: str, **arguments: Any) -> Any:
     """The environment of a task, or of all tasks of the tabletop for "tabletop"."""
     import gymnasium
 
-    from envs.interface import TASK_IDS, domain_id
+    from envs.interface import ENV_IDS, domain_id
 
-    return gymnasium.make(f"envs:{TASK_IDS.get(task) or domain_id(task)}", **arguments)
+    return gymnasium.make(f"envs:{ENV_IDS.get(task) or domain_id(task)}", **arguments)
 
 
 def _mind(settings: Settings, reporter: Reporter) -> MindAgent | None:
     """The mind that the weights are; None for a planner's, and for other policies."""
     from embodied.agents import minds
 
-    if settings.policy != "model" or not minds.is_mind(minds.mind_folder(settings.weights)):
+    weights = minds.weights_for(settings.weights, settings.world)
+    if settings.policy != "model" or not minds.is_mind(minds.mind_folder(weights)):
         return None
     if (lacks := minds.notice(settings.weights)) is not None:
         reporter.note(lacks)
@@ -104,10 +111,10 @@ def _mind(settings: Settings, reporter: Reporter) -> MindAgent | None:
 
 
 def _planner(settings: Settings, env: Any) -> Planner:
-    from embodied.agents.minds import mind_folder
+    from embodied.agents.minds import mind_folder, weights_for
     from embodied.evaluation.policies import PolicyFactory
 
-    weights = "" if settings.policy == "oracle" else str(mind_folder(settings.weights))
+    weights = "" if settings.policy == "oracle" else str(mind_folder(weights_for(settings.weights, settings.world)))
     return PolicyFactory(settings.policy, weights, gallery=lambda: env).planner(settings.seed, env)[0]
 
 
@@ -118,7 +125,7 @@ def _told(settings: Settings, scene: list[dict] | None, mind: MindAgent | None) 
     from embodied.planning.instruction import InstructionError, clean_instruction
 
     if scene is None and mind is None:
-        task, required = scene_for(settings.instruction)
+        task, required = SCENES[settings.world](settings.instruction)
         return task, {"instruction": settings.instruction, **({"require": required} if required else {})}
     if scene is None:
         try:
@@ -160,6 +167,19 @@ def _reply(step: Step, planner: Any, reporter: Reporter, person: Person) -> None
         reporter.heard(words)
 
 
+def tamp_scene_for(instruction: str) -> tuple[str, list[str]]:
+    """The same of PaLM-E's table; of words that it does not know, a scene with the blocks whose colors they name."""
+    from envs.tasks.phrasings import words
+    from envs.tasks.scene import COLORS
+    from envs.tasks.tamp_rewordings import understand
+
+    understood = understand(instruction)
+    if understood is not None:
+        family, roles = understood
+        return family, list(dict.fromkeys(roles.values()))
+    return "grasp", [f"{word} block" for word in dict.fromkeys(words(instruction)) if word in COLORS][:5]
+
+
 def scene_for(instruction: str) -> tuple[str, list[str]]:
     """The task whose scenes suit the instruction, and the known objects that it names ("cube" is a block)."""
     from envs.tasks.families import TASK_OF_FORM
@@ -174,3 +194,7 @@ def scene_for(instruction: str) -> tuple[str, list[str]]:
     said = words(instruction)
     named = [f"{c} {kinds[n]}" for c, n in itertools.pairwise(said) if c in COLORS and n in kinds]
     return "put_in_bowl", list(dict.fromkeys(named))[:6]
+
+
+SCENES = {"tabletop": scene_for, "tamp": tamp_scene_for}
+"""World -> what chooses a scene that suits an instruction."""

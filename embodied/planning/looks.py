@@ -6,6 +6,7 @@ them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -79,6 +80,13 @@ def _color_words(red: np.ndarray, green: np.ndarray, blue: np.ndarray) -> np.nda
     named = _HUE_WORDS[np.searchsorted(_HUE_ENDS, 60 * np.where(hue < 0, hue + 6, hue))]
     grey = _GREY_WORDS[np.searchsorted(_GREY_ENDS, top)]
     return np.where(span < GREY_SATURATION * top, grey, named)
+
+
+def unseen_color(text: str, slots: Sequence[Slot]) -> str | None:
+    """The first color that a text names and none of the slots has; None where all are in sight."""
+    said = [word for word in re.findall(r"[a-z]+", text.lower()) if word in _WORDS]
+    seen = set(colors_of([slot.crop for slot in slots])) if said else set()
+    return next((word for word in said if word not in seen), None)
 
 
 def without_parts(slots: Sequence[Slot]) -> list[Slot]:

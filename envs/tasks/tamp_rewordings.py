@@ -7,10 +7,13 @@ Slots stand for one word: a color where things are named by their color, else ob
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from envs.tasks.scene import COLORS
 from envs.tasks.tamp_words import PHRASINGS, by_color, spoken
+from envs.words import plain_words
 
 _REWORDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "color": (
@@ -93,3 +96,28 @@ def reworded(task: str, roles: Mapping[str, str]) -> list[str]:
         return []
     colors = {slot: words.split()[0] for slot, words in spoken(roles, by_color).items()}
     return [words.format(**colors) for words in _REWORDINGS[task]]
+
+
+def understand(text: str) -> tuple[str, dict[str, str]] | None:
+    """The family and the roles of a question or instruction about things by color, in any of its wordings: ("build",
+    {"a": "white block", "b": "red block"}); None for any other words."""
+    said = plain_words(text)
+    plain = "" if said is None else " ".join(said)
+    for family, pattern in _PATTERNS:
+        if match := pattern.fullmatch(plain):
+            return family, {role: f"{color} block" for role, color in match.groupdict().items()}
+    return None
+
+
+def _patterns() -> list[tuple[str, re.Pattern[str]]]:
+    color = "|".join(COLORS)
+    found = []
+    for family in _REWORDINGS.keys() - {"color"}:
+        by_color = [text.format(**{slot: f"{{{slot}}} object" for slot in "abc"}) for text in PHRASINGS[family]]
+        for text in (*by_color, *_REWORDINGS[family]):
+            marked = " ".join(plain_words(re.sub(r"\{(\w)\}", r"slot\1", text)) or ())
+            found.append((family, re.compile(re.sub(r"slot(\w)", rf"(?P<\1>{color})", marked))))
+    return found
+
+
+_PATTERNS = _patterns()
