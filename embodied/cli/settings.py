@@ -64,6 +64,11 @@ class TaskSettings:
             if task not in ENV_IDS:
                 raise UsageError(f"task.tasks={task}: expected a task of some world" + suggest(task, ENV_IDS))
 
+    @property
+    def world(self) -> str:
+        """The world of all of them; the table where they are of several."""
+        return next((domain for domain, tasks in DOMAINS.items() if {*self.tasks} <= {*tasks}), "tabletop")
+
     def check_planned_by(self, policy: PolicyName, language: PlanLanguage) -> None:
         """Raise UsageError for worlds that weights which plan in a language cannot plan in: where a skill is missing,
         or questions are asked that it has no answers to."""

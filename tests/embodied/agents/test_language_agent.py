@@ -20,6 +20,7 @@ from embodied.planning.scene import WHOLE_IMAGE
 from embodied.planning.spoken import describe
 from embodied.planning.understanding import refuse
 from embodied.prompt import MAX_OBJECTS, Entity, Image, Prompt, PromptTooLongError, Sample, Text
+from envs.skills.signatures import TAMP
 from tests.embodied.planning.scenes import FULL_HAND_M, ToyEnv, bowl, colored, observation, slot, transition
 
 LEFT, RIGHT = slot(0.4, 0.2), slot(0.6, -0.2)
@@ -67,6 +68,17 @@ def test_an_unknown_word_is_named_before_anything_is_asked():
     plan = planner.plan("put the red blok", observation())
     assert plan.refusal == "I do not know the word 'blok'" and not backend.asked
     assert describe(plan) == "No: I do not know the word 'blok'. Did you mean 'block'? I know: block, put, red, the."
+
+
+@pytest.mark.parametrize(("words", "refusal"), [
+    ("grasp the red object", None), ("grasp the purple object", "I see no purple object"),
+    ("stack the blue object on the green one", "I see no green object"), ("what is on the table?", None)])
+def test_a_table_that_is_asked_about_is_not_asked_for_a_color_that_is_not_there(words: str, refusal: str | None):
+    seen = (colored(LEFT, (200, 20, 20)), colored(RIGHT, (20, 20, 200)))
+    for unclear, said in ((refuse, refusal), (None, None)):
+        backend = ReplayBackend([" pick(obj_1); done()"], lambda _: seen, language=TAMP)
+        plan = LanguageAgent(backend, unclear=unclear).plan(words, observation())
+        assert plan.refusal == said and len(backend.asked) == (said is None)
 
 
 MANY = [f"z{a}{b}" for a in "abcdefg" for b in "abcdefghijk"]

@@ -12,7 +12,7 @@ import av
 import pytest
 
 from embodied.agents.shipped import weights_path
-from embodied.cli.demo import scene_for
+from embodied.cli.demo import scene_for, tamp_scene_for
 from embodied.cli.main import main
 from envs.isolation.env import IsolatedEnv
 
@@ -37,6 +37,23 @@ def test_the_demo_does_what_is_said_and_leaves_a_film(tmp_path, capsys):
     with av.open(str(tmp_path / "here" / "demo.mp4")) as video:
         assert video.streams.video[0].codec_context.name == "h264" and video.streams.video[0].frames > 5
     assert (tmp_path / "here" / "demo.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(("words", "scene"), [
+    ("how would you stack the white block on the red one?", ("build", ["white block", "red block"])),
+    ("Q: How to grasp the cyan object?", ("grasp", ["cyan block"])),
+    ("is there the red block below the blue block?", ("below", ["red block", "blue block"])),
+    ("juggle the red and the green block, then the red one", ("grasp", ["red block", "green block"])),
+    ("do something", ("grasp", []))])
+def test_a_scene_of_the_palm_e_table_has_what_is_asked_about(words: str, scene: tuple):
+    assert tamp_scene_for(words) == scene
+
+
+def test_the_demo_of_the_palm_e_table_by_the_oracle(tmp_path, capsys):
+    words = "how would you put the white cube on the red cube?"
+    assert main(["demo", words, "world=tamp", "policy=oracle", "hydra.run.dir=here", *SMALL]) == 0
+    told = capsys.readouterr().out
+    assert "place on red block" in told and "success" in told and (tmp_path / "here" / "demo.mp4").exists()
 
 
 def test_the_demo_calls_half_an_instruction_no_success(capsys, monkeypatch):
