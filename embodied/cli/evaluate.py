@@ -80,7 +80,7 @@ def act(settings: Settings, run: RunContext) -> float:
     if settings.suite.kind == "language":
         return judge(jobs, sha256, _origin(settings, sha256), run.folder, map_seeds)
     if settings.suite.kind == "palm_e":
-        return palm_e.judge(*jobs, settings.suite, sha256, _context(settings, sha256), run.folder, map_seeds)
+        return palm_e.judge(*jobs, settings.suite, sha256, _context(settings, sha256), run, map_seeds)
     records = _play(jobs, sha256, map_seeds)
     result = summarise(records, _context(settings, sha256))
     spec = next(job.spec for job in jobs if job.spec.policy == "model")

@@ -63,14 +63,15 @@ def _check(suite: Any, weights: Path, env: Mapping[str, Any]) -> None:
         raise ValueError("env.isolated=true: expected false, for suite=palm_e judges answers where the world is")
 
 
-def judge(rows: Sequence[Any], jobs: Sequence[Any], suite: Any, sha256: str, context: Mapping[str, Any], folder: Path,
+def judge(rows: Sequence[Any], jobs: Sequence[Any], suite: Any, sha256: str, context: Mapping[str, Any], run: Any,
           map_seeds: Any) -> float:
-    """The mean of p1 and p2, as planned; writes eval.json."""
+    """The mean of p1 and p2, as planned; writes eval.json and report.html into the folder of the run."""
     from embodied.data.files import write_json
     from embodied.data.progress import progress
     from embodied.evaluation.jobs import run_jobs
     from embodied.evaluation.palm_e.rows import ask_rows, summarise
 
+    folder = run.folder
     with progress("scenes", sum(len(row.seeds) for row in rows)) as asked:
         records = ask_rows(rows, folder / "asked", sha256, map_seeds, asked)
     with progress("episodes", sum(len(job.seeds) for job in jobs)) as played:
@@ -80,8 +81,25 @@ def judge(rows: Sequence[Any], jobs: Sequence[Any], suite: Any, sha256: str, con
     write_json(folder / "eval.json", result)
     print("\n".join(_lines(result)))
     print(f"wrote {folder / 'eval.json'}")
+    _report(result, rows, records, run)
     plans = [result["per_task"][task]["success_rate"] for task in EXECUTED.values()]
     return sum(plans) / len(plans)
+
+
+def _report(result: Mapping[str, Any], rows: Sequence[Any], records: Mapping[str, Any], run: Any) -> None:
+    """Writes report.html, with the curves of the training that left the weights, where they lie beside them."""
+    from embodied.data.files import write_whole
+    from embodied.evaluation.palm_e.report import render
+    from embodied.evaluation.palm_e.rows import MODEL_ROWS
+    from embodied.evaluation.palm_e.sheet import draw_sheet
+
+    shown = [row for row in rows if row.name in MODEL_ROWS]
+    curve = Path(shown[0].spec.weights).parent / "curve.png"
+    page = render({**result, "command": run.command}, draw_sheet(shown, records),
+                  config=(run.folder / "config.yaml").read_text("utf-8"),
+                  curve=curve.read_bytes() if curve.is_file() else None)
+    write_whole(run.folder / "report.html", page.encode())
+    print(f"wrote {run.folder / 'report.html'}")
 
 
 def _executed(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from embodied.evaluation.attribution import COMPONENTS
 from embodied.evaluation.charts import histogram, rate_bars
+from embodied.evaluation.page import data_uri, page, section, table
 
 BASELINE_MEANING = {
     "model": "the model, from camera images and depth",
@@ -39,8 +39,7 @@ def render(result: Mapping[str, Any], *, plan_times_s: Sequence[float] = (), vid
     sections = [_headline(result), _tasks(result), _baselines(result), _plans(result), _failures(result),
                 _latency(result, plan_times_s), _gallery("Losses", [e for e in videos if not e.is_win]),
                 _gallery("Wins", [e for e in videos if e.is_win]), _how(result, config)]
-    title = escape(str(result.get("suite", "evaluation")))
-    return _PAGE.replace("{{title}}", title).replace("{{body}}", "\n".join(sections))
+    return page(str(result.get("suite", "evaluation")), sections)
 
 
 def _headline(result: Mapping[str, Any]) -> str:
@@ -59,7 +58,7 @@ def _tasks(result: Mapping[str, Any]) -> str:
     rows = [(task.replace("_", " "), r["episodes"], f"{r['success_rate']:.1%}", _interval(r))
             for task, r in result["per_task"].items()]
     bars = rate_bars({task.replace("_", " "): r for task, r in result["per_task"].items()})
-    return _section("Success per task", bars + _table(("task", "episodes", "success", "95 % interval"), rows))
+    return section("Success per task", bars + table(("task", "episodes", "success", "95 % interval"), rows))
 
 
 def _baselines(result: Mapping[str, Any]) -> str:
@@ -69,8 +68,8 @@ def _baselines(result: Mapping[str, Any]) -> str:
     meaning = "; ".join(f"{name}: {BASELINE_MEANING[name]}" for name in blocks if name in BASELINE_MEANING)
     per_task = [(task.replace("_", " "), *(_cell(r["per_task"].get(task)) for r in blocks.values()))
                 for task in result["per_task"]]
-    return _section("Beside its baselines", rate_bars(blocks) + f"<p class=soft>{escape(meaning)}.</p>" + _table(
-        ("who decides", "episodes", "success", "95 % interval"), rows) + _table(("task", *blocks), per_task))
+    return section("Beside its baselines", rate_bars(blocks) + f"<p class=soft>{escape(meaning)}.</p>" + table(
+        ("who decides", "episodes", "success", "95 % interval"), rows) + table(("task", *blocks), per_task))
 
 
 def _cell(rate: Mapping[str, Any] | None) -> str:
@@ -83,7 +82,7 @@ def _plans(result: Mapping[str, Any]) -> str:
     if "unconstrained" in plans:
         kinds["unconstrained"] = plans["unconstrained"]
     rows = [(n, p["decoded"], _share(p["parsed_fraction"]), _share(p["grounded_fraction"])) for n, p in kinds.items()]
-    return _section("Decoded plans", _table(("decoding", "plans", "parse", "name only things in the scene"), rows))
+    return section("Decoded plans", table(("decoding", "plans", "parse", "name only things in the scene"), rows))
 
 
 def _share(value: float | None) -> str:
@@ -93,29 +92,29 @@ def _share(value: float | None) -> str:
 def _failures(result: Mapping[str, Any]) -> str:
     failures = result["failures"]
     if not failures["count"]:
-        return _section("Reasons of failure", "<p>No episode failed.</p>")
-    split = _table(("whose fault", "episodes"), [(c, failures[c]) for c in COMPONENTS if failures[c] or c != "other"])
-    return _section("Reasons of failure", split + _table(("reason", "episodes"), list(failures["reasons"].items())))
+        return section("Reasons of failure", "<p>No episode failed.</p>")
+    split = table(("whose fault", "episodes"), [(c, failures[c]) for c in COMPONENTS if failures[c] or c != "other"])
+    return section("Reasons of failure", split + table(("reason", "episodes"), list(failures["reasons"].items())))
 
 
 def _latency(result: Mapping[str, Any], times_s: Sequence[float]) -> str:
     latency = result["latency_s"]
     median_ms, p95_ms = latency["median"] * 1000, latency["p95"] * 1000
     words = f"<p>Median {median_ms:.0f} ms, 95th percentile {p95_ms:.0f} ms, one thread.</p>"
-    return _section("Time of a plan", words + histogram([t * 1000 for t in times_s], "ms"))
+    return section("Time of a plan", words + histogram([t * 1000 for t in times_s], "ms"))
 
 
 def _gallery(title: str, videos: Sequence[ReportVideo]) -> str:
     if not videos:
         return ""
-    return _section(title, '<div class="gallery">' + "".join(map(_figure, videos)) + "</div>")
+    return section(title, '<div class="gallery">' + "".join(map(_figure, videos)) + "</div>")
 
 
 def _figure(video: ReportVideo) -> str:
-    poster = _data("image/jpeg", video.strip)
+    poster = data_uri("image/jpeg", video.strip)
     return (f'<figure class="{"win" if video.is_win else "loss"}"><figcaption><b>{escape(video.title)}</b><br>'
             f'{escape(video.detail)}</figcaption><img alt="video strip" src="{poster}">'
-            f'<video controls muted playsinline preload="metadata" src="{_data("video/mp4", video.video)}"></video>'
+            f'<video controls muted playsinline preload="metadata" src="{data_uri("video/mp4", video.video)}"></video>'
             "</figure>")
 
 
@@ -123,59 +122,9 @@ def _how(result: Mapping[str, Any], config: str) -> str:
     facts = {k: result[k] for k in ("command", "seeds", "weights", "versions") if k in result}
     command = escape(str(facts.pop("command", "")))
     more = {"Seeds, weights, versions": json.dumps(facts, indent=2), "Configuration": config}
-    return _section("How it was made", f"<pre>{command}</pre>" + "".join(
+    return section("How it was made", f"<pre>{command}</pre>" + "".join(
         f"<details><summary>{title}</summary><pre>{escape(text)}</pre></details>" for title, text in more.items()))
 
 
 def _interval(rate: Mapping[str, Any]) -> str:
     return f"{rate['ci95'][0]:.1%} to {rate['ci95'][1]:.1%}"
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{body}</section>"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    cells = "".join(f"<tr>{''.join(f'<td>{escape(str(c))}</td>' for c in row)}</tr>" for row in rows)
-    return (f'<div class="wide"><table><thead><tr>{"".join(f"<th>{escape(h)}</th>" for h in head)}</tr></thead>'
-            f"<tbody>{cells}</tbody></table></div>")
-
-
-def _data(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>embodied: {{title}}</title>
-<style>
-:root { --ink: #1d1f24; --soft: #667085; --line: #e4e7ec; --paper: #fff; --shade: #f7f8fa; --bar: #7aa7d9;
-  --good: #16783c; --bad: #b0281e; color-scheme: light dark }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e8ec; --soft: #98a2b3; --line: #344054; --paper: #15181e;
-  --shade: #1d222b; --bar: #3f6ea3; --good: #5cc98a; --bad: #f08a80 } }
-* { box-sizing: border-box }
-body { margin: 0 auto; padding: 1.2rem; max-width: 62rem; background: var(--paper); color: var(--ink);
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif }
-h1 { font-size: 1.5rem; margin: .4rem 0 1rem } h2 { font-size: 1.15rem; margin: 2.2rem 0 .7rem }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .8rem }
-.card { background: var(--shade); border: 1px solid var(--line); border-radius: 10px; padding: .8rem 1rem }
-.card b { display: block; font-size: 1.7rem; line-height: 1.2 } .card span { color: var(--soft); font-size: .88rem }
-.wide { overflow-x: auto; margin-top: .8rem } table { border-collapse: collapse; width: 100%; font-size: .93rem }
-th, td { text-align: left; padding: .4rem .7rem .4rem 0; border-bottom: 1px solid var(--line) }
-td { font-variant-numeric: tabular-nums }
-th { color: var(--soft); font-weight: 600 }
-p.soft { color: var(--soft); font-size: .9rem }
-svg { width: 100%; height: auto; display: block } svg text { fill: var(--ink); font-size: 14px }
-svg .small { fill: var(--soft); font-size: 12px } .bar { fill: var(--bar) } .tick { stroke: var(--line) }
-.ci { stroke: var(--ink); stroke-width: 1.6 }
-.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(18rem, 1fr)); gap: 1rem }
-figure { margin: 0; border: 1px solid var(--line); border-top: 4px solid var(--good); border-radius: 10px;
-  overflow: hidden }
-figure.loss { border-top-color: var(--bad) } figcaption { padding: .6rem .8rem; font-size: .9rem }
-figure img, figure video { width: 100%; display: block }
-pre { background: var(--shade); padding: .8rem; border-radius: 8px; overflow-x: auto; font-size: .85rem }
-summary { cursor: pointer; margin: .6rem 0 }
-</style></head><body><h1>embodied: {{title}}</h1>
-{{body}}
-</body></html>
-"""

@@ -88,15 +88,21 @@ class Asker:
         """{"seed", "asked": [{"family", "instruction", "truth", "said", "right", "plan_s"}]}: the first question of
         each family that the scene has."""
         make = None if self.spec.policy == "oracle" else self._factory.planner  # which may look at other scenes first
-        raw, info = self.env.reset(seed=seed)
-        history: list[Transition] = []
-        if self.spec.is_acted:
-            raw, info, history = self._acted(raw, info, seed)
+        raw, info, history = self._scene(seed)
         records = self._first_of_each(info["labels"]["asks"])
         if make is None:
             return {"seed": seed, "asked": [self._told(record) for record in records]}
         planner, _ = make(seed, self.env)
         return {"seed": seed, "asked": [self._answered(planner, raw, history, record) for record in records]}
+
+    def picture(self, seed: int) -> np.ndarray:
+        """uint8[H, W, 3]: what the front camera sees of a scene when it is asked about."""
+        return Observation.from_dict(self._scene(seed)[0]).rgb["front"]
+
+    def _scene(self, seed: int) -> tuple[Mapping[str, Any], Mapping[str, Any], list[Transition]]:
+        """The observation and the infos of a scene, and what happened there."""
+        raw, info = self.env.reset(seed=seed)
+        return self._acted(raw, info, seed) if self.spec.is_acted else (raw, info, [])
 
     def _told(self, record: Mapping[str, Any]) -> Record:
         """The label itself, judged: what the questions and the judge are worth. PRIVILEGED."""

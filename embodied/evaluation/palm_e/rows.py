@@ -19,6 +19,10 @@ SIZES = range(3, 9)
 BASELINES = ("blind", "shuffled", "oracle")
 
 
+MODEL_ROWS = ("model-still-3-5", "model-acted-3-5")
+"""What the model says of scenes as of training."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One policy's answers about scenes of some size. name: of its ledger."""

@@ -60,9 +60,14 @@ def test_eval_json_holds_what_was_asked(tmp_path, answers, capsys):
     """The labels answer in the model's place."""
     rows, jobs = entered(tmp_path)
     rows = [replace(row, spec=replace(row.spec, policy="oracle")) for row in rows]
-    mean = palm_e.judge(rows, jobs, SUITE, "abc", {"suite": "palm_e"}, tmp_path, partial(map_seeds, workers=0))
+    (tmp_path / "config.yaml").write_text("suite: palm_e")
+    run = SimpleNamespace(folder=tmp_path, command="embodied evaluate suite=palm_e")
+    mean = palm_e.judge(rows, jobs, SUITE, "abc", {"suite": "palm_e"}, run, partial(map_seeds, workers=0))
     found = json.loads((tmp_path / "eval.json").read_text())
     assert mean == 1.0 and found["suite"] == "palm_e" and set(found["objects"]) == {"3-5", "6"}
     assert {"q1", "q2", "q4", "p1", "p2"} <= set(found["per_task"]) and found["per_task"]["p1"]["n"] == 6
     assert found["baselines"]["oracle"]["p1"]["n"] == 4 and "p1" not in found["baselines"]["majority"]
     assert "6 objects: q1 100.0%" in capsys.readouterr().out
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("data:image/jpeg") == min(60, page.count("<figure")) > 10 and "<td>98.1%</td>" in page
+    assert "embodied evaluate suite=palm_e" in page and "oracle (PRIVILEGED)" in page
