@@ -72,12 +72,23 @@ class LanguageAgent:
             return Plan((), refusal=NOTHING_IN_SIGHT, perception=state.perception)
         if self._looks_for_colors and (refusal := _of_unseen(instruction, state)) is not None:
             return Plan((), refusal=refusal, perception=state.perception)
-        prompt = write_prompt(instruction, state.perception, held=state.held, is_holding=state.is_holding,
-                              last_failure=last_failure(history), scene=self.scene)
+        prompt = self._prompt(instruction, state, history)
         ask = partial(self._ask, prompt, state, seed)
         if self.unclear is None:
             return ask()
         return self._judged(ask, state, read(instruction), state.scene(history))
+
+    def prompt_of(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()
+                  ) -> Prompt | None:
+        """What the backend would be asked; None where it would be asked nothing, for the words alone."""
+        instruction = read_instruction(self.backend, instruction)
+        if isinstance(instruction, Plan):
+            return None
+        return self._prompt(instruction, self.read_scene(observation, history), history)
+
+    def _prompt(self, instruction: str, state: SceneState, history: Sequence[Transition]) -> Prompt:
+        return write_prompt(instruction, state.perception, held=state.held, is_holding=state.is_holding,
+                            last_failure=last_failure(history), scene=self.scene)
 
     def _judged(self, ask: Callable[[Without], Plan], state: SceneState, parsed: ParsedInstruction,
                 scene: Scene) -> Plan:

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embodied.agents.judgement import chance_of_yes
+from embodied.agents.language_agent import LanguageAgent
 from embodied.data.queries import Query, Referrals, query_of
 from embodied.evaluation.attribution import match
 from embodied.evaluation.episode import one_thread
+from embodied.evaluation.palm_e.tables import JUDGED
 from embodied.evaluation.policies import PolicyFactory
 from embodied.evaluation.suites import PolicyName
 from embodied.planning.closed_loop import Planner
@@ -86,7 +89,7 @@ class Asker:
 
     def ask(self, seed: int) -> Record:
         """{"seed", "asked": [{"family", "instruction", "truth", "said", "right", "plan_s"}]}: the first question of
-        each family that the scene has."""
+        each family that the scene has; of what is judged also "p_yes", see `chance_of_yes`."""
         make = None if self.spec.policy == "oracle" else self._factory.planner  # which may look at other scenes first
         raw, info, history = self._scene(seed)
         records = self._first_of_each(info["labels"]["asks"])
@@ -141,8 +144,12 @@ class Asker:
         plan = planner.plan(query.instruction, observation, without_reported_failure(history))
         answer = words_said(plan, unwrapped.language)
         is_right = plan.refusal is None and unwrapped.is_right(record, plan.calls if answer is None else answer)
-        return {"family": record["task"], "instruction": query.instruction, "truth": record["answer"],
+        told = {"family": record["task"], "instruction": query.instruction, "truth": record["answer"],
                 "said": answer or plan.refusal or plan.text.strip(), "right": is_right, "plan_s": plan.thinking_s}
+        if record["task"] in JUDGED and isinstance(planner, LanguageAgent):
+            known = without_reported_failure(history)
+            told["p_yes"] = chance_of_yes(planner, query.instruction, observation, known)
+        return told
 
     def _worded(self, query: Query, planner: Planner, observation: Observation) -> Query:
         """The query in the words that the spec wants; what it still numbers, by the numbers of the prompt. A thing that

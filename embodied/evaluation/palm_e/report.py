@@ -24,7 +24,8 @@ NAMES = {"oracle": "oracle (PRIVILEGED)"}
 def render(result: Mapping[str, Any], sheet: Sequence[Shown], *, config: str = "", curve: bytes | None = None) -> str:
     """The page. result: the content of `eval.json`. sheet: see `draw_sheet`. curve: a PNG of how the weights were
     trained, where there is one."""
-    sections = [_ours(result), _paper(), _speed(result), _curve(curve), _answers(sheet), _how(result, config)]
+    sections = [_ours(result), _paper(), _sureness(result), _speed(result), _curve(curve), _answers(sheet),
+                _how(result, config)]
     return page(str(result.get("suite", "palm_e")), sections)
 
 
@@ -54,6 +55,13 @@ def _paper() -> str:
 
 def _figure(value: float | None, task: str) -> str:
     return NONE if value is None else f"{value:.2f}" if task in JUDGED else f"{value:.1%}"
+
+
+def _sureness(result: Mapping[str, Any]) -> str:
+    rows = [(task, f"{cell['ece']:.3f}", f"{cell['brier']:.3f}", cell["n"])
+            for task, cell in result["calibration"].items()]
+    head = ("task", "calibration error", "Brier", "n")
+    return section("How sure it is of yes and no", table(head, rows)) if rows else ""
 
 
 def _speed(result: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from embodied.evaluation.jobs import STRIDE, MapSeeds
 from embodied.evaluation.ledger import Ledger, results_of
 from embodied.evaluation.palm_e.asking import ACTED, STILL, AskSpec, Record, make_askers
-from embodied.evaluation.palm_e.tables import RATED, f1_of, latency, majority_of, per_task
+from embodied.evaluation.palm_e.tables import RATED, calibration, f1_of, latency, majority_of, per_task
 
 TRAINED = 5
 """Most objects of a scene in training; scenes have 3 of them or more."""
@@ -89,8 +89,8 @@ def identity(row: Row, sha256: str) -> dict[str, Any]:
 
 
 def summarise(records: Mapping[str, Sequence[Record]], objects: Sequence[int]) -> dict[str, Any]:
-    """{"per_task", "objects", "baselines", "latency_s"} of all rows: per_task is the model's on scenes as of training,
-    objects the same by the number of things, baselines those of the others there."""
+    """{"per_task", "objects", "baselines", "calibration", "latency_s"} of all rows: per_task is the model's on scenes
+    as of training, objects the same by the number of things, baselines those of the others there."""
     def of(policy: str, most: int) -> list[Record]:
         name = size_name(most)
         return [*records.get(f"{policy}-still-{name}", []), *records.get(f"{policy}-acted-{name}", [])]
@@ -99,4 +99,5 @@ def summarise(records: Mapping[str, Sequence[Record]], objects: Sequence[int]) -
     others = {policy: per_task(of(policy, TRAINED)) for policy in BASELINES if of(policy, TRAINED)}
     constant = {**majority_of(model, RATED), **f1_of(model, constant=True)}
     return {"per_task": per_task(model), "objects": {size_name(most): per_task(of("model", most)) for most in objects},
-            "baselines": {**others, "majority": constant}, "latency_s": latency(model)}
+            "baselines": {**others, "majority": constant}, "calibration": calibration(model),
+            "latency_s": latency(model)}

@@ -96,6 +96,26 @@ def _f1(positive: np.ndarray, claimed: np.ndarray) -> float:
     return 2 * int((positive & claimed).sum()) / total if total else 0.0
 
 
+BINS = 10
+"""Of the calibration error: of equal width in the probability of "yes"."""
+
+
+def calibration(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Family -> {"ece", "brier", "n"} of the probabilities of "yes" that were told: the expected calibration error over
+    `BINS` bins (Guo et al. 2017), and the mean squared error. {} where none were."""
+    found = {}
+    for family, answers in _by_family(records).items():
+        told = [(a["p_yes"], not _is_positive(a)) for a in answers if a.get("p_yes") is not None]
+        if family in JUDGED and told:
+            chance, is_yes = (np.array(column, float) for column in zip(*told, strict=True))
+            places = np.minimum((chance * BINS).astype(int), BINS - 1)
+            gaps = [abs(chance[places == b].mean() - is_yes[places == b].mean()) * (places == b).mean()
+                    for b in range(BINS) if (places == b).any()]
+            brier = float(((chance - is_yes) ** 2).mean())
+            found[family] = {"ece": round(float(sum(gaps)), 6), "brier": round(brier, 6), "n": len(told)}
+    return found
+
+
 def latency(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     """Family -> median and 95th percentile of the wall-clock time of one answer, seconds."""
     times: dict[str, list[float]] = {}

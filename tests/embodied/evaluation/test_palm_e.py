@@ -6,7 +6,7 @@ import pytest
 from embodied.data.pool import map_seeds
 from embodied.evaluation.palm_e.asking import ACTED, STILL, Asker, AskSpec, words_said
 from embodied.evaluation.palm_e.rows import BASELINES, ask_rows, check_free, rows_of, summarise
-from embodied.evaluation.palm_e.tables import f1, f1_of, halves, majority_of, per_task, share
+from embodied.evaluation.palm_e.tables import calibration, f1, f1_of, halves, majority_of, per_task, share
 from embodied.planning.language import Plan
 from envs.interface import SEED_RANGES, SkillCall
 from envs.skills.signatures import TAMP
@@ -140,3 +140,15 @@ def test_rows_are_asked_once_and_counted_by_size(tmp_path):
     check_free(oracles, tmp_path, "abc")
     with pytest.raises(ValueError, match="results of another run"):
         check_free(oracles, tmp_path, "other weights")
+
+
+def test_calibration_is_the_gap_between_what_was_told_and_what_was_so():
+    right, wrong = answer("failure", "A: Yes.", True), answer("failure", "A: No.", False)
+    other = answer("affordance", "A: No.", True)
+    told = [{**one, "p_yes": chance} for one, chance in ((right, 0.95),) * 3 + ((wrong, 0.95), (other, 0.0))]
+    asked = [{"asked": [*told, other]}]
+    found = calibration(asked)
+    assert found["failure"]["ece"] == pytest.approx(0.2) and found["failure"]["n"] == 4
+    assert found["failure"]["brier"] == pytest.approx((3 * 0.05**2 + 0.95**2) / 4)
+    assert found["affordance"] == {"ece": 0.0, "brier": 0.0, "n": 1}
+    assert calibration([{"asked": [answer("failure", "A: No.", True), answer("color", "A: red.", True)]}]) == {}
