@@ -21,7 +21,7 @@ def progress(title: str, total: int, stream: TextIO | None = None) -> Iterator[C
         nonlocal done
         done += 1
         bar.advance(task)
-        if not is_terminal and (done % max(total // 10, 1) == 0 or done == total):
+        if not is_terminal and (done % -(-total // 10) == 0 or done == total):
             print(f"{title} {done}/{total}", file=stream, flush=True)
 
     is_terminal = stream.isatty()

@@ -218,11 +218,14 @@ def test_processes_of_a_pool_may_have_worlds_in_processes_of_their_own(tmp_path)
     assert len(list((tmp_path / "here" / "videos").glob("*.mp4"))) == 1
 
 
-def test_the_oracle_plays_other_worlds_and_the_model_is_refused_there(tmp_path, capsys):
+@pytest.mark.weights
+def test_other_worlds_are_played_by_the_oracle_and_by_weights_that_know_them(tmp_path, capsys):
     asked = ["rollout", "task=tamp", "task.tasks=[where,grasp]", "episodes=2", "worlds=0", "env.looks=stock"]
     assert main([*asked, "policy=oracle", f"hydra.run.dir={tmp_path}"]) == 0
     assert json.loads((tmp_path / "summary.json").read_text())["success_rate"] == 1.0
-    assert main([*asked, f"hydra.run.dir={tmp_path / 'model'}"]) == 2
+    assert main([*asked, f"hydra.run.dir={tmp_path / 'model'}"]) == 0
+    assert json.loads((tmp_path / "model" / "summary.json").read_text())["policy"] == "model"
+    assert main([*asked, "weights=tabletop-tiny", f"hydra.run.dir={tmp_path / 'other'}"]) == 2
     assert "expected oracle for where" in capsys.readouterr().err
     assert main(["rollout", "task.tasks=[sortt]", f"hydra.run.dir={tmp_path / 'typo'}"]) == 2
     assert "did you mean 'sort'" in capsys.readouterr().err
