@@ -12,19 +12,16 @@ KEPT = 0.5
 
 
 class Rewording:
-    """Wordings that mean the same as the ones of a dataset. A falsy one has none."""
+    """Wordings that mean the same as the ones of a dataset."""
 
     def __init__(self, templates: Mapping[str, Sequence[str]]):
         """templates: a wording -> others for it, each with the same "{a}", "{b}" ..., which stand for one word. Raises
-        ValueError for another wording with a slot that the first one has not."""
+        ValueError for another wording with other slots."""
         self._templates = {_pattern(template): tuple(others) for template, others in templates.items() if others}
         for template, others in templates.items():
             for other in others:
-                if strange := sorted(_slots(other) - _slots(template)):
-                    raise ValueError(f"rewording: expected slots of {template!r}, got {{{strange[0]}}} in {other!r}")
-
-    def __bool__(self) -> bool:
-        return bool(self._templates)
+                if _slots(other) != _slots(template):
+                    raise ValueError(f"rewording: expected the slots of {template!r}, got {other!r}")
 
     @property
     def texts(self) -> list[str]:

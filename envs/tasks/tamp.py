@@ -25,7 +25,7 @@ from envs.tasks.predicates import Rest
 from envs.tasks.questions import FAMILIES
 from envs.tasks.questions.family import YES_NO
 from envs.tasks.scene import COLORS, Entity, Scene, split_name
-from envs.tasks.tamp_rewordings import reworded
+from envs.tasks.tamp_rewordings import is_asked
 from envs.tasks.told_scenes import read_table
 from envs.words import plain_words
 from envs.world import World
@@ -115,8 +115,8 @@ class TampTask:
         that is what it asks; None otherwise, so for every other question: what is true of it is not known here."""
         said = plain_words(instruction)
         known = (scene, *_instructions(scene))
-        return next((asked for asked in known
-                     if said in map(plain_words, (*wordings(asked), *reworded(asked.task, asked.roles)))), None)
+        return next((asked for asked in known if said in map(plain_words, wordings(asked))
+                     or is_asked(instruction, asked.task, asked.roles)), None)
 
 
 def asked(task: str, world: World, scene: TampScene) -> list[TampScene]:

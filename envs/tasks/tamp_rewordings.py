@@ -2,7 +2,8 @@
 task-and-motion-planning table. Nothing is drawn in these; who learns from what was drawn may be taught them, too, and
 an environment knows what they ask.
 
-Slots stand for one word: a color where things are named by their color, else obj_1, obj_2 ...
+Slots stand for one word: a color, or, where a color is asked for, obj_1, obj_2 ... Other questions and instructions
+that number things are not reworded.
 """
 
 from __future__ import annotations
@@ -65,6 +66,9 @@ _REWORDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType({
         "how do you get the {a} block onto the {b} block?",
         "stack the {a} block on the {b} block",
         "put the {a} cube on the {b} one",
+        "put the {a} block on the {b} block",
+        "put the {a} one on the {b} block",
+        "put the {a} object on the {b} object",
         "put the {a} block on top of the {b} block",
         "place the {a} one on the {b} one",
         "can you stack the {a} cube on the {b} cube?",
@@ -90,17 +94,9 @@ def _called(family: str, slot: str) -> str:
     return f"{{{slot}}}" if family == "color" else f"{{{slot}}} object"
 
 
-def reworded(task: str, roles: Mapping[str, str]) -> list[str]:
-    """All of it that a question or instruction about things of these names may be put as, by their colors."""
-    if task == "color" or task not in _REWORDINGS:
-        return []
-    colors = {slot: words.split()[0] for slot, words in spoken(roles, by_color).items()}
-    return [words.format(**colors) for words in _REWORDINGS[task]]
-
-
 def understand(text: str) -> tuple[str, dict[str, str]] | None:
     """The family and the roles of a question or instruction about things by color, in any of its wordings: ("build",
-    {"a": "white block", "b": "red block"}); None for any other words."""
+    {"a": "white block", "b": "red block"}); None for any other words. Block, cube, object and one are the same."""
     said = plain_words(text)
     plain = "" if said is None else " ".join(said)
     for family, pattern in _PATTERNS:
@@ -112,12 +108,19 @@ def understand(text: str) -> tuple[str, dict[str, str]] | None:
 def _patterns() -> list[tuple[str, re.Pattern[str]]]:
     color = "|".join(COLORS)
     found = []
-    for family in _REWORDINGS.keys() - {"color"}:
+    for family in (name for name in _REWORDINGS if name != "color"):
         by_color = [text.format(**{slot: f"{{{slot}}} object" for slot in "abc"}) for text in PHRASINGS[family]]
         for text in (*by_color, *_REWORDINGS[family]):
             marked = " ".join(plain_words(re.sub(r"\{(\w)\}", r"slot\1", text)) or ())
+            marked = re.sub(r"\b(?:block|cube|object|one)\b", "(?:block|cube|object|one)", marked)
             found.append((family, re.compile(re.sub(r"slot(\w)", rf"(?P<\1>{color})", marked))))
     return found
 
 
 _PATTERNS = _patterns()
+
+
+def is_asked(text: str, task: str, roles: Mapping[str, str]) -> bool:
+    """Whether a text words the question or instruction of a family about things of these names, by their colors."""
+    named = {slot: f"{words.split()[0]} block" for slot, words in spoken(roles, by_color).items()}
+    return understand(text) == (task, named)

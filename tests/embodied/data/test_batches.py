@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from embodied.data.batches import BUCKET, FEWEST_VIEWS, Batches, Sampler
 
@@ -74,7 +75,9 @@ def test_a_position_is_exact_whoever_makes_batches_ahead(loaders):
     take(first, 2)
     second = Batches(sampler, collate, loaders=loaders)
     second.load_state_dict(first.state_dict())
+    chance = torch.get_rng_state()
     assert [b.ids for b in take(second, 4)] == whole[2:]
+    assert torch.equal(torch.get_rng_state(), chance)  # which a training goes on from, whoever makes its batches
 
 
 @pytest.mark.parametrize("loaders", [0, 1])
