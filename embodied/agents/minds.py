@@ -38,7 +38,7 @@ def mind_folder(weights: str | Path) -> Path:
 
 def weights_for(weights: str, world: str) -> str:
     """The weights that a name means in a world: of "mind", where no mind knows the world, its shipped planner."""
-    return PLANNERS[world] if weights == MIND and world != "tabletop" and world in PLANNERS else weights
+    return PLANNERS.get(world, weights) if weights == MIND else weights
 
 
 def why_not(folder: Path) -> str | None:

@@ -17,8 +17,8 @@ WEIGHTS = Path(__file__).parent.parent / "weights"
 
 SHIPPED = "tabletop-tiny"
 """The weights that `weights=shipped` means."""
-PLANNERS = {"tabletop": SHIPPED, "tamp": "tamp-tiny"}
-"""World -> the shipped planner that learned it."""
+PLANNERS = {"tamp": "tamp-tiny"}
+"""World that no mind knows -> the shipped planner that learned it."""
 
 
 def shipped_names() -> list[str]:

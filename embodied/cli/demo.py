@@ -54,17 +54,32 @@ class Settings:
 @contextmanager
 def enter(settings: Settings, folder: Path) -> Iterator[list[dict] | None]:
     """The scene that was told, None where none was. Raises ValueError for weights that cannot be loaded and for what is
-    no scene; what the folder holds is then as it was."""
+    no scene, UsageError for weights that do not know the world; what the folder holds is then as it was."""
     from embodied.agents.minds import weights_for
     from embodied.cli.talk import scene_in
-    from embodied.cli.weights import check_usable
 
     if settings.policy != "oracle":
-        check_usable(weights_for(settings.weights, settings.world))
+        _check_weights(weights_for(settings.weights, settings.world), settings.world)
     if settings.scene is not None and settings.world != "tabletop":
         raise UsageError(f"scene={settings.scene}: expected null, for scenes of world={settings.world} are drawn; say "
                          "what has to be there in the instruction, or choose world=tabletop")
     yield scene_in(settings.scene) if settings.scene is not None else None
+
+
+def _check_weights(weights: str, world: str) -> None:
+    from embodied.agents.minds import is_mind, mind_folder
+    from embodied.cli.weights import check_usable, language_of
+    from embodied.planning.declaration import why_not_planned
+    from envs.skills.signatures import LANGUAGES
+
+    check_usable(weights)
+    folder = mind_folder(weights)
+    why = why_not_planned(language_of(folder), LANGUAGES[world])
+    if is_mind(folder):
+        why = "a mind knows the tabletop alone" if world != "tabletop" else None
+    if why is not None:
+        raise UsageError(f"weights={weights}: expected weights that plan in world={world}; {why}; leave weights out "
+                         "for those that are shipped for it")
 
 
 def act(settings: Settings, run: RunContext) -> float:
@@ -90,7 +105,7 @@ def act(settings: Settings, run: RunContext) -> float:
 
 
 def make_env(task: str, **arguments: Any) -> Any:
-    """The environment of a task, or of all tasks of the tabletop for "tabletop"."""
+    """The environment of a task of any world, or of all tasks of a world by its name."""
     import gymnasium
 
     from envs.interface import ENV_IDS, domain_id
@@ -168,7 +183,8 @@ def _reply(step: Step, planner: Any, reporter: Reporter, person: Person) -> None
 
 
 def tamp_scene_for(instruction: str) -> tuple[str, list[str]]:
-    """The same of PaLM-E's table; of words that it does not know, a scene with the blocks whose colors they name."""
+    """As `scene_for`, of PaLM-E's table; of words that it does not know, a scene with the blocks whose colors they
+    name."""
     from envs.tasks.phrasings import words
     from envs.tasks.scene import COLORS
     from envs.tasks.tamp_rewordings import understand

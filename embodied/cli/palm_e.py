@@ -90,10 +90,10 @@ def _report(result: Mapping[str, Any], rows: Sequence[Any], records: Mapping[str
     """Writes report.html, with the curves of the training that left the weights, where they lie beside them."""
     from embodied.data.files import write_whole
     from embodied.evaluation.palm_e.report import render
-    from embodied.evaluation.palm_e.rows import MODEL_ROWS
+    from embodied.evaluation.palm_e.rows import KINDS, TRAINED, row_name
     from embodied.evaluation.palm_e.sheet import draw_sheet
 
-    shown = [row for row in rows if row.name in MODEL_ROWS]
+    shown = [row for row in rows if row.name in {row_name("model", kind, TRAINED) for kind in KINDS}]
     curve = Path(shown[0].spec.weights).parent / "curve.png"
     page = render({**result, "command": run.command}, draw_sheet(shown, records),
                   config=(run.folder / "config.yaml").read_text("utf-8"),

@@ -54,6 +54,7 @@ def enter(settings: Settings, folder: Path) -> Iterator[tuple[Any, str]]:
 
 def act(settings: Settings, run: RunContext) -> float:
     """The success rate."""
+    from embodied.agents.minds import weights_for
     from embodied.cli.weights import tell_lacks
     from embodied.data.files import write_json
     from embodied.data.progress import progress
@@ -64,7 +65,7 @@ def act(settings: Settings, run: RunContext) -> float:
 
     job, sha256 = run.entered
     if settings.policy != "oracle":
-        tell_lacks(settings.weights)
+        tell_lacks(weights_for(settings.weights, settings.task.world))
     map_seeds = partial(map_episodes, workers=settings.worlds, backend=settings.backend)
     with progress("rollout", len(job.seeds)) as played:
         [records] = run_jobs([job], map_seeds=map_seeds, weights_sha256=sha256, played=played)

@@ -162,6 +162,9 @@ class DataSettings:
         if self.task not in (None, *DOMAINS[self.domain]):
             raise UsageError(f"data.task={self.task}: expected a task of the world {self.domain!r}"
                              + suggest(self.task, DOMAINS[self.domain]))
+        if self.reworded and self.domain != "tamp":
+            raise UsageError("data.reworded=true: expected data.domain=tamp, whose words can be put otherwise, got "
+                             f"{self.domain}; leave it out")
         for folder, weight in self.mixture.items():
             if not weight > 0:
                 raise UsageError(f"data.mixture: expected a weight above 0 for {folder}, got {weight}; leave it out")

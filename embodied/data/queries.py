@@ -90,8 +90,13 @@ class Query:
         def put(text: str) -> str:
             return NUMBER.sub(lambda match: mentions[self._called(match)], text)
 
-        told = self.answer if not isinstance(self.answer, TextAnswer) else TextAnswer(spoken(put(self.answer.text)))
-        return replace(self, instruction=put(self.instruction), answer=told)
+        answer = self.answer
+        if isinstance(answer, TextAnswer):
+            answer = TextAnswer(spoken(put(answer.text)))
+        elif isinstance(answer, Calls) and answer.told:  # for people; it may tell of what has no name now
+            answer = replace(answer, told=NUMBER.sub(lambda match: mentions.get(self._called(match), match[0]),
+                                                     answer.told))
+        return replace(self, instruction=put(self.instruction), answer=answer)
 
     @property
     def unnumbered(self) -> Query:

@@ -55,6 +55,10 @@ class RecordingBackend:
         self.perceive = backend.perceive
         self.unknown_words, self.known_words = backend.unknown_words, backend.known_words
 
+    def __getattr__(self, name: str) -> Any:
+        """What else the backend can do."""
+        return getattr(self._backend, name)
+
     def complete(self, prompt: Any, grammar: str | None, **settings: Any) -> Any:
         """The backend's completion."""
         completion = self._backend.complete(prompt, grammar, **settings)

@@ -12,6 +12,7 @@ from embodied.data.dataset import Dataset
 from embodied.data.facts import language_of
 from embodied.data.mixture import MixedSampler
 from embodied.training.settings import TrainSettings
+from envs.names import unknown
 
 
 def open_datasets(settings: TrainSettings) -> list[Dataset]:
@@ -41,7 +42,10 @@ def split_all(datasets: Sequence[Dataset], settings: TrainSettings) -> tuple[lis
 def at_most(count: int | None, places: Sequence[int], families: Sequence[str], seed: int, *,
             limits: Mapping[str, int] | None = None) -> list[int]:
     """Of each family at most so many of the places, drawn by the seed, in their order; all of them where count is
-    None. families: of every example. limits: family -> the same, of that one alone."""
+    None. families: of every example. limits: family -> the same, of that one alone. Raises ValueError for a family that
+    no example is of."""
+    if strange := sorted(set(limits or ()) - set(families)):
+        raise ValueError(unknown(strange[0], sorted(set(families)), what="family of limits"))
     if count is None and not limits:
         return list(places)
     most = limits or {}

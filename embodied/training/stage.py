@@ -59,7 +59,11 @@ class ExampleSettings(WritingSettings):
 
     jitter: Jitter  # of what was seen
     per_family: int | None = between(1, default=None)  # most examples of a family, drawn by the seed; None for all
-    limits: dict[str, int] = field(default_factory=dict)  # family -> the same, of that one alone
+    limits: dict[str, int] = field(default_factory=dict)  # family -> the same, of that one alone, 0 for none
+
+    def __post_init__(self) -> None:
+        if wrong := sorted(family for family, most in self.limits.items() if most < 0):
+            raise SettingError(f"limits.{wrong[0]}={self.limits[wrong[0]]}: expected at least 0")
 
 
 def check_keeps(name: str, settings: WritingSettings, model: ModelSettings) -> None:

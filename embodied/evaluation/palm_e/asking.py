@@ -16,7 +16,7 @@ import numpy as np
 
 from embodied.agents.judgement import chance_of_yes
 from embodied.agents.language_agent import LanguageAgent
-from embodied.data.queries import Query, Referrals, query_of
+from embodied.data.queries import Query, Referrals, query_of, words_of
 from embodied.evaluation.attribution import match
 from embodied.evaluation.episode import one_thread
 from embodied.evaluation.palm_e.tables import JUDGED
@@ -98,6 +98,11 @@ class Asker:
         planner, _ = make(seed, self.env)
         return {"seed": seed, "asked": [self._answered(planner, raw, history, record) for record in records]}
 
+    def close(self) -> None:
+        """Let go of the world, where one was made."""
+        if "env" in self.__dict__:
+            self.env.close()
+
     def picture(self, seed: int) -> np.ndarray:
         """uint8[H, W, 3]: what the front camera sees of a scene when it is asked about."""
         return Observation.from_dict(self._scene(seed)[0]).rgb["front"]
@@ -144,7 +149,7 @@ class Asker:
         plan = planner.plan(query.instruction, observation, without_reported_failure(history))
         answer = words_said(plan, unwrapped.language)
         is_right = plan.refusal is None and unwrapped.is_right(record, plan.calls if answer is None else answer)
-        told = {"family": record["task"], "instruction": query.instruction, "truth": record["answer"],
+        told = {"family": record["task"], "instruction": query.instruction, "truth": words_of(query.answer),
                 "said": answer or plan.refusal or plan.text.strip(), "right": is_right, "plan_s": plan.thinking_s}
         if record["task"] in JUDGED and isinstance(planner, LanguageAgent):
             known = without_reported_failure(history)

@@ -16,7 +16,7 @@ COLUMNS = (*TASKS.values(), *JUDGED)
 MEANING = ("q1 color, q2 left, right or center, q3 below, q4 possible; p1 grasp, p2 stack, as planned and judged, any "
            "plan that can be done and grants the instruction; affordance and failure as F1, positive = not possible, "
            "failed. blind: the model with black crops; shuffled: shown other scenes; majority: whoever always gives "
-           "the most frequent answer; oracle (PRIVILEGED): the labels themselves, judged.")
+           "the most frequent answer, of affordance and failure no; oracle (PRIVILEGED): the labels, judged.")
 NONE = "-"
 NAMES = {"oracle": "oracle (PRIVILEGED)"}
 

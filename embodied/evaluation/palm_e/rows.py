@@ -17,10 +17,8 @@ TRAINED = 5
 SIZES = range(3, 9)
 """Objects that a scene can have: eight colors, each once."""
 BASELINES = ("blind", "shuffled", "oracle")
-
-
-MODEL_ROWS = ("model-still-3-5", "model-acted-3-5")
-"""What the model says of scenes as of training."""
+KINDS = {"still": STILL, "acted": ACTED}
+"""Kind of scene -> the families that are asked about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +39,21 @@ def rows_of(policies: Sequence[str], weights: str, env: Mapping[str, Any], objec
         sized = {**env, "min_objects": 3 if most == TRAINED else most, "max_objects": most}
         for policy in policies if most == TRAINED else ["model"]:
             own = seeds if policy == "model" else baseline_seeds
-            for kind, families in (("still", STILL), ("acted", ACTED)):
+            for kind, families in KINDS.items():
                 if kind == "still" or most == TRAINED:
                     spec = AskSpec(policy, weights, families, env=sized)
-                    found.append(Row(f"{policy}-{kind}-{size_name(most)}", spec, own))
+                    found.append(Row(row_name(policy, kind, most), spec, own))
     return found
 
 
 def size_name(most: int) -> str:
     """How many objects the scenes of a row have."""
     return f"3-{TRAINED}" if most == TRAINED else str(most)
+
+
+def row_name(policy: str, kind: str, most: int) -> str:
+    """The name of a row. kind: of `KINDS`."""
+    return f"{policy}-{kind}-{size_name(most)}"
 
 
 def ask_rows(rows: Sequence[Row], folder: Path, sha256: str, map_seeds: MapSeeds,
@@ -92,8 +95,7 @@ def summarise(records: Mapping[str, Sequence[Record]], objects: Sequence[int]) -
     """{"per_task", "objects", "baselines", "calibration", "latency_s"} of all rows: per_task is the model's on scenes
     as of training, objects the same by the number of things, baselines those of the others there."""
     def of(policy: str, most: int) -> list[Record]:
-        name = size_name(most)
-        return [*records.get(f"{policy}-still-{name}", []), *records.get(f"{policy}-acted-{name}", [])]
+        return [record for kind in KINDS for record in records.get(row_name(policy, kind, most), [])]
 
     model = of("model", TRAINED)
     others = {policy: per_task(of(policy, TRAINED)) for policy in BASELINES if of(policy, TRAINED)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,12 +30,15 @@ class Shown:
 def draw_sheet(rows: Sequence[Row], records: Mapping[str, Sequence[Mapping[str, Any]]], *, count: int = SHOWN,
                seed: int = 0) -> list[Shown]:
     """`count` answers of some rows, or all where there are fewer, drawn by the seed without regard to what they say.
-    Every scene is set up once more for its picture."""
+    Their scenes are set up once more, each once, for the pictures."""
     told = [(row, record["seed"], answer) for row in rows for record in records[row.name] for answer in record["asked"]]
-    chosen = sorted(np.random.default_rng(seed).permutation(len(told))[:count].tolist())
-    askers = {row.name: Asker(row.spec) for row in rows}
-    return [Shown(answer, number, jpeg(askers[row.name].picture(number)))
-            for row, number, answer in (told[place] for place in chosen)]
+    chosen = [told[place] for place in sorted(np.random.default_rng(seed).permutation(len(told))[:count].tolist())]
+    pictures: dict[tuple[str, int], bytes] = {}
+    for row in rows:
+        with closing(Asker(row.spec)) as asker:
+            for number in sorted({number for other, number, _ in chosen if other == row}):
+                pictures[row.name, number] = jpeg(asker.picture(number))
+    return [Shown(answer, number, pictures[row.name, number]) for row, number, answer in chosen]
 
 
 def jpeg(image: np.ndarray) -> bytes:

@@ -3,13 +3,18 @@
 import gymnasium
 import pytest
 
+from embodied.agents.judgement import chance_of_yes
 from embodied.data.pool import map_seeds
+from embodied.data.queries import gist_of_words
+from embodied.evaluation import policies
 from embodied.evaluation.palm_e.asking import ACTED, STILL, Asker, AskSpec, words_said
 from embodied.evaluation.palm_e.rows import BASELINES, ask_rows, check_free, rows_of, summarise
 from embodied.evaluation.palm_e.tables import calibration, f1, f1_of, halves, majority_of, per_task, share
 from embodied.planning.language import Plan
 from envs.interface import SEED_RANGES, SkillCall
 from envs.skills.signatures import TAMP
+from tests.embodied.agents.test_judgement import Sure
+from tests.embodied.planning.scenes import observation
 
 FIRST = SEED_RANGES["test"].start
 ENV = {"image_size": 48}
@@ -74,7 +79,11 @@ def test_an_answer_is_judged_in_the_scene_that_was_asked_about(monkeypatch):
     asker, told = Asker(AskSpec("shuffled", "", STILL, env=ENV)), Asker(AskSpec("oracle", "", STILL, env=ENV))
     asked, right = asker.ask(FIRST)["asked"], told.ask(FIRST)["asked"]
     assert asker.env.unwrapped.world.names() == told.env.unwrapped.world.names()
-    assert [found["truth"] for found in asked] == [found["truth"] for found in right]
+    assert [found["family"] for found in asked] == [found["family"] for found in right]
+    words = [[gist_of_words(found["truth"]) for found in said if found["family"] not in ("grasp", "build")]
+             for said in (asked, right)]
+    assert words[0] == words[1]
+    assert not any("obj_" in found["truth"] for found in asked if found["family"] != "color")  # as it was asked
     yes_no = [found for found in asked if found["truth"].startswith(("A: Yes", "A: No"))]
     assert yes_no and all(found["right"] == found["truth"].startswith("A: Yes") for found in yes_no)
     assert not any(found["right"] for found in asked if found not in yes_no)
@@ -152,3 +161,11 @@ def test_calibration_is_the_gap_between_what_was_told_and_what_was_so():
     assert found["failure"]["brier"] == pytest.approx((3 * 0.05**2 + 0.95**2) / 4)
     assert found["affordance"] == {"ece": 0.0, "brier": 0.0, "n": 1}
     assert calibration([{"asked": [answer("failure", "A: No.", True), answer("color", "A: red.", True)]}]) == {}
+
+
+def test_what_a_planner_says_is_weighed_behind_the_factory_too(monkeypatch):
+    """The backend that a planner is given there listens to another one, which tells probabilities."""
+    backend = Sure([], lambda _: (), language=TAMP)
+    monkeypatch.setattr(policies, "model_backend", lambda weights: backend)
+    planner, _ = policies.PolicyFactory("model", "x/y", lambda: None).planner(0, None)
+    assert chance_of_yes(planner, "Was grasp the red object successful?", observation()) == pytest.approx(0.75)
