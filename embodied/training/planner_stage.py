@@ -160,7 +160,7 @@ def prepare(run: RunFolder, stage: str, settings: ExampleSettings, placement: Pl
     families = [item.query.family for item in examples.items]
     learned = [at_most(settings.per_family, part, families, run.settings.seed, limits=settings.limits)
                for part in learned]
-    checked = _mixed(chain(*held_out), run.settings.seed)
+    checked = _mixed((i for i in chain(*held_out) if settings.limits.get(families[i]) != 0), run.settings.seed)
     collate = partial(collate_examples, examples, processor=processor, seed=run.settings.seed)
     lengths, views = zip(*(sampled_by(examples, part, processor, loaders=run.settings.loaders) for part in learned),
                          strict=True)

@@ -58,7 +58,7 @@ class ExampleSettings(WritingSettings):
     """Of a stage that teaches the planner the examples of the dataset."""
 
     jitter: Jitter  # of what was seen
-    per_family: int | None = between(1, default=None)  # most examples of a family, drawn by the seed; None for all
+    per_family: int | None = between(1, default=None)  # most examples of a family in a dataset, drawn by the seed
     limits: dict[str, int] = field(default_factory=dict)  # family -> the same, of that one alone, 0 for none
 
     def __post_init__(self) -> None:
