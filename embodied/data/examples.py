@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from embodied.data.crowd import crowded
 from embodied.data.dataset import Dataset
 from embodied.data.detections import Detections, ViewDetections
 from embodied.data.episodes import Act, Episode
@@ -142,11 +143,14 @@ class Examples:
         return item.file, item.view
 
     def sight(self, place: int, rng: np.random.Generator | None = None, *, has_pixels: bool = True) -> Sight:
-        """What is shown of the view of an example; with rng, slots are moved and tinted a little. has_pixels: whether a
-        whole image is read, or an empty one stands in its place."""
+        """What is shown of the view of an example; with rng, slots are moved and tinted a little, and things of another
+        scene may stand among them. has_pixels: whether a whole image is read, or an empty one stands in its place."""
         item = self.items[place]
         detected, held = item.detected, item.held
         if rng is not None:
+            if self.jitter.crowd and not self.scene.needs_image:
+                other = self.items[int(rng.integers(len(self.items)))].detected
+                detected = crowded(detected, item.held_name, other, self.jitter.crowd, rng)
             slots = tuple(jitter_slot(slot, self.jitter, rng) for slot in detected.slots)
             detected, held = replace(detected, slots=slots), held and jitter_slot(held, self.jitter, rng)
         return Sight(detected, held, self._image(item, has_pixels))

@@ -31,14 +31,14 @@ class Row:
 
 
 def rows_of(policies: Sequence[str], weights: str, env: Mapping[str, Any], objects: Sequence[int], seeds: range,
-            baseline_seeds: range) -> list[Row]:
+            baseline_seeds: range, unseen_seeds: range) -> list[Row]:
     """The model on scenes of each size, and everybody on those that training has. objects: most of a scene, `TRAINED`
-    for 3 to 5, any other for just so many."""
+    for 3 to 5, any other for just so many. unseen_seeds: of scenes of those."""
     found = []
     for most in objects:
         sized = {**env, "min_objects": 3 if most == TRAINED else most, "max_objects": most}
         for policy in policies if most == TRAINED else ["model"]:
-            own = seeds if policy == "model" else baseline_seeds
+            own = baseline_seeds if policy != "model" else seeds if most == TRAINED else unseen_seeds
             for kind, families in KINDS.items():
                 if kind == "still" or most == TRAINED:
                     spec = AskSpec(policy, weights, families, env=sized)

@@ -34,6 +34,12 @@ def test_what_is_plainly_said_stays_a_refusal():
     assert rescored(readings((ABSENT, 0.85), (THERE, 0.1)), TABLE).text == ABSENT
 
 
+def test_words_that_are_clear_are_not_acted_against_and_are_no_longer_sure():
+    """The table makes the other one likelier, by as much as what can be done usually is; nobody is sure then."""
+    found = rescored(readings((ABSENT, 0.7), (THERE, 0.25)), TABLE)
+    assert found.text == ABSENT and found.confidence < 0.4 and found.alternatives[0].text == THERE
+
+
 def test_readings_that_come_to_the_same_are_one():
     found = rescored(readings(("nothing", 0.3), ("not in(the red block, the white bowl)", 0.35),
                               ("on(the red block, table)", 0.31)), TABLE)

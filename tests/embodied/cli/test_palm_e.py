@@ -13,7 +13,7 @@ from embodied.data.pool import map_seeds
 from envs.skills.signatures import TAMP
 
 SUITE = SimpleNamespace(split="test", first=0, episodes=6, baseline_episodes=4, policies=("model", "oracle"),
-                        objects=(5, 6), executed=0, max_calls=20)
+                        objects=(5, 6), executed=0, max_calls=20, unseen_episodes=3)
 ENV = {"image_size": 48}
 
 
