@@ -36,6 +36,8 @@ from embodied.models.processor import PalmEProcessor, words_of
 from embodied.models.scene_encoders import find_encoder
 from embodied.models.segmenter_files import load_segmenter
 from embodied.planning.declaration import declaration
+from embodied.planning.language import object_names
+from embodied.prompt import MAX_OBJECTS
 from embodied.training import checkpoint
 from embodied.training.collate import collate_examples, sampled_by
 from embodied.training.dataset import at_most, mixed_sampler, open_datasets, split_all
@@ -131,10 +133,12 @@ def new_planner(run: RunFolder, examples: Mixture, facts: Facts) -> tuple[Any, A
 
 
 def vocabulary_of(examples: Examples | Mixture) -> set[str]:
-    """Words of the instructions, but for those that the expert did not understand."""
-    queries = (item.query for item in examples.items)
-    texts = {query.instruction for query in queries if not is_of_an_unknown_word(query)}
-    return {word for text in (*texts, *examples.rewordings) for word in words_of(text)}
+    """Words of the instructions, but for those that the expert did not understand; where they number things, every
+    number that a prompt can have."""
+    queries = [item.query for item in examples.items if not is_of_an_unknown_word(item.query)]
+    numbers = object_names(MAX_OBJECTS) if any(query.numbered for query in queries) else ()
+    texts = {*(query.instruction for query in queries), *examples.rewordings, *numbers}
+    return {word for text in texts for word in words_of(text)}
 
 
 def corpus_of(examples: Examples | Mixture) -> list[str]:

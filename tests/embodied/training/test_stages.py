@@ -10,17 +10,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from embodied.data.batches import OnDemand
+from embodied.data.queries import Query, TextAnswer
 from embodied.models.loading import load
 from embodied.training import old_runs, planner_stage, stages
 from embodied.training.job import OutOfBatchesError, make_job
 from embodied.training.placement import alone
-from embodied.training.planner_stage import let_learn
+from embodied.training.planner_stage import let_learn, vocabulary_of
 from embodied.training.recipe import train_all
 from embodied.training.run_folder import RunFolder
 from embodied.training.settings import plain, read_settings
@@ -285,3 +287,13 @@ def test_eyes_of_other_sizes_are_refused(dataset, tmp_path):
     taken = {"segmenter": STAGE | {"weights": "shipped"}, "sft": TWO_STEPS}
     with pytest.raises(ValueError, match=r"stage.segmenter.weights=shipped: expected a segmenter of size.segmenter="):
         train_all(settings_with(dataset, taken), tmp_path)
+
+
+def test_a_planner_knows_every_number_that_a_prompt_can_have_where_things_are_numbered():
+    """A scene of five things is asked about obj_5 at most; one of eight would be refused for the word "7"."""
+    numbered = Query("tell me the color of the obj_2", TextAnswer("A: red."), "color", referrals=("red block",) * 2)
+    plain = Query("grasp the red object", TextAnswer("A: no."), "grasp")
+    for query, knows in ((numbered, True), (plain, False)):
+        examples = SimpleNamespace(items=[SimpleNamespace(query=query)], rewordings=["grab the  one"])
+        words = vocabulary_of(examples)
+        assert {"the", "grab", "one"} <= words and ("12" in words) == ("7" in words) == knows
