@@ -26,7 +26,8 @@ def enter(suite: Any, weights: str, env: Mapping[str, Any], folder: Path, sha256
     seeds = episode_seeds(suite.split, suite.first, suite.episodes)
     others = episode_seeds(suite.split, suite.first, min(suite.episodes, suite.baseline_episodes))
     unseen = episode_seeds(suite.split, suite.first, min(suite.episodes, suite.unseen_episodes))
-    rows = rows_of(suite.policies, weights, env, suite.objects, seeds, others, unseen)
+    rows = rows_of(suite.policies, weights, env, suite.objects, seeds, others, unseen,
+                   suite.acted_episodes)
     jobs = []
     if suite.executed:
         played = episode_seeds(suite.split, suite.first, len(EXECUTED) * suite.executed)

@@ -123,6 +123,7 @@ class SuiteSettings:
     # language that it kept, how it takes what people say, or what it says about a table
     objects: tuple[int, ...] = (5,)  # of palm_e: most things of a scene, 5 for 3 to 5, another for just so many
     unseen_episodes: int = between(1, 100_000, default=1000)  # of palm_e: scenes of each size that training has not
+    acted_episodes: int = between(1, 100_000, default=1000)  # of palm_e: scenes in which something was just done
     executed: int = between(0, 10_000, default=0)  # of palm_e: plans of each task that are carried out
     base: str | None = None  # of retention
 

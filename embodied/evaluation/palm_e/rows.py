@@ -31,9 +31,10 @@ class Row:
 
 
 def rows_of(policies: Sequence[str], weights: str, env: Mapping[str, Any], objects: Sequence[int], seeds: range,
-            baseline_seeds: range, unseen_seeds: range) -> list[Row]:
+            baseline_seeds: range, unseen_seeds: range, acted: int) -> list[Row]:
     """The model on scenes of each size, and everybody on those that training has. objects: most of a scene, `TRAINED`
-    for 3 to 5, any other for just so many. unseen_seeds: of scenes of those."""
+    for 3 to 5, any other for just so many. unseen_seeds: of scenes of those. acted: most scenes of a row in which
+    something was just done."""
     found = []
     for most in objects:
         sized = {**env, "min_objects": 3 if most == TRAINED else most, "max_objects": most}
@@ -42,7 +43,7 @@ def rows_of(policies: Sequence[str], weights: str, env: Mapping[str, Any], objec
             for kind, families in KINDS.items():
                 if kind == "still" or most == TRAINED:
                     spec = AskSpec(policy, weights, families, env=sized)
-                    found.append(Row(row_name(policy, kind, most), spec, own))
+                    found.append(Row(row_name(policy, kind, most), spec, own[:acted] if spec.is_acted else own))
     return found
 
 

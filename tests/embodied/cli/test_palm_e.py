@@ -13,7 +13,7 @@ from embodied.data.pool import map_seeds
 from envs.skills.signatures import TAMP
 
 SUITE = SimpleNamespace(split="test", first=0, episodes=6, baseline_episodes=4, policies=("model", "oracle"),
-                        objects=(5, 6), executed=0, max_calls=20, unseen_episodes=3)
+                        objects=(5, 6), executed=0, max_calls=20, unseen_episodes=3, acted_episodes=5)
 ENV = {"image_size": 48}
 
 

@@ -134,10 +134,10 @@ def test_as_many_failures_are_counted_as_successes():
 
 def test_rows_are_asked_once_and_counted_by_size(tmp_path):
     rows = rows_of(["model", "oracle"], "nowhere", ENV, (5, 6), range(FIRST, FIRST + 3), range(FIRST, FIRST + 2),
-                   range(FIRST, FIRST + 1))
+                   range(FIRST, FIRST + 1), 2)
     names = [row.name for row in rows]
     assert names == ["model-still-3-5", "model-acted-3-5", "oracle-still-3-5", "oracle-acted-3-5", "model-still-6"]
-    assert [len(row.seeds) for row in rows] == [3, 3, 2, 2, 1]
+    assert [len(row.seeds) for row in rows] == [3, 2, 2, 2, 1]
     assert rows[-1].spec.env["min_objects"] == rows[-1].spec.env["max_objects"] == 6
     oracles, asked = [row for row in rows if row.spec.policy == "oracle"], []
     for _ in range(2):
