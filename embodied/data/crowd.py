@@ -1,4 +1,4 @@
-"""Scenes of more things than were ever seen at once: those of another scene stand between the ones of a view.
+"""Scenes of more things than were ever seen at once: those of other scenes stand between the ones of a view.
 
 What is true of the things of the view stays true: nothing is added that has a color of theirs, or that stands near one
 of them, and nothing that would hang in the air. Words that single a thing out by its place among all of them ("the
@@ -8,6 +8,7 @@ leftmost") would change their meaning, so that only data without such words may 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,21 +18,25 @@ from embodied.prompt import Slot
 
 APART_M = 0.09
 """Between the centres of things of two scenes, in the plane: two blocks and a finger."""
+OTHERS = 4
+"""Scenes that things are taken from: each has some that are in the way, or there already."""
 LOW_M = 0.02
 """Of the lower face of what lies on the table, measured."""
 
 
-def crowded(detected: ViewDetections, held: str | None, other: ViewDetections, most: int, rng: np.random.Generator
-            ) -> ViewDetections:
-    """The detections of a view with things of another one among them, in the order of a prompt: so many that there are
+def crowded(detected: ViewDetections, held: str | None, others: Sequence[ViewDetections], most: int,
+            rng: np.random.Generator) -> ViewDetections:
+    """The detections of a view with things of other ones among them, in the order of a prompt: so many that there are
     up to `most`, a number that is drawn. held: the name of what the hand holds in the view."""
     room = int(rng.integers(0, max(most - len(detected.slots), 0) + 1))
-    added = _fitting(detected, held, other)[:room]
-    slots = [*detected.slots, *(other.slots[place] for place in added)]
-    names = [*detected.names, *(other.names[place] for place in added)]
-    place_of = {id(slot): place for place, slot in enumerate(slots)}
-    order = [place_of[id(slot)] for slot in order_slots(slots)]
-    return ViewDetections(tuple(slots[place] for place in order), tuple(names[place] for place in order))
+    for other in others:
+        added = _fitting(detected, held, other)[:room]
+        room -= len(added)
+        detected = ViewDetections((*detected.slots, *(other.slots[place] for place in added)),
+                                  (*detected.names, *(other.names[place] for place in added)))
+    place_of = {id(slot): place for place, slot in enumerate(detected.slots)}
+    order = [place_of[id(slot)] for slot in order_slots(detected.slots)]
+    return ViewDetections(*(tuple(column[place] for place in order) for column in (detected.slots, detected.names)))
 
 
 def _fitting(detected: ViewDetections, held: str | None, other: ViewDetections) -> list[int]:

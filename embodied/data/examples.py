@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from embodied.data.crowd import crowded
+from embodied.data.crowd import OTHERS, crowded
 from embodied.data.dataset import Dataset
 from embodied.data.detections import Detections, ViewDetections
 from embodied.data.episodes import Act, Episode
@@ -149,8 +149,8 @@ class Examples:
         detected, held = item.detected, item.held
         if rng is not None:
             if self.jitter.crowd and not self.scene.needs_image:
-                other = self.items[int(rng.integers(len(self.items)))].detected
-                detected = crowded(detected, item.held_name, other, self.jitter.crowd, rng)
+                others = [self.items[i].detected for i in rng.integers(len(self.items), size=OTHERS)]
+                detected = crowded(detected, item.held_name, others, self.jitter.crowd, rng)
             slots = tuple(jitter_slot(slot, self.jitter, rng) for slot in detected.slots)
             detected, held = replace(detected, slots=slots), held and jitter_slot(held, self.jitter, rng)
         return Sight(detected, held, self._image(item, has_pixels))

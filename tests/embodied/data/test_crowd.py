@@ -28,7 +28,7 @@ OTHER = view(("green block", 0.6, 0.2, 0.02), ("white block", 0.6, 0.2, 0.06), (
 
 
 def drawn(most: int, held: str | None = None, draws: int = 40) -> list[Sequence[str | None]]:
-    return [crowded(OWN, held, OTHER, most, np.random.default_rng(seed)).names for seed in range(draws)]
+    return [crowded(OWN, held, [OTHER, OTHER], most, np.random.default_rng(seed)).names for seed in range(draws)]
 
 
 def test_there_are_up_to_so_many_and_those_of_the_view_are_always_there():
@@ -48,7 +48,7 @@ def test_nothing_is_added_twice_near_by_or_in_the_air():
 def test_the_prompt_counts_things_after_what_carries_them():
     places = {name: place for place, name in enumerate(next(names for names in drawn(12) if len(names) == 4))}
     assert places["red block"] < places["blue block"] and places["green block"] < places["white block"]
-    detected = crowded(OWN, None, OTHER, 12, np.random.default_rng(0))
+    detected = crowded(OWN, None, [OTHER, OTHER], 12, np.random.default_rng(0))
     own = dict(zip(OWN.names, OWN.slots, strict=True))
     assert all(own[name] is s for name, s in zip(detected.names, detected.slots, strict=True) if name in own)
     assert all(math.dist(s.box.center[:2], o.box.center[:2]) > APART_M for name, s in
@@ -57,4 +57,4 @@ def test_the_prompt_counts_things_after_what_carries_them():
 
 @pytest.mark.parametrize("most", [0, 1])
 def test_a_view_that_is_full_stays_as_it_is(most: int):
-    assert crowded(OWN, None, OTHER, most, np.random.default_rng(3)) == OWN
+    assert crowded(OWN, None, [OTHER, OTHER], most, np.random.default_rng(3)) == OWN
