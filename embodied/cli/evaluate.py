@@ -37,6 +37,13 @@ class Settings:
     workers: int = between(0, 256)
 
 
+def _weights(settings: Settings) -> str:
+    """The weights that are judged: of "mind", where no mind knows the world, its shipped planner."""
+    from embodied.agents.minds import weights_for
+
+    return weights_for(settings.weights, "tamp" if settings.suite.kind == "palm_e" else settings.task.world)
+
+
 @contextmanager
 def enter(settings: Settings, folder: Path) -> Iterator[tuple[list[Any], str]]:
     """A job for each policy, and the hash of the weights. Raises ValueError and UsageError for what cannot be
@@ -46,7 +53,7 @@ def enter(settings: Settings, folder: Path) -> Iterator[tuple[list[Any], str]]:
     if "model" not in settings.suite.policies:
         raise UsageError("suite.policies: expected the model among them; for one baseline: embodied rollout")
     check_cluster(settings.backend, settings.workers)
-    weights, sha256 = checked(settings.weights)
+    weights, sha256 = checked(_weights(settings))
     if settings.suite.kind == "retention":
         yield [], sha256
         return
@@ -73,9 +80,9 @@ def act(settings: Settings, run: RunContext) -> float:
     from embodied.evaluation.summary import summarise
 
     jobs, sha256 = run.entered
-    tell_lacks(settings.weights)
+    tell_lacks(_weights(settings))
     if settings.suite.kind == "retention":
-        return measure(mind_folder(settings.weights), sha256, settings.suite.base, run.folder)
+        return measure(mind_folder(_weights(settings)), sha256, settings.suite.base, run.folder)
     map_seeds = partial(map_episodes, workers=settings.workers, backend=settings.backend)
     if settings.suite.kind == "language":
         return judge(jobs, sha256, _origin(settings, sha256), run.folder, map_seeds)
@@ -140,8 +147,8 @@ def _origin(settings: Settings, sha256: str) -> dict[str, Any]:
     from embodied.agents.minds import mind_folder
     from embodied.cli.doctor import versions
 
-    return {"weights": {"name": mind_folder(settings.weights).name, "sha256": sha256}, "env": settings.env.arguments(),
-            "versions": versions()}
+    weights = {"name": mind_folder(_weights(settings)).name, "sha256": sha256}
+    return {"weights": weights, "env": settings.env.arguments(), "versions": versions()}
 
 
 def _leave(settings: Settings, run: RunContext, result: Mapping[str, Any], records: Sequence[dict], spec: Any,
