@@ -13,7 +13,8 @@ from embodied.planning.grammar import ANY_PLAN, Without, plan_grammar
 from embodied.planning.hints import meant, telling
 from embodied.planning.instruction import InstructionError, clean_instruction
 from embodied.planning.language import Plan, PlanError, clause, ground, parse
-from embodied.planning.looks import Scene, unseen_color
+from embodied.planning.looks import Scene
+from embodied.planning.named import strays, unseen_color
 from embodied.planning.perception import last_failure
 from embodied.planning.scene import SceneEncoder, Targets, write_prompt
 from embodied.planning.understanding import UnclearPolicy, judge, refuse, refused, turned_down
@@ -23,6 +24,7 @@ from envs.interface import Observation, Transition
 
 NOTHING_IN_SIGHT = "I see no objects"
 UNREADABLE = "I could not put a plan into words"
+NO_PLAN_OF_THESE = "I have no plan that ends with what you named"
 TOO_LONG = "the instruction is too long for me"
 EXAMPLE = "put the red block in the blue bowl"
 """Of what is understood, for those who were refused."""
@@ -42,7 +44,7 @@ class LanguageAgent:
         Plans are in the language that the backend's model learned. scene: what the prompt shows, by default what that
         model learned to see. unclear: what becomes of instructions that were not read whole; None lets every plan
         pass, for measuring what a model alone is worth. Plans of whole images, which name no slots, are not judged; of
-        what is said in languages that answer questions nothing is but that every color that it names is in sight.
+        what is said in languages that answer questions only the colors are, see `planning.named`.
         seed: of a backend that samples, where a call names none.
         """
         self.backend, self.constrained, self.scene = backend, constrained, scene or backend.scene
@@ -75,7 +77,10 @@ class LanguageAgent:
         prompt = self._prompt(instruction, state, history)
         ask = partial(self._ask, prompt, state, seed)
         if self.unclear is None:
-            return ask()
+            plan = ask()
+            if self._looks_for_colors and strays(plan, instruction, state.held, self.language):
+                return Plan((), refusal=NO_PLAN_OF_THESE, perception=state.perception).instead_of([plan])
+            return plan
         return self._judged(ask, state, read(instruction), state.scene(history))
 
     def prompt_of(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()

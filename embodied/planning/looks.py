@@ -6,7 +6,6 @@ them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -30,11 +29,11 @@ HUES = ((16.0, "red"), (41.0, "orange"), (70.0, "yellow"), (160.0, "green"), (20
 GREYS = ((45.0, "black"), (100.0, "grey"), (255.0, "white"))
 """Upper ends of the brightest channel of what has no hue."""
 
-_WORDS = tuple(sorted({word for _, word in (*HUES, *GREYS)}))
+COLOR_WORDS = tuple(sorted({word for _, word in (*HUES, *GREYS)}))
 _HUE_ENDS = np.array([end for end, _ in HUES[:-1]], np.float32)
-_HUE_WORDS = np.array([_WORDS.index(word) for _, word in HUES])
+_HUE_WORDS = np.array([COLOR_WORDS.index(word) for _, word in HUES])
 _GREY_ENDS = np.array([end for end, _ in GREYS[:-1]], np.float32)
-_GREY_WORDS = np.array([_WORDS.index(word) for _, word in GREYS])
+_GREY_WORDS = np.array([COLOR_WORDS.index(word) for _, word in GREYS])
 
 
 def looks_of(slot: Slot) -> str:
@@ -65,13 +64,13 @@ def colors_of(crops: Sequence[np.ndarray]) -> list[str]:
     channels = np.concatenate([crop.reshape(-1, 3) for crop in crops]).T.astype(np.float32)
     owners = np.repeat(np.arange(len(crops)), [crop.size // 3 for crop in crops])
     is_shown = np.maximum.reduce(channels) > MASKED
-    ballots = owners[is_shown] * len(_WORDS) + _color_words(*channels[:, is_shown])
-    votes = np.bincount(ballots, minlength=len(crops) * len(_WORDS)).reshape(len(crops), -1)
-    return [_WORDS[row.argmax()] if row.any() else DARK for row in votes]
+    ballots = owners[is_shown] * len(COLOR_WORDS) + _color_words(*channels[:, is_shown])
+    votes = np.bincount(ballots, minlength=len(crops) * len(COLOR_WORDS)).reshape(len(crops), -1)
+    return [COLOR_WORDS[row.argmax()] if row.any() else DARK for row in votes]
 
 
 def _color_words(red: np.ndarray, green: np.ndarray, blue: np.ndarray) -> np.ndarray:
-    """int64[P]: the place among `_WORDS` of each pixel's colour; float32[P] each."""
+    """int64[P]: the place among `COLOR_WORDS` of each pixel's colour; float32[P] each."""
     top = np.maximum(np.maximum(red, green), blue)
     span = top - np.minimum(np.minimum(red, green), blue)
     safe = np.maximum(span, 1)
@@ -80,13 +79,6 @@ def _color_words(red: np.ndarray, green: np.ndarray, blue: np.ndarray) -> np.nda
     named = _HUE_WORDS[np.searchsorted(_HUE_ENDS, 60 * np.where(hue < 0, hue + 6, hue))]
     grey = _GREY_WORDS[np.searchsorted(_GREY_ENDS, top)]
     return np.where(span < GREY_SATURATION * top, grey, named)
-
-
-def unseen_color(text: str, slots: Sequence[Slot]) -> str | None:
-    """The first color that a text names and none of the slots has; None where all are in sight."""
-    said = [word for word in re.findall(r"[a-z]+", text.lower()) if word in _WORDS]
-    seen = set(colors_of([slot.crop for slot in slots])) if said else set()
-    return next((word for word in said if word not in seen), None)
 
 
 def without_parts(slots: Sequence[Slot]) -> list[Slot]:

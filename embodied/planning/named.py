@@ -1,0 +1,45 @@
+"""Whether what words name by color is what is in sight, and what a plan ends with: all that is held against what a
+planner says in a language that answers questions, whose words nobody reads here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from embodied.planning.language import Plan
+from embodied.planning.looks import COLOR_WORDS, color_of
+from embodied.prompt import Slot
+from envs.interface import SkillCall
+from envs.skills.signatures import PlanLanguage
+
+
+def colors_in(text: str) -> list[str]:
+    """The colors that a text names, in its order."""
+    return [word for word in re.findall(r"[a-z]+", text.lower()) if word in COLOR_WORDS]
+
+
+def unseen_color(text: str, slots: Sequence[Slot]) -> str | None:
+    """The first color that a text names and none of the slots has; None where all are in sight."""
+    said = colors_in(text)
+    seen = {color_of(slot.crop) for slot in slots} if said else set()
+    return next((color for color in said if color not in seen), None)
+
+
+def strays(plan: Plan, text: str, held: Slot | None, language: PlanLanguage) -> bool:
+    """Whether a plan that moves things ends with others than a text names by color: with what it grasped last (or the
+    hand holds, where it grasps nothing), and, where its last call lets that go, with what that goes onto."""
+    moving = [call for call in plan.calls if call.skill in (*language.grasping, *language.releasing)]
+    if not moving or plan.perception is None or not (said := set(colors_in(text))):
+        return False
+    grasped = [call for call in moving if call.skill in language.grasping]
+    if not grasped and held is None:
+        return False
+    ends = [_slot(call, plan) for call in (*grasped[-1:], *moving[-1:])] if grasped else [held, _slot(moving[-1], plan)]
+    return {color_of(slot.crop) for slot in ends if slot is not None} != said
+
+
+def _slot(call: SkillCall, plan: Plan) -> Slot | None:
+    """The thing in sight that a call is about; None where it is about none."""
+    box = next((argument.box for argument in call.arguments if getattr(argument, "box", None) is not None), None)
+    return next((slot for slot in plan.perception.slots if slot.box == box), None)
