@@ -27,8 +27,8 @@ unknown: readings that nobody looked for. Values: fitted by scripts/weigh_opinio
 
 OVERTURNED = 2.5
 """What a table says is likelier is not believed against words that make something else more than so many times as
-likely. On 310 development wordings 2.5 and 3 read one more rightly than no bound (269), 2 none more, 1.5 three fewer;
-of 406 refusals that were due, 290 are told rightly, with no bound 263 (docs/evaluation.md)."""
+likely. On 310 development wordings as many are heeded rightly as with no bound, and two fewer likeliest readings are
+right; of 406 refusals that were due, 290 instead of 263 (docs/evaluation.md)."""
 
 
 def rescored(reading: Reading, table: Table) -> Reading:

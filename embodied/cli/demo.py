@@ -55,15 +55,21 @@ class Settings:
 def enter(settings: Settings, folder: Path) -> Iterator[list[dict] | None]:
     """The scene that was told, None where none was. Raises ValueError for weights that cannot be loaded and for what is
     no scene, UsageError for weights that do not know the world; what the folder holds is then as it was."""
-    from embodied.agents.minds import weights_for
     from embodied.cli.talk import scene_in
 
     if settings.policy != "oracle":
-        _check_weights(weights_for(settings.weights, settings.world), settings.world)
+        _check_weights(_weights(settings), settings.world)
     if settings.scene is not None and settings.world != "tabletop":
         raise UsageError(f"scene={settings.scene}: expected null, for scenes of world={settings.world} are drawn; say "
                          "what has to be there in the instruction, or choose world=tabletop")
     yield scene_in(settings.scene) if settings.scene is not None else None
+
+
+def _weights(settings: Settings) -> str:
+    """The weights that plan: of "mind", where no mind knows the world, its shipped planner."""
+    from embodied.agents.minds import weights_for
+
+    return weights_for(settings.weights, settings.world)
 
 
 def _check_weights(weights: str, world: str) -> None:
@@ -117,8 +123,7 @@ def _mind(settings: Settings, reporter: Reporter) -> MindAgent | None:
     """The mind that the weights are; None for a planner's, and for other policies."""
     from embodied.agents import minds
 
-    weights = minds.weights_for(settings.weights, settings.world)
-    if settings.policy != "model" or not minds.is_mind(minds.mind_folder(weights)):
+    if settings.policy != "model" or not minds.is_mind(minds.mind_folder(_weights(settings))):
         return None
     if (lacks := minds.notice(settings.weights)) is not None:
         reporter.note(lacks)
@@ -126,10 +131,10 @@ def _mind(settings: Settings, reporter: Reporter) -> MindAgent | None:
 
 
 def _planner(settings: Settings, env: Any) -> Planner:
-    from embodied.agents.minds import mind_folder, weights_for
+    from embodied.agents.minds import mind_folder
     from embodied.evaluation.policies import PolicyFactory
 
-    weights = "" if settings.policy == "oracle" else str(mind_folder(weights_for(settings.weights, settings.world)))
+    weights = "" if settings.policy == "oracle" else str(mind_folder(_weights(settings)))
     return PolicyFactory(settings.policy, weights, gallery=lambda: env).planner(settings.seed, env)[0]
 
 

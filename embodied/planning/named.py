@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from embodied.planning.language import Plan
-from embodied.planning.looks import COLOR_WORDS, color_of
+from embodied.planning.language import Plan, place_of
+from embodied.planning.looks import COLOR_WORDS, colors_of
 from embodied.prompt import Slot
-from envs.interface import SkillCall
+from envs.interface import Referent, SkillCall
 from envs.skills.signatures import PlanLanguage
 
 
@@ -22,7 +22,7 @@ def colors_in(text: str) -> list[str]:
 def unseen_color(text: str, slots: Sequence[Slot]) -> str | None:
     """The first color that a text names and none of the slots has; None where all are in sight."""
     said = colors_in(text)
-    seen = {color_of(slot.crop) for slot in slots} if said else set()
+    seen = set(colors_of([slot.crop for slot in slots])) if said else set()
     return next((color for color in said if color not in seen), None)
 
 
@@ -36,10 +36,11 @@ def strays(plan: Plan, text: str, held: Slot | None, language: PlanLanguage) -> 
     if not grasped and held is None:
         return False
     ends = [_slot(call, plan) for call in (*grasped[-1:], *moving[-1:])] if grasped else [held, _slot(moving[-1], plan)]
-    return {color_of(slot.crop) for slot in ends if slot is not None} != said
+    return set(colors_of([slot.crop for slot in ends if slot is not None])) != said
 
 
 def _slot(call: SkillCall, plan: Plan) -> Slot | None:
     """The thing in sight that a call is about; None where it is about none."""
-    box = next((argument.box for argument in call.arguments if getattr(argument, "box", None) is not None), None)
-    return next((slot for slot in plan.perception.slots if slot.box == box), None)
+    place = next((place_of(argument.words) for argument in call.arguments if isinstance(argument, Referent)), None)
+    slots = plan.perception.slots
+    return slots[place] if place is not None and place < len(slots) else None

@@ -25,7 +25,7 @@ from envs.tasks.predicates import Rest
 from envs.tasks.questions import FAMILIES
 from envs.tasks.questions.family import YES_NO
 from envs.tasks.scene import COLORS, Entity, Scene, split_name
-from envs.tasks.tamp_rewordings import is_asked
+from envs.tasks.tamp_rewordings import by_colors, understand
 from envs.tasks.told_scenes import read_table
 from envs.words import plain_words
 from envs.world import World
@@ -113,10 +113,10 @@ class TampTask:
     def retarget(self, scene: TampScene, instruction: str) -> TampScene | None:
         """The scene with the instruction that the instruction words, about any of its things; the scene itself where
         that is what it asks; None otherwise, so for every other question: what is true of it is not known here."""
-        said = plain_words(instruction)
+        said, heard = plain_words(instruction), understand(instruction)
         known = (scene, *_instructions(scene))
         return next((asked for asked in known if said in map(plain_words, wordings(asked))
-                     or is_asked(instruction, asked.task, asked.roles)), None)
+                     or heard == (asked.task, by_colors(asked.roles))), None)
 
 
 def asked(task: str, world: World, scene: TampScene) -> list[TampScene]:

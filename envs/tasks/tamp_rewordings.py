@@ -1,6 +1,6 @@
 """What people say where the paper says something else: more wordings of the questions and instructions of the
 task-and-motion-planning table. Nothing is drawn in these; who learns from what was drawn may be taught them, too, and
-an environment knows what they ask.
+an environment knows what they ask of things that go by their colors.
 
 Slots stand for one word: a color, or, where a color is asked for, obj_1, obj_2 ... Other questions and instructions
 that number things are not reworded.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 
 from envs.tasks.scene import COLORS
@@ -99,12 +100,13 @@ def understand(text: str) -> tuple[str, dict[str, str]] | None:
     {"a": "white block", "b": "red block"}); None for any other words. Block, cube, object and one are the same."""
     said = plain_words(text)
     plain = "" if said is None else " ".join(said)
-    for family, pattern in _PATTERNS:
+    for family, pattern in _patterns():
         if match := pattern.fullmatch(plain):
             return family, {role: f"{color} block" for role, color in match.groupdict().items()}
     return None
 
 
+@cache
 def _patterns() -> list[tuple[str, re.Pattern[str]]]:
     color = "|".join(COLORS)
     found = []
@@ -117,10 +119,6 @@ def _patterns() -> list[tuple[str, re.Pattern[str]]]:
     return found
 
 
-_PATTERNS = _patterns()
-
-
-def is_asked(text: str, task: str, roles: Mapping[str, str]) -> bool:
-    """Whether a text words the question or instruction of a family about things of these names, by their colors."""
-    named = {slot: f"{words.split()[0]} block" for slot, words in spoken(roles, by_color).items()}
-    return understand(text) == (task, named)
+def by_colors(roles: Mapping[str, str]) -> dict[str, str]:
+    """The roles of a question or instruction as `understand` gives them."""
+    return {slot: f"{words.split()[0]} block" for slot, words in spoken(roles, by_color).items()}

@@ -229,3 +229,13 @@ def test_other_worlds_are_played_by_the_oracle_and_by_weights_that_know_them(tmp
     assert "expected oracle for where" in capsys.readouterr().err
     assert main(["rollout", "task.tasks=[sortt]", f"hydra.run.dir={tmp_path / 'typo'}"]) == 2
     assert "did you mean 'sort'" in capsys.readouterr().err
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize(("asked", "why"), [
+    (["world=tamp", "weights=tabletop-tiny"], "no skill answer"), (["world=tamp", "weights=mind-tiny"], "a mind knows"),
+    (["world=tabletop", "weights=tamp-tiny"], "expected weights that plan in world=tabletop"),
+    (["world=tamp", "scene=here.json"], "scenes of world=tamp are drawn")])
+def test_a_demo_is_refused_for_what_does_not_fit_its_world(asked: list[str], why: str, capsys):
+    assert main(["demo", "grasp the red object", *asked, "hydra.run.dir=here", *SMALL]) == 2
+    assert why in capsys.readouterr().err and not (Path("here") / "demo.mp4").exists()

@@ -21,6 +21,7 @@ from embodied.training.placement import Replicated
 from embodied.training.recipe import train_all
 from embodied.training.settings import read_settings
 from embodied.training.stage import ExampleSettings
+from embodied.typed import SettingError
 from tests.embodied.training.conftest import STAGE, tiny
 
 
@@ -124,6 +125,16 @@ def test_of_each_family_at_most_so_many_drawn_by_the_seed():
     assert kept[0] == sorted(kept[0]) == at_most(2, range(7), families, 0) and len({tuple(k) for k in kept}) > 1
     scarce = at_most(None, range(7), families, 0, limits={"a": 1})
     assert Counter(families[i] for i in scarce) == {"a": 1, "b": 2, "c": 1}
+    assert {families[i] for i in at_most(None, range(7), families, 0, limits={"a": 0})} == {"b", "c"}
+    with pytest.raises(ValueError, match="family of limits"):
+        at_most(None, range(7), families, 0, limits={"aa": 1})
+
+
+def test_a_limit_below_nothing_is_refused(dataset):
+    changed = tiny(dataset)
+    changed["stages"]["sft"]["limits"] = {"put": -1}
+    with pytest.raises(SettingError, match=r"limits.put=-1: expected at least 0"):
+        read_settings(changed)
 
 
 def test_a_folder_that_began_before_a_setting_was_there_goes_on_with_what_it_stands_for(dataset, tmp_path):
