@@ -19,7 +19,7 @@ from envs.sensors.cameras import calibrations as calibrations_of
 from envs.sensors.labels import masks
 from envs.sensors.realism import capture
 from envs.skills import moves
-from envs.skills.measure import measured
+from envs.skills.measure import measured, where_is
 from envs.skills.perform import carry_out, perform
 from envs.skills.rehearse import rehearse
 from envs.skills.signatures import PlanLanguage
@@ -247,10 +247,13 @@ class SkillEnv(WorldEnv):
         return self.domain.is_right(self.world, self.scene, self.held_name, query, named)
 
     def _meant(self, argument: Referent | str | float) -> str | float:
-        """An argument by its true name where it is a thing. PRIVILEGED."""
+        """An argument by its true name where it is a thing: of what was measured, or is now at its pixel. PRIVILEGED."""
         if not isinstance(argument, Referent):
             return argument
-        return argument.words if argument.box is None else self._nearest(argument.box)
+        if argument.box is None and argument.pixel is None:
+            return argument.words
+        where = where_is(argument, self.seen)
+        return argument.words if isinstance(where, str) else self._nearest(where)
 
     def _judgements(self, rng: np.random.Generator) -> list[dict[str, Any]]:
         """What is asked about single skills, where labels ask for that: each family's share of them at most.

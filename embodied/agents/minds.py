@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-from embodied.agents.eyes import load_eyes
+from embodied.agents.eyes import Seeing, load_eyes
 from embodied.agents.language_agent import LanguageAgent
 from embodied.agents.mind_agent import MindAgent
 from embodied.agents.mind_card import card, is_mind
@@ -63,7 +63,7 @@ def planner_makers(weights: str, language: PlanLanguage = TABLETOP_GOALS) -> tup
     folder = mind_folder(weights)
     if not is_mind(folder):
         backend = load_agent(folder).backend
-        return (lambda perceive: LanguageAgent(_Seeing(backend, perceive))), backend.perceive
+        return (lambda perceive: LanguageAgent(Seeing(backend, perceive))), backend.perceive
     from embodied.agents.understanding import load_with_second
 
     understander = load_with_second(folder)
@@ -74,13 +74,3 @@ def load_mind(weights: str = MIND, language: PlanLanguage = TABLETOP_GOALS) -> P
     """A ready planner from a mind, or a planner, by name or folder."""
     make, perceive = planner_makers(str(weights), language)
     return make(perceive)
-
-
-class _Seeing:
-    """A backend that sees by other eyes."""
-
-    def __init__(self, backend: object, perceive: Perceive) -> None:
-        self._backend, self.perceive = backend, perceive
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._backend, name)

@@ -46,7 +46,8 @@ class SegmentEncoder:
     tokens. make_projector: what makes the module (tokens float[N, K, C] or None, geometry float[N, G]) -> soft tokens
     float[N, Q, D]. pixels: the picture uint8[S, S, 3] of a segment and a side S; None for an encoder without a vision
     tower. geometry: float32[geometry_size] of a segment, None where there is none. is_square: whether soft tokens make
-    a square grid, so that their number must be a square.
+    a square grid, so that their number must be a square. is_privileged: whether it is shown objects where the
+    simulator's masks say that they are, so that only a suite that has these can ask its planners.
     """
 
     scene: SceneEncoder
@@ -56,6 +57,12 @@ class SegmentEncoder:
     geometry: Callable[[Entity | Image], np.ndarray] | None = None
     geometry_size: int = 0
     is_square: bool = False
+    is_privileged: bool = False
+
+    @property
+    def needs_segmenter(self) -> bool:
+        """Whether a planner has to find objects by itself before it can be asked."""
+        return self.scene.finds_objects and not self.is_privileged
 
     def check(self, soft_tokens: int) -> None:
         """Raise ValueError for a number of soft tokens that the encoder cannot make."""

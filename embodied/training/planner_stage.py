@@ -80,7 +80,7 @@ def check_weights(run: RunFolder, stage: str, weights: str) -> None:
     if config.scene_encoder != model.scene_encoder:
         raise ValueError(f"{whose}: expected a planner that sees {model.scene_encoder}, got one that sees "
                          f"{config.scene_encoder}; choose model={config.scene_encoder}")
-    if find_encoder(model.scene_encoder).scene.finds_objects:
+    if find_encoder(model.scene_encoder).needs_segmenter:
         check_segmenter(whose, config.segmenter_config, model, "choose those sizes, or null for a new planner")
 
 
@@ -96,7 +96,7 @@ def examples_of(run: RunFolder, kind: type[Examples] = Examples, **settings: Any
 def detect(run: RunFolder, dataset: Dataset) -> Detections:
     """What the segmenter of this run finds in every view of the dataset."""
     pool = {"workers": run.settings.workers, "map_seeds": run.map_seeds}
-    if not find_encoder(run.settings.model.scene_encoder).scene.finds_objects:
+    if not find_encoder(run.settings.model.scene_encoder).needs_segmenter:
         return detect_dataset(dataset, "masks", make_perfect_detector, {}, **pool)
     return detect_dataset(dataset, detector_of(run.detector), make_detector, {"folder": str(run.detector)}, **pool)
 
@@ -125,7 +125,7 @@ def new_planner(run: RunFolder, examples: Mixture, facts: Facts) -> tuple[Any, A
     """A planner drawn from the seed."""
     chosen = run.settings.model
     torch.manual_seed(run.settings.seed)
-    segmenter = dict(chosen.segmenter) if find_encoder(chosen.scene_encoder).scene.finds_objects else None
+    segmenter = dict(chosen.segmenter) if find_encoder(chosen.scene_encoder).needs_segmenter else None
     corpus = [] if isinstance(chosen.language, str) else corpus_of(examples)  # a published model has its tokenizer
     return build(chosen.language, chosen.vision, corpus=corpus, vocab_size=chosen.vocab_size,
                  segmenter=segmenter, pretrained_vision=chosen.pretrained_vision, facts=facts,

@@ -17,14 +17,14 @@ _HIDDEN_SHARE = 0.6  # a thing seen less deep than this share of its width was s
 def measured(call: SkillCall, seen: Observation) -> tuple[Box | str | float, ...] | str:
     """The arguments of a call as its controller takes them, objects measured; or why one of them is nowhere, as a
     clause."""
-    found = [_where(a, seen) if isinstance(a, Referent) else a for a in call.arguments]
+    found = [where_is(a, seen) if isinstance(a, Referent) else a for a in call.arguments]
     reasons = (value for argument, value in zip(call.arguments, found, strict=True)
                if isinstance(argument, Referent) and isinstance(value, str))
     return next(reasons, tuple(found))
 
 
-def _where(referent: Referent, seen: Observation) -> Box | str:
-    """The box of a referent, or why there is none, as a clause. A box goes before a pixel, which is one of the first
+def where_is(referent: Referent, seen: Observation) -> Box | str:
+    """The box of a referent, measured, or why there is none, as a clause. A box goes before a pixel, which is one of the first
     camera where it names none."""
     if referent.box is not None:
         return referent.box

@@ -42,6 +42,13 @@ class LocalBackend:
         self.scene = processor.scene
         self._looks = Looks()
 
+    @property
+    def is_privileged(self) -> bool:
+        """Whether the model is shown objects where the simulator's masks say that they are."""
+        from embodied.models.scene_encoders import find_encoder
+
+        return find_encoder(self.processor.scene_encoder).is_privileged
+
     @cached_property
     def _writer(self) -> Writer:
         from embodied.models.decoding.loop import Writer
@@ -75,7 +82,8 @@ class LocalBackend:
 
         segmenter = self.model.segmenter
         if segmenter is None:
-            raise ValueError("LocalBackend.perceive: the model has no segmenter; load one with segmenter_config")
+            raise ValueError("LocalBackend.perceive: the model has no segmenter; load one with segmenter_config, or ask "
+                             "a planner of the simulator's own masks by suite=palm_e")
         return self._looks.of(observation, state_of(segmenter), lambda: perceive(segmenter, observation))
 
     def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Sample:

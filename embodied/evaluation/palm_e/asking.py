@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embodied.agents.eyes import Seeing, true_eyes
 from embodied.agents.judgement import chance_of_yes
 from embodied.agents.language_agent import LanguageAgent
 from embodied.data.queries import Query, Referrals, query_of, words_of
@@ -95,8 +96,16 @@ class Asker:
         records = self._first_of_each(info["labels"]["asks"])
         if make is None:
             return {"seed": seed, "asked": [self._told(record) for record in records]}
-        planner, _ = make(seed, self.env)
-        return {"seed": seed, "asked": [self._answered(planner, raw, history, record) for record in records]}
+        planner = self._seeing(make(seed, self.env)[0], info["labels"])
+        asked = (self._answered(planner, raw, history, record) for record in records)
+        return {"seed": seed, "asked": [told for told in asked if told is not None]}
+
+    def _seeing(self, planner: Planner, labels: Mapping[str, Any]) -> Planner:
+        """The planner with the simulator's masks for eyes, where it was taught by these. PRIVILEGED."""
+        if not getattr(getattr(planner, "backend", None), "is_privileged", False):
+            return planner
+        poses = np.asarray(labels["poses"], np.float32).reshape(-1, 10)
+        return LanguageAgent(Seeing(planner.backend, true_eyes(labels["masks"], poses)))
 
     def close(self) -> None:
         """Let go of the world, where one was made."""
@@ -142,10 +151,12 @@ class Asker:
         return raw, info, history
 
     def _answered(self, planner: Planner, raw: Mapping[str, Any], history: Sequence[Transition],
-                  record: Mapping[str, Any]) -> Record:
-        """What the planner says to one label, and whether that is right."""
+                  record: Mapping[str, Any]) -> Record | None:
+        """What the planner says to one label, and whether that is right; None of a thing's number where it sees none."""
         observation, unwrapped = Observation.from_dict(raw), self.env.unwrapped
         query = self._worded(query_of(record), planner, observation)
+        if query.numbered and not planner.scene.finds_objects:
+            return None
         plan = planner.plan(query.instruction, observation, without_reported_failure(history))
         answer = words_said(plan, unwrapped.language)
         is_right = plan.refusal is None and unwrapped.is_right(record, plan.calls if answer is None else answer)

@@ -21,7 +21,7 @@ class Stage(stage.Stage[ExampleSettings]):
     def needs(self, model: ModelSettings) -> tuple[str, ...]:
         from embodied.models.scene_encoders import find_encoder
 
-        return (SEGMENTER,) if find_encoder(model.scene_encoder).scene.finds_objects else ()
+        return (SEGMENTER,) if find_encoder(model.scene_encoder).needs_segmenter else ()
 
     def check_model(self, model: ModelSettings) -> None:
         stage.check_keeps(self.name, self.settings, model)
