@@ -247,7 +247,7 @@ class SkillEnv(WorldEnv):
         return self.domain.is_right(self.world, self.scene, self.held_name, query, named)
 
     def _meant(self, argument: Referent | str | float) -> str | float:
-        """An argument by its true name where it is a thing: of what was measured, or is now at its pixel. PRIVILEGED."""
+        """An argument by its true name where it is a thing, measured or seen at its pixel now. PRIVILEGED."""
         if not isinstance(argument, Referent):
             return argument
         if argument.box is None and argument.pixel is None:

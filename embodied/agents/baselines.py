@@ -61,6 +61,7 @@ class _Veil:
 
     def __init__(self, backend: Backend) -> None:
         self._backend, self.scene, self.language = backend, backend.scene, backend.language
+        self.names_by_number = backend.names_by_number
 
     def perceive(self, observation: Observation) -> list[Slot]:
         return self._backend.perceive(observation)

@@ -63,8 +63,8 @@ def eyes_folder(name: str | Path) -> Path:
 
 
 def true_eyes(masks: Mapping[str, np.ndarray], poses: np.ndarray) -> Perceive:
-    """PRIVILEGED: what finds objects in one observation by the simulator's masks of it, int16[H, W] a camera, and poses,
-    float[M, 10], as labels have them."""
+    """PRIVILEGED: what finds objects in one observation by the simulator's masks of it, int16[H, W] a camera, and
+    poses, float[M, 10], as labels have them."""
     from embodied.models.configuration import SegmenterConfig
     from embodied.models.scene import oracle_pixels, slots_from_pixels
 

@@ -12,9 +12,9 @@ from embodied.agents.scene_state import SceneState, read_scene
 from embodied.planning.grammar import ANY_PLAN, Without, plan_grammar
 from embodied.planning.hints import meant, telling
 from embodied.planning.instruction import InstructionError, clean_instruction
-from embodied.planning.language import Plan, PlanError, clause, ground, parse
-from embodied.planning.looks import Scene
-from embodied.planning.named import strays, unseen_color
+from embodied.planning.language import Plan, PlanError, clause, ground, parse, words_said
+from embodied.planning.looks import COLOR_WORDS, Scene
+from embodied.planning.named import COLOR_QUESTION, by_number, colors_in, strays, unseen_color
 from embodied.planning.perception import last_failure
 from embodied.planning.scene import SceneEncoder, Targets, write_prompt
 from embodied.planning.understanding import UnclearPolicy, judge, refuse, refused, turned_down
@@ -74,8 +74,10 @@ class LanguageAgent:
             return Plan((), refusal=NOTHING_IN_SIGHT, perception=state.perception)
         if self._looks_for_colors and (refusal := _of_unseen(instruction, state)) is not None:
             return Plan((), refusal=refusal, perception=state.perception)
-        prompt = self._prompt(instruction, state, history)
-        ask = partial(self._ask, prompt, state, seed)
+        worded = self._by_number(instruction, state, history, seed)
+        if isinstance(worded, Plan):
+            return worded
+        ask = partial(self._ask, self._prompt(worded, state, history), state, seed)
         if self.unclear is None:
             plan = ask()
             if self._looks_for_colors and strays(plan, instruction, state.held, self.language):
@@ -86,10 +88,24 @@ class LanguageAgent:
     def prompt_of(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()
                   ) -> Prompt | None:
         """What the backend would be asked; None where it would be asked nothing, for the words alone."""
-        instruction = read_instruction(self.backend, instruction)
-        if isinstance(instruction, Plan):
-            return None
-        return self._prompt(instruction, self.read_scene(observation, history), history)
+        instruction, state = read_instruction(self.backend, instruction), self.read_scene(observation, history)
+        if not isinstance(instruction, Plan):
+            instruction = self._by_number(instruction, state, history, self.seed)
+        return None if isinstance(instruction, Plan) else self._prompt(instruction, state, history)
+
+    def _by_number(self, instruction: str, state: SceneState, history: Sequence[Transition], seed: int) -> str | Plan:
+        """The instruction with what it names by color called by number, where the model learned numbers alone: the
+        model is asked of what color each thing is. A refusal where it does not say of just one that it is the one."""
+        if not self.backend.names_by_number or not (said := colors_in(instruction)):
+            return instruction
+        things = len(state.perception.slots) + (state.held is not None)
+        told: dict[str, list[str]] = {}
+        for name in (f"obj_{state.perception.number(place)}" for place in range(things)):
+            answer = self._ask(self._prompt(COLOR_QUESTION.format(name), state, history), state, seed)
+            told.setdefault(" ".join(colors_in(words_said(answer, self.language) or "")), []).append(name)
+        if unclear := next((color for color in said if len(told.get(color, ())) != 1), None):
+            return Plan((), refusal=f"I cannot tell which thing is {unclear}", perception=state.perception)
+        return by_number(instruction, {color: told[color][0] for color in said})
 
     def _prompt(self, instruction: str, state: SceneState, history: Sequence[Transition]) -> Prompt:
         return write_prompt(instruction, state.perception, held=state.held, is_holding=state.is_holding,
@@ -156,7 +172,8 @@ def read_instruction(backend: Backend, instruction: str) -> str | Plan:
         instruction = clean_instruction(instruction)
     except InstructionError as error:
         return Plan((), refusal=clause(str(error)))
-    unknown = backend.unknown_words(instruction)
+    asked = by_number(instruction, dict.fromkeys(COLOR_WORDS, "obj_1")) if backend.names_by_number else instruction
+    unknown = backend.unknown_words(asked)
     return refuse_word(unknown[0], instruction, backend.known_words()) if unknown else instruction
 
 

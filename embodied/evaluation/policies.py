@@ -54,6 +54,7 @@ class RecordingBackend:
         self._backend, self.scene, self.language, self.decoded = backend, backend.scene, backend.language, []
         self.perceive = backend.perceive
         self.unknown_words, self.known_words = backend.unknown_words, backend.known_words
+        self.names_by_number = backend.names_by_number
 
     def __getattr__(self, name: str) -> Any:
         """What else the backend can do."""

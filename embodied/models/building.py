@@ -40,6 +40,7 @@ class Facts:
     vocabulary: Iterable[str] | None = None
     plan_language: Mapping[str, Any] | None = None
     cameras: Mapping[str, Any] | None = None
+    names_by_number: bool = False
 
 
 def build(language: Mapping[str, Any] | str, vision: Mapping[str, Any], *, corpus: Iterable[str] = (),
@@ -180,5 +181,5 @@ def _processor(model: PalmEForConditionalGeneration, tokenizer: PreTrainedTokeni
     return PalmEProcessor(
         tokenizer, scene_encoder=config.scene_encoder, image_size=vision.image_size, mean=vision.mean, std=vision.std,
         soft_tokens=config.soft_tokens, max_tokens=config.text_config.max_position_embeddings,
-        vocabulary=facts.vocabulary,
-        plan_language=facts.plan_language, cameras=facts.cameras)
+        vocabulary=facts.vocabulary, plan_language=facts.plan_language, cameras=facts.cameras,
+        names_by_number=facts.names_by_number)

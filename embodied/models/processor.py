@@ -38,20 +38,22 @@ class PalmEProcessor:
 
     vocabulary: words of the training instructions (None: any word goes). plan_language: declaration of the plan
     language that the model learned, or the sha256 by which older ones go; see `planning.declaration`. cameras: what it
-    saw with (name -> facts). max_tokens: longest sequence the model takes.
+    saw with (name -> facts). max_tokens: longest sequence the model takes. names_by_number: whether instructions of
+    its training called things obj_1, obj_2 .. alone, never by what they look like.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, *, scene_encoder: str = "slots",
                  image_size: int = 32, mean: Sequence[float] = (0.5, 0.5, 0.5), std: Sequence[float] = (0.5, 0.5, 0.5),
                  soft_tokens: int = 1, max_tokens: int = 512, vocabulary: Iterable[str] | None = None,
-                 plan_language: Mapping[str, Any] | str | None = None, cameras: Mapping[str, Any] | None = None):
+                 plan_language: Mapping[str, Any] | str | None = None, cameras: Mapping[str, Any] | None = None,
+                 names_by_number: bool = False):
         self.tokenizer = tokenizer
         self.scene_encoder, self._encoder = scene_encoder, find_encoder(scene_encoder)
         self.image_size, self.soft_tokens, self.max_tokens = image_size, soft_tokens, max_tokens
         self.mean, self.std = [float(v) for v in mean], [float(v) for v in std]
         self.vocabulary = None if vocabulary is None else frozenset(vocabulary)
         self.plan_language = plan_language
-        self.cameras = dict(cameras or {})
+        self.cameras, self.names_by_number = dict(cameras or {}), names_by_number
         self._slot_ids = tokenizer.convert_tokens_to_ids(list(SLOT_TOKENS))
         self._image_id = tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
 
@@ -197,7 +199,7 @@ class PalmEProcessor:
                 "max_tokens": self.max_tokens, "vocabulary": None if self.vocabulary is None
                 else sorted(self.vocabulary),
                 "grammar_fingerprint" if isinstance(self.plan_language, str) else "plan_language": self.plan_language,
-                "cameras": self.cameras}
+                "cameras": self.cameras, **({"names_by_number": True} if self.names_by_number else {})}
 
     def save_pretrained(self, folder: str | Path, **_: Any) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)

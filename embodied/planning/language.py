@@ -218,6 +218,13 @@ def _nearest(word: str, names: Sequence[str]) -> str:
     return f", did you mean {near!r}" if near else f", the names are {', '.join(names)}"
 
 
+def words_said(plan: Plan, language: PlanLanguage) -> str | None:
+    """What a plan says in words; None where it moves things, or does nothing."""
+    only = plan.calls[0] if len(plan.calls) == 1 else None
+    is_said = only is not None and only.skill == language.answers.text_skill
+    return only.arguments[0] if is_said else plan.answer
+
+
 def ground(plan: Plan, perception: Perception, *, bins: int = LOCATION_BINS) -> Plan:
     """The same plan with every referent told where it was measured: `obj_j` by its slot, a location by its pixel."""
     calls = tuple(SkillCall(call.skill, tuple(_ground(a, perception, bins) for a in call.arguments))

@@ -1,17 +1,28 @@
-"""Whether what words name by color is what is in sight, and what a plan ends with: all that is held against what a
-planner says in a language that answers questions, whose words nobody reads here.
+"""What words name by color: whether it is in sight, whether a plan ends with it, which is all that is held against what
+a planner says in a language that answers questions, whose words nobody reads here; and what its number is.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from embodied.planning.language import Plan, place_of
 from embodied.planning.looks import COLOR_WORDS, colors_of
 from embodied.prompt import Slot
 from envs.interface import Referent, SkillCall
 from envs.skills.signatures import PlanLanguage
+
+COLOR_QUESTION = "Q: What is the color of the {}?"
+"""q1 of PaLM-E's table, of what has a number."""
+
+_BY_COLOR = re.compile(rf"\b({'|'.join(COLOR_WORDS)})\b(?: (?:object|block|cube|one)\b)?", re.IGNORECASE)
+
+
+def by_number(text: str, called: Mapping[str, str]) -> str:
+    """The text with numbers in the place of what it names by color: "grasp the obj_2" of "grasp the red object". called:
+    color -> its number."""
+    return _BY_COLOR.sub(lambda match: called[match[1].lower()], text)
 
 
 def colors_in(text: str) -> list[str]:

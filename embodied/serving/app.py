@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from embodied.agents.backends.base import each_alone
@@ -15,12 +16,23 @@ from embodied.planning.scene import SceneEncoder
 from embodied.prompt import Prompt, Sample, Slot
 from embodied.serving.inference_server import BatchBackend
 from envs.interface import Observation
+from envs.skills.signatures import PlanLanguage
 
 NAME = "embodied-planner"
 _READY_S = 180.0
 
 Question = tuple[Prompt, str | None, int, int]
 """Prompt, grammar, most tokens of the answer, seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is asked of a backend once."""
+
+    scene: SceneEncoder
+    language: PlanLanguage
+    names_by_number: bool
+    words: frozenset[str]
 
 
 def _deployment(replicas: Any, max_batch: int, wait_s: float) -> Any:
@@ -42,8 +54,9 @@ def _deployment(replicas: Any, max_batch: int, wait_s: float) -> Any:
             torch.set_num_threads(1)
             self._backend = load_agent(folder).backend
 
-        async def facts(self) -> tuple[SceneEncoder, frozenset[str]]:
-            return self._backend.scene, self._backend.known_words()
+        async def facts(self) -> Facts:
+            backend = self._backend
+            return Facts(backend.scene, backend.language, backend.names_by_number, backend.known_words())
 
         async def unknown_words(self, text: str) -> list[str]:
             return self._backend.unknown_words(text)
@@ -99,11 +112,10 @@ def shut_down() -> None:
 class RayBackend:
     """A `Backend` whose perception and language are the deployment's. Tokens are told once all of them are there."""
 
-    scene: SceneEncoder
-
     def __init__(self, handle: Any) -> None:
-        self._handle = handle
-        self.scene, self._words = handle.facts.remote().result(timeout_s=_READY_S)
+        facts = handle.facts.remote().result(timeout_s=_READY_S)
+        self._handle, self._words = handle, facts.words
+        self.scene, self.language, self.names_by_number = facts.scene, facts.language, facts.names_by_number
 
     def perceive(self, observation: Observation) -> list[Slot]:
         return self._handle.perceive.remote(observation).result()

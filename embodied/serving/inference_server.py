@@ -110,6 +110,10 @@ class InferenceServer:
         return self.backend.language
 
     @property
+    def names_by_number(self) -> bool:
+        return self.backend.names_by_number
+
+    @property
     def is_ready(self) -> bool:
         """Whether the backend is loaded."""
         return self.backend.is_ready if isinstance(self.backend, LazyBackend) else True
@@ -240,11 +244,13 @@ class InferenceClient:
         """begins: called before each answer that is asked for."""
         self._inference, self._on_piece = inference, on_piece
         self.scene, self.language = inference.scene, inference.language
+        self.names_by_number = inference.names_by_number
         self.unknown_words, self.known_words = inference.unknown_words, inference.known_words
         self._is_cancelled, self._begins = False, begins
 
     scene: SceneEncoder
     language: PlanLanguage
+    names_by_number: bool
 
     def perceive(self, observation: Observation) -> list[Slot]:
         return self._inference.perceive(observation)

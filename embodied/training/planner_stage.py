@@ -106,7 +106,8 @@ def first_planner(run: RunFolder, examples: Mixture) -> tuple[Any, Any]:
     first stage of the planner names, else new ones."""
     weights = next(s.weights for s in run.settings.stages.values() if isinstance(s, ExampleSettings))
     facts = Facts(vocabulary=None if run.settings.model.is_vocabulary_open else vocabulary_of(examples),
-                  plan_language=declaration(examples.language), cameras=examples.cameras)
+                  plan_language=declaration(examples.language), cameras=examples.cameras,
+                  names_by_number=run.settings.referrals == "numbers" and _is_numbered(examples))
     model, processor = new_planner(run, examples, facts) if weights is None else known_planner(weights, facts)
     if model.segmenter is not None:
         model.segmenter.load_state_dict(load_segmenter(run.detector).state_dict())
@@ -118,6 +119,7 @@ def known_planner(weights: str, facts: Facts) -> tuple[Any, Any]:
     model, processor = load_model(weights_folder(weights))
     processor.vocabulary = None if facts.vocabulary is None else frozenset(facts.vocabulary)
     processor.plan_language, processor.cameras = facts.plan_language, dict(facts.cameras)
+    processor.names_by_number = facts.names_by_number
     return model, processor
 
 
@@ -136,9 +138,14 @@ def vocabulary_of(examples: Examples | Mixture) -> set[str]:
     """Words of the instructions, but for those that the expert did not understand; where they number things, every
     number that a prompt can have."""
     queries = [item.query for item in examples.items if not is_of_an_unknown_word(item.query)]
-    numbers = object_names(MAX_OBJECTS) if any(query.numbered for query in queries) else ()
+    numbers = object_names(MAX_OBJECTS) if _is_numbered(examples) else ()
     texts = {*(query.instruction for query in queries), *examples.rewordings, *numbers}
     return {word for text in texts for word in words_of(text)}
+
+
+def _is_numbered(examples: Examples | Mixture) -> bool:
+    """Whether instructions call things obj_1, obj_2 .."""
+    return any(item.query.numbered for item in examples.items if not is_of_an_unknown_word(item.query))
 
 
 def corpus_of(examples: Examples | Mixture) -> list[str]:

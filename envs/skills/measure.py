@@ -24,8 +24,8 @@ def measured(call: SkillCall, seen: Observation) -> tuple[Box | str | float, ...
 
 
 def where_is(referent: Referent, seen: Observation) -> Box | str:
-    """The box of a referent, measured, or why there is none, as a clause. A box goes before a pixel, which is one of the first
-    camera where it names none."""
+    """The box of a referent, measured, or why there is none, as a clause. A box goes before a pixel, which is one of
+    the first camera where it names none."""
     if referent.box is not None:
         return referent.box
     if referent.pixel is None:

@@ -17,6 +17,8 @@ class Backend(Protocol):
     scene: SceneEncoder
     language: PlanLanguage
     """What its model plans in."""
+    names_by_number: bool
+    """Whether instructions of its training called things obj_1, obj_2 .. alone."""
 
     def perceive(self, observation: Observation) -> list[Slot]:
         """The objects in sight, in any order."""

@@ -39,7 +39,7 @@ class LocalBackend:
         learned is no longer what it was."""
         self.language = learned_language(processor.plan_language)
         self.model, self.processor, self.temperature, self.version = model, processor, temperature, version
-        self.scene = processor.scene
+        self.scene, self.names_by_number = processor.scene, processor.names_by_number
         self._looks = Looks()
 
     @property
@@ -82,8 +82,8 @@ class LocalBackend:
 
         segmenter = self.model.segmenter
         if segmenter is None:
-            raise ValueError("LocalBackend.perceive: the model has no segmenter; load one with segmenter_config, or ask "
-                             "a planner of the simulator's own masks by suite=palm_e")
+            raise ValueError("LocalBackend.perceive: the model has no segmenter; load one with segmenter_config; "
+                             "planners that are shown the simulator's own masks are asked by suite=palm_e alone")
         return self._looks.of(observation, state_of(segmenter), lambda: perceive(segmenter, observation))
 
     def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Sample:

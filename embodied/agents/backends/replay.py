@@ -13,6 +13,8 @@ from envs.skills.signatures import TABLETOP, PlanLanguage
 class ReplayBackend:
     """Answers with `replies` one after the other, perceives by `perceive`, and keeps the prompts that it was asked."""
 
+    names_by_number = False
+
     def __init__(self, replies: Iterable[str], perceive: Callable[[Observation], Sequence[Slot]], *,
                  scene: SceneEncoder = OBJECTS, language: PlanLanguage = TABLETOP,
                  vocabulary: Iterable[str] = ()) -> None:

@@ -24,9 +24,8 @@ from embodied.evaluation.palm_e.tables import JUDGED
 from embodied.evaluation.policies import PolicyFactory
 from embodied.evaluation.suites import PolicyName
 from embodied.planning.closed_loop import Planner
-from embodied.planning.language import Plan
+from embodied.planning.language import words_said
 from envs.interface import Observation, Outcome, Transition
-from envs.skills.signatures import PlanLanguage
 
 if TYPE_CHECKING:
     import gymnasium
@@ -152,7 +151,8 @@ class Asker:
 
     def _answered(self, planner: Planner, raw: Mapping[str, Any], history: Sequence[Transition],
                   record: Mapping[str, Any]) -> Record | None:
-        """What the planner says to one label, and whether that is right; None of a thing's number where it sees none."""
+        """What the planner says to one label, and whether that is right; None where that numbers things and the planner
+        sees none."""
         observation, unwrapped = Observation.from_dict(raw), self.env.unwrapped
         query = self._worded(query_of(record), planner, observation)
         if query.numbered and not planner.scene.finds_objects:
@@ -184,10 +184,3 @@ def without_reported_failure(history: Sequence[Transition]) -> tuple[Transition,
     asked, and is to be seen."""
     done = [place for place, transition in enumerate(history, start=1) if transition.outcome.status == "done"]
     return tuple(history[:done[-1] if done else 0])
-
-
-def words_said(plan: Plan, language: PlanLanguage) -> str | None:
-    """What a plan says in words; None where it moves things, or does nothing."""
-    only = plan.calls[0] if len(plan.calls) == 1 else None
-    is_said = only is not None and only.skill == language.answers.text_skill
-    return only.arguments[0] if is_said else plan.answer

@@ -1,4 +1,4 @@
-"""A whole image in few soft tokens: each is pooled from the encoder's grid by a map of its own, learned from the tokens.
+"""A whole image in few soft tokens: each is pooled from the encoder's grid by a learned map of its own.
 
 TokenLearner (Ryoo et al. 2021, arXiv 2106.11297, section 2), as PaLM-E puts it on its vision transformer (section 4).
 N pictures, K encoder tokens, C encoder features, Q soft tokens a picture, D embedding width. Departure: the maps are

@@ -81,6 +81,31 @@ def test_a_table_that_is_asked_about_is_not_asked_for_a_color_that_is_not_there(
         assert plan.refusal == said and len(backend.asked) == (said is None)
 
 
+class Numbered(ReplayBackend):
+    """Learned instructions about obj_1, obj_2 .. alone."""
+
+    names_by_number = True
+
+
+SAYS = [' answer("A: The obj 1 is red."); done()', ' answer("A: The obj 2 is blue."); done()']
+
+
+@pytest.mark.parametrize(("said", "plan", "refusal"), [
+    (SAYS, " pick(obj_2); place_on(obj_1); done()", None),
+    (SAYS[:1] * 2, None, "I cannot tell which thing is blue"),
+    ([SAYS[1], ' answer("A: The obj 2 is blue."); done()'], None, "I cannot tell which thing is blue")])
+def test_who_learned_numbers_alone_is_asked_of_what_color_each_thing_is(said, plan, refusal):
+    seen = (colored(LEFT, (200, 20, 20)), colored(RIGHT, (20, 20, 200)))
+    backend = Numbered([*said, *([plan] if plan else [])], lambda _: seen, language=TAMP,
+                       vocabulary=["stack", "the", "obj_1", "on", "obj_2"])
+    planned = LanguageAgent(backend).plan("stack the blue block on the red one", observation())
+    asked = [prompt.segments[0].text for prompt, _ in backend.asked]
+    assert planned.refusal == refusal and "the obj_2?" in asked[1]
+    assert len(asked) == len(said) + (plan is not None)
+    assert plan is None or "stack the obj_2 on the obj_1\n" in asked[2]
+    assert LanguageAgent(backend).plan("juggle the red block", observation()).refusal == "I do not know the word 'juggle'"
+
+
 MANY = [f"z{a}{b}" for a in "abcdefg" for b in "abcdefghijk"]
 
 

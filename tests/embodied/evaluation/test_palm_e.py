@@ -7,10 +7,10 @@ from embodied.agents.judgement import chance_of_yes
 from embodied.data.pool import map_seeds
 from embodied.data.queries import gist_of_words
 from embodied.evaluation import policies
-from embodied.evaluation.palm_e.asking import ACTED, STILL, Asker, AskSpec, words_said
+from embodied.evaluation.palm_e.asking import ACTED, STILL, Asker, AskSpec
 from embodied.evaluation.palm_e.rows import BASELINES, ask_rows, check_free, rows_of, summarise
 from embodied.evaluation.palm_e.tables import calibration, f1, f1_of, halves, majority_of, per_task, share
-from embodied.planning.language import Plan
+from embodied.planning.language import Plan, words_said
 from envs.interface import SEED_RANGES, SkillCall
 from envs.skills.signatures import TAMP
 from tests.embodied.agents.test_judgement import Sure

@@ -97,10 +97,13 @@ def test_vocabulary(processor):
     assert words_of("Don't drop 红 \uff52\uff45\uff44") == ["don't", "drop", "红", "red"]
 
 
-def test_save_and_load(processor, tmp_path):
+@pytest.mark.parametrize("names_by_number", [False, True])
+def test_save_and_load(processor, tmp_path, names_by_number):
+    processor = PalmEProcessor(processor.tokenizer, names_by_number=names_by_number)
     processor.save_pretrained(tmp_path)
     again = PalmEProcessor.from_pretrained(tmp_path)
-    assert again.to_dict() == processor.to_dict()
+    assert again.to_dict() == processor.to_dict() and again.names_by_number == names_by_number
+    assert ("names_by_number" in again.to_dict()) == names_by_number  # what others wrote stays as it was
     batch, same = processor([prompt((1,))], [ANSWER]), again([prompt((1,))], [ANSWER])
     assert all(torch.equal(batch[k], same[k]) for k in batch)
 

@@ -45,6 +45,22 @@ def test_each_encoder_trains_generates_and_is_loaded_again(name, tmp_path):
     assert reader.scene is find_encoder(name).scene
 
 
+def test_a_learned_token_is_of_the_whole_image_wherever_a_thing_stands():
+    """Each token's map is a share of the grid; two tokens of one picture see different things of it."""
+    model, processor = make(scene_encoder="tokenlearner", soft_tokens=3)
+    pictures = processor([sentence("tokenlearner", 1)])["pixel_values"]
+    grid = model.vision(pictures)
+    shares = model.projector.maps(grid).softmax(dim=1)
+    assert torch.allclose(shares.sum(dim=1), torch.ones(1, 3), atol=1e-5)
+    tokens = model.projector(grid, torch.zeros(1, 0))
+    assert tokens.shape[:2] == (1, 3) and not torch.allclose(tokens[:, 0], tokens[:, 1])
+
+
+def test_only_what_has_no_truth_to_read_needs_a_segmenter():
+    assert [name for name in encoder_names() if find_encoder(name).needs_segmenter] == ["masks", "slots", "state"]
+    assert [name for name in encoder_names() if find_encoder(name).is_privileged] == ["true_state"]
+
+
 @pytest.mark.parametrize("name", [n for n in encoder_names() if find_encoder(n).scene is OBJECTS])
 def test_another_object_is_another_sentence(name):
     model, processor = make(scene_encoder=name)
@@ -83,5 +99,5 @@ def test_configurations_of_old_form_are_renewed(old, new):
 
 
 def test_an_unknown_encoder_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="scene_encoder: expected one of image, masks, slots, state, got 'slot'"):
+    with pytest.raises(ValueError, match="scene_encoder: expected one of .*slots, state, tokenlearner, true_state, got 'slot'"):
         PalmEConfig(scene_encoder="slot")

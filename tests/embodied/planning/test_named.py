@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from embodied.planning.language import ground, parse
-from embodied.planning.named import strays, unseen_color
+from embodied.planning.named import by_number, strays, unseen_color
 from embodied.planning.perception import Perception
 from envs.skills.signatures import TAMP
 from tests.embodied.planning.scenes import colored, slot
@@ -44,3 +44,12 @@ def test_of_a_hand_that_holds_nobody_knows_what_nothing_is_held_against_it():
 @pytest.mark.parametrize(("words", "color"), [("grasp the red one", None), ("Purple on RED", "purple"), ("go", None)])
 def test_a_color_that_nothing_has(words: str, color: str | None):
     assert unseen_color(words, SEEN.slots) == color
+
+
+@pytest.mark.parametrize(("words", "numbered"), [
+    ("Q: How to stack the red object on top of the Green object?",
+     "Q: How to stack the obj_2 on top of the obj_1?"),
+    ("put the red block on the green one", "put the obj_2 on the obj_1"), ("grasp red", "grasp obj_2"),
+    ("what is redder than obj_3?", "what is redder than obj_3?")])
+def test_what_is_named_by_color_has_a_number(words: str, numbered: str):
+    assert by_number(words, {"red": "obj_2", "green": "obj_1"}) == numbered
