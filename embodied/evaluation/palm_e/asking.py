@@ -101,7 +101,7 @@ class Asker:
 
     def _seeing(self, planner: Planner, labels: Mapping[str, Any]) -> Planner:
         """The planner with the simulator's masks for eyes, where it was taught by these. PRIVILEGED."""
-        if not getattr(getattr(planner, "backend", None), "is_privileged", False):
+        if not isinstance(planner, LanguageAgent) or not getattr(planner.backend, "is_privileged", False):
             return planner
         poses = np.asarray(labels["poses"], np.float32).reshape(-1, 10)
         return LanguageAgent(Seeing(planner.backend, true_eyes(labels["masks"], poses)))
@@ -155,7 +155,7 @@ class Asker:
         sees none."""
         observation, unwrapped = Observation.from_dict(raw), self.env.unwrapped
         query = self._worded(query_of(record), planner, observation)
-        if query.numbered and not planner.scene.finds_objects:
+        if query.numbered and isinstance(planner, LanguageAgent) and not planner.scene.finds_objects:
             return None
         plan = planner.plan(query.instruction, observation, without_reported_failure(history))
         answer = words_said(plan, unwrapped.language)

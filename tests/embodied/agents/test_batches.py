@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import gymnasium
 import pytest
@@ -19,10 +20,11 @@ from embodied.planning.grammar import plan_grammar
 from embodied.planning.perception import Perception
 from embodied.planning.scene import OBJECTS, write_prompt
 from embodied.prompt import Prompt, PromptTooLongError, Sample
-from embodied.serving.app import answers_to
+from embodied.serving.app import Facts as DeploymentFacts
+from embodied.serving.app import RayBackend, answers_to
 from embodied.serving.inference_server import CancelledError, InferenceClient, InferenceServer
 from envs.interface import Observation
-from envs.skills.signatures import TABLETOP
+from envs.skills.signatures import TABLETOP, TAMP
 from tests.embodied.planning.scenes import observation, slot
 
 CONTEXT, MOST = 128, 24
@@ -139,7 +141,7 @@ class Frail:
     """A backend of two rows at once: prompts that are texts, one of which it cannot read; the first try breaks off
     after two tokens."""
 
-    scene, language = OBJECTS, TABLETOP
+    scene, language, names_by_number = OBJECTS, TABLETOP, False
 
     def __init__(self) -> None:
         self.batches: list[tuple[str, ...]] = []
@@ -237,3 +239,17 @@ def test_four_clients_keep_their_plans_beside_one_who_says_a_thousand_characters
     alone = backend.complete(asked[0], masks[0], max_new_tokens=192, seed=0)
     beside = backend.complete_batch(asked, masks, max_new_tokens=192, seed=0)
     assert [a.text for a in beside[:4]] == [alone.text] * 4 and not alone.is_cut
+
+
+class Handle:
+    """A deployment that stands still: what is asked of it once is there."""
+
+    def __init__(self, facts: DeploymentFacts) -> None:
+        self.facts = SimpleNamespace(remote=lambda: SimpleNamespace(result=lambda timeout_s: facts))
+
+
+def test_a_deployment_tells_all_that_an_agent_asks_of_its_backend():
+    deployed = RayBackend(Handle(DeploymentFacts(OBJECTS, TAMP, True, frozenset(("grasp",)))))
+    client = InferenceClient(InferenceServer(deployed), lambda *_: True)
+    assert (client.scene, client.language, client.names_by_number) == (OBJECTS, TAMP, True)
+    assert client.known_words() == {"grasp"}

@@ -127,7 +127,7 @@ def test_a_model_whose_skills_are_no_longer_what_they_were_is_refused(loaded, le
 class Learned:
     """A processor that declares a language, and sees slots."""
 
-    scene = OBJECTS
+    scene, names_by_number = OBJECTS, False
 
     def __init__(self, plan_language) -> None:
         self.plan_language = plan_language

@@ -115,7 +115,7 @@ def test_steps_are_held_against_the_words(instruction: str, refusal: str):
     class Scorer:
         """Sees a red block and a blue bowl; likes the first option best, and so on."""
 
-        scene, language = OBJECTS, TABLETOP
+        scene, language, names_by_number = OBJECTS, TABLETOP, False
         slots = (replace(thing(0.65, width_m=0.13), crop=np.full((8, 8, 3), (20, 40, 210), np.uint8)),
                  replace(thing(0.5), crop=np.full((8, 8, 3), (220, 20, 20), np.uint8)))
 

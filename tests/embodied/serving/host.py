@@ -32,7 +32,7 @@ from envs.skills.signatures import TABLETOP
 class SlowBackend:
     """Sees nothing and takes its time: an overloaded planner. held_by: a file, as long as it is there."""
 
-    scene, language = OBJECTS, TABLETOP
+    scene, language, names_by_number = OBJECTS, TABLETOP, False
 
     def __init__(self, look_s: float, held_by: Path | None = None) -> None:
         self.look_s, self._held_by = look_s, held_by
