@@ -20,8 +20,8 @@ _BY_COLOR = re.compile(rf"\b({'|'.join(COLOR_WORDS)})\b(?: (?:object|block|cube|
 
 
 def by_number(text: str, called: Mapping[str, str]) -> str:
-    """The text with numbers in the place of what it names by color: "grasp the obj_2" of "grasp the red object". called:
-    color -> its number."""
+    """The text with numbers in the place of what it names by color: "grasp the obj_2" of "grasp the red object".
+    called: color -> its number."""
     return _BY_COLOR.sub(lambda match: called[match[1].lower()], text)
 
 

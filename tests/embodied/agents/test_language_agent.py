@@ -103,7 +103,8 @@ def test_who_learned_numbers_alone_is_asked_of_what_color_each_thing_is(said, pl
     assert planned.refusal == refusal and "the obj_2?" in asked[1]
     assert len(asked) == len(said) + (plan is not None)
     assert plan is None or "stack the obj_2 on the obj_1\n" in asked[2]
-    assert LanguageAgent(backend).plan("juggle the red block", observation()).refusal == "I do not know the word 'juggle'"
+    juggled = LanguageAgent(backend).plan("juggle the red block", observation())
+    assert juggled.refusal == "I do not know the word 'juggle'"
 
 
 MANY = [f"z{a}{b}" for a in "abcdefg" for b in "abcdefghijk"]
