@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from embodied.agents.backends.base import Backend
+from embodied.agents.judgement import LIKELY, chance_of_success, look_back
 from embodied.agents.scene_state import SceneState, read_scene
 from embodied.planning.grammar import ANY_PLAN, Without, plan_grammar
 from embodied.planning.hints import meant, telling
@@ -20,6 +21,7 @@ from embodied.planning.scene import SceneEncoder, Targets, write_prompt
 from embodied.planning.understanding import UnclearPolicy, judge, refuse, refused, turned_down
 from embodied.planning.wording import ParsedInstruction, read
 from embodied.prompt import Prompt, PromptTooLongError
+from envs.goals.reporting import Report
 from envs.interface import Observation, Transition
 
 NOTHING_IN_SIGHT = "I see no objects"
@@ -110,6 +112,16 @@ class LanguageAgent:
     def _prompt(self, instruction: str, state: SceneState, history: Sequence[Transition]) -> Prompt:
         return write_prompt(instruction, state.perception, held=state.held, is_holding=state.is_holding,
                             last_failure=last_failure(history), scene=self.scene)
+
+    def doubts(self, history: Sequence[Transition]) -> bool:
+        """Whether the last call, which its controller calls done, looks as if it had failed. Of a planner that answers
+        questions alone, and was taught that one."""
+        chance = chance_of_success(self, history) if self._looks_for_colors else None
+        return chance is not None and chance < LIKELY
+
+    def look_back(self, observation: Observation, history: Sequence[Transition] = ()) -> Report | None:
+        """What there is to say of the last call at the end of an episode; None where this planner cannot tell."""
+        return look_back(self, history) if self._looks_for_colors else None
 
     def _judged(self, ask: Callable[[Without], Plan], state: SceneState, parsed: ParsedInstruction,
                 scene: Scene) -> Plan:

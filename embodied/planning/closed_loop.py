@@ -41,7 +41,9 @@ class Planner(Protocol):
     gives it where it was told to. A planner that people talk to may have `has_news` (bool): true when it was told
     something since its last plan. What is left of that plan is then dropped, and it is asked again before the next. One
     that can say how things stand has `look_back(observation, history)`, asked when an episode ends in which it acted:
-    a `Report`, or None where it has nothing to say.
+    a `Report`, or None where it has nothing to say. One that judges its own calls has `doubts(history)`, asked after
+    each call that its controller calls done while more of its plan is left: true when that looks as if it had failed,
+    and what is left is dropped.
     """
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition]) -> Plan:
@@ -258,8 +260,13 @@ class _Rollout:
         self.failures += not is_done
         is_placed = self.replan == "placing" and (
             transition.call.skill in self.language.placing or self._is_let_go_elsewhere(transition.call))
-        if not is_done or is_placed or self.replan == "step":
+        if not is_done or is_placed or self.replan == "step" or self._is_doubted():
             self.todo.clear()
+
+    def _is_doubted(self) -> bool:
+        """Whether the planner takes the last call for a failure, where more of its plan is left."""
+        doubts = getattr(self.planner, "doubts", None)
+        return bool(self.todo) and doubts is not None and doubts(tuple(self.history))
 
     def _is_let_go_elsewhere(self, call: SkillCall) -> bool:
         """Whether a call has put down, away from where the plan saw it, a thing that the rest of the plan points at."""

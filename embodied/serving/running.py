@@ -109,9 +109,17 @@ class ToldPlanner:
 
     def look_back(self, observation: Observation, history: Sequence[Transition]) -> Report | None:
         """What a planner that looks back says at the end; a run that is over is none the worse where it cannot."""
-        look_back = getattr(talker(self._planner), "look_back", None)
+        return self._asked("look_back", observation, history)
+
+    def doubts(self, history: Sequence[Transition]) -> bool:
+        """Whether a planner that judges its own calls takes the last one for a failure."""
+        return bool(self._asked("doubts", history))
+
+    def _asked(self, what: str, *about: Any) -> Any:
+        """What the planner says beside its plans; None where it says no such thing, or cannot now."""
+        ask = getattr(talker(self._planner), what, None)
         try:
-            return None if look_back is None else look_back(observation, history)
+            return None if ask is None else ask(*about)
         except (BusyError, CancelledError):
             return None
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from embodied.agents.backends.replay import ReplayBackend
-from embodied.agents.judgement import chance_of_yes
+from embodied.agents.judgement import chance_of_success, chance_of_yes, in_words
 from embodied.agents.language_agent import LanguageAgent
+from envs.interface import Referent, SkillCall
 from envs.skills.signatures import TABLETOP, TAMP
-from tests.embodied.planning.scenes import observation, slot
+from tests.embodied.planning.scenes import colored, observation, slot, transition
 
 QUESTION = "Was pick up the red object successful?"
 
@@ -33,3 +36,38 @@ def test_it_is_the_share_of_yes_among_yes_and_no():
 @pytest.mark.parametrize("asked", [agent(language=TABLETOP), agent(ReplayBackend), agent(vocabulary=["grasp"])])
 def test_who_cannot_be_asked_says_nothing(asked: LanguageAgent):
     assert chance_of_yes(asked, QUESTION, observation()) is None and not asked.backend.asked
+
+
+RED = colored(slot(0.4, 0.2), (200, 20, 20))
+PICKED = transition("pick", RED)
+
+
+class Doubtful(Sure):
+    """Holds "no" to be likelier."""
+
+    def log_probabilities(self, prompt, answers):
+        self.asked.append((prompt, None))
+        return [-3.0, -1.0]
+
+
+def judging(kind, **settings) -> LanguageAgent:
+    return LanguageAgent(kind([], lambda _: (RED,), language=TAMP), **settings)
+
+
+@pytest.mark.parametrize(("kind", "doubts", "said"), [
+    (Sure, False, "As I see it, 'pick up the red object' worked."),
+    (Doubtful, True, "As I see it, 'pick up the red object' did not work.")])
+def test_a_planner_judges_its_last_call_by_what_it_sees_after_it(kind, doubts: bool, said: str):
+    asked = judging(kind)
+    assert asked.doubts([PICKED]) is doubts
+    report = asked.look_back(observation(), [PICKED])
+    assert (report.holds, report.words) == (not doubts, said)
+    assert "Was pick up the red object successful?" in asked.backend.asked[0][0].segments[0].text
+
+
+def test_who_cannot_judge_has_no_doubts_and_nothing_to_say():
+    for asked in (judging(ReplayBackend), judging(Doubtful, unclear=None), agent(language=TABLETOP)):
+        assert not asked.doubts([PICKED]) and asked.look_back(observation(), [PICKED]) is None
+    assert chance_of_success(judging(Sure), []) is None
+    unmeasured = replace(PICKED, call=SkillCall("pick", (Referent("obj_1"),)))
+    assert in_words(judging(Sure), unmeasured) is None

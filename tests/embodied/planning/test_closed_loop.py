@@ -110,6 +110,28 @@ def test_it_looks_again_where_the_plan_goes_on_with_what_was_put_down_elsewhere(
     assert planner.asked == looks_after
 
 
+class Doubting(Planned):
+    """Takes some calls for failures, by their number."""
+
+    def __init__(self, *calls: SkillCall, doubted: tuple[int, ...]) -> None:
+        super().__init__(*calls)
+        self.doubted, self.judged = doubted, []
+
+    def doubts(self, history) -> bool:
+        self.judged.append(len(history))
+        return len(history) in self.doubted
+
+
+@pytest.mark.parametrize(("doubted", "looks_after"), [((), [0, 4]), ((1,), [0, 1, 4]), ((4,), [0, 4])])
+def test_it_looks_again_where_the_planner_doubts_that_a_call_did_what_it_was_for(doubted, looks_after):
+    red, blue = (Referent(color, Box((x, 0.0, 0.02), (0.04, 0.04, 0.04))) for color, x in (("red", 0.4), ("blue", 0.6)))
+    planner = Doubting(SkillCall("pick", (red,)), SkillCall("put_down_at", ("left",)), SkillCall("home", ()),
+                       SkillCall("home", ()), doubted=doubted)
+    list(run(Goals(goal=9), planner, seed=0))
+    assert planner.asked == looks_after
+    assert planner.judged == [1, 2, 3]  # after the last one it looks again in any case
+
+
 class Unjudged(ToyEnv):
     """Does what it is told, and knows no goal of such words."""
 
