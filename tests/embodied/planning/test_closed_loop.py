@@ -124,7 +124,7 @@ class Doubting(Planned):
 
 @pytest.mark.parametrize(("doubted", "looks_after"), [((), [0, 4]), ((1,), [0, 1, 4]), ((4,), [0, 4])])
 def test_it_looks_again_where_the_planner_doubts_that_a_call_did_what_it_was_for(doubted, looks_after):
-    red, blue = (Referent(color, Box((x, 0.0, 0.02), (0.04, 0.04, 0.04))) for color, x in (("red", 0.4), ("blue", 0.6)))
+    red = Referent("red", Box((0.4, 0.0, 0.02), (0.04, 0.04, 0.04)))
     planner = Doubting(SkillCall("pick", (red,)), SkillCall("put_down_at", ("left",)), SkillCall("home", ()),
                        SkillCall("home", ()), doubted=doubted)
     list(run(Goals(goal=9), planner, seed=0))
