@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +21,7 @@ from embodied.data.episodes import Act, Episode
 from embodied.data.facts import language_of
 from embodied.data.jitter import USUAL, Jitter
 from embodied.data.queries import Answer, Calls, Query, Referrals, Refusal, TextAnswer
+from embodied.data.recolor import Looks, renamed, reworded
 from embodied.data.rewording import Rewording
 from embodied.data.teaching import (
     FOREIGN,
@@ -76,6 +77,7 @@ class Sight:
     detected: ViewDetections
     held: Slot | None
     image: Image | None  # where the planner sees whole images
+    colors: Mapping[str, str] = field(default_factory=dict)  # color of a thing -> the one it has here, where others do
 
 
 class Examples:
@@ -144,22 +146,43 @@ class Examples:
 
     def sight(self, place: int, rng: np.random.Generator | None = None, *, has_pixels: bool = True) -> Sight:
         """What is shown of the view of an example; with rng, slots are moved and tinted a little, and things of another
-        scene may stand among them. has_pixels: whether a whole image is read, or an empty one stands in its place."""
-        item = self.items[place]
+        scene may stand among them, or lend them their colors. has_pixels: whether a whole image is read, or an empty
+        one stands in its place."""
+        item, colors = self.items[place], dict[str, str]()
         detected, held = item.detected, item.held
         if rng is not None:
+            if self.jitter.recolor and not self.scene.needs_image and rng.random() < self.jitter.recolor:
+                item, colors = self._recolored(item, rng)
+                detected, held = item.detected, item.held
             if self.jitter.crowd and not self.scene.needs_image:
                 others = [self.items[i].detected for i in rng.integers(len(self.items), size=OTHERS)]
                 detected = crowded(detected, item.held_name, others, self.jitter.crowd, rng)
             slots = tuple(jitter_slot(slot, self.jitter, rng) for slot in detected.slots)
             detected, held = replace(detected, slots=slots), held and jitter_slot(held, self.jitter, rng)
-        return Sight(detected, held, self._image(item, has_pixels))
+        return Sight(detected, held, self._image(item, has_pixels), colors)
+
+    def _recolored(self, item: Item, rng: np.random.Generator) -> tuple[Item, dict[str, str]]:
+        """The item with its things in drawn colors, but for its query; and which color each color is now."""
+        colors, looks = self._looks.draw(rng), self._looks
+        slots = tuple(looks.recolored(slot, name, colors, rng)
+                      for slot, name in zip(item.detected.slots, item.detected.names, strict=True))
+        names = tuple(name and reworded(name, colors) for name in item.detected.names)
+        held = item.held and looks.recolored(item.held, item.held_name, colors, rng)
+        held_name = item.held_name and reworded(item.held_name, colors)
+        return replace(item, detected=ViewDetections(slots, names), held=held, held_name=held_name), colors
+
+    @cached_property
+    def _looks(self) -> Looks:
+        return Looks([item.detected for item in self.items])
 
     def worded(self, place: int, sight: Sight, rng: np.random.Generator | None = None) -> Example:
         """The example with what is shown of its view; with rng, one slot that its answer does not need may go unseen,
         things may be named by other numbers, and the answer follows; and its words may be others for the same."""
-        item = self.items[place]
-        item, numbers = replace(item, detected=sight.detected, held=sight.held), ()
+        item, colors, numbers = self.items[place], sight.colors, ()
+        item = replace(item, detected=sight.detected, held=sight.held)
+        if colors:
+            item = replace(item, query=renamed(item.query, colors),
+                           held_name=item.held_name and reworded(item.held_name, colors))
         if rng is not None:
             needed = rests_on(item.query, [name for name in item.detected.names if name is not None], item.held_name,
                               self.language)
