@@ -13,6 +13,7 @@ from embodied.data.collect import CollectSpec, collect
 from embodied.data.dataset import Dataset
 from embodied.data.detections import ViewDetections, detect_dataset, perceived_path
 from embodied.data.examples import Examples, Jitter, by_slot
+from embodied.data.recolor import reworded
 from embodied.data.teaching import UNSEEN
 from embodied.planning.language import parse
 from embodied.planning.scene import WHOLE_IMAGE
@@ -58,6 +59,20 @@ def test_every_answer_parses_and_names_what_the_expert_means(examples):
         assert example.answer.startswith(" ") and plan.refusal == getattr(item.query.answer, "reason", None)
         named = [item.detected.names[int(c.arguments[0].words[4:]) - 1] for c in plan.calls]
         assert sorted(named) == sorted(name for _, name in item.query.calls)
+
+
+def test_in_other_colors_the_answer_means_what_the_words_name(dataset):
+    turned = Examples(dataset, detect_dataset(dataset, "perfect", make_detector, {}, workers=0),
+                      jitter=Jitter(recolor=1.0, drop=0.0))
+    for place, item in enumerate(turned.items):
+        rng = np.random.default_rng(place)
+        sight = turned.sight(place, rng)
+        example = turned.worded(place, sight, rng)
+        plan = parse(example.answer[1:], TABLETOP, objects=len(item.detected.slots))
+        named = [example.names[int(c.arguments[0].words[4:]) - 1] for c in plan.calls]
+        assert sight.colors and sorted(named) == sorted(reworded(name, sight.colors) for _, name in item.query.calls)
+        assert texts(example).split("\n")[0] == f"Instruction: {reworded(item.query.instruction, sight.colors)}"
+        assert [slot.box.yaw for slot in sight.detected.slots] == [slot.box.yaw for slot in item.detected.slots]
 
 
 def test_the_hand_and_the_last_failure_are_in_the_sentence(examples):
