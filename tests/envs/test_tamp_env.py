@@ -312,3 +312,23 @@ def test_nothing_is_asked_or_taught_about_what_fell_off_the_table(questions):
     assert own["refusal"] == f"I see no {gone}" and not own["calls"] and own["answer"] is None
     color = gone.split()[0]
     assert [ask["instruction"] for ask in others if f"the {color} object" in ask["instruction"]] == []
+
+
+def test_a_plan_that_points_at_pixels_is_judged_by_what_is_there():
+    env = gymnasium.make("envs:embodied/Tamp-v0", naming="index", questions=["grasp", "build"], labels=64)
+    judged = env.unwrapped.is_right
+    for seed in range(3):
+        _, info = env.reset(seed=seed)
+        labels = info["labels"]
+        seen = {name: tuple(int(v) for v in np.median(np.argwhere(labels["masks"]["front"] == place), axis=0))[::-1]
+                for place, name in enumerate(labels["names"]) if (labels["masks"]["front"] == place).sum() > 40}
+        pointed = {name: Referent("there", camera="front", pixel=pixel) for name, pixel in seen.items()}
+        asks = [ask for ask in labels["asks"]
+                if ask["calls"] and {n for call in ask["calls"] for n in call[1:]} <= set(pointed)]
+        assert asks
+        for ask in asks:
+            calls = [SkillCall(skill, tuple(pointed[name] for name in names)) for skill, *names in ask["calls"]]
+            assert judged(ask, calls)
+            nowhere = Referent("there", camera="front", pixel=(0, 0))
+            assert not judged(ask, [*calls[:-1], SkillCall(calls[-1].skill, (nowhere,))])
+    env.close()

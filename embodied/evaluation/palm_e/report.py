@@ -30,7 +30,8 @@ def render(result: Mapping[str, Any], sheet: Sequence[Shown], *, config: str = "
 
 
 def _ours(result: Mapping[str, Any]) -> str:
-    rows = {f"model, {size} objects": cells for size, cells in result["objects"].items()}
+    who = "model (PRIVILEGED: it sees by the simulator's masks)" if result.get("is_privileged") else "model"
+    rows = {f"{who}, {size} objects": cells for size, cells in result["objects"].items()}
     if "executed" in result:
         rows["model, 3-5 objects, plans carried out"] = result["executed"]
     rows |= {NAMES.get(name, name): cells for name, cells in result["baselines"].items()}

@@ -10,6 +10,7 @@ import pytest
 from embodied.agents.shipped import weights_path
 from embodied.cli import palm_e
 from embodied.data.pool import map_seeds
+from embodied.evaluation.palm_e.report import render
 from envs.skills.signatures import TAMP
 
 SUITE = SimpleNamespace(split="test", first=0, episodes=6, baseline_episodes=4, policies=("model", "oracle"),
@@ -44,10 +45,19 @@ def test_what_the_suite_cannot_ask_is_refused(tmp_path, answers, changes, said):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_planner_that_points_at_pixels_is_refused(tmp_path, answers, monkeypatch):
-    monkeypatch.setattr("embodied.models.checkpoint_checks.read_json", lambda path: {"scene_encoder": "image"})
-    with pytest.raises(ValueError, match="expected a planner that finds objects"):
-        entered(tmp_path)
+def test_a_planner_that_sees_by_the_simulators_masks_carries_nothing_out(tmp_path, answers, monkeypatch):
+    monkeypatch.setattr("embodied.models.checkpoint_checks.read_json", lambda path: {"scene_encoder": "true_state"})
+    with pytest.raises(ValueError, match="expected a planner that finds objects by itself"):
+        entered(tmp_path, executed=2)
+    assert entered(tmp_path)[0]
+
+
+@pytest.mark.parametrize("is_privileged", [False, True])
+def test_a_report_says_who_sees_by_the_simulators_masks(is_privileged: bool):
+    cells = {"p1": {"success_rate": 1.0, "ci95": [0.9, 1.0], "n": 4}}
+    page = render({"objects": {"3-5": cells}, "baselines": {}, "calibration": {}, "latency_s": {},
+                   "is_privileged": is_privileged}, [])
+    assert ("model (PRIVILEGED" in page) == is_privileged
 
 
 def test_a_world_elsewhere_is_refused(tmp_path, answers, monkeypatch):

@@ -47,8 +47,8 @@ def test_each_encoder_trains_generates_and_is_loaded_again(name, tmp_path):
 
 def test_a_learned_token_is_of_the_whole_image_wherever_a_thing_stands():
     """Each token's map is a share of the grid; two tokens of one picture see different things of it."""
-    model, processor = make(scene_encoder="tokenlearner", soft_tokens=3)
-    pictures = processor([sentence("tokenlearner", 1)])["pixel_values"]
+    model, processor = make(scene_encoder="token_learner", soft_tokens=3)
+    pictures = processor([sentence("token_learner", 1)])["pixel_values"]
     grid = model.vision(pictures)
     shares = model.projector.maps(grid).softmax(dim=1)
     assert torch.allclose(shares.sum(dim=1), torch.ones(1, 3), atol=1e-5)
