@@ -29,6 +29,9 @@ from envs.world.images import Picture, View
 _SETTLE_S = 0.6
 _GLANCE_PX = 224
 _MOVE_S = 20.0  # of a motion that is asked for directly
+_THERE_M = 0.05  # in the plane, between what was measured at a pixel and the middle of what stands there
+NOTHING = ""
+"""The name of what is pointed at where nothing is."""
 DISTURBANCE_STREAM = 0x6C  # keeps these draws apart from those of the labels
 
 
@@ -253,7 +256,13 @@ class SkillEnv(WorldEnv):
         if argument.box is None and argument.pixel is None:
             return argument.words
         where = where_is(argument, self.seen)
-        return argument.words if isinstance(where, str) else self._nearest(where)
+        return NOTHING if isinstance(where, str) else self._at(where)
+
+    def _at(self, box: Box) -> str:
+        """The entity that stands where a box is, `NOTHING` where none does. PRIVILEGED."""
+        name = self._nearest(box)
+        is_near = np.linalg.norm(self.world.pose(name)[0][:2] - box.center[:2]) < _THERE_M
+        return name if is_near else NOTHING
 
     def _judgements(self, rng: np.random.Generator) -> list[dict[str, Any]]:
         """What is asked about single skills, where labels ask for that: each family's share of them at most.

@@ -2,8 +2,8 @@
 
     python -m scripts.palm_e_rows slots=outputs/evaluate/a,outputs/evaluate/b masks=outputs/evaluate/c [--objects 3-5]
 
-Each cell: the share of right answers of all seeds together with its 95 % interval (Wilson), and, of several, the lowest
-and the highest of them. Affordance is F1, the mean of its seeds.
+Each cell: the share of right answers with its 95 % interval (Wilson); of several seeds, which are asked about the same
+scenes, their mean with the interval that one of that mean would have, and the lowest and the highest. Affordance is F1.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> int:
         name, _, folders = row.partition("=")
         try:
             found = [cells_of(Path(folder), asked.objects) for folder in folders.split(",")]
-        except (OSError, KeyError) as error:
+        except (OSError, KeyError, ValueError) as error:
             parser.error(f"{row}: expected folders with an eval.json of suite=palm_e and scenes of {asked.objects} "
                          f"objects, got {error!r}")
         print(f"| {name} | " + " | ".join(told([cells[task] for cells in found if task in cells]) for task in TASKS)
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def cells_of(folder: Path, objects: str) -> Cells:
-    """Task -> cell of one evaluation. Raises OSError and KeyError where there is none."""
+    """Task -> cell of one evaluation. Raises OSError, KeyError and ValueError where there is none."""
     return json.loads((folder / "eval.json").read_text("utf-8"))["objects"][objects]
 
 
@@ -54,10 +54,10 @@ def told(cells: Sequence[Cells]) -> str:
         rates = [cell["f1"] for cell in cells]
         return f"{sum(rates) / len(rates):.3f}" + _spread(rates, "{:.2f}")
     counts = [(round(cell["success_rate"] * cell["n"]), cell["n"]) for cell in cells]
-    right, total = (sum(column) for column in zip(*counts, strict=True))
-    low, high = wilson(right, total)
-    spread = _spread([count / n for count, n in counts], "{:.0%}")
-    return f"{right / total:.1%} ({100 * low:.1f}-{100 * high:.1f}){spread}"
+    rates = [count / n for count, n in counts]
+    mean, total = sum(rates) / len(rates), counts[0][1]  # no more scenes for more seeds
+    low, high = wilson(round(mean * total), total)
+    return f"{mean:.1%} ({100 * low:.1f}-{100 * high:.1f}){_spread(rates, '{:.0%}')}"
 
 
 def _spread(rates: Sequence[float], form: str) -> str:

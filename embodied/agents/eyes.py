@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -62,14 +62,16 @@ def eyes_folder(name: str | Path) -> Path:
     return next(alone, None) or weights_folder(name)
 
 
-def true_eyes(masks: Mapping[str, np.ndarray], poses: np.ndarray) -> Perceive:
-    """PRIVILEGED: what finds objects in one observation by the simulator's masks of it, int16[H, W] a camera, and
-    poses, float[M, 10], as labels have them."""
+def true_eyes(labels: Mapping[float, Mapping[str, Any]]) -> Perceive:
+    """PRIVILEGED: what finds objects by the simulator's masks. labels: time of an observation, s -> its labels, with
+    masks int16[H, W] a camera and poses float[M, 10]. Raises KeyError for an observation of another time."""
     from embodied.models.configuration import SegmenterConfig
     from embodied.models.scene import oracle_pixels, slots_from_pixels
 
     def perceive(observation: Observation) -> list[Slot]:
-        return slots_from_pixels(oracle_pixels(observation, masks, poses), observation, SegmenterConfig())
+        known = labels[observation.time_s]
+        poses = np.asarray(known["poses"], np.float32).reshape(-1, 10)
+        return slots_from_pixels(oracle_pixels(observation, known["masks"], poses), observation, SegmenterConfig())
 
     return perceive
 

@@ -1,5 +1,5 @@
 """How likely a planner holds "yes" to be, of a question that is answered by yes or no: read from its logits (PaLM-E,
-section 6.4, asks in words alone); and what it so thinks of its own last call.
+section 6.4, asks in words alone); and how likely it so holds its own last call to have worked.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from embodied.planning.looks import colors_of
 from embodied.planning.perception import nearest_slot
 from embodied.prompt import PromptTooLongError
-from envs.goals.reporting import Report
 from envs.interface import Observation, Referent, Transition
 
 if TYPE_CHECKING:
@@ -20,50 +19,62 @@ if TYPE_CHECKING:
 YES, NO = "A: Yes", "A: No"
 """How answers begin."""
 SUCCESSFUL = "Q: Was {} successful?"
-"""PaLM-E's question for a failure, of a skill in words."""
+"""PaLM-E's question for a failure, of a skill in words; `envs.experts.judgements` asks it in training."""
 LIKELY = 0.5
+SAME_M = 0.04
+"""A thing is what a call meant where its centre was measured so near to the call's."""
 
 
 def chance_of_yes(agent: LanguageAgent, question: str, observation: Observation, history: Sequence[Transition] = ()
                   ) -> float | None:
     """The share of "yes" among yes and no, in [0, 1]; None where the planner cannot be asked: it answers nothing in
     words, its backend tells no probabilities, or the words are none that it takes."""
-    skill, ask = agent.language.answers.text_skill, getattr(agent.backend, "log_probabilities", None)
-    prompt = None if skill is None or ask is None else agent.prompt_of(question, observation, history)
+    prompt = agent.prompt_of(question, observation, history) if can_be_asked(agent) else None
     if prompt is None:
         return None
+    skill = agent.language.answers.text_skill
     try:
-        yes, no = ask(prompt, [f' {skill}("{begin}' for begin in (YES, NO)])
+        yes, no = agent.backend.log_probabilities(prompt, [f' {skill}("{begin}' for begin in (YES, NO)])
     except PromptTooLongError:
         return None
     return 1.0 / (1.0 + math.exp(min(no - yes, 700.0)))
 
 
 def chance_of_success(agent: LanguageAgent, history: Sequence[Transition]) -> float | None:
-    """How likely the planner holds the last call to have done what it was for, by what is seen after it; None where it
-    cannot be asked, or nothing was called that has words."""
-    worded = in_words(agent, history[-1]) if history else None
-    return worded and chance_of_yes(agent, SUCCESSFUL.format(worded), history[-1].after, history)
-
-
-def look_back(agent: LanguageAgent, history: Sequence[Transition]) -> Report | None:
-    """What the planner says at the end of an episode of its last call; None where it cannot tell."""
-    chance = chance_of_success(agent, history)
-    if chance is None:
+    """How likely the planner holds the last call, which its controller calls done, to have done what it was for, by
+    what is seen after it; None where it cannot be asked, and of a call that moves nothing or has no words."""
+    if not history or history[-1].outcome.status != "done" or not can_be_asked(agent):
         return None
-    is_likely, worded = chance >= LIKELY, in_words(agent, history[-1])
-    return Report(is_likely, f"As I see it, '{worded}' {'worked' if is_likely else 'did not work'}.")
+    worded = in_words(agent, history[-1])
+    return None if worded is None else chance_of_yes(agent, SUCCESSFUL.format(worded), history[-1].after, history)
+
+
+def can_be_asked(agent: LanguageAgent) -> bool:
+    """Whether the planner answers in words, and its backend tells how likely they are."""
+    tells = getattr(agent.backend, "log_probabilities", None) is not None
+    return tells and agent.language.answers.text_skill is not None
 
 
 def in_words(agent: LanguageAgent, made: Transition) -> str | None:
-    """A call as an instruction, things by the colors that were seen before it: "pick up the red object"; None where its
-    skill has no words, or a thing was not in sight."""
-    wording, said = agent.language.skills[made.call.skill].wording, []
+    """A call as an instruction, things by the colors that were seen before it: "pick up the red object"; None where it
+    only says something, its skill has no words, or a thing was not in sight."""
+    skill, said = made.call.skill, []
+    if skill == agent.language.answers.text_skill or not agent.scene.finds_objects:
+        return None
     for argument in made.call.arguments:
-        slot = None
-        if isinstance(argument, Referent) and argument.box is not None and agent.scene.finds_objects:
-            slot = nearest_slot(agent.backend.perceive(made.before), argument.box)
-        if isinstance(argument, Referent) and slot is None:
-            return None
-        said.append(f"the {colors_of([slot.crop])[0]} object" if slot is not None else str(argument))
-    return wording.format(*said) or None
+        if isinstance(argument, Referent):
+            color = _color(agent, argument, made.before)
+            if color is None:
+                return None
+            said.append(f"the {color} object")
+        else:
+            said.append(str(argument))
+    return agent.language.skills[skill].wording.format(*said) or None
+
+
+def _color(agent: LanguageAgent, meant: Referent, seen: Observation) -> str | None:
+    """The color of what a call meant, None where nothing was in sight there."""
+    slot = None if meant.box is None else nearest_slot(agent.backend.perceive(seen), meant.box)
+    if slot is None or math.dist(slot.box.center, meant.box.center) > SAME_M:
+        return None
+    return colors_of([slot.crop])[0]

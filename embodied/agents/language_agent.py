@@ -8,20 +8,20 @@ from dataclasses import replace
 from functools import partial
 
 from embodied.agents.backends.base import Backend
-from embodied.agents.judgement import LIKELY, chance_of_success, look_back
+from embodied.agents.judgement import LIKELY, chance_of_success
+from embodied.agents.numbering import Numbered, numbered
 from embodied.agents.scene_state import SceneState, read_scene
 from embodied.planning.grammar import ANY_PLAN, Without, plan_grammar
 from embodied.planning.hints import meant, telling
 from embodied.planning.instruction import InstructionError, clean_instruction
-from embodied.planning.language import Plan, PlanError, clause, ground, parse, words_said
+from embodied.planning.language import Plan, PlanError, clause, ground, parse
 from embodied.planning.looks import COLOR_WORDS, Scene
-from embodied.planning.named import COLOR_QUESTION, by_number, colors_in, strays, unseen_color
+from embodied.planning.named import by_number, strays, unseen_color
 from embodied.planning.perception import last_failure
 from embodied.planning.scene import SceneEncoder, Targets, write_prompt
 from embodied.planning.understanding import UnclearPolicy, judge, refuse, refused, turned_down
 from embodied.planning.wording import ParsedInstruction, read
 from embodied.prompt import Prompt, PromptTooLongError
-from envs.goals.reporting import Report
 from envs.interface import Observation, Transition
 
 NOTHING_IN_SIGHT = "I see no objects"
@@ -67,7 +67,7 @@ class LanguageAgent:
         return replace(plan, thinking_s=time.perf_counter() - start)
 
     def _plan(self, instruction: str, observation: Observation, history: Sequence[Transition], seed: int) -> Plan:
-        instruction = read_instruction(self.backend, instruction)
+        instruction = read_instruction(self.backend, instruction, is_numbered=self.backend.names_by_number)
         if isinstance(instruction, Plan):
             return instruction
         state = self.read_scene(observation, history)
@@ -77,11 +77,11 @@ class LanguageAgent:
         if self._looks_for_colors and (refusal := _of_unseen(instruction, state)) is not None:
             return Plan((), refusal=refusal, perception=state.perception)
         worded = self._by_number(instruction, state, history, seed)
-        if isinstance(worded, Plan):
-            return worded
-        ask = partial(self._ask, self._prompt(worded, state, history), state, seed)
+        if worded.refusal is not None:
+            return Plan((), refusal=worded.refusal, perception=state.perception).instead_of(worded.asked)
+        ask = partial(self._ask, self._prompt(worded.text, state, history), state, seed)
         if self.unclear is None:
-            plan = ask()
+            plan = worded.told(ask(), self.language)
             if self._looks_for_colors and strays(plan, instruction, state.held, self.language):
                 return Plan((), refusal=NO_PLAN_OF_THESE, perception=state.perception).instead_of([plan])
             return plan
@@ -89,39 +89,34 @@ class LanguageAgent:
 
     def prompt_of(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()
                   ) -> Prompt | None:
-        """What the backend would be asked; None where it would be asked nothing, for the words alone."""
-        instruction, state = read_instruction(self.backend, instruction), self.read_scene(observation, history)
-        if not isinstance(instruction, Plan):
-            instruction = self._by_number(instruction, state, history, self.seed)
-        return None if isinstance(instruction, Plan) else self._prompt(instruction, state, history)
-
-    def _by_number(self, instruction: str, state: SceneState, history: Sequence[Transition], seed: int) -> str | Plan:
-        """The instruction with what it names by color called by number, where the model learned numbers alone: the
-        model is asked of what color each thing is. A refusal where it does not say of just one that it is the one."""
-        if not self.backend.names_by_number or not (said := colors_in(instruction)):
-            return instruction
-        things = len(state.perception.slots) + (state.held is not None)
-        told: dict[str, list[str]] = {}
-        for name in (f"obj_{state.perception.number(place)}" for place in range(things)):
-            answer = self._ask(self._prompt(COLOR_QUESTION.format(name), state, history), state, seed)
-            told.setdefault(" ".join(colors_in(words_said(answer, self.language) or "")), []).append(name)
-        if unclear := next((color for color in said if len(told.get(color, ())) != 1), None):
-            return Plan((), refusal=f"I cannot tell which thing is {unclear}", perception=state.perception)
-        return by_number(instruction, {color: told[color][0] for color in said})
+        """What the backend would be asked; None where it would be asked nothing, for the words alone, or because what
+        they name by color has no number. Asks the backend of what color things are where it knows numbers alone."""
+        instruction = read_instruction(self.backend, instruction, is_numbered=self.backend.names_by_number)
+        if isinstance(instruction, Plan):
+            return None
+        state = self.read_scene(observation, history)
+        worded = self._by_number(instruction, state, history, self.seed)
+        return None if worded.refusal is not None else self._prompt(worded.text, state, history)
 
     def _prompt(self, instruction: str, state: SceneState, history: Sequence[Transition]) -> Prompt:
         return write_prompt(instruction, state.perception, held=state.held, is_holding=state.is_holding,
                             last_failure=last_failure(history), scene=self.scene)
+
+    def _by_number(self, instruction: str, state: SceneState, history: Sequence[Transition], seed: int) -> Numbered:
+        """The instruction by number, where the model learned numbers alone; it is asked so unheard."""
+        if not self.backend.names_by_number or not self.scene.finds_objects:
+            return Numbered(instruction)
+        things = len(state.perception.slots) + (state.held is not None)
+        numbers = [f"obj_{state.perception.number(place)}" for place in range(things)]
+        unheard = getattr(self.backend, "unheard", self.backend)
+        return numbered(instruction, numbers, lambda question: self._ask(
+            self._prompt(question, state, history), state, seed, backend=unheard), self.language)
 
     def doubts(self, history: Sequence[Transition]) -> bool:
         """Whether the last call, which its controller calls done, looks as if it had failed. Of a planner that answers
         questions alone, and was taught that one."""
         chance = chance_of_success(self, history) if self._looks_for_colors else None
         return chance is not None and chance < LIKELY
-
-    def look_back(self, observation: Observation, history: Sequence[Transition] = ()) -> Report | None:
-        """What there is to say of the last call at the end of an episode; None where this planner cannot tell."""
-        return look_back(self, history) if self._looks_for_colors else None
 
     def _judged(self, ask: Callable[[Without], Plan], state: SceneState, parsed: ParsedInstruction,
                 scene: Scene) -> Plan:
@@ -145,15 +140,17 @@ class LanguageAgent:
         perceive = self.backend.perceive if self.scene.finds_objects else None
         return read_scene(perceive, observation, self.language, history)
 
-    def _ask(self, prompt: Prompt, state: SceneState, seed: int, without: Without = ANY_PLAN) -> Plan:
-        """The grounded plan of the first answer that can be read; a refusal when none can."""
+    def _ask(self, prompt: Prompt, state: SceneState, seed: int, without: Without = ANY_PLAN, *,
+             backend: Backend | None = None) -> Plan:
+        """The grounded plan of the first answer that can be read; a refusal when none can. backend: whom to ask in
+        place of the agent's own."""
         targets = self.scene.targets(state.perception)
         grammar = plan_grammar(self.language, targets.objects, locations=targets.locations,
                                is_holding=state.is_holding, without=without)
         unread: list[Plan] = []
         for mask in [grammar] if self.constrained or without != ANY_PLAN else [None, grammar]:
             try:
-                answer = self.backend.complete(prompt, mask, max_new_tokens=self.max_new_tokens, seed=seed)
+                answer = (backend or self.backend).complete(prompt, mask, max_new_tokens=self.max_new_tokens, seed=seed)
             except PromptTooLongError as error:
                 return Plan((), refusal=TOO_LONG, perception=state.perception, hint=str(error)).instead_of(unread)
             try:
@@ -177,14 +174,14 @@ def _of_unseen(instruction: str, state: SceneState) -> str | None:
     return None if color is None else f"I see no {color} object"
 
 
-def read_instruction(backend: Backend, instruction: str) -> str | Plan:
+def read_instruction(backend: Backend, instruction: str, *, is_numbered: bool = False) -> str | Plan:
     """The instruction as a prompt carries it, or its refusal: nothing in it, too long, or a word that nobody was
-    taught."""
+    taught. is_numbered: what it names by color will be called by number, so that those words need not be known."""
     try:
         instruction = clean_instruction(instruction)
     except InstructionError as error:
         return Plan((), refusal=clause(str(error)))
-    asked = by_number(instruction, dict.fromkeys(COLOR_WORDS, "obj_1")) if backend.names_by_number else instruction
+    asked = by_number(instruction, dict.fromkeys(COLOR_WORDS, "obj_1")) if is_numbered else instruction
     unknown = backend.unknown_words(asked)
     return refuse_word(unknown[0], instruction, backend.known_words()) if unknown else instruction
 

@@ -40,15 +40,16 @@ def enter(suite: Any, weights: str, env: Mapping[str, Any], folder: Path, sha256
 
 
 def _check(suite: Any, weights: Path, env: Mapping[str, Any]) -> None:
-    from embodied.cli.weights import language_of
+    from embodied.cli.weights import is_privileged, language_of
     from embodied.evaluation.palm_e.rows import BASELINES, SIZES, TRAINED
 
     if why := why_not_planned(language_of(weights), LANGUAGES["tamp"]):
         raise ValueError(f"suite=palm_e: expected weights that learned the tamp table; {why}; train some: embodied "
                          "train experiment=palm_e_tiny")
-    if suite.executed and _is_privileged(weights):
+    if is_privileged(weights) and (suite.executed or not {*suite.policies} <= {"model", "oracle"}):
         raise ValueError("suite=palm_e: expected a planner that finds objects by itself, got one that is shown the "
-                         "simulator's, which carries nothing out; choose suite.executed=0")
+                         "simulator's, which carries nothing out and has no baselines; choose suite.executed=0 "
+                         "'suite.policies=[model,oracle]'")
     if unknown := [policy for policy in suite.policies if policy not in ("model", *BASELINES)]:
         raise ValueError(f"suite.policies: expected of model, {', '.join(BASELINES)}, got {', '.join(unknown)}")
     if strange := [most for most in suite.objects if most not in SIZES]:
@@ -63,17 +64,10 @@ def _check(suite: Any, weights: Path, env: Mapping[str, Any]) -> None:
         raise ValueError("env.isolated=true: expected false, for suite=palm_e judges answers where the world is")
 
 
-def _is_privileged(weights: Path) -> bool:
-    """Whether a planner is shown objects where the simulator's masks say that they are."""
-    from embodied.models.checkpoint_checks import read_json
-    from embodied.models.scene_encoders import find_encoder
-
-    return find_encoder(read_json(weights / "config.json")["scene_encoder"]).is_privileged
-
-
 def judge(rows: Sequence[Any], jobs: Sequence[Any], suite: Any, sha256: str, context: Mapping[str, Any], run: Any,
           map_seeds: Any) -> float:
     """The mean of p1 and p2, as planned; writes eval.json and report.html into the folder of the run."""
+    from embodied.cli.weights import is_privileged
     from embodied.data.files import write_json
     from embodied.data.progress import progress
     from embodied.evaluation.jobs import run_jobs
@@ -85,7 +79,7 @@ def judge(rows: Sequence[Any], jobs: Sequence[Any], suite: Any, sha256: str, con
     with progress("episodes", sum(len(job.seeds) for job in jobs)) as played:
         episodes = run_jobs(jobs, map_seeds=map_seeds, weights_sha256=sha256, played=played) if jobs else []
     result = {**summarise(records, suite.objects), **({"executed": _executed(episodes[0])} if episodes else {}),
-              "is_privileged": _is_privileged(Path(rows[0].spec.weights)), **context, "timing_keys": ["latency_s"]}
+              "is_privileged": is_privileged(Path(rows[0].spec.weights)), **context, "timing_keys": ["latency_s"]}
     write_json(folder / "eval.json", result)
     print("\n".join(_lines(result)))
     print(f"wrote {folder / 'eval.json'}")

@@ -62,6 +62,7 @@ def enter(settings: Settings, folder: Path) -> Iterator[None]:
     another recipe, for a base that was not fetched, and for workers that cannot do what is asked; what it holds is then
     as it was."""
     _check_workers(settings)
+    _check_validated(settings)
     if settings.language.name is not None:
         check_reachable(resolve(settings.language.name))
     if settings.vision.name is not None and "/" in (name := resolve(settings.vision.name)):
@@ -91,6 +92,16 @@ def act(settings: Settings, run: RunContext) -> float | None:
         draw_curves(run.folder, tuple(settings.stage))
     print(f"wrote {model or run.folder}\nwrote {run.folder / 'curve.png'}")
     return _validate(settings, run, model) if settings.validation_episodes and model else None
+
+
+def _check_validated(settings: Settings) -> None:
+    """Raise ValueError where episodes are wanted of a planner that cannot play any."""
+    from embodied.models.scene_encoders import find_encoder
+
+    if settings.validation_episodes and find_encoder(settings.model.scene_encoder).is_privileged:
+        raise ValueError(f"validation_episodes={settings.validation_episodes}: expected 0 with model="
+                         f"{settings.model.scene_encoder}, which is shown the simulator's own masks and plays no "
+                         "episode; embodied evaluate suite=palm_e asks it")
 
 
 def _check_workers(settings: Settings) -> None:

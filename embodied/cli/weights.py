@@ -9,8 +9,10 @@ from pathlib import Path
 from embodied.agents import minds
 from embodied.agents.backends.local import learned_language
 from embodied.agents.eyes import check_eyes
+from embodied.models.checkpoint_checks import read_json
 from embodied.models.folder import check_folder
 from embodied.models.old_forms import renewed
+from embodied.models.scene_encoders import find_encoder
 from envs.skills.signatures import TABLETOP_GOALS, PlanLanguage
 
 
@@ -22,11 +24,22 @@ def language_of(folder: Path) -> PlanLanguage:
     return learned_language(renewed(json.loads((folder / "processor_config.json").read_text())).get("plan_language"))
 
 
-def check_usable(weights: str) -> None:
+def is_privileged(folder: Path) -> bool:
+    """Whether the weights of a checked folder are a planner's that is shown the simulator's own masks."""
+    if minds.is_mind(folder):
+        return False
+    return find_encoder(renewed(read_json(folder / "config.json")).get("scene_encoder", "slots")).is_privileged
+
+
+def check_usable(weights: str, *, has_masks: bool = False) -> None:
     """Raises ValueError for weights that cannot be loaded: of a planner, or of a mind, whose base and eyes are needed,
-    too."""
+    too. has_masks: whether who asks can show a planner the simulator's masks, as suite=palm_e alone can."""
     folder = minds.mind_folder(weights)
     check_folder(folder)
+    if not has_masks and is_privileged(folder):
+        raise ValueError(f"weights={weights}: expected a planner that finds objects by itself, got one that is shown "
+                         "the simulator's own masks; ask it by embodied evaluate suite=palm_e, or train another: "
+                         "model=state")
     if (lacks := minds.why_not(folder)) is not None:
         raise ValueError(f"weights={weights}: {lacks}")
     if (eyes := minds.card(folder).get("eyes")) is not None:
@@ -39,9 +52,9 @@ def tell_lacks(weights: str) -> None:
         print(lacks, flush=True)
 
 
-def checked(weights: str) -> tuple[Path, str]:
+def checked(weights: str, *, has_masks: bool = False) -> tuple[Path, str]:
     """The folder, and the SHA-256 over its weights. Raises ValueError as of `check_usable`."""
-    check_usable(weights)
+    check_usable(weights, has_masks=has_masks)
     folder = minds.mind_folder(weights).resolve()
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):

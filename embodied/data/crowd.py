@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from embodied.data.detections import ViewDetections
+from embodied.data.recolor import split_name
 from embodied.planning.perception import order_slots, supports
 from embodied.prompt import Slot
 
@@ -53,7 +54,7 @@ def _fitting(detected: ViewDetections, held: str | None, other: ViewDetections) 
 
 
 def _color(name: str | None) -> str | None:
-    return name and name.split()[0]
+    return name and split_name(name)[0]
 
 
 def _lies(slot: Slot) -> bool:

@@ -21,7 +21,7 @@ from embodied.data.episodes import Act, Episode
 from embodied.data.facts import language_of
 from embodied.data.jitter import USUAL, Jitter
 from embodied.data.queries import Answer, Calls, Query, Referrals, Refusal, TextAnswer
-from embodied.data.recolor import Looks, renamed, reworded
+from embodied.data.recolor import Palette, renamed, reworded
 from embodied.data.rewording import Rewording
 from embodied.data.teaching import (
     FOREIGN,
@@ -91,6 +91,9 @@ class Examples:
         self.dataset, self.scene, self.jitter, self.is_open = dataset, scene, jitter, is_open
         self.referrals, self.rewording = referrals, Rewording(rewordings or {})
         self.language = language_of(dataset.facts, f"dataset {dataset.path}")
+        if scene.needs_image and (jitter.crowd or jitter.recolor):
+            raise ValueError("jitter: expected crowd=0 and recolor=0 where whole images are seen, whose things cannot "
+                             f"be exchanged, got crowd={jitter.crowd} and recolor={jitter.recolor}")
         self.items: list[Item] = []
         self.left_out: Counter[str] = Counter()
         for place, episode in enumerate(dataset.episodes()):
@@ -163,17 +166,18 @@ class Examples:
 
     def _recolored(self, item: Item, rng: np.random.Generator) -> tuple[Item, dict[str, str]]:
         """The item with its things in drawn colors, but for its query; and which color each color is now."""
-        colors, looks = self._looks.draw(rng), self._looks
-        slots = tuple(looks.recolored(slot, name, colors, rng)
+        palette = self._palette
+        colors = palette.draw(rng)
+        slots = tuple(palette.recolored(slot, name, colors, rng)
                       for slot, name in zip(item.detected.slots, item.detected.names, strict=True))
         names = tuple(name and reworded(name, colors) for name in item.detected.names)
-        held = item.held and looks.recolored(item.held, item.held_name, colors, rng)
+        held = item.held and palette.recolored(item.held, item.held_name, colors, rng)
         held_name = item.held_name and reworded(item.held_name, colors)
         return replace(item, detected=ViewDetections(slots, names), held=held, held_name=held_name), colors
 
     @cached_property
-    def _looks(self) -> Looks:
-        return Looks([item.detected for item in self.items])
+    def _palette(self) -> Palette:
+        return Palette(item.detected for item in self.items)
 
     def worded(self, place: int, sight: Sight, rng: np.random.Generator | None = None) -> Example:
         """The example with what is shown of its view; with rng, one slot that its answer does not need may go unseen,

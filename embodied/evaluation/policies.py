@@ -56,6 +56,11 @@ class RecordingBackend:
         self.unknown_words, self.known_words = backend.unknown_words, backend.known_words
         self.names_by_number = backend.names_by_number
 
+    @property
+    def unheard(self) -> Backend:
+        """Whoever is asked what is no plan."""
+        return self._backend
+
     def __getattr__(self, name: str) -> Any:
         """What else the backend can do."""
         return getattr(self._backend, name)

@@ -38,8 +38,8 @@ class PalmEProcessor:
 
     vocabulary: words of the training instructions (None: any word goes). plan_language: declaration of the plan
     language that the model learned, or the sha256 by which older ones go; see `planning.declaration`. cameras: what it
-    saw with (name -> facts). max_tokens: longest sequence the model takes. names_by_number: whether instructions of
-    its training called things obj_1, obj_2 .. alone, never by what they look like.
+    saw with (name -> facts). max_tokens: longest sequence the model takes. names_by_number: whether instructions that
+    it was last taught called things obj_1, obj_2 .. alone, and none by its color.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, *, scene_encoder: str = "slots",

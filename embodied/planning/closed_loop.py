@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -266,7 +267,13 @@ class _Rollout:
     def _is_doubted(self) -> bool:
         """Whether the planner takes the last call for a failure, where more of its plan is left."""
         doubts = getattr(self.planner, "doubts", None)
-        return bool(self.todo) and doubts is not None and doubts(tuple(self.history))
+        if not self.todo or doubts is None:
+            return False
+        start = time.perf_counter()
+        is_doubted = doubts(tuple(self.history))
+        if self.latency == "charged":
+            self.env.unwrapped.hold(time.perf_counter() - start)
+        return is_doubted
 
     def _is_let_go_elsewhere(self, call: SkillCall) -> bool:
         """Whether a call has put down, away from where the plan saw it, a thing that the rest of the plan points at."""

@@ -13,16 +13,26 @@ from embodied.prompt import Slot
 from envs.interface import Referent, SkillCall
 from envs.skills.signatures import PlanLanguage
 
+COLOR_FAMILY = "color"
+"""Family of the questions for a color."""
 COLOR_QUESTION = "Q: What is the color of the {}?"
-"""q1 of PaLM-E's table, of what has a number."""
+"""q1 of PaLM-E's table, of what has a number; `envs.tasks.questions.color` asks it in training."""
 
-_BY_COLOR = re.compile(rf"\b({'|'.join(COLOR_WORDS)})\b(?: (?:object|block|cube|one)\b)?", re.IGNORECASE)
+_BY_COLOR = re.compile(rf"\bthe ({'|'.join(COLOR_WORDS)}) (?:object|block|cube|one)\b", re.IGNORECASE)
+_SPOKEN_NUMBER = re.compile(r"\bobj ([0-9]+)\b")
 
 
 def by_number(text: str, called: Mapping[str, str]) -> str:
-    """The text with numbers in the place of what it names by color: "grasp the obj_2" of "grasp the red object".
-    called: color -> its number."""
-    return _BY_COLOR.sub(lambda match: called[match[1].lower()], text)
+    """The text with numbers in the place of things that it names by color: "grasp the obj_2" of "grasp the red object".
+    called: color -> its number. Other words that are colors stay."""
+    return _BY_COLOR.sub(lambda match: f"the {called[match[1].lower()]}", text)
+
+
+def by_color(text: str, colors: Mapping[str, str]) -> str:
+    """The other way round, of an answer that spells numbers as plans do: "the red object" of "the obj 2". colors:
+    number, obj_2 -> its color. Other numbers stay."""
+    return _SPOKEN_NUMBER.sub(lambda match: f"{colors[name]} object" if (name := f"obj_{match[1]}") in colors
+                              else match[0], text)
 
 
 def colors_in(text: str) -> list[str]:

@@ -26,7 +26,7 @@ Question = tuple[Prompt, str | None, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class PlannerFacts:
     """What is asked of a backend once."""
 
     scene: SceneEncoder
@@ -54,15 +54,18 @@ def _deployment(replicas: Any, max_batch: int, wait_s: float) -> Any:
             torch.set_num_threads(1)
             self._backend = load_agent(folder).backend
 
-        async def facts(self) -> Facts:
+        async def facts(self) -> PlannerFacts:
             backend = self._backend
-            return Facts(backend.scene, backend.language, backend.names_by_number, backend.known_words())
+            return PlannerFacts(backend.scene, backend.language, backend.names_by_number, backend.known_words())
 
         async def unknown_words(self, text: str) -> list[str]:
             return self._backend.unknown_words(text)
 
         async def perceive(self, observation: Observation) -> list[Slot]:
             return self._backend.perceive(observation)
+
+        async def log_probabilities(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
+            return self._backend.log_probabilities(prompt, answers)
 
         @serve.batch(max_batch_size=max_batch, batch_wait_timeout_s=wait_s)
         async def complete(self, questions: list[Question]) -> list[Sample | Exception]:
@@ -135,6 +138,10 @@ class RayBackend:
         for row, answer in enumerate(answers if on_token else ()):
             _tell(row, answer, on_token)
         return answers
+
+    def log_probabilities(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
+        """How likely each answer to a prompt is, see `LocalBackend.log_probabilities`."""
+        return self._handle.log_probabilities.remote(prompt, answers).result()
 
     def unknown_words(self, text: str) -> list[str]:
         return self._handle.unknown_words.remote(text).result()

@@ -143,6 +143,12 @@ class InferenceServer:
         return self._ask(key, (prompt, grammar), on_piece or _always)
 
     @property
+    def log_probabilities(self) -> Callable[[Prompt, Sequence[str]], list[float]] | None:
+        """What says how likely answers to a prompt are, None where the backend cannot."""
+        can = getattr(self.backend, "log_probabilities", None) is not None
+        return (lambda prompt, answers: self._ask(("score",), (prompt, answers), _always)) if can else None
+
+    @property
     def understands(self) -> bool:
         """Whether the loaded weights are a mind, which takes words for goals; waits until they are loaded."""
         return getattr(self.backend, "understander", None) is not None
@@ -215,6 +221,8 @@ class InferenceServer:
     def _do(self, batch: Sequence[_Job]) -> list[Any]:
         if batch[0].key[0] == "perceive":
             return [self.backend.perceive(job.content) for job in batch]
+        if batch[0].key[0] == "score":
+            return [self.backend.log_probabilities(*job.content) for job in batch]
         if batch[0].key[0] == "understand":
             return [self.backend.understander.understand(*job.content) for job in batch]
         _, is_free, max_new_tokens, seed = batch[0].key
@@ -244,13 +252,18 @@ class InferenceClient:
         """begins: called before each answer that is asked for."""
         self._inference, self._on_piece = inference, on_piece
         self.scene, self.language = inference.scene, inference.language
-        self.names_by_number = inference.names_by_number
+        self.names_by_number, self.unheard = inference.names_by_number, inference
         self.unknown_words, self.known_words = inference.unknown_words, inference.known_words
         self._is_cancelled, self._begins = False, begins
 
     scene: SceneEncoder
     language: PlanLanguage
     names_by_number: bool
+
+    @property
+    def log_probabilities(self) -> Callable[[Prompt, Sequence[str]], list[float]] | None:
+        """As of the server."""
+        return self._inference.log_probabilities
 
     def perceive(self, observation: Observation) -> list[Slot]:
         return self._inference.perceive(observation)

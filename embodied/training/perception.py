@@ -1,4 +1,5 @@
-"""What finds objects for the planner's training: the trained segmenter, or (whole images) the simulator's masks."""
+"""What finds objects for the planner's training: the trained segmenter, or the simulator's masks, for whole images, of
+which only the answers need objects, and for true_state."""
 
 from __future__ import annotations
 
@@ -51,7 +52,7 @@ def make_detector(folder: str) -> Detector:
 
 
 def make_perfect_detector() -> Detector:
-    """PRIVILEGED, for models that see whole images: where the simulator's masks say that things are."""
+    """PRIVILEGED: where the simulator's masks say that things are."""
     config = SegmenterConfig()
 
     def detect(view: View) -> ViewDetections:

@@ -37,6 +37,7 @@ from embodied.models.scene_encoders import find_encoder
 from embodied.models.segmenter_files import load_segmenter
 from embodied.planning.declaration import declaration
 from embodied.planning.language import object_names
+from embodied.planning.named import COLOR_FAMILY, colors_in
 from embodied.prompt import MAX_OBJECTS
 from embodied.training import checkpoint
 from embodied.training.collate import collate_examples, sampled_by
@@ -107,7 +108,7 @@ def first_planner(run: RunFolder, examples: Mixture) -> tuple[Any, Any]:
     weights = next(s.weights for s in run.settings.stages.values() if isinstance(s, ExampleSettings))
     facts = Facts(vocabulary=None if run.settings.model.is_vocabulary_open else vocabulary_of(examples),
                   plan_language=declaration(examples.language), cameras=examples.cameras,
-                  names_by_number=run.settings.referrals == "numbers" and _is_numbered(examples))
+                  names_by_number=_names_by_number(run, examples))
     model, processor = new_planner(run, examples, facts) if weights is None else known_planner(weights, facts)
     if model.segmenter is not None:
         model.segmenter.load_state_dict(load_segmenter(run.detector).state_dict())
@@ -146,6 +147,16 @@ def vocabulary_of(examples: Examples | Mixture) -> set[str]:
 def _is_numbered(examples: Examples | Mixture) -> bool:
     """Whether instructions call things obj_1, obj_2 .."""
     return any(item.query.numbered for item in examples.items if not is_of_an_unknown_word(item.query))
+
+
+def _names_by_number(run: RunFolder, examples: Examples | Mixture) -> bool:
+    """Whether all that is taught calls things by number and nothing by color, and colors are asked for."""
+    queries = [item.query for item in examples.items if not is_of_an_unknown_word(item.query)]
+    stages = [s for s in run.settings.stages.values() if isinstance(s, ExampleSettings)]
+    is_told_colors = any(getattr(s, "teaches", None) == "descriptions" for s in stages) or any(
+        colors_in(text) for text in (*(query.instruction for query in queries), *examples.rewordings))
+    is_asked = any(q.family == COLOR_FAMILY for q in queries) and all(s.limits.get(COLOR_FAMILY) != 0 for s in stages)
+    return _is_numbered(examples) and is_asked and not is_told_colors
 
 
 def corpus_of(examples: Examples | Mixture) -> list[str]:

@@ -18,7 +18,7 @@ class Backend(Protocol):
     language: PlanLanguage
     """What its model plans in."""
     names_by_number: bool
-    """Whether instructions of its training called things obj_1, obj_2 .. alone."""
+    """Whether instructions that it was last taught called things obj_1, obj_2 .. alone."""
 
     def perceive(self, observation: Observation) -> list[Slot]:
         """The objects in sight, in any order."""

@@ -72,6 +72,7 @@ class Asker:
 
     def __init__(self, spec: AskSpec) -> None:
         self.spec = spec
+        self._labels: dict[float, Mapping[str, Any]] = {}  # of the present scene, by the time of the observation
 
     @cached_property
     def env(self) -> gymnasium.Env:
@@ -95,16 +96,15 @@ class Asker:
         records = self._first_of_each(info["labels"]["asks"])
         if make is None:
             return {"seed": seed, "asked": [self._told(record) for record in records]}
-        planner = self._seeing(make(seed, self.env)[0], info["labels"])
+        planner = self._seeing(make(seed, self.env)[0])
         asked = (self._answered(planner, raw, history, record) for record in records)
         return {"seed": seed, "asked": [told for told in asked if told is not None]}
 
-    def _seeing(self, planner: Planner, labels: Mapping[str, Any]) -> Planner:
+    def _seeing(self, planner: Planner) -> Planner:
         """The planner with the simulator's masks for eyes, where it was taught by these. PRIVILEGED."""
         if not isinstance(planner, LanguageAgent) or not getattr(planner.backend, "is_privileged", False):
             return planner
-        poses = np.asarray(labels["poses"], np.float32).reshape(-1, 10)
-        return LanguageAgent(Seeing(planner.backend, true_eyes(labels["masks"], poses)))
+        return LanguageAgent(Seeing(planner.backend, true_eyes(self._labels)))
 
     def close(self) -> None:
         """Let go of the world, where one was made."""
@@ -118,6 +118,7 @@ class Asker:
     def _scene(self, seed: int) -> tuple[Mapping[str, Any], Mapping[str, Any], list[Transition]]:
         """The observation and the infos of a scene, and what happened there."""
         raw, info = self.env.reset(seed=seed)
+        self._labels = {Observation.from_dict(raw).time_s: info["labels"]}
         return self._acted(raw, info, seed) if self.spec.is_acted else (raw, info, [])
 
     def _told(self, record: Mapping[str, Any]) -> Record:
@@ -143,8 +144,10 @@ class Asker:
                 break
             before = Observation.from_dict(raw)
             raw, reward, terminated, truncated, info = self.env.step(self.env.unwrapped.encode(plan[0]))
-            history.append(Transition(before, plan[0], Outcome(**info["outcome"]), Observation.from_dict(raw),
-                                      float(reward), bool(terminated), bool(truncated)))
+            after = Observation.from_dict(raw)
+            self._labels[after.time_s] = info["labels"]
+            history.append(Transition(before, plan[0], Outcome(**info["outcome"]), after, float(reward),
+                                      bool(terminated), bool(truncated)))
             if terminated:
                 break
         return raw, info, history

@@ -20,8 +20,7 @@ from embodied.planning.grammar import plan_grammar
 from embodied.planning.perception import Perception
 from embodied.planning.scene import OBJECTS, write_prompt
 from embodied.prompt import Prompt, PromptTooLongError, Sample
-from embodied.serving.app import Facts as DeploymentFacts
-from embodied.serving.app import RayBackend, answers_to
+from embodied.serving.app import PlannerFacts, RayBackend, answers_to
 from embodied.serving.inference_server import CancelledError, InferenceClient, InferenceServer
 from envs.interface import Observation
 from envs.skills.signatures import TABLETOP, TAMP
@@ -244,12 +243,12 @@ def test_four_clients_keep_their_plans_beside_one_who_says_a_thousand_characters
 class Handle:
     """A deployment that stands still: what is asked of it once is there."""
 
-    def __init__(self, facts: DeploymentFacts) -> None:
+    def __init__(self, facts: PlannerFacts) -> None:
         self.facts = SimpleNamespace(remote=lambda: SimpleNamespace(result=lambda timeout_s: facts))
 
 
 def test_a_deployment_tells_all_that_an_agent_asks_of_its_backend():
-    deployed = RayBackend(Handle(DeploymentFacts(OBJECTS, TAMP, True, frozenset(("grasp",)))))
+    deployed = RayBackend(Handle(PlannerFacts(OBJECTS, TAMP, True, frozenset(("grasp",)))))
     client = InferenceClient(InferenceServer(deployed), lambda *_: True)
     assert (client.scene, client.language, client.names_by_number) == (OBJECTS, TAMP, True)
     assert client.known_words() == {"grasp"}

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from embodied.agents.backends.replay import ReplayBackend
-from embodied.agents.judgement import chance_of_success, chance_of_yes, in_words
+from embodied.agents.judgement import SUCCESSFUL, chance_of_success, chance_of_yes
 from embodied.agents.language_agent import LanguageAgent
+from envs.experts import judgements
 from envs.interface import Referent, SkillCall
 from envs.skills.signatures import TABLETOP, TAMP
 from tests.embodied.planning.scenes import colored, observation, slot, transition
@@ -54,20 +55,31 @@ def judging(kind, **settings) -> LanguageAgent:
     return LanguageAgent(kind([], lambda _: (RED,), language=TAMP), **settings)
 
 
-@pytest.mark.parametrize(("kind", "doubts", "said"), [
-    (Sure, False, "As I see it, 'pick up the red object' worked."),
-    (Doubtful, True, "As I see it, 'pick up the red object' did not work.")])
-def test_a_planner_judges_its_last_call_by_what_it_sees_after_it(kind, doubts: bool, said: str):
+@pytest.mark.parametrize(("kind", "doubts"), [(Sure, False), (Doubtful, True)])
+def test_a_planner_judges_its_last_call_by_what_it_sees_after_it(kind, doubts: bool):
     asked = judging(kind)
     assert asked.doubts([PICKED]) is doubts
-    report = asked.look_back(observation(), [PICKED])
-    assert (report.holds, report.words) == (not doubts, said)
     assert "Was pick up the red object successful?" in asked.backend.asked[0][0].segments[0].text
 
 
-def test_who_cannot_judge_has_no_doubts_and_nothing_to_say():
+SAID = replace(PICKED, call=SkillCall("answer", ("A: The red object is in the center of the table.",)))
+FAILED = transition("pick", RED, status="failed", reason="the gripper closed on nothing")
+
+
+UNMEASURED = replace(PICKED, call=SkillCall("pick", (Referent("obj_1"),)))
+GONE = transition("pick", slot(0.7, -0.3))
+
+
+@pytest.mark.parametrize("history", [[], [SAID], [PICKED, FAILED], [UNMEASURED], [GONE]])
+def test_what_is_no_call_or_known_to_have_failed_is_not_asked_about(history):
+    asked = judging(Doubtful)
+    assert chance_of_success(asked, history) is None and not asked.doubts(history) and not asked.backend.asked
+
+
+def test_who_cannot_judge_has_no_doubts():
     for asked in (judging(ReplayBackend), judging(Doubtful, unclear=None), agent(language=TABLETOP)):
-        assert not asked.doubts([PICKED]) and asked.look_back(observation(), [PICKED]) is None
-    assert chance_of_success(judging(Sure), []) is None
-    unmeasured = replace(PICKED, call=SkillCall("pick", (Referent("obj_1"),)))
-    assert in_words(judging(Sure), unmeasured) is None
+        assert not asked.doubts([PICKED])
+
+
+def test_the_question_is_the_one_that_is_taught():
+    assert judgements.SUCCESSFUL[0] == SUCCESSFUL

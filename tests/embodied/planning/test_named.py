@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from embodied.planning.language import ground, parse
-from embodied.planning.named import by_number, strays, unseen_color
+from embodied.planning.named import COLOR_FAMILY, COLOR_QUESTION, by_color, by_number, strays, unseen_color
 from embodied.planning.perception import Perception
 from envs.skills.signatures import TAMP
+from envs.tasks.tamp_words import PHRASINGS
 from tests.embodied.planning.scenes import colored, slot
 
 RED, GREEN = colored(slot(0.4, 0.2), (200, 20, 20)), colored(slot(0.6, -0.2), (20, 150, 20))
@@ -49,7 +50,18 @@ def test_a_color_that_nothing_has(words: str, color: str | None):
 @pytest.mark.parametrize(("words", "numbered"), [
     ("Q: How to stack the red object on top of the Green object?",
      "Q: How to stack the obj_2 on top of the obj_1?"),
-    ("put the red block on the green one", "put the obj_2 on the obj_1"), ("grasp red", "grasp obj_2"),
+    ("put the red block on the green one", "put the obj_2 on the obj_1"),
+    ("is the obj_1 red?", "is the obj_1 red?"), ("the red blocks", "the red blocks"),
     ("what is redder than obj_3?", "what is redder than obj_3?")])
 def test_what_is_named_by_color_has_a_number(words: str, numbered: str):
     assert by_number(words, {"red": "obj_2", "green": "obj_1"}) == numbered
+
+
+def test_an_answer_gets_the_colors_back():
+    said = "A: No, the obj 2 is not below the obj 1, nor the obj 12."
+    assert by_color(said, {"obj_2": "red", "obj_1": "blue"}) == \
+        "A: No, the red object is not below the blue object, nor the obj 12."
+
+
+def test_the_question_is_the_one_that_is_taught():
+    assert PHRASINGS[COLOR_FAMILY][0].format(a="obj_2") == COLOR_QUESTION.format("obj_2")
