@@ -107,6 +107,24 @@ def test_who_learned_numbers_alone_is_asked_of_what_color_each_thing_is(said, pl
     assert juggled.refusal == "I do not know the word 'juggle'"
 
 
+def test_its_answers_speak_of_things_as_they_were_asked_about():
+    seen = (colored(LEFT, (200, 20, 20)), colored(RIGHT, (20, 20, 200)))
+    backend = Numbered([*SAYS, ' answer("A: No, the obj 2 is not below the obj 1."); done()'], lambda _: seen,
+                       language=TAMP)
+    plan = LanguageAgent(backend).plan("is the blue block below the red one?", observation())
+    assert plan.calls[0].arguments == ("A: No, the blue object is not below the red object.",)
+    assert len(plan.samples) == 3  # the questions for colors were asked, too
+
+
+@pytest.mark.parametrize(("words", "asked", "refusal"), [
+    ("is the obj_1 red?", 2, "I know things by number, and 'red' names none here"),
+    ("grasp the obj_1", 1, None)])
+def test_colors_that_name_nothing_are_not_passed_on(words: str, asked: int, refusal: str | None):
+    seen = (colored(LEFT, (200, 20, 20)), colored(RIGHT, (20, 20, 200)))
+    backend = Numbered([*SAYS, "x"] if refusal else [" pick(obj_1); done()"], lambda _: seen, language=TAMP)
+    assert LanguageAgent(backend).plan(words, observation()).refusal == refusal and len(backend.asked) == asked
+
+
 MANY = [f"z{a}{b}" for a in "abcdefg" for b in "abcdefghijk"]
 
 

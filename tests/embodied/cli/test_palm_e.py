@@ -9,9 +9,12 @@ import pytest
 
 from embodied.agents.shipped import weights_path
 from embodied.cli import palm_e
+from embodied.cli.weights import check_usable, is_privileged
 from embodied.data.pool import map_seeds
 from embodied.evaluation.palm_e.report import render
+from embodied.models.loading import save
 from envs.skills.signatures import TAMP
+from tests.embodied.models.test_planner import make
 
 SUITE = SimpleNamespace(split="test", first=0, episodes=6, baseline_episodes=4, policies=("model", "oracle"),
                         objects=(5, 6), executed=0, max_calls=20, unseen_episodes=3, acted_episodes=5)
@@ -26,7 +29,7 @@ def entered(folder, **changes):
 def answers(monkeypatch):
     """Weights that learned the tamp table, as far as anybody asks."""
     monkeypatch.setattr("embodied.cli.weights.language_of", lambda folder: TAMP)
-    monkeypatch.setattr("embodied.models.checkpoint_checks.read_json", lambda path: {"scene_encoder": "slots"})
+    monkeypatch.setattr("embodied.cli.weights.is_privileged", lambda folder: False)
 
 
 @pytest.mark.weights
@@ -46,10 +49,20 @@ def test_what_the_suite_cannot_ask_is_refused(tmp_path, answers, changes, said):
 
 
 def test_a_planner_that_sees_by_the_simulators_masks_carries_nothing_out(tmp_path, answers, monkeypatch):
-    monkeypatch.setattr("embodied.models.checkpoint_checks.read_json", lambda path: {"scene_encoder": "true_state"})
-    with pytest.raises(ValueError, match="expected a planner that finds objects by itself"):
-        entered(tmp_path, executed=2)
+    monkeypatch.setattr("embodied.cli.weights.is_privileged", lambda folder: True)
+    for changes in ({"executed": 2}, {"policies": ("model", "blind")}, {"policies": ("model", "shuffled", "oracle")}):
+        with pytest.raises(ValueError, match=r"finds objects by itself, .* suite.executed=0 'suite.policies="):
+            entered(tmp_path, **changes)
     assert entered(tmp_path)[0]
+
+
+def test_true_masks_are_refused_where_nobody_has_them(tmp_path, monkeypatch):
+    model, processor = make(scene_encoder="true_state")
+    save(model, processor, tmp_path / "seer")
+    assert is_privileged(tmp_path / "seer")
+    with pytest.raises(ValueError, match="shown the simulator's own masks; ask it by embodied evaluate suite=palm_e"):
+        check_usable(str(tmp_path / "seer"))
+    check_usable(str(tmp_path / "seer"), has_masks=True)
 
 
 @pytest.mark.parametrize("is_privileged", [False, True])

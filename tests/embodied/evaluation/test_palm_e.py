@@ -1,8 +1,12 @@
 """PaLM-E's questions: the judge, the counts, and what is asked of whom. The world is the real one."""
 
+import math
+from dataclasses import replace
+
 import gymnasium
 import pytest
 
+from embodied.agents.eyes import true_eyes
 from embodied.agents.judgement import chance_of_yes
 from embodied.data.pool import map_seeds
 from embodied.data.queries import gist_of_words
@@ -11,7 +15,8 @@ from embodied.evaluation.palm_e.asking import ACTED, STILL, Asker, AskSpec
 from embodied.evaluation.palm_e.rows import BASELINES, ask_rows, check_free, rows_of, summarise
 from embodied.evaluation.palm_e.tables import calibration, f1, f1_of, halves, majority_of, per_task, share
 from embodied.planning.language import Plan, words_said
-from envs.interface import SEED_RANGES, SkillCall
+from embodied.planning.perception import nearest_slot
+from envs.interface import SEED_RANGES, Observation, SkillCall
 from envs.skills.signatures import TAMP
 from tests.embodied.agents.test_judgement import Sure
 from tests.embodied.planning.scenes import observation
@@ -170,3 +175,19 @@ def test_what_a_planner_says_is_weighed_behind_the_factory_too(monkeypatch):
     monkeypatch.setattr(policies, "model_backend", lambda weights: backend)
     planner, _ = policies.PolicyFactory("model", "x/y", lambda: None).planner(0, None)
     assert chance_of_yes(planner, "Was grasp the red object successful?", observation()) == pytest.approx(0.75)
+
+
+def test_the_simulators_masks_are_those_of_the_moment_that_is_looked_at():
+    asker, picked = Asker(AskSpec("oracle", "", ACTED, env={**ENV, "image_size": 96})), 0
+    for seed in range(FIRST, FIRST + 6):
+        raw, _, history = asker._scene(seed)
+        perceive = true_eyes(asker._labels)
+        assert perceive(Observation.from_dict(raw))
+        for made in history:
+            if made.call.skill == "pick":
+                meant = made.call.arguments[0].box
+                assert math.dist(nearest_slot(perceive(made.before), meant).box.center, meant.center) < 0.02
+                picked += 1
+    assert picked > 2
+    with pytest.raises(KeyError):
+        perceive(replace(Observation.from_dict(raw), time_s=-1.0))
