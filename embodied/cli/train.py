@@ -96,9 +96,9 @@ def act(settings: Settings, run: RunContext) -> float | None:
 
 def _check_validated(settings: Settings) -> None:
     """Raise ValueError where episodes are wanted of a planner that cannot play any."""
-    from embodied.models.scene_encoders import find_encoder
+    from embodied.models.scene_encoders import PRIVILEGED
 
-    if settings.validation_episodes and find_encoder(settings.model.scene_encoder).is_privileged:
+    if settings.validation_episodes and settings.model.scene_encoder in PRIVILEGED:
         raise ValueError(f"validation_episodes={settings.validation_episodes}: expected 0 with model="
                          f"{settings.model.scene_encoder}, which is shown the simulator's own masks and plays no "
                          "episode; embodied evaluate suite=palm_e asks it")

@@ -12,7 +12,7 @@ from embodied.agents.eyes import check_eyes
 from embodied.models.checkpoint_checks import read_json
 from embodied.models.folder import check_folder
 from embodied.models.old_forms import renewed
-from embodied.models.scene_encoders import find_encoder
+from embodied.models.scene_encoders import PRIVILEGED
 from envs.skills.signatures import TABLETOP_GOALS, PlanLanguage
 
 
@@ -28,7 +28,7 @@ def is_privileged(folder: Path) -> bool:
     """Whether the weights of a checked folder are a planner's that is shown the simulator's own masks."""
     if minds.is_mind(folder):
         return False
-    return find_encoder(renewed(read_json(folder / "config.json")).get("scene_encoder", "slots")).is_privileged
+    return renewed(read_json(folder / "config.json")).get("scene_encoder") in PRIVILEGED
 
 
 def check_usable(weights: str, *, has_masks: bool = False) -> None:

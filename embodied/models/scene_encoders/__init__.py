@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from embodied.models.encoding import SegmentEncoder
 
 
+PRIVILEGED = frozenset(("true_state",))
+"""Encoders whose `is_privileged` is true: known here so that their planners can be refused without loading torch."""
+
+
 def encoder_names() -> tuple[str, ...]:
     """Names of all encoders: the files of this package."""
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))

@@ -172,3 +172,8 @@ def test_an_address_that_is_taken_is_said_before_the_planner_is_loaded(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"127.0.0.1:{port}" in refused(tmp_path, "serve", f"port={port}", "recordings=null")
+
+
+def test_a_planner_of_true_masks_plays_no_episodes(tmp_path):
+    said = refused(tmp_path / "run", "train", "experiment=smoke", "model=true_state")
+    assert "validation_episodes=1: expected 0 with model=true_state" in said

@@ -11,7 +11,7 @@ import torch
 from embodied.models.configuration import PalmEConfig
 from embodied.models.loading import load, save
 from embodied.models.old_forms import renewed
-from embodied.models.scene_encoders import encoder_names, find_encoder
+from embodied.models.scene_encoders import PRIVILEGED, encoder_names, find_encoder
 from embodied.models.scene_encoders.masks import masked_image
 from embodied.models.scene_encoders.state import STATE_SIZE, state_of
 from embodied.planning.perception import Perception
@@ -58,7 +58,7 @@ def test_a_learned_token_is_of_the_whole_image_wherever_a_thing_stands():
 
 def test_only_what_has_no_truth_to_read_needs_a_segmenter():
     assert [name for name in encoder_names() if find_encoder(name).needs_segmenter] == ["masks", "slots", "state"]
-    assert [name for name in encoder_names() if find_encoder(name).is_privileged] == ["true_state"]
+    assert {name for name in encoder_names() if find_encoder(name).is_privileged} == PRIVILEGED == {"true_state"}
 
 
 @pytest.mark.parametrize("name", [n for n in encoder_names() if find_encoder(n).scene is OBJECTS])
