@@ -154,10 +154,10 @@ class Examples:
         item, colors = self.items[place], dict[str, str]()
         detected, held = item.detected, item.held
         if rng is not None:
-            if self.jitter.recolor and not self.scene.needs_image and rng.random() < self.jitter.recolor:
+            if self.jitter.recolor and rng.random() < self.jitter.recolor:
                 item, colors = self._recolored(item, rng)
                 detected, held = item.detected, item.held
-            if self.jitter.crowd and not self.scene.needs_image:
+            if self.jitter.crowd:
                 others = [self.items[i].detected for i in rng.integers(len(self.items), size=OTHERS)]
                 detected = crowded(detected, item.held_name, others, self.jitter.crowd, rng)
             slots = tuple(jitter_slot(slot, self.jitter, rng) for slot in detected.slots)

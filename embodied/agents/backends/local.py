@@ -45,9 +45,9 @@ class LocalBackend:
     @property
     def is_privileged(self) -> bool:
         """Whether the model is shown objects where the simulator's masks say that they are."""
-        from embodied.models.scene_encoders import find_encoder
+        from embodied.models.scene_encoders import PRIVILEGED
 
-        return find_encoder(self.processor.scene_encoder).is_privileged
+        return self.processor.scene_encoder in PRIVILEGED
 
     @cached_property
     def _writer(self) -> Writer:
