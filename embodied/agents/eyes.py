@@ -65,13 +65,11 @@ def eyes_folder(name: str | Path) -> Path:
 def true_eyes(labels: Mapping[float, Mapping[str, Any]]) -> Perceive:
     """PRIVILEGED: what finds objects by the simulator's masks. labels: time of an observation, s -> its labels, with
     masks int16[H, W] a camera and poses float[M, 10]. Raises KeyError for an observation of another time."""
-    from embodied.models.configuration import SegmenterConfig
-    from embodied.models.scene import oracle_pixels, slots_from_pixels
+    from embodied.models.scene import true_slots
 
     def perceive(observation: Observation) -> list[Slot]:
         known = labels[observation.time_s]
-        poses = np.asarray(known["poses"], np.float32).reshape(-1, 10)
-        return slots_from_pixels(oracle_pixels(observation, known["masks"], poses), observation, SegmenterConfig())
+        return true_slots(observation, known["masks"], np.asarray(known["poses"], np.float32).reshape(-1, 10))
 
     return perceive
 

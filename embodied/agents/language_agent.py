@@ -53,7 +53,7 @@ class LanguageAgent:
         self.language = backend.language
         answers_in_words = self.language.answers.text_skill is not None
         self.unclear = unclear if self.scene.finds_objects and not answers_in_words else None
-        self._looks_for_colors = self.scene.finds_objects and answers_in_words and unclear is not None
+        self._is_checked = self.scene.finds_objects and answers_in_words and unclear is not None
         self.max_new_tokens, self.seed = max_new_tokens, seed
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = (), *,
@@ -74,7 +74,7 @@ class LanguageAgent:
         is_blank = self.scene.finds_objects and not state.perception.slots
         if is_blank and self.language.needs_objects and not state.is_holding:
             return Plan((), refusal=NOTHING_IN_SIGHT, perception=state.perception)
-        if self._looks_for_colors and (refusal := _of_unseen(instruction, state)) is not None:
+        if self._is_checked and (refusal := _of_unseen(instruction, state)) is not None:
             return Plan((), refusal=refusal, perception=state.perception)
         worded = self._by_number(instruction, state, history, seed)
         if worded.refusal is not None:
@@ -82,7 +82,7 @@ class LanguageAgent:
         ask = partial(self._ask, self._prompt(worded.text, state, history), state, seed)
         if self.unclear is None:
             plan = worded.told(ask(), self.language)
-            if self._looks_for_colors and strays(plan, instruction, state.held, self.language):
+            if self._is_checked and strays(plan, instruction, state.held, self.language):
                 return Plan((), refusal=NO_PLAN_OF_THESE, perception=state.perception).instead_of([plan])
             return plan
         return self._judged(ask, state, read(instruction), state.scene(history))
@@ -115,7 +115,7 @@ class LanguageAgent:
     def doubts(self, history: Sequence[Transition]) -> bool:
         """Whether the last call, which its controller calls done, looks as if it had failed. Of a planner that answers
         questions alone, and was taught that one."""
-        chance = chance_of_success(self, history) if self._looks_for_colors else None
+        chance = chance_of_success(self, history) if self._is_checked else None
         return chance is not None and chance < LIKELY
 
     def _judged(self, ask: Callable[[Without], Plan], state: SceneState, parsed: ParsedInstruction,

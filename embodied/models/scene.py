@@ -228,3 +228,9 @@ def oracle_pixels(observation: Observation, masks: Mapping[str, Int[np.ndarray, 
     targets = [targets_from_masks(masks[n], poses) for n in names]
     is_object, votes = (np.stack([t[key] for t in targets]) for key in ("foreground", "votes"))
     return gather_pixels(observation, points, is_object > 0, votes)
+
+
+def true_slots(observation: Observation, masks: Mapping[str, Int[np.ndarray, "H W"]],
+               poses: Float[np.ndarray, "M 10"]) -> list[Slot]:
+    """PRIVILEGED: the slots that a segmenter which makes no mistake would find, most pixels first."""
+    return slots_from_pixels(oracle_pixels(observation, masks, poses), observation, SegmenterConfig())

@@ -12,7 +12,7 @@ import torch
 from embodied.data.detections import Detector, ViewDetections
 from embodied.data.episodes import View
 from embodied.models.configuration import SegmenterConfig
-from embodied.models.scene import best_matches, oracle_pixels, perceive, slots_from_pixels
+from embodied.models.scene import best_matches, perceive, true_slots
 from embodied.models.segmenter_files import load_segmenter
 from embodied.planning.perception import order_largest
 from embodied.prompt import Slot
@@ -53,13 +53,7 @@ def make_detector(folder: str) -> Detector:
 
 def make_perfect_detector() -> Detector:
     """PRIVILEGED: where the simulator's masks say that things are."""
-    config = SegmenterConfig()
-
-    def detect(view: View) -> ViewDetections:
-        pixels = oracle_pixels(view.observation, view.masks, view.poses)
-        return name_slots(slots_from_pixels(pixels, view.observation, config), view)
-
-    return detect
+    return lambda view: name_slots(true_slots(view.observation, view.masks, view.poses), view)
 
 
 def name_slots(slots: list[Slot], view: View) -> ViewDetections:
