@@ -41,6 +41,9 @@ class Slot:
     width_m: float = 0.0
     """How wide it is, as far as can be known: measured where the whole of its upper face is seen, else as its pixels
     believe; 0 where not told. The box is what was measured, hidden or not."""
+    place: str = ""
+    """The piece of furniture that it was seen on by a robot that drives about; its box is in that piece's own frame
+    then."""
 
 
 @dataclass(frozen=True, slots=True)

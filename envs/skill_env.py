@@ -75,6 +75,7 @@ class SkillEnv(WorldEnv):
         if self._perturbations:
             self._perturber = self.domain.make_perturber(self._perturbations, np.random.default_rng(
                 [self._seed_of_labels, DISTURBANCE_STREAM]), self.scene)
+        self._take_note(None, None)
         self._show()
 
     def step(self, action: Mapping[str, Any]) -> tuple[dict, float, bool, bool, dict]:
@@ -89,6 +90,7 @@ class SkillEnv(WorldEnv):
             self._perturber.after(self.world, self.held_name)
             self.world.settle(_SETTLE_S)
         self._last = self._judged(before)
+        self._take_note(None if isinstance(call, Outcome) else call, outcome)
         reward = self._reward()
         report = {"status": outcome.status, "reason": outcome.reason, "duration_s": outcome.duration_s}
         is_over = self.is_success or self.hand.said is not None  # an answer is given once
@@ -173,6 +175,11 @@ class SkillEnv(WorldEnv):
             return None
         skill, arguments = call
         return self._view(), (skill, *(self._nearest(a) if isinstance(a, Box) else a for a in arguments))
+
+    def _take_note(self, call: tuple[str, tuple[Argument, ...]] | None, outcome: Outcome | None) -> None:
+        """What can be known by now is kept with the scene, where not everything is in sight. PRIVILEGED."""
+        if self.domain.note is not None:
+            self.scene = self.domain.note(self.world, self.scene, self.held_name, call, outcome)
 
     def _judged(self, before: tuple[Any, NamedCall] | None) -> tuple[NamedCall, str | None] | None:
         """The call just made, and its shortfall. PRIVILEGED."""
@@ -290,6 +297,14 @@ class SkillEnv(WorldEnv):
             return []
         calls = self.domain.remaining_calls(self.world, self.scene, self.held_name)
         return [self._true_call(*call) for call in calls]
+
+    def taught_plan(self) -> list[SkillCall]:
+        """What labels teach to do next: the expert's plan, or, where not everything is in sight, what is right by what
+        can be known. PRIVILEGED."""
+        if self.domain.note is None or not self.is_judged:
+            return self.expert_plan()
+        [query] = self._queries(np.random.default_rng(0), 1)  # the scene's own draws nothing
+        return self.expert_answer(query)
 
     def expert_answer(self, query: Mapping[str, Any]) -> str | list[SkillCall]:
         """The right answer to one of the labels of this moment: words, or calls with true boxes. ORACLE."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from embodied.agents.backends.base import Backend
+from embodied.agents.backends.looks import Looks
 from embodied.agents.judgement import LIKELY, chance_of_success
 from embodied.agents.numbering import Numbered, numbered
 from embodied.agents.scene_state import SceneState, read_scene
@@ -16,8 +17,9 @@ from embodied.planning.hints import meant, telling
 from embodied.planning.instruction import InstructionError, clean_instruction
 from embodied.planning.language import Plan, PlanError, clause, ground, parse
 from embodied.planning.looks import COLOR_WORDS, Scene
+from embodied.planning.memory import Look, recall
 from embodied.planning.named import by_number, strays, unseen_color
-from embodied.planning.perception import last_failure
+from embodied.planning.perception import Perception, held_since, last_failure
 from embodied.planning.scene import SceneEncoder, Targets, write_prompt
 from embodied.planning.understanding import UnclearPolicy, judge, refuse, refused, turned_down
 from embodied.planning.wording import ParsedInstruction, read
@@ -34,6 +36,7 @@ _FEW = 8  # words that a refusal may list
 TRIES = 5
 """Plans that a model is asked for where the judge turns the likelier ones down."""
 _LONGEST_WORD = 40  # that a refusal quotes
+_EPISODE = 64  # looks of an episode
 
 
 class LanguageAgent:
@@ -55,6 +58,7 @@ class LanguageAgent:
         self.unclear = unclear if self.scene.finds_objects and not answers_in_words else None
         self._is_checked = self.scene.finds_objects and answers_in_words and unclear is not None
         self.max_new_tokens, self.seed = max_new_tokens, seed
+        self._looks = Looks(_EPISODE)
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = (), *,
              seed: int | None = None) -> Plan:
@@ -136,9 +140,20 @@ class LanguageAgent:
         return refused(tried[0].instead_of(tried[1:]), first, parsed, scene)
 
     def read_scene(self, observation: Observation, history: Sequence[Transition] = ()) -> SceneState:
-        """What is in sight now, and what the hand holds since which pick."""
+        """What is in sight now, and what the hand holds since which pick; of a robot that drives about, what it
+        remembers."""
+        if self.scene.remembers:
+            memory = recall(self._look, observation, history, self.language)
+            return SceneState(Perception(memory.things, observation.time_s, memory=memory),
+                              held_since(history, self.language) is not None)
         perceive = self.backend.perceive if self.scene.finds_objects else None
         return read_scene(perceive, observation, self.language, history)
+
+    def _look(self, observation: Observation) -> Look:
+        """What is seen of the furniture in an observation; the looks of an episode are kept."""
+        from embodied.models.furniture import look
+
+        return self._looks.of(observation, look.__name__, lambda: [look(observation)])[0]
 
     def _ask(self, prompt: Prompt, state: SceneState, seed: int, without: Without = ANY_PLAN, *,
              backend: Backend | None = None) -> Plan:

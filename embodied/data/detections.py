@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from embodied.data.episodes import View
 from embodied.data.files import write_whole
 from embodied.data.pool import Result, map_seeds
 from embodied.data.progress import progress
+from embodied.planning.memory import Look
 from embodied.prompt import Slot
 from envs.interface import Box
 
@@ -34,6 +35,7 @@ class ViewDetections:
 
     slots: tuple[Slot, ...]
     names: tuple[str | None, ...]
+    look: Look | None = None  # of a robot that drives about: where it stands; its slots are those above
 
 
 Detector = Callable[[View], ViewDetections]
@@ -96,13 +98,19 @@ _FACTS = 8
 
 def _pack(detections: Detections) -> bytes:
     slots = [slot for detected in detections.values() for slot in detected.slots]
-    notes = [[seed, place, list(detected.names)] for (seed, place), detected in detections.items()]
+    notes = [[seed, place, list(detected.names), *([] if detected.look is None else [_told(detected.look)])]
+             for (seed, place), detected in detections.items()]
     rest = [[s.camera, *map(int, s.pixel), int(s.area_px), *s.window] for s in slots]
     buffer = io.BytesIO()
     np.savez_compressed(buffer, crops=np.stack([s.crop for s in slots]) if slots else np.zeros((0, 1, 1, 3), np.uint8),
              boxes=np.array([s.box.as_vector() for s in slots], np.float32).reshape(-1, 7),
              notes=np.frombuffer(json.dumps([notes, rest]).encode(), np.uint8))
     return buffer.getvalue()
+
+
+def _told(look: Look) -> list[Any]:
+    """A look without its slots, which are kept with all others."""
+    return [look.place, look.slots is not None, look.is_open, list(look.span_m)]
 
 
 def _load(path: Path) -> dict[tuple[int, int], ViewDetections] | None:
@@ -122,7 +130,13 @@ def _load(path: Path) -> dict[tuple[int, int], ViewDetections] | None:
 
 def _cut(slots: Sequence[Slot], notes: Sequence[Any]) -> dict[tuple[int, int], ViewDetections]:
     detections, start = {}, 0
-    for seed, place, names in notes:
-        detections[seed, place] = ViewDetections(tuple(slots[start:start + len(names)]), tuple(names))
+    for seed, place, names, *looks in notes:
+        mine = tuple(slots[start:start + len(names)])
+        look = None
+        if looks:
+            [[where, is_seen, is_open, span_m]] = looks
+            mine = tuple(replace(slot, place=where) for slot in mine)
+            look = Look(where, mine if is_seen else None, is_open, tuple(span_m))
+        detections[seed, place] = ViewDetections(mine, tuple(names), look)
         start += len(names)
     return detections

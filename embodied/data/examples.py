@@ -22,6 +22,7 @@ from embodied.data.facts import language_of
 from embodied.data.jitter import USUAL, Jitter
 from embodied.data.queries import Answer, Calls, Query, Referrals, Refusal, TextAnswer
 from embodied.data.recolor import Palette, renamed, reworded
+from embodied.data.remembering import Remembering
 from embodied.data.rewording import Rewording
 from embodied.data.teaching import (
     FOREIGN,
@@ -34,6 +35,7 @@ from embodied.data.teaching import (
     why_unseen,
 )
 from embodied.planning.language import Plan, clause, write
+from embodied.planning.memory import Memory
 from embodied.planning.perception import Perception
 from embodied.planning.scene import OBJECTS, SceneEncoder, Viewpoint, write_prompt
 from embodied.prompt import MAX_OBJECTS, Image, Prompt, Slot
@@ -64,6 +66,7 @@ class Item:
     held: Slot | None
     last: tuple[SkillCall, Outcome] | None
     held_name: str | None = None
+    memory: Memory | None = None  # of a robot that drives about: what is detected is what it remembers
 
     @property
     def id(self) -> str:
@@ -105,17 +108,24 @@ class Examples:
 
     def _add(self, file: int, episode: Episode, detections: Detections) -> None:
         held: Slot | None = None
+        memory = Remembering() if self.scene.remembers else None
         for place, view in enumerate(episode.views):
             detected = detections[episode.seed, place]
-            held = None if view.held is None else remembered(view.held, episode, place, detections)
+            if memory is not None:
+                detected = memory.after(view, episode.acts[place - 1] if place else None, detected)
+            elif view.held is not None:
+                held = remembered(view.held, episode, place, detections)
+            else:
+                held = None
             last = _failure(episode.acts[place - 1]) if place else None
             for query in self._referring(view.queries):
                 why_not = (why_unsayable(query, self.language, has_names=self.scene.finds_objects)
                            or (FOREIGN if self.is_open and is_of_an_unknown_word(query) else None)
-                           or why_unseen(query, view, detected, held, self.language))
+                           or why_unseen(query, view, detected, held, self.language, is_held_told=memory is not None))
                 if why_not is None:
                     told = None if query.family in WITHOUT_REPORTED_FAILURE else last
-                    self.items.append(Item(file, episode.seed, place, query, detected, held, told, view.held))
+                    self.items.append(Item(file, episode.seed, place, query, detected, held, told, view.held,
+                                           memory and memory.memory))
                 else:
                     self.left_out[why_not] += 1
 
@@ -201,7 +211,7 @@ class Examples:
         return self.worded(place, self.sight(place, rng), rng)
 
     def _word(self, item: Item, image: Image | None, numbers: tuple[int, ...] = ()) -> Example:
-        perception = Perception(item.detected.slots, image=image, numbers=numbers)
+        perception = Perception(item.detected.slots, image=image, numbers=numbers, memory=item.memory)
         mentions = {name: self.scene.mention(perception.number(place) - 1, item.detected.slots[place], self.viewpoint)
                     for place, name in enumerate(item.detected.names) if name is not None}
         query = item.query.renumbered(mentions) if item.query.numbered else item.query

@@ -61,10 +61,11 @@ def _why_unsayable(query: Query, language: PlanLanguage) -> str | None:
 
 
 def why_unseen(query: Query, view: View, detected: ViewDetections, held: Slot | None,
-               language: PlanLanguage) -> str | None:
+               language: PlanLanguage, *, is_held_told: bool = False) -> str | None:
     """Why what was seen of a view does not show the right answer, as a clause; None when it does.
 
-    held: how what the hand holds looked when it was last seen.
+    held: how what the hand holds looked when it was last seen. is_held_told: whether the prompt names it in words
+    instead.
     """
     seen = [name for name in detected.names if name is not None]
     counts = [seen.count(name) for name in rests_on(query, view.names, view.held, language)]
@@ -74,7 +75,7 @@ def why_unseen(query: Query, view: View, detected: ViewDetections, held: Slot | 
         return SPLIT
     if len(detected.slots) + (held is not None) > MAX_OBJECTS:
         return CROWDED
-    return None if (view.held is None) == (held is None) else HAND
+    return None if is_held_told or (view.held is None) == (held is None) else HAND
 
 
 def rests_on(query: Query, names: Sequence[str], held: str | None, language: PlanLanguage) -> set[str]:

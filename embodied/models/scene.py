@@ -169,7 +169,7 @@ def _slot(pixels: Pixels, group: Int64[np.ndarray, " P"], voted: Float64[np.ndar
     camera = int(np.bincount(cameras, minlength=len(pixels.names)).argmax())
     mine = group[cameras == camera]
     rows, columns = pixels.row[mine], pixels.column[mine]
-    rgb, window = observation.rgb[pixels.names[camera]], _window(rows, columns)
+    rgb, window = observation.rgb[pixels.names[camera]], window_of(rows, columns)
     middle = int(((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2).argmin())
     return Slot(crop=masked_crop(rgb, rows, columns, window, crop_size), box=box, camera=pixels.names[camera],
                 pixel=(int(columns[middle]), int(rows[middle])), area_px=len(group),
@@ -186,7 +186,7 @@ def masked_crop(rgb: UInt8[np.ndarray, "H W 3"], rows: Int64[np.ndarray, " P"], 
     return np.asarray(Image.fromarray(canvas).resize((size, size), Image.Resampling.BILINEAR))
 
 
-def _window(rows: Int64[np.ndarray, " P"], columns: Int64[np.ndarray, " P"]) -> tuple[int, int, int]:
+def window_of(rows: Int64[np.ndarray, " P"], columns: Int64[np.ndarray, " P"]) -> tuple[int, int, int]:
     """Left, top and side, pixels, of the square that the crop around some pixels is cut from; it may pass the edge."""
     side = int(np.ceil(CROP_MARGIN * (max(np.ptp(rows), np.ptp(columns)) + 1)))
     top, left = (round(float(values.min() + values.max() + 1 - side) / 2) for values in (rows, columns))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from embodied.prompt import MAX_OBJECTS, Image, Slot
 from envs.interface import Box, Observation, Outcome, SkillCall, Transition
 from envs.skills.signatures import PlanLanguage
+
+if TYPE_CHECKING:
+    from embodied.planning.memory import Memory
 
 GRIP_CHANGE_M = 0.005
 """Fingers that moved further than this since the pick no longer hold what they picked: it slipped or was let go."""
@@ -30,6 +34,7 @@ class Perception:
     time_s: float = 0.0  # simulated time of the observation
     image: Image | None = None
     numbers: tuple[int, ...] = ()  # of the slots' names, rising, and then of what is in the hand; () for 1, 2 ..
+    memory: Memory | None = None  # of a robot that drives about: the slots are what it remembers
 
     def number(self, place: int) -> int:
         """The number of a slot's name, or, one place after the last, of what is in the hand."""

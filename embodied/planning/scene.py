@@ -22,6 +22,9 @@ from envs.interface import Camera, Outcome, SkillCall
 REASON_LIMIT = 60
 """Most characters of an outcome's reason that a prompt repeats."""
 
+DRAWER = "drawer"
+"""The place of a kitchen that can be shut."""
+
 PLAN, ANSWER = "Plan:", "Answer:"
 """What a prompt ends with: what is to be said next."""
 
@@ -51,6 +54,8 @@ class SceneEncoder(Protocol):
     """Whether objects have to be found before the sentence can be written."""
     needs_image: bool
     """Whether the sentence shows the whole image."""
+    remembers: bool
+    """Whether it tells what was seen and done before, as `Perception.memory` holds it."""
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
         """The part of the sentence about what is in sight and in the hand. held: how that looked when it was picked;
@@ -74,7 +79,7 @@ class SceneEncoder(Protocol):
 class ObjectScene:
     """Objects by name: `In sight: <obj_1><obj_2> on obj_1 .`; the plan says `obj_2`."""
 
-    finds_objects, needs_image = True, False
+    finds_objects, needs_image, remembers = True, False, False
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
         return [*_slot_sentences(perception),
@@ -93,7 +98,7 @@ class ObjectScene:
 class ImageScene:
     """A whole image: `Given <image>.`; the plan points with two location tokens."""
 
-    finds_objects, needs_image = False, True
+    finds_objects, needs_image, remembers = False, True, False
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
         if perception.image is None:
@@ -118,7 +123,35 @@ class ImageScene:
         return (None,)
 
 
-OBJECTS, WHOLE_IMAGE = ObjectScene(), ImageScene()
+class FurnitureScene:
+    """What a robot that drives about remembers: `table: <obj_1><obj_2>. drawer: shut. Here: table. Steps: ..`; the plan
+    calls things and places by their own names."""
+
+    finds_objects, needs_image, remembers = False, False, True
+
+    def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
+        memory = perception.memory
+        if memory is None:
+            raise ValueError("write_prompt: a sentence about furniture needs perception.memory, got None; make it with "
+                             "planning.memory.recall")
+        parts = [part for place in memory.looked for part in _place_sentence(place, perception)]
+        if memory.is_open is False and DRAWER not in memory.looked:
+            parts.append(Text(f"{DRAWER}: shut. "))
+        return [*parts, *([Text(f"Here: {memory.here}. ")] if memory.here else []),
+                *([Text(f"In hand: {memory.held}. ")] if memory.held else []),
+                *([Text(f"Steps: {', '.join(memory.steps)}. ")] if memory.steps else [])]
+
+    def targets(self, perception: Perception) -> Targets:
+        return Targets()
+
+    def mention(self, place: int, slot: Slot, view: Viewpoint) -> str:
+        return f"obj_{place + 1}"
+
+    def picture_names(self, names: Sequence[str | None], held: str | None) -> tuple[str | None, ...]:
+        return tuple(names)
+
+
+OBJECTS, WHOLE_IMAGE, FURNITURE = ObjectScene(), ImageScene(), FurnitureScene()
 
 
 def write_prompt(instruction: str, perception: Perception, *, held: Slot | None = None, is_holding: bool = False,
@@ -150,6 +183,13 @@ def _slot_sentences(perception: Perception) -> list[Segment]:
     for j, base in enumerate(supports(slots)):
         parts += [Entity(number(j), slots[j]), *([] if base is None else [Text(f" on obj_{number(base)} ")])]
     return [*parts, Text(". ")]
+
+
+def _place_sentence(place: str, perception: Perception) -> list[Segment]:
+    """A place that was looked at, and the things that were seen there."""
+    shut = {True: " open", False: " shut", None: ""}[perception.memory.is_open] if place == DRAWER else ""
+    entities = [Entity(perception.number(j), slot) for j, slot in enumerate(perception.slots) if slot.place == place]
+    return [Text(f"{place}:{shut} "), *(entities or [Text("nothing")]), Text(". ")]
 
 
 def _hand(held: Slot | None, index: int, *, is_holding: bool) -> list[Segment]:

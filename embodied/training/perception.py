@@ -7,18 +7,27 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
 
 from embodied.data.detections import Detector, ViewDetections
 from embodied.data.episodes import View
 from embodied.models.configuration import SegmenterConfig
+from embodied.models.furniture import look
 from embodied.models.scene import best_matches, perceive, true_slots
 from embodied.models.segmenter_files import load_segmenter
 from embodied.planning.perception import order_largest
 from embodied.prompt import Slot
+from envs.world.floorplan import PLACES
 
 if TYPE_CHECKING:
     from embodied.training.settings import ModelSettings
+
+
+_SAME_M = 0.09
+"""A slot whose middle is further than this from that of every thing shows none of them: of what is seen from one side,
+the measured middle is up to half a thing off."""
 
 
 def segmenter_config(model: ModelSettings) -> SegmenterConfig:
@@ -54,6 +63,28 @@ def make_detector(folder: str) -> Detector:
 def make_perfect_detector() -> Detector:
     """PRIVILEGED: where the simulator's masks say that things are."""
     return lambda view: name_slots(true_slots(view.observation, view.masks, view.poses), view)
+
+
+def make_furniture_detector() -> Detector:
+    """What lies on the furniture before which a robot on wheels stands, and the true name of each slot."""
+    return name_look
+
+
+def name_look(view: View) -> ViewDetections:
+    """What is seen where the robot stands, each slot with the thing whose middle is nearest to the slot's."""
+    seen = look(view.observation)
+    slots = seen.slots or ()
+    standing = [i for i, name in enumerate(view.names) if name != view.held]
+    if not slots or not standing:
+        return ViewDetections(slots, (None,) * len(slots), seen)
+    place = PLACES[seen.place]
+    true = np.concatenate([place.to_own(view.poses[standing, :2]), view.poses[standing, 2:3] - place.top_z_m], axis=1)
+    apart_m = np.linalg.norm(true[None] - np.array([slot.box.center for slot in slots])[:, None], axis=2)
+    rows, columns = linear_sum_assignment(apart_m)
+    names: list[str | None] = [None] * len(slots)
+    for row, column in zip(rows, columns, strict=True):
+        names[row] = view.names[standing[column]] if apart_m[row, column] < _SAME_M else None
+    return ViewDetections(slots, tuple(names), seen)
 
 
 def name_slots(slots: list[Slot], view: View) -> ViewDetections:

@@ -44,7 +44,13 @@ from embodied.training.collate import collate_examples, sampled_by
 from embodied.training.dataset import at_most, mixed_sampler, open_datasets, split_all
 from embodied.training.job import Job, Measure, make_job, validate
 from embodied.training.objectives.sft import counts, sft
-from embodied.training.perception import check_segmenter, detector_of, make_detector, make_perfect_detector
+from embodied.training.perception import (
+    check_segmenter,
+    detector_of,
+    make_detector,
+    make_furniture_detector,
+    make_perfect_detector,
+)
 from embodied.training.placement import Placement
 from embodied.training.replay import read_texts, with_replay, write_texts
 from embodied.training.replay_settings import Replay
@@ -97,6 +103,8 @@ def examples_of(run: RunFolder, kind: type[Examples] = Examples, **settings: Any
 def detect(run: RunFolder, dataset: Dataset) -> Detections:
     """What the segmenter of this run finds in every view of the dataset."""
     pool = {"workers": run.settings.workers, "map_seeds": run.map_seeds}
+    if find_encoder(run.settings.model.scene_encoder).scene.remembers:
+        return detect_dataset(dataset, "furniture", make_furniture_detector, {}, **pool)
     if not find_encoder(run.settings.model.scene_encoder).needs_segmenter:
         return detect_dataset(dataset, "masks", make_perfect_detector, {}, **pool)
     return detect_dataset(dataset, detector_of(run.detector), make_detector, {"folder": str(run.detector)}, **pool)

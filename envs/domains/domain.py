@@ -11,7 +11,7 @@ import numpy as np
 from envs.experts.judge import SkillJudge
 from envs.experts.judgements import JUDGEMENTS, Moment, sample_judgements
 from envs.goals.table import Table
-from envs.interface import TABLE_WORKSPACE, NamedCall, Workspace
+from envs.interface import TABLE_WORKSPACE, NamedCall, Outcome, Workspace
 from envs.names import unknown
 from envs.robots.robot import Robot
 from envs.skills.signatures import PlanLanguage
@@ -120,6 +120,9 @@ class Domain:
     `sample_queries`; None where nobody judges that."""
     judge: SkillJudge | None = None
     """Labels about single skills; None where the domain has none."""
+    note: Callable[[World, Any, str | None, tuple[str, Sequence[Any]] | None, Outcome | None], Any] | None = None
+    """(world, scene, held, call, outcome): the scene with what a robot that sees no more than what it stands before has
+    come to know of it, after a call, or at the start (None); None where everything is in sight. For labels."""
     make_perturber: Callable[[float, np.random.Generator, Any], Perturber] | None = None
     """(share of perturbed calls, generator, scene): what may go wrong here; None where nothing is made to."""
     robots: Mapping[str, Callable[[World], Robot]] = field(default_factory=dict)

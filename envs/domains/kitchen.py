@@ -6,7 +6,8 @@ from types import MappingProxyType
 
 from envs.domains.domain import Domain
 from envs.experts.judge import SkillJudge
-from envs.experts.kitchen import State, read_state, remaining_calls, sample_queries, why_failed
+from envs.experts.kitchen import State, read_state, remaining_calls, why_failed
+from envs.experts.kitchen_search import note, sample_queries
 from envs.robots.mobile_panda import MobilePanda, views
 from envs.skills.signatures import KITCHEN
 from envs.tasks.kitchen.families import FAMILIES, KitchenTask
@@ -34,7 +35,7 @@ DOMAIN = Domain(
     name="kitchen", tasks=MappingProxyType({name: KitchenTask(name) for name in FAMILIES}),
     language=KITCHEN,
     entity_names=THINGS, make_world=make_world, make_robot=MobilePanda, views=views, spectator=SPECTATOR,
-    remaining_calls=remaining_calls, sample_queries=sample_queries,
+    remaining_calls=remaining_calls, sample_queries=sample_queries, note=note,
     is_success=lambda progress, robot, scene: progress >= 1.0,  # some instructions are to hold a thing
     judge=SkillJudge(read_state, State.why_not, why_failed,
                      words=MappingProxyType({"place": tuple(PLACES), "object": THINGS})),

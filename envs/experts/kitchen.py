@@ -5,18 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from envs.interface import NamedCall
-from envs.tasks.kitchen import instructions, phrasings, predicates
-from envs.tasks.kitchen.families import FAMILIES
-from envs.tasks.kitchen.instructions import Present
-from envs.tasks.kitchen.scene import BIN, DRAWER, ROBOT, STOWABLE, Relation, Scene, is_fetch
+from envs.tasks.kitchen import predicates
+from envs.tasks.kitchen.scene import BIN, DRAWER, STOWABLE, Relation, Scene, is_fetch
 from envs.world import World
 from envs.world.floorplan import PLACES
 
 _ASIDE = "near counter"  # where what is held by mistake is put
-_DRAWS = 60
 
 
 @dataclass
@@ -212,35 +207,3 @@ def why_failed(before: State, after: State, skill: str, word: str = "") -> str |
         is_right = after.is_open == (skill == "open_drawer")
         return None if is_right else f"the drawer is {'open' if after.is_open else 'closed'}"
     return None
-
-
-def sample_queries(world: World, scene: Scene, rng: np.random.Generator, count: int, held: str | None,
-                   instruction: str) -> list[dict[str, Any]]:
-    """`count` instructions over the present kitchen, the scene's own first; see `envs.experts.queries`."""
-    queries = [_answer(world, scene, held, scene.task, instruction, scene.goal)]
-    present = Present({n: predicates.where(world, n) for n in scene.names if n != held},
-                      predicates.drawer_m(world) > predicates.OPEN_M)
-    for _ in range(_DRAWS * count):
-        if len(queries) >= count:
-            break
-        family = FAMILIES[rng.integers(len(FAMILIES))]
-        form = instructions.forms(family)[rng.integers(len(instructions.forms(family)))]
-        roles = instructions.draw_roles(form, family, present, rng)
-        if instructions.is_sound(form, family, roles, present):
-            text = phrasings.say(family, form, roles, rng)
-            queries.append(_answer(world, scene, held, family, text, instructions.goal_of(form, roles, present)))
-    return queries[:count]
-
-
-def _answer(world: World, scene: Scene, held: str | None, task: str, instruction: str, goal: tuple[Relation, ...]
-            ) -> dict[str, Any]:
-    calls = plan(read_state(world, scene, held), goal)
-    about = dict.fromkeys(name for relation in goal for name in _about(relation))
-    return {"task": task, "instruction": instruction, "calls": [list(call) for call in calls], "any_order": False,
-            "refusal": None, "is_question": False, "about": list(about)}
-
-
-def _about(relation: Relation) -> tuple[str, ...]:
-    """What has to be seen to tell that a relation holds: things, and places, which are no things in sight."""
-    names = (*_things(relation), *(target.place for target in relation[:1] if target.place))
-    return tuple(name for name in names if name != ROBOT)

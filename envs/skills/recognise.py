@@ -37,11 +37,25 @@ class Detection(NamedTuple):
     misfit: float
 
 
+class Cluster(NamedTuple):
+    """The pixels of one thing, whatever it is."""
+
+    points: np.ndarray  # float64[P, 3], world, m
+    colours: np.ndarray  # float64[P, 3] in [0, 1]
+    rows: np.ndarray  # int64[P]
+    columns: np.ndarray  # int64[P]
+
+
 def detections(seen: Observation, camera: str, place: Place) -> list[Detection]:
     """Everything on (or in) a place that a camera sees, best fits first."""
-    points, colours = _above(seen, camera, place)
-    found = [_name(*group) for group in _groups(points, colours)]
+    found = [_name(thing.points, thing.colours) for thing in things_on(seen, camera, place)]
     return sorted((s for s in found if s is not None and s.misfit < _WORST_SCORE), key=lambda s: s.misfit)
+
+
+def things_on(seen: Observation, camera: str, place: Place) -> list[Cluster]:
+    """Whatever stands on (or lies in) a place that a camera sees: what rises above it and hangs together, seen from
+    above."""
+    return _groups(_above(seen, camera, place))
 
 
 def find_named(seen: Observation, camera: str, place: Place, name: str) -> Box | None:
@@ -53,9 +67,9 @@ def points_around(seen: Observation, camera: str, place: Place, center: np.ndarr
                   below_m: float) -> np.ndarray:
     """float64[P, 3]: points, lower than below_m, of the one thing nearest to a world x, y, from a camera above it; P is
     0 without any."""
-    points, colours = _above(seen, camera, place)
-    near = (np.linalg.norm(points[:, :2] - center[:2], axis=1) < radius_m) & (points[:, 2] < below_m)
-    groups = [group for group, _ in _groups(points[near], colours[near])]
+    above = _above(seen, camera, place)
+    near = (np.linalg.norm(above.points[:, :2] - center[:2], axis=1) < radius_m) & (above.points[:, 2] < below_m)
+    groups = [group.points for group in _groups(_some(above, near))]
     if not groups:
         return np.zeros((0, 3))
     return min(groups, key=lambda g: float(np.linalg.norm(g[:, :2].mean(axis=0) - center[:2])))
@@ -64,7 +78,7 @@ def points_around(seen: Observation, camera: str, place: Place, center: np.ndarr
 def drawer_opening_m(seen: Observation, camera: str) -> float:
     """How far the drawer's front stands out, by depth; 0 when it is not in sight."""
     place = floorplan.PLACES["drawer"]
-    points = _points(seen, camera)[0]
+    points = _points(seen, camera).points
     out, aside = place.to_own(points[:, :2]).T
     low, high = floorplan.DRAWER_FLOOR_Z_M + 0.02, floorplan.DRAWER_CEILING_Z_M
     is_front = (np.abs(aside) < 0.23) & (np.abs(aside) > 0.05) & (points[:, 2] > low) & (points[:, 2] < high)
@@ -72,38 +86,42 @@ def drawer_opening_m(seen: Observation, camera: str) -> float:
     return max(0.0, float(np.quantile(ahead, 0.99))) if len(ahead) >= _FEWEST_PIXELS else 0.0
 
 
-def _points(seen: Observation, camera: str) -> tuple[np.ndarray, np.ndarray]:
-    """World points float64[P, 3] and colours float64[P, 3] in [0, 1] of all pixels that returned something."""
+def _points(seen: Observation, camera: str) -> Cluster:
+    """All pixels that returned something."""
     depth = np.nan_to_num(seen.depth[camera])
     valid = depth > 0
-    return seen.cameras[camera].lift(depth)[valid], seen.rgb[camera][valid] / 255.0
+    return Cluster(seen.cameras[camera].lift(depth)[valid], seen.rgb[camera][valid] / 255.0, *np.nonzero(valid))
 
 
-def _above(seen: Observation, camera: str, place: Place) -> tuple[np.ndarray, np.ndarray]:
-    """Points and colours of what stands on the place."""
-    points, colours = _points(seen, camera)
-    out, aside = place.to_own(points[:, :2]).T
-    rise = points[:, 2] - place.top_z_m
+def _some(cluster: Cluster, chosen: np.ndarray) -> Cluster:
+    """The chosen pixels: bool[P] or indices."""
+    return Cluster(*(values[chosen] for values in cluster))
+
+
+def _above(seen: Observation, camera: str, place: Place) -> Cluster:
+    """The pixels of what stands on the place."""
+    pixels = _points(seen, camera)
+    out, aside = place.to_own(pixels.points[:, :2]).T
+    rise = pixels.points[:, 2] - place.top_z_m
     near, far, half = -0.003, -place.depth_m, place.width_m / 2
     if place.name == "drawer":
         front = drawer_opening_m(seen, camera)
         near, far = front - 2 * _RIM_M, max(front - floorplan.DRAWER_INNER_M[0], 0.01)
         half = floorplan.DRAWER_INNER_M[1] / 2 - _RIM_M / 2
-    keep = (out < near) & (out > far) & (np.abs(aside) < half) & (rise > _ABOVE_M) & (rise < _HIGHEST_M)
-    return points[keep], colours[keep]
+    return _some(pixels, (out < near) & (out > far) & (np.abs(aside) < half) & (rise > _ABOVE_M) & (rise < _HIGHEST_M))
 
 
-def _groups(points: np.ndarray, colours: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Points and colours of each thing: what hangs together when seen from above."""
-    if len(points) == 0:
+def _groups(pixels: Cluster) -> list[Cluster]:
+    """The pixels of each thing: what hangs together when seen from above."""
+    if len(pixels.points) == 0:
         return []
-    cells = np.floor((points[:, :2] - points[:, :2].min(axis=0)) / _GRID_M).astype(np.int64)
+    cells = np.floor((pixels.points[:, :2] - pixels.points[:, :2].min(axis=0)) / _GRID_M).astype(np.int64)
     grid = np.zeros(cells.max(axis=0) + 1, dtype=bool)
     grid[tuple(cells.T)] = True
     labels, count = ndimage.label(grid, structure=np.ones((3, 3)))
     owner = labels[tuple(cells.T)]
-    groups = [(points[owner == i], colours[owner == i]) for i in range(1, count + 1)]
-    return [group for group in groups if len(group[0]) >= _FEWEST_PIXELS]
+    groups = [_some(pixels, owner == i) for i in range(1, count + 1)]
+    return [group for group in groups if len(group.points) >= _FEWEST_PIXELS]
 
 
 def _name(points: np.ndarray, colours: np.ndarray) -> Detection | None:

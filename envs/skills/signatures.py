@@ -118,6 +118,12 @@ class PlanLanguage:
         return bool(taking) and all(any(p.kind == "object" for p in s.parameters) for s in taking)
 
     @cached_property
+    def roams(self) -> bool:
+        """Whether the robot drives about, so that it never has everything in sight: some skill takes along what is
+        held."""
+        return any(s.carries for s in self.signatures)
+
+    @cached_property
     def grasping(self) -> tuple[str, ...]:
         """Names of the skills that fill the hand."""
         return tuple(s.name for s in self.signatures if s.effect == "grasp")
@@ -194,7 +200,7 @@ KITCHEN = PlanLanguage((
     Signature("open_drawer", (), "pull the drawer open by its knob", wording="open the drawer", timeout_s=40.0),
     Signature("close_drawer", (), "push the drawer shut by its knob", wording="close the drawer", timeout_s=40.0),
     Signature("done", (), "say that nothing is left to do"),
-), ("head", "wrist"))
+), ("head", "wrist"), AnswerSyntax(may_hold=True))
 """What a robot on wheels in a kitchen can do."""
 
 FOREIGN = PlanLanguage((

@@ -7,23 +7,26 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
-from embodied.prompt import Slot
 from envs.interface import Observation
 
 MOST_KEPT = 8
+
+Seen = TypeVar("Seen")
 
 
 class Looks:
     """Slots of the last observations, known by every pixel of them. May be asked from several threads."""
 
-    def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, Sequence[Slot]] = OrderedDict()
+    def __init__(self, most: int = MOST_KEPT) -> None:
+        """most: observations that are kept."""
+        self._most, self._kept = most, OrderedDict[Hashable, Sequence[Any]]()
         self._lock = threading.Lock()
 
-    def of(self, observation: Observation, segmenter: Hashable, perceive: Callable[[], Sequence[Slot]]) -> list[Slot]:
+    def of(self, observation: Observation, segmenter: Hashable, perceive: Callable[[], Sequence[Seen]]) -> list[Seen]:
         """The slots of an observation, of `perceive` where they are not known. segmenter: a value that changes with
         what finds them; None keeps nothing."""
         if segmenter is None:
@@ -34,7 +37,7 @@ class Looks:
         known = perceive() if known is None else known
         with self._lock:
             self._kept[key] = known
-            while len(self._kept) > MOST_KEPT:
+            while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
         return list(known)
 

@@ -12,7 +12,7 @@ from envs.interface import KITCHEN_IDS
 from envs.names import unknown
 from envs.tasks.kitchen import instructions, layout, phrasings, predicates
 from envs.tasks.kitchen.instructions import Present
-from envs.tasks.kitchen.scene import DRAWER, STOWABLE, THINGS, Relation, Scene
+from envs.tasks.kitchen.scene import DRAWER, NOTHING_KNOWN, STOWABLE, THINGS, Known, Relation, Scene
 from envs.world import World
 from envs.world.floorplan import DRAWER_TRAVEL_M, SURFACES
 from envs.world.goods import Pantry
@@ -29,10 +29,11 @@ _DRAFTS = 400
 
 @dataclass(frozen=True, slots=True)
 class KitchenScene(Scene):
-    """A scene that knows the form of its instruction."""
+    """A scene that knows the form of its instruction, and what a robot has come to know of it."""
 
     form: str = ""
     roles: tuple[tuple[str, str], ...] = ()
+    known: Known = NOTHING_KNOWN
 
 
 class KitchenTask:

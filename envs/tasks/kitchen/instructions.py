@@ -27,13 +27,14 @@ from envs.world.floorplan import SURFACES
 MOST_FETCHES = 4
 """Things that one instruction may ask to be carried."""
 NEEDED = {"spill": "sponge", "spilled": "sponge", "season": "pepper shaker"}
-"""Form -> the thing without which it makes no sense."""
+"""Form -> the thing that it asks for without naming it, and without which it makes no sense."""
 FITTING = {"spilled": CLASSES["drink"], "finished": (*CLASSES["drink"], "chip bag", "tea box", "cup")}
 """Form -> what people say it of; what they say of anything else is understood all the same."""
 FROM_DRAWER = ("take_out", "empty", "out_shut")
 """Forms about what is in the drawer at the start."""
 
-_WANTED = {"thirsty": "drink", "hungry": "snack", "fruit": "fruit"}
+WANTED = {"thirsty": "drink", "hungry": "snack", "fruit": "fruit"}
+"""Form -> the class of things that any of will do."""
 _STOWED = ("stow", "tidy", "guests")
 
 
@@ -99,7 +100,7 @@ _GOALS: dict[str, Callable[[Roles, Present], tuple[Relation, ...]]] = {
     "clear": lambda r, p: _all(_lying(r["place"], p), r["place2"], p),
     "spill": lambda r, p: _any_present(["sponge"], "table", p),
     "season": lambda r, p: _any_present(["pepper shaker"], "table", p),
-    **{form: (lambda r, p, kind=kind: _any_of(kind, "table", p)) for form, kind in _WANTED.items()},
+    **{form: (lambda r, p, kind=kind: _any_of(kind, "table", p)) for form, kind in WANTED.items()},
     **{form: (lambda r, p: (*_fetch((r["thing"], DRAWER)), SHUT)) for form in _STOWED},
 }
 

@@ -60,6 +60,22 @@ def is_fetch(relation: Relation) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What a robot can know that has looked at what it stood before, and was told how its calls ended."""
+
+    at: tuple[tuple[str, str], ...] = ()  # thing, place where it was seen last
+    looked: frozenset[str] = frozenset()  # places that were looked at; the drawer, once it was seen open
+    is_open: bool | None = None  # the drawer; None: it was not seen yet
+    missed: frozenset[str] = frozenset()  # things that were looked for everywhere but in a shut drawer, and not seen
+    sighted: str | None = None  # what the robot was brought before
+    held: str | None = None
+    held_from: str | None = None  # where it was picked up
+
+
+NOTHING_KNOWN = Known()
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """What is there, where it was at the start, and every relation of the goal, in the order in which it is done."""
 
