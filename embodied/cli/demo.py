@@ -45,7 +45,7 @@ class Settings:
     policy: Literal["model", "random", "oracle"]
     weights: str
     scene: str | None
-    world: Literal["tabletop", "tamp"]
+    world: Literal["tabletop", "tamp", "kitchen"]
     replies: tuple[str, ...]
     seed: int = between(0, 2**31 - 1)
     max_calls: int = between(1, 64)
@@ -201,6 +201,19 @@ def tamp_scene_for(instruction: str) -> tuple[str, list[str]]:
     return "grasp", [f"{word} block" for word in dict.fromkeys(words(instruction)) if word in COLORS][:5]
 
 
+def kitchen_scene_for(instruction: str) -> tuple[str, list[str]]:
+    """As `scene_for`, of the kitchen; of words that it does not know, a scene with the things that they name."""
+    from envs.tasks.kitchen.instructions import NEEDED
+    from envs.tasks.kitchen.phrasings import things_named, understand
+
+    understood = understand(instruction)
+    if understood is None:
+        return "kitchen_noun", sorted(things_named(instruction))[:5]
+    family, form, roles = understood
+    needed = [word for role, word in roles.items() if role.startswith("thing")]
+    return family, list(dict.fromkeys([*needed, *filter(None, [NEEDED.get(form)])]))
+
+
 def scene_for(instruction: str) -> tuple[str, list[str]]:
     """The task whose scenes suit the instruction, and the known objects that it names ("cube" is a block)."""
     from envs.tasks.families import TASK_OF_FORM
@@ -217,5 +230,5 @@ def scene_for(instruction: str) -> tuple[str, list[str]]:
     return "put_in_bowl", list(dict.fromkeys(named))[:6]
 
 
-SCENES = {"tabletop": scene_for, "tamp": tamp_scene_for}
+SCENES = {"tabletop": scene_for, "tamp": tamp_scene_for, "kitchen": kitchen_scene_for}
 """World -> what chooses a scene that suits an instruction."""

@@ -233,7 +233,7 @@ def record(env: Any, seed: int, spec: CollectSpec, *, acts: bool) -> Episode:
 
 def _choose(env: Any, view: View, rng: np.random.Generator, disturbance: float) -> tuple[SkillCall, str] | None:
     """What to do next and who chose it; None when the expert has nothing left to do."""
-    plan = env.unwrapped.taught_plan()
+    plan = getattr(env.unwrapped, "taught_plan", env.unwrapped.expert_plan)()
     if not plan:
         return None
     if rng.random() < disturbance:

@@ -135,8 +135,10 @@ class _Scene:
         names = [name for name in self.names if (name, None) not in self.without.moves]
         things = ["location"] if self.locations else _quoted(names)
         for grasp in self.grasping:
-            if len(grasp.parameters) == 1 and grasp.parameters[0].kind == "object":
+            if [p.kind for p in grasp.parameters] == ["object"]:
                 yield from (_joined(self._call(grasp, "", thing)) for thing in things)
+            if [p.kind for p in grasp.parameters] == ["text"]:
+                yield self._call(grasp, "", "TEXT")
 
     def _move(self, thing: str, others: str, openings: Sequence[_Openings], kind: str) -> Iterator[str]:
         """thing: the first argument of the grasp, which is of that kind. others: objects that go beside it."""

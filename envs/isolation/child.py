@@ -18,8 +18,8 @@ import numpy as np
 
 from envs.isolation.wire import Block, pack
 
-METHODS = ("encode", "expert_plan", "attribution_view", "why_not", "hold", "watch", "snapshot", "restore", "instruct",
-           "move_joints", "move_tool", "introduce", "refresh", "rehearse")
+METHODS = ("encode", "expert_plan", "taught_plan", "attribution_view", "why_not", "hold", "watch", "snapshot",
+           "restore", "instruct", "move_joints", "move_tool", "introduce", "refresh", "rehearse")
 """Of the innermost environment, what its owner may call, where it is there."""
 ATTRIBUTES = ("renderer", "instruction", "is_success", "held_name", "is_judged")
 """The same of what may be read."""

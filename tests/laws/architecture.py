@@ -37,6 +37,8 @@ MAY_IMPORT: dict[str, list[str]] = {
     "embodied.models": ["embodied.prompt", "envs.interface",
                         "embodied.bases",  # what a language model's name stands for
                         "embodied.planning.scene",  # an encoder's other half: what the sentence says of a scene
+                        "embodied.planning.memory",  # what a robot that drives about sees where it stands
+                        "envs.skills.recognise", "envs.world.floorplan",  # the static map, and what rises above it
                         "embodied.data.files"],  # weights are written whole or not at all, as everything is
     "embodied.planning": ["embodied.prompt", "envs.goals", "envs.interface", "envs.skills.signatures"],
     "embodied.data": ["embodied.planning", "embodied.prompt", "embodied.typed", "envs.goals", "envs.interface",
@@ -46,7 +48,8 @@ MAY_IMPORT: dict[str, list[str]] = {
                         "envs.skills.signatures",  # prompts, reply schema and tools are made from a plan language
                         "embodied.data.files"],  # a memory is written whole or not at all, as everything is
     "embodied.training": ["embodied.agents", "embodied.data", "embodied.models", "embodied.planning",
-                          "embodied.prompt", "embodied.typed"],
+                          "embodied.prompt", "embodied.typed",
+                          "envs.world.floorplan"],  # true poses in the frame of the furniture, to name what is seen
     "embodied.evaluation": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt",
                             "envs.goals", "envs.interface", "envs.skills.signatures"],
     "embodied.distributed": ["embodied.training", "embodied.evaluation", "embodied.agents", "embodied.data",
