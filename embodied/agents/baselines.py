@@ -107,8 +107,9 @@ class ShuffledBackend(_Veil):
         """others: observations of other seeds. Raises ValueError when there is none in which anything is seen."""
         super().__init__(backend)
         if self.scene.remembers:
-            raise ValueError("ShuffledBackend: expected a planner that goes by what is in sight, got one that remembers "
-                             "what it saw elsewhere, for which no other scene can stand in; compare it with blind")
+            raise ValueError("ShuffledBackend: expected a planner that goes by what is in sight, got one that "
+                             "remembers what it saw elsewhere, for which no other scene can stand in; compare it with "
+                             "blind")
         found = backend.perceive if self.scene.finds_objects else lambda observation: ()
         perceptions = [Perception.of(found(o), o, self.language) for o in others]
         self._perceptions = [p for p in perceptions if p.slots or not self.scene.finds_objects]

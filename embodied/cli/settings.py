@@ -202,6 +202,7 @@ class PictureSettings:
     image_size: int = between(8, 1024)
     patch_size: int = between(1, 256)
     naming_weight: float = between(0, 100)
+    projector: Literal["own", "linear", "mlp", "perceiver"] = "own"
 
 
 @dataclass(frozen=True, slots=True)

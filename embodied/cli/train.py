@@ -140,7 +140,7 @@ def _rewordings(settings: Settings) -> dict[str, tuple[str, ...]]:
 
 def _model(settings: Settings) -> ModelSettings:
     language, vision, picture, size = settings.language, settings.vision, settings.model, settings.size
-    sizes = {"soft_tokens": picture.soft_tokens, "naming_weight": picture.naming_weight,
+    sizes = {"soft_tokens": picture.soft_tokens, "naming_weight": picture.naming_weight, "projector": picture.projector,
              "projector_width": size.projector_width, "language_is_frozen": settings.language_is_frozen}
     if (adaptation := settings.adapter.values(language.name)) is not None:
         sizes["adaptation"] = adaptation

@@ -25,6 +25,7 @@ from embodied.models.language import build_language, decoder_width
 from embodied.models.on_base import NewWords, adapt, borrowed_names
 from embodied.models.packed import packed_states
 from embodied.models.pointer import Pointer
+from embodied.models.projectors import make_projector
 from embodied.models.scene_encoders import find_encoder
 from embodied.models.segmenter import ObjectSegmenter
 from embodied.models.vision import build_vision, restore_buffers
@@ -65,7 +66,8 @@ class PalmEModel(PreTrainedModel):
                              "load the checkpoint with embodied.models.load or from_pretrained, which find it")
         encoder = find_encoder(config.scene_encoder)
         self.vision = None if encoder.pixels is None else build_vision(config.vision_config)
-        self.projector = encoder.make_projector(_sizes(config, encoder, getattr(self.vision, "width", 0)))
+        self.projector = make_projector(config.projector, encoder,
+                                        _sizes(config, encoder, getattr(self.vision, "width", 0)))
         self.language = build_language(config.text_config) if language is None else language
         self.new_words = self._new_words()
         self.pointer = Pointer(decoder_width(config.text_config)) if encoder.scene.finds_objects else None

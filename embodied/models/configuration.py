@@ -11,6 +11,7 @@ from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
 from embodied.models.checkpoint_checks import check_config, check_language
+from embodied.models.known_keys import PROJECTORS
 from embodied.models.known_values import InvalidValueError
 from embodied.models.old_forms import renewed
 from embodied.models.scene_encoders import find_encoder
@@ -135,6 +136,7 @@ class PalmEConfig(PreTrainedConfig):
     segmenter_config: dict | PreTrainedConfig | None = None  # None: a model without a segmenter
     scene_encoder: str = "slots"
     soft_tokens: int = 1  # a picture
+    projector: str = "own"  # the scene encoder's own, or one of `embodied.models.known_keys.PROJECTORS`
     projector_width: int = 128
     naming_weight: float = 0.5  # of the loss that pulls soft tokens towards the words of their object's name
     placeholder_first_id: int = 0  # ids in [first, last] mark soft tokens
@@ -162,6 +164,7 @@ class PalmEConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)
         check_known("language family", self.text_config.model_type, LANGUAGE_FAMILIES)
         self.tie_word_embeddings = bool(getattr(self.text_config, "tie_word_embeddings", False))
+        check_known("projector", self.projector, PROJECTORS)
         find_encoder(self.scene_encoder).check(self.soft_tokens)
 
 

@@ -77,11 +77,15 @@ LISTS = frozenset((
 LENGTHS = {"mean": 3, "std": 3, "workspace_low_m": 3, "workspace_high_m": 3}
 """Keys of LISTS that are lists of so many."""
 
+PROJECTORS = ("own", "linear", "mlp", "perceiver")
+"""What may be between the vision tower and the language model; see `embodied.models.projectors`."""
+
 CHOICES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("dtype", "torch_dtype"), tuple(
         start + name for start in ("", "torch.") for name in ("float32", "float16", "bfloat16", "float64", "auto"))),
     "seeing": ("slots", "image"),  # as earlier versions wrote it, see old_forms
     "scene_encoder": encoder_names(),
+    "projector": PROJECTORS,
     "kind": tuple(KINDS_OF_ADAPTATION),
     "source": ("timm", "transformers"),
     "form": ("dense", "light"),
@@ -247,7 +251,7 @@ OUR_KEYS: dict[str, frozenset[str]] = {family: frozenset(keys.split()) for famil
     "palm_e": (
         "adaptation base language_is_frozen name_first_id naming_weight new_word_first_id new_words "
         "placeholder_first_id placeholder_last_id "
-        "projector_width scene_encoder segmenter_config soft_tokens text_config vision_config"),
+        "projector projector_width scene_encoder segmenter_config soft_tokens text_config vision_config"),
     "palm_e_vision": "base encoder image_size is_frozen levels mean name options source std",
     "palm_e_segmenter": (
         "clearance_m cluster_radius_m crop_size form level_depths margin_m min_pixels patch_px widths "

@@ -104,7 +104,7 @@ TYPES = [
     ("soft_tokens", 1.5, "soft_tokens: expected a whole number, got 1.5"),
     ("soft_tokens", True, "soft_tokens: expected a whole number, got True"),
     ("seeing", "evil", "seeing: expected one of slots, image, got 'evil'"),
-    ("scene_encoder", "evil", "scene_encoder: expected one of image, .*, slots, state, .*, got 'evil'"),
+    ("scene_encoder", "evil", "scene_encoder: expected one of furniture, image, .*, slots, state, .*, got 'evil'"),
     ("language_is_frozen", "no", "language_is_frozen: expected true or false, got 'no'"),
     ("text_config", None, "text_config: expected an object, got NoneType"),
     ("text_config/vocab_size", None, r"text_config\.vocab_size: expected a whole number, got null"),

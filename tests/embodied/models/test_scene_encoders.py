@@ -14,6 +14,7 @@ from embodied.models.old_forms import renewed
 from embodied.models.scene_encoders import PRIVILEGED, encoder_names, find_encoder
 from embodied.models.scene_encoders.masks import masked_image
 from embodied.models.scene_encoders.state import STATE_SIZE, state_of
+from embodied.planning.memory import Look, Memory
 from embodied.planning.perception import Perception
 from embodied.planning.scene import OBJECTS, write_prompt
 from embodied.prompt import Entity, Image
@@ -25,14 +26,17 @@ WINDOW = (0.25, 0.5, 0.25, 0.25)
 def sentence(name: str, *seeds: int):
     """The prompt of a scene in the words of an encoder."""
     pixels = np.random.default_rng(9).integers(0, 255, (48, 48, 3), dtype=np.uint8)
-    slots = tuple(replace(slot(seed), window=WINDOW) for seed in seeds)
-    return write_prompt("put the red block in the blue bowl", Perception(slots, image=Image("front", pixels)),
-                        scene=find_encoder(name).scene)
+    slots = tuple(replace(slot(seed), window=WINDOW, place="table") for seed in seeds)
+    memory = Memory().see(Look("table", slots, span_m=(-1.0, 1.0)))
+    return write_prompt("put the red block in the blue bowl",
+                        Perception(slots, image=Image("front", pixels), memory=memory), scene=find_encoder(name).scene)
 
 
-@pytest.mark.parametrize("name", encoder_names())
-def test_each_encoder_trains_generates_and_is_loaded_again(name, tmp_path):
-    model, processor = make(scene_encoder=name, soft_tokens=4)
+@pytest.mark.parametrize(("name", "projector"), [
+    *((name, "own") for name in encoder_names()), ("slots", "linear"), ("slots", "mlp"), ("slots", "perceiver"),
+    ("state", "linear"), ("state", "perceiver"), ("image", "mlp"), ("image", "perceiver"), ("masks", "linear")])
+def test_each_encoder_trains_generates_and_is_loaded_again(name, projector, tmp_path):
+    model, processor = make(scene_encoder=name, soft_tokens=4, projector=projector)
     batch = processor([sentence(name, 1, 2), sentence(name, 3)], [ANSWER, ANSWER])
     loss = model(**batch).loss
     loss.backward()
