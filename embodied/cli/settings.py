@@ -133,6 +133,10 @@ class SuiteSettings:
                              "rolled out by embodied rollout policy=chat chat.base_url=..")
 
 
+REWORDED = ("tamp", "kitchen")
+"""Worlds whose words can be put otherwise: those with `rewordings` (a test compares them)."""
+
+
 @dataclass(frozen=True, slots=True)
 class DataSettings:
     """What is collected into `folder`, and what is learned from: that, or the datasets of `mixture`.
@@ -164,9 +168,9 @@ class DataSettings:
         if self.task not in (None, *DOMAINS[self.domain]):
             raise UsageError(f"data.task={self.task}: expected a task of the world {self.domain!r}"
                              + suggest(self.task, DOMAINS[self.domain]))
-        if self.reworded and self.domain != "tamp":
-            raise UsageError("data.reworded=true: expected data.domain=tamp, whose words can be put otherwise, got "
-                             f"{self.domain}; leave it out")
+        if self.reworded and self.domain not in REWORDED:
+            raise UsageError(f"data.reworded=true: expected data.domain {' or '.join(REWORDED)}, whose words can be "
+                             f"put otherwise, got {self.domain}; leave it out")
         for folder, weight in self.mixture.items():
             if not weight > 0:
                 raise UsageError(f"data.mixture: expected a weight above 0 for {folder}, got {weight}; leave it out")

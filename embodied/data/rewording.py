@@ -15,8 +15,8 @@ class Rewording:
     """Wordings that mean the same as the ones of a dataset."""
 
     def __init__(self, templates: Mapping[str, Sequence[str]]):
-        """templates: a wording -> others for it, each with the same "{a}", "{b}" ..., which stand for one word. Raises
-        ValueError for another wording with other slots."""
+        """templates: a wording -> others for it, each with the same "{a}", "{b}" ..., which stand for one to three
+        words. Raises ValueError for another wording with other slots."""
         self._templates = {_pattern(template): tuple(others) for template, others in templates.items() if others}
         for template, others in templates.items():
             for other in others:
@@ -43,5 +43,5 @@ def _slots(template: str) -> set[str]:
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    """Matches the template with a word in each slot."""
-    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>\\w+)", re.escape(template)))
+    """Matches the template with one to three words in each slot."""
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>\\w+(?: \\w+){0,2})", re.escape(template)))

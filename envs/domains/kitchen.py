@@ -12,6 +12,7 @@ from envs.robots.mobile_panda import MobilePanda, views
 from envs.skills.signatures import KITCHEN
 from envs.tasks.kitchen.families import FAMILIES, KitchenTask
 from envs.tasks.kitchen.perturbations import KitchenPerturber
+from envs.tasks.kitchen.rewordings import rewordings
 from envs.tasks.kitchen.scene import DRAWER, THINGS
 from envs.world.floorplan import PLACES
 from envs.world.graphics import Graphics
@@ -36,6 +37,7 @@ DOMAIN = Domain(
     language=KITCHEN,
     entity_names=THINGS, make_world=make_world, make_robot=MobilePanda, views=views, spectator=SPECTATOR,
     remaining_calls=remaining_calls, sample_queries=sample_queries, note=note,
+    rewordings=MappingProxyType(rewordings()),
     is_success=lambda progress, robot, scene: progress >= 1.0,  # some instructions are to hold a thing
     judge=SkillJudge(read_state, State.why_not, why_failed,
                      words=MappingProxyType({"place": tuple(PLACES), "object": THINGS})),

@@ -11,6 +11,7 @@ from envs.goals import judge
 from envs.tasks.kitchen import families, instructions, phrasings
 from envs.tasks.kitchen.families import FAMILIES, KitchenTask, goal_of_text
 from envs.tasks.kitchen.instructions import Present
+from envs.tasks.kitchen.rewordings import rewordings
 from envs.tasks.kitchen.scene import CLASSES, SHUT, THINGS, at, is_fetch
 from envs.world.goods import GOODS, PALETTE, colour_shares
 
@@ -84,3 +85,21 @@ def test_wrong_names_are_explained():
     with pytest.raises(ValueError, match="did you mean 'apple'"):
         families._check("kitchen_noun", 3, 8, ("aple",))
     assert find_domain("kitchen").name == "kitchen"
+
+
+def test_other_words_are_understood_as_what_they_are_said_for():
+    """Every rewording asks for the goal of the form that it stands for, with the roles that it was filled with."""
+    roles = {"thing": "apple", "noun": "apple", "thing2": "mug", "thing3": "cup", "place": "table",
+             "place2": "near counter", "kind": "drink"}
+    for (_, form), wordings in phrasings.TEMPLATES.items():
+        for wording in wordings:
+            for other in rewordings().get(wording, ()):
+                text = other.format(**roles)
+                understood = phrasings.understand(text)
+                assert understood is not None, text
+                goals = [instructions.goal_of(f, understood[2], PRESENT) for f in (form, understood[1])]
+                assert goals[0] == goals[1], (text, form, understood)
+
+
+PRESENT = Present({"apple": "far counter", "mug": "drawer", "cup": "far counter", "coke can": "drawer",
+                   "sponge": "far counter", "pepper shaker": "far counter"}, True)
