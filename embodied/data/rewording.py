@@ -43,5 +43,10 @@ def _slots(template: str) -> set[str]:
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    """Matches the template with one to three words in each slot."""
-    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>\\w+(?: \\w+){0,2})", re.escape(template)))
+    """Matches the template with one to three words in each slot, the same ones wherever it stands."""
+    first, *rest = re.split(r"\{(\w+)\}", template)
+    text, seen = re.escape(first), set[str]()
+    for slot, after in zip(rest[::2], rest[1::2], strict=True):
+        text += (f"(?P={slot})" if slot in seen else rf"(?P<{slot}>\w+(?: \w+){{0,2}})") + re.escape(after)
+        seen.add(slot)
+    return re.compile(text)

@@ -70,3 +70,12 @@ def test_every_rewording_has_a_wording_that_is_drawn():
     known = find_domain("tamp").rewordings
     assert "Q: How to grasp the {a} object?" in known and "Which color does the {a} have?" in known
     assert all(len(set(others)) == len(others) >= 3 for others in known.values())
+
+
+def test_things_of_several_words_and_a_slot_that_stands_twice():
+    rewording = Rewording({"put the {a} at the {p}, then the {b} at the {p}": ("the {a} and the {b} go to the {p}",)})
+    text = "put the coke can at the near counter, then the tea box at the near counter"
+    drawn = {rewording.draw(text, np.random.default_rng(seed)) for seed in range(8)}
+    assert drawn == {text, "the coke can and the tea box go to the near counter"}
+    other = "put the coke can at the near counter, then the tea box at the table"
+    assert {rewording.draw(other, np.random.default_rng(seed)) for seed in range(8)} == {other}
