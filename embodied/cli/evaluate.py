@@ -48,7 +48,7 @@ def _weights(settings: Settings) -> str:
 def enter(settings: Settings, folder: Path) -> Iterator[tuple[list[Any], str]]:
     """A job for each policy, and the hash of the weights. Raises ValueError and UsageError for what cannot be
     judged, or not in this folder because it holds another run's results; what it holds is then as it was."""
-    from embodied.cli.weights import checked, language_of
+    from embodied.cli.weights import check_policies, checked, language_of
 
     if "model" not in settings.suite.policies:
         raise UsageError("suite.policies: expected the model among them; for one baseline: embodied rollout")
@@ -65,6 +65,7 @@ def enter(settings: Settings, folder: Path) -> Iterator[tuple[list[Any], str]]:
         yield palm_e.enter(suite, str(weights), settings.env.arguments(), folder, sha256), sha256
         return
     settings.task.check_planned_by("model", language_of(weights))
+    check_policies(weights, settings.suite.policies)
     from embodied.evaluation.jobs import check_free
 
     jobs = [_job(settings, folder, policy, str(weights)) for policy in _played(settings, weights)]

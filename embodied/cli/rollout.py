@@ -79,13 +79,14 @@ def act(settings: Settings, run: RunContext) -> float:
 
 def _weights(settings: Settings) -> tuple[str, str]:
     from embodied.agents.minds import weights_for
-    from embodied.cli.weights import checked, language_of
+    from embodied.cli.weights import check_policies, checked, language_of
     from embodied.evaluation.policies import check_policy
 
     if settings.policy == "oracle":
         return "", ""
     folder, sha256 = checked(weights_for(settings.weights, settings.task.world))
     check_policy(settings.policy, str(folder))
+    check_policies(folder, [settings.policy])
     settings.task.check_planned_by(settings.policy, language_of(folder))
     return str(folder), sha256
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from embodied.agents import minds
@@ -12,8 +13,12 @@ from embodied.agents.eyes import check_eyes
 from embodied.models.checkpoint_checks import read_json
 from embodied.models.folder import check_folder
 from embodied.models.old_forms import renewed
-from embodied.models.scene_encoders import PRIVILEGED
+from embodied.models.scene_encoders import PRIVILEGED, REMEMBERING
 from envs.skills.signatures import TABLETOP_GOALS, PlanLanguage
+
+
+PLAYED_FROM_MEMORY = ("model", "unconstrained", "blind", "oracle")
+"""Policies that a planner which remembers can play."""
 
 
 def language_of(folder: Path) -> PlanLanguage:
@@ -26,9 +31,21 @@ def language_of(folder: Path) -> PlanLanguage:
 
 def is_privileged(folder: Path) -> bool:
     """Whether the weights of a checked folder are a planner's that is shown the simulator's own masks."""
-    if minds.is_mind(folder):
-        return False
-    return renewed(read_json(folder / "config.json")).get("scene_encoder") in PRIVILEGED
+    return _scene_encoder(folder) in PRIVILEGED
+
+
+def check_policies(folder: Path, policies: Sequence[str]) -> None:
+    """Raises ValueError for policies that show a planner, or move by, what is in sight alone, where the weights of a
+    checked folder are of one that remembers what it saw elsewhere."""
+    strange = [policy for policy in policies if policy not in PLAYED_FROM_MEMORY]
+    if strange and _scene_encoder(folder) in REMEMBERING:
+        raise ValueError(f"policy={strange[0]}: expected one of {', '.join(PLAYED_FROM_MEMORY)} for the weights "
+                         f"{folder.name}, whose planner remembers what it saw elsewhere")
+
+
+def _scene_encoder(folder: Path) -> str | None:
+    """What a planner is shown; None of a mind."""
+    return None if minds.is_mind(folder) else renewed(read_json(folder / "config.json")).get("scene_encoder")
 
 
 def check_usable(weights: str, *, has_masks: bool = False) -> None:

@@ -18,6 +18,10 @@ PRIVILEGED = frozenset(("true_state",))
 """Encoders whose `is_privileged` is true: known here so that their planners can be refused without loading torch."""
 
 
+REMEMBERING = frozenset(("furniture",))
+"""Encoders whose scene `remembers`: known here for the same reason."""
+
+
 def encoder_names() -> tuple[str, ...]:
     """Names of all encoders: the files of this package."""
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
