@@ -16,7 +16,6 @@ from embodied.models.old_forms import renewed
 from embodied.models.scene_encoders import PRIVILEGED, REMEMBERING
 from envs.skills.signatures import TABLETOP_GOALS, PlanLanguage
 
-
 PLAYED_FROM_MEMORY = ("model", "unconstrained", "blind", "oracle")
 """Policies that a planner which remembers can play."""
 
