@@ -328,7 +328,8 @@ class SkillEnv(WorldEnv):
         [query] = self._queries(np.random.default_rng(0), 1)  # the scene's own draws nothing
         names, wanted = self.world.names(), query["calls"] if self.is_judged else []
         return {"names": names, "boxes": {name: self.world.box(name) for name in names}, "held": self.held_name,
-                "wanted": wanted, "any_order": self.is_judged and query["any_order"]}
+                "wanted": wanted, "any_order": self.is_judged and query["any_order"],
+                "is_partial": self.domain.note is not None}
 
 
 def _share(share: float, domain: Domain) -> float:

@@ -27,17 +27,20 @@ MATCH_SHARE = 0.35
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """A privileged look at the scene, for judging only. wanted: what an expert would still do, in order."""
+    """A privileged look at the scene, for judging only. wanted: what an expert would still do, in order; of one who has
+    to look about first, what it would do next, which may be less than all (is_partial)."""
 
     boxes: Mapping[str, Box]
     held: str | None
     wanted: tuple[tuple[str, str], ...]
     any_order: bool = False
+    is_partial: bool = False
 
     @classmethod
     def of(cls, view: Mapping[str, Any]) -> Truth:
         wanted = tuple((str(call[0]), str(call[1]) if len(call) > 1 else "") for call in view["wanted"])
-        return cls(dict(view["boxes"]), view["held"], wanted, bool(view.get("any_order", False)))
+        return cls(dict(view["boxes"]), view["held"], wanted, bool(view.get("any_order", False)),
+                   bool(view.get("is_partial", False)))
 
     def acceptable(self) -> set[tuple[str, str]]:
         """The calls that an expert might make next."""
@@ -72,7 +75,7 @@ def attribute_failure(decisions: Sequence[Decision]) -> Fault:
     """The fault of a failed episode: the first one after its last progress (an earlier one was made good)."""
     left = [len(d.truth.wanted) for d in decisions]
     lowest = min(left, default=0)
-    start = left.index(lowest) if left else 0
+    start = left.index(lowest) if left and not decisions[0].truth.is_partial else 0
     for at in range(start, len(decisions)):
         after = decisions[at + 1].truth if at + 1 < len(decisions) else None
         fault = fault_of(decisions[at], after)
@@ -85,11 +88,13 @@ def fault_of(decision: Decision, after: Truth | None = None) -> Fault | None:
     """The fault of one decision, None where it was right and went well."""
     if decision.call is None:
         return _fault_of_stopping(decision)
-    named = [true_name(argument, decision) for argument in decision.call.arguments if isinstance(argument, Referent)]
+    named = [true_name(argument, decision) if isinstance(argument, Referent) else str(argument)
+             for argument in decision.call.arguments]
     if None in named:
         return Fault("perception", f"{decision.call.skill} was aimed where no object is")
-    if decision.call.skill != "home" and (decision.call.skill, *named) not in decision.truth.acceptable():
-        return _fault_of_choice(decision, f"{decision.call.skill} {' '.join(named)}")
+    chosen = decision.call.skill, named[0] if named else ""
+    if decision.call.skill != "home" and chosen not in decision.truth.acceptable():
+        return _fault_of_choice(decision, " ".join([decision.call.skill, *named]))
     return _fault_of_motion(decision, after)
 
 
@@ -113,7 +118,8 @@ def _fault_of_motion(decision: Decision, after: Truth | None) -> Fault | None:
     outcome, skill = decision.outcome, decision.call.skill
     if outcome is not None and outcome.status != "done":
         return Fault("skill", f"{skill}: {outcome.reason or outcome.status}")
-    if after is not None and skill != "home" and len(after.wanted) >= len(decision.truth.wanted) > 0:
+    is_told = after is not None and skill != "home" and not after.is_partial
+    if is_told and len(after.wanted) >= len(decision.truth.wanted) > 0:
         return Fault("skill", f"{skill} reported success, but nothing came nearer to the goal")
     return None
 

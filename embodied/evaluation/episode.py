@@ -130,7 +130,7 @@ class EpisodeRecorder:
             return
         perception, done = step.plan.perception, step.transition
         finds_objects = self._listener.scene.finds_objects if self._listener else hasattr(self._planner, "understander")
-        sees_objects = perception is not None and (perception.slots or finds_objects)
+        sees_objects = perception is not None and perception.memory is None and (perception.slots or finds_objects)
         seen = tuple(slot.box for slot in perception.slots) if sees_objects else None
         why = step.end or ("asked a question" if step.plan.question is not None else "")
         self.decisions.append(Decision(self._truth, done.call if done else None, done.outcome if done else None, seen,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from embodied.evaluation.attribution import Decision, Truth, attribute_failure, failure_split, fault_of
+from embodied.evaluation.attribution import Decision, Fault, Truth, attribute_failure, failure_split, fault_of
 from envs.interface import Box, Outcome, Referent, SkillCall
 
 RED, BLUE, BOWL = (Box((0.5, y, 0.02), (0.04, 0.04, 0.04)) for y in (-0.2, 0.0, 0.2))
@@ -75,3 +75,26 @@ def test_the_split_counts_failures_only():
     lost = {"success": False, "attribution": {"component": "skill", "reason": "pick: slipped"}}
     assert failure_split([lost, {"success": True, "attribution": None}]) == {
         "count": 1, "perception": 0, "planning": 0, "skill": 1, "other": 0, "reasons": {"skill: pick: slipped": 1}}
+
+
+def roaming(made: SkillCall | None, wanted, outcome=DONE) -> Decision:
+    """A decision in the kitchen, where all goes by words and an expert has to look about first."""
+    return Decision(Truth({}, None, wanted, is_partial=True), made, outcome, None)
+
+
+def test_words_are_held_against_words():
+    fetch = (("find", "apple"), ("pick", "apple"), ("go_to", "table"), ("put_down", "table"))
+    assert fault_of(roaming(SkillCall("find", ("apple",)), fetch)) is None
+    assert fault_of(roaming(SkillCall("find", ("mug",)), fetch)) == Fault(
+        "planning", "chose find mug where find apple was due")
+    assert fault_of(roaming(SkillCall("open_drawer"), (("open_drawer", ""),))) is None
+    failed = fault_of(roaming(SkillCall("find", ("apple",)), fetch, Outcome("failed", "I saw no apple", 9.0)))
+    assert failed == Fault("skill", "find: I saw no apple")
+
+
+def test_a_look_about_that_shows_what_is_left_is_no_fault():
+    """Going to a place may make the plan longer: what is left was not known before."""
+    look, fetch = (("go_to", "table"),), (("find", "apple"), ("pick", "apple"))
+    decisions = [roaming(SkillCall("go_to", ("table",)), look), roaming(SkillCall("find", ("apple",)), fetch),
+                 roaming(None, fetch[1:])]
+    assert attribute_failure(decisions) == Fault("planning", "chose to stop where pick apple was due")
