@@ -25,15 +25,16 @@ Looks = Literal["light", "stock"]
 Latency = Literal["free", "charged"]
 
 
-_DRAWN = {"renderer": "tiny", "looks": "light", "shadows": False}
-"""How worlds are drawn where nobody asks."""
+_USUAL = {"renderer": "tiny", "looks": "light", "shadows": False, "perturbations": 0.0}
+"""How worlds are drawn, and left alone, where nobody asks."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnvSettings:
     """Arguments of `gymnasium.make`. robot, realism: of the groups of their names; None is as the world was made.
-    renderer, looks, shadows: see `envs.world.graphics`. isolated: physics in a process of its own, of which no call may
-    take longer than deadline_s of wall time."""
+    renderer, looks, shadows: see `envs.world.graphics`. perturbations: share of the calls in which something goes
+    wrong, of the world's kinds. isolated: physics in a process of its own, of which no call may take longer than
+    deadline_s of wall time."""
 
     image_size: int = between(48, 1024)
     min_objects: int = between(1, 12)
@@ -43,12 +44,13 @@ class EnvSettings:
     renderer: Renderer = "tiny"
     looks: Looks = "light"
     shadows: bool = False
+    perturbations: float = between(0, 1, default=0.0)
     isolated: bool = False
     deadline_s: float = between(0.1, 86_400, default=60.0)
 
     def arguments(self) -> dict[str, Any]:
         """What was chosen; what was not is left out, so that it is the same world as before there was a choice."""
-        unasked = {name for name, usual in _DRAWN.items() if getattr(self, name) == usual}
+        unasked = {name for name, usual in _USUAL.items() if getattr(self, name) == usual}
         unasked |= set() if self.isolated else {"isolated", "deadline_s"}
         return {name: value for name, value in asdict(self).items() if value is not None and name not in unasked}
 
