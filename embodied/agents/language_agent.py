@@ -25,6 +25,7 @@ from embodied.planning.understanding import UnclearPolicy, judge, refuse, refuse
 from embodied.planning.wording import ParsedInstruction, read
 from embodied.prompt import Prompt, PromptTooLongError
 from envs.interface import Observation, Transition
+from envs.skills.signatures import PlanLanguage
 
 NOTHING_IN_SIGHT = "I see no objects"
 UNREADABLE = "I could not put a plan into words"
@@ -86,6 +87,8 @@ class LanguageAgent:
         ask = partial(self._ask, self._prompt(worded.text, state, history), state, seed)
         if self.unclear is None:
             plan = worded.told(ask(), self.language)
+            if self.scene.remembers and (reason := in_vain(plan, history, self.language)) is not None:
+                return Plan((), refusal=clause(reason), perception=state.perception).instead_of([plan])
             if self._is_checked and strays(plan, instruction, state.held, self.language):
                 return Plan((), refusal=NO_PLAN_OF_THESE, perception=state.perception).instead_of([plan])
             return plan
@@ -179,6 +182,16 @@ class LanguageAgent:
     def _read(self, text: str, targets: Targets) -> Plan:
         """The plan that a text says. Raises PlanError."""
         return parse(text, self.language, objects=targets.objects, locations=targets.locations)
+
+
+def in_vain(plan: Plan, history: Sequence[Transition], language: PlanLanguage) -> str | None:
+    """Why a plan would begin in vain, the reason of the last failure: with a call that has just failed twice in a row
+    for one reason, and that takes nothing into the hand and puts nothing down. None where it would not."""
+    last = history[-2:]
+    if not plan.calls or len(last) < 2 or language.skills[plan.calls[0].skill].effect != "none":
+        return None
+    is_same = all(t.call == plan.calls[0] and t.outcome.status != "done" for t in last)
+    return last[-1].outcome.reason if is_same and last[0].outcome.reason == last[-1].outcome.reason else None
 
 
 def _of_unseen(instruction: str, state: SceneState) -> str | None:

@@ -102,7 +102,8 @@ class ToldPlanner:
         self._run.understood = meaning(plan) or self._run.understood
         self._run.prompt_tokens += plan.prompt_tokens
         self._run.completion_tokens += plan.answer_tokens
-        slots = plan.perception.slots if plan.perception is not None else ()
+        is_in_sight = plan.perception is not None and plan.perception.memory is None
+        slots = plan.perception.slots if is_in_sight else ()
         self._saw(observation, slots)
         self._tell("plan", run_id=self._run.run_id, **told(plan), objects=objects_of(slots, observation))
         return plan

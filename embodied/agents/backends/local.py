@@ -76,11 +76,14 @@ class LocalBackend:
         self.version = version
 
     def perceive(self, observation: Observation) -> list[Slot]:
-        """The objects that the model's segmenter finds. Raises ValueError when the model has none."""
+        """The objects that the model's segmenter finds; none where plans go by names and nothing is pointed at. Raises
+        ValueError when the model has none."""
         from embodied.models.decoding.prefixes import state_of
         from embodied.models.scene import perceive
 
         segmenter = self.model.segmenter
+        if self.scene.remembers:
+            return []
         if segmenter is None:
             raise ValueError("LocalBackend.perceive: the model has no segmenter; load one with segmenter_config; "
                              "planners that are shown the simulator's own masks are asked by suite=palm_e alone")

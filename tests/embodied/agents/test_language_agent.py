@@ -14,13 +14,16 @@ from embodied.agents.language_agent import (
     TRIES,
     UNREADABLE,
     LanguageAgent,
+    in_vain,
 )
 from embodied.planning.closed_loop import play
+from embodied.planning.language import Plan
 from embodied.planning.scene import WHOLE_IMAGE
 from embodied.planning.spoken import describe
 from embodied.planning.understanding import refuse
 from embodied.prompt import MAX_OBJECTS, Entity, Image, Prompt, PromptTooLongError, Sample, Text
-from envs.skills.signatures import TAMP
+from envs.interface import Outcome, SkillCall, Transition
+from envs.skills.signatures import KITCHEN, TAMP
 from tests.embodied.planning.scenes import FULL_HAND_M, ToyEnv, bowl, colored, observation, slot, transition
 
 LEFT, RIGHT = slot(0.4, 0.2), slot(0.6, -0.2)
@@ -264,3 +267,19 @@ def test_a_prompt_has_the_one_spelling(spelled: str):
 def test_long_words_are_not_quoted_in_part():
     planner, _ = agent(vocabulary=["put"])
     assert planner.plan("put " + "goldenta" * 6, observation()).refusal == "I only know plain English words"
+
+
+@pytest.mark.parametrize(("calls", "reasons", "expected"), [
+    (["find", "find"], ["I saw no mug anywhere"] * 2, "I saw no mug anywhere"),
+    (["find"], ["I saw no mug anywhere"], None),  # it may have been overlooked
+    (["find", "find"], ["I saw no mug anywhere", "the way is blocked"], None),
+    (["go_to", "find"], ["I saw no mug anywhere"] * 2, None),
+    (["pick", "pick"], ["the object slipped from the gripper"] * 2, None),  # what slipped may hold next time
+])
+def test_what_failed_twice_for_one_reason_is_not_begun_again(calls, reasons, expected):
+    moment = observation()
+    history = [Transition(moment, SkillCall(skill, ("mug",)), Outcome("failed", reason, 9.0), moment, 0.0, False, False)
+               for skill, reason in zip(calls, reasons, strict=True)]
+    assert in_vain(Plan((SkillCall(calls[-1], ("mug",)),)), history, KITCHEN) == expected
+    assert in_vain(Plan((SkillCall("open_drawer"),)), history, KITCHEN) is None
+    assert in_vain(Plan(()), history, KITCHEN) is None
