@@ -41,7 +41,8 @@ _EPISODE = 64  # looks of an episode
 
 
 class LanguageAgent:
-    """A `Planner` made of a backend. It keeps nothing between calls: the history of the episode says it all."""
+    """A `Planner` made of a backend. It keeps nothing between calls but looks, so as not to look
+    twice: the history of the episode says it all."""
 
     def __init__(self, backend: Backend, *, constrained: bool = True, scene: SceneEncoder | None = None,
                  max_new_tokens: int = 192, seed: int = 0, unclear: UnclearPolicy | None = refuse) -> None:
@@ -58,6 +59,7 @@ class LanguageAgent:
         answers_in_words = self.language.answers.text_skill is not None
         self.unclear = unclear if self.scene.finds_objects and not answers_in_words else None
         self._is_checked = self.scene.finds_objects and answers_in_words and unclear is not None
+        self._minds_failures = self.scene.remembers and unclear is not None
         self.max_new_tokens, self.seed = max_new_tokens, seed
         self._looks = Looks(_EPISODE)
 
@@ -87,7 +89,7 @@ class LanguageAgent:
         ask = partial(self._ask, self._prompt(worded.text, state, history), state, seed)
         if self.unclear is None:
             plan = worded.told(ask(), self.language)
-            if self.scene.remembers and (reason := in_vain(plan, history, self.language)) is not None:
+            if self._minds_failures and (reason := in_vain(plan, history, self.language)) is not None:
                 return Plan((), refusal=clause(reason), perception=state.perception).instead_of([plan])
             if self._is_checked and strays(plan, instruction, state.held, self.language):
                 return Plan((), refusal=NO_PLAN_OF_THESE, perception=state.perception).instead_of([plan])

@@ -58,7 +58,7 @@ def enter(settings: Settings, folder: Path) -> Iterator[list[dict] | None]:
     from embodied.cli.talk import scene_in
 
     if settings.policy != "oracle":
-        _check_weights(_weights(settings), settings.world)
+        _check_weights(_weights(settings), settings.world, settings.policy)
     if settings.scene is not None and settings.world != "tabletop":
         raise UsageError(f"scene={settings.scene}: expected null, for scenes of world={settings.world} are drawn; say "
                          "what has to be there in the instruction, or choose world=tabletop")
@@ -72,9 +72,9 @@ def _weights(settings: Settings) -> str:
     return weights_for(settings.weights, settings.world)
 
 
-def _check_weights(weights: str, world: str) -> None:
+def _check_weights(weights: str, world: str, policy: str) -> None:
     from embodied.agents.minds import is_mind, mind_folder
-    from embodied.cli.weights import check_usable, language_of
+    from embodied.cli.weights import check_policies, check_usable, language_of
     from embodied.planning.declaration import why_not_planned
     from envs.skills.signatures import LANGUAGES
 
@@ -86,6 +86,7 @@ def _check_weights(weights: str, world: str) -> None:
     if why is not None:
         raise UsageError(f"weights={weights}: expected weights that plan in world={world}; {why}; leave weights out "
                          "for those that are shipped for it")
+    check_policies(folder, [policy])
 
 
 def act(settings: Settings, run: RunContext) -> float:
@@ -203,15 +204,17 @@ def tamp_scene_for(instruction: str) -> tuple[str, list[str]]:
 
 def kitchen_scene_for(instruction: str) -> tuple[str, list[str]]:
     """As `scene_for`, of the kitchen; of words that it does not know, a scene with the things that they name."""
-    from envs.tasks.kitchen.instructions import NEEDED
+    from envs.tasks.kitchen.instructions import NEEDED, WANTED
     from envs.tasks.kitchen.phrasings import things_named, understand
+    from envs.tasks.kitchen.scene import CLASSES
 
     understood = understand(instruction)
     if understood is None:
         return "kitchen_noun", sorted(things_named(instruction))[:5]
     family, form, roles = understood
     needed = [word for role, word in roles.items() if role.startswith("thing")]
-    return family, list(dict.fromkeys([*needed, *filter(None, [NEEDED.get(form)])]))
+    kind = WANTED.get(form) or roles.get("kind")  # one of a class, at least, where any of it will do
+    return family, list(dict.fromkeys([*needed, *filter(None, [NEEDED.get(form)]), *CLASSES.get(kind, ())[:1]]))
 
 
 def scene_for(instruction: str) -> tuple[str, list[str]]:

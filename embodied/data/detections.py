@@ -35,7 +35,7 @@ class ViewDetections:
 
     slots: tuple[Slot, ...]
     names: tuple[str | None, ...]
-    look: Look | None = None  # of a robot that drives about: where it stands; its slots are those above
+    look: Look | None = None  # of a robot that drives about: where it stands now
 
 
 Detector = Callable[[View], ViewDetections]

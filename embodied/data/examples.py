@@ -94,9 +94,10 @@ class Examples:
         self.dataset, self.scene, self.jitter, self.is_open = dataset, scene, jitter, is_open
         self.referrals, self.rewording = referrals, Rewording(rewordings or {})
         self.language = language_of(dataset.facts, f"dataset {dataset.path}")
-        if scene.needs_image and (jitter.crowd or jitter.recolor):
-            raise ValueError("jitter: expected crowd=0 and recolor=0 where whole images are seen, whose things cannot "
-                             f"be exchanged, got crowd={jitter.crowd} and recolor={jitter.recolor}")
+        if (scene.needs_image or scene.remembers) and (jitter.crowd or jitter.recolor):
+            raise ValueError("jitter: expected crowd=0 and recolor=0 where whole images are seen, or what is "
+                             "remembered of places, whose things cannot be exchanged, got "
+                             f"crowd={jitter.crowd} and recolor={jitter.recolor}")
         self.items: list[Item] = []
         self.left_out: Counter[str] = Counter()
         for place, episode in enumerate(dataset.episodes()):

@@ -72,16 +72,29 @@ class Fault:
 
 
 def attribute_failure(decisions: Sequence[Decision]) -> Fault:
-    """The fault of a failed episode: the first one after its last progress (an earlier one was made good)."""
+    """The fault of a failed episode: the first one after its last progress (an earlier one was made good). Where what
+    is left is not known, the first one after the last decision without a fault."""
+    if decisions and decisions[0].truth.is_partial:
+        return _last_fault(decisions)
     left = [len(d.truth.wanted) for d in decisions]
     lowest = min(left, default=0)
-    start = left.index(lowest) if left and not decisions[0].truth.is_partial else 0
+    start = left.index(lowest) if left else 0
     for at in range(start, len(decisions)):
         after = decisions[at + 1].truth if at + 1 < len(decisions) else None
         fault = fault_of(decisions[at], after)
         if fault is not None:
             return fault
     return Fault("other", "no single decision was at fault")
+
+
+def _last_fault(decisions: Sequence[Decision]) -> Fault:
+    """The first of the faults that stand together last."""
+    found: Fault | None = None
+    for fault in map(fault_of, reversed(decisions)):
+        if fault is None and found is not None:
+            break
+        found = fault or found
+    return found or Fault("other", "no single decision was at fault")
 
 
 def fault_of(decision: Decision, after: Truth | None = None) -> Fault | None:
@@ -111,7 +124,7 @@ def _fault_of_choice(decision: Decision, chosen: str) -> Fault:
     skill, name = decision.truth.wanted[0]
     if not was_seen(name, decision):
         return Fault("perception", f"the {name} was not seen")
-    return Fault("planning", f"chose {chosen} where {skill} {name} was due")
+    return Fault("planning", f"chose {chosen} where {' '.join(filter(None, (skill, name)))} was due")
 
 
 def _fault_of_motion(decision: Decision, after: Truth | None) -> Fault | None:

@@ -6,6 +6,7 @@ before is in the sentence, too, with the place where it was seen; the paper show
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,8 @@ from embodied.prompt import MAX_OBJECTS, Slot
 from envs.interface import Observation, Transition
 from envs.skills.signatures import PlanLanguage
 
+_SAME_M = 0.05
+"""Things stand further apart than this, middle to middle."""
 MOST_STEPS = 24
 """Steps that a prompt tells, the latest ones."""
 
@@ -49,8 +52,8 @@ class Memory:
         if look.place is None or look.slots is None:
             return replace(self, here=look.place, is_open=self.is_open if look.is_open is None else look.is_open)
         low_m, high_m = look.span_m
-        kept = [slot for slot in self.things
-                if slot.place != look.place or not low_m <= slot.box.center[1] <= high_m]
+        kept = [slot for slot in self.things if slot.place != look.place or not (
+            low_m <= slot.box.center[1] <= high_m or any(_is_same(slot, seen) for seen in look.slots))]
         looked = self.looked if look.place in self.looked else (*self.looked, look.place)
         things = sorted((*kept, *look.slots)[-MAX_OBJECTS:], key=lambda slot: looked.index(slot.place))
         return replace(self, here=look.place, looked=looked, things=tuple(things),
@@ -60,6 +63,11 @@ class Memory:
         """The memory after a call. held: the word by which what is in the hand now was picked."""
         step = " ".join([skill, *words, *([] if is_done else ["failed"])])
         return replace(self, held=held, steps=(*self.steps, step)[-MOST_STEPS:])
+
+
+def _is_same(before: Slot, now: Slot) -> bool:
+    """Whether two slots of one place are one thing, seen whole once and cut by the edge of the picture once."""
+    return math.dist(before.box.center[:2], now.box.center[:2]) < _SAME_M
 
 
 def recall(look: Callable[[Observation], Look], observation: Observation, history: Sequence[Transition],

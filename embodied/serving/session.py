@@ -20,7 +20,7 @@ from embodied.serving.hosting import halted, watched_bits
 from embodied.serving.jobs import MAX_HISTORY, Jobs
 from embodied.serving.latch import Latch, Stop
 from embodied.serving.leases import Leases
-from embodied.serving.running import STOPPED, Conduct, Run, carry_out
+from embodied.serving.running import MOST_CALLS, MOST_CALLS_ROAMING, STOPPED, Conduct, Run, carry_out
 from embodied.serving.shared_state import NEVER_NS, Halt, SharedState
 from embodied.serving.worker import Worker
 from embodied.serving.world import Setup, World
@@ -261,8 +261,9 @@ class Session:
     def _run_in_thread(self, run: Run) -> Run:
         try:
             planner = self._make_planner(self, run)
-            conduct = Conduct(self.world, LANGUAGES[self.setup.domain], planner, self.tell, self.jobs.saw,
-                              lambda: halted(self.board))
+            language = LANGUAGES[self.setup.domain]
+            conduct = Conduct(self.world, language, planner, self.tell, self.jobs.saw, lambda: halted(self.board),
+                              max_calls=MOST_CALLS_ROAMING if language.roams else MOST_CALLS)
             carry_out(run, conduct, self.jobs.history)
         except ApiError:
             raise

@@ -45,6 +45,7 @@ from embodied.training.dataset import at_most, mixed_sampler, open_datasets, spl
 from embodied.training.job import Job, Measure, make_job, validate
 from embodied.training.objectives.sft import counts, sft
 from embodied.training.perception import (
+    FURNITURE_DETECTOR,
     check_segmenter,
     detector_of,
     make_detector,
@@ -104,7 +105,7 @@ def detect(run: RunFolder, dataset: Dataset) -> Detections:
     """What the segmenter of this run finds in every view of the dataset."""
     pool = {"workers": run.settings.workers, "map_seeds": run.map_seeds}
     if find_encoder(run.settings.model.scene_encoder).scene.remembers:
-        return detect_dataset(dataset, "furniture", make_furniture_detector, {}, **pool)
+        return detect_dataset(dataset, FURNITURE_DETECTOR, make_furniture_detector, {}, **pool)
     if not find_encoder(run.settings.model.scene_encoder).needs_segmenter:
         return detect_dataset(dataset, "masks", make_perfect_detector, {}, **pool)
     return detect_dataset(dataset, detector_of(run.detector), make_detector, {"folder": str(run.detector)}, **pool)

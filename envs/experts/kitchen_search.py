@@ -17,9 +17,19 @@ from envs.experts.kitchen import State, plan
 from envs.interface import NamedCall, Outcome
 from envs.tasks.kitchen import predicates
 from envs.tasks.kitchen.families import FAMILIES, KitchenScene
-from envs.tasks.kitchen.instructions import NEEDED, WANTED, Present, draw_roles, forms, goal_of, is_sound
+from envs.tasks.kitchen.instructions import (
+    FROM_DRAWER,
+    MOST_FETCHES,
+    NEEDED,
+    WANTED,
+    Present,
+    draw_roles,
+    forms,
+    goal_of,
+    is_sound,
+)
 from envs.tasks.kitchen.phrasings import Roles, say
-from envs.tasks.kitchen.scene import BIN, CLASSES, DRAWER, OPEN, Known, Relation
+from envs.tasks.kitchen.scene import BIN, CLASSES, DRAWER, OPEN, THINGS, Known, Relation
 from envs.world import World
 from envs.world.floorplan import SURFACES
 
@@ -29,8 +39,10 @@ OF_A_CLASS = ("any", *WANTED)
 """Forms that any thing of a class grants."""
 _OF_ALL = ("all_of", "clear", "empty")
 """Forms about whatever is found."""
-_BY_THE_DRAWER = ("open", "shut", "stow", "tidy", "guests", "leave", "out_shut", "put_away")
+_BY_THE_DRAWER = ("open", "shut", "stow", "tidy", "guests", "leave", "take_out", "out_shut", "put_away")
 """Forms whose first call hangs on whether the drawer is open."""
+_OF_THE_DRAWER = ("open", "shut")
+"""Forms that nothing but a look at the drawer can say to be done."""
 _DRAWS = 60
 
 
@@ -50,7 +62,9 @@ def note(world: World, scene: KitchenScene, held: str | None, call: tuple[str, S
     is_done = outcome is not None and outcome.status == "done"
     if skill == "put_down" and is_done and word == BIN and before.held:
         at[before.held] = BIN
-    if skill == "find" and not is_done:
+    if skill == "find" and not is_done and at.get(word) == DRAWER and not (place == DRAWER and is_open):
+        is_open = False if place == DRAWER else None  # it was not looked into: somebody may have shut it
+    elif skill == "find" and not is_done:
         at.pop(word, None)
     missed = before.missed | ({word} if skill == "find" and not is_done else set())
     return replace(scene, known=Known(
@@ -71,14 +85,24 @@ def next_calls(form: str, roles: Roles, known: Known, robot: str | None) -> list
     clause. robot: the place before which it stands."""
     state = _believed(form, roles, known, robot)
     unseen = _to_look_at(form, roles, known)
+    if unseen is None and known.is_open is None and DRAWER in map(state.at.get, _named(form, roles)):
+        unseen = DRAWER
     if unseen is not None:
         return _look(unseen, known, state)
-    goal = goal_of(form, roles, Present(_starts(form, roles, known), bool(known.is_open)))
+    if form in _OF_THE_DRAWER and robot != DRAWER:
+        return [("go_to", DRAWER)]
+    goal = _goal(form, roles, known)
     if goal is None:
         return [] if form in _OF_ALL else _unseen(roles["kind"] if form == "any"
                                                                       else WANTED.get(form, "such thing"))
     lost = _lost(goal, state)
     return plan(state, goal) or (_unseen(lost) if lost else [])
+
+
+def _goal(form: str, roles: Roles, known: Known) -> tuple[Relation, ...] | None:
+    """What is asked for, by what is known; however many things lie where all of them are asked for."""
+    return goal_of(form, roles, Present(_starts(form, roles, known), bool(known.is_open)),
+                   most=len(THINGS) if form in _OF_ALL else MOST_FETCHES)
 
 
 def _believed(form: str, roles: Roles, known: Known, robot: str | None) -> State:
@@ -92,8 +116,7 @@ def _believed(form: str, roles: Roles, known: Known, robot: str | None) -> State
 
 def _guess(form: str, name: str, known: Known) -> str | None:
     """Where a thing may be that is named but was not seen; None where there is nowhere left to look."""
-    in_drawer = form in ("take_out", "out_shut") and name == _named(form, {"thing": name})[0]
-    if (in_drawer or name in known.missed) and DRAWER not in known.looked:
+    if (form in FROM_DRAWER or name in known.missed) and DRAWER not in known.looked:
         return DRAWER
     return None if name in known.missed else SOMEWHERE
 
@@ -174,7 +197,7 @@ def _query(task: str, form: str, roles: Roles, instruction: str, known: Known, r
 
 def _about(form: str, roles: Roles, known: Known) -> list[str]:
     """What has to have been seen for the answer to be right: what is found by its name needs not, but in the drawer."""
-    goal = goal_of(form, roles, Present(_starts(form, roles, known), bool(known.is_open))) or ()
+    goal = _goal(form, roles, known) or ()
     wanted = {target.thing for relation in goal for target in relation}
     is_open_ended = form in (*OF_A_CLASS, *_OF_ALL)
     return [name for name, place in known.at if name in wanted and place != BIN and (is_open_ended or place == DRAWER)]

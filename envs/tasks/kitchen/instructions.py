@@ -50,14 +50,15 @@ def forms(family: str) -> tuple[str, ...]:
     return tuple(form for name, form in TEMPLATES if name == family)
 
 
-def goal_of(form: str, roles: Roles, present: Present) -> tuple[Relation, ...] | None:
-    """The goal that a form and its roles ask for; None when it cannot be had of what is there."""
+def goal_of(form: str, roles: Roles, present: Present, *, most: int = MOST_FETCHES) -> tuple[Relation, ...] | None:
+    """The goal that a form and its roles ask for; None when it cannot be had of what is there, or takes more than
+    `most` things to be carried."""
     named = [word for role, word in roles.items() if role.startswith("thing")]
     if len(set(named)) < len(named) or not set(named) <= set(present.starts):
         return None
     goal = _GOALS[form](roles, present)
     fetches = list(filter(is_fetch, goal))
-    if not goal or len(fetches) > MOST_FETCHES or not all(fetches):
+    if not goal or len(fetches) > most or not all(fetches):
         return None
     if any(r[0].place == DRAWER and not {t.thing for t in r} & set(STOWABLE) for r in fetches):
         return None

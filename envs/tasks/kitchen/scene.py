@@ -66,7 +66,7 @@ class Known:
     at: tuple[tuple[str, str], ...] = ()  # thing, place where it was seen last
     looked: frozenset[str] = frozenset()  # places that were looked at; the drawer, once it was seen open
     is_open: bool | None = None  # the drawer; None: it was not seen yet
-    missed: frozenset[str] = frozenset()  # things that were looked for everywhere but in a shut drawer, and not seen
+    missed: frozenset[str] = frozenset()  # things that `find` did not find since they were seen last
     sighted: str | None = None  # what the robot was brought before
     held: str | None = None
     held_from: str | None = None  # where it was picked up

@@ -98,3 +98,12 @@ def test_a_look_about_that_shows_what_is_left_is_no_fault():
     decisions = [roaming(SkillCall("go_to", ("table",)), look), roaming(SkillCall("find", ("apple",)), fetch),
                  roaming(None, fetch[1:])]
     assert attribute_failure(decisions) == Fault("planning", "chose to stop where pick apple was due")
+
+
+def test_what_was_made_good_is_no_fault_where_what_is_left_is_not_known():
+    pick, put = (("pick", "apple"), ("put_down", "table")), (("put_down", "table"),)
+    slipped = Outcome("failed", "the object slipped from the gripper", 3.0)
+    decisions = [roaming(SkillCall("pick", ("apple",)), pick, slipped), roaming(SkillCall("pick", ("apple",)), pick),
+                 roaming(SkillCall("find", ("mug",)), put), roaming(None, put)]
+    assert attribute_failure(decisions) == Fault("planning", "chose find mug where put_down table was due")
+    assert attribute_failure(decisions[:2]) == Fault("skill", "pick: the object slipped from the gripper")

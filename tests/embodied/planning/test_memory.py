@@ -34,6 +34,12 @@ def test_a_second_look_replaces_what_it_could_see_and_keeps_the_rest():
     assert memory.see(Look("table", (), span_m=(-0.5, 0.5))).things == ()
 
 
+def test_a_thing_that_the_edge_of_the_picture_cuts_is_remembered_once():
+    whole, part, other = thing("table", 0.39), thing("table", 0.37), thing("table", 0.46)
+    memory = Memory().see(Look("table", (whole, other), span_m=(-0.5, 0.5)))
+    assert memory.see(Look("table", (part,), span_m=(-0.5, 0.38))).things == (other, part)
+
+
 def test_a_shut_drawer_hides_what_is_in_it_and_does_not_make_it_forgotten():
     inside = thing("drawer", 0.1)
     memory = Memory().see(Look("drawer", None, is_open=False))
