@@ -52,7 +52,7 @@ def check_weights(backend: str, count: int, marker: Path) -> None:
         workers.load_weights(b"one", 1)
         second = values(workers.run(range(6)))
         assert {v[2] for v in first} == {("built", -1)} and {v[2] for v in second} == {(b"one", 1)}
-        assert {v[0] for v in second} <= {v[0] for v in first}  # the same processes, built once
+        assert len({v[0] for v in (*first, *second)}) <= max(count, 1)  # built once, however late one of them begins
         assert sorted(v[1] for v in second) == list(range(6))
         workers.load_weights("a path", 2)
         third = values(workers.run([13, 14, 15] if count else [14, 15]))  # one worker dies, and its heir knows it all
