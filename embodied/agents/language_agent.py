@@ -41,7 +41,7 @@ _EPISODE = 64  # looks of an episode
 
 
 class LanguageAgent:
-    """A `Planner` made of a backend. It keeps nothing between calls but looks, so as not to look
+    """A `Planner` made of a backend. It keeps nothing between calls but what was seen in pictures, so as not to look
     twice: the history of the episode says it all."""
 
     def __init__(self, backend: Backend, *, constrained: bool = True, scene: SceneEncoder | None = None,

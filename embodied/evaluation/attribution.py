@@ -88,7 +88,7 @@ def attribute_failure(decisions: Sequence[Decision]) -> Fault:
 
 
 def _last_fault(decisions: Sequence[Decision]) -> Fault:
-    """The first of the faults that stand together last."""
+    """The first of the faults that stand together last. That a plan gets no shorter is none: one may look about."""
     found: Fault | None = None
     for fault in map(fault_of, reversed(decisions)):
         if fault is None and found is not None:
@@ -131,8 +131,7 @@ def _fault_of_motion(decision: Decision, after: Truth | None) -> Fault | None:
     outcome, skill = decision.outcome, decision.call.skill
     if outcome is not None and outcome.status != "done":
         return Fault("skill", f"{skill}: {outcome.reason or outcome.status}")
-    is_told = after is not None and skill != "home" and not after.is_partial
-    if is_told and len(after.wanted) >= len(decision.truth.wanted) > 0:
+    if after is not None and skill != "home" and len(after.wanted) >= len(decision.truth.wanted) > 0:
         return Fault("skill", f"{skill} reported success, but nothing came nearer to the goal")
     return None
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from PIL import Image as PillowImage
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from embodied.models.geometry import geometry_vector
 from embodied.planning.scene import SceneEncoder
@@ -91,6 +92,15 @@ def waves(geometry: Float[Tensor, "N G"]) -> Float[Tensor, "N wide"]:
     octaves = math.pi * 2.0 ** torch.arange(WAVES, device=geometry.device, dtype=geometry.dtype)
     angles = (geometry[..., None] * octaves).flatten(1)
     return torch.cat([geometry, angles.sin(), angles.cos()], dim=-1)
+
+
+def pooled(tokens: Float[Tensor, "N K C"], count: int) -> Float[Tensor, "N Q C"]:
+    """float[N, count, C]: the mean of each of `count` parts of the tokens, squares of their grid where both are
+    squares."""
+    side, coarse = math.isqrt(tokens.shape[1]), math.isqrt(count)
+    if side * side == tokens.shape[1] and coarse * coarse == count:
+        return F.adaptive_avg_pool2d(tokens.mT.unflatten(2, (side, side)), coarse).flatten(2).mT
+    return F.adaptive_avg_pool1d(tokens.mT, count).mT
 
 
 def geometry_of(segment: Entity) -> Float32[np.ndarray, " G"]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from embodied.models.scene import masked_crop, window_of
 from embodied.planning.memory import Look
+from embodied.planning.scene import DRAWER
 from embodied.prompt import Slot
 from envs.interface import Box, Observation
 from envs.skills.recognise import OPEN_M, Cluster, drawer_opening_m, things_on
@@ -19,7 +20,6 @@ CAMERA = "head"
 CROP_SIZE = 32  # pixels of a slot's side
 _HIDING = ("bin",)
 """Places whose inside is never seen."""
-_SHUTTING = "drawer"
 
 
 def look(observation: Observation) -> Look:
@@ -29,7 +29,7 @@ def look(observation: Observation) -> Look:
     if place is None or place.name in _HIDING:
         return Look(None if place is None else place.name)
     is_open = None
-    if place.name == _SHUTTING:
+    if place.name == DRAWER:
         is_open = drawer_opening_m(observation, CAMERA) > OPEN_M
     if is_open is False:
         return Look(place.name, None, is_open)

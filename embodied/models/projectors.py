@@ -7,7 +7,6 @@ PaLM-E's is affine (section 3); `mlp` is LLaVA-1.5's (arXiv 2310.03744), `percei
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from embodied.models.encoding import WAVES, ProjectorSizes, SegmentEncoder, start_small, waves
+from embodied.models.encoding import WAVES, ProjectorSizes, SegmentEncoder, pooled, start_small, waves
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -29,15 +28,6 @@ _HEADS, _ROUNDS = 4, 2  # of the perceiver
 def make_projector(name: str, encoder: SegmentEncoder, sizes: ProjectorSizes) -> nn.Module:
     """The module of a known name, which takes tokens float[N, K, C] (or None) and geometry float[N, G]."""
     return encoder.make_projector(sizes) if name == OWN else _PROJECTORS[name](sizes)
-
-
-def pooled(tokens: Float[Tensor, "N K C"], count: int) -> Float[Tensor, "N Q C"]:
-    """float[N, count, C]: the mean of each of `count` parts of the tokens, squares of their grid where both are
-    squares."""
-    side, coarse = math.isqrt(tokens.shape[1]), math.isqrt(count)
-    if side * side == tokens.shape[1] and coarse * coarse == count:
-        return F.adaptive_avg_pool2d(tokens.mT.unflatten(2, (side, side)), coarse).flatten(2).mT
-    return F.adaptive_avg_pool1d(tokens.mT, count).mT
 
 
 class _Projector(nn.Module):

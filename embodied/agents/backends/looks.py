@@ -19,7 +19,7 @@ Seen = TypeVar("Seen")
 
 
 class Looks:
-    """Slots of the last observations, known by every pixel of them. May be asked from several threads."""
+    """What was seen in the last observations, known by every pixel of them. May be asked from several threads."""
 
     def __init__(self, most: int = MOST_KEPT) -> None:
         """most: observations that are kept."""

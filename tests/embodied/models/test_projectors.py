@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from embodied.models.configuration import PalmEConfig
-from embodied.models.encoding import ProjectorSizes
+from embodied.models.encoding import ProjectorSizes, pooled
 from embodied.models.known_keys import PROJECTORS
-from embodied.models.projectors import make_projector, pooled
+from embodied.models.projectors import make_projector
 from embodied.models.scene_encoders import find_encoder
 
 NAMED = [name for name in PROJECTORS if name != "own"]
