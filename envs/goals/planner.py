@@ -132,7 +132,7 @@ def plan_step(table: Table, targets: Sequence[Target]) -> list[NamedCall]:
     to be beside two bowls that are far from each other."""
     calls: list[NamedCall] = []
     targets = _with_implied(table, targets)
-    most = 2 * _MOST_MOVES * len(table.blocks)
+    most = 2 * _MOST_MOVES * max(len(table.blocks), 1)  # where all blocks are gone, a bowl may still be in the hand
     while (call := _next_call(table, targets)) is not None:
         calls.append(call)
         table = simulate(table, [call])

@@ -90,6 +90,7 @@ FLAT = dict.fromkeys((R, G, B, Y), TABLE)
      [("put_down_beside", "red bowl"), ("pick", R), ("place_in", "red bowl")]),
     (FLAT, "blue bowl", (Target(R, "on", G),), [("put_down_beside", R), ("pick", R), ("place_on", G)]),
     ({R: "blue bowl", G: GONE}, "blue bowl", (Target(R, "in", "blue bowl"),), [("put_down_beside", "red bowl")]),
+    ({R: GONE, G: GONE}, "red bowl", (Target(R, "on", G),), [("put_down_beside", "blue bowl")]),
     ({**FLAT, R: G}, None, (Target(R, "on", G),), []),
     ({**FLAT, R: GONE}, None, (Target(R, "on", G),), []),
 ])
