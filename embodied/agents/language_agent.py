@@ -155,10 +155,10 @@ class LanguageAgent:
         return read_scene(perceive, observation, self.language, history)
 
     def _look(self, observation: Observation) -> Look:
-        """What is seen of the furniture in an observation; the looks of an episode are kept."""
-        from embodied.models.furniture import look
+        """What the scene's eyes see in an observation; the looks of an episode are kept."""
+        from embodied.models.looking import EYES
 
-        return self._looks.of(observation, look.__name__, lambda: [look(observation)])[0]
+        return self._looks.of(observation, self.scene.eyes, lambda: [EYES[self.scene.eyes].look(observation)])[0]
 
     def _ask(self, prompt: Prompt, state: SceneState, seed: int, without: Without = ANY_PLAN, *,
              backend: Backend | None = None) -> Plan:

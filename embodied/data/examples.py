@@ -119,14 +119,16 @@ class Examples:
             else:
                 held = None
             last = _failure(episode.acts[place - 1]) if place else None
-            for query in self._referring(view.queries):
+            for number, query in enumerate(self._referring(view.queries)):
                 why_not = (why_unsayable(query, self.language, has_names=self.scene.finds_objects)
                            or (FOREIGN if self.is_open and is_of_an_unknown_word(query) else None)
                            or why_unseen(query, view, detected, held, self.language, is_held_told=memory is not None))
                 if why_not is None:
                     told = None if query.family in WITHOUT_REPORTED_FAILURE else last
-                    self.items.append(Item(file, episode.seed, place, query, detected, held, told, view.held,
-                                           memory and memory.memory))
+                    known = memory and memory.memory
+                    if known is not None and number > 0 and not self.scene.tells_former_steps:
+                        told, known = None, known.without_steps()  # they were another instruction's, the first one's
+                    self.items.append(Item(file, episode.seed, place, query, detected, held, told, view.held, known))
                 else:
                     self.left_out[why_not] += 1
 

@@ -1,4 +1,4 @@
-"""What a robot that drives about remembers: what it saw where it stood, what it holds, and what it has done so far.
+"""What a robot remembers: what it saw where it stood, what it holds, and what it has done so far.
 
 After PaLM-E's prompts for a mobile manipulator (section 6.3), which tell the steps so far. Departure: what was seen
 before is in the sentence, too, with the place where it was seen; the paper shows the present image alone.
@@ -63,6 +63,10 @@ class Memory:
         """The memory after a call. held: the word by which what is in the hand now was picked."""
         step = " ".join([skill, *words, *([] if is_done else ["failed"])])
         return replace(self, held=held, steps=(*self.steps, step)[-MOST_STEPS:])
+
+    def without_steps(self) -> Memory:
+        """The same for whoever is told nothing of what was done."""
+        return replace(self, steps=())
 
 
 def _is_same(before: Slot, now: Slot) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -19,9 +19,14 @@ from embodied.planning.perception import Perception, supports
 from embodied.prompt import LOCATION_BINS, Entity, Prompt, Segment, Slot, Text
 from envs.interface import Camera, Outcome, SkillCall
 
+if TYPE_CHECKING:
+    from embodied.planning.memory import Memory
+
 REASON_LIMIT = 60
 """Most characters of an outcome's reason that a prompt repeats."""
 
+BOARD_PLACE = "board"
+"""The place of all that lies on a pushing board."""
 DRAWER = "drawer"
 """The place of a kitchen that can be shut."""
 
@@ -56,6 +61,10 @@ class SceneEncoder(Protocol):
     """Whether the sentence shows the whole image."""
     remembers: bool
     """Whether it tells what was seen and done before, as `Perception.memory` holds it."""
+    eyes: str
+    """Of one that remembers, whose looks it remembers: a name of `embodied.models.looking`; "" of others."""
+    tells_former_steps: bool
+    """Whether what was done for other instructions is told, too."""
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
         """The part of the sentence about what is in sight and in the hand. held: how that looked when it was picked;
@@ -80,6 +89,7 @@ class ObjectScene:
     """Objects by name: `In sight: <obj_1><obj_2> on obj_1 .`; the plan says `obj_2`."""
 
     finds_objects, needs_image, remembers = True, False, False
+    eyes, tells_former_steps = "", False
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
         return [*_slot_sentences(perception),
@@ -99,6 +109,7 @@ class ImageScene:
     """A whole image: `Given <image>.`; the plan points with two location tokens."""
 
     finds_objects, needs_image, remembers = False, True, False
+    eyes, tells_former_steps = "", False
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
         if perception.image is None:
@@ -128,18 +139,15 @@ class FurnitureScene:
     calls things and places by their own names."""
 
     finds_objects, needs_image, remembers = False, False, True
+    eyes, tells_former_steps = "furniture", True
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
-        memory = perception.memory
-        if memory is None:
-            raise ValueError("write_prompt: a sentence about furniture needs perception.memory, got None; make it with "
-                             "planning.memory.recall")
+        memory = _memory(perception)
         parts = [part for place in memory.looked for part in _place_sentence(place, perception)]
         if memory.is_open is False and DRAWER not in memory.looked:
             parts.append(Text(f"{DRAWER}: shut. "))
         return [*parts, *([Text(f"Here: {memory.here}. ")] if memory.here else []),
-                *([Text(f"In hand: {memory.held}. ")] if memory.held else []),
-                *([Text(f"Steps: {', '.join(memory.steps)}. ")] if memory.steps else [])]
+                *([Text(f"In hand: {memory.held}. ")] if memory.held else []), *_steps(memory)]
 
     def targets(self, perception: Perception) -> Targets:
         return Targets()
@@ -151,7 +159,28 @@ class FurnitureScene:
         return tuple(names)
 
 
-OBJECTS, WHOLE_IMAGE, FURNITURE = ObjectScene(), ImageScene(), FurnitureScene()
+class BoardScene:
+    """What lies on a pushing board, and what was done for the instruction: `In sight: <obj_1><obj_2>. Steps: ..`; the
+    plan calls pieces by their own names, for the low-level policy that it speaks to."""
+
+    finds_objects, needs_image, remembers = False, False, True
+    eyes, tells_former_steps = "pieces", False
+
+    def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
+        entities = [Entity(perception.number(place), slot) for place, slot in enumerate(perception.slots)]
+        return [Text("In sight: "), *(entities or [Text("nothing")]), Text(". "), *_steps(_memory(perception))]
+
+    def targets(self, perception: Perception) -> Targets:
+        return Targets()
+
+    def mention(self, place: int, slot: Slot, view: Viewpoint) -> str:
+        return f"obj_{place + 1}"
+
+    def picture_names(self, names: Sequence[str | None], held: str | None) -> tuple[str | None, ...]:
+        return tuple(names)
+
+
+OBJECTS, WHOLE_IMAGE, FURNITURE, BOARD = ObjectScene(), ImageScene(), FurnitureScene(), BoardScene()
 
 
 def write_prompt(instruction: str, perception: Perception, *, held: Slot | None = None, is_holding: bool = False,
@@ -183,6 +212,17 @@ def _slot_sentences(perception: Perception) -> list[Segment]:
     for j, base in enumerate(supports(slots)):
         parts += [Entity(number(j), slots[j]), *([] if base is None else [Text(f" on obj_{number(base)} ")])]
     return [*parts, Text(". ")]
+
+
+def _memory(perception: Perception) -> Memory:
+    if perception.memory is None:
+        raise ValueError("write_prompt: a sentence about what is remembered needs perception.memory, got None; make it "
+                         "with planning.memory.recall")
+    return perception.memory
+
+
+def _steps(memory: Memory) -> list[Segment]:
+    return [Text(f"Steps: {', '.join(memory.steps)}. ")] if memory.steps else []
 
 
 def _place_sentence(place: str, perception: Perception) -> list[Segment]:

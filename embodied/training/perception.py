@@ -4,6 +4,7 @@ which only the answers need objects, and for true_state."""
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from embodied.data.detections import Detector, ViewDetections
 from embodied.data.episodes import View
 from embodied.models.configuration import SegmenterConfig
-from embodied.models.furniture import look
+from embodied.models.looking import EYES, Eyes
 from embodied.models.scene import best_matches, perceive, true_slots
 from embodied.models.segmenter_files import load_segmenter
 from embodied.planning.perception import order_largest
@@ -23,11 +24,6 @@ from envs.world.floorplan import PLACES
 
 if TYPE_CHECKING:
     from embodied.training.settings import ModelSettings
-
-
-_SAME_M = 0.09
-"""A slot whose middle is further than this from that of every thing shows none of them: of what is seen from one side,
-the measured middle is up to half a thing off."""
 
 
 def segmenter_config(model: ModelSettings) -> SegmenterConfig:
@@ -65,31 +61,38 @@ def make_perfect_detector() -> Detector:
     return lambda view: name_slots(true_slots(view.observation, view.masks, view.poses), view)
 
 
-FURNITURE_DETECTOR = "furniture-1"
-"""Name of what is kept of its looks: raise the number with any change to `embodied.models.furniture` or to what it
-takes for one thing, or datasets go on with the slots of before."""
+def look_detector(eyes: str) -> str:
+    """The name under which looks of eyes of `embodied.models.looking` are kept."""
+    return f"{eyes}-{EYES[eyes].version}"
 
 
-def make_furniture_detector() -> Detector:
-    """What lies on the furniture before which a robot on wheels stands, and the true name of each slot."""
-    return name_look
+def make_look_detector(eyes: str) -> Detector:
+    """What such eyes see in a view, and the true name of each slot."""
+    return partial(name_look, EYES[eyes])
 
 
-def name_look(view: View) -> ViewDetections:
-    """What is seen where the robot stands, each slot with the thing whose middle is nearest to the slot's."""
-    seen = look(view.observation)
+def name_look(eyes: Eyes, view: View) -> ViewDetections:
+    """What is seen, each slot with the thing whose middle is nearest to the slot's."""
+    seen = eyes.look(view.observation)
     slots = seen.slots or ()
     standing = [i for i, name in enumerate(view.names) if name != view.held]
     if not slots or not standing:
         return ViewDetections(slots, (None,) * len(slots), seen)
-    place = PLACES[seen.place]
-    true = np.concatenate([place.to_own(view.poses[standing, :2]), view.poses[standing, 2:3] - place.top_z_m], axis=1)
+    true = _in_frame_of(seen.place, view.poses[standing, :3])
     apart_m = np.linalg.norm(true[None] - np.array([slot.box.center for slot in slots])[:, None], axis=2)
-    rows, columns = linear_sum_assignment(np.minimum(apart_m, _SAME_M))
+    rows, columns = linear_sum_assignment(np.minimum(apart_m, eyes.off_m))
     names: list[str | None] = [None] * len(slots)
     for row, column in zip(rows, columns, strict=True):
-        names[row] = view.names[standing[column]] if apart_m[row, column] < _SAME_M else None
+        names[row] = view.names[standing[column]] if apart_m[row, column] < eyes.off_m else None
     return ViewDetections(slots, tuple(names), seen)
+
+
+def _in_frame_of(place: str | None, points: np.ndarray) -> np.ndarray:
+    """Points float[N, 3] in the frame of a piece of furniture; as they are where it is none."""
+    if place not in PLACES:
+        return points
+    furniture = PLACES[place]
+    return np.concatenate([furniture.to_own(points[:, :2]), points[:, 2:] - furniture.top_z_m], axis=1)
 
 
 def name_slots(slots: list[Slot], view: View) -> ViewDetections:

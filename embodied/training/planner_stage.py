@@ -45,11 +45,11 @@ from embodied.training.dataset import at_most, mixed_sampler, open_datasets, spl
 from embodied.training.job import Job, Measure, make_job, validate
 from embodied.training.objectives.sft import counts, sft
 from embodied.training.perception import (
-    FURNITURE_DETECTOR,
     check_segmenter,
     detector_of,
     make_detector,
-    make_furniture_detector,
+    look_detector,
+    make_look_detector,
     make_perfect_detector,
 )
 from embodied.training.placement import Placement
@@ -104,8 +104,8 @@ def examples_of(run: RunFolder, kind: type[Examples] = Examples, **settings: Any
 def detect(run: RunFolder, dataset: Dataset) -> Detections:
     """What the segmenter of this run finds in every view of the dataset."""
     pool = {"workers": run.settings.workers, "map_seeds": run.map_seeds}
-    if find_encoder(run.settings.model.scene_encoder).scene.remembers:
-        return detect_dataset(dataset, FURNITURE_DETECTOR, make_furniture_detector, {}, **pool)
+    if eyes := find_encoder(run.settings.model.scene_encoder).scene.eyes:
+        return detect_dataset(dataset, look_detector(eyes), make_look_detector, {"eyes": eyes}, **pool)
     if not find_encoder(run.settings.model.scene_encoder).needs_segmenter:
         return detect_dataset(dataset, "masks", make_perfect_detector, {}, **pool)
     return detect_dataset(dataset, detector_of(run.detector), make_detector, {"folder": str(run.detector)}, **pool)

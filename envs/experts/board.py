@@ -16,7 +16,6 @@ from envs.tasks.board_goals import (
     Apart,
     At,
     Beside,
-    Distance,
     Goal,
     NextTo,
     Places,
@@ -29,11 +28,12 @@ from envs.tasks.board_goals import (
 )
 from envs.tasks.board_words import place_words, say, side_words, way_words
 from envs.world import World
-from envs.world.board import BOARD_CENTER_M, BOARD_HIGH_M, BOARD_LOW_M, COMPASS, place_m, unit
+from envs.world.board import BOARD_CENTER_M, BOARD_HIGH_M, BOARD_LOW_M, COMPASS, Compass, place_m, unit
 from envs.world.toys import TOY_NAMES
 
 REFUSAL_SHARE = 0.15
 """Of the queries beyond the first: they name a block that is not there."""
+UNPAIRED = "I see no matching block"
 _INSET_M = 0.035  # of the places that the policy pushes to, from the edge of the board
 _SPARE_M = 0.03
 _AWAY_CM = 10  # a block that came over to the wrong side is pushed back at least so far
@@ -115,8 +115,9 @@ def sample_queries(world: World, scene: BoardScene, rng: np.random.Generator, co
                    instruction: str) -> list[dict[str, Any]]:
     """`count` instructions: the scene's own, then others over the same board, some of which must be declined.
 
-    Each is {"task", "instruction", "calls": [["push", words], ...], "any_order", "refusal": None | reason,
-    "is_question", "about"}; see `envs.experts.queries`.
+    Each is {"task", "instruction", "calls": [["push", words]] or [], "any_order", "refusal": None | reason,
+    "is_question", "about"}; see `envs.experts.queries`. The call is the next subgoal alone, as in PaLM-E's rollouts
+    (section 6.2): what comes after it hangs on where the blocks will be.
     """
     queries = [_answer(scene.task, instruction, remaining_calls(world, scene, held), _about(scene.goal))]
     while len(queries) < count:
@@ -126,7 +127,7 @@ def sample_queries(world: World, scene: BoardScene, rng: np.random.Generator, co
 
 def _answer(task: str, instruction: str, calls: list[NamedCall], about: list[str], refusal: str | None = None
             ) -> dict[str, Any]:
-    return {"task": task, "instruction": instruction, "calls": [list(call) for call in calls], "any_order": False,
+    return {"task": task, "instruction": instruction, "calls": [list(call) for call in calls[:1]], "any_order": False,
             "refusal": refusal, "is_question": False, "about": about}
 
 
@@ -155,14 +156,24 @@ def _query(world: World, rng: np.random.Generator) -> dict[str, Any]:
         where = COMPASS[rng.integers(len(COMPASS))]
         roles = {"block": there[0], "other": there[1], "where": where}
         goal = goal_of(task, roles, at)
+        if goal is None and is_unpaired(task, where, at):
+            return _answer(task, say(task, roles, rng), [], list(at), UNPAIRED)
         if goal is None:
             continue
-        if isinstance(goal, Distance) and task != "closest_corner" and rng.random() < REFUSAL_SHARE:
+        named = [role for role in ("block", "other") if getattr(goal, role, None)] if task != "closest_corner" else []
+        if named and rng.random() < REFUSAL_SHARE:
             absent = [name for name in TOY_NAMES if name not in at]
-            roles["block"] = absent[rng.integers(len(absent))]
-            return _answer(task, say(task, roles, rng), [], [], f"I see no {roles['block']}")
+            missed = named[rng.integers(len(named))]
+            roles[missed] = absent[rng.integers(len(absent))]
+            return _answer(task, say(task, roles, rng), [], [], f"I see no {roles[missed]}")
         is_done = _holds(goal, at, world)
         return _answer(task, say(task, roles, rng), _calls(goal, world, is_done), _about(goal))
+
+
+def is_unpaired(task: str, where: Compass, at: Places) -> bool:
+    """Whether a block is asked for together with another of its color, where each has a color of its own."""
+    colors = [name.split(" ")[0] for name in at]
+    return task == "closest_corner" and all(where) and len(set(colors)) == len(colors)
 
 
 def _holds(goal: Goal, at: Places, world: World) -> bool:

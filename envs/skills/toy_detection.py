@@ -13,12 +13,11 @@ import numpy as np
 from scipy import fft, ndimage
 
 from envs.interface import Observation
-from envs.world.toys import TOY_COLORS, TOY_HEIGHT_M, TOY_SHAPES, covers
+from envs.world.toys import TOY_AREA_M2, TOY_COLORS, TOY_HEIGHT_M, TOY_SHAPES, covers
 
 _PLANE_M = 0.006  # how far from the height of a toy its top face may seem to be
 _CHROMA_STEP = 0.30
 _LEAST_AREA_M2 = 3e-4  # a patch this small is a scrap of something hidden
-TOY_AREA_M2 = 1.33e-3
 _MOST_IN_PATCH = 2
 _TURN_STEP_DEG = 6
 _SYMMETRY = {"moon": 1, "star": 5, "cube": 4, "pentagon": 5, "heart": 1}

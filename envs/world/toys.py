@@ -24,6 +24,9 @@ TOY_COLORS = MappingProxyType({"red": (0.85, 0.08, 0.08), "blue": (0.08, 0.20, 0
 Part = np.ndarray
 """float64[N, 2]: corners of a convex polygon, counter-clockwise, m."""
 
+TOY_AREA_M2 = 1.33e-3
+"""Of the upper face of a toy, whatever its shape, about."""
+
 _MASS_KG = 0.045
 _FRICTION = 0.6
 _RIGID = {"useMaximalCoordinates": 1}  # a plain rigid body: a multibody without joints is four times as slow

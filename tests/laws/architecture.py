@@ -39,6 +39,7 @@ MAY_IMPORT: dict[str, list[str]] = {
                         "embodied.planning.scene",  # an encoder's other half: what the sentence says of a scene
                         "embodied.planning.memory",  # what a robot that drives about sees where it stands
                         "envs.skills.recognise", "envs.world.floorplan",  # the static map, and what rises above it
+                        "envs.world.board", "envs.world.toys",  # where the board is, and how large its pieces are
                         "embodied.data.files"],  # weights are written whole or not at all, as everything is
     "embodied.planning": ["embodied.prompt", "envs.goals", "envs.interface", "envs.skills.signatures"],
     "embodied.data": ["embodied.planning", "embodied.prompt", "embodied.typed", "envs.goals", "envs.interface",

@@ -18,7 +18,7 @@ PRIVILEGED = frozenset(("true_state",))
 """Encoders whose `is_privileged` is true: known here so that their planners can be refused without loading torch."""
 
 
-REMEMBERING = frozenset(("furniture",))
+REMEMBERING = frozenset(("furniture", "pieces"))
 """Encoders whose scene `remembers`: known here for the same reason."""
 
 

@@ -17,9 +17,10 @@ from embodied.planning.declaration import declaration
 from embodied.planning.language import parse
 from embodied.planning.scene import FURNITURE
 from embodied.prompt import Entity, Text
-from embodied.training.perception import FURNITURE_DETECTOR, make_furniture_detector
+from embodied.training.perception import look_detector, make_look_detector
 from envs.skills.signatures import KITCHEN
 
+EYES = {"eyes": "furniture"}
 KITCHEN_ID = "envs:embodied/Kitchen-v0"
 
 
@@ -29,8 +30,8 @@ def examples(tmp_path_factory):
     collect(CollectSpec(KITCHEN_ID, labels=4, env_kwargs={"perturbations": 0.3}), folder, episodes=3,
             executed_fraction=1.0, workers=0)
     dataset = Dataset(folder)
-    looked = detect_dataset(dataset, FURNITURE_DETECTOR, make_furniture_detector, {}, workers=0)
-    again = detect_dataset(dataset, FURNITURE_DETECTOR, make_furniture_detector, {}, workers=0)  # as it is kept
+    looked = detect_dataset(dataset, look_detector("furniture"), make_look_detector, EYES, workers=0)
+    again = detect_dataset(dataset, look_detector("furniture"), make_look_detector, EYES, workers=0)  # as it is kept
     for key, detected in looked.items():
         kept = again[key]
         assert (kept.look.place, kept.look.is_open, kept.names) == (detected.look.place, detected.look.is_open,
