@@ -135,7 +135,7 @@ class SuiteSettings:
                              "rolled out by embodied rollout policy=chat chat.base_url=..")
 
 
-REWORDED = ("tamp", "kitchen")
+REWORDED = ("tamp", "board", "kitchen")
 """Worlds whose words can be put otherwise: those with `rewordings` (a test compares them)."""
 
 

@@ -47,8 +47,8 @@ from embodied.training.objectives.sft import counts, sft
 from embodied.training.perception import (
     check_segmenter,
     detector_of,
-    make_detector,
     look_detector,
+    make_detector,
     make_look_detector,
     make_perfect_detector,
 )

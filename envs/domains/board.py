@@ -12,6 +12,8 @@ from envs.robots.pusher import Pusher
 from envs.skills.signatures import BOARD
 from envs.tasks.board_families import BOARD_TASKS, make_board_task
 from envs.tasks.board_perturbations import BoardPerturber
+from envs.tasks.board_rewordings import rewordings
+from envs.tasks.board_words import PHRASINGS
 from envs.world import World
 from envs.world.board import BOARD_HIGH_M, BOARD_LOW_M, board
 from envs.world.images import View
@@ -33,4 +35,4 @@ DOMAIN = Domain(
     make_world=lambda graphics: World(scenery=board, is_memoryless=True, graphics=graphics),
     views=lambda robot: VIEWS, spectator=SPECTATOR, remaining_calls=remaining_calls, sample_queries=sample_queries,
     workspace=Workspace((*BOARD_LOW_M.tolist(), 0.0), (*BOARD_HIGH_M.tolist(), TOY_HEIGHT_M)),
-    judge=BOARD_JUDGE, make_perturber=BoardPerturber)
+    judge=BOARD_JUDGE, rewordings=MappingProxyType(rewordings(PHRASINGS)), make_perturber=BoardPerturber)

@@ -26,9 +26,20 @@ from envs.tasks.board_goals import (
     group,
     is_in_corner,
 )
-from envs.tasks.board_words import place_words, say, side_words, way_words
+from envs.tasks.board_words import say
 from envs.world import World
-from envs.world.board import BOARD_CENTER_M, BOARD_HIGH_M, BOARD_LOW_M, COMPASS, Compass, place_m, unit
+from envs.world.board import (
+    BOARD_CENTER_M,
+    BOARD_HIGH_M,
+    BOARD_LOW_M,
+    COMPASS,
+    Compass,
+    place_m,
+    place_words,
+    side_words,
+    unit,
+    way_words,
+)
 from envs.world.toys import TOY_NAMES
 
 REFUSAL_SHARE = 0.15

@@ -1,4 +1,5 @@
-"""Every way to word an instruction about the board, in one table: spoken by `say`, read by `understand`."""
+"""Every way to word an instruction about the board: spoken by `say`, and read, with those of `board_rewordings`, by
+`understand`."""
 
 from __future__ import annotations
 
@@ -8,8 +9,9 @@ from types import MappingProxyType
 
 import numpy as np
 
+from envs.tasks.board_rewordings import REWORDINGS
 from envs.words import plain_words
-from envs.world.board import Compass, compass
+from envs.world.board import Compass, compass, place_words, side_words, way_words
 from envs.world.toys import TOY_NAMES
 
 PHRASINGS: Mapping[str, tuple[str, ...]] = MappingProxyType({
@@ -52,10 +54,6 @@ PHRASINGS: Mapping[str, tuple[str, ...]] = MappingProxyType({
 })
 """Task -> sentences; the first of the last three are PaLM-E's own."""
 
-_WAYS = MappingProxyType({
-    (1, 0): "up", (-1, 0): "down", (0, 1): "to the left", (0, -1): "to the right", (1, 1): "up and to the left",
-    (1, -1): "up and to the right", (-1, 1): "down and to the left", (-1, -1): "down and to the right"})
-_VERTICAL, _HORIZONTAL = {1: "top", -1: "bottom", 0: ""}, {1: "left", -1: "right", 0: ""}
 _SLOTS = MappingProxyType({
     "block": f"(?P<block>{'|'.join(TOY_NAMES)})", "other": f"(?P<other>{'|'.join(TOY_NAMES)})",
     "place": r"(?P<where>center|[\w ]+? (?:corner|side))", "corner": r"(?P<where>[\w ]+? corner)",
@@ -64,23 +62,6 @@ _SLOTS = MappingProxyType({
 
 Roles = dict[str, str | Compass]
 """"block", "other": names; "where": a Compass."""
-
-
-def place_words(where: Compass) -> str:
-    """ "top right corner", "left side", "center"."""
-    if where == (0, 0):
-        return "center"
-    return f"{side_words(where)} {'corner' if all(where) else 'side'}"
-
-
-def way_words(where: Compass) -> str:
-    """ "up and to the left"."""
-    return _WAYS[where]
-
-
-def side_words(where: Compass) -> str:
-    """ "top right", "left"."""
-    return f"{_VERTICAL[where[0]]} {_HORIZONTAL[where[1]]}".strip()
 
 
 def say(task: str, roles: Roles, rng: np.random.Generator) -> str:
@@ -94,12 +75,12 @@ def _fill(slot: str, roles: Roles) -> str:
     if slot in ("block", "other"):
         return roles[slot]
     up, left = roles["where"]
-    return {"place": place_words, "corner": place_words, "way": _WAYS.get, "side": side_words, "half": side_words,
-            "far": lambda _: _HORIZONTAL[-left]}[slot]((up, left))
+    return {"place": place_words, "corner": place_words, "way": way_words, "side": side_words, "half": side_words,
+            "far": lambda _: side_words((0, -left))}[slot]((up, left))
 
 
 def understand(text: str) -> tuple[str, Roles] | None:
-    """Task and roles of a sentence of the table, capitals and stops aside; None when any of it is otherwise."""
+    """Task and roles of a sentence of the tables, capitals and stops aside; None when any of it is otherwise."""
     said = plain_words(text)
     plain = "" if said is None else " ".join(said)
     for task, patterns in _PATTERNS.items():
@@ -121,9 +102,9 @@ def _roles(task: str, said: dict[str, str]) -> tuple[str, Roles] | None:
 
 def _pattern(sentence: str) -> re.Pattern[str]:
     tokens = re.findall(r"\{\w+\}|[a-z]+", sentence.lower())
-    return re.compile(" ".join(_SLOTS[t[1:-1]] if t.startswith("{") else t for t in tokens))
+    return re.compile(" ".join(_SLOTS[t[1:-1]] if t.startswith("{") else t for t in tokens if t != "please"))
 
 
 _ORDER = ("point_to_block", "separate", "block_to_block_relative", "block_to_block", "closest_corner", "sort_corners",
           "push_side", "block_to_location", "block_to_relative")  # those that read any words as a place come last
-_PATTERNS = {task: tuple(_pattern(s) for s in PHRASINGS[task]) for task in _ORDER}
+_PATTERNS = {task: tuple(_pattern(s) for s in (*PHRASINGS[task], *REWORDINGS[task])) for task in _ORDER}

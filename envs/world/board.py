@@ -32,6 +32,10 @@ Compass = tuple[int, int]
 
 COMPASS: tuple[Compass, ...] = tuple((up, left) for up in (1, 0, -1) for left in (1, 0, -1))
 COMPASS_WORDS = frozenset((*_UPWARD, *_LEFTWARD))
+_WAYS = MappingProxyType({
+    (1, 0): "up", (-1, 0): "down", (0, 1): "to the left", (0, -1): "to the right", (1, 1): "up and to the left",
+    (1, -1): "up and to the right", (-1, 1): "down and to the left", (-1, -1): "down and to the right"})
+_VERTICAL, _HORIZONTAL = {1: "top", -1: "bottom", 0: ""}, {1: "left", -1: "right", 0: ""}
 _FILLERS = frozenset(("and", "to", "the", "corner", "side"))
 CORNERS: tuple[Compass, ...] = tuple(c for c in COMPASS if c[0] and c[1])
 
@@ -46,6 +50,23 @@ def compass(text: str) -> Compass | None:
     if len(up) > 1 or len(left) > 1 or not (up or left):
         return None
     return (up or {0}).pop(), (left or {0}).pop()
+
+
+def place_words(where: Compass) -> str:
+    """ "top right corner", "left side", "center"."""
+    if where == (0, 0):
+        return "center"
+    return f"{side_words(where)} {'corner' if all(where) else 'side'}"
+
+
+def way_words(where: Compass) -> str:
+    """ "up and to the left"."""
+    return _WAYS[where]
+
+
+def side_words(where: Compass) -> str:
+    """ "top right", "left"."""
+    return f"{_VERTICAL[where[0]]} {_HORIZONTAL[where[1]]}".strip()
 
 
 def place_m(where: Compass) -> np.ndarray:
