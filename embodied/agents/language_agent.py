@@ -18,7 +18,7 @@ from embodied.planning.instruction import InstructionError, clean_instruction
 from embodied.planning.language import Plan, PlanError, clause, ground, parse
 from embodied.planning.looks import COLOR_WORDS, Scene
 from embodied.planning.memory import Look, recall
-from embodied.planning.named import by_number, strays, unseen_color
+from embodied.planning.named import by_number, strays, strays_in_words, unseen_color
 from embodied.planning.perception import Perception, held_since, last_failure
 from embodied.planning.scene import SceneEncoder, Targets, write_prompt
 from embodied.planning.understanding import UnclearPolicy, judge, refuse, refused, turned_down
@@ -91,6 +91,8 @@ class LanguageAgent:
             plan = worded.told(ask(), self.language)
             if self._minds_failures and (reason := in_vain(plan, history, self.language)) is not None:
                 return Plan((), refusal=clause(reason), perception=state.perception).instead_of([plan])
+            if self._minds_failures and strays_in_words(plan, instruction, self.language):
+                return Plan((), refusal=NO_PLAN_OF_THESE, perception=state.perception).instead_of([plan])
             if self._is_checked and strays(plan, instruction, state.held, self.language):
                 return Plan((), refusal=NO_PLAN_OF_THESE, perception=state.perception).instead_of([plan])
             return plan
@@ -188,11 +190,12 @@ class LanguageAgent:
 
 def in_vain(plan: Plan, history: Sequence[Transition], language: PlanLanguage) -> str | None:
     """Why a plan would begin in vain, the reason of the last failure: with a call that has just failed twice in a row
-    for one reason, and that takes nothing into the hand and puts nothing down. None where it would not."""
+    for one reason, and that takes nothing into the hand and puts nothing down. None where it would not, and where time
+    ran out: what is on its way may arrive."""
     last = history[-2:]
     if not plan.calls or len(last) < 2 or language.skills[plan.calls[0].skill].effect != "none":
         return None
-    is_same = all(t.call == plan.calls[0] and t.outcome.status != "done" for t in last)
+    is_same = all(t.call == plan.calls[0] and t.outcome.status not in ("done", "timeout") for t in last)
     return last[-1].outcome.reason if is_same and last[0].outcome.reason == last[-1].outcome.reason else None
 
 

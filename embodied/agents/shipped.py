@@ -17,7 +17,7 @@ WEIGHTS = Path(__file__).parent.parent / "weights"
 
 SHIPPED = "tabletop-tiny"
 """The weights that `weights=shipped` means."""
-PLANNERS = {"tamp": "tamp-tiny", "kitchen": "kitchen-tiny"}
+PLANNERS = {"tamp": "tamp-tiny", "board": "board-tiny", "kitchen": "kitchen-tiny"}
 """World that no mind knows -> the shipped planner that learned it."""
 
 

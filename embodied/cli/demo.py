@@ -45,7 +45,7 @@ class Settings:
     policy: Literal["model", "random", "oracle"]
     weights: str
     scene: str | None
-    world: Literal["tabletop", "tamp", "kitchen"]
+    world: Literal["tabletop", "tamp", "board", "kitchen"]
     replies: tuple[str, ...]
     seed: int = between(0, 2**31 - 1)
     max_calls: int = between(1, 64)
@@ -217,6 +217,20 @@ def kitchen_scene_for(instruction: str) -> tuple[str, list[str]]:
     return family, list(dict.fromkeys([*needed, *filter(None, [NEEDED.get(form)]), *CLASSES.get(kind, ())[:1]]))
 
 
+def board_scene_for(instruction: str) -> tuple[str, list[str]]:
+    """As `scene_for`, of the pushing board; of words that it does not know, a scene with the blocks that they name."""
+    from envs.tasks.board_words import understand
+    from envs.words import plain_words
+    from envs.world.toys import TOY_NAMES
+
+    understood = understand(instruction)
+    if understood is not None:
+        task, roles = understood
+        return task, [roles[role] for role in ("block", "other") if role in roles]
+    named = map(" ".join, itertools.pairwise(plain_words(instruction) or ()))
+    return "block_to_block", [name for name in dict.fromkeys(named) if name in TOY_NAMES][:4]
+
+
 def scene_for(instruction: str) -> tuple[str, list[str]]:
     """The task whose scenes suit the instruction, and the known objects that it names ("cube" is a block)."""
     from envs.tasks.families import TASK_OF_FORM
@@ -233,5 +247,5 @@ def scene_for(instruction: str) -> tuple[str, list[str]]:
     return "put_in_bowl", list(dict.fromkeys(named))[:6]
 
 
-SCENES = {"tabletop": scene_for, "tamp": tamp_scene_for, "kitchen": kitchen_scene_for}
+SCENES = {"tabletop": scene_for, "tamp": tamp_scene_for, "board": board_scene_for, "kitchen": kitchen_scene_for}
 """World -> what chooses a scene that suits an instruction."""

@@ -4,6 +4,7 @@ a planner says in a language that answers questions, whose words nobody reads he
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 
@@ -19,6 +20,7 @@ COLOR_QUESTION = "Q: What is the color of the {}?"
 """q1 of PaLM-E's table, of what has a number; `envs.tasks.questions.color` asks it in training."""
 
 _BY_COLOR = re.compile(rf"\bthe ({'|'.join(COLOR_WORDS)}) (?:object|block|cube|one)\b", re.IGNORECASE)
+_ANY_KIND = ("block", "blocks", "one", "ones", "thing", "object", "piece")
 _SPOKEN_NUMBER = re.compile(r"\bobj ([0-9]+)\b")
 
 
@@ -58,6 +60,23 @@ def strays(plan: Plan, text: str, held: Slot | None, language: PlanLanguage) -> 
         return False
     ends = [_slot(call, plan) for call in (*grasped[-1:], *moving[-1:])] if grasped else [held, _slot(moving[-1], plan)]
     return set(colors_of([slot.crop for slot in ends if slot is not None])) != said
+
+
+def strays_in_words(plan: Plan, text: str, language: PlanLanguage) -> bool:
+    """Whether a plan that only speaks to a low-level policy speaks of things that a text, which names some by color and
+    kind, does not name: "the red star". A block, or one, is of any kind."""
+    said = _named(text)
+    if not said or language.grasping:
+        return False
+    meant = {pair for call in plan.calls for word in call.arguments if isinstance(word, str) for pair in _named(word)}
+    return any((color, kind) not in said and not said & {(color, any_kind) for any_kind in _ANY_KIND}
+               for color, kind in meant)
+
+
+def _named(text: str) -> set[tuple[str, str]]:
+    """Color and kind of the things that a text names by both."""
+    words = re.findall(r"[a-z]+", text.lower())
+    return {pair for pair in itertools.pairwise(words) if pair[0] in COLOR_WORDS}
 
 
 def _slot(call: SkillCall, plan: Plan) -> Slot | None:

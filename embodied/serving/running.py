@@ -239,10 +239,9 @@ def _follow(run: Run, instruction: str, conduct: Conduct, history: list[Transiti
     """The instruction that takes the place of this one, None when the run is over."""
     env = ToldEnv(conduct.env, conduct.language, run, conduct.tell)
     planner = ToldPlanner(conduct.planner, run, conduct.tell, conduct.saw)
-    # old failures would be taken for those of this instruction
-    kept = [t for t in history if t.outcome.status == "done"]
-    steps = closed_loop.run(env, planner, seed=None, options={"instruction": instruction}, history=kept,
-                            max_calls=conduct.max_calls, replan="placing")
+    steps = closed_loop.run(env, planner, seed=None, options={"instruction": instruction},
+                            history=_carried_over(history, conduct.language), max_calls=conduct.max_calls,
+                            replan="placing")
     try:
         for step in steps:
             _note(step, run, conduct, history)
@@ -263,6 +262,14 @@ def _follow(run: Run, instruction: str, conduct: Conduct, history: list[Transiti
             return _heed(words, instruction, conduct)
         run.end, run.hint = "failed: the planner is overloaded", str(error)
     return None
+
+
+def _carried_over(history: Sequence[Transition], language: PlanLanguage) -> list[Transition]:
+    """What the next instruction has to know of what was done before: what a hand took, what a robot that drives about
+    saw; nothing where there is neither. Old failures would be taken for its own."""
+    if not language.grasping and not language.roams:
+        return []
+    return [transition for transition in history if transition.outcome.status == "done"]
 
 
 def _talks(planner: Planner) -> bool:

@@ -11,6 +11,7 @@ from embodied.data.detections import ViewDetections
 from embodied.data.episodes import Act, view_of
 from embodied.data.remembering import Remembering
 from embodied.models.furniture import CROP_SIZE, look
+from embodied.models.looking import EYES
 from embodied.planning.memory import recall
 from embodied.training.perception import name_look
 from envs.interface import Observation, Outcome, SkillCall, Transition
@@ -44,7 +45,7 @@ def episode():
 def test_each_thing_is_one_slot_and_nothing_else_is(episode):
     views, _, _, there, _ = episode
     for place, view in (("near counter", views[1]), ("far counter", views[2]), ("drawer", views[4])):
-        seen = name_look(view)
+        seen = name_look(EYES["furniture"], view)
         assert sorted(map(str, seen.names)) == sorted(there[place]) and seen.look.place == place
         assert all(slot.crop.shape == (CROP_SIZE, CROP_SIZE, 3) and slot.crop.any() for slot in seen.slots)
         assert all(-0.7 < slot.box.center[0] < 0.4 and abs(slot.box.center[2]) < 0.2 for slot in seen.slots)
@@ -62,7 +63,8 @@ def test_what_is_learned_from_is_what_is_seen_when_it_acts(episode):
     views, acts, transitions, _, first = episode
     memory = Remembering()
     for number, view in enumerate(views):
-        detected: ViewDetections = memory.after(view, acts[number - 1] if number else None, name_look(view))
+        detected: ViewDetections = memory.after(view, acts[number - 1] if number else None,
+                                                name_look(EYES["furniture"], view))
         now = recall(look, view.observation, transitions[:number], KITCHEN)
         kept = memory.memory
         assert (now.here, now.looked, now.is_open, now.steps, now.held) == (

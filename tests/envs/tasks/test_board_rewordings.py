@@ -28,5 +28,5 @@ def test_other_words_are_understood_alike(task):
 def test_every_wording_has_others():
     assert set(REWORDINGS) == set(PHRASINGS)
     assert all(rewordings(PHRASINGS).values())
-    assert find_domain("board").rewordings["find the block nearest to the top left corner and bring it to the other block "
-                                           "of its color"]
+    known = find_domain("board").rewordings
+    assert known["find the block nearest to the top left corner and bring it to the other block of its color"]
