@@ -329,7 +329,7 @@ class SkillEnv(WorldEnv):
         names, wanted = self.world.names(), query["calls"] if self.is_judged else []
         return {"names": names, "boxes": {name: self.world.box(name) for name in names}, "held": self.held_name,
                 "wanted": wanted, "any_order": self.is_judged and query["any_order"],
-                "is_partial": self.domain.note is not None}
+                "is_partial": self.domain.tells_next_alone}
 
 
 def _share(share: float, domain: Domain) -> float:

@@ -106,17 +106,24 @@ class ShuffledBackend(_Veil):
     def __init__(self, backend: Backend, others: Sequence[Observation]) -> None:
         """others: observations of other seeds. Raises ValueError when there is none in which anything is seen."""
         super().__init__(backend)
-        if self.scene.remembers:
+        if self.scene.roams:
             raise ValueError("ShuffledBackend: expected a planner that goes by what is in sight, got one that "
                              "remembers what it saw elsewhere, for which no other scene can stand in; compare it with "
                              "blind")
-        found = backend.perceive if self.scene.finds_objects else lambda observation: ()
-        perceptions = [Perception.of(found(o), o, self.language) for o in others]
-        self._perceptions = [p for p in perceptions if p.slots or not self.scene.finds_objects]
+        needs_objects = self.scene.finds_objects or bool(self.scene.eyes)
+        perceptions = [Perception.of(self._found(observation), observation, self.language) for observation in others]
+        self._perceptions = [p for p in perceptions if p.slots or not needs_objects]
         self._asked = 0
         if not self._perceptions:
             raise ValueError(f"ShuffledBackend: expected others with objects in sight, got none in {len(others)}; "
                              "add observations of other seeds")
+
+    def _found(self, observation: Observation) -> Sequence[Slot]:
+        if self.scene.eyes:
+            from embodied.models.looking import EYES
+
+            return EYES[self.scene.eyes].look(observation).slots or ()
+        return self.perceive(observation) if self.scene.finds_objects else ()
 
     def _change(self, prompt: Prompt) -> Prompt:
         other = self._perceptions[self._asked % len(self._perceptions)]

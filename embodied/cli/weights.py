@@ -13,11 +13,13 @@ from embodied.agents.eyes import check_eyes
 from embodied.models.checkpoint_checks import read_json
 from embodied.models.folder import check_folder
 from embodied.models.old_forms import renewed
-from embodied.models.scene_encoders import PRIVILEGED, REMEMBERING
+from embodied.models.scene_encoders import PRIVILEGED, REMEMBERING, ROAMING
 from envs.skills.signatures import TABLETOP_GOALS, PlanLanguage
 
 PLAYED_FROM_MEMORY = ("model", "unconstrained", "blind", "oracle")
-"""Policies that a planner which remembers can play."""
+"""Policies that a planner which remembers what it saw elsewhere can play."""
+PLAYED_BY_NAMES = (*PLAYED_FROM_MEMORY, "shuffled")
+"""Policies that a planner which has all in sight, but points at nothing, can play."""
 
 
 def language_of(folder: Path) -> PlanLanguage:
@@ -35,11 +37,17 @@ def is_privileged(folder: Path) -> bool:
 
 def check_policies(folder: Path, policies: Sequence[str]) -> None:
     """Raises ValueError for policies that show a planner, or move by, what is in sight alone, where the weights of a
-    checked folder are of one that remembers what it saw elsewhere."""
-    strange = [policy for policy in policies if policy not in PLAYED_FROM_MEMORY]
-    if strange and _scene_encoder(folder) in REMEMBERING:
-        raise ValueError(f"policy={strange[0]}: expected one of {', '.join(PLAYED_FROM_MEMORY)} for the weights "
-                         f"{folder.name}, whose planner remembers what it saw elsewhere")
+    checked folder are of one that remembers what it saw elsewhere, and for those that point at things, where its plans
+    point at none."""
+    encoder = _scene_encoder(folder)
+    if encoder not in REMEMBERING:
+        return
+    known = PLAYED_FROM_MEMORY if encoder in ROAMING else PLAYED_BY_NAMES
+    why = "remembers what it saw elsewhere" if encoder in ROAMING else "points at nothing"
+    strange = [policy for policy in policies if policy not in known]
+    if strange:
+        raise ValueError(f"policy={strange[0]}: expected one of {', '.join(known)} for the weights {folder.name}, "
+                         f"whose planner {why}")
 
 
 def _scene_encoder(folder: Path) -> str | None:

@@ -126,7 +126,7 @@ class Examples:
                 if why_not is None:
                     told = None if query.family in WITHOUT_REPORTED_FAILURE else last
                     known = memory and memory.memory
-                    if known is not None and number > 0 and not self.scene.tells_former_steps:
+                    if known is not None and number > 0 and not self.scene.roams:
                         told, known = None, known.without_steps()  # they were another instruction's, the first one's
                     self.items.append(Item(file, episode.seed, place, query, detected, held, told, view.held, known))
                 else:

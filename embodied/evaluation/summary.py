@@ -24,7 +24,8 @@ def summarise(records: Mapping[str, Sequence[Record]], context: Mapping[str, Any
     plans = plan_quality(model)
     if unconstrained:
         plans["unconstrained"] = plan_quality(unconstrained, is_constrained=False)
-    result = {**block(model), "baselines": baselines, "plans": plans, "failures": failure_split(model),
+    result = {**block(model), "plan_success": plan_success(model), "baselines": baselines, "plans": plans,
+              "failures": failure_split(model),
               "latency_s": latency(model), **context, "timing_keys": list(TIMING_KEYS),
               "timings": {name: timing(episodes) for name, episodes in records.items() if episodes}}
     if unconstrained:
@@ -40,6 +41,13 @@ def block(records: Sequence[Record]) -> dict[str, Any]:
     per_task = {task: rate(r for r in judged if r["task"] == task).as_json() for task in tasks}
     unjudged = {"unjudged": len(records) - len(judged)} if len(judged) < len(records) else {}
     return {**rate(records).as_json(), **unjudged, "per_task": per_task}
+
+
+def plan_success(records: Sequence[Record]) -> dict[str, Any]:
+    """The same of the plans alone: an episode counts that succeeded, or failed by a skill, not by what was seen or
+    decided, as far as `attribution` can tell."""
+    return block([{**r, "success": r["success"] or r["attribution"]["component"] == "skill"} if r["success"] is False
+                  else r for r in records])
 
 
 def plan_quality(records: Iterable[Record], *, is_constrained: bool = True) -> dict[str, Any]:

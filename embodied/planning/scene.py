@@ -63,8 +63,8 @@ class SceneEncoder(Protocol):
     """Whether it tells what was seen and done before, as `Perception.memory` holds it."""
     eyes: str
     """Of one that remembers, whose looks it remembers: a name of `embodied.models.looking`; "" of others."""
-    tells_former_steps: bool
-    """Whether what was done for other instructions is told, too."""
+    roams: bool
+    """Whether it tells of what is out of sight, and so of what was done for other instructions, too."""
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
         """The part of the sentence about what is in sight and in the hand. held: how that looked when it was picked;
@@ -89,7 +89,7 @@ class ObjectScene:
     """Objects by name: `In sight: <obj_1><obj_2> on obj_1 .`; the plan says `obj_2`."""
 
     finds_objects, needs_image, remembers = True, False, False
-    eyes, tells_former_steps = "", False
+    eyes, roams = "", False
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
         return [*_slot_sentences(perception),
@@ -109,7 +109,7 @@ class ImageScene:
     """A whole image: `Given <image>.`; the plan points with two location tokens."""
 
     finds_objects, needs_image, remembers = False, True, False
-    eyes, tells_former_steps = "", False
+    eyes, roams = "", False
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
         if perception.image is None:
@@ -139,7 +139,7 @@ class FurnitureScene:
     calls things and places by their own names."""
 
     finds_objects, needs_image, remembers = False, False, True
-    eyes, tells_former_steps = "furniture", True
+    eyes, roams = "furniture", True
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
         memory = _memory(perception)
@@ -164,7 +164,7 @@ class BoardScene:
     plan calls pieces by their own names, for the low-level policy that it speaks to."""
 
     finds_objects, needs_image, remembers = False, False, True
-    eyes, tells_former_steps = "pieces", False
+    eyes, roams = "pieces", False
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
         entities = [Entity(perception.number(place), slot) for place, slot in enumerate(perception.slots)]

@@ -34,5 +34,6 @@ DOMAIN = Domain(
     entity_names=TOY_NAMES, make_robot=Pusher,
     make_world=lambda graphics: World(scenery=board, is_memoryless=True, graphics=graphics),
     views=lambda robot: VIEWS, spectator=SPECTATOR, remaining_calls=remaining_calls, sample_queries=sample_queries,
+    tells_next_alone=True,
     workspace=Workspace((*BOARD_LOW_M.tolist(), 0.0), (*BOARD_HIGH_M.tolist(), TOY_HEIGHT_M)),
     judge=BOARD_JUDGE, rewordings=MappingProxyType(rewordings(PHRASINGS)), make_perturber=BoardPerturber)

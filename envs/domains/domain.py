@@ -123,6 +123,8 @@ class Domain:
     note: Callable[[World, Any, str | None, tuple[str, Sequence[Any]] | None, Outcome | None], Any] | None = None
     """(world, scene, held, call, outcome): the scene with what a robot that sees no more than what it stands before has
     come to know of it, after a call, or at the start (None); None where everything is in sight. For labels."""
+    tells_next_alone: bool = False
+    """Whether the calls of labels are what to do next, which may be less than all that is left to do."""
     make_perturber: Callable[[float, np.random.Generator, Any], Perturber] | None = None
     """(share of perturbed calls, generator, scene): what may go wrong here; None where nothing is made to."""
     robots: Mapping[str, Callable[[World], Robot]] = field(default_factory=dict)

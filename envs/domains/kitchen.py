@@ -36,7 +36,7 @@ DOMAIN = Domain(
     name="kitchen", tasks=MappingProxyType({name: KitchenTask(name) for name in FAMILIES}),
     language=KITCHEN,
     entity_names=THINGS, make_world=make_world, make_robot=MobilePanda, views=views, spectator=SPECTATOR,
-    remaining_calls=remaining_calls, sample_queries=sample_queries, note=note,
+    remaining_calls=remaining_calls, sample_queries=sample_queries, note=note, tells_next_alone=True,
     rewordings=MappingProxyType(rewordings()),
     is_success=lambda progress, robot, scene: progress >= 1.0,  # some instructions are to hold a thing
     judge=SkillJudge(read_state, State.why_not, why_failed,

@@ -20,6 +20,8 @@ PRIVILEGED = frozenset(("true_state",))
 
 REMEMBERING = frozenset(("furniture", "pieces"))
 """Encoders whose scene `remembers`: known here for the same reason."""
+ROAMING = frozenset(("furniture",))
+"""Encoders whose scene `roams`."""
 
 
 def encoder_names() -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import pytest
 
 from embodied.cli.settings import REWORDED
 from embodied.cli.weights import check_policies, is_privileged
-from embodied.models.scene_encoders import PRIVILEGED, REMEMBERING, encoder_names, find_encoder
+from embodied.models.scene_encoders import PRIVILEGED, REMEMBERING, ROAMING, encoder_names, find_encoder
 from envs.domains import find_domain
 from envs.interface import DOMAINS
 
@@ -16,11 +16,13 @@ from envs.interface import DOMAINS
 def test_what_is_known_of_encoders_without_torch_is_so():
     assert {name for name in encoder_names() if find_encoder(name).is_privileged} == PRIVILEGED
     assert {name for name in encoder_names() if find_encoder(name).scene.remembers} == REMEMBERING
+    assert {name for name in encoder_names() if find_encoder(name).scene.roams} == ROAMING
 
 
 @pytest.mark.parametrize(("encoder", "policies", "refused"), [
     ("furniture", ["model", "blind", "oracle"], None), ("furniture", ["model", "shuffled"], "shuffled"),
-    ("furniture", ["random"], "random"), ("slots", ["model", "shuffled", "random"], None)])
+    ("furniture", ["random"], "random"), ("pieces", ["model", "shuffled"], None), ("pieces", ["saycan"], "saycan"),
+    ("slots", ["model", "shuffled", "random"], None)])
 def test_a_planner_that_remembers_is_not_shown_another_scene(tmp_path, encoder, policies, refused):
     (tmp_path / "config.json").write_text(json.dumps({"scene_encoder": encoder}))
     assert not is_privileged(tmp_path)
