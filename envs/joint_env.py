@@ -83,6 +83,17 @@ class WorldEnv(gymnasium.Env):
         self.is_judged = True
         """Whether the goal is what the whole instruction asks for; where it is not, nobody can say of success."""
 
+    made_with: Mapping[str, Any] | None = None
+    """The arguments that it was made with, where `gymnasium.make` made it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another environment of the same arguments, before its first reset: an episode is not carried along. Raises
+        TypeError where nobody noted the arguments."""
+        if self.made_with is None:
+            raise TypeError(f"{type(self).__name__}: expected one of gymnasium.make to be pickled, got one that was "
+                            "made directly; make it by its id")
+        return _made_anew, (type(self), dict(self.made_with))
+
     @classmethod
     def keywords(cls) -> set[str]:
         """Names of all arguments that this level can be made with, variants aside."""
@@ -322,6 +333,12 @@ class JointEnv(WorldEnv):
         if isinstance(error, MotionStoppedError):
             return str(error)
         return f"the joint target is not {self.robot.setpoint.size} finite numbers"
+
+
+def _made_anew(level: type[WorldEnv], made_with: dict[str, Any]) -> WorldEnv:
+    env = level(**made_with)
+    env.made_with = made_with
+    return env
 
 
 def _cut(short: np.ndarray) -> int:
