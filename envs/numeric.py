@@ -55,7 +55,7 @@ class NumericEnv(gymnasium.Wrapper):
         """Of the skill level: the skill and its arguments, words, or the places of things among the observed poses."""
         if isinstance(env, SkillEnv):
             self.choices = tuple(_choices(env, self._most if self._is_privileged else 0))
-            if not self.choices:
+            if not any(arguments for _, arguments in self.choices):
                 raise ValueError(f"instruction=False: expected skills of {env.domain.name!r} that can be chosen by "
                                  "number, got none: free text has no list, and things are pointed at by the "
                                  "simulator's truth; try privileged=True, or the joint level")

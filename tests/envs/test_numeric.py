@@ -46,7 +46,7 @@ def test_joint_actions_are_as_they_were_and_pay_for_progress(reaching):
     assert info["is_success"] and total > 0.9
 
 
-@pytest.mark.filterwarnings("ignore:.*different from the unwrapped")
+@pytest.mark.filterwarnings("ignore:.*different from the unwrapped", "ignore:.*symmetric and normalized")
 @pytest.mark.parametrize(("env_id", "kwargs"), [
     ("BoardPointToBlockJoint", {"privileged": True}), ("TampGrasp", {"privileged": True}), ("Kitchen", {})])
 def test_spaces_are_kept_to(env_id, kwargs):
