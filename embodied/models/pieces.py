@@ -13,6 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from embodied.models.scene import masked_crop, window_of
+from embodied.planning.board_view import in_order
 from embodied.planning.memory import Look
 from embodied.planning.scene import BOARD_PLACE
 from embodied.prompt import Slot
@@ -39,8 +40,7 @@ def look(observation: Observation) -> Look:
     is_raised = (depth > 0) & _is_on_board(points, observation.joint_pos)
     groups = [part for group in _hanging_together(is_raised, rgb) for part in _apart(points, depth, group, observation)]
     slots = [_slot(points, rgb, *group) for group in groups]
-    return Look(BOARD_PLACE, tuple(sorted(slots, key=lambda slot: (-slot.box.center[1], slot.box.center[0]))), None,
-                _SPAN_M)
+    return Look(BOARD_PLACE, in_order(slots), None, _SPAN_M)
 
 
 def _is_on_board(points: np.ndarray, peg_m: np.ndarray) -> np.ndarray:

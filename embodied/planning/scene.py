@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from embodied.planning.board_view import quarter_of, said_of
 from embodied.planning.instruction import clean_instruction
 from embodied.planning.language import locations_of
 from embodied.planning.perception import Perception, supports
 from embodied.prompt import LOCATION_BINS, Entity, Prompt, Segment, Slot, Text
 from envs.interface import Camera, Outcome, SkillCall
+from envs.world.board import CORNERS, Compass, side_words
 
 if TYPE_CHECKING:
     from embodied.planning.memory import Memory
@@ -160,15 +162,16 @@ class FurnitureScene:
 
 
 class BoardScene:
-    """What lies on a pushing board, and what was done for the instruction: `In sight: <obj_1><obj_2>. Steps: ..`; the
-    plan calls pieces by their own names, for the low-level policy that it speaks to."""
+    """What lies on a pushing board, and what was done for the instruction: `top left: <obj_1> corner near obj_2
+    <obj_2> near obj_1. top right: .. Steps: ..`; the plan calls pieces by their own names, for the low-level policy
+    that it speaks to."""
 
     finds_objects, needs_image, remembers = False, False, True
     eyes, roams = "pieces", False
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
-        entities = [Entity(perception.number(place), slot) for place, slot in enumerate(perception.slots)]
-        return [Text("In sight: "), *(entities or [Text("nothing")]), Text(". "), *_steps(_memory(perception))]
+        told = [part for corner in CORNERS for part in _quarter_sentence(corner, perception)]
+        return [*told, *_steps(_memory(perception))]
 
     def targets(self, perception: Perception) -> Targets:
         return Targets()
@@ -230,6 +233,17 @@ def _place_sentence(place: str, perception: Perception) -> list[Segment]:
     shut = {True: " open", False: " shut", None: ""}[perception.memory.is_open] if place == DRAWER else ""
     entities = [Entity(perception.number(j), slot) for j, slot in enumerate(perception.slots) if slot.place == place]
     return [Text(f"{place}:{shut} "), *(entities or [Text("nothing")]), Text(". ")]
+
+
+def _quarter_sentence(corner: Compass, perception: Perception) -> list[Segment]:
+    """What lies in a quarter of the board, each piece with what was measured of it."""
+    slots, numbers = perception.slots, [perception.number(place) for place in range(len(perception.slots))]
+    parts: list[Segment] = []
+    for place, slot in enumerate(slots):
+        if quarter_of(slot) == corner:
+            said = said_of(place, slots, numbers)
+            parts += [Entity(numbers[place], slot), *([Text(f" {said} ")] if said else [])]
+    return [Text(f"{side_words(corner)}: "), *(parts or [Text("nothing")]), Text(". ")]
 
 
 def _hand(held: Slot | None, index: int, *, is_holding: bool) -> list[Segment]:

@@ -24,7 +24,6 @@ from envs.tasks.board_goals import (
     Sorted,
     Together,
     group,
-    is_in_corner,
 )
 from envs.tasks.board_words import say
 from envs.world import World
@@ -33,14 +32,17 @@ from envs.world.board import (
     BOARD_HIGH_M,
     BOARD_LOW_M,
     COMPASS,
+    CORNERS,
     Compass,
+    is_in_corner,
     place_m,
     place_words,
+    quarter,
     side_words,
     unit,
     way_words,
 )
-from envs.world.toys import TOY_NAMES
+from envs.world.toys import TOY_COLORS, TOY_NAMES
 
 REFUSAL_SHARE = 0.15
 """Of the queries beyond the first: they name a block that is not there."""
@@ -98,26 +100,43 @@ def _shift(block: str, by_m: np.ndarray) -> str:
 
 
 def _sorting(goal: Sorted, at: Places) -> list[str]:
-    """Those that have the shortest way first: they clear the middle."""
-    corner_of = goal.corners(at)
-    out = [(n, c) for n in goal.blocks if not is_in_corner(at[n], c := corner_of[n.split(" ")[0]])]
-    out.sort(key=lambda pair: float(np.linalg.norm(at[pair[0]] - place_m(pair[1]))))
-    return [f"push the {name} to the {place_words(corner)}" for name, corner in out]
+    """Each block that is not in the corner of its color there, in the order of `read_order`."""
+    corner_of = owned_corners(goal, at)
+    return [f"push the {name} to the {place_words(corner)}" for name in read_order(at)
+            if name in goal.blocks and not is_in_corner(at[name], corner := corner_of[name.split(" ")[0]])]
+
+
+def owned_corners(goal: Sorted, at: Places) -> dict[str, Compass]:
+    """Color -> corner, by what can be told in words: a corner is that color's which has the most blocks there, then
+    those of the free ones that come first, in the order of `TOY_COLORS`; what stands there already stays."""
+    colors = [color for color in TOY_COLORS if any(name.startswith(color) for name in goal.blocks)]
+    there = {(color, corner): sum(is_in_corner(at[n], corner) for n in goal.blocks if n.startswith(color))
+             for color in colors for corner in CORNERS}
+    found: dict[str, Compass] = {}
+    for color, corner in sorted(there, key=lambda pair: -there[pair]):
+        if color not in found and corner not in found.values():
+            found[color] = corner
+    return found
+
+
+def read_order(at: Places) -> list[str]:
+    """Names quarter by quarter of the board, each from its corner on: as a planner is told of them."""
+    def place_of(name: str) -> tuple[int, float]:
+        corner = quarter(at[name])
+        return CORNERS.index(corner), float(np.linalg.norm(at[name] - place_m(corner)))
+
+    return sorted(at, key=place_of)
 
 
 def _gathering(goal: Together, at: Places) -> list[str]:
-    """First sends back who came over; then each block to the nearest of the group, the nearest first."""
+    """First sends back who came over; then each block to the nearest of the group, in the order of `read_order`."""
     texts = [f"push the {name} {_AWAY_CM + round(100 * abs(at[name][1] - BOARD_CENTER_M[1]))} cm "
              f"{way_words((0, -goal.side))}" for name in goal.intruders(at)]
-    joined = group(goal.blocks, at)
-    if len(joined) == 1:
-        joined = [min(goal.blocks, key=lambda n: sum(float(np.linalg.norm(at[n] - at[o])) for o in goal.blocks))]
-    loose = [name for name in goal.blocks if name not in joined]
-    while loose:
-        pairs = [(float(np.linalg.norm(at[a] - at[b])), a, b) for a in loose for b in joined]
-        _, block, other = min(pairs)
+    order = [name for name in read_order(at) if name in goal.blocks]
+    joined = group(tuple(order), at)
+    for block in [name for name in order if name not in joined]:
+        other = min(joined, key=lambda name: float(np.linalg.norm(at[block] - at[name])))
         texts.append(f"push the {block} to the {other}")
-        loose.remove(block)
         joined.append(block)
     return texts
 

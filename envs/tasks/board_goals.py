@@ -11,7 +11,7 @@ from itertools import permutations
 
 import numpy as np
 
-from envs.world.board import BOARD_CENTER_M, BOARD_HIGH_M, BOARD_LOW_M, CORNERS, Compass, place_m, unit
+from envs.world.board import BOARD_CENTER_M, CORNERS, Compass, is_in_corner, place_m, unit
 
 NEXT_TO_M = 0.07
 """Between the centres of two toys that are together: they touch, or a finger's breadth is left."""
@@ -27,9 +27,6 @@ POINT_GAP_M = 0.02
 """Between the surfaces of the peg and of the toy that it points at."""
 CLUSTER_M = 0.085
 """Between the centres of neighbours in a group that is together."""
-CORNER_SHARE = 1 / 3
-"""Of the board's width and height that each corner takes up where blocks are sorted."""
-
 Places = Mapping[str, np.ndarray]
 """Toy -> float64[2], m."""
 
@@ -151,12 +148,6 @@ class Together:
 
 Distance = NextTo | At | Shifted | Beside | PointedAt | Apart
 Goal = Distance | Sorted | Together
-
-
-def is_in_corner(place: np.ndarray, corner: Compass) -> bool:
-    """Whether a place lies in the outer third of the board both ways."""
-    outward = (place - BOARD_CENTER_M) * corner / (BOARD_HIGH_M - BOARD_LOW_M)
-    return bool((outward >= 0.5 - CORNER_SHARE).all())
 
 
 def on_side(place: np.ndarray) -> int:

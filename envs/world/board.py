@@ -19,6 +19,8 @@ BORDER_M = 0.045
 """From the board to the lip: a peg fits behind a toy at the edge."""
 PLACE_INSET_M = 0.085
 """From the edge of the board to the point that a corner or side is named for."""
+CORNER_SHARE = 1 / 3
+"""Of the board's width and height that each corner takes up where blocks are sorted."""
 
 _LIP_WIDTH_M, _LIP_HEIGHT_M, _THICK_M = 0.015, 0.018, 0.02
 _FRICTION = 0.5
@@ -67,6 +69,18 @@ def way_words(where: Compass) -> str:
 def side_words(where: Compass) -> str:
     """ "top right", "left"."""
     return f"{_VERTICAL[where[0]]} {_HORIZONTAL[where[1]]}".strip()
+
+
+def quarter(place: np.ndarray) -> Compass:
+    """The corner of the quarter of the board that a place float64[2], m, lies in."""
+    up, left = np.where(place[:2] > BOARD_CENTER_M, 1, -1).tolist()
+    return up, left
+
+
+def is_in_corner(place: np.ndarray, corner: Compass) -> bool:
+    """Whether a place lies in the outer third of the board both ways."""
+    outward = (place - BOARD_CENTER_M) * corner / (BOARD_HIGH_M - BOARD_LOW_M)
+    return bool((outward >= 0.5 - CORNER_SHARE).all())
 
 
 def place_m(where: Compass) -> np.ndarray:

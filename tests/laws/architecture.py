@@ -39,10 +39,12 @@ MAY_IMPORT: dict[str, list[str]] = {
                         "embodied.bases",  # what a language model's name stands for
                         "embodied.planning.scene",  # an encoder's other half: what the sentence says of a scene
                         "embodied.planning.memory",  # what a robot that drives about sees where it stands
+                        "embodied.planning.board_view",  # the order in which pieces of a board are told of
                         "envs.skills.recognise", "envs.world.floorplan",  # the static map, and what rises above it
                         "envs.world.board", "envs.world.toys",  # where the board is, and how large its pieces are
                         "embodied.data.files"],  # weights are written whole or not at all, as everything is
-    "embodied.planning": ["embodied.prompt", "envs.goals", "envs.interface", "envs.skills.signatures"],
+    "embodied.planning": ["embodied.prompt", "envs.goals", "envs.interface", "envs.skills.signatures",
+                          "envs.world.board"],  # what the parts of the board are called
     "embodied.data": ["embodied.planning", "embodied.prompt", "embodied.typed", "envs.goals", "envs.interface",
                       "envs.skills.signatures"],
     "embodied.agents": ["embodied.models", "embodied.planning", "embodied.prompt", "envs.goals", "envs.interface",
