@@ -23,7 +23,7 @@ from embodied.planning.spoken import describe
 from embodied.planning.understanding import refuse
 from embodied.prompt import MAX_OBJECTS, Entity, Image, Prompt, PromptTooLongError, Sample, Text
 from envs.interface import Outcome, SkillCall, Transition
-from envs.skills.signatures import KITCHEN, TAMP
+from envs.skills.signatures import BOARD, KITCHEN, TAMP
 from tests.embodied.planning.scenes import FULL_HAND_M, ToyEnv, bowl, colored, observation, slot, transition
 
 LEFT, RIGHT = slot(0.4, 0.2), slot(0.6, -0.2)
@@ -283,3 +283,12 @@ def test_what_failed_twice_for_one_reason_is_not_begun_again(calls, reasons, exp
     assert in_vain(Plan((SkillCall(calls[-1], ("mug",)),)), history, KITCHEN) == expected
     assert in_vain(Plan((SkillCall("open_drawer"),)), history, KITCHEN) is None
     assert in_vain(Plan(()), history, KITCHEN) is None
+
+
+def test_what_ran_out_of_time_twice_is_on_its_way():
+    moment, call = observation(), SkillCall("push", ("push the red star to the blue cube",))
+    outcome = Outcome("timeout", "the red star is still 1 cm short", 4.0)
+    late = Transition(moment, call, outcome, moment, 0.0, False, False)
+    assert in_vain(Plan((call,)), [late, late], BOARD) is None
+    blocked = replace(late, outcome=Outcome("failed", "I see no red star", 0.1))
+    assert in_vain(Plan((call,)), [blocked, blocked], BOARD) == "I see no red star"

@@ -1,0 +1,61 @@
+"""What is told in words of pieces on a board, and the sentence it stands in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from embodied.planning.board_view import in_order, said_of
+from embodied.planning.memory import Look, Memory
+from embodied.planning.perception import Perception
+from embodied.planning.scene import BOARD, write_prompt
+from embodied.prompt import Entity, Slot, Text
+from envs.interface import Box
+from envs.world.board import place_m
+
+
+def slot(x, y):
+    return Slot(np.zeros((2, 2, 3), np.uint8), Box((float(x), float(y), 0.018), (0.04, 0.04, 0.036)), place="board")
+
+
+CORNER, BESIDE = slot(*place_m((1, 1))), slot(*(place_m((1, 1)) - (0.0, 0.065)))
+FAR, LOW = slot(0.45, -0.05), slot(*place_m((-1, -1)))
+
+
+def test_pieces_stand_quarter_by_quarter_from_the_corner_on():
+    assert in_order([LOW, FAR, BESIDE, CORNER]) == (CORNER, BESIDE, FAR, LOW)
+
+
+@pytest.mark.parametrize(("place", "words"), [(0, "corner by obj_2"), (1, "corner by obj_1"), (2, ""), (3, "corner")])
+def test_what_is_measured_is_said(place, words):
+    assert said_of(place, (CORNER, BESIDE, FAR, LOW), (1, 2, 3, 4)) == words
+
+
+def test_what_is_not_apart_is_near():
+    assert said_of(0, (FAR, slot(0.45, 0.09)), (3, 5)) == "near obj_5"
+    assert said_of(0, (FAR, slot(0.45, 0.11)), (3, 5)) == ""
+
+
+def said(memory):
+    prompt = write_prompt("sort the blocks", Perception(memory.things, memory=memory), scene=BOARD)
+    return "".join(f"<{s.index}>" if isinstance(s, Entity) else s.text for s in prompt.segments if
+                   isinstance(s, Entity | Text))
+
+
+def test_the_sentence_tells_quarters_and_steps():
+    memory = Memory().see(Look("board", in_order([CORNER, BESIDE, LOW]), None, (-1.0, 1.0)))
+    assert said(memory) == ("Instruction: sort the blocks\ntop left: <1> corner by obj_2 <2> corner by obj_1 . "
+                            "top right: nothing. bottom left: nothing. bottom right: <3> corner .\nPlan:")
+    acted = memory.act("push", ["push the red star up"], is_done=False, held=None)
+    assert "Steps: push push the red star up failed.\nPlan:" in said(acted)
+    assert said(acted.without_steps()) == said(memory)
+
+
+def test_a_look_at_the_board_replaces_all_that_was_there():
+    memory = Memory().see(Look("board", (CORNER, LOW), None, (-1.0, 1.0)))
+    assert memory.see(Look("board", (FAR,), None, (-1.0, 1.0))).things == (FAR,)
+
+
+def test_without_a_memory_there_is_no_sentence():
+    with pytest.raises(ValueError, match=r"needs perception\.memory"):
+        write_prompt("sort the blocks", Perception((CORNER,)), scene=BOARD)
