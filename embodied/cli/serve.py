@@ -216,11 +216,23 @@ def _join_cluster(settings: Settings) -> None:
         connect(settings.fewest_replicas)
 
 
-def _load(settings: Settings) -> Any:
-    """The planner's backend: of this process, or a deployment's."""
+def _elsewhere(settings: Settings) -> dict[str, InferenceServer]:
+    """World that no mind knows -> its shipped planner, where the best mind was asked for and runs in this process."""
+    from embodied.agents.minds import MIND
+    from embodied.agents.shipped import PLANNERS, shipped_names
+    from embodied.serving.lazy_backend import LazyBackend
+
+    if settings.weights != MIND or settings.backend == "ray":
+        return {}
+    return {world: _inference(settings, LazyBackend(partial(_load, settings, weights)))
+            for world, weights in PLANNERS.items() if weights in shipped_names()}
+
+
+def _load(settings: Settings, weights: str | None = None) -> Any:
+    """The planner's backend: of this process, or a deployment's. weights: others than those of the settings."""
     from embodied.agents.minds import is_mind, mind_folder
 
-    folder = mind_folder(settings.weights).resolve()
+    folder = mind_folder(weights or settings.weights).resolve()
     if settings.backend == "ray":
         from embodied.serving.app import deploy
 
@@ -268,4 +280,5 @@ def _manager(settings: Settings, inference: InferenceServer) -> Any:
 
     folder = mind_folder(settings.weights)
     return SessionManager(inference, limits, make_chat=_chat(settings.chat), language=language_of(folder),
-                          weights_name=folder.resolve().name, notice=notice(settings.weights))
+                          elsewhere=_elsewhere(settings), weights_name=folder.resolve().name,
+                          notice=notice(settings.weights))

@@ -16,10 +16,14 @@ class LazyBackend:
 
     def __init__(self, load: Callable[[], Any]) -> None:
         self._load, self._loaded, self._is_started = load, Future(), False
+        self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Begin to load."""
-        self._is_started = True
+        """Begin to load, where nobody did."""
+        with self._lock:
+            if self._is_started:
+                return
+            self._is_started = True
         threading.Thread(target=self._run, name="loading", daemon=True).start()
 
     def _run(self) -> None:
@@ -34,7 +38,8 @@ class LazyBackend:
         return self._loaded.done() and self._loaded.exception() is None
 
     async def ready(self) -> None:
-        """Wait until it is loaded. Raises what loading raised."""
+        """Wait until it is loaded, which begins now where it had not. Raises what loading raised."""
+        self.start()
         await asyncio.shield(asyncio.wrap_future(self._loaded))
 
     def settle(self, patience_s: float) -> None:

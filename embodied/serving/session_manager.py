@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -87,6 +87,8 @@ class SessionManager:
     """Makes a prompted planner, where one was configured."""
     language: PlanLanguage | None = None
     """What the weights plan in, where that is known before they are loaded."""
+    elsewhere: Mapping[str, InferenceServer] = field(default_factory=dict)
+    """World that the loaded weights do not plan in -> the planner that plans there, loaded when first needed."""
     weights_name: str = SHIPPED
     """What clients ask for the loaded weights by."""
     notice: str | None = None
@@ -115,7 +117,12 @@ class SessionManager:
 
     def planners_of(self, domain: str) -> list[PlannerKind]:
         """Who can plan there; to be asked once the `language_known`."""
-        return kinds_of(domain, self.language or self.inference.language, has_chat=self.make_chat is not None)
+        language = LANGUAGES[domain] if domain in self.elsewhere else self.language or self.inference.language
+        return kinds_of(domain, language, has_chat=self.make_chat is not None)
+
+    def inference_in(self, domain: str) -> InferenceServer:
+        """What plans in a world."""
+        return self.elsewhere.get(domain, self.inference)
 
     def perceives(self, domain: str) -> bool:
         """Whether the loaded weights find the objects of that domain's scenes: somebody plans from what they see."""
@@ -132,7 +139,7 @@ class SessionManager:
         domain = DOMAIN_OF[task]
         await self.language_known()
         name = chosen(planner, domain, self.planners_of(domain), self.limits.planner)
-        await self.inference.ready()
+        await self.inference_in(domain).ready()
         if len(self.sessions) + len(self._opening) >= self.limits.sessions:
             raise overloaded(f"expected fewer than {self.limits.sessions} open sessions", 5.0)
         setup = Setup(task, domain, seed, name, record_fps=self.limits.record_fps,
@@ -216,16 +223,17 @@ class SessionManager:
 
     def _planner(self, session: Session, run: Run) -> Planner:
         """Who plans for a run. Its plans are checked before anything moves, whoever made them."""
+        inference = self.inference_in(session.setup.domain)
         if session.setup.planner == "oracle":
             made: Planner = OraclePlanner(session.world)
         elif session.setup.planner == "chat":
-            made = self.make_chat(self.inference.perceive, language=LANGUAGES[session.setup.domain])
+            made = self.make_chat(inference.perceive, language=LANGUAGES[session.setup.domain])
             made.on_text, made.begins = lambda text: session.listener(run)(text, 1.0), run.begin_attempt
-        elif self.inference.understands:
-            made = session.jobs.mind = session.jobs.mind or make_mind(self.inference, partial(halted, session.board))
+        elif inference.understands:
+            made = session.jobs.mind = session.jobs.mind or make_mind(inference, partial(halted, session.board))
             made.begin()
         else:
-            made = LanguageAgent(InferenceClient(self.inference, session.listener(run), run.begin_attempt))
+            made = LanguageAgent(InferenceClient(inference, session.listener(run), run.begin_attempt))
         workspace = TABLE if session.setup.domain in AT_A_TABLE else None
         return CheckedPlanner(made, LANGUAGES[session.setup.domain].skills, workspace,
                               on_fault=lambda reason: session.tell("safety", kind="plan", reason=reason))
@@ -273,7 +281,8 @@ class SessionManager:
         await _within(_SESSIONS_S, *(self.close_session(name, _CLOSE_S) for name in list(self.sessions)))
         self._closed.set()
         await _within(_PUBLISH_S, aside(self.recorder.close))
-        await _within(_INFERENCE_S, aside(self.inference.close))
+        everyone = (self.inference, *self.elsewhere.values())
+        await _within(_INFERENCE_S, *(aside(inference.close) for inference in everyone))
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

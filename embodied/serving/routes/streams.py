@@ -39,7 +39,8 @@ async def observation(session: SessionHere, manager: ManagerHere) -> dict:
     last plan named."""
     objects: list[dict[str, Any]] = []
     if not session.doing and manager.perceives(session.setup.domain) and not session.world.is_crashed:
-        objects = await session.inspect("objects", lambda: session.jobs.inspect(manager.inference.perceive))
+        objects = await session.inspect("objects", lambda: session.jobs.inspect(
+            manager.inference_in(session.setup.domain).perceive))
     told = session.board.telemetry()
     if told is None:
         raise ApiError(503, "overloaded", "expected a robot that has reported, it has not yet", 1.0)

@@ -25,6 +25,11 @@ EXAMPLES = {
     "sort": ["put each block into the matching bowl"],
     "tower": ["build a tower of the red block, the green block and the blue block, from bottom to top"],
     "unblock": ["put the red block in the blue bowl"],
+    "closest_corner": ["push the block that is closest to the top left corner to the other block of the same color"],
+    "sort_corners": ["sort the blocks by colour into the corners", "put each color in its own corner"],
+    "push_side": ["push all the blocks on the left side together", "gather the blocks on the right side"],
+    "kitchen_crowd": ["bring me something to drink", "I am hungry"],
+    "kitchen_long_horizon": ["clear the table and put everything on the near counter"],
 }
 """Instructions to begin with, each of which its world can judge; every scene also has one of its own (a session's
 `instruction`)."""
