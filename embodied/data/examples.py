@@ -122,7 +122,8 @@ class Examples:
             for number, query in enumerate(self._referring(view.queries)):
                 why_not = (why_unsayable(query, self.language, has_names=self.scene.finds_objects)
                            or (FOREIGN if self.is_open and is_of_an_unknown_word(query) else None)
-                           or why_unseen(query, view, detected, held, self.language, is_held_told=memory is not None))
+                           or why_unseen(query, view, detected, held, self.language, is_held_told=memory is not None,
+                                         is_past_told=memory is not None and (number == 0 or bool(query.calls))))
                 if why_not is None:
                     told = None if query.family in WITHOUT_REPORTED_FAILURE else last
                     known = memory and memory.memory

@@ -61,14 +61,16 @@ def _why_unsayable(query: Query, language: PlanLanguage) -> str | None:
 
 
 def why_unseen(query: Query, view: View, detected: ViewDetections, held: Slot | None,
-               language: PlanLanguage, *, is_held_told: bool = False) -> str | None:
+               language: PlanLanguage, *, is_held_told: bool = False, is_past_told: bool = False) -> str | None:
     """Why what was seen of a view does not show the right answer, as a clause; None when it does.
 
     held: how what the hand holds looked when it was last seen. is_held_told: whether the prompt names it in words
-    instead.
+    instead. is_past_told: whether what the answer rests on beside things ("red star before", "peg") is told, or makes
+    no difference.
     """
     seen = [name for name in detected.names if name is not None]
-    counts = [seen.count(name) for name in rests_on(query, view.names, view.held, language)]
+    needed = rests_on(query, view.names, view.held, language)
+    counts = [seen.count(name) for name in (needed & {*view.names} if is_past_told else needed)]
     if min(counts, default=1) < 1:
         return UNSEEN
     if max(counts, default=1) > 1:

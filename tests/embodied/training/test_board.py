@@ -54,6 +54,13 @@ def test_steps_are_told_of_the_instruction_that_they_were_done_for_alone(example
     assert own and others
 
 
+def test_every_family_is_taught_to_act(examples):
+    """What was before is told in steps, so that nothing has to be left out for that."""
+    taught = {item.query.family for item in examples.items if item.query.calls}
+    assert {"point_to_block", "block_to_relative", "block_to_block", "sort_corners"} <= taught
+    assert examples.card["kept"] > 0.9 * examples.card["queries"]
+
+
 def test_a_planner_that_learned_a_little_acts_on_the_board(examples):
     """Its words are drawn by chance, so that nothing is asked but that it plans in its language, to the end."""
     corpus = [text for e in (examples[i] for i in range(len(examples))) for text in (said(e), e.answer)]
