@@ -7,7 +7,9 @@ they name is told in numbers. Nested spaces are gone, too.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import gymnasium
@@ -30,7 +32,8 @@ class NumericEnv(gymnasium.Wrapper):
 
     Observations, with privileged=True: float32[B + 10 N], the body (joint positions, pose of the tool float[7], opening
     of the gripper m) and then poses of the N most things that a scene may have: those first that the instruction names,
-    in its order, then the others in the order of the domain's names. Else a Dict of "body" float32[B], "named"
+    in its order, then the others in the order of the domain's names. What it says of corners, sides and drawers, and of
+    things without naming them, is not told. Else a Dict of "body" float32[B], "named"
     float32[E], 1 for the first thing that the instruction names, 1/2 for the second, and so on, 0 for all others, and
     uint8[H, W, 3] of each camera by its name.
 
@@ -56,9 +59,10 @@ class NumericEnv(gymnasium.Wrapper):
         if isinstance(env, SkillEnv):
             self.choices = tuple(_choices(env, self._most if self._is_privileged else 0))
             if not any(arguments for _, arguments in self.choices):
+                remedy = "take the joint level" if self._is_privileged else "try privileged=True, or the joint level"
                 raise ValueError(f"instruction=False: expected skills of {env.domain.name!r} that can be chosen by "
                                  "number, got none: free text has no list, and things are pointed at by the "
-                                 "simulator's truth; try privileged=True, or the joint level")
+                                 f"simulator's truth; {remedy}")
             self.action_space = spaces.Discrete(len(self.choices))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -84,9 +88,9 @@ class NumericEnv(gymnasium.Wrapper):
 
     def things(self) -> list[str]:
         """Names of the things that are there, in the order in which they are observed."""
-        there, words = set(self.env.world.names()), self.env.instruction.lower()
-        named = sorted((name for name in there if name in words), key=words.index)
-        return [*named, *(name for name in self._domain.entity_names if name in there and name not in named)]
+        there = [name for name in self._domain.entity_names if name in self.env.world.names()]
+        named = named_in(self.env.instruction, there)
+        return [*named, *(name for name in there if name not in named)]
 
     def _referent(self, place: int) -> Referent:
         things = self.things()
@@ -104,12 +108,26 @@ class NumericEnv(gymnasium.Wrapper):
 
     def _named(self) -> np.ndarray:
         """float32[E]: which things the instruction names, and in which order."""
-        words = self.env.instruction.lower()
-        order = sorted((name for name in self._domain.entity_names if name in words), key=words.index)
+        order = named_in(self.env.instruction, self._domain.entity_names)
         return np.array([1 / (1 + order.index(name)) if name in order else 0.0 for name in self._domain.entity_names],
                         np.float32)
 
 
+def named_in(text: str, names: Sequence[str]) -> list[str]:
+    """Those of the names that a text speaks of, in its order: by the whole name, or by its first word and another for
+    its kind ("the blue object" is the blue block)."""
+    said, found = f" {' '.join(re.findall('[a-z]+', text.lower()))} ", dict[str, int]()
+    for name in names:
+        first, _, kind = name.rpartition(" ")
+        spoken = [name, *(f"{first} {other}" for other in _KINDS.get(kind, ()) if first)]
+        places = [place for words in spoken if (place := said.find(f" {words} ")) >= 0]
+        if places:
+            found[name] = min(places)
+    return sorted(found, key=found.__getitem__)
+
+
+_KINDS = MappingProxyType({"block": ("cube", "object", "one"), "bowl": ("dish",)})
+"""Kind of a thing at a table -> what it is called, too."""
 _BODY = ("joint_pos", "tool_pose", "gripper_width_m")
 
 

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from embodied.agents.backends.base import Backend
 from embodied.agents.scene_state import Perceive
 from embodied.planning.language import Plan, refer, write
+from embodied.planning.memory import Look
 from embodied.planning.perception import Perception, held_since
 from embodied.prompt import Entity, Image, Prompt, Sample, Segment, Slot
 from envs.interface import Box, Observation, SkillCall, Transition
 from envs.skills.signatures import Effect, PlanLanguage
 
+Seen = TypeVar("Seen")
 NOWHERE = Box((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
 
 
@@ -106,24 +109,16 @@ class ShuffledBackend(_Veil):
     def __init__(self, backend: Backend, others: Sequence[Observation]) -> None:
         """others: observations of other seeds. Raises ValueError when there is none in which anything is seen."""
         super().__init__(backend)
-        if self.scene.roams:
-            raise ValueError("ShuffledBackend: expected a planner that goes by what is in sight, got one that "
-                             "remembers what it saw elsewhere, for which no other scene can stand in; compare it with "
-                             "blind")
-        needs_objects = self.scene.finds_objects or bool(self.scene.eyes)
-        perceptions = [Perception.of(self._found(observation), observation, self.language) for observation in others]
-        self._perceptions = [p for p in perceptions if p.slots or not needs_objects]
+        if self.scene.remembers:
+            raise ValueError("ShuffledBackend: expected a planner that is shown what its backend perceives, got one "
+                             "that remembers looks of its own; lend it other looks, or compare it with blind")
+        found = backend.perceive if self.scene.finds_objects else lambda observation: ()
+        perceptions = [Perception.of(found(o), o, self.language) for o in others]
+        self._perceptions = [p for p in perceptions if p.slots or not self.scene.finds_objects]
         self._asked = 0
         if not self._perceptions:
             raise ValueError(f"ShuffledBackend: expected others with objects in sight, got none in {len(others)}; "
                              "add observations of other seeds")
-
-    def _found(self, observation: Observation) -> Sequence[Slot]:
-        if self.scene.eyes:
-            from embodied.models.looking import EYES
-
-            return EYES[self.scene.eyes].look(observation).slots or ()
-        return self.perceive(observation) if self.scene.finds_objects else ()
 
     def _change(self, prompt: Prompt) -> Prompt:
         other = self._perceptions[self._asked % len(self._perceptions)]
@@ -136,15 +131,22 @@ def covered(perceive: Perceive) -> Perceive:
     return lambda observation: [replace(slot, crop=np.zeros_like(slot.crop)) for slot in perceive(observation)]
 
 
-class Lent:
+class Lent(Generic[Seen]):
     """Eyes that see one of several other scenes instead of their own: another one in each look."""
 
-    def __init__(self, perceive: Perceive, others: Sequence[Observation]) -> None:
-        self._perceive, self._others, self._looks = perceive, others, 0
+    def __init__(self, look: Callable[[Observation], Seen], others: Sequence[Observation]) -> None:
+        self._look, self._others, self._looks = look, others, 0
 
-    def __call__(self, observation: Observation) -> list[Slot]:
+    def __call__(self, observation: Observation) -> Seen:
         self._looks += 1
-        return self._perceive(self._others[self._looks % len(self._others)])
+        return self._look(self._others[self._looks % len(self._others)])
+
+
+def lent_look(eyes: str, others: Sequence[Observation]) -> Lent[Look]:
+    """Looks of other scenes, by the eyes of that name, for a planner that remembers what it sees."""
+    from embodied.models.looking import EYES
+
+    return Lent(EYES[eyes].look, others)
 
 
 def map_pictures(prompt: Prompt, slot_of: Callable[[Entity], Slot], image_of: Callable[[Image], Image]) -> Prompt:

@@ -45,14 +45,16 @@ class LanguageAgent:
     twice: the history of the episode says it all."""
 
     def __init__(self, backend: Backend, *, constrained: bool = True, scene: SceneEncoder | None = None,
-                 max_new_tokens: int = 192, seed: int = 0, unclear: UnclearPolicy | None = refuse) -> None:
+                 max_new_tokens: int = 192, seed: int = 0, unclear: UnclearPolicy | None = refuse,
+                 look: Callable[[Observation], Look] | None = None) -> None:
         """constrained: decode under the plan grammar; without it, an unreadable answer is asked for once more with it.
 
         Plans are in the language that the backend's model learned. scene: what the prompt shows, by default what that
         model learned to see. unclear: what becomes of instructions that were not read whole; None lets every plan
         pass, for measuring what a model alone is worth. Plans of whole images, which name no slots, are not judged; of
         what is said in languages that answer questions only the colors are, see `planning.named`.
-        seed: of a backend that samples, where a call names none.
+        seed: of a backend that samples, where a call names none. look: what a scene that remembers sees by, in place of
+        its own eyes.
         """
         self.backend, self.constrained, self.scene = backend, constrained, scene or backend.scene
         self.language = backend.language
@@ -61,7 +63,7 @@ class LanguageAgent:
         self._is_checked = self.scene.finds_objects and answers_in_words and unclear is not None
         self._minds_failures = self.scene.remembers and unclear is not None
         self.max_new_tokens, self.seed = max_new_tokens, seed
-        self._looks = Looks(_EPISODE)
+        self._lent, self._looks = look, Looks(_EPISODE)
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = (), *,
              seed: int | None = None) -> Plan:
@@ -160,6 +162,8 @@ class LanguageAgent:
         """What the scene's eyes see in an observation; the looks of an episode are kept."""
         from embodied.models.looking import EYES
 
+        if self._lent is not None:
+            return self._looks.of(observation, "lent", lambda: [self._lent(observation)])[0]
         return self._looks.of(observation, self.scene.eyes, lambda: [EYES[self.scene.eyes].look(observation)])[0]
 
     def _ask(self, prompt: Prompt, state: SceneState, seed: int, without: Without = ANY_PLAN, *,
@@ -191,11 +195,12 @@ class LanguageAgent:
 def in_vain(plan: Plan, history: Sequence[Transition], language: PlanLanguage) -> str | None:
     """Why a plan would begin in vain, the reason of the last failure: with a call that has just failed twice in a row
     for one reason, and that takes nothing into the hand and puts nothing down. None where it would not, and where time
-    ran out: what is on its way may arrive."""
+    ran out for a call that the next one goes on with."""
     last = history[-2:]
     if not plan.calls or len(last) < 2 or language.skills[plan.calls[0].skill].effect != "none":
         return None
-    is_same = all(t.call == plan.calls[0] and t.outcome.status not in ("done", "timeout") for t in last)
+    fine = ("done", "timeout") if language.skills[plan.calls[0].skill].goes_on else ("done",)
+    is_same = all(t.call == plan.calls[0] and t.outcome.status not in fine for t in last)
     return last[-1].outcome.reason if is_same and last[0].outcome.reason == last[-1].outcome.reason else None
 
 

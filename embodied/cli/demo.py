@@ -226,9 +226,12 @@ def board_scene_for(instruction: str) -> tuple[str, list[str]]:
     understood = understand(instruction)
     if understood is not None:
         task, roles = understood
-        return task, [roles[role] for role in ("block", "other") if role in roles]
-    named = map(" ".join, itertools.pairwise(plain_words(instruction) or ()))
-    return "block_to_block", [name for name in dict.fromkeys(named) if name in TOY_NAMES][:4]
+        return task, list(dict.fromkeys(roles[role] for role in ("block", "other") if role in roles))
+    said = map(" ".join, itertools.pairwise(plain_words(instruction) or ()))
+    named = [name for name in dict.fromkeys(said) if name in TOY_NAMES]
+    before = [sum(other.split(" ")[0] == name.split(" ")[0] for other in named[:place])
+              for place, name in enumerate(named)]
+    return "block_to_block", [name for name, others in zip(named, before, strict=True) if others < 2]  # of a color
 
 
 def scene_for(instruction: str) -> tuple[str, list[str]]:

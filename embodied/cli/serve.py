@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE = "EMBODIED_TOKEN"
 _LEAST_TOKEN = 16
+_LOADING = threading.Lock()
 _LOADING_ENDS_S = 4.0  # of a server that is ended before it is ready
 
 
@@ -135,7 +137,8 @@ def act(settings: Settings, run: RunContext) -> float:
     tokens = {token: "operator"} | ({settings.viewer_token: "viewer"} if settings.viewer_token else {})
     backend = LazyBackend(partial(_load, settings))
     inference = _inference(settings, backend)
-    app = make_app(lambda: _manager(settings, inference), tokens=tokens)
+    elsewhere = _elsewhere(settings)
+    app = make_app(lambda: _manager(settings, inference, elsewhere), tokens=tokens)
     server = Server(config(app, settings.host, settings.port))
     if settings.backend != "ray":  # a cluster takes its time to end, and leaves processes behind where it has none
         end_in_time(lambda: server.should_exit)
@@ -145,7 +148,8 @@ def act(settings: Settings, run: RunContext) -> float:
             asyncio.run(_serve(server, door, settings, "" if given else token, backend))
     finally:
         door.close()
-        backend.settle(_LOADING_ENDS_S)
+        for planner in (inference, *elsewhere.values()):
+            planner.settle(_LOADING_ENDS_S)
         _shut_down(settings)
     return 1.0
 
@@ -229,7 +233,13 @@ def _elsewhere(settings: Settings) -> dict[str, InferenceServer]:
 
 
 def _load(settings: Settings, weights: str | None = None) -> Any:
-    """The planner's backend: of this process, or a deployment's. weights: others than those of the settings."""
+    """The planner's backend: of this process, or a deployment's. weights: others than those of the settings. One after
+    the other: transformers holds what it builds a model by in one place for all threads."""
+    with _LOADING:
+        return _loaded(settings, weights)
+
+
+def _loaded(settings: Settings, weights: str | None) -> Any:
     from embodied.agents.minds import is_mind, mind_folder
 
     folder = mind_folder(weights or settings.weights).resolve()
@@ -268,7 +278,7 @@ def _shut_down(settings: Settings) -> None:
         disconnect()
 
 
-def _manager(settings: Settings, inference: InferenceServer) -> Any:
+def _manager(settings: Settings, inference: InferenceServer, elsewhere: Mapping[str, InferenceServer]) -> Any:
     from embodied.serving.session_manager import Limits, SessionManager
 
     recordings = Path(settings.recordings) if settings.recordings else None
@@ -280,5 +290,5 @@ def _manager(settings: Settings, inference: InferenceServer) -> Any:
 
     folder = mind_folder(settings.weights)
     return SessionManager(inference, limits, make_chat=_chat(settings.chat), language=language_of(folder),
-                          elsewhere=_elsewhere(settings), weights_name=folder.resolve().name,
+                          elsewhere=elsewhere, weights_name=folder.resolve().name,
                           notice=notice(settings.weights))

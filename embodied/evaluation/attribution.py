@@ -87,6 +87,11 @@ def attribute_failure(decisions: Sequence[Decision]) -> Fault:
     return Fault("other", "no single decision was at fault")
 
 
+def is_planned(decisions: Sequence[Decision]) -> bool:
+    """Whether no decision was wrong by what was seen or chosen: whatever went wrong was a skill's."""
+    return all(fault is None or fault.component == "skill" for fault in map(fault_of, decisions))
+
+
 def _last_fault(decisions: Sequence[Decision]) -> Fault:
     """The first of the faults that stand together last. That a plan gets no shorter is none: one may look about."""
     found: Fault | None = None

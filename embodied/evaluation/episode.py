@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from embodied.evaluation.attribution import Decision, Fault, Truth, attribute_failure
+from embodied.evaluation.attribution import Decision, Fault, Truth, attribute_failure, is_planned
 from embodied.evaluation.policies import PolicyFactory, RecordingBackend
 from embodied.evaluation.suites import PolicyName
 from embodied.planning.closed_loop import Latency, Planner, Step, run
@@ -170,6 +170,7 @@ def describe(steps: Sequence[Step], recorder: EpisodeRecorder) -> Record:
         "instruction": recorder.instruction, "success": success, "progress": float(last.info.get("progress", 0.0)),
         "end": last.end, "calls": [_call(s) for s in steps if s.transition is not None], "replans": last.replans,
         "attribution": None if fault is None else {"component": fault.component, "reason": fault.reason},
+        "planned": success if success is not False else fault.component == "skill" and is_planned(recorder.decisions),
         "plans": recorder.plans, "timings": {"plan_s": recorder.plan_s},
         # what a planner that looks back claims, by what it perceives: to be held against the truth
         **({"understood": recorder.understood} if recorder.understood else {}),

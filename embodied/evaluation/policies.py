@@ -88,7 +88,12 @@ class PolicyFactory:
         self._backend = None if policy == "oracle" else model_backend(weights)
         if policy == "blind":
             self._backend = _blind(self._backend)
-        if policy == "shuffled":
+        self._look = None
+        if policy == "shuffled" and self._backend.scene.eyes:
+            from embodied.agents.baselines import lent_look
+
+            self._look = lent_look(self._backend.scene.eyes, other_scenes(gallery()))
+        elif policy == "shuffled":
             self._backend = _shuffled(self._backend, other_scenes(gallery()))
         self._make_chat = _chat_maker(chat or {}) if policy == "chat" else None
 
@@ -117,7 +122,8 @@ class PolicyFactory:
 
         listener = RecordingBackend(copy.copy(self._backend))  # a copy: the shuffled one counts its questions
         judging = {} if self._policy not in UNJUDGED else {"unclear": None}
-        return LanguageAgent(listener, constrained=self._policy != "unconstrained", **judging), listener
+        return LanguageAgent(listener, constrained=self._policy != "unconstrained", look=self._look,
+                             **judging), listener
 
 
 @cache

@@ -48,7 +48,7 @@ def _headline(result: Mapping[str, Any]) -> str:
              (f"{result['episodes']}", "episodes on unseen seeds"),
              (f"{result['latency_s']['median'] * 1000:.0f} ms", "median time of a plan")]
     if "plan_success" in result:
-        cards.append((f"{result['plan_success']['success_rate']:.1%}", "plans right, whatever the skills made of them"))
+        cards.append((f"{result['plan_success']['success_rate']:.1%}", "succeeded, or failed by a skill alone"))
     oracle = result["baselines"].get("oracle")
     if oracle:
         cards.append((f"{oracle['success_rate']:.1%}", "the oracle's success"))

@@ -44,10 +44,9 @@ def block(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def plan_success(records: Sequence[Record]) -> dict[str, Any]:
-    """The same of the plans alone: an episode counts that succeeded, or failed by a skill, not by what was seen or
-    decided, as far as `attribution` can tell."""
-    return block([{**r, "success": r["success"] or r["attribution"]["component"] == "skill"} if r["success"] is False
-                  else r for r in records])
+    """As `block`, of the plans alone: episodes that succeeded, and those that failed though no decision was wrong as
+    far as `attribution` can tell, which holds each against the one that an expert would make."""
+    return block([{**record, "success": record.get("planned", record["success"])} for record in records])
 
 
 def plan_quality(records: Iterable[Record], *, is_constrained: bool = True) -> dict[str, Any]:

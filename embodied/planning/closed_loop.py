@@ -123,7 +123,8 @@ def run(env: gymnasium.Env, planner: Planner, *, seed: int | None, options: Mapp
     instruction options["instruction"], and the goal options["goal"] where there is one. options: of `env.reset`.
     history: what happened in this scene before. latency: "free" lets the world wait while the planner thinks;
     "charged" lets it go on for each plan's thinking_s of simulated time, by the environment's `hold(seconds)`.
-    max_calls, max_failures: skill calls, and failed ones, after which it gives up.
+    max_calls, max_failures: skill calls, and failed ones, after which it gives up; one that ran out of time is none
+    where the next one goes on with it.
     sampling_seed: None leaves seeds to the planner; a number gives each plan one of its own (`plan_seed`), so that the
     same number repeats an episode, and another draws another one of the same scene.
     """
@@ -258,11 +259,16 @@ class _Rollout:
         self.calls += 1
         self.instruction = instruction
         is_done = transition.outcome.status == "done"
-        self.failures += not is_done
+        self.failures += not (is_done or self._goes_on(transition))
         is_placed = self.replan == "placing" and (
             transition.call.skill in self.language.placing or self._is_let_go_elsewhere(transition.call))
         if not is_done or is_placed or self.replan == "step" or self._is_doubted():
             self.todo.clear()
+
+    def _goes_on(self, transition: Transition) -> bool:
+        """Whether a call ran out of time that the next one may go on with."""
+        skill = self.language.skills.get(transition.call.skill)
+        return transition.outcome.status == "timeout" and skill is not None and skill.goes_on
 
     def _is_doubted(self) -> bool:
         """Whether the planner takes the last call for a failure, where more of its plan is left."""

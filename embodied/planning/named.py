@@ -13,6 +13,7 @@ from embodied.planning.looks import COLOR_WORDS, colors_of
 from embodied.prompt import Slot
 from envs.interface import Referent, SkillCall
 from envs.skills.signatures import PlanLanguage
+from envs.world.toys import TOY_SHAPES
 
 COLOR_FAMILY = "color"
 """Family of the questions for a color."""
@@ -20,7 +21,9 @@ COLOR_QUESTION = "Q: What is the color of the {}?"
 """q1 of PaLM-E's table, of what has a number; `envs.tasks.questions.color` asks it in training."""
 
 _BY_COLOR = re.compile(rf"\bthe ({'|'.join(COLOR_WORDS)}) (?:object|block|cube|one)\b", re.IGNORECASE)
-_ANY_KIND = ("block", "blocks", "one", "ones", "thing", "object", "piece")
+_ANYTHING = frozenset(("block", "blocks", "one", "ones", "thing", "things", "object", "objects", "piece", "pieces",
+                       "toy", "toys", "all", "other", "others", "it", "them", "both", "everything"))
+"""Words that may mean a thing which has a name of its own."""
 _SPOKEN_NUMBER = re.compile(r"\bobj ([0-9]+)\b")
 
 
@@ -63,19 +66,20 @@ def strays(plan: Plan, text: str, held: Slot | None, language: PlanLanguage) -> 
 
 
 def strays_in_words(plan: Plan, text: str, language: PlanLanguage) -> bool:
-    """Whether a plan that only speaks to a low-level policy speaks of things that a text, which names some by color and
-    kind, does not name: "the red star". A block, or one, is of any kind."""
+    """Whether a plan that only speaks to a low-level policy speaks of a thing that a text does not name. That is told
+    of texts alone that name things by color and kind ("the red star") and nothing in another way ("the red one",
+    "the other block", "the one next to it")."""
     said = _named(text)
-    if not said or language.grasping:
+    is_whole = all(kind in TOY_SHAPES for _, kind in said) and not set(re.findall(r"[a-z]+", text.lower())) & _ANYTHING
+    if not said or not is_whole or language.grasping:
         return False
     meant = {pair for call in plan.calls for word in call.arguments if isinstance(word, str) for pair in _named(word)}
-    return any((color, kind) not in said and not said & {(color, any_kind) for any_kind in _ANY_KIND}
-               for color, kind in meant)
+    return not meant <= said
 
 
 def _named(text: str) -> set[tuple[str, str]]:
-    """Color and kind of the things that a text names by both."""
-    words = re.findall(r"[a-z]+", text.lower())
+    """Every color of a text with the word after it."""
+    words = [*re.findall(r"[a-z]+", text.lower()), ""]
     return {pair for pair in itertools.pairwise(words) if pair[0] in COLOR_WORDS}
 
 

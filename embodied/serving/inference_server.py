@@ -118,6 +118,16 @@ class InferenceServer:
         """Whether the backend is loaded."""
         return self.backend.is_ready if isinstance(self.backend, LazyBackend) else True
 
+    def begin(self) -> None:
+        """Begin to load the backend, where nobody did."""
+        if isinstance(self.backend, LazyBackend):
+            self.backend.start()
+
+    def settle(self, patience_s: float) -> None:
+        """Wait until its loading has ended, where it began; see `LazyBackend.settle`."""
+        if isinstance(self.backend, LazyBackend):
+            self.backend.settle(patience_s)
+
     async def ready(self) -> None:
         """Wait until the backend is loaded."""
         if isinstance(self.backend, LazyBackend):

@@ -38,8 +38,7 @@ class LazyBackend:
         return self._loaded.done() and self._loaded.exception() is None
 
     async def ready(self) -> None:
-        """Wait until it is loaded, which begins now where it had not. Raises what loading raised."""
-        self.start()
+        """Wait until it is loaded. Raises what loading raised."""
         await asyncio.shield(asyncio.wrap_future(self._loaded))
 
     def settle(self, patience_s: float) -> None:

@@ -28,7 +28,7 @@ class PlannerKind:
 SHOWN_IN_WORDS = ("tabletop",)
 """Domains whose scenes a prompted model can be told in words."""
 KINDS = (
-    PlannerKind("model", "the loaded weights, from camera images and depth"),
+    PlannerKind("model", "the weights that plan in this world, from camera images and depth"),
     PlannerKind("chat", "a prompted language model, from what the loaded weights see"),
     PlannerKind("oracle", "the scripted expert, which reads the simulator's true state", is_privileged=True),
 )

@@ -204,8 +204,8 @@ class ToldEnv:
         return self._env.step(action)
 
 
-MOST_CALLS, MOST_CALLS_ROAMING = 20, 60
-"""Calls of a run, and of one of a robot that has to drive about."""
+FEW_CALLS, MANY_CALLS = 20, 60
+"""Calls of a run at most, and of one in a world whose instructions may take many."""
 
 
 @dataclass
@@ -222,7 +222,7 @@ class Conduct:
     """Why nothing may move now."""
     answer_s: float = 120.0
     """How long a question waits for its answer, wall time."""
-    max_calls: int = MOST_CALLS
+    max_calls: int = FEW_CALLS
 
 
 def carry_out(run: Run, conduct: Conduct, history: list[Transition]) -> None:

@@ -20,7 +20,7 @@ from embodied.serving.hosting import halted, watched_bits
 from embodied.serving.jobs import MAX_HISTORY, Jobs
 from embodied.serving.latch import Latch, Stop
 from embodied.serving.leases import Leases
-from embodied.serving.running import MOST_CALLS, MOST_CALLS_ROAMING, STOPPED, Conduct, Run, carry_out
+from embodied.serving.running import FEW_CALLS, MANY_CALLS, STOPPED, Conduct, Run, carry_out
 from embodied.serving.shared_state import NEVER_NS, Halt, SharedState
 from embodied.serving.worker import Worker
 from embodied.serving.world import Setup, World
@@ -263,7 +263,7 @@ class Session:
             planner = self._make_planner(self, run)
             language = LANGUAGES[self.setup.domain]
             conduct = Conduct(self.world, language, planner, self.tell, self.jobs.saw, lambda: halted(self.board),
-                              max_calls=MOST_CALLS_ROAMING if language.roams else MOST_CALLS)
+                              max_calls=MANY_CALLS if language.takes_many_calls else FEW_CALLS)
             carry_out(run, conduct, self.jobs.history)
         except ApiError:
             raise

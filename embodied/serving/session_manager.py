@@ -1,8 +1,9 @@
-"""All sessions of a server, the one inference server that plans for them, and the beat that keeps them alive."""
+"""All sessions of a server, the inference servers that plan for them, and the beat that keeps them alive."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import shutil
 import tempfile
@@ -125,8 +126,8 @@ class SessionManager:
         return self.elsewhere.get(domain, self.inference)
 
     def perceives(self, domain: str) -> bool:
-        """Whether the loaded weights find the objects of that domain's scenes: somebody plans from what they see."""
-        return any(not kind.is_privileged for kind in self.planners_of(domain))
+        """Whether somebody plans in that domain from what is seen, and can be asked what that is."""
+        return self.inference_in(domain).is_ready and any(not kind.is_privileged for kind in self.planners_of(domain))
 
     def get(self, session_id: str) -> Session:
         """Raises ApiError 404."""
@@ -139,7 +140,10 @@ class SessionManager:
         domain = DOMAIN_OF[task]
         await self.language_known()
         name = chosen(planner, domain, self.planners_of(domain), self.limits.planner)
-        await self.inference_in(domain).ready()
+        if domain not in self.elsewhere:
+            await self.inference.ready()
+        elif name == "model":
+            await self._loaded(domain)
         if len(self.sessions) + len(self._opening) >= self.limits.sessions:
             raise overloaded(f"expected fewer than {self.limits.sessions} open sessions", 5.0)
         setup = Setup(task, domain, seed, name, record_fps=self.limits.record_fps,
@@ -155,6 +159,19 @@ class SessionManager:
         finally:
             self._opening.discard(session)
         return session
+
+    async def _loaded(self, domain: str) -> None:
+        """Waits until a world's own planner can plan, whoever loads it. Raises ApiError 503 where it cannot be
+        loaded."""
+        inference = self.elsewhere[domain]
+        inference.begin()
+        try:
+            await inference.ready()
+        except Exception as error:
+            log.error("the planner of %s could not be loaded", domain, exc_info=error)
+            raise ApiError(503, "overloaded", f"expected the planner of {domain} to load, it did not: the server's log "
+                                              "says why; see embodied doctor, or open another world") from None
+        gc.freeze()  # as of the first one, see `server`
 
     async def _make(self, session: Session) -> None:
         """Makes a session's world. Raises ApiError."""

@@ -85,6 +85,10 @@ class IsolatedEnv(gymnasium.Env):
         """Of the world's process; None while there is none."""
         return self._process.pid if self._process is not None else None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another one of the same arguments, in a process of its own, before its first reset."""
+        return IsolatedEnv, (self._make, self._kwargs, self._deadline_s)
+
     def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[Any, dict]:
         """What the environment's own reset gives. Without a seed, a process that replaces a dead one is seeded from the
         last seed and the number of crashes."""

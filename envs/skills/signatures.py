@@ -60,6 +60,7 @@ class Signature:
     carries: bool = False  # may stand between a grasp and its release: what is held comes along
     controller: str = ""  # function and file of it, where another domain's skill has taken the name
     timeout_s: float = 12.0  # simulated
+    goes_on: bool = False  # one that ran out of time is no failure: the next call goes on with what it began
 
     def misfit(self, arguments: Sequence[Any]) -> str | None:
         """Why arguments are not those of the skill, as a clause; None when their number, kinds and bounds are right."""
@@ -124,6 +125,12 @@ class PlanLanguage:
         return any(s.carries for s in self.signatures)
 
     @cached_property
+    def takes_many_calls(self) -> bool:
+        """Whether one instruction may take many calls: the robot drives about, or a call goes on with what the last one
+        began."""
+        return self.roams or any(s.goes_on for s in self.signatures)
+
+    @cached_property
     def grasping(self) -> tuple[str, ...]:
         """Names of the skills that fill the hand."""
         return tuple(s.name for s in self.signatures if s.effect == "grasp")
@@ -181,7 +188,7 @@ TAMP = PlanLanguage((*_TABLE, Signature("answer", (Parameter("words", "text"),),
 
 BOARD = PlanLanguage((
     Signature("push", (Parameter("instruction", "text"),),
-              "push a block over the board as the words say, for at most four seconds", wording="{}"),
+              "push a block over the board as the words say, for at most four seconds", wording="{}", goes_on=True),
 ), ("front", "top"))
 """What a peg on a pushing board can do: one policy that understands words."""
 

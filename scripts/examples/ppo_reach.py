@@ -81,7 +81,7 @@ def main() -> int:
 
 
 def _learn(model: object, steps: int) -> list[tuple[int, float]]:
-    """(steps, share of the last hundred episodes that succeeded), after each eighth of a per cent or so."""
+    """(steps, share of the last hundred episodes that succeeded), after each of its rollouts."""
     from stable_baselines3.common.callbacks import BaseCallback
 
     class Curve(BaseCallback):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from envs.numeric import POSE_NUMBERS
+from envs.numeric import POSE_NUMBERS, named_in
 
 BODY = 10  # of the peg: two joints, seven of its pose, one opening
 
@@ -66,21 +66,37 @@ def test_a_choice_is_a_call_of_what_was_observed():
     things = env.get_wrapper_attr("things")()
     call = env.get_wrapper_attr("call_of")(first)
     assert call.skill == "pick" and call.arguments[0].words == things[0]
-    missing = numeric.index(("pick", (len(things),))) if ("pick", (len(things),)) in numeric else None
     _, _, _, _, info = env.step(first)
     assert info["outcome"]["status"] == "done"
-    if missing is not None:
-        assert env.step(missing)[4]["outcome"]["status"] in ("refused", "failed")
     env.close()
+
+
+def test_a_place_where_nothing_stands_is_refused():
+    env = make("TampGrasp", privileged=True, max_objects=4)
+    env.reset(seed=3)
+    last = max(place for _, arguments in env.get_wrapper_attr("choices") for place in arguments if arguments)
+    while len(env.get_wrapper_attr("things")()) > last:
+        env.reset()
+    outcome = env.step(env.get_wrapper_attr("choices").index(("pick", (last,))))[4]["outcome"]
+    assert outcome["status"] in ("refused", "failed")
+    env.close()
+
+
+@pytest.mark.parametrize(("text", "named"), [
+    ("How to stack the white object on top of the red object?", ["white block", "red block"]),
+    ("put the green dish on the Red cube", ["green bowl", "red block"]), ("grasp the blue one", ["blue block"]),
+    ("push the red star to the other block", ["red star"]), ("clear the table", [])])
+def test_things_are_named_in_the_order_of_the_words(text, named):
+    assert named_in(text, ("red block", "white block", "blue block", "green bowl", "red star", "green star")) == named
 
 
 def test_which_things_are_named_is_told_where_nothing_is_privileged():
     env = make("Kitchen")
-    observation, _ = env.reset(seed=2)
-    names, text = env.unwrapped.domain.entity_names, env.unwrapped.instruction.lower()
-    told = {name: value for name, value in zip(names, observation["named"], strict=True) if value}
-    assert set(told) == {name for name in names if name in text} and set(observation) == {
-        "body", "named", "head", "wrist"}
+    observation, _ = env.reset(seed=2, options={"instruction": "bring the sponge to the table, then the apple",
+                                                "require": ("apple", "sponge")})
+    names = env.unwrapped.domain.entity_names
+    told = {name: float(value) for name, value in zip(names, observation["named"], strict=True) if value}
+    assert told == {"sponge": 1.0, "apple": 0.5} and set(observation) == {"body", "named", "head", "wrist"}
     env.close()
 
 
@@ -93,7 +109,8 @@ def test_what_cannot_be_chosen_by_number_is_refused(env_id, kwargs, message):
 
 
 @pytest.mark.parametrize(("env_id", "kwargs"), [
-    ("BoardPointToBlockJoint", {"instruction": False, "privileged": True}), ("TampGrasp", {"image_size": 32})])
+    ("BoardPointToBlockJoint", {"instruction": False, "privileged": True}), ("TampGrasp", {"image_size": 32}),
+    ("TampGrasp", {"image_size": 32, "isolated": True})])
 def test_an_environment_is_pickled_as_one_of_the_same_arguments(env_id, kwargs):
     env = gymnasium.make(f"envs:embodied/{env_id}-v0", **kwargs)
     env.reset(seed=5)

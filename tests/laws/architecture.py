@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, list[str]] = {
                         "envs.world.board", "envs.world.toys",  # where the board is, and how large its pieces are
                         "embodied.data.files"],  # weights are written whole or not at all, as everything is
     "embodied.planning": ["embodied.prompt", "envs.goals", "envs.interface", "envs.skills.signatures",
-                          "envs.world.board"],  # what the parts of the board are called
+                          "envs.world.board", "envs.world.toys"],  # what parts of the board and its toys are called
     "embodied.data": ["embodied.planning", "embodied.prompt", "embodied.typed", "envs.goals", "envs.interface",
                       "envs.skills.signatures"],
     "embodied.agents": ["embodied.models", "embodied.planning", "embodied.prompt", "envs.goals", "envs.interface",

@@ -9,10 +9,11 @@ import signal
 from pathlib import Path
 
 import av
+import gymnasium
 import pytest
 
 from embodied.agents.shipped import weights_path
-from embodied.cli.demo import scene_for, tamp_scene_for
+from embodied.cli.demo import board_scene_for, scene_for, tamp_scene_for
 from embodied.cli.main import main
 from envs.isolation.env import IsolatedEnv
 
@@ -239,3 +240,17 @@ def test_other_worlds_are_played_by_the_oracle_and_by_weights_that_know_them(tmp
 def test_a_demo_is_refused_for_what_does_not_fit_its_world(asked: list[str], why: str, capsys):
     assert main(["demo", "grasp the red object", *asked, "hydra.run.dir=here", *SMALL]) == 2
     assert why in capsys.readouterr().err and not (Path("here") / "demo.mp4").exists()
+
+
+@pytest.mark.parametrize(("text", "scene"), [
+    ("sort the blocks by colour into the corners", ("sort_corners", [])),
+    ("Push the red star to the blue cube.", ("block_to_block", ["red star", "blue cube"])),
+    ("push the red star to the red star", ("block_to_block", ["red star"])),
+    ("nudge the red star, the red moon, the red cube and the green heart about",
+     ("block_to_block", ["red star", "red moon", "green heart"]))])
+def test_the_board_of_an_instruction_has_what_it_names_and_can_be_laid(text, scene):
+    assert board_scene_for(text) == scene
+    env = gymnasium.make("envs:embodied/Board-v0", cameras=[])
+    env.reset(seed=7, options={"instruction": text, "require": scene[1]})
+    assert set(scene[1]) <= set(env.unwrapped.world.names())
+    env.close()

@@ -13,7 +13,8 @@ def record(seed: int, *, success: bool, policy: str = "model", **changes: Any) -
     attribution = None if success else {"component": "skill", "reason": "pick: the gripper closed on <nothing>"}
     plan = {"text": "pick(obj_1); done()", "is_constrained": True, "parsed": True, "grounded": True}
     return {"policy": policy, "task": TASKS[seed % 5], "seed": seed, "instruction": "put the red block away",
-            "success": success, "progress": float(success), "end": "success" if success else "truncated", "replans": 0,
+            "success": success, "planned": success or seed % 20 == 9, "progress": float(success),
+            "end": "success" if success else "truncated", "replans": 0,
             "calls": [{"skill": "pick", "arguments": ["obj_1"], "status": "done", "reason": "", "duration_s": 2.0}],
             "attribution": attribution, "plans": [plan], "timings": {"plan_s": [0.01 * (seed % 7 + 1)], "wall_s": 1.0},
             **changes}

@@ -30,7 +30,7 @@ def test_eval_json_has_the_agreed_keys():
     assert found["plans"]["unconstrained"]["decoded"] == 20
     assert found["plans"]["unconstrained"]["parsed_fraction"] == 0.5
     assert found["failures"]["skill"] == found["failures"]["count"] == 2
-    assert found["plan_success"]["success_rate"] == 1.0, "both losses were a skill's"
+    assert found["plan_success"]["success_rate"] == 0.95, "of two losses one was a skill's alone"
     assert found["timing_keys"] == list(TIMING_KEYS) and found["seeds"]["count"] == 20
 
 

@@ -16,7 +16,11 @@ from envs.skills.signatures import BOARD, KITCHEN
     ("push the red star to the blue cube", "push the red moon to the blue cube", True),
     ("Push the Red Star up", "push the green star up", True),
     ("push the red block to the blue one", "push the red heart to the blue moon", False),
-    ("push the red block to the blue one", "push the green heart to the blue moon", True),
+    ("push the red star to the other block of the same color", "push the red star to the red moon", False),
+    ("put the red and the blue star together", "push the red star to the blue star", False),
+    ("push the red toy to the center", "push the red heart to the center", False),
+    ("push the red star to the block next to it", "push the red star to the blue cube", False),
+    ("separate the red star from the blue cube", "push the red star away from the blue moon", True),
     ("sort the blocks by color into corners", "push the red moon to the top left corner", False),
     ("push the red star up", "up", False)])
 def test_a_plan_speaks_of_what_was_named(said, pushed, strays):

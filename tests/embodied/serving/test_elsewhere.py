@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
 from embodied.agents.language_agent import LanguageAgent
+from embodied.cli.serve import _load
 from embodied.planning.scene import BOARD as SCENE
 from embodied.serving.errors import ApiError
 from embodied.serving.inference_server import InferenceServer
@@ -50,14 +54,35 @@ def test_each_world_is_planned_in_by_its_own(tmp_path):
     assert isinstance(planner, LanguageAgent) and planner.language == BOARD and planner.scene is SCENE
 
 
+def test_a_planner_that_cannot_be_loaded_is_told_of():
+    async def opened() -> None:
+        manager = SessionManager(InferenceServer(SlowBackend(0.0)), Limits(), language=TABLETOP,
+                                 elsewhere={"board": InferenceServer(LazyBackend(lambda: 1 / 0))})
+        try:
+            for _ in range(2):
+                with pytest.raises(ApiError, match="expected the planner of board to load") as refused:
+                    await manager.open("push_side", 3, None, speed=1.0)
+                assert refused.value.status == 503 and not manager.sessions
+        finally:
+            await manager.close()
+
+    asyncio.run(opened())
+
+
+def test_planners_that_are_needed_at_once_are_loaded_one_after_the_other():
+    settings = SimpleNamespace(weights="mind", backend="local", threads=1)
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(partial(_load, settings), ["tamp-tiny", "kitchen-tiny", "mind-tiny"]))
+    assert [len(backend.language.skills) for backend in found] == [6, 7, 8]
+
+
 def test_loading_begins_once_whoever_asks_first():
     loads: list[int] = []
     late = LazyBackend(lambda: loads.append(1))
 
-    async def twice() -> None:
-        await asyncio.gather(late.ready(), late.ready())
+    for _ in range(2):
         late.start()
-        await late.ready()
-
-    asyncio.run(twice())
+    late.settle(10)
+    late.start()
+    asyncio.run(late.ready())
     assert loads == [1]

@@ -6,13 +6,14 @@ import gymnasium
 import pytest
 
 from embodied.agents.backends.local import LocalBackend
-from embodied.agents.baselines import ShuffledBackend
+from embodied.agents.baselines import ShuffledBackend, lent_look
 from embodied.agents.language_agent import LanguageAgent
 from embodied.data.collect import CollectSpec, collect
 from embodied.data.dataset import Dataset
 from embodied.data.detections import detect_dataset
 from embodied.data.examples import Examples
 from embodied.models.building import Facts, build
+from embodied.models.looking import EYES
 from embodied.planning.closed_loop import run
 from embodied.planning.declaration import declaration
 from embodied.planning.language import parse
@@ -80,7 +81,11 @@ def test_a_planner_that_learned_a_little_acts_on_the_board(examples):
     assert steps[-1].end is not None and steps[0].plan.perception.memory.here == "board"
     others = [Observation.from_dict(env.reset(seed=seed)[0]) for seed in (1, 2)]
     raw, _ = env.reset(seed=5)
-    shuffled = LanguageAgent(ShuffledBackend(backend, others), max_new_tokens=24, unclear=None)
-    plan = shuffled.plan("push the red star up", Observation.from_dict(raw))
     env.close()
-    assert plan.perception.slots == agent.read_scene(Observation.from_dict(raw)).perception.slots
+    lent = lent_look("pieces", others)
+    seen = LanguageAgent(backend, look=lent).read_scene(Observation.from_dict(raw)).perception.slots
+    own = agent.read_scene(Observation.from_dict(raw)).perception.slots
+    assert seen and [s.box for s in seen] != [s.box for s in own]
+    assert [s.box for s in seen] in [[s.box for s in EYES["pieces"].look(other).slots] for other in others]
+    with pytest.raises(ValueError, match="looks of its own"):
+        ShuffledBackend(backend, others)
