@@ -43,7 +43,7 @@ class Slot:
     believe; 0 where not told. The box is what was measured, hidden or not."""
     place: str = ""
     """The piece of furniture that it was seen on by a robot that drives about; its box is in that piece's own frame
-    then."""
+    then. Or a board, in the world's frame."""
 
 
 @dataclass(frozen=True, slots=True)

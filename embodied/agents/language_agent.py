@@ -149,8 +149,7 @@ class LanguageAgent:
         return refused(tried[0].instead_of(tried[1:]), first, parsed, scene)
 
     def read_scene(self, observation: Observation, history: Sequence[Transition] = ()) -> SceneState:
-        """What is in sight now, and what the hand holds since which pick; of a robot that drives about, what it
-        remembers."""
+        """What is in sight now, and what the hand holds since which pick; of scenes that remember, what they do."""
         if self.scene.remembers:
             memory = recall(self._look, observation, history, self.language)
             return SceneState(Perception(memory.things, observation.time_s, memory=memory),

@@ -35,7 +35,7 @@ class ViewDetections:
 
     slots: tuple[Slot, ...]
     names: tuple[str | None, ...]
-    look: Look | None = None  # of a robot that drives about: where it stands now
+    look: Look | None = None  # of eyes that scenes remember by: where the robot stands now
 
 
 Detector = Callable[[View], ViewDetections]

@@ -66,7 +66,7 @@ class Item:
     held: Slot | None
     last: tuple[SkillCall, Outcome] | None
     held_name: str | None = None
-    memory: Memory | None = None  # of a robot that drives about: what is detected is what it remembers
+    memory: Memory | None = None  # of scenes that remember: what is detected is what is remembered
 
     @property
     def id(self) -> str:

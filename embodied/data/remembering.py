@@ -1,4 +1,4 @@
-"""What a robot that drives about remembers at each view of an episode, as when it acts, with the true names."""
+"""What a robot remembers at each view of an episode, as when it acts, with the true names."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Perception:
     time_s: float = 0.0  # simulated time of the observation
     image: Image | None = None
     numbers: tuple[int, ...] = ()  # of the slots' names, rising, and then of what is in the hand; () for 1, 2 ..
-    memory: Memory | None = None  # of a robot that drives about: the slots are what it remembers
+    memory: Memory | None = None  # of scenes that remember: the slots are what is remembered
 
     def number(self, place: int) -> int:
         """The number of a slot's name, or, one place after the last, of what is in the hand."""
