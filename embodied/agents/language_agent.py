@@ -12,6 +12,7 @@ from embodied.agents.backends.looks import Looks
 from embodied.agents.judgement import LIKELY, chance_of_success
 from embodied.agents.numbering import Numbered, numbered
 from embodied.agents.scene_state import SceneState, read_scene
+from embodied.planning.board_view import is_open
 from embodied.planning.grammar import ANY_PLAN, Without, plan_grammar
 from embodied.planning.hints import meant, telling
 from embodied.planning.instruction import InstructionError, clean_instruction
@@ -62,6 +63,7 @@ class LanguageAgent:
         self.unclear = unclear if self.scene.finds_objects and not answers_in_words else None
         self._is_checked = self.scene.finds_objects and answers_in_words and unclear is not None
         self._minds_failures = self.scene.remembers and unclear is not None
+        self._denies_done = self._minds_failures and not self.scene.roams
         self.max_new_tokens, self.seed = max_new_tokens, seed
         self._lent, self._looks = look, Looks(_EPISODE)
 
@@ -91,6 +93,8 @@ class LanguageAgent:
         ask = partial(self._ask, self._prompt(worded.text, state, history), state, seed)
         if self.unclear is None:
             plan = worded.told(ask(), self.language)
+            if self._denies_done and plan.is_done and is_open(instruction, state.perception.slots):
+                plan = ask(Without(steps=1)).instead_of([plan])
             if self._minds_failures and (reason := in_vain(plan, history, self.language)) is not None:
                 return Plan((), refusal=clause(reason), perception=state.perception).instead_of([plan])
             if self._minds_failures and strays_in_words(plan, instruction, self.language):

@@ -7,10 +7,12 @@ Departure from PaLM-E (section 4), whose Language-Table prompts hold one image a
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
+from embodied.planning.looks import colors_of
 from embodied.prompt import Slot
 from envs.world.board import CORNERS, Compass, is_in_corner, place_m, quarter
 
@@ -18,6 +20,11 @@ BY_M = 0.07
 """Between the middles of pieces that are by each other: they touch, or a finger's breadth is left."""
 NEAR_M = 0.15
 """Between those of pieces that are not apart."""
+
+GROUP_M = 0.085
+"""Between those of neighbours in a group that is together."""
+_GATHERED = frozenset(("together", "gather", "group"))
+_OF_SIDES = frozenset(("side", "half"))
 
 
 def quarter_of(slot: Slot) -> Compass:
@@ -42,3 +49,34 @@ def said_of(place: int, slots: Sequence[Slot], numbers: Sequence[int]) -> str:
                     for number, other in zip(numbers, slots, strict=True) if other is not slot)
     return " ".join([*corner, *(f"{'by' if away_m <= BY_M else 'near'} obj_{number}" for away_m, number in others
                                 if away_m <= NEAR_M)])
+
+
+def is_open(text: str, slots: Sequence[Slot]) -> bool:
+    """Whether what is measured denies that an instruction is done: of those about all pieces alone, which ask to sort
+    them by color into corners, or to gather those of one side. False where nothing can be said."""
+    words = re.findall(r"[a-z]+", text.lower())
+    said, sides = set(words), [word for word in words if word in ("left", "right")]
+    is_of_color = any(word.startswith(("color", "colour")) for word in words)
+    if "sort" in said or (is_of_color and said & {"corner", "corners"} and not said & {"closest", "nearest"}):
+        return not _are_sorted(slots)
+    if (said & _GATHERED or "on the left together" in text or "on the right together" in text) and sides and (
+            said & _OF_SIDES or "together" in said):
+        return not _are_together([slot for slot in slots if quarter_of(slot)[1] == (1 if sides[0] == "left" else -1)])
+    return False
+
+
+def _are_sorted(slots: Sequence[Slot]) -> bool:
+    """Whether every piece is in a corner, those of one color in one, and no two colors in the same."""
+    where = {(color, quarter_of(slot)) for color, slot in zip(colors_of([s.crop for s in slots]), slots, strict=True)}
+    is_in = all(is_in_corner(np.array(slot.box.center[:2]), quarter_of(slot)) for slot in slots)
+    return is_in and len({color for color, _ in where}) == len({corner for _, corner in where}) == len(where)
+
+
+def _are_together(slots: Sequence[Slot]) -> bool:
+    """Whether the pieces are one group, each close to another of it."""
+    joined, left = list(slots[:1]), list(slots[1:])
+    for member in joined:  # grows while it is walked
+        close = [s for s in left if math.dist(member.box.center[:2], s.box.center[:2]) <= GROUP_M]
+        left = [s for s in left if s not in close]
+        joined += close
+    return not left

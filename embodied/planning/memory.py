@@ -25,9 +25,9 @@ MOST_STEPS = 24
 class Look:
     """What a robot sees of the place before which it stands.
 
-    place: None on the way. slots: what lies there, boxes in its own frame (on a board in the world's); None where that cannot be seen (a bin, a
-    shut drawer). is_open: of a place that can be shut; None of others. span_m: from where to where along the place's
-    own y the camera sees it.
+    place: None on the way. slots: what lies there, boxes in its own frame, on a board in the world's; None where that
+    cannot be seen (a bin, a shut drawer). is_open: of a place that can be shut; None of others. span_m: from where to
+    where along the place's own y the camera sees it.
     """
 
     place: str | None
