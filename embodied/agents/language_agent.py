@@ -31,6 +31,7 @@ from envs.skills.signatures import PlanLanguage
 NOTHING_IN_SIGHT = "I see no objects"
 UNREADABLE = "I could not put a plan into words"
 NO_PLAN_OF_THESE = "I have no plan that ends with what you named"
+NOT_DONE = "I see that it is not done, and do not know what to do next"
 TOO_LONG = "the instruction is too long for me"
 EXAMPLE = "put the red block in the blue bowl"
 """Of what is understood, for those who were refused."""
@@ -94,7 +95,7 @@ class LanguageAgent:
         if self.unclear is None:
             plan = worded.told(ask(), self.language)
             if self._denies_done and plan.is_done and is_open(instruction, state.perception.slots):
-                plan = ask(Without(steps=1)).instead_of([plan])
+                return Plan((), refusal=NOT_DONE, perception=state.perception).instead_of([plan])
             if self._minds_failures and (reason := in_vain(plan, history, self.language)) is not None:
                 return Plan((), refusal=clause(reason), perception=state.perception).instead_of([plan])
             if self._minds_failures and strays_in_words(plan, instruction, self.language):
