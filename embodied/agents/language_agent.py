@@ -94,8 +94,8 @@ class LanguageAgent:
         ask = partial(self._ask, self._prompt(worded.text, state, history), state, seed)
         if self.unclear is None:
             plan = worded.told(ask(), self.language)
-            if self._denies_done and plan.is_done and is_open(instruction, state.perception.slots):
-                return Plan((), refusal=NOT_DONE, perception=state.perception).instead_of([plan])
+            if self._denies_done and plan.is_done:
+                plan = self._unless_open(plan, instruction, state, ask)
             if self._minds_failures and (reason := in_vain(plan, history, self.language)) is not None:
                 return Plan((), refusal=clause(reason), perception=state.perception).instead_of([plan])
             if self._minds_failures and strays_in_words(plan, instruction, self.language):
@@ -104,6 +104,16 @@ class LanguageAgent:
                 return Plan((), refusal=NO_PLAN_OF_THESE, perception=state.perception).instead_of([plan])
             return plan
         return self._judged(ask, state, read(instruction), state.scene(history))
+
+    def _unless_open(self, done: Plan, instruction: str, state: SceneState, ask: Callable[[Without], Plan]) -> Plan:
+        """The plan that all is done, unless what is measured denies that: then one that does something, where nothing
+        was done yet, else a refusal."""
+        is_begun = bool(state.perception.memory.steps)
+        if not is_open(instruction, state.perception.slots, is_begun=is_begun):
+            return done
+        if is_begun:
+            return Plan((), refusal=NOT_DONE, perception=state.perception).instead_of([done])
+        return ask(Without(steps=1)).instead_of([done])
 
     def prompt_of(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()
                   ) -> Prompt | None:

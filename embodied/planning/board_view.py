@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from embodied.planning.looks import colors_of
+from embodied.planning.looks import COLOR_WORDS, colors_of
 from embodied.prompt import Slot
 from envs.world.board import CORNERS, Compass, is_in_corner, place_m, quarter
 
@@ -25,6 +25,7 @@ GROUP_M = 0.085
 """Between those of neighbours in a group that is together."""
 _GATHERED = frozenset(("together", "gather", "group"))
 _OF_SIDES = frozenset(("side", "half"))
+_PARTED = frozenset(("separate", "apart", "away", "touch", "close"))
 
 
 def quarter_of(slot: Slot) -> Compass:
@@ -51,18 +52,28 @@ def said_of(place: int, slots: Sequence[Slot], numbers: Sequence[int]) -> str:
                                 if away_m <= NEAR_M)])
 
 
-def is_open(text: str, slots: Sequence[Slot]) -> bool:
-    """Whether what is measured denies that an instruction is done: of those about all pieces alone, which ask to sort
-    them by color into corners, or to gather those of one side. False where nothing can be said."""
+def is_open(text: str, slots: Sequence[Slot], *, is_begun: bool = False) -> bool:
+    """Whether what is measured denies that an instruction is done: one to sort all pieces by color into corners, or to
+    gather those of one side; before anything was done also one to part two, where some of their colors are near each
+    other. False where nothing can be said."""
     words = re.findall(r"[a-z]+", text.lower())
     said, sides = set(words), [word for word in words if word in ("left", "right")]
     is_of_color = any(word.startswith(("color", "colour")) for word in words)
     if "sort" in said or (is_of_color and said & {"corner", "corners"} and not said & {"closest", "nearest"}):
         return not _are_sorted(slots)
-    if (said & _GATHERED or "on the left together" in text or "on the right together" in text) and sides and (
-            said & _OF_SIDES or "together" in said):
+    if said & _GATHERED and said & _OF_SIDES and sides:
         return not _are_together([slot for slot in slots if quarter_of(slot)[1] == (1 if sides[0] == "left" else -1)])
-    return False
+    return not is_begun and bool(said & _PARTED) and not _are_apart([word for word in words if word in COLOR_WORDS], slots)
+
+
+def _are_apart(colors: Sequence[str], slots: Sequence[Slot]) -> bool:
+    """Whether no two pieces of two named colors are near each other."""
+    if len(colors) != 2:
+        return True
+    shown = list(zip(colors_of([slot.crop for slot in slots]), slots, strict=True))
+    first, second = ([slot for color, slot in shown if color == wanted] for wanted in colors)
+    return all(one is other or math.dist(one.box.center[:2], other.box.center[:2]) > NEAR_M
+               for one in first for other in second)
 
 
 def _are_sorted(slots: Sequence[Slot]) -> bool:

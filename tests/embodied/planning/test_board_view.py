@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from embodied.planning.board_view import in_order, said_of
+from embodied.planning.board_view import in_order, is_open, said_of
 from embodied.planning.memory import Look, Memory
 from embodied.planning.perception import Perception
 from embodied.planning.scene import BOARD, write_prompt
@@ -59,3 +61,28 @@ def test_a_look_at_the_board_replaces_all_that_was_there():
 def test_without_a_memory_there_is_no_sentence():
     with pytest.raises(ValueError, match=r"needs perception\.memory"):
         write_prompt("sort the blocks", Perception((CORNER,)), scene=BOARD)
+
+
+def colored(color, x, y):
+    return replace(slot(x, y), crop=np.full((2, 2, 3), color, np.uint8))
+
+
+RED, BLUE = (220, 20, 20), (20, 50, 220)
+TOP_LEFT, TOP_RIGHT = place_m((1, 1)), place_m((1, -1))
+
+
+@pytest.mark.parametrize(("text", "pieces", "expected"), [
+    ("sort the blocks by colour into the corners", [(RED, *TOP_LEFT), (BLUE, *TOP_RIGHT)], False),
+    ("sort the blocks by colour into the corners", [(RED, *TOP_LEFT), (BLUE, *TOP_LEFT)], True),
+    ("give every color its own corner of the board", [(RED, *TOP_LEFT), (RED, *TOP_RIGHT)], True),
+    ("sort the blocks", [(RED, *TOP_LEFT), (BLUE, 0.4, 0.0)], True),
+    ("push the block closest to the top left corner to the block of the same color", [(RED, 0.4, 0.0)], False),
+    ("push all the blocks on the left side together", [(RED, 0.4, 0.1), (BLUE, 0.47, 0.1), (RED, 0.4, -0.2)], False),
+    ("push all the blocks on the left side together", [(RED, 0.4, 0.1), (BLUE, 0.52, 0.1)], True),
+    ("separate the red star from the blue cube", [(RED, 0.4, 0.1), (BLUE, 0.47, 0.1)], True),
+    ("separate the red star from the blue cube", [(RED, 0.4, 0.1), (BLUE, 0.4, -0.1)], False),
+    ("push the red star up", [(RED, 0.4, 0.1)], False)])
+def test_what_is_measured_denies_that_it_is_done(text, pieces, expected):
+    slots = [colored(*piece) for piece in pieces]
+    assert is_open(text, slots) is expected
+    assert is_open(text, slots, is_begun=True) is (expected and "separate" not in text)
