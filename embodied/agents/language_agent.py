@@ -113,7 +113,7 @@ class LanguageAgent:
             return done
         if is_begun:
             return Plan((), refusal=NOT_DONE, perception=state.perception).instead_of([done])
-        return ask(Without(steps=1)).instead_of([done])
+        return ask(Without(steps=1, refusal=True)).instead_of([done])
 
     def prompt_of(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()
                   ) -> Prompt | None:

@@ -63,7 +63,8 @@ def is_open(text: str, slots: Sequence[Slot], *, is_begun: bool = False) -> bool
         return not _are_sorted(slots)
     if said & _GATHERED and said & _OF_SIDES and sides:
         return not _are_together([slot for slot in slots if quarter_of(slot)[1] == (1 if sides[0] == "left" else -1)])
-    return not is_begun and bool(said & _PARTED) and not _are_apart([word for word in words if word in COLOR_WORDS], slots)
+    colors = [word for word in words if word in COLOR_WORDS]
+    return not is_begun and bool(said & _PARTED) and not _are_apart(colors, slots)
 
 
 def _are_apart(colors: Sequence[str], slots: Sequence[Slot]) -> bool:
