@@ -40,6 +40,7 @@ TRIES = 5
 """Plans that a model is asked for where the judge turns the likelier ones down."""
 _LONGEST_WORD = 40  # that a refusal quotes
 _EPISODE = 64  # looks of an episode
+_RECENT = 4  # steps that are not done again for want of anything else
 
 
 class LanguageAgent:
@@ -106,14 +107,16 @@ class LanguageAgent:
         return self._judged(ask, state, read(instruction), state.scene(history))
 
     def _unless_open(self, done: Plan, instruction: str, state: SceneState, ask: Callable[[Without], Plan]) -> Plan:
-        """The plan that all is done, unless what is measured denies that: then one that does something, where nothing
-        was done yet, else a refusal."""
-        is_begun = bool(state.perception.memory.steps)
-        if not is_open(instruction, state.perception.slots, is_begun=is_begun):
+        """The plan that all is done, unless what is measured denies that: then one that does something, or a refusal
+        where that is what was done just now."""
+        steps = state.perception.memory.steps
+        if not is_open(instruction, state.perception.slots, is_begun=bool(steps)):
             return done
-        if is_begun:
-            return Plan((), refusal=NOT_DONE, perception=state.perception).instead_of([done])
-        return ask(Without(steps=1, refusal=True)).instead_of([done])
+        plan = ask(Without(steps=1, refusal=True)).instead_of([done])
+        again = [" ".join(map(str, call.named)) for call in plan.calls[:1]]
+        if plan.calls and not set(again) & {step.removesuffix(" failed") for step in steps[-_RECENT:]}:
+            return plan
+        return Plan((), refusal=NOT_DONE, perception=state.perception).instead_of([done, plan])
 
     def prompt_of(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()
                   ) -> Prompt | None:
