@@ -86,9 +86,9 @@ def _are_sorted(slots: Sequence[Slot]) -> bool:
 
 def _are_together(slots: Sequence[Slot]) -> bool:
     """Whether the pieces are one group, each close to another of it."""
-    joined, left = list(slots[:1]), list(slots[1:])
+    middles = [slot.box.center[:2] for slot in slots]
+    joined, left = middles[:1], middles[1:]
     for member in joined:  # grows while it is walked
-        close = [s for s in left if math.dist(member.box.center[:2], s.box.center[:2]) <= GROUP_M]
-        left = [s for s in left if s not in close]
-        joined += close
+        joined += [middle for middle in left if math.dist(member, middle) <= GROUP_M]
+        left = [middle for middle in left if math.dist(member, middle) > GROUP_M]
     return not left

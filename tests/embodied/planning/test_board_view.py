@@ -79,6 +79,9 @@ TOP_LEFT, TOP_RIGHT = place_m((1, 1)), place_m((1, -1))
     ("push the block closest to the top left corner to the block of the same color", [(RED, 0.4, 0.0)], False),
     ("push all the blocks on the left side together", [(RED, 0.4, 0.1), (BLUE, 0.47, 0.1), (RED, 0.4, -0.2)], False),
     ("push all the blocks on the left side together", [(RED, 0.4, 0.1), (BLUE, 0.52, 0.1)], True),
+    ("group the blocks of the right half, without any block of the left half",
+     [(RED, 0.4, -0.1), (BLUE, 0.47, -0.1), (RED, 0.54, -0.1), (BLUE, 0.61, -0.1), (RED, 0.4, 0.1)], False),
+    ("gather the blocks on the right side", [(RED, 0.4, -0.1), (BLUE, 0.47, -0.1), (RED, 0.6, -0.1)], True),
     ("separate the red star from the blue cube", [(RED, 0.4, 0.1), (BLUE, 0.47, 0.1)], True),
     ("separate the red star from the blue cube", [(RED, 0.4, 0.1), (BLUE, 0.4, -0.1)], False),
     ("push the red star up", [(RED, 0.4, 0.1)], False)])
