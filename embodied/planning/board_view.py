@@ -25,7 +25,7 @@ GROUP_M = 0.085
 """Between those of neighbours in a group that is together."""
 _GATHERED = frozenset(("together", "gather", "group"))
 _OF_SIDES = frozenset(("side", "half"))
-_PARTED = frozenset(("separate", "apart", "away", "touch", "close"))
+_PARTED = re.compile(r"\b(separate|apart|away|too close|not touch)\b")
 
 
 def quarter_of(slot: Slot) -> Compass:
@@ -57,14 +57,16 @@ def is_open(text: str, slots: Sequence[Slot], *, is_begun: bool = False) -> bool
     gather those of one side; before anything was done also one to part two, where some of their colors are near each
     other. False where nothing can be said."""
     words = re.findall(r"[a-z]+", text.lower())
-    said, sides = set(words), [word for word in words if word in ("left", "right")]
+    said, colors = set(words), [word for word in words if word in COLOR_WORDS]
+    if colors:
+        return not is_begun and _PARTED.search(" ".join(words)) is not None and not _are_apart(colors, slots)
+    sides = [word for word in words if word in ("left", "right")]
     is_of_color = any(word.startswith(("color", "colour")) for word in words)
     if "sort" in said or (is_of_color and said & {"corner", "corners"} and not said & {"closest", "nearest"}):
         return not _are_sorted(slots)
     if said & _GATHERED and said & _OF_SIDES and sides:
         return not _are_together([slot for slot in slots if quarter_of(slot)[1] == (1 if sides[0] == "left" else -1)])
-    colors = [word for word in words if word in COLOR_WORDS]
-    return not is_begun and bool(said & _PARTED) and not _are_apart(colors, slots)
+    return False
 
 
 def _are_apart(colors: Sequence[str], slots: Sequence[Slot]) -> bool:

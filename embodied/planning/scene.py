@@ -136,11 +136,25 @@ class ImageScene:
         return (None,)
 
 
-class FurnitureScene:
+class _ByNames:
+    """What scenes share whose plans point at nothing, and call things by their own names."""
+
+    finds_objects, needs_image, remembers = False, False, True
+
+    def targets(self, perception: Perception) -> Targets:
+        return Targets()
+
+    def mention(self, place: int, slot: Slot, view: Viewpoint) -> str:
+        return f"obj_{place + 1}"
+
+    def picture_names(self, names: Sequence[str | None], held: str | None) -> tuple[str | None, ...]:
+        return tuple(names)
+
+
+class FurnitureScene(_ByNames):
     """What a robot that drives about remembers: `table: <obj_1><obj_2>. drawer: shut. Here: table. Steps: ..`; the plan
     calls things and places by their own names."""
 
-    finds_objects, needs_image, remembers = False, False, True
     eyes, roams = "furniture", True
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
@@ -151,36 +165,17 @@ class FurnitureScene:
         return [*parts, *([Text(f"Here: {memory.here}. ")] if memory.here else []),
                 *([Text(f"In hand: {memory.held}. ")] if memory.held else []), *_steps(memory)]
 
-    def targets(self, perception: Perception) -> Targets:
-        return Targets()
 
-    def mention(self, place: int, slot: Slot, view: Viewpoint) -> str:
-        return f"obj_{place + 1}"
-
-    def picture_names(self, names: Sequence[str | None], held: str | None) -> tuple[str | None, ...]:
-        return tuple(names)
-
-
-class BoardScene:
+class BoardScene(_ByNames):
     """What lies on a pushing board, and what was done for the instruction: `top left: <obj_1> corner near obj_2
     <obj_2> near obj_1. top right: .. Steps: ..`; the plan calls pieces by their own names, for the low-level policy
     that it speaks to."""
 
-    finds_objects, needs_image, remembers = False, False, True
     eyes, roams = "pieces", False
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
         told = [part for corner in CORNERS for part in _quarter_sentence(corner, perception)]
         return [*told, *_steps(_memory(perception))]
-
-    def targets(self, perception: Perception) -> Targets:
-        return Targets()
-
-    def mention(self, place: int, slot: Slot, view: Viewpoint) -> str:
-        return f"obj_{place + 1}"
-
-    def picture_names(self, names: Sequence[str | None], held: str | None) -> tuple[str | None, ...]:
-        return tuple(names)
 
 
 OBJECTS, WHOLE_IMAGE, FURNITURE, BOARD = ObjectScene(), ImageScene(), FurnitureScene(), BoardScene()

@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from embodied.planning.board_view import in_order, is_open, said_of
+from embodied.planning.board_view import BY_M, GROUP_M, NEAR_M, in_order, is_open, said_of
 from embodied.planning.memory import Look, Memory
 from embodied.planning.perception import Perception
 from embodied.planning.scene import BOARD, write_prompt
 from embodied.prompt import Entity, Slot, Text
 from envs.interface import Box
+from envs.tasks.board_goals import APART_M, CLUSTER_M, NEXT_TO_M
 from envs.world.board import place_m
 
 
@@ -84,8 +85,14 @@ TOP_LEFT, TOP_RIGHT = place_m((1, 1)), place_m((1, -1))
     ("gather the blocks on the right side", [(RED, 0.4, -0.1), (BLUE, 0.47, -0.1), (RED, 0.6, -0.1)], True),
     ("separate the red star from the blue cube", [(RED, 0.4, 0.1), (BLUE, 0.47, 0.1)], True),
     ("separate the red star from the blue cube", [(RED, 0.4, 0.1), (BLUE, 0.4, -0.1)], False),
+    ("push the red star close to the blue cube", [(RED, 0.4, 0.1), (BLUE, 0.47, 0.1)], False),
+    ("bring the red star and the blue cube together on the left side", [(RED, 0.4, 0.1), (BLUE, 0.6, 0.1)], False),
     ("push the red star up", [(RED, 0.4, 0.1)], False)])
 def test_what_is_measured_denies_that_it_is_done(text, pieces, expected):
     slots = [colored(*piece) for piece in pieces]
     assert is_open(text, slots) is expected
     assert is_open(text, slots, is_begun=True) is (expected and "separate" not in text)
+
+
+def test_what_is_told_is_measured_as_goals_are_judged():
+    assert (BY_M, NEAR_M, GROUP_M) == (NEXT_TO_M, APART_M, CLUSTER_M)
