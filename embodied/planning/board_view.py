@@ -16,13 +16,10 @@ from embodied.planning.looks import COLOR_WORDS, colors_of
 from embodied.prompt import Slot
 from envs.world.board import CORNERS, Compass, is_in_corner, place_m, quarter
 
-BY_M = 0.07
-"""Between the middles of pieces that are by each other: they touch, or a finger's breadth is left."""
+BY_M = 0.085
+"""Between the middles of pieces that are by each other: they touch, or two fingers' breadths are left."""
 NEAR_M = 0.15
 """Between those of pieces that are not apart."""
-
-GROUP_M = 0.085
-"""Between those of neighbours in a group that is together."""
 _GATHERED = frozenset(("together", "gather", "group"))
 _OF_SIDES = frozenset(("side", "half"))
 _PARTED = re.compile(r"\b(separate|apart|away|too close|not touch)\b")
@@ -91,6 +88,6 @@ def _are_together(slots: Sequence[Slot]) -> bool:
     middles = [slot.box.center[:2] for slot in slots]
     joined, left = middles[:1], middles[1:]
     for member in joined:  # grows while it is walked
-        joined += [middle for middle in left if math.dist(member, middle) <= GROUP_M]
-        left = [middle for middle in left if math.dist(member, middle) > GROUP_M]
+        joined += [middle for middle in left if math.dist(member, middle) <= BY_M]
+        left = [middle for middle in left if math.dist(member, middle) > BY_M]
     return not left

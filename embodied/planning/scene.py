@@ -19,6 +19,7 @@ from embodied.planning.language import locations_of
 from embodied.planning.perception import Perception, supports
 from embodied.prompt import LOCATION_BINS, Entity, Prompt, Segment, Slot, Text
 from envs.interface import Camera, Outcome, SkillCall
+from envs.words import plain_words
 from envs.world.board import CORNERS, Compass, side_words
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class SceneEncoder(Protocol):
     """Of one that remembers, whose looks it remembers: a name of `embodied.models.looking`; "" of others."""
     roams: bool
     """Whether it tells of what is out of sight, and so of what was done for other instructions, too."""
+    has_plain_words: bool
+    """Whether instructions stand in it as `envs.words.plain_words`, where they are nothing but words."""
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
         """The part of the sentence about what is in sight and in the hand. held: how that looked when it was picked;
@@ -91,7 +94,7 @@ class ObjectScene:
     """Objects by name: `In sight: <obj_1><obj_2> on obj_1 .`; the plan says `obj_2`."""
 
     finds_objects, needs_image, remembers = True, False, False
-    eyes, roams = "", False
+    eyes, roams, has_plain_words = "", False, False
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
         return [*_slot_sentences(perception),
@@ -111,7 +114,7 @@ class ImageScene:
     """A whole image: `Given <image>.`; the plan points with two location tokens."""
 
     finds_objects, needs_image, remembers = False, True, False
-    eyes, roams = "", False
+    eyes, roams, has_plain_words = "", False, False
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
         if perception.image is None:
@@ -155,7 +158,7 @@ class FurnitureScene(_ByNames):
     """What a robot that drives about remembers: `table: <obj_1><obj_2>. drawer: shut. Here: table. Steps: ..`; the plan
     calls things and places by their own names."""
 
-    eyes, roams = "furniture", True
+    eyes, roams, has_plain_words = "furniture", True, False
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
         memory = _memory(perception)
@@ -171,7 +174,7 @@ class BoardScene(_ByNames):
     <obj_2> near obj_1. top right: .. Steps: ..`; the plan calls pieces by their own names, for the low-level policy
     that it speaks to."""
 
-    eyes, roams = "pieces", False
+    eyes, roams, has_plain_words = "pieces", False, True
 
     def segments(self, perception: Perception, held: Slot | None, *, is_holding: bool) -> list[Segment]:
         told = [part for corner in CORNERS for part in _quarter_sentence(corner, perception)]
@@ -189,7 +192,9 @@ def write_prompt(instruction: str, perception: Perception, *, held: Slot | None 
     held: how what is in the hand looked when it was picked; without it, is_holding says that something is.
     Raises InstructionError for an instruction that is empty or too long.
     """
-    parts: list[Segment] = [Text(f"Instruction: {clean_instruction(instruction)}\n"),
+    words = plain_words(instruction) if scene.has_plain_words else None
+    text = clean_instruction(" ".join(words) if words else instruction)
+    parts: list[Segment] = [Text(f"Instruction: {text}\n"),
                             *scene.segments(perception, held, is_holding=is_holding)]
     if last_failure is not None:
         parts.append(Text(_failure_sentence(*last_failure)))

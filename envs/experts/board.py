@@ -5,6 +5,7 @@ What it says is carried out by a policy that sees for itself; the expert only ch
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,11 @@ from envs.tasks.board_goals import (
     Shifted,
     Sorted,
     Together,
-    group,
+    group_of,
 )
 from envs.tasks.board_words import say
 from envs.world import World
 from envs.world.board import (
-    BOARD_CENTER_M,
     BOARD_HIGH_M,
     BOARD_LOW_M,
     COMPASS,
@@ -44,12 +44,15 @@ from envs.world.board import (
 )
 from envs.world.toys import TOY_COLORS, TOY_NAMES
 
-REFUSAL_SHARE = 0.15
-"""Of the queries beyond the first: they name a block that is not there."""
+REFUSAL_SHARE = 0.3
+"""Of the queries beyond the first that name blocks: they name one that is not there."""
+TASK_WEIGHTS = MappingProxyType({"sort_corners": 3, "push_side": 3, "closest_corner": 2, "separate": 2})
+"""Of the queries beyond the first; 1 for the other families, whose next subgoal can be told by the words alone."""
+NEIGHBOR_SHARE = 0.4
+"""Of the queries that name two blocks: the second is the one nearest to the first, so that some are done already."""
 UNPAIRED = "I see no matching block"
 _INSET_M = 0.035  # of the places that the policy pushes to, from the edge of the board
 _SPARE_M = 0.03
-_AWAY_CM = 10  # a block that came over to the wrong side is pushed back at least so far
 
 
 def remaining_calls(world: World, scene: BoardScene, held: str | None) -> list[NamedCall]:
@@ -101,22 +104,13 @@ def _shift(block: str, by_m: np.ndarray) -> str:
 
 def _sorting(goal: Sorted, at: Places) -> list[str]:
     """Each block that is not in the corner of its color there, in the order of `read_order`."""
-    corner_of = owned_corners(goal, at)
     return [f"push the {name} to the {place_words(corner)}" for name in read_order(at)
-            if name in goal.blocks and not is_in_corner(at[name], corner := corner_of[name.split(" ")[0]])]
+            if name in goal.blocks and not is_in_corner(at[name], corner := corner_of(name))]
 
 
-def owned_corners(goal: Sorted, at: Places) -> dict[str, Compass]:
-    """Color -> corner, by what can be told in words: a corner is that color's which has the most blocks there, then
-    those of the free ones that come first, in the order of `TOY_COLORS`; what stands there already stays."""
-    colors = [color for color in TOY_COLORS if any(name.startswith(color) for name in goal.blocks)]
-    there = {(color, corner): sum(is_in_corner(at[n], corner) for n in goal.blocks if n.startswith(color))
-             for color in colors for corner in CORNERS}
-    found: dict[str, Compass] = {}
-    for color, corner in sorted(there, key=lambda pair: -there[pair]):
-        if color not in found and corner not in found.values():
-            found[color] = corner
-    return found
+def corner_of(name: str) -> Compass:
+    """The corner that blocks of a color are sorted into: the same on every board, so that it need not be agreed on."""
+    return CORNERS[list(TOY_COLORS).index(name.split(" ")[0])]
 
 
 def read_order(at: Places) -> list[str]:
@@ -129,16 +123,14 @@ def read_order(at: Places) -> list[str]:
 
 
 def _gathering(goal: Together, at: Places) -> list[str]:
-    """First sends back who came over; then each block to the nearest of the group, in the order of `read_order`."""
-    texts = [f"push the {name} {_AWAY_CM + round(100 * abs(at[name][1] - BOARD_CENTER_M[1]))} cm "
-             f"{way_words((0, -goal.side))}" for name in goal.intruders(at)]
+    """First sends back who came over; then each block to one of the group, in the order of `read_order`. The group is
+    that of the first block that is close to another; where none is, the first block alone."""
     order = [name for name in read_order(at) if name in goal.blocks]
-    joined = group(tuple(order), at)
-    for block in [name for name in order if name not in joined]:
-        other = min(joined, key=lambda name: float(np.linalg.norm(at[block] - at[name])))
-        texts.append(f"push the {block} to the {other}")
-        joined.append(block)
-    return texts
+    groups = [group_of(first, order, at) for first in order]
+    joined = next((members for members in groups if len(members) > 1), groups[0])
+    back = place_words((0, -goal.side))
+    return [*(f"push the {name} to the {back}" for name in read_order(at) if name in goal.intruders(at)),
+            *(f"push the {name} to the {joined[0]}" for name in order if name not in joined)]
 
 
 def sample_queries(world: World, scene: BoardScene, rng: np.random.Generator, count: int, held: str | None,
@@ -180,11 +172,12 @@ def _about(goal: Goal) -> list[str]:
 def _query(world: World, rng: np.random.Generator) -> dict[str, Any]:
     """An instruction of any family over the board as it stands."""
     at = places(world)
-    there = [str(name) for name in rng.permutation(list(at))]
+    weights = np.array([TASK_WEIGHTS.get(task, 1) for task in BOARD_TASKS], np.float64)
     while True:
-        task = BOARD_TASKS[rng.integers(len(BOARD_TASKS))]
+        task = BOARD_TASKS[rng.choice(len(BOARD_TASKS), p=weights / weights.sum())]
         where = COMPASS[rng.integers(len(COMPASS))]
-        roles = {"block": there[0], "other": there[1], "where": where}
+        block, other = _pair(at, rng)
+        roles = {"block": block, "other": other, "where": where}
         goal = goal_of(task, roles, at)
         if goal is None and is_unpaired(task, where, at):
             return _answer(task, say(task, roles, rng), [], list(at), UNPAIRED)
@@ -198,6 +191,15 @@ def _query(world: World, rng: np.random.Generator) -> dict[str, Any]:
             return _answer(task, say(task, roles, rng), [], [], f"I see no {roles[missed]}")
         is_done = _holds(goal, at, world)
         return _answer(task, say(task, roles, rng), _calls(goal, world, is_done), _about(goal))
+
+
+def _pair(at: Places, rng: np.random.Generator) -> tuple[str, str]:
+    """Two blocks of those on the board."""
+    block, other = (str(name) for name in rng.choice(list(at), size=2, replace=False))
+    if rng.random() < NEIGHBOR_SHARE:
+        away_m = {name: float(np.linalg.norm(at[name] - at[block])) for name in at if name != block}
+        other = min(away_m, key=lambda name: away_m[name])
+    return block, other
 
 
 def is_unpaired(task: str, where: Compass, at: Places) -> bool:

@@ -5,7 +5,7 @@ Thresholds are of the kind that Language-Table publishes, widened to these toys,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -155,12 +155,14 @@ def on_side(place: np.ndarray) -> int:
     return 1 if place[1] > BOARD_CENTER_M[1] else -1
 
 
-def group(blocks: tuple[str, ...], at: Places) -> list[str]:
+def group(blocks: Sequence[str], at: Places) -> list[str]:
     """The largest group of blocks each of which is close to another of it; of equal ones, the first block's."""
-    groups = []
-    for first in blocks:
-        members = [first]
-        for name in members:  # grows while it is walked
-            members += [b for b in blocks if b not in members and np.linalg.norm(at[b] - at[name]) <= CLUSTER_M]
-        groups.append(members)
-    return max(groups, key=len)
+    return max((group_of(first, blocks, at) for first in blocks), key=len)
+
+
+def group_of(first: str, blocks: Sequence[str], at: Places) -> list[str]:
+    """A block, and those of the blocks that hang together with it, each close to another."""
+    members = [first]
+    for name in members:  # grows while it is walked
+        members += [b for b in blocks if b not in members and np.linalg.norm(at[b] - at[name]) <= CLUSTER_M]
+    return members
