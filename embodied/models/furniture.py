@@ -14,19 +14,17 @@ from embodied.planning.scene import DRAWER
 from embodied.prompt import Slot
 from envs.interface import Box, Observation
 from envs.skills.recognise import OPEN_M, Cluster, drawer_opening_m, things_on
-from envs.world.floorplan import Place, place_at
+from envs.world.floorplan import HIDING, Place, place_at
 
 CAMERA = "head"
 CROP_SIZE = 32  # pixels of a slot's side
-_HIDING = ("bin",)
-"""Places whose inside is never seen."""
 
 
 def look(observation: Observation) -> Look:
     """What is seen where the robot stands. Boxes are in the place's own frame, x towards the robot, z above the face
     that things stand on, m."""
     place = place_at(observation.joint_pos[-3:])
-    if place is None or place.name in _HIDING:
+    if place is None or place.name in HIDING:
         return Look(None if place is None else place.name)
     is_open = None
     if place.name == DRAWER:

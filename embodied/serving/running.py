@@ -17,6 +17,7 @@ from embodied.planning.spoken import meaning
 from embodied.prompt import Slot
 from embodied.serving.inference_server import BusyError, CancelledError
 from embodied.serving.overlay import box_values, objects_of
+from embodied.serving.remembered import remembered
 from envs.goals.reporting import Report
 from envs.interface import Observation, Referent, SkillCall, Transition
 from envs.skills.signatures import PlanLanguage
@@ -85,8 +86,10 @@ class Run:
 class ToldPlanner:
     """A planner whose thinking and plans are told; the objects that it saw are kept for whoever refers to them."""
 
-    def __init__(self, planner: Planner, run: Run, tell: Tell, saw: Callable[[Observation, Sequence[Slot]], None]):
-        self._planner, self._run, self._tell, self._saw = planner, run, tell, saw
+    def __init__(self, planner: Planner, run: Run, tell: Tell, saw: Callable[[Observation, Sequence[Slot]], None], *,
+                 roams: bool = False):
+        """roams: whether its robot drives about, and what it remembers is for the most part out of sight."""
+        self._planner, self._run, self._tell, self._saw, self._roams = planner, run, tell, saw, roams
 
     @property
     def has_news(self) -> bool:
@@ -102,10 +105,11 @@ class ToldPlanner:
         self._run.understood = meaning(plan) or self._run.understood
         self._run.prompt_tokens += plan.prompt_tokens
         self._run.completion_tokens += plan.answer_tokens
-        is_in_sight = plan.perception is not None and plan.perception.memory is None
-        slots = plan.perception.slots if is_in_sight else ()
+        slots = () if plan.perception is None or self._roams else plan.perception.slots
+        memory = plan.perception.memory if plan.perception is not None and self._roams else None
         self._saw(observation, slots)
-        self._tell("plan", run_id=self._run.run_id, **told(plan), objects=objects_of(slots, observation))
+        self._tell("plan", run_id=self._run.run_id, **told(plan), objects=objects_of(slots, observation),
+                   memory=None if memory is None else remembered(memory, observation))
         return plan
 
     def look_back(self, observation: Observation, history: Sequence[Transition]) -> Report | None:
@@ -238,7 +242,7 @@ def carry_out(run: Run, conduct: Conduct, history: list[Transition]) -> None:
 def _follow(run: Run, instruction: str, conduct: Conduct, history: list[Transition]) -> str | None:
     """The instruction that takes the place of this one, None when the run is over."""
     env = ToldEnv(conduct.env, conduct.language, run, conduct.tell)
-    planner = ToldPlanner(conduct.planner, run, conduct.tell, conduct.saw)
+    planner = ToldPlanner(conduct.planner, run, conduct.tell, conduct.saw, roams=conduct.language.roams)
     steps = closed_loop.run(env, planner, seed=None, options={"instruction": instruction},
                             history=_carried_over(history, conduct.language), max_calls=conduct.max_calls,
                             replan="placing")

@@ -73,6 +73,8 @@ PLACES = MappingProxyType({place.name: place for place in (
 """Name -> place, in the order in which a search goes."""
 SURFACES = ("near counter", "far counter", "table")
 """Places whose whole top is open."""
+HIDING = ("bin",)
+"""Places whose inside no camera of the robot sees."""
 
 
 def place_at(base: np.ndarray, within_m: float = 0.12) -> Place | None:

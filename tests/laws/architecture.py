@@ -44,6 +44,7 @@ MAY_IMPORT: dict[str, list[str]] = {
                         "envs.world.board", "envs.world.toys",  # where the board is, and how large its pieces are
                         "embodied.data.files"],  # weights are written whole or not at all, as everything is
     "embodied.planning": ["embodied.prompt", "envs.goals", "envs.interface", "envs.skills.signatures",
+                          "envs.words",  # how a text is read into words
                           "envs.world.board", "envs.world.toys"],  # what parts of the board and its toys are called
     "embodied.data": ["embodied.planning", "embodied.prompt", "embodied.typed", "envs.goals", "envs.interface",
                       "envs.skills.signatures"],
@@ -61,7 +62,8 @@ MAY_IMPORT: dict[str, list[str]] = {
     "embodied.serving": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt", "envs.goals",
                          "envs.interface",
                          "envs.isolation",  # a world on the other side of a pipe
-                         "envs.skills.signatures"],
+                         "envs.skills.signatures",
+                         "envs.world.floorplan"],  # the map that what is remembered is drawn on
     "embodied.serving.safety": ["embodied.planning", "embodied.prompt", "envs.interface", "envs.robots",
                                 "envs.skills.signatures", "envs.world.floorplan"],
     "embodied.serving.client": ["embodied.serving.connections", "embodied.serving.errors", "embodied.serving.records"],

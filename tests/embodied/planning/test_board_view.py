@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from embodied.planning.board_view import BY_M, GROUP_M, NEAR_M, in_order, is_open, said_of
+from embodied.planning.board_view import BY_M, NEAR_M, in_order, is_open, said_of
 from embodied.planning.memory import Look, Memory
 from embodied.planning.perception import Perception
 from embodied.planning.scene import BOARD, write_prompt
 from embodied.prompt import Entity, Slot, Text
 from envs.interface import Box
-from envs.tasks.board_goals import APART_M, CLUSTER_M, NEXT_TO_M
+from envs.tasks.board_goals import APART_M, CLUSTER_M
 from envs.world.board import place_m
 
 
@@ -39,8 +39,8 @@ def test_what_is_not_apart_is_near():
     assert said_of(0, (FAR, slot(0.45, 0.11)), (3, 5)) == ""
 
 
-def said(memory):
-    prompt = write_prompt("sort the blocks", Perception(memory.things, memory=memory), scene=BOARD)
+def said(memory, text="sort the blocks"):
+    prompt = write_prompt(text, Perception(memory.things, memory=memory), scene=BOARD)
     return "".join(f"<{s.index}>" if isinstance(s, Entity) else s.text for s in prompt.segments if
                    isinstance(s, Entity | Text))
 
@@ -95,4 +95,15 @@ def test_what_is_measured_denies_that_it_is_done(text, pieces, expected):
 
 
 def test_what_is_told_is_measured_as_goals_are_judged():
-    assert (BY_M, NEAR_M, GROUP_M) == (NEXT_TO_M, APART_M, CLUSTER_M)
+    assert (BY_M, NEAR_M) == (CLUSTER_M, APART_M)
+
+
+@pytest.mark.parametrize("text", ["Sort the blocks, please!", "please sort the blocks", "sort the BLOCKS."])
+def test_manners_and_capitals_change_no_word_of_the_sentence(text):
+    memory = Memory().see(Look("board", (CORNER,), None, (-1.0, 1.0)))
+    assert said(memory, text) == said(memory)
+
+
+def test_what_is_no_word_stays_in_the_sentence():
+    memory = Memory().see(Look("board", (CORNER,), None, (-1.0, 1.0)))
+    assert said(memory, "sort the blocks & go").startswith("Instruction: sort the blocks & go\n")

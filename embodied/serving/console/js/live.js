@@ -6,6 +6,7 @@ import { badge, button, h, soon, titled } from "./dom.js";
 import { Health } from "./health.js";
 import { Joints } from "./joints.js";
 import { LogPanel } from "./log.js";
+import { MemoryPanel } from "./memory.js";
 import { app, banner, go, show, speak, toast, trying } from "./page.js";
 import { PlanPanel, copied } from "./plan.js";
 import { Stage } from "./stage.js";
@@ -19,11 +20,11 @@ export class LivePage {
     const { session } = robot;
     this.stage = new Stage(robot);
     this.composer = new Composer(robot, world?.examples ?? [], { onPoint: (name) => this.stage.point(name), crop: (name) => this.#cropOf(name) });
-    [this.plan, this.log, this.health, this.joints] = [new PlanPanel(), new LogPanel(), new Health(), new Joints(session)];
+    [this.plan, this.memory, this.log, this.health, this.joints] = [new PlanPanel(), new MemoryPanel(), new LogPanel(), new Health(), new Joints(session)];
     const motion = h("section", { class: "card motion", "aria-labelledby": "motion-title" },
       h("h2", { id: "motion-title" }, "Joints ", h("small", {}, "last 30 s, between their limits; fine line: commanded")), this.joints.element);
     show(h("div", { class: "live" }, this.#head(session, world),
-      h("div", { class: "live-left" }, this.stage.element, this.composer.element, motion), h("div", { class: "live-right" }, this.plan.element, this.log.element, this.health.element)));
+      h("div", { class: "live-left" }, this.stage.element, this.composer.element, motion), h("div", { class: "live-right" }, this.plan.element, this.memory.element, this.log.element, this.health.element)));
     this.#listen();
     this.draw();
   }
@@ -58,6 +59,7 @@ export class LivePage {
     const { robot } = this;
     this.stage.draw();
     this.plan.draw(robot.state, this.crops);
+    this.memory.draw(robot.state.memory);
     this.log.draw(robot.state.log);
     this.composer.draw();
     this.health.draw(robot);

@@ -4,7 +4,7 @@ export const MAX_LOG = 300;
 const MAX_TURNS = 100;
 
 export function newState() {
-  return { last: -1, mode: "idle", reason: "", run: null, objects: [], seenAt: null, areObjectsStale: false, log: [], logged: 0, turns: [], turned: 0 };
+  return { last: -1, mode: "idle", reason: "", run: null, objects: [], seenAt: null, memory: null, areObjectsStale: false, log: [], logged: 0, turns: [], turned: 0 };
 }
 
 /** The same state, after one more event; false when it was known already. */
@@ -53,6 +53,7 @@ const HANDLERS = {
   plan(state, event) {
     const run = runOf(state, event);
     [state.objects, state.areObjectsStale, state.seenAt] = [event.objects ?? [], false, event.index];
+    state.memory = event.memory ?? null;
     run.looks = looksOf(state.objects);
     run.steps = run.steps.filter((it) => it.status !== "waiting" && it.status !== "dropped");
     run.steps.push(...(event.calls ?? []).map((call) => ({ ...call, ...named(call, run.looks), status: "waiting", reason: "", duration_s: null })));

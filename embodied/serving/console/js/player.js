@@ -3,6 +3,7 @@
 import { badge, button, fill, h, icon, stamp, titled, day } from "./dom.js";
 import { Joints } from "./joints.js";
 import { LogPanel } from "./log.js";
+import { MemoryPanel } from "./memory.js";
 import { phrase } from "./model.js";
 import { app, show, trying } from "./page.js";
 import { PlanPanel } from "./plan.js";
@@ -43,12 +44,12 @@ export class PlayerPage {
   #build(telemetry) {
     this.video = h("video", { class: "video", playsinline: true, muted: true, preload: "auto", "aria-label": "Video of the recording" });
     this.empty = h("p", { class: "video-empty" }, "Fetching the video…");
-    this.plan = new PlanPanel();
+    [this.plan, this.memory] = [new PlanPanel(), new MemoryPanel()];
     this.log = new LogPanel({ time: (entry) => this.#stampOf(entry) });
     this.joints = new Joints(limitsOf(telemetry), (share) => this.seek(share * this.replay.durationS));
     fill(this.content, this.#head(), h("div", { class: "live-left" }, h("section", { class: "card video-card", "aria-label": "Video" }, h("div", { class: "video-frame" }, this.video, this.empty), this.#controls(), this.#track()),
       h("section", { class: "card motion" }, h("h2", {}, "Joints ", h("small", {}, "the whole recording; press to go there")), this.joints.element)),
-    h("div", { class: "live-right" }, this.plan.element, this.log.element));
+    h("div", { class: "live-right" }, this.plan.element, this.memory.element, this.log.element));
     this.resized = new ResizeObserver(() => this.#draw());
     this.resized.observe(this.joints.element);
     ["play", "pause", "ended"].forEach((type) => this.video.addEventListener(type, () => this.#playing()));
@@ -132,6 +133,7 @@ export class PlayerPage {
     this.known = known;
     const state = this.replay.at(videoS);
     this.plan.draw(state);
+    this.memory.draw(state.memory);
     this.log.draw(state.log);
   }
 

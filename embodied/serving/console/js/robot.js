@@ -64,7 +64,7 @@ export class Robot extends EventTarget {
   /** A new scene of a seed, the same one again without. */
   async newScene(seed) {
     this.#know(await this.#command("POST", "reset", seed === undefined ? {} : { seed }));
-    [this.state.run, this.state.objects, this.state.turns] = [null, [], []];
+    [this.state.run, this.state.objects, this.state.memory, this.state.turns] = [null, [], null, []];
     this.series.clear();
     this.#tell("change");
     await this.look();

@@ -25,6 +25,15 @@ def outlined(name: str, at: tuple[float, float]) -> dict[str, Any]:
             "box": {"center": [0.5, 0.0, 0.02], "size": [0.04, 0.04, 0.04], "yaw": 0.0},
             "outlines": {"front": [[at[0] + u, at[1] + v] for u, v in SQUARE]}}
 
+DOT = ("data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5E"
+       "rkJggg==")
+MEMORY = {"room": [5.2, 4.4], "robot": [1.2, 0.1, 0.0], "here": "near counter", "held": "apple", "places": [
+    {"name": name, "outline": [[x, -0.5], [x, 0.5], [x + 0.6, 0.5], [x + 0.6, -0.5]], "state": state, "things": things}
+    for name, x, state, things in (
+        ("near counter", 1.9, "seen", [{"at": [2.1, 0.0], "size_m": 0.06, "color": "red", "picture": DOT}]),
+        ("table", -2.1, "seen", []), ("drawer", 0.3, "shut", []), ("far counter", -0.8, "unseen", []))]}
+"""What a robot that drives about remembers."""
+
 PUT = {"goal": "in(the red block, the blue bowl)", "words": "put the red block in the blue bowl"}
 COUNT = {"goal": "tell count(block)", "words": "tell you how many blocks there are"}
 
@@ -113,6 +122,9 @@ class FakeRobot:
         if "count" in words:
             self._plan(run, [], understood=COUNT, answer="I see 2 blocks.")
             return "answered: I see 2 blocks.", None
+        if "fetch" in words:
+            self._plan(run, [], refusal="I saw no pear anywhere", memory=MEMORY)
+            return "refused: I saw no pear anywhere", None
         if "tidy" in words:
             await self._ask_which(run)
         if "ask" in words:

@@ -106,6 +106,20 @@ def test_a_refusal_says_what_is_understood(page: Any, address: str, fake: Fake):
     assert "yellow" in text_of(page, ".verdict"), "what a person has opened stays open"
 
 
+def test_what_the_robot_remembers_is_a_map_and_words(page: Any, address: str, shoot: Any):
+    open_robot(page, address)
+    say(page, "fetch a pear")
+    verdict(page, "Refused: I saw no pear anywhere")
+    assert text_of(page, ".memory-words") == ("Near counter: a red thing; table: nothing; drawer: shut; in the hand: "
+                                              "apple.")
+    assert len(page.find_elements("css selector", ".memory-thing")) == 1
+    assert page.find_element("css selector", ".memory-place.is-here").is_displayed()
+    shoot("memory")
+    say(page, "put the red block in the blue bowl")
+    until(page, lambda: not page.find_element("css selector", ".memory").is_displayed(), "no memory, no map")
+    verdict(page, "Success")
+
+
 def test_a_failed_step_says_why(page: Any, address: str):
     open_robot(page, address)
     say(page, "fail once")
@@ -182,6 +196,9 @@ def test_a_lost_server_is_told_and_found_again(page: Any, fake: Fake):
 
 def test_nothing_sticks_out_on_a_phone(page: Any, address: str):
     open_robot(page, address, PHONE)
+    say(page, "fetch a pear")
+    verdict(page, "Refused: I saw no pear anywhere")
+    assert overflow_px(page) <= 0
     say(page, "hostile " + "unbroken" * 30)
     verdict(page, "Success")
     assert overflow_px(page) <= 0
