@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -16,6 +17,7 @@ from envs.foreign.skills import SKILLS, Command, Hand, Motion
 from envs.foreign.words import asks_for, instruction
 from envs.guard import fault
 from envs.interface import Box, Camera, Outcome, Referent, SkillCall
+from envs.names import unknown
 from envs.skills.signatures import FOREIGN, PlanLanguage
 from envs.spaces import MAX_INSTRUCTION_CHARACTERS, observation_space
 
@@ -44,13 +46,17 @@ class ForeignEnv(gymnasium.Env):
         """foreign: the benchmark's description. image_size: pixels of the square image."""
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode: expected None or 'rgb_array', got {render_mode!r}")
+        grasping = {"pick", "place_at", "place_on"} & {*foreign.skills}
+        if grasping and not foreign.can_rise:
+            raise ValueError(f"{foreign.name}: expected a tool that can rise for {sorted(grasping)}; else leave them "
+                             "out of its skills")
         self.foreign, self.render_mode, self._image_size = foreign, render_mode, image_size
         self.language = PlanLanguage(tuple(FOREIGN.skills[name] for name in foreign.skills), (foreign.camera_name,))
         self.actions = CallActions(self.language.signatures)
         self.observation_space = observation_space((foreign.camera_name,), image_size, 1)
         self.action_space = self.actions.space
         self.benchmark: gymnasium.Env | None = None
-        self.hand, self.instruction = Hand(), ""
+        self.hand, self.instruction = Hand(can_rise=foreign.can_rise), ""
         self.is_judged = True
         """Whether the instruction asks for the benchmark's goal; where it does not, nobody can say of success."""
         self._watcher: Callable[[np.ndarray], None] | None = None
@@ -62,7 +68,8 @@ class ForeignEnv(gymnasium.Env):
         super().reset(seed=seed)
         text = _read_options(options)
         self._renew()
-        self.hand, self._steps, self._broken, self._has_ended, self._is_cut = Hand(), 0, None, False, False
+        self.hand, self._steps, self._broken = Hand(can_rise=self.foreign.can_rise), 0, None
+        self._has_ended = self._is_cut = False
         self._reading, self._frame = None, np.zeros((self._image_size, self._image_size, 3), np.uint8)
         self._is_success, self._progress, self.instruction, self.is_judged = False, 0.0, "", True
         try:
@@ -172,9 +179,21 @@ class ForeignEnv(gymnasium.Env):
             self._broken = str(broken)
 
     def encode(self, call: SkillCall) -> dict[str, Any]:
-        """The action of a call. Raises ValueError for a skill that the robot has not, or arguments that are not its
-        own."""
-        return self.actions.encode(call)
+        """The action of a call; what is named alone is where the benchmark's observation says (`Reading.named`).
+
+        Raises ValueError for a skill that the robot has not, for arguments that are not its own, and for a name of
+        nothing that is there: the message has the names that are known.
+        """
+        return self.actions.encode(replace(call, arguments=tuple(map(self._measured, call.arguments))))
+
+    def _measured(self, argument: Referent | str | float) -> Referent | str | float:
+        is_named = isinstance(argument, Referent) and argument.box is None and argument.pixel is None
+        if not is_named or self._reading is None:
+            return argument
+        known = self._reading.named()
+        if argument.words not in known:
+            raise ValueError(unknown(argument.words, known, what="thing"))
+        return replace(argument, box=known[argument.words])
 
     def _parse(self, action: Mapping[str, Any]) -> tuple[str, Arguments] | Outcome:
         """Skill and arguments of an action, or how it is refused."""
@@ -191,7 +210,7 @@ class ForeignEnv(gymnasium.Env):
 
     def _distances_m(self) -> dict[str, float]:
         """Name -> way from a thing to its goal."""
-        return {name: float(np.linalg.norm(np.subtract(self._reading.objects[name].center, goal.center)))
+        return {name: float(np.linalg.norm(np.subtract(self._reading.where(name).center, goal.center)))
                 for name, goal in self._reading.goals.items()}
 
     @property

@@ -11,6 +11,10 @@ import numpy as np
 
 from envs.interface import Box, Camera
 
+TOOL = "tool"
+"""What a goal of the tool itself is called."""
+_POINT_M = 0.02  # side of the box around the tool's point
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -20,7 +24,18 @@ class Reading:
     tool_m: np.ndarray  # float64[3]: the point between the finger tips
     width_m: float  # between the fingers; 0 where they cannot move
     objects: Mapping[str, Box]  # name -> where it is
-    goals: Mapping[str, Box]  # name of an object -> where it should be
+    goals: Mapping[str, Box]  # name of an object, or `TOOL` -> where it should be
+    sentence: str | None = None  # the benchmark's own words for what is to be done
+
+    def where(self, name: str) -> Box:
+        """Where an object, or the tool, is."""
+        return Box(tuple(self.tool_m.tolist()), (_POINT_M,) * 3) if name == TOOL else self.objects[name]
+
+    def named(self) -> dict[str, Box]:
+        """What can be pointed at by name: every object, and where it should be as "goal", or "goal of the .." where
+        there are several."""
+        alone = len(self.goals) == 1
+        return {**self.objects, **{"goal" if alone else f"goal of the {name}": box for name, box in self.goals.items()}}
 
 
 class Foreign(Protocol):
@@ -29,6 +44,8 @@ class Foreign(Protocol):
     name: str
     skills: tuple[str, ...]
     """Which of `envs.skills.signatures.FOREIGN` the robot can do, in the order of the action space."""
+    can_rise: bool
+    """Whether its tool can pass over things. One that cannot goes around them, and grasps nothing."""
     hz: float
     """Its steps in a second of its simulated time."""
     stride_m: float

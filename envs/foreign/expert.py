@@ -12,7 +12,7 @@ from itertools import product
 
 import numpy as np
 
-from envs.foreign.description import Foreign, Reading
+from envs.foreign.description import TOOL, Foreign, Reading
 from envs.foreign.skills import is_at_tool
 from envs.foreign.words import base_of, bottom_up
 from envs.interface import Box, Referent, SkillCall
@@ -28,6 +28,9 @@ def remaining_calls(foreign: Foreign, reading: Reading, is_holding: bool) -> lis
     calls, places = [], dict(reading.objects)
     held = next((n for n, box in places.items() if is_at_tool(reading, box)), None) if is_holding else None
     for name in bottom_up(reading):
+        if name == TOOL:
+            calls.append(SkillCall("move_to", (Referent("goal", box=reading.goals[TOOL]),)))
+            continue
         if held != name and _is_there(places[name], reading.goals[name]):
             continue
         seen = replace(reading, objects=places)

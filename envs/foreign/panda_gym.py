@@ -44,19 +44,24 @@ class PandaGym:
     camera_name = "front"
     tool_quaternion = (1.0, 0.0, 0.0, 0.0)
     steps_past_success = True  # its step() looks at nothing but the action
+    can_rise = True
 
     @property
     def skills(self) -> tuple[str, ...]:
         return ("pick", "place_at", "place_on", "push_to") if _TASKS[self.name][2] else ("push_to",)
 
     def make(self, size_px: int) -> gymnasium.Env:
+        return self.built(_TASKS[self.name][0], size_px)
+
+    def built(self, kind: str, size_px: int) -> gymnasium.Env:
+        """A new environment of one of panda-gym's classes, by name."""
         try:
             import panda_gym.envs as benchmark
         except ImportError as missing:
             raise ImportError(f"panda_gym: expected panda-gym 3.0.7 to be installed, got {missing}; "
                               f"pip install 'embodied[foreign]'") from missing
-        kind = getattr(benchmark, _TASKS[self.name][0])
-        return kind(render_mode="rgb_array", renderer="Tiny", render_width=size_px, render_height=size_px, **_VIEW)
+        return getattr(benchmark, kind)(render_mode="rgb_array", renderer="Tiny", render_width=size_px,
+                                        render_height=size_px, **_VIEW)
 
     def read(self, observation: Mapping[str, np.ndarray]) -> Reading:
         _, names, has_fingers = _TASKS[self.name]
@@ -69,7 +74,7 @@ class PandaGym:
 
     def action(self, reading: Reading, motion_m: np.ndarray, width_m: float) -> np.ndarray:
         parts = [motion_m / _STEP_M]
-        if _TASKS[self.name][2]:
+        if "pick" in self.skills:  # else the fingers cannot move
             parts.append([(min(width_m, _WIDEST_M) - reading.width_m) / _FINGER_STEP_M])
         return np.clip(np.concatenate(parts), -1.0, 1.0).astype(np.float32)
 

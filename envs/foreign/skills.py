@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from envs.foreign.description import Reading
+from envs.foreign.description import TOOL, Reading
+from envs.foreign.detour import detour
+from envs.foreign.words import ordered
 from envs.interface import Box, Outcome
 
 _CLEARANCE_M = 0.08  # of what is carried, over everything that stands there
@@ -51,6 +53,7 @@ class Hand:
 
     width_m: float = 0.0  # last asked for
     held: Box | None = None  # in the frame of the tool, None when empty
+    can_rise: bool = True
 
 
 def ended(status: str, reason: str) -> Outcome:
@@ -122,8 +125,9 @@ def push_to(reading: Reading, hand: Hand, box: Box, place: Box) -> Motion:
         way = _left_over(reading, name, place)
         if np.linalg.norm(way) < _PUSHED_M or _has_fallen(reading, name):
             break
-        reading = yield from _leg(reading, name, place, int(np.argmax(np.abs(way))))
-    reading = yield from to(reading, raised(reading, travel_z_m(reading)), 0.0)
+        reading = yield from _leg(reading, hand, name, place, int(np.argmax(np.abs(way))))
+    if hand.can_rise:
+        reading = yield from to(reading, raised(reading, travel_z_m(reading)), 0.0)
     if _has_fallen(reading, name):
         return ended("failed", "the object fell off the table")
     missing = float(np.linalg.norm(_left_over(reading, name, place)))
@@ -132,12 +136,36 @@ def push_to(reading: Reading, hand: Hand, box: Box, place: Box) -> Motion:
     return ended("done", "the object is at the place")
 
 
-def _leg(reading: Reading, name: str, place: Box, axis: int) -> Way:
+def move_to(reading: Reading, hand: Hand, box: Box) -> Motion:
+    """Brings the tool's point to the middle of the box, and what it holds with it."""
+    target = np.array(box.center)
+    if not hand.can_rise:
+        target[2] = reading.tool_m[2]
+        reading = yield from around(reading, target)
+    reading = yield from to(reading, target, hand.width_m)
+    if is_off(reading, target):
+        return ended("failed", "the arm did not reach the place")
+    return ended("done", "the tool is at the place")
+
+
+def push(reading: Reading, hand: Hand, words: str) -> Motion:
+    """Does what the words say (`envs.foreign.words.ordered`): pushes an object, or moves the tool."""
+    try:
+        name, place = ordered(words, reading)
+    except ValueError as error:
+        return ended("refused", str(error))
+    if name == TOOL:
+        return (yield from move_to(reading, hand, place))
+    return (yield from push_to(reading, hand, reading.objects[name], place))
+
+
+def _leg(reading: Reading, hand: Hand, name: str, place: Box, axis: int) -> Way:
     """One push along an axis: come down behind the thing, then follow it until it is level with the place."""
     thing, sign = reading.objects[name], float(np.sign(_left_over(reading, name, place)[axis]))
     start = np.array([*thing.center[:2], _PUSH_Z_M])
     start[axis] -= sign * (max(thing.size[:2]) / 2 + _BEHIND_M)
-    reading = yield from over(reading, start, travel_z_m(reading), 0.0)
+    start[2] = _PUSH_Z_M if hand.can_rise else reading.tool_m[2]
+    reading = yield from (over(reading, start, travel_z_m(reading), 0.0) if hand.can_rise else around(reading, start))
     reading = yield from to(reading, start, 0.0)
     side, last, stalled = 1 - axis, np.inf, 0
     while (left := sign * _left_over(reading, name, place)[axis]) > _PUSHED_M / 3 and stalled < _STALL_STEPS:
@@ -145,7 +173,7 @@ def _leg(reading: Reading, name: str, place: Box, axis: int) -> Way:
             break
         target = reading.tool_m.copy()
         target[axis] += sign * (float(np.clip(_EAGERNESS * left, *_ADVANCE_M)) + _URGE_M * stalled)
-        target[side], target[2] = reading.objects[name].center[side], _PUSH_Z_M
+        target[side], target[2] = reading.objects[name].center[side], start[2]
         reading = yield Command(target, 0.0)
         now = float(reading.tool_m[axis])
         stalled, last = (stalled + 1 if abs(last - now) < _STALL_M else 0), now
@@ -197,6 +225,13 @@ def over(reading: Reading, target_m: np.ndarray, z_m: float, width_m: float) -> 
     return (yield from to(reading, np.array([*target_m[:2], top]), width_m))
 
 
+def around(reading: Reading, target_m: np.ndarray) -> Way:
+    """To a point without rising, around what stands between."""
+    for corner in detour(reading, target_m[:2]):
+        reading = yield from to(reading, np.array([*corner, target_m[2]]), 0.0)
+    return reading
+
+
 def to(reading: Reading, target_m: np.ndarray, width_m: float) -> Way:
     """Straight to a point, until the tool is there or comes no nearer."""
     best, idle = np.inf, 0
@@ -220,5 +255,5 @@ def is_off(reading: Reading, target_m: np.ndarray) -> bool:
 
 
 SKILLS: dict[str, Callable[..., Motion]] = {
-    "pick": pick, "place_at": place_at, "place_on": place_on, "push_to": push_to}
+    "pick": pick, "place_at": place_at, "place_on": place_on, "push_to": push_to, "move_to": move_to, "push": push}
 """(sight, hand, *arguments) of each skill that `envs.skills.signatures.FOREIGN` declares."""

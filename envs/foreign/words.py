@@ -1,13 +1,16 @@
-"""What a benchmark's goal asks for, in words: centimetres of the world frame, or what lies on what."""
+"""What a benchmark's goal asks for, in words: centimetres of the world frame, or what lies on what; and what words
+ask of a robot that takes its orders in them."""
 
 from __future__ import annotations
 
+import re
 from itertools import product
 
 import numpy as np
 
-from envs.foreign.description import Reading
+from envs.foreign.description import TOOL, Reading
 from envs.interface import Box
+from envs.names import unknown
 
 _MOVES = ("move the {name} to {spot}", "put the {name} at {spot}", "bring the {name} to {spot}",
           "the {name} belongs at {spot}", "move the {name} {shift}")
@@ -16,12 +19,22 @@ _PUSHES = ("push the {name} to {spot}", "slide the {name} to {spot}", "push the 
 _LIFTS = ("hold the {name} {height} above the table at {spot}", "lift the {name} {height} above the table, at {spot}",
           "bring the {name} to {spot}, {height} up in the air", "keep the {name} {height} over the table at {spot}")
 _STACKS = ("put the {name} on the {base}", "stack the {name} on top of the {base}", "set the {name} down on the {base}")
+_REACHES = ("move the tool to {spot}, {tall} above the table", "bring the tool to {spot}, {tall} high",
+            "the tool belongs at {spot}, {tall} above the table")
 _JOINTS = (", then ", " and ")
 _ALIGNED_M = 0.01
+_BESIDE_M = 0.01  # left between two things that are brought together
+_SHIFT = r"\d+ cm (?:away|nearer|to the left|to the right)"
+_ORDER = re.compile(r"(?:push|slide|move|bring|put) the (?P<name>.+?) (?:over the table )?(?:"
+                    r"to x (?P<x>-?\d+) cm, y (?P<y>-?\d+) cm|to the (?P<other>.+)|"
+                    rf"(?P<shift>{_SHIFT}(?: and {_SHIFT})?))")
+_WAYS = {"away": (1, 0), "nearer": (-1, 0), "to the left": (0, 1), "to the right": (0, -1)}
 
 
 def instruction(reading: Reading, lifts: bool, rng: np.random.Generator) -> str:
-    """One of the wordings of `instructions`."""
+    """The benchmark's own sentence, or where it has none one of the wordings of `instructions`."""
+    if reading.sentence is not None:
+        return reading.sentence
     found = instructions(reading, lifts)
     return found[int(rng.integers(len(found)))]
 
@@ -35,8 +48,47 @@ def instructions(reading: Reading, lifts: bool) -> list[str]:
 
 
 def asks_for(text: str, reading: Reading, lifts: bool) -> bool:
-    """Whether a text is one of the wordings of the goal, capitals and the stop at its end aside."""
-    return _plain(text) in map(_plain, instructions(reading, lifts))
+    """Whether a text is the benchmark's own sentence or one of the wordings of the goal, capitals and the stop at its
+    end aside."""
+    own = [] if reading.sentence is None else [reading.sentence]
+    return _plain(text) in map(_plain, [*own, *instructions(reading, lifts)])
+
+
+def ordered(text: str, reading: Reading) -> tuple[str, Box]:
+    """What is to be moved, an object or `TOOL`, and where to, by words such as "push the green cube to x 10 cm, y -4
+    cm", ".. 5 cm away and 12 cm to the left" or ".. to the blue cube".
+
+    Raises ValueError for other words, and for things that are not there: the message names those that are.
+    """
+    match = _ORDER.fullmatch(_plain(text))
+    if match is None:
+        raise ValueError(f"expected words such as 'push the cube to x 10 cm, y -4 cm', '.. 5 cm away' or '.. to the "
+                         f"ball', got {text!r}")
+    known = [*reading.objects, TOOL]
+    for name in filter(None, (match["name"], match["other"])):
+        if name not in known:
+            raise ValueError(unknown(name, known, what="thing"))
+    return match["name"], _ordered_place(match, reading)
+
+
+def _ordered_place(match: re.Match[str], reading: Reading) -> Box:
+    box = reading.where(match["name"])
+    if match["other"] is not None:
+        return _beside(box, reading.where(match["other"]))
+    if match["x"] is not None:
+        xy = np.array([int(match["x"]), int(match["y"])]) / 100
+    else:
+        ways = re.findall(r"(\d+) cm (away|nearer|to the left|to the right)", match["shift"])
+        xy = np.array(box.center[:2]) + sum(int(cm) / 100 * np.array(_WAYS[way]) for cm, way in ways)
+    return Box((*xy.tolist(), box.center[2]), box.size)
+
+
+def _beside(box: Box, other: Box) -> Box:
+    """Where a thing stands next to another, on the side that it comes from."""
+    way = np.subtract(box.center, other.center)[:2]
+    way = way / max(float(np.linalg.norm(way)), 1e-9)
+    apart_m = (max(box.size[:2]) + max(other.size[:2])) / 2 + _BESIDE_M
+    return Box((*(np.array(other.center[:2]) + apart_m * way).tolist(), box.center[2]), box.size)
 
 
 def _plain(text: str) -> str:
@@ -59,11 +111,13 @@ def base_of(reading: Reading, name: str) -> str | None:
 
 def _clauses(reading: Reading, name: str, lifts: bool) -> list[str]:
     goal, base = reading.goals[name], base_of(reading, name)
-    if base is not None:
+    if name == TOOL:
+        return [text.format(spot=_spot(goal), tall=f"{goal.center[2] * 100:.0f} cm") for text in _REACHES]
+    if base is not None and lifts:
         return [text.format(name=name, base=base) for text in _STACKS]
     shift = _shift(reading.objects[name], goal)
     in_air = goal.bottom_z_m > _ALIGNED_M
-    texts = _LIFTS if in_air else _MOVES if lifts else _PUSHES
+    texts = _PUSHES if not lifts else _LIFTS if in_air else _MOVES  # who cannot lift is never told to
     known = {"name": name, "spot": _spot(goal), "height": f"{goal.bottom_z_m * 100:.0f} cm", "shift": shift}
     return [text.format(**known) for text in texts if shift or "{shift}" not in text]
 

@@ -186,9 +186,11 @@ TAMP = PlanLanguage((*_TABLE, Signature("answer", (Parameter("words", "text"),),
                     TABLETOP.cameras, AnswerSyntax(text_skill="answer", may_hold=True))
 """What an arm at a table can do, and say: questions about the table end with an answer."""
 
+_IN_WORDS = Parameter("instruction", "text")
+
 BOARD = PlanLanguage((
-    Signature("push", (Parameter("instruction", "text"),),
-              "push a block over the board as the words say, for at most four seconds", wording="{}", goes_on=True),
+    Signature("push", (_IN_WORDS,), "push a block over the board as the words say, for at most four seconds",
+              wording="{}", goes_on=True),
 ), ("front", "top"))
 """What a peg on a pushing board can do: one policy that understands words."""
 
@@ -217,6 +219,9 @@ FOREIGN = PlanLanguage((
               "release"),
     _PLACE_ON,
     Signature("push_to", (_OBJECT, _PLACE_BOX), "push the object over the table to the place", timeout_s=40.0),
+    Signature("move_to", (_PLACE_BOX,), "move the tool alone to the place"),
+    Signature("push", (_IN_WORDS,), "push an object over the table, or move the tool, as the words say", wording="{}",
+              timeout_s=40.0),
 ), ("front",))
 """What a hand can do in worlds of others; the functions stand together in `envs/foreign/skills.py`."""
 

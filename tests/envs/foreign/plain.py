@@ -61,7 +61,7 @@ class Plain:
 
     name, skills, hz, stride_m = "plain", ("pick", "place_at"), 10.0, 0.03
     area_m, camera_name = ((-0.1, 0.1), (-0.1, 0.1)), "overhead"
-    tool_quaternion, steps_past_success = (0.0, 0.0, 0.0, 1.0), False
+    tool_quaternion, steps_past_success, can_rise = (0.0, 0.0, 0.0, 1.0), False, True
 
     def make(self, size_px: int) -> gymnasium.Env:
         return PlainEnv(size_px)
