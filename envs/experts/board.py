@@ -50,6 +50,7 @@ TASK_WEIGHTS = MappingProxyType({"sort_corners": 3, "push_side": 3, "closest_cor
 """Of the queries beyond the first; 1 for the other families, whose next subgoal can be told by the words alone."""
 NEIGHBOR_SHARE = 0.4
 """Of the queries that name two blocks: the second is the one nearest to the first, so that some are done already."""
+_WHERES = MappingProxyType({"push_side": ((0, 1), (0, -1)), "closest_corner": CORNERS})
 UNPAIRED = "I see no matching block"
 _INSET_M = 0.035  # of the places that the policy pushes to, from the edge of the board
 _SPARE_M = 0.03
@@ -175,7 +176,8 @@ def _query(world: World, rng: np.random.Generator) -> dict[str, Any]:
     weights = np.array([TASK_WEIGHTS.get(task, 1) for task in BOARD_TASKS], np.float64)
     while True:
         task = BOARD_TASKS[rng.choice(len(BOARD_TASKS), p=weights / weights.sum())]
-        where = COMPASS[rng.integers(len(COMPASS))]
+        wheres = _WHERES.get(task, COMPASS)
+        where = wheres[rng.integers(len(wheres))]
         block, other = _pair(at, rng)
         roles = {"block": block, "other": other, "where": where}
         goal = goal_of(task, roles, at)
