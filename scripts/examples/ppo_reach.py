@@ -1,7 +1,7 @@
 """Stable-Baselines3's PPO learns to move the peg to the block that the instruction names, in a few minutes on one core.
 
     pip install stable-baselines3 matplotlib
-    python -m scripts.examples.ppo_reach [--steps 150000] [--out outputs/ppo_reach]
+    python -m scripts.examples.ppo_reach [--steps 30000] [--out outputs/ppo_reach]
 
 The environment is a joint id as it is, with one keyword: `instruction=False` tells in numbers what words name. It reads
 true poses (privileged=True): this is about learning to act, not to see. Leaves curve.csv, curve.png and policy.zip, and
@@ -57,7 +57,7 @@ def main() -> int:
     from stable_baselines3.common.vec_env import DummyVecEnv
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=150_000, help="control periods to learn from")
+    parser.add_argument("--steps", type=int, default=30_000, help="control periods to learn from")
     parser.add_argument("--episodes", type=int, default=200, help="unseen scenes it is judged in")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("outputs/ppo_reach"))
