@@ -9,11 +9,12 @@ from types import MappingProxyType
 import numpy as np
 
 from envs.experts.judge import SkillJudge
-from envs.skills.push_words import BESIDE_M, CLOSE_M, Order, inside, understand
+from envs.skills.push_table import OURS
+from envs.skills.push_words import Order, understand
 from envs.tasks.board_families import BoardScene, present
 from envs.tasks.board_goals import Apart, At, NextTo, Places, PointedAt
 from envs.world import World
-from envs.world.board import unit
+from envs.world.board import OUR_BOARD, unit
 
 SIGHT_M = 0.010
 """What the policy, which goes by what it sees, may be off beyond the tolerance that it aims at."""
@@ -68,7 +69,7 @@ def _meant(view: BoardView, words: str) -> Order | str:
         return "the text names one block twice"
     order = Order(order.kind, subject, other, order.where, order.shift_m)
     target = _target_m(order, view, view)
-    if target is not None and np.linalg.norm(target - inside(target)) > CLOSE_M + SIGHT_M:
+    if target is not None and np.linalg.norm(target - OUR_BOARD.inside(target)) > OURS.close_m + SIGHT_M:
         return "the board ends before that place"
     return order
 
@@ -83,12 +84,12 @@ def _target_m(order: Order, before: BoardView, after: BoardView) -> np.ndarray |
     """float64[2]: the exact place that the subject was sent to; None where there is a whole region."""
     if order.kind == "by":
         return before.at[order.subject] + order.shift_m * unit(order.where)
-    return after.at[order.other] + BESIDE_M * unit(order.where) if order.kind == "beside" else None
+    return after.at[order.other] + OURS.beside_m * unit(order.where) if order.kind == "beside" else None
 
 
 def _tolerance_m(order: Order) -> float:
     """From the exact place that the subject was sent to."""
-    tolerance_m = order.close_m + SIGHT_M
+    tolerance_m = order.close_m() + SIGHT_M
     return min(tolerance_m, _MOST_SHARE * order.shift_m) if order.kind == "by" else tolerance_m
 
 
@@ -96,7 +97,7 @@ def _excess_m(order: Order, before: BoardView, after: BoardView) -> float:
     """How far the order is missed by, 0 or less when it is carried out."""
     target = _target_m(order, before, after)
     if target is not None:
-        return float(np.linalg.norm(after.at[order.subject] - inside(target))) - _tolerance_m(order)
+        return float(np.linalg.norm(after.at[order.subject] - OUR_BOARD.inside(target))) - _tolerance_m(order)
     goal = {"to_toy": lambda: NextTo(order.subject, order.other), "away": lambda: Apart(order.subject, order.other),
             "to_place": lambda: At(order.subject, order.where), "reach": lambda: PointedAt(order.subject)}[order.kind]()
     return goal.excess_m(after.at, after.gap_m[order.subject])

@@ -12,16 +12,15 @@ import numpy as np
 
 from envs.interface import Outcome
 from envs.skills.push_sense import Watch
-from envs.skills.push_words import BESIDE_M, CLOSE_M, Order, inside, understand
+from envs.skills.push_table import OURS, PushTable
+from envs.skills.push_words import Order, understand
 from envs.skills.routes import ahead
 from envs.skills.situation import Motion, Situation, ended
-from envs.world.board import place_m, unit
 
 MOST_STEPS = 40
 """Control periods of one call: 4 s at 10 Hz."""
 
 _LEAVE_STEPS, _LEAVE_M = 2, 0.05  # the peg backs off, so that it hides nothing
-_NEXT_TO_M, _AWAY_M, _POINT_M = 0.061, 0.175, 0.016
 _APPROACH_M, _PUSH_M, _CREEP_M = 0.042, 0.020, 0.006  # a step
 _GAP_M = 0.014  # between peg and toy where a push begins
 _PEG_ROOM_M, _TOY_ROOM_M = 0.007, 0.004  # between what moves and what it passes
@@ -33,13 +32,14 @@ _SPOTS = 24  # directions in which a place of its own is looked for
 Goal = Callable[[], np.ndarray]
 
 
-def push(situation: Situation, text: str) -> Motion:
+def push(situation: Situation, text: str, table: PushTable = OURS) -> Motion:
     """Outcome "done" when the toy is where the text wants it, "timeout" when it is still on its way after 40 steps,
-    "failed" when a toy is not to be seen, "refused" for text that makes no sense."""
-    order = understand(text)
+    "failed" when a toy is not to be seen, "refused" for text that makes no sense. table: what it is told of where it
+    pushes."""
+    order = understand(text, table)
     if isinstance(order, str):
         return ended("refused", order)
-    watch = Watch(situation, order.names)
+    watch = Watch(situation, order.names, table)
     if watch.missing:
         return ended("failed", watch.missing)
     return (yield from _act(situation, order, watch))
@@ -71,14 +71,15 @@ def _verdict(order: Order, watch: Watch, left_m: float) -> Outcome:
 
 def _goal(order: Order, watch: Watch) -> Goal:
     """What gives the place, float64[2], that the subject shall be at."""
+    table, frame = watch.table, watch.table.frame
     if order.kind == "to_toy":
         return lambda: watch.other_m
     if order.kind == "beside":
-        return lambda: inside(watch.other_m + BESIDE_M * unit(order.where))
+        return lambda: frame.inside(watch.other_m + table.beside_m * frame.unit(order.where))
     if order.kind == "by":
-        spot = inside(watch.subject_m + order.shift_m * unit(order.where))
+        spot = frame.inside(watch.subject_m + order.shift_m * frame.unit(order.where))
     elif order.kind == "to_place":
-        spot = _free_near(watch, place_m(order.where))
+        spot = _free_near(watch, frame.place_m(order.where))
     else:
         spot = _spot_away(watch) if order.kind == "away" else watch.subject_m
     return lambda: spot
@@ -86,20 +87,22 @@ def _goal(order: Order, watch: Watch) -> Goal:
 
 def _left_m(order: Order, watch: Watch, goal: Goal) -> float:
     """How far it still is; 0 or less when it is done."""
+    table = watch.table
     if order.kind == "reach":
-        return float(watch.room_m(watch.peg_m)) - watch.peg_radius_m - _POINT_M
+        return float(watch.room_m(watch.peg_m)) - watch.peg_radius_m - table.point_m
     between_m = float(np.linalg.norm(watch.subject_m - watch.other_m)) if order.other else 0.0
     if order.kind == "to_toy":
-        return between_m - _NEXT_TO_M
-    left_m = float(np.linalg.norm(watch.subject_m - goal())) - order.close_m
-    return min(left_m, _AWAY_M - between_m) if order.kind == "away" else left_m
+        return between_m - table.next_to_m
+    left_m = float(np.linalg.norm(watch.subject_m - goal())) - order.close_m(table)
+    return min(left_m, table.apart_m - between_m) if order.kind == "away" else left_m
 
 
 def _free_near(watch: Watch, place: np.ndarray) -> np.ndarray:
     """The place, or the nearest to it that other toys leave room for."""
     angles = np.arange(_SPOTS) * 2 * np.pi / _SPOTS
     around = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-    spots = inside(np.concatenate([place[None], *(place + r * around for r in (0.02, 0.04, 0.06, 0.08))]))
+    rings = [place + radius_m * around for radius_m in (0.02, 0.04, 0.06, 0.08)]
+    spots = watch.table.frame.inside(np.concatenate([place[None], *rings]))
     is_free = watch.floor_without_subject.room_m(spots) > watch.subject_radius_m + _TOY_ROOM_M
     return spots[int(np.argmax(is_free))] if is_free.any() else place
 
@@ -108,8 +111,9 @@ def _spot_away(watch: Watch) -> np.ndarray:
     """A free place far enough from the other toy, near the subject, with room for the peg behind it."""
     angles = np.arange(_SPOTS) * 2 * np.pi / _SPOTS
     around = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-    spots = inside(watch.other_m + (_AWAY_M + 2 * CLOSE_M) * around)
-    far = np.linalg.norm(spots - watch.other_m, axis=-1) >= _AWAY_M + CLOSE_M
+    table = watch.table
+    spots = table.frame.inside(watch.other_m + (table.apart_m + 2 * table.close_m) * around)
+    far = np.linalg.norm(spots - watch.other_m, axis=-1) >= table.apart_m + table.close_m
     free = watch.floor_without_subject.room_m(spots) > watch.subject_radius_m + _TOY_ROOM_M
     along = spots - watch.subject_m
     length_m = np.linalg.norm(along, axis=-1)
@@ -128,7 +132,7 @@ def _step(order: Order, watch: Watch, goal: Goal, is_pushing: bool) -> tuple[np.
     peg, toy, room_m = watch.peg_m, watch.subject_m, watch.peg_radius_m + _PEG_ROOM_M
     if order.kind == "reach":
         return ahead(peg, watch.floor_without_subject.way(peg, toy, room_m), min(
-            _APPROACH_M, _left_m(order, watch, goal) + _POINT_M / 2)), False
+            _APPROACH_M, _left_m(order, watch, goal) + watch.table.point_m / 2)), False
     heading = _heading(watch, goal())
     away = toy - peg
     is_near = np.linalg.norm(away) < _behind_m(watch) + (0.5 if is_pushing else 1.0) * _GAP_M

@@ -6,20 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
+from envs.skills.push_table import OURS, PushTable
 from envs.words import plain_words
-from envs.world.board import BOARD_HIGH_M, BOARD_LOW_M, COMPASS_WORDS, Compass, compass
-from envs.world.toys import TOY_COLORS, TOY_SHAPES
+from envs.world.board import COMPASS_WORDS, Compass, compass
 
 DEFAULT_SHIFT_M = 0.15
 """How far "push the red star to the left" means."""
 MOST_SHIFT_M = 0.60
-BESIDE_M = 0.10
-"""How far from the blue cube "to the left of the blue cube" is, between centres."""
-CLOSE_M = 0.015
-"""How near to such a place a block has to come, at most."""
-_INSET_M = 0.03  # from the board's edge: nothing is pushed nearer to it
 _MOST_CHARACTERS = 200
 
 Kind = Literal["to_toy", "beside", "to_place", "by", "away", "reach"]
@@ -62,31 +55,25 @@ class Order:
         """The toys that it is about."""
         return tuple(name for name in (self.subject, self.other) if name)
 
-    @property
-    def close_m(self) -> float:
+    def close_m(self, table: PushTable = OURS) -> float:
         """How near to the place a block has to come: of a short way, not so near that staying where it is would do."""
-        return min(CLOSE_M, self.shift_m / 2) if self.kind == "by" else CLOSE_M
+        return min(table.close_m, self.shift_m / 2) if self.kind == "by" else table.close_m
 
 
-def understand(text: str) -> Order | str:
-    """The order that a text gives, or why it gives none, as a clause."""
+def understand(text: str, table: PushTable = OURS) -> Order | str:
+    """The order that a text gives about toys of a table, or why it gives none, as a clause."""
     if len(text) > _MOST_CHARACTERS:
         return "the text is too long"
     plain = " ".join(word for word in plain_words(text) or () if word not in ("the", "a"))
     for kind, pattern, groups in _PATTERNS:
         if match := pattern.fullmatch(plain):
-            return _order(kind, dict(zip(groups, match.groups(), strict=True)))
+            return _order(kind, dict(zip(groups, match.groups(), strict=True)), table)
     return 'I do not understand the text; say "push the red star to the blue cube"'
 
 
-def inside(place: np.ndarray) -> np.ndarray:
-    """float64[..., 2]: the nearest places that toys are pushed to."""
-    return np.clip(place, BOARD_LOW_M + _INSET_M, BOARD_HIGH_M - _INSET_M)
-
-
-def _order(kind: Kind, said: dict[str, str | None]) -> Order | str:
+def _order(kind: Kind, said: dict[str, str | None], table: PushTable) -> Order | str:
     names = [name for role in ("subject", "other") if (name := said.get(role))]
-    if reason := next(filter(None, map(_unknown, names)), None):
+    if reason := next(filter(None, (_unknown(name, table) for name in names)), None):
         return reason
     if len(set(names)) < len(names):
         return "the text names one block twice"
@@ -101,9 +88,9 @@ def _order(kind: Kind, said: dict[str, str | None]) -> Order | str:
     return Order(kind, names[0], names[1] if len(names) > 1 else None, where, shift_m)
 
 
-def _unknown(name: str) -> str | None:
+def _unknown(name: str, table: PushTable) -> str | None:
     """Why a name can be that of no block."""
     color, shape = name.split(" ")
-    if color not in TOY_COLORS:
+    if color not in table.palette:
         return f"I do not know the color {color}"
-    return None if shape in (*TOY_SHAPES, "block") else f"I do not know the shape {shape}"
+    return None if shape in (*table.outlines, "block") else f"I do not know the shape {shape}"

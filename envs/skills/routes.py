@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy import ndimage, sparse
 from scipy.sparse.csgraph import dijkstra
 
-from envs.world.board import BOARD_HIGH_M, BOARD_LOW_M, BORDER_M
+from envs.world.board import OUR_BOARD, BoardFrame
 
 CELL_M = 0.012
-_LOW_M = BOARD_LOW_M - BORDER_M
-_CELLS = tuple(int(n) for n in np.ceil((BOARD_HIGH_M - BOARD_LOW_M + 2 * BORDER_M) / CELL_M))
 _DEAR = 25.0  # times the length of a way through what is too near an obstacle
 _FREE_M = 1.0  # clearance where there is no obstacle at all
 
 
 class Floor:
-    """Free room around measured points float64[P, 2] of obstacles, m."""
+    """Free room on a board around measured points float64[P, 2] of obstacles, m."""
 
-    def __init__(self, obstacles: np.ndarray) -> None:
-        taken = np.zeros(_CELLS, dtype=bool)
-        taken[tuple(_cell(obstacles).T)] = True
+    def __init__(self, obstacles: np.ndarray, frame: BoardFrame = OUR_BOARD) -> None:
+        self._grid = _grid_of(frame)
+        taken = np.zeros(self._grid.cells, dtype=bool)
+        taken[tuple(self._grid.cell(obstacles).T)] = True
         has_any = bool(taken.any())
-        self._clearance_m = ndimage.distance_transform_edt(~taken) * CELL_M if has_any else np.full(_CELLS, _FREE_M)
+        self._clearance_m = (ndimage.distance_transform_edt(~taken) * CELL_M if has_any
+                             else np.full(self._grid.cells, _FREE_M))
         self._obstacles = obstacles
 
     def room_m(self, places: np.ndarray) -> np.ndarray:
@@ -36,12 +36,12 @@ class Floor:
     def way(self, start: np.ndarray, goal: np.ndarray, room_m: float, inset_m: float = 0.0) -> np.ndarray:
         """float64[K, 2]: places from start (left out) to goal that keep room_m from obstacles and inset_m from the
         lip, where such a way exists."""
-        centers = _centers()
-        edge_m = np.minimum(centers - _LOW_M, _LOW_M + np.array(_CELLS) * CELL_M - centers).min(axis=-1)
+        grid, centers = self._grid, self._grid.centers
+        edge_m = np.minimum(centers - grid.low_m, grid.low_m + np.array(grid.cells) * CELL_M - centers).min(axis=-1)
         cost = np.where((self._clearance_m < room_m) | (edge_m < inset_m), _DEAR, 1.0).ravel()
-        rows, columns, lengths = _edges()
+        rows, columns, lengths = grid.edges
         graph = sparse.csr_matrix((lengths * (cost[rows] + cost[columns]) / 2, (rows, columns)), (cost.size,) * 2)
-        here, there = (int(np.ravel_multi_index(tuple(_cell(p)), _CELLS)) for p in (start, goal))
+        here, there = (int(np.ravel_multi_index(tuple(grid.cell(p)), grid.cells)) for p in (start, goal))
         before = dijkstra(graph, indices=there, return_predecessors=True)[1]
         places = []
         while here != there:
@@ -57,24 +57,33 @@ def ahead(start: np.ndarray, way: np.ndarray, distance_m: float) -> np.ndarray:
     return np.array([np.interp(distance_m, run_m, path[:, axis]) for axis in (0, 1)])
 
 
-def _cell(places: np.ndarray) -> np.ndarray:
-    """int64[..., 2]: cells of places float64[..., 2], the nearest one for what lies outside."""
-    return np.clip(np.floor((places - _LOW_M) / CELL_M), 0, np.array(_CELLS) - 1).astype(np.int64)
+class _Grid:
+    """The cells of a board."""
+
+    def __init__(self, frame: BoardFrame) -> None:
+        self.low_m = frame.low_m - frame.border_m
+        self.cells = tuple(int(n) for n in np.ceil((frame.high_m - frame.low_m + 2 * frame.border_m) / CELL_M))
+
+    def cell(self, places: np.ndarray) -> np.ndarray:
+        """int64[..., 2]: cells of places float64[..., 2], the nearest one for what lies outside."""
+        return np.clip(np.floor((places - self.low_m) / CELL_M), 0, np.array(self.cells) - 1).astype(np.int64)
+
+    @cached_property
+    def centers(self) -> np.ndarray:
+        """float64[X, Y, 2], m."""
+        return (np.stack(np.indices(self.cells), axis=-1) + 0.5) * CELL_M + self.low_m
+
+    @cached_property
+    def edges(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Both ends int64[E] and length float64[E] in cells of every step to one of eight neighbours."""
+        rows, columns = self.cells
+        index = np.arange(rows * columns).reshape(self.cells)
+        ends = []
+        for dx, dy in ((0, 1), (1, 0), (1, 1), (1, -1)):
+            a = index[: rows - dx, max(0, -dy): columns - max(0, dy)].ravel()
+            b = index[dx:, max(0, dy): columns + min(0, dy)].ravel()
+            ends += [(a, b, np.full(a.size, np.hypot(dx, dy))), (b, a, np.full(a.size, np.hypot(dx, dy)))]
+        return tuple(np.concatenate(column) for column in zip(*ends, strict=True))
 
 
-@lru_cache(maxsize=1)
-def _centers() -> np.ndarray:
-    """float64[X, Y, 2], m."""
-    return (np.stack(np.indices(_CELLS), axis=-1) + 0.5) * CELL_M + _LOW_M
-
-
-@lru_cache(maxsize=1)
-def _edges() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Both ends int64[E] and length float64[E] in cells of every step to one of eight neighbours."""
-    index = np.arange(_CELLS[0] * _CELLS[1]).reshape(_CELLS)
-    ends = []
-    for dx, dy in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        a = index[: _CELLS[0] - dx, max(0, -dy): _CELLS[1] - max(0, dy)].ravel()
-        b = index[dx:, max(0, dy): _CELLS[1] + min(0, dy)].ravel()
-        ends += [(a, b, np.full(a.size, np.hypot(dx, dy))), (b, a, np.full(a.size, np.hypot(dx, dy)))]
-    return tuple(np.concatenate(column) for column in zip(*ends, strict=True))
+_grid_of = lru_cache(maxsize=4)(_Grid)

@@ -13,15 +13,14 @@ import numpy as np
 from scipy import fft, ndimage
 
 from envs.interface import Observation
-from envs.world.toys import TOY_AREA_M2, TOY_COLORS, TOY_HEIGHT_M, TOY_SHAPES, covers
+from envs.skills.push_table import PushTable
 
 _PLANE_M = 0.006  # how far from the height of a toy its top face may seem to be
 _CHROMA_STEP = 0.30
 _LEAST_AREA_M2 = 3e-4  # a patch this small is a scrap of something hidden
 _MOST_IN_PATCH = 2
 _TURN_STEP_DEG = 6
-_SYMMETRY = {"moon": 1, "star": 5, "cube": 4, "pentagon": 5, "heart": 1}
-_RADIUS_M = 0.042  # of the square that every outline fits in
+_SPARE_M = 0.003  # around the widest outline
 _GRID_STEP = 16  # cells: few sizes of the correlation's grid, whose outlines are kept
 _ROUNDS = 2  # in which two outlines make room for each other
 
@@ -33,29 +32,29 @@ class Toy(NamedTuple):
     xy: np.ndarray
 
 
-def paint(seen: Observation, camera: str) -> dict[str, np.ndarray]:
+def paint(seen: Observation, table: PushTable) -> dict[str, np.ndarray]:
     """Color word -> points float64[P, 2] of top faces of toys of that color, m."""
-    depth, rgb = seen.depth[camera], seen.rgb[camera].astype(np.float64) + 4.0
-    points = seen.cameras[camera].lift(np.nan_to_num(depth))
-    is_top = (np.abs(points[..., 2] - TOY_HEIGHT_M) < _PLANE_M) & (depth > 0)
+    depth, rgb = seen.depth[table.camera], seen.rgb[table.camera].astype(np.float64) + 4.0
+    points = seen.cameras[table.camera].lift(np.nan_to_num(depth))
+    is_top = (np.abs(points[..., 2] - table.height_m) < _PLANE_M) & (depth > 0)
     points, chroma = points[is_top][:, :2], rgb[is_top] / rgb[is_top].sum(axis=-1, keepdims=True)
-    known = np.array(list(TOY_COLORS.values()))
+    known = np.array(list(table.palette.values()))
     away = np.abs(chroma[:, None] - known / known.sum(axis=1, keepdims=True)).sum(axis=-1)
     nearest = np.where(away.min(axis=1, initial=9.0) < _CHROMA_STEP, away.argmin(axis=1), -1)
-    return {color: points[nearest == index] for index, color in enumerate(TOY_COLORS)}
+    return {color: points[nearest == index] for index, color in enumerate(table.palette)}
 
 
-def pitch_m(seen: Observation, camera: str) -> float:
+def pitch_m(seen: Observation, table: PushTable) -> float:
     """Width of a pixel in the plane of the top faces."""
-    view = seen.cameras[camera]
-    return float((view.pose[2, 3] - TOY_HEIGHT_M) / view.intrinsics[0, 0])
+    view = seen.cameras[table.camera]
+    return float((view.pose[2, 3] - table.height_m) / view.intrinsics[0, 0])
 
 
-def find(seen: Observation, camera: str, colors: frozenset[str]) -> list[Toy]:
+def find(seen: Observation, table: PushTable, colors: frozenset[str]) -> list[Toy]:
     """The toys of some colors, each with the shape that its outline fits best."""
-    pitch, paints = pitch_m(seen, camera), paint(seen, camera)
-    return [Toy(f"{color} {shape}", xy) for color in TOY_COLORS if color in colors
-            for shape, xy in _shapes(paints[color], pitch)]
+    pitch, paints = pitch_m(seen, table), paint(seen, table)
+    return [Toy(f"{color} {shape}", xy) for color in table.palette if color in colors
+            for shape, xy in _shapes(paints[color], pitch, table)]
 
 
 def follow(toys: list[Toy], paints: dict[str, np.ndarray]) -> list[Toy]:
@@ -71,7 +70,7 @@ def follow(toys: list[Toy], paints: dict[str, np.ndarray]) -> list[Toy]:
     return [Toy(name, xy) for name, xy in centers.items()]
 
 
-def _shapes(points: np.ndarray, pitch: float) -> list[tuple[str, np.ndarray]]:
+def _shapes(points: np.ndarray, pitch: float, table: PushTable) -> list[tuple[str, np.ndarray]]:
     """Shape and place of every toy of one color."""
     if len(points) == 0:
         return []
@@ -86,15 +85,15 @@ def _shapes(points: np.ndarray, pitch: float) -> list[tuple[str, np.ndarray]]:
         if len(inside) * pitch**2 > _LEAST_AREA_M2:
             corner = inside.min(axis=0)
             crop = (patches == patch)[tuple(slice(a, b + 1) for a, b in zip(corner, inside.max(axis=0), strict=True))]
-            found += [(shape, low + (corner + place) * pitch) for shape, place in _explain(crop, pitch)]
+            found += [(shape, low + (corner + place) * pitch) for shape, place in _explain(crop, pitch, table)]
     return found
 
 
-def _explain(crop: np.ndarray, pitch: float) -> list[tuple[str, np.ndarray]]:
+def _explain(crop: np.ndarray, pitch: float, table: PushTable) -> list[tuple[str, np.ndarray]]:
     """Shape and place (cells) of the toys that a patch bool[H, W] is made of."""
-    count = int(np.clip(round(crop.sum() * pitch**2 / TOY_AREA_M2), 1, _MOST_IN_PATCH))
-    pad = int(np.ceil(_RADIUS_M / pitch))
-    stock = _stock(pitch, -(-(max(crop.shape) + 2 * pad) // _GRID_STEP) * _GRID_STEP)
+    count = int(np.clip(round(crop.sum() * pitch**2 / table.area_m2), 1, _MOST_IN_PATCH))
+    pad = int(np.ceil(_reach_m(table) / pitch))
+    stock = _stock(table, pitch, -(-(max(crop.shape) + 2 * pad) // _GRID_STEP) * _GRID_STEP)
     mask = np.zeros((stock.grid,) * 2, dtype=bool)
     mask[pad:pad + crop.shape[0], pad:pad + crop.shape[1]] = crop
     fits = [_fit(mask, stock)] if count == 1 else _fit_two(mask, stock)
@@ -119,16 +118,21 @@ class _Fit(NamedTuple):
     area: np.ndarray  # bool[G, G]
 
 
+def _reach_m(table: PushTable) -> float:
+    """Half the side of the square that every outline fits in."""
+    return max(map(table.radius_m, (f"any {shape}" for shape in table.outlines))) + _SPARE_M
+
+
 @lru_cache(maxsize=8)
-def _stock(pitch: float, grid: int) -> _Stock:
-    radius = int(np.ceil(_RADIUS_M / pitch))
+def _stock(table: PushTable, pitch: float, grid: int) -> _Stock:
+    radius = int(np.ceil(_reach_m(table) / pitch))
     cells = np.stack(np.meshgrid(*[np.arange(-radius, radius + 1)] * 2, indexing="ij"), axis=-1) * pitch
     shapes, outlines = [], []
-    for shape in TOY_SHAPES:
-        for degrees in np.arange(0, 360 / _SYMMETRY[shape], _TURN_STEP_DEG):
+    for shape in table.outlines:
+        for degrees in np.arange(0, 360 / table.symmetry.get(shape, 1), _TURN_STEP_DEG):
             c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
             shapes.append(shape)
-            outlines.append(covers(shape, cells @ np.array([[c, -s], [s, c]])))
+            outlines.append(table.covers(shape, cells @ np.array([[c, -s], [s, c]])))
     outlines = np.stack(outlines)
     spectra = np.conj(fft.rfft2(outlines.astype(np.float32), s=(grid, grid)))
     return _Stock(tuple(shapes), outlines, spectra, outlines.sum(axis=(1, 2)), radius, grid)
@@ -151,7 +155,7 @@ def _fit(mask: np.ndarray, stock: _Stock, only: str | None = None) -> _Fit:
 def _fit_two(mask: np.ndarray, stock: _Stock) -> list[_Fit]:
     """The two outlines that explain a mask best together."""
     best, most = [], -1.0
-    for shape in TOY_SHAPES:
+    for shape in dict.fromkeys(stock.shapes):
         first = _fit(mask, stock, shape)
         for _ in range(_ROUNDS):
             second = _fit(mask & ~first.area, stock)

@@ -5,6 +5,7 @@ Seen from where people and cameras stand, up on the board is +x, left is +y.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -22,6 +23,7 @@ PLACE_INSET_M = 0.085
 CORNER_SHARE = 1 / 3
 """Of the board's width and height that each corner takes up where blocks are sorted."""
 
+_INSIDE_INSET_M = 0.03  # from the board's edge: nothing is pushed nearer to it
 _LIP_WIDTH_M, _LIP_HEIGHT_M, _THICK_M = 0.015, 0.018, 0.02
 _FRICTION = 0.5
 _BOARD_RGB, _TRAY_RGB, _LIP_RGB = (0.80, 0.78, 0.74), (0.58, 0.57, 0.56), (0.33, 0.30, 0.28)
@@ -31,6 +33,41 @@ _LEFTWARD = MappingProxyType({"left": 1, "right": -1})
 
 Compass = tuple[int, int]
 """(up, left), each -1, 0 or 1; as a direction not both 0, as a place (0, 0) is the center."""
+
+
+@dataclass(frozen=True, eq=False)
+class BoardFrame:
+    """Where a board is in the world, and which way is up and left on it for those who speak of it. low_m, high_m:
+    float64[2], its corners. up, left: float64[2] of length 1, each along an axis."""
+
+    low_m: np.ndarray
+    high_m: np.ndarray
+    border_m: float  # from the board to its lip
+    up: tuple[float, float] = (1.0, 0.0)
+    left: tuple[float, float] = (0.0, 1.0)
+
+    @property
+    def center_m(self) -> np.ndarray:
+        """float64[2]."""
+        return (self.low_m + self.high_m) / 2
+
+    def place_m(self, where: Compass) -> np.ndarray:
+        """float64[2]: the point that a corner, a side or the center is named for."""
+        return self.center_m + self._along(where) * ((self.high_m - self.low_m) / 2 - PLACE_INSET_M)
+
+    def unit(self, where: Compass) -> np.ndarray:
+        """float64[2] of length 1 in a direction."""
+        return self._along(where) / np.hypot(*where)
+
+    def inside(self, place: np.ndarray) -> np.ndarray:
+        """float64[..., 2]: the nearest places that toys are pushed to."""
+        return np.clip(place, self.low_m + _INSIDE_INSET_M, self.high_m - _INSIDE_INSET_M)
+
+    def _along(self, where: Compass) -> np.ndarray:
+        return where[0] * np.array(self.up) + where[1] * np.array(self.left)
+
+OUR_BOARD = BoardFrame(BOARD_LOW_M, BOARD_HIGH_M, BORDER_M)
+place_m, unit = OUR_BOARD.place_m, OUR_BOARD.unit
 
 COMPASS: tuple[Compass, ...] = tuple((up, left) for up in (1, 0, -1) for left in (1, 0, -1))
 COMPASS_WORDS = frozenset((*_UPWARD, *_LEFTWARD))
@@ -81,16 +118,6 @@ def is_in_corner(place: np.ndarray, corner: Compass) -> bool:
     """Whether a place lies in the outer third of the board both ways."""
     outward = (place - BOARD_CENTER_M) * corner / (BOARD_HIGH_M - BOARD_LOW_M)
     return bool((outward >= 0.5 - CORNER_SHARE).all())
-
-
-def place_m(where: Compass) -> np.ndarray:
-    """float64[2]: the point that a corner, a side or the center is named for."""
-    return BOARD_CENTER_M + np.array(where) * ((BOARD_HIGH_M - BOARD_LOW_M) / 2 - PLACE_INSET_M)
-
-
-def unit(where: Compass) -> np.ndarray:
-    """float64[2] of length 1 in a direction."""
-    return np.array(where, dtype=np.float64) / np.hypot(*where)
 
 
 def board(client: Client) -> int:

@@ -90,15 +90,6 @@ TOY_NAMES = tuple(f"{color} {shape}" for color in TOY_COLORS for shape in TOY_SH
 """Every name that a toy can have."""
 
 
-def covers(shape: str, points: np.ndarray) -> np.ndarray:
-    """bool[...]: which of the points float[..., 2], m, in the toy's frame, lie inside its outline."""
-    inside = np.zeros(points.shape[:-1], dtype=bool)
-    for part in TOY_SHAPES[shape]:
-        edges, away = np.roll(part, -1, axis=0) - part, points[..., None, :] - part
-        inside |= (edges[:, 0] * away[..., 1] - edges[:, 1] * away[..., 0] >= 0).all(axis=-1)
-    return inside
-
-
 def toy_size_m(shape: str) -> tuple[float, float, float]:
     """Full extents in the toy's frame."""
     corners = np.concatenate(TOY_SHAPES[shape])

@@ -14,7 +14,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "envs.skills": ["envs.goals", "envs.robots", "envs.world", "envs.sensors", "envs.words", "envs.interface"],
     "envs.tasks": ["envs.goals", "envs.world", "envs.words", "envs.interface"],
     "envs.experts": ["envs.goals", "envs.tasks", "envs.world", "envs.skills.signatures", "envs.interface",
-                     "envs.skills.push_words"],  # what the words of a text parameter mean is part of its signature
+                     "envs.skills.push_words", "envs.skills.push_table"],  # what a text parameter means, and how near
     "envs.domains": ["envs.experts", "envs.goals", "envs.robots", "envs.sensors", "envs.skills", "envs.tasks",
                      "envs.world", "envs.interface"],
     "envs.spaces": [],

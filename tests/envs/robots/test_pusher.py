@@ -7,9 +7,10 @@ import pytest
 
 from envs.robots.pusher import Pusher
 from envs.robots.robot import NonFiniteTargetError
+from envs.skills.push_table import OURS
 from envs.world import World
 from envs.world.board import board
-from envs.world.toys import TOY_HEIGHT_M, TOY_SHAPES, covers, create_toy, toy_size_m
+from envs.world.toys import TOY_HEIGHT_M, TOY_SHAPES, create_toy, toy_size_m
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_the_peg_enters_the_hollow_of_a_moon(stage):
     for _ in range(10):
         robot.follow(np.array([0.40, 0.15]))
     hollow = np.array([0.40 + 0.022, 0.0])
-    assert not covers("moon", np.array([0.022, 0.0])) and covers("moon", np.array([-0.012, 0.0]))
+    assert not OURS.covers("moon", np.array([0.022, 0.0])) and OURS.covers("moon", np.array([-0.012, 0.0]))
     for step in range(1, 25):  # round to the open side, then in
         robot.follow(np.array([0.52, 0.15]) if step < 6 else np.array([0.52, 0.0]) if step < 12 else hollow)
     assert np.linalg.norm(world.pose("red moon")[0][:2] - [0.40, 0.0]) < 0.004, "it was not pushed away"

@@ -9,6 +9,7 @@ from envs.domains import find_domain
 from envs.joint_env import WorldEnv
 from envs.sensors import cameras
 from envs.sensors.body_sense import observation
+from envs.skills.push_table import OURS
 from envs.skills.push_words import Order, understand
 from envs.skills.routes import Floor, ahead
 from envs.skills.toy_detection import find, follow, paint
@@ -72,7 +73,7 @@ def test_toys_are_told_apart_and_placed_even_when_they_touch(stage, is_touching)
     for seed in range(3):
         scatter(*stage, seed, is_touching)
         world, robot = stage
-        found = {toy.name: toy.xy for toy in find(capture(world, robot, 256), "top", frozenset(TOY_COLORS))}
+        found = {toy.name: toy.xy for toy in find(capture(world, robot, 256), OURS, frozenset(TOY_COLORS))}
         assert set(found) == set(world.names())
         assert max(np.linalg.norm(found[n] - world.pose(n)[0][:2]) for n in found) < 0.006
 
@@ -80,12 +81,12 @@ def test_toys_are_told_apart_and_placed_even_when_they_touch(stage, is_touching)
 def test_toys_are_followed_through_a_small_picture(stage):
     world, robot = stage
     scatter(world, robot, 0, True)
-    toys = find(capture(world, robot, 256), "top", frozenset({"red"}))
+    toys = find(capture(world, robot, 256), OURS, frozenset({"red"}))
     for toy in toys:
         x, y, z = world.pose(toy.name)[0]
         world.client.resetBasePositionAndOrientation(world._bodies[toy.name], [x + 0.02, y, z],
                                                      world.pose(toy.name)[1].tolist())
-    for toy in follow(toys, paint(capture(world, robot, 128), "top")):
+    for toy in follow(toys, paint(capture(world, robot, 128), OURS)):
         assert np.linalg.norm(toy.xy - world.pose(toy.name)[0][:2]) < 0.008
 
 
