@@ -17,7 +17,8 @@ from embodied.prompt import Slot
 from envs.world.board import CORNERS, Compass, is_in_corner, place_m, quarter
 
 BY_M = 0.085
-"""Between the middles of pieces that are by each other: they touch, or two fingers' breadths are left."""
+"""Between the middles of pieces that are by each other, as those of a group are: they touch, or nearly. A piece that
+was to be next to another is judged by less (7 cm): the steps so far say whether that was done."""
 NEAR_M = 0.15
 """Between those of pieces that are not apart."""
 _GATHERED = frozenset(("together", "gather", "group"))

@@ -1,8 +1,9 @@
 """An instruction as it enters: one spelling for what means the same, so that capitals and smart quotes change nothing.
 
 What planners are taught is worded this way already (a fixed point of `clean_instruction`), so training and acting read
-the same text. Nothing that carries meaning goes: words, their order, numbers, negations, commas; signs without a
-spelling in letters stay where they are, for whoever reads on must see that they were there.
+the same text; scenes with `has_plain_words` go further, in `scene.write_prompt`. Nothing that carries meaning goes:
+words, their order, numbers, negations, commas; signs without a spelling in letters stay where they are, for whoever
+reads on must see that they were there.
 """
 
 from __future__ import annotations

@@ -35,8 +35,8 @@ def _place(place: Place, memory: Memory) -> dict[str, Any]:
 
 
 def _state(place: Place, memory: Memory) -> str:
-    """"Of the drawer "open" or "shut", once it was looked at; of the others "seen" once what lies there was, "unseen"
-    before."""
+    """Of the drawer "open" or "shut", once it was looked at; "hidden" of what nobody sees into; of the others "seen"
+    once what lies there was. Before that, "unseen"."""
     if place.name == DRAWER and memory.is_open is not None:
         return "open" if memory.is_open else "shut"
     if place.name in HIDING:

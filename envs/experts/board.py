@@ -47,9 +47,9 @@ from envs.world.toys import TOY_COLORS, TOY_NAMES
 REFUSAL_SHARE = 0.3
 """Of the queries beyond the first that name blocks: they name one that is not there."""
 TASK_WEIGHTS = MappingProxyType({"sort_corners": 3, "push_side": 3, "closest_corner": 2, "separate": 2})
-"""Of the queries beyond the first; 1 for the other families, whose next subgoal can be told by the words alone."""
+"""Of the queries beyond the first; 1 for the other families, whose next subgoal the words tell but for few."""
 NEIGHBOR_SHARE = 0.4
-"""Of the queries that name two blocks: the second is the one nearest to the first, so that some are done already."""
+"""Of the queries about two blocks: the second is chosen as the one nearest to the first, not drawn from all."""
 _WHERES = MappingProxyType({"push_side": ((0, 1), (0, -1)), "closest_corner": CORNERS})
 UNPAIRED = "I see no matching block"
 _INSET_M = 0.035  # of the places that the policy pushes to, from the edge of the board

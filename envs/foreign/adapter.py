@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 
 from envs.actions import ActionError, CallActions
-from envs.foreign.description import Foreign, Reading
+from envs.foreign.description import FAR_M, Foreign, Reading
 from envs.foreign.expert import remaining_calls
 from envs.foreign.image_check import picture_fault
 from envs.foreign.skills import SKILLS, Command, Hand, Motion
@@ -24,7 +24,6 @@ from envs.spaces import MAX_INSTRUCTION_CHARACTERS, observation_space
 _SETTLE_S = 0.4
 _LEAST_WAY_M = 0.05  # progress over a shorter way is measured as if it were this long
 _UNKNOWN = Camera(np.eye(3), np.eye(4))
-_FAR_M = 1.0  # of a box from the origin, in each direction
 Arguments = tuple[Box | str | float, ...]
 
 
@@ -56,6 +55,7 @@ class ForeignEnv(gymnasium.Env):
         self.observation_space = observation_space((foreign.camera_name,), image_size, 1)
         self.action_space = self.actions.space
         self.benchmark: gymnasium.Env | None = None
+        self._reading: Reading | None = None
         self.hand, self.instruction = Hand(can_rise=foreign.can_rise), ""
         self.is_judged = True
         """Whether the instruction asks for the benchmark's goal; where it does not, nobody can say of success."""
@@ -157,6 +157,9 @@ class ForeignEnv(gymnasium.Env):
         if trouble is not None:
             raise BrokenWorldError(trouble)
         self._reading = self.foreign.read(observation)
+        if (name := self._reading.misnamed()) is not None:
+            raise ValueError(f"{self.foreign.name}: expected objects called otherwise than the tool and its goals, got "
+                             f"{name!r}; give it a name of its own in `read`")
         self._is_success = bool(info.get("is_success", False))
 
     @property
@@ -188,8 +191,10 @@ class ForeignEnv(gymnasium.Env):
 
     def _measured(self, argument: Referent | str | float) -> Referent | str | float:
         is_named = isinstance(argument, Referent) and argument.box is None and argument.pixel is None
-        if not is_named or self._reading is None:
+        if not is_named:
             return argument
+        if self._reading is None:
+            raise ValueError(f"expected a scene to find {argument.words!r} in, got none; reset first")
         known = self._reading.named()
         if argument.words not in known:
             raise ValueError(unknown(argument.words, known, what="thing"))
@@ -292,7 +297,7 @@ class ForeignEnv(gymnasium.Env):
 
 def _is_near(box: Box) -> bool:
     """Whether every number of a box is finite and within reach of these worlds."""
-    return all(abs(value) <= _FAR_M for value in (*box.center, *box.size, box.yaw))
+    return all(abs(value) <= FAR_M for value in (*box.center, *box.size, box.yaw))
 
 
 def _resized(frame: np.ndarray, size_px: int) -> np.ndarray:

@@ -13,6 +13,10 @@ from envs.interface import Box, Camera
 
 TOOL = "tool"
 """What a goal of the tool itself is called."""
+GOAL = "goal"
+"""What the place of the only goal is called."""
+FAR_M = 1.0
+"""Of a place from the origin, along each axis: beyond it nothing is asked for."""
 _POINT_M = 0.02  # side of the box around the tool's point
 
 
@@ -35,7 +39,11 @@ class Reading:
         """What can be pointed at by name: every object, and where it should be as "goal", or "goal of the .." where
         there are several."""
         alone = len(self.goals) == 1
-        return {**self.objects, **{"goal" if alone else f"goal of the {name}": box for name, box in self.goals.items()}}
+        return {**self.objects, **{GOAL if alone else f"{GOAL} of the {name}": box for name, box in self.goals.items()}}
+
+    def misnamed(self) -> str | None:
+        """The name of an object that stands for something else, None where there is none."""
+        return next((name for name in self.objects if name == TOOL or name.startswith(GOAL)), None)
 
 
 class Foreign(Protocol):

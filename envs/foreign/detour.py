@@ -11,7 +11,8 @@ from envs.foreign.description import Reading
 
 _CELL_M = 0.01
 _TOOL_M = 0.02  # from the tool's middle to its rim, with play
-_MARGIN_M = 0.15  # of the searched part of the table around everything
+_MARGIN_M = 0.25  # of the searched part of the table around both ends
+_LOOKS = 64  # along a straight way
 _BUMP = 40.0  # a way through a thing costs as much as one so many times as long
 
 
@@ -19,10 +20,10 @@ def detour(reading: Reading, target_m: np.ndarray) -> list[np.ndarray]:
     """Corners float64[2] of the cheapest way of the tool to a place, the place last: straight where nothing stands
     between, through a thing only where there is no way around."""
     start = reading.tool_m[:2]
-    if _cost(reading, np.linspace(start, target_m, 64)).sum() <= 64:
+    if is_clear(reading, target_m):
         return [np.array(target_m)]
-    low = np.min([start, target_m, *(box.center[:2] for box in reading.objects.values())], axis=0) - _MARGIN_M
-    high = np.max([start, target_m, *(box.center[:2] for box in reading.objects.values())], axis=0) + _MARGIN_M
+    low = np.minimum(start, target_m) - _MARGIN_M
+    high = np.maximum(start, target_m) + _MARGIN_M
     count = np.ceil((high - low) / _CELL_M).astype(int) + 1
     cells = low + _CELL_M * np.stack(np.meshgrid(*map(np.arange, count), indexing="ij"), axis=-1)
     cost = _cost(reading, cells.reshape(-1, 2)).reshape(count)
@@ -31,10 +32,15 @@ def detour(reading: Reading, target_m: np.ndarray) -> list[np.ndarray]:
     return [*(cells[cell] for cell in _corners(way)), np.array(target_m)]
 
 
+def is_clear(reading: Reading, target_m: np.ndarray) -> bool:
+    """Whether nothing stands on the tool's straight way over the table to a place float64[2]."""
+    return bool((_cost(reading, np.linspace(reading.tool_m[:2], target_m, _LOOKS)) == 1).all())
+
+
 def _cost(reading: Reading, points: np.ndarray) -> np.ndarray:
     """float64[P]: of a step to each point float64[P, 2]."""
     cost = np.ones(len(points))
-    for box in reading.objects.values():
+    for box in (box for box in reading.objects.values() if box.top_z_m > 0):
         away_m = np.linalg.norm(points - box.center[:2], axis=1)
         cost[away_m < np.hypot(*box.size[:2]) / 2 + _TOOL_M] = _BUMP
     return cost

@@ -14,7 +14,7 @@ import numpy as np
 
 from envs.foreign.description import TOOL, Foreign, Reading
 from envs.foreign.skills import is_at_tool
-from envs.foreign.words import base_of, bottom_up
+from envs.foreign.words import base_of, bottom_up, spot
 from envs.interface import Box, Referent, SkillCall
 
 _THERE_M = 0.015
@@ -29,7 +29,8 @@ def remaining_calls(foreign: Foreign, reading: Reading, is_holding: bool) -> lis
     held = next((n for n, box in places.items() if is_at_tool(reading, box)), None) if is_holding else None
     for name in bottom_up(reading):
         if name == TOOL:
-            calls.append(SkillCall("move_to", (Referent("goal", box=reading.goals[TOOL]),)))
+            is_moved = bool(calls) or not _is_there(reading.where(TOOL), reading.goals[TOOL])
+            calls += [_pushed(foreign, "move_to", TOOL, (reading.goals[TOOL],))] if is_moved else []
             continue
         if held != name and _is_there(places[name], reading.goals[name]):
             continue
@@ -44,7 +45,7 @@ def _moves(foreign: Foreign, reading: Reading, name: str, held: str | None,
     """The calls that bring one thing to its goal; `places` follows them."""
     goal = reading.goals[name]
     if "pick" not in foreign.skills:
-        yield SkillCall("push_to", (Referent(name, box=places[name]), Referent("goal", box=goal)))
+        yield _pushed(foreign, "push_to", name, (places[name], goal))
         places[name] = goal
         return
     if held not in (None, name):
@@ -58,6 +59,15 @@ def _moves(foreign: Foreign, reading: Reading, name: str, held: str | None,
     yield (SkillCall("place_at", (Referent("goal", box=goal),)) if base is None
            else SkillCall("place_on", (Referent(base, box=places[base]),)))
     places[name] = goal
+
+
+def _pushed(foreign: Foreign, skill: str, name: str, boxes: tuple[Box, ...]) -> SkillCall:
+    """The call that brings a thing, or the tool, to the last of the boxes: by them, or in words where the robot has
+    those alone."""
+    if skill in foreign.skills:
+        words = (name, "goal")[-len(boxes):]
+        return SkillCall(skill, tuple(Referent(word, box=box) for word, box in zip(words, boxes, strict=True)))
+    return SkillCall("push", (f"move the {name} to {spot(boxes[-1])}",))
 
 
 def _cleared(foreign: Foreign, reading: Reading, name: str, other: str, places: dict[str, Box]) -> Iterator[SkillCall]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.foreign.description import TOOL, Reading
-from envs.foreign.detour import detour
+from envs.foreign.detour import detour, is_clear
 from envs.foreign.words import ordered
 from envs.interface import Box, Outcome
 
@@ -137,15 +137,18 @@ def push_to(reading: Reading, hand: Hand, box: Box, place: Box) -> Motion:
 
 
 def move_to(reading: Reading, hand: Hand, box: Box) -> Motion:
-    """Brings the tool's point to the middle of the box, and what it holds with it."""
+    """Brings the tool's point to the middle of the box, and what it holds with it, over or around what stands between.
+    A tool that cannot rise stays at its height."""
     target = np.array(box.center)
     if not hand.can_rise:
         target[2] = reading.tool_m[2]
         reading = yield from around(reading, target)
+    elif not is_clear(reading, target[:2]):
+        reading = yield from over(reading, target, travel_z_m(reading, hand), hand.width_m)
     reading = yield from to(reading, target, hand.width_m)
     if is_off(reading, target):
         return ended("failed", "the arm did not reach the place")
-    return ended("done", "the tool is at the place")
+    return ended("done", "the tool is at the place" if hand.can_rise else "the tool is there, at its own height")
 
 
 def push(reading: Reading, hand: Hand, words: str) -> Motion:

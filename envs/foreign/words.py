@@ -4,13 +4,14 @@ ask of a robot that takes its orders in them."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import product
 
 import numpy as np
 
-from envs.foreign.description import TOOL, Reading
+from envs.foreign.description import FAR_M, TOOL, Reading
 from envs.interface import Box
-from envs.names import unknown
+from envs.names import cut, unknown
 
 _MOVES = ("move the {name} to {spot}", "put the {name} at {spot}", "bring the {name} to {spot}",
           "the {name} belongs at {spot}", "move the {name} {shift}")
@@ -24,10 +25,10 @@ _REACHES = ("move the tool to {spot}, {tall} above the table", "bring the tool t
 _JOINTS = (", then ", " and ")
 _ALIGNED_M = 0.01
 _BESIDE_M = 0.01  # left between two things that are brought together
-_SHIFT = r"\d+ cm (?:away|nearer|to the left|to the right)"
-_ORDER = re.compile(r"(?:push|slide|move|bring|put) the (?P<name>.+?) (?:over the table )?(?:"
-                    r"to x (?P<x>-?\d+) cm, y (?P<y>-?\d+) cm|to the (?P<other>.+)|"
-                    rf"(?P<shift>{_SHIFT}(?: and {_SHIFT})?))")
+_SHIFT = r"\d{1,3} cm (?:away|nearer|to the left|to the right)"
+_SHOWN = 80  # characters of an order that a refusal repeats
+_VERB = "(?:push|slide|move|bring|put)"
+_STRANGER = re.compile(rf"{_VERB} the (?P<name>\w+(?: \w+){{0,2}}?) (?:over the table )?(?:to|at|\d+ cm) .*")
 _WAYS = {"away": (1, 0), "nearer": (-1, 0), "to the left": (0, 1), "to the right": (0, -1)}
 
 
@@ -58,23 +59,38 @@ def ordered(text: str, reading: Reading) -> tuple[str, Box]:
     """What is to be moved, an object or `TOOL`, and where to, by words such as "push the green cube to x 10 cm, y -4
     cm", ".. 5 cm away and 12 cm to the left" or ".. to the blue cube".
 
-    Raises ValueError for other words, and for things that are not there: the message names those that are.
+    Raises ValueError for other words, for things that are not there (the message names those that are), for places that
+    are further than `FAR_M`, and for orders to move a thing nowhere.
     """
-    match = _ORDER.fullmatch(_plain(text))
+    names = {_plain(name): name for name in (*reading.objects, TOOL)}
+    match = _order(names).fullmatch(_plain(text))
     if match is None:
+        if (stranger := _STRANGER.fullmatch(_plain(text))) is not None and stranger["name"] not in names:
+            raise ValueError(unknown(stranger["name"], list(names.values()), what="thing"))
         raise ValueError(f"expected words such as 'push the cube to x 10 cm, y -4 cm', '.. 5 cm away' or '.. to the "
-                         f"ball', got {text!r}")
-    known = [*reading.objects, TOOL]
-    for name in filter(None, (match["name"], match["other"])):
-        if name not in known:
-            raise ValueError(unknown(name, known, what="thing"))
-    return match["name"], _ordered_place(match, reading)
+                         f"ball', got {cut(repr(text), _SHOWN)}")
+    if match["other"] is not None and match["other"] not in names:
+        raise ValueError(unknown(match["other"], list(names.values()), what="thing"))
+    name, other = names[match["name"]], match["other"] and names[match["other"]]
+    place = _ordered_place(match, reading, name, other)
+    if max(map(abs, place.center)) > FAR_M:
+        raise ValueError(f"expected a place within {FAR_M:g} m, got {cut(repr(text), _SHOWN)}")
+    if other == name or place.center[:2] == reading.where(name).center[:2]:
+        raise ValueError(f"expected another place than its own, got {cut(repr(text), _SHOWN)}")
+    return name, place
 
 
-def _ordered_place(match: re.Match[str], reading: Reading) -> Box:
-    box = reading.where(match["name"])
-    if match["other"] is not None:
-        return _beside(box, reading.where(match["other"]))
+def _order(names: Iterable[str]) -> re.Pattern[str]:
+    """What orders about these things match."""
+    known = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    return re.compile(rf"{_VERB} the (?P<name>{known}) (?:over the table )?(?:(?:to|at) x (?P<x>-?\d{{1,3}}) cm, y "
+                      rf"(?P<y>-?\d{{1,3}}) cm|to the (?P<other>.+)|(?P<shift>{_SHIFT}(?: and {_SHIFT})?))")
+
+
+def _ordered_place(match: re.Match[str], reading: Reading, name: str, other: str | None) -> Box:
+    box = reading.where(name)
+    if other is not None:
+        return _beside(box, reading.where(other))
     if match["x"] is not None:
         xy = np.array([int(match["x"]), int(match["y"])]) / 100
     else:
@@ -96,14 +112,14 @@ def _plain(text: str) -> str:
 
 
 def bottom_up(reading: Reading) -> list[str]:
-    """Names of the things that have a goal, the lowest first."""
-    return sorted(reading.goals, key=lambda name: reading.goals[name].center[2])
+    """Names of the things that have a goal, the lowest first; the tool, which moves them, after all."""
+    return sorted(reading.goals, key=lambda name: (name == TOOL, reading.goals[name].center[2]))
 
 
 def base_of(reading: Reading, name: str) -> str | None:
     """The thing whose goal lies right under that of `name`."""
     goal = reading.goals[name]
-    under = (other for other, place in reading.goals.items() if other != name
+    under = (other for other, place in reading.goals.items() if other not in (name, TOOL)
              and abs(place.top_z_m - goal.bottom_z_m) < _ALIGNED_M
              and np.linalg.norm(np.subtract(place.center, goal.center)[:2]) < min(place.size[:2]) / 2)
     return next(under, None)
@@ -112,17 +128,18 @@ def base_of(reading: Reading, name: str) -> str | None:
 def _clauses(reading: Reading, name: str, lifts: bool) -> list[str]:
     goal, base = reading.goals[name], base_of(reading, name)
     if name == TOOL:
-        return [text.format(spot=_spot(goal), tall=f"{goal.center[2] * 100:.0f} cm") for text in _REACHES]
+        return [text.format(spot=spot(goal), tall=f"{goal.center[2] * 100:.0f} cm") for text in _REACHES]
     if base is not None and lifts:
         return [text.format(name=name, base=base) for text in _STACKS]
     shift = _shift(reading.objects[name], goal)
     in_air = goal.bottom_z_m > _ALIGNED_M
     texts = _PUSHES if not lifts else _LIFTS if in_air else _MOVES  # who cannot lift is never told to
-    known = {"name": name, "spot": _spot(goal), "height": f"{goal.bottom_z_m * 100:.0f} cm", "shift": shift}
+    known = {"name": name, "spot": spot(goal), "height": f"{goal.bottom_z_m * 100:.0f} cm", "shift": shift}
     return [text.format(**known) for text in texts if shift or "{shift}" not in text]
 
 
-def _spot(box: Box) -> str:
+def spot(box: Box) -> str:
+    """"x 10 cm, y -4 cm": where the middle of a box is."""
     x, y = (round(v * 100) for v in box.center[:2])
     return f"x {x} cm, y {y} cm"
 

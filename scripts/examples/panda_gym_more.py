@@ -85,6 +85,8 @@ def main() -> None:
     parser.add_argument("--task", choices=[*DESCRIPTIONS, "flip"], required=True)
     parser.add_argument("--episodes", type=int, default=20)
     asked = parser.parse_args()
+    if asked.episodes < 1:
+        parser.error(f"--episodes: expected at least 1, got {asked.episodes}")
     if asked.task == "flip":
         raise SystemExit(NOT_FLIPPED)
     env = ForeignEnv(DESCRIPTIONS[asked.task](), image_size=64)

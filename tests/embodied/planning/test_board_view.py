@@ -94,7 +94,7 @@ def test_what_is_measured_denies_that_it_is_done(text, pieces, expected):
     assert is_open(text, slots, is_begun=True) is (expected and "separate" not in text)
 
 
-def test_what_is_told_is_measured_as_goals_are_judged():
+def test_what_is_told_is_measured_as_groups_and_partings_are_judged():
     assert (BY_M, NEAR_M) == (CLUSTER_M, APART_M)
 
 

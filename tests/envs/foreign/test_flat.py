@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from embodied.planning.closed_loop import run, summarize
 from envs.foreign.adapter import ForeignEnv
 from envs.foreign.description import TOOL, Reading
 from envs.foreign.detour import detour
+from envs.foreign.skills import Hand, move_to
 from envs.foreign.words import instructions, ordered
 from envs.interface import Box, Referent, SkillCall
 from tests.envs.foreign.flat import Flat
@@ -70,12 +73,83 @@ def test_orders_in_words_are_read(words: str, name: str, xy: tuple[float, float]
 @pytest.mark.parametrize(("words", "reason"), [
     ("push the green disc 5 cm away", "expected one of ['red disc', 'blue disc', 'tool'], got 'green disc'"),
     ("push the red disc to the moon", "got 'moon'"), ("lift the red disc", "expected words such as"),
-    ("push the red disc", "expected words such as"), ("", "expected words such as")])
+    ("push the red disc", "expected words such as"), ("", "expected words such as"),
+    ("push the red disc to the red disc", "expected another place than its own"),
+    ("push the red disc 0 cm away", "expected another place than its own"),
+    ("move the tool to x 900 cm, y 0 cm", "expected a place within 1 m"),
+    (f"move the tool to x {'9' * 400} cm, y 0 cm", "expected words such as"),
+    ("push the red disc to x 1 cm, y 2 cm, then the blue disc", "expected words such as")])
 def test_orders_that_are_not_understood_move_nothing(env: ForeignEnv, words: str, reason: str):
     before = env.reading.tool_m.copy()
     outcome = call(env, "push", words)
     assert outcome["status"] == "refused" and reason in outcome["reason"]
     assert env.reading.tool_m == pytest.approx(before, abs=1e-9)
+
+
+def test_names_are_read_as_they_are_written():
+    names = ("Cube A", "key to the door", "a+b (x)")
+    reading = Reading(SEEN.tool_m, 0.0, {name: Box((0.1 * i, 0.1, 0.0), DISC) for i, name in enumerate(names)}, {})
+    for name in reading.objects:
+        assert ordered(f"push the {name} 5 cm away", reading)[0] == name
+    assert ordered("push the cube a to the key to the door", reading)[0] == "Cube A"
+
+
+@pytest.mark.parametrize("name", [TOOL, "goal", "goal of the cube"])
+def test_no_thing_may_be_called_as_something_else(name: str):
+    class Misnamed(Flat):
+        def read(self, observation: dict[str, np.ndarray]) -> Reading:
+            seen = super().read(observation)
+            return Reading(seen.tool_m, 0.0, {name: next(iter(seen.objects.values()))}, {})
+
+    with pytest.raises(ValueError, match=rf"flat: expected objects called otherwise .* got '{name}'"):
+        ForeignEnv(Misnamed(), image_size=16).reset(seed=1)
+
+
+def test_the_tool_goes_last_over_what_stands_between_and_carries_nothing():
+    class Both(Plain):
+        skills = ("pick", "place_at", "move_to")
+
+        def read(self, observation: dict[str, np.ndarray]) -> Reading:
+            seen = super().read(observation)
+            disc = seen.goals["disc"]
+            return Reading(seen.tool_m, seen.width_m, seen.objects,
+                           {TOOL: Box((*disc.center[:2], disc.center[2] - 0.01), disc.size), "disc": disc})
+
+    env = ForeignEnv(Both(), image_size=16)
+    env.reset(seed=2)
+    assert [c.skill for c in env.expert_plan()] == ["pick", "place_at", "move_to"]
+    assert not any("on" in text.split() for text in instructions(env.reading, lifts=True))
+
+
+def test_a_tool_that_can_rise_passes_over_things():
+    reading = Reading(np.array([-0.2, 0.0, 0.02]), 0.0, {"cube": Box((0.0, 0.0, 0.02), (0.04,) * 3)}, {})
+    motion, heights = move_to(reading, Hand(), Box((0.2, 0.0, 0.02), DISC)), []
+    command = next(motion)
+    for _ in range(200):
+        reading = replace(reading, tool_m=reading.tool_m + np.clip(command.tool_m - reading.tool_m, -0.02, 0.02))
+        heights += [reading.tool_m[2]] if abs(reading.tool_m[0]) < 0.04 else []
+        try:
+            command = motion.send(reading)
+        except StopIteration as end:
+            assert end.value.status == "done"
+            break
+    assert heights and min(heights) > 0.05
+
+
+def test_a_robot_of_words_alone_is_told_in_words():
+    class Told(Flat):
+        skills = ("push",)
+
+    env = ForeignEnv(Told(), image_size=16)
+    env.reset(seed=2)
+    plan = env.expert_plan()
+    assert [c.skill for c in plan] == ["push"] and plan[0].arguments[0].startswith("move the red disc to x 15 cm")
+    assert env.step(env.encode(plan[0]))[-1]["outcome"]["status"] == "done"
+
+
+def test_nothing_is_named_before_there_is_a_scene():
+    with pytest.raises(ValueError, match="got none; reset first"):
+        ForeignEnv(Flat(), image_size=16).encode(SkillCall("push_to", (Referent("red disc"), Referent("goal"))))
 
 
 def test_an_order_in_words_is_carried_out(env: ForeignEnv):

@@ -38,6 +38,7 @@ export const question = (state) => (isUnderWay(state) || state.run?.isAsking ? s
 const HANDLERS = {
   instruction(state, event) {
     state.run = { ...blank(event), instruction: event.instruction, client: event.client ?? "" };
+    state.memory = null;  // it may be of another scene: the first plan brings it anew
     note(state, event, "instruction", event.instruction, event.client ? `from ${event.client}` : "");
     turn(state, "person", "said", event.instruction);
   },

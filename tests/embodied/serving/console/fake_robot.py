@@ -7,8 +7,17 @@ import asyncio
 import io
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
+
+from embodied.planning.memory import Look, Memory
+from embodied.prompt import Slot
+from embodied.serving.remembered import remembered
+from envs.interface import Box
+from envs.world.floorplan import PLACES
+from tests.embodied.planning.scenes import observation
 
 TOKENS = [(" pick", 0.99), ("(", 1.0), ("obj_2", 0.93), (")", 1.0), ("; ", 1.0), ("place", 0.98), ("_in", 0.97),
           ("(", 1.0), ("obj_1", 0.61), (")", 1.0), ("; ", 1.0), ("done", 0.99), ("()", 1.0)]
@@ -25,14 +34,16 @@ def outlined(name: str, at: tuple[float, float]) -> dict[str, Any]:
             "box": {"center": [0.5, 0.0, 0.02], "size": [0.04, 0.04, 0.04], "yaw": 0.0},
             "outlines": {"front": [[at[0] + u, at[1] + v] for u, v in SQUARE]}}
 
-DOT = ("data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5E"
-       "rkJggg==")
-MEMORY = {"room": [5.2, 4.4], "robot": [1.2, 0.1, 0.0], "here": "near counter", "held": "apple", "places": [
-    {"name": name, "outline": [[x, -0.5], [x, 0.5], [x + 0.6, 0.5], [x + 0.6, -0.5]], "state": state, "things": things}
-    for name, x, state, things in (
-        ("near counter", 1.9, "seen", [{"at": [2.1, 0.0], "size_m": 0.06, "color": "red", "picture": DOT}]),
-        ("table", -2.1, "seen", []), ("drawer", 0.3, "shut", []), ("far counter", -0.8, "unseen", []))]}
-"""What a robot that drives about remembers."""
+def memory() -> dict[str, Any]:
+    """What a robot that drives about remembers: an orange thing before it, an empty table, a shut drawer."""
+    thing = Slot(np.full((4, 4, 3), (240, 130, 10), np.uint8), Box((-0.2, 0.1, 0.06), (0.06, 0.05, 0.12)),
+                 place="near counter")
+    known = Memory(held="apple")
+    for look in (Look("table", (), None, (-0.5, 0.5)), Look("drawer", None, False),
+                 Look("near counter", (thing,), None, (-0.5, 0.5))):
+        known = known.see(look)
+    return remembered(known, replace(observation(), joint_pos=PLACES["near counter"].stand))
+
 
 PUT = {"goal": "in(the red block, the blue bowl)", "words": "put the red block in the blue bowl"}
 COUNT = {"goal": "tell count(block)", "words": "tell you how many blocks there are"}
@@ -123,7 +134,7 @@ class FakeRobot:
             self._plan(run, [], understood=COUNT, answer="I see 2 blocks.")
             return "answered: I see 2 blocks.", None
         if "fetch" in words:
-            self._plan(run, [], refusal="I saw no pear anywhere", memory=MEMORY)
+            self._plan(run, [], refusal="I saw no pear anywhere", memory=memory())
             return "refused: I saw no pear anywhere", None
         if "tidy" in words:
             await self._ask_which(run)

@@ -110,8 +110,9 @@ def test_what_the_robot_remembers_is_a_map_and_words(page: Any, address: str, sh
     open_robot(page, address)
     say(page, "fetch a pear")
     verdict(page, "Refused: I saw no pear anywhere")
-    assert text_of(page, ".memory-words") == ("Near counter: a red thing; table: nothing; drawer: shut; in the hand: "
-                                              "apple.")
+    assert text_of(page, ".memory-words") == (
+        "Near counter: an orange thing; table: nothing; drawer: shut; not seen yet: far counter; in the hand: apple; "
+        "it stands at the near counter.")
     assert len(page.find_elements("css selector", ".memory-thing")) == 1
     assert page.find_element("css selector", ".memory-place.is-here").is_displayed()
     shoot("memory")
