@@ -6,7 +6,7 @@ has x away from the robot's base, y to the robot's left, z up, and z = 0 at the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -66,6 +66,11 @@ in turn is that of `domain_id`."""
 def domain_id(domain: str) -> str:
     """The id of all tasks of a domain in turn: "embodied/Tabletop-v0"."""
     return f"embodied/{domain.capitalize()}-v0"
+
+
+def world_of_tasks(tasks: Iterable[str]) -> str:
+    """The world of some tasks; the table where they are of several, or of none."""
+    return next((domain for domain, known in DOMAINS.items() if {*tasks} <= {*known}), "tabletop")
 
 
 GOAL_ID = "embodied/Goal-v0"

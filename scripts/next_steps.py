@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("--split", default="test", choices=sorted(SEED_RANGES))
     asked = parser.parse_args()
     one_thread()
-    planner = load_agent(asked.weights)
+    planner = load_agent(asked.weights, world="board")
     for task in asked.tasks:
         env = gymnasium.make(f"envs:{ENV_IDS[task]}", labels=1)
         answers = []

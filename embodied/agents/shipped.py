@@ -43,11 +43,13 @@ def weights_folder(weights: str | Path) -> Path:
     return weights_path(name)
 
 
-def load_agent(name: str | Path = "shipped", *, device: str = "cpu", temperature: float = 0.0,
-               takes_weights: bool = False, **settings: Any) -> LanguageAgent:
+def load_agent(name: str | Path = "shipped", *, world: str | None = None, device: str = "cpu",
+               temperature: float = 0.0, takes_weights: bool = False, **settings: Any) -> LanguageAgent:
     """A ready agent from shipped weights or a checkpoint folder, see `weights_folder`; settings as of
-    `LanguageAgent`. takes_weights: it will be given other weights, so that a base and its adapters stay apart; else
-    they are made one, which plans faster. Raises ValueError for a mind's weights."""
+    `LanguageAgent`. world: of a planner that learned several the one that it is to plan in, a name of
+    `envs.skills.signatures.LANGUAGES`; None for its first one; of others nothing hangs on it. takes_weights: it will be
+    given other weights, so that a base and its adapters stay apart; else they are made one, which plans faster. Raises
+    ValueError for a mind's weights, and for a world that was not learned."""
     folder = weights_folder(name)
     if is_mind(folder):
         raise ValueError(f"weights={name}: expected a planner's, which writes plans, got a mind's, which writes goals; "
@@ -57,6 +59,8 @@ def load_agent(name: str | Path = "shipped", *, device: str = "cpu", temperature
     from embodied.models.on_base import merge_adapters
 
     model, processor = load(folder, device)
+    if world is not None and processor.worlds:
+        processor = processor.in_world(world)
     if not takes_weights:
         merge_adapters(model.language)
     return make_agent(model, processor, temperature=temperature, **settings)

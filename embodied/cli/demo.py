@@ -80,13 +80,13 @@ def _check_weights(weights: str, world: str, policy: str) -> None:
 
     check_usable(weights)
     folder = mind_folder(weights)
-    why = why_not_planned(language_of(folder), LANGUAGES[world])
+    why = why_not_planned(language_of(folder, world), LANGUAGES[world])
     if is_mind(folder):
         why = "a mind knows the tabletop alone" if world != "tabletop" else None
     if why is not None:
         raise UsageError(f"weights={weights}: expected weights that plan in world={world}; {why}; leave weights out "
                          "for those that are shipped for it")
-    check_policies(folder, [policy])
+    check_policies(folder, [policy], world)
 
 
 def act(settings: Settings, run: RunContext) -> float:
@@ -136,7 +136,8 @@ def _planner(settings: Settings, env: Any) -> Planner:
     from embodied.evaluation.policies import PolicyFactory
 
     weights = "" if settings.policy == "oracle" else str(mind_folder(_weights(settings)))
-    return PolicyFactory(settings.policy, weights, gallery=lambda: env).planner(settings.seed, env)[0]
+    factory = PolicyFactory(settings.policy, weights, gallery=lambda: env, world=settings.world)
+    return factory.planner(settings.seed, env)[0]
 
 
 def _told(settings: Settings, scene: list[dict] | None, mind: MindAgent | None) -> tuple[str, dict[str, Any]]:

@@ -64,8 +64,8 @@ def enter(settings: Settings, folder: Path) -> Iterator[tuple[list[Any], str]]:
         suite = replace(settings.suite, episodes=settings.episodes)
         yield palm_e.enter(suite, str(weights), settings.env.arguments(), folder, sha256), sha256
         return
-    settings.task.check_planned_by("model", language_of(weights))
-    check_policies(weights, settings.suite.policies)
+    settings.task.check_planned_by("model", language_of(weights, settings.task.world))
+    check_policies(weights, settings.suite.policies, settings.task.world)
     from embodied.evaluation.jobs import check_free
 
     jobs = [_job(settings, folder, policy, str(weights)) for policy in _played(settings, weights)]

@@ -43,7 +43,7 @@ def _check(suite: Any, weights: Path, env: Mapping[str, Any]) -> None:
     from embodied.cli.weights import is_privileged, language_of
     from embodied.evaluation.palm_e.rows import BASELINES, SIZES, TRAINED
 
-    if why := why_not_planned(language_of(weights), LANGUAGES["tamp"]):
+    if why := why_not_planned(language_of(weights, "tamp"), LANGUAGES["tamp"]):
         raise ValueError(f"suite=palm_e: expected weights that learned the tamp table; {why}; train some: embodied "
                          "train experiment=palm_e_tiny")
     if is_privileged(weights) and (suite.executed or not {*suite.policies} <= {"model", "oracle"}):

@@ -86,8 +86,8 @@ def _weights(settings: Settings) -> tuple[str, str]:
         return "", ""
     folder, sha256 = checked(weights_for(settings.weights, settings.task.world))
     check_policy(settings.policy, str(folder))
-    check_policies(folder, [settings.policy])
-    settings.task.check_planned_by(settings.policy, language_of(folder))
+    check_policies(folder, [settings.policy], settings.task.world)
+    settings.task.check_planned_by(settings.policy, language_of(folder, settings.task.world))
     return str(folder), sha256
 
 

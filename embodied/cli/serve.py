@@ -228,18 +228,18 @@ def _elsewhere(settings: Settings) -> dict[str, InferenceServer]:
 
     if settings.weights != MIND or settings.backend == "ray":
         return {}
-    return {world: _inference(settings, LazyBackend(partial(_load, settings, weights)))
+    return {world: _inference(settings, LazyBackend(partial(_load, settings, weights, world)))
             for world, weights in PLANNERS.items() if weights in shipped_names()}
 
 
-def _load(settings: Settings, weights: str | None = None) -> Any:
-    """The planner's backend: of this process, or a deployment's. weights: others than those of the settings. One after
-    the other: transformers holds what it builds a model by in one place for all threads."""
+def _load(settings: Settings, weights: str | None = None, world: str | None = None) -> Any:
+    """The planner's backend: of this process, or a deployment's. weights: others than those of the settings, for a
+    world. One after the other: transformers holds what it builds a model by in one place for all threads."""
     with _LOADING:
-        return _loaded(settings, weights)
+        return _loaded(settings, weights, world)
 
 
-def _loaded(settings: Settings, weights: str | None) -> Any:
+def _loaded(settings: Settings, weights: str | None, world: str | None) -> Any:
     from embodied.agents.minds import is_mind, mind_folder
 
     folder = mind_folder(weights or settings.weights).resolve()
@@ -256,7 +256,7 @@ def _loaded(settings: Settings, weights: str | None) -> Any:
         from embodied.serving.minds import load_backend
 
         return load_backend(str(folder))
-    return load_agent(folder).backend
+    return load_agent(folder, world=world).backend
 
 
 def _chat(chat: ChatSettings) -> Any:

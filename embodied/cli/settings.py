@@ -14,7 +14,7 @@ from embodied.evaluation.suites import PolicyName
 from embodied.models.adaptation import Adaptation
 from embodied.planning.declaration import why_not_planned
 from embodied.typed import between
-from envs.interface import DOMAINS, ENV_IDS, domain_id
+from envs.interface import DOMAINS, ENV_IDS, domain_id, world_of_tasks
 from envs.skills.signatures import LANGUAGES, PlanLanguage
 
 Split = Literal["train", "validation", "test"]
@@ -69,7 +69,7 @@ class TaskSettings:
     @property
     def world(self) -> str:
         """The world of all of them; the table where they are of several."""
-        return next((domain for domain, tasks in DOMAINS.items() if {*self.tasks} <= {*tasks}), "tabletop")
+        return world_of_tasks(self.tasks)
 
     def check_planned_by(self, policy: PolicyName, language: PlanLanguage) -> None:
         """Raise UsageError for worlds that weights which plan in a language cannot plan in: where a skill is missing,
@@ -170,7 +170,7 @@ class DataSettings:
         if self.task not in (None, *DOMAINS[self.domain]):
             raise UsageError(f"data.task={self.task}: expected a task of the world {self.domain!r}"
                              + suggest(self.task, DOMAINS[self.domain]))
-        if self.reworded and self.domain not in REWORDED:
+        if self.reworded and not self.mixture and self.domain not in REWORDED:
             raise UsageError(f"data.reworded=true: expected data.domain {' or '.join(REWORDED)}, whose words can be "
                              f"put otherwise, got {self.domain}; leave it out")
         for folder, weight in self.mixture.items():

@@ -20,6 +20,7 @@ from embodied.bases.cache import resolve
 from embodied.cli.errors import UsageError
 from embodied.cli.run import RunContext
 from embodied.cli.settings import (
+    REWORDED,
     AdapterSettings,
     DataSettings,
     DistributedSettings,
@@ -129,13 +130,14 @@ def recipe(settings: Settings) -> TrainSettings:
                          referrals=settings.data.referrals, rewordings=_rewordings(settings))
 
 
-def _rewordings(settings: Settings) -> dict[str, tuple[str, ...]]:
-    """What the world's words may be put as, too, where that is to be learned."""
+def _rewordings(settings: Settings) -> dict[str, dict[str, tuple[str, ...]]]:
+    """What the words of a world, or of all worlds of a mixture, may be put as, too, where that is to be learned."""
     if not settings.data.reworded:
         return {}
     from envs.domains import find_domain
 
-    return dict(find_domain(settings.data.domain).rewordings)
+    worlds = REWORDED if settings.data.mixture else (settings.data.domain,)
+    return {world: dict(known) for world in worlds if (known := find_domain(world).rewordings)}
 
 
 def _model(settings: Settings) -> ModelSettings:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from embodied.agents import minds
 from embodied.agents.backends.local import learned_language
@@ -22,12 +23,18 @@ PLAYED_BY_NAMES = (*PLAYED_FROM_MEMORY, "shuffled")
 """Policies that a planner which has all in sight, but points at nothing, can play."""
 
 
-def language_of(folder: Path) -> PlanLanguage:
-    """The language that the weights of a checked folder plan in. LanguageError where one of its skills is no longer
-    what it was."""
+def language_of(folder: Path, world: str | None = None) -> PlanLanguage:
+    """The language that the weights of a checked folder plan in, in a world: of a planner that did not learn it, in its
+    first one. LanguageError where one of its skills is no longer what it was."""
     if minds.is_mind(folder):
         return TABLETOP_GOALS
-    return learned_language(renewed(json.loads((folder / "processor_config.json").read_text())).get("plan_language"))
+    return learned_language(_facts_in(folder, world).get("plan_language"))
+
+
+def _facts_in(folder: Path, world: str | None) -> Mapping[str, Any]:
+    """What a planner's processor_config.json says of a world; of one that it does not name, what it says of all."""
+    values = renewed(json.loads((folder / "processor_config.json").read_text()))
+    return (values.get("worlds") or {}).get(world, values)
 
 
 def is_privileged(folder: Path) -> bool:
@@ -35,11 +42,11 @@ def is_privileged(folder: Path) -> bool:
     return _scene_encoder(folder) in PRIVILEGED
 
 
-def check_policies(folder: Path, policies: Sequence[str]) -> None:
+def check_policies(folder: Path, policies: Sequence[str], world: str | None = None) -> None:
     """Raises ValueError for policies that show a planner, or move by, what is in sight alone, where the weights of a
-    checked folder are of one that remembers what it saw elsewhere, and for those that point at things, where its plans
-    point at none."""
-    encoder = _scene_encoder(folder)
+    checked folder are, in a world, of one that remembers what it saw elsewhere, and for those that point at things,
+    where its plans point at none."""
+    encoder = None if minds.is_mind(folder) else _facts_in(folder, world).get("scene_encoder")
     if encoder not in REMEMBERING:
         return
     known = PLAYED_FROM_MEMORY if encoder in ROAMING else PLAYED_BY_NAMES

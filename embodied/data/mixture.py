@@ -18,7 +18,7 @@ import numpy as np
 from embodied.data.batches import Sampler
 from embodied.data.examples import Example, Examples, Item, Sight
 from embodied.data.teaching import card
-from embodied.planning.declaration import why_not_spoken
+from embodied.planning.declaration import why_not_spoken, widest, world_of
 from envs.skills.signatures import PlanLanguage
 
 ROUND = 1000
@@ -72,9 +72,15 @@ class Mixture:
     """The examples of several datasets, side by side; behaves as the `Examples` of one."""
 
     def __init__(self, parts: Sequence[Examples]):
-        """ValueError where no dataset's language has the skills of all the others."""
+        """ValueError where no dataset's language has the skills of all the others, and they are not of several worlds
+        that have names."""
         self.parts = tuple(parts)
-        self.language = widest(parts)
+        names = world_names([part.language for part in parts])
+        self.worlds = {name: Mixture([part for part, its in zip(parts, names, strict=True) if its == name])
+                       for name in dict.fromkeys(names)}
+        """World -> its part of the mixture, in their order; {} where one language has the skills of all."""
+        first = next(iter(self.worlds.values()), None)
+        self.language = widest([part.language for part in parts]) if first is None else first.language
         self._first = [0, *accumulate(map(len, parts))]
 
     @cached_property
@@ -130,12 +136,14 @@ class Mixture:
         return self.parts[part], place - self._first[part]
 
 
-def widest(parts: Sequence[Examples]) -> PlanLanguage:
-    """The language in which all of some datasets can be answered: that of one of them. Raises ValueError."""
-    spoken = [part.language for part in parts]
-    for language in spoken:
-        if all(why_not_spoken(other, language) is None for other in spoken):
-            return language
-    why = next(why for other in spoken if (why := why_not_spoken(other, spoken[0])))
-    raise ValueError(f"mixture: expected datasets of which one's plan language has the skills of all others, got "
-                     f"{', '.join(str(part.dataset.path) for part in parts)}: {why}; train a planner for each")
+def world_names(languages: Sequence[PlanLanguage]) -> list[str]:
+    """The world of each dataset, by the language of its plans; [] where one of the languages has the skills of all.
+    Raises ValueError where none has, and one is of no world that has a name."""
+    if widest(languages) is not None:
+        return []
+    names = [world_of(language) for language in languages]
+    if None in names:
+        why = next(why for other in languages if (why := why_not_spoken(other, languages[0])))
+        raise ValueError("mixture: expected datasets of known worlds, or such that one's plan language has the skills "
+                         f"of all others, got {why}; train a planner for each")
+    return names

@@ -20,7 +20,7 @@ from embodied.planning.closed_loop import Latency, Planner, Step, run
 from embodied.planning.language import Plan, PlanError, object_names, parse
 from embodied.planning.perception import Perception
 from embodied.prompt import LOCATION_BINS
-from envs.interface import ENV_IDS, Observation, Transition
+from envs.interface import ENV_IDS, Observation, Transition, world_of_tasks
 from envs.skills.signatures import PlanLanguage
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class EpisodeRunner:
     def _factory(self) -> PolicyFactory:
         """The gallery is one and the same environment, whichever task this process played first."""
         return PolicyFactory(self.spec.policy, self.spec.weights, lambda: self.env(self.spec.tasks[0]),
-                             self.spec.chat)
+                             self.spec.chat, world=world_of_tasks(self.spec.tasks))
 
 
 class EpisodeRecorder:

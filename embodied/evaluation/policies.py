@@ -77,15 +77,15 @@ class PolicyFactory:
     ValueError for a policy that is none of a mind's."""
 
     def __init__(self, policy: PolicyName, weights: str, gallery: Callable[[], gymnasium.Env],
-                 chat: Mapping[str, Any] | None = None):
+                 chat: Mapping[str, Any] | None = None, world: str | None = None):
         """weights: name or folder. gallery: makes the environment whose scenes the shuffled policy is shown. chat: see
-        `EpisodeSpec`."""
+        `EpisodeSpec`. world: see `load_agent`."""
         check_policy(policy, weights)
         self._policy, self._make_mind = policy, None
         if policy in MIND_POLICIES and is_mind(Path(weights)):
             self._make_mind = mind_maker(weights, policy, gallery)
             return
-        self._backend = None if policy == "oracle" else model_backend(weights)
+        self._backend = None if policy == "oracle" else model_backend(weights, world)
         if policy == "blind":
             self._backend = _blind(self._backend)
         self._look = None
@@ -127,15 +127,15 @@ class PolicyFactory:
 
 
 @cache
-def model_backend(weights: str) -> Backend | Eyesight:
-    """The model of some weights, loaded once a process; of a mind what it sees by."""
+def model_backend(weights: str, world: str | None = None) -> Backend | Eyesight:
+    """The model of some weights for a world (`load_agent`), loaded once a process; of a mind what it sees by."""
     from embodied.agents.shipped import load_agent, weights_folder
 
     if is_mind(Path(weights)):
         from embodied.agents.minds import planner_makers
 
         return Eyesight(planner_makers(weights)[1])
-    return load_agent(weights_folder(weights)).backend
+    return load_agent(weights_folder(weights), world=world).backend
 
 
 @dataclass(frozen=True, slots=True)

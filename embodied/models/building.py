@@ -35,12 +35,13 @@ EMBEDDING_GAIN = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a checkpoint remembers of its making; see PalmEProcessor."""
+    """What a checkpoint remembers of its making; see PalmEProcessor, which takes the same arguments."""
 
     vocabulary: Iterable[str] | None = None
     plan_language: Mapping[str, Any] | None = None
     cameras: Mapping[str, Any] | None = None
     names_by_number: bool = False
+    worlds: Mapping[str, Mapping[str, Any]] | None = None
 
 
 def build(language: Mapping[str, Any] | str, vision: Mapping[str, Any], *, corpus: Iterable[str] = (),
@@ -182,4 +183,4 @@ def _processor(model: PalmEForConditionalGeneration, tokenizer: PreTrainedTokeni
         tokenizer, scene_encoder=config.scene_encoder, image_size=vision.image_size, mean=vision.mean, std=vision.std,
         soft_tokens=config.soft_tokens, max_tokens=config.text_config.max_position_embeddings,
         vocabulary=facts.vocabulary, plan_language=facts.plan_language, cameras=facts.cameras,
-        names_by_number=facts.names_by_number)
+        names_by_number=facts.names_by_number, worlds=facts.worlds)

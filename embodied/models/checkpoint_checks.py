@@ -22,6 +22,8 @@ from embodied.models.known_keys import (
     LANGUAGE_KEYS,
     LARGEST_NUMBER,
     LONGEST_LIST,
+    MOST_WORLDS,
+    OF_A_WORLD,
     OUR_KEYS,
     PART_KEYS,
     PROCESSOR,
@@ -176,7 +178,14 @@ def check_generation(values: Mapping[str, Any]) -> None:
 
 def check_processor(values: Mapping[str, Any]) -> None:
     """Raise InvalidValueError for a key that is no argument of PalmEProcessor, or a size beyond bounds."""
-    _check_keys(values, PROCESSOR | OLD_KEYS, "")
+    _check_keys({key: value for key, value in values.items() if key != "worlds"}, PROCESSOR | OLD_KEYS, "")
+    worlds = values.get("worlds", {})
+    if not isinstance(worlds, Mapping) or len(worlds) > MOST_WORLDS:
+        raise InvalidValueError(f"worlds: expected an object of at most {MOST_WORLDS} names, got {short(worlds)}")
+    for name, facts in worlds.items():
+        if not isinstance(facts, Mapping):
+            raise InvalidValueError(f"worlds.{name[:60]}: expected an object, got {type(facts).__name__}")
+        _check_keys(facts, OF_A_WORLD, f"worlds.{name[:60]}.")
 
 
 def check_tokenizer(values: Mapping[str, Any]) -> None:

@@ -152,6 +152,9 @@ GENERATION = frozenset((
 PROCESSOR = frozenset((
     "processor_class", "scene_encoder", "image_size", "mean", "std", "soft_tokens", "max_tokens", "lexicon",
     "vocabulary", "plan_language", "cameras", "names_by_number"))
+OF_A_WORLD = frozenset(("scene_encoder", "vocabulary", "plan_language", "cameras", "names_by_number"))
+"""Keys of each of a processor's worlds."""
+MOST_WORLDS = 64
 
 TOKENIZER = frozenset((
     "add_bos_token", "add_eos_token", "add_prefix_space", "added_tokens_decoder", "additional_special_tokens",

@@ -23,6 +23,7 @@ from embodied.models.tokens import IMAGE_TOKEN, SLOT_TOKENS
 from embodied.planning.scene import SceneEncoder
 from embodied.prompt import Entity, Image, Prompt, PromptTooLongError, Text
 from embodied.training.objectives.losses import IGNORED
+from envs.names import unknown
 
 if TYPE_CHECKING:
     from jaxtyping import Float32, Int, Int64, UInt8
@@ -39,14 +40,16 @@ class PalmEProcessor:
     vocabulary: words of the training instructions (None: any word goes). plan_language: declaration of the plan
     language that the model learned, or the sha256 by which older ones go; see `planning.declaration`. cameras: what it
     saw with (name -> facts). max_tokens: longest sequence the model takes. names_by_number: whether instructions that
-    it was last taught called things obj_1, obj_2 .. alone, and none by its color.
+    it was last taught called things obj_1, obj_2 .. alone, and none by its color. worlds: of a planner that learned
+    several, name -> scene_encoder, vocabulary, plan_language, cameras and names_by_number there; those above are of the
+    first of them.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, *, scene_encoder: str = "slots",
                  image_size: int = 32, mean: Sequence[float] = (0.5, 0.5, 0.5), std: Sequence[float] = (0.5, 0.5, 0.5),
                  soft_tokens: int = 1, max_tokens: int = 512, vocabulary: Iterable[str] | None = None,
                  plan_language: Mapping[str, Any] | str | None = None, cameras: Mapping[str, Any] | None = None,
-                 names_by_number: bool = False):
+                 names_by_number: bool = False, worlds: Mapping[str, Mapping[str, Any]] | None = None):
         self.tokenizer = tokenizer
         self.scene_encoder, self._encoder = scene_encoder, find_encoder(scene_encoder)
         self.image_size, self.soft_tokens, self.max_tokens = image_size, soft_tokens, max_tokens
@@ -54,8 +57,17 @@ class PalmEProcessor:
         self.vocabulary = None if vocabulary is None else frozenset(vocabulary)
         self.plan_language = plan_language
         self.cameras, self.names_by_number = dict(cameras or {}), names_by_number
+        self.worlds = {name: dict(facts) for name, facts in (worlds or {}).items()}
         self._slot_ids = tokenizer.convert_tokens_to_ids(list(SLOT_TOKENS))
         self._image_id = tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
+
+    def in_world(self, name: str) -> PalmEProcessor:
+        """The processor for one of the worlds that the planner learned. Raises ValueError, naming them, for another."""
+        if name not in self.worlds:
+            raise ValueError(unknown(name, list(self.worlds), what="world of the planner"))
+        return type(self)(self.tokenizer, image_size=self.image_size, mean=self.mean, std=self.std,
+                          soft_tokens=self.soft_tokens, max_tokens=self.max_tokens, worlds=self.worlds,
+                          **self.worlds[name])
 
     @property
     def scene(self) -> SceneEncoder:
@@ -199,7 +211,8 @@ class PalmEProcessor:
                 "max_tokens": self.max_tokens, "vocabulary": None if self.vocabulary is None
                 else sorted(self.vocabulary),
                 "grammar_fingerprint" if isinstance(self.plan_language, str) else "plan_language": self.plan_language,
-                "cameras": self.cameras, **({"names_by_number": True} if self.names_by_number else {})}
+                "cameras": self.cameras, **({"names_by_number": True} if self.names_by_number else {}),
+                **({"worlds": self.worlds} if self.worlds else {})}
 
     def save_pretrained(self, folder: str | Path, **_: Any) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)

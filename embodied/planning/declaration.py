@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from embodied.planning.arguments import DECIMALS, TEXT_CHARACTERS, TEXT_LIMIT
@@ -71,6 +71,18 @@ def read_language(declared: Mapping[str, Any] | str, whose: str) -> PlanLanguage
     language = PlanLanguage(tuple(known.skills[name] for name in skills), (first, *others), answers)
     _check_syntax(syntax, _syntax(language), whose)
     return language
+
+
+def world_of(language: PlanLanguage) -> str | None:
+    """The name in `LANGUAGES` of the world whose plans are taught in a language; None of any other."""
+    said = declaration(language)
+    return next((name for name, known in LANGUAGES.items() if declaration(known.taught) == said), None)
+
+
+def widest(languages: Sequence[PlanLanguage]) -> PlanLanguage | None:
+    """The one of some languages that has the skills of all others, None where none has."""
+    return next((language for language in languages
+                 if all(why_not_spoken(other, language) is None for other in languages)), None)
 
 
 def why_not_spoken(language: PlanLanguage, world: PlanLanguage) -> str | None:

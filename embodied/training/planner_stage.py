@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -20,22 +21,24 @@ from embodied.data.batches import Batches, Collate
 from embodied.data.dataset import Dataset
 from embodied.data.detections import Detections, detect_dataset
 from embodied.data.examples import Examples
+from embodied.data.facts import language_of
 from embodied.data.files import write_json
-from embodied.data.mixture import Mixture
+from embodied.data.mixture import Mixture, world_names
 from embodied.data.teaching import describe, is_of_an_unknown_word
 from embodied.models import retention
 from embodied.models.building import Facts, build
 from embodied.models.checkpoint_checks import read_json
 from embodied.models.configuration import PalmEConfig
+from embodied.models.encoding import SegmentEncoder
 from embodied.models.folder import check_folder
 from embodied.models.loading import load as load_model
 from embodied.models.loading import save as save_model
 from embodied.models.on_base import adapters_off
 from embodied.models.planner import PalmEForConditionalGeneration
 from embodied.models.processor import PalmEProcessor, words_of
-from embodied.models.scene_encoders import find_encoder
+from embodied.models.scene_encoders import encoder_in, find_encoder
 from embodied.models.segmenter_files import load_segmenter
-from embodied.planning.declaration import declaration
+from embodied.planning.declaration import declaration, world_of
 from embodied.planning.language import object_names
 from embodied.planning.named import COLOR_FAMILY, colors_in
 from embodied.prompt import MAX_OBJECTS
@@ -95,18 +98,32 @@ def check_weights(run: RunFolder, stage: str, weights: str) -> None:
 def examples_of(run: RunFolder, kind: type[Examples] = Examples, **settings: Any) -> Mixture:
     """What the datasets of the run teach its planner. settings: of `Examples`."""
     is_open = run.settings.model.is_vocabulary_open
-    settings = {"is_open": is_open, "referrals": run.settings.referrals, "rewordings": run.settings.rewordings,
-                **settings}
-    return Mixture([kind(dataset, detect(run, dataset), **settings)
-                    for dataset in open_datasets(run.settings)])
+    settings = {"is_open": is_open, "referrals": run.settings.referrals, **settings}
+    datasets = open_datasets(run.settings)
+    return Mixture([kind(dataset, detect(run, dataset, encoder), scene=encoder.scene,
+                         rewordings=run.settings.rewordings.get(_world_of(dataset) or ""), **settings)
+                    for dataset, encoder in zip(datasets, encoders_of(run, datasets), strict=True)])
 
 
-def detect(run: RunFolder, dataset: Dataset) -> Detections:
-    """What the segmenter of this run finds in every view of the dataset."""
+def _world_of(dataset: Dataset) -> str | None:
+    """The name of a dataset's world, None where it has none."""
+    return world_of(language_of(dataset.facts, f"dataset {dataset.path}"))
+
+
+def encoders_of(run: RunFolder, datasets: Sequence[Dataset]) -> list[SegmentEncoder]:
+    """What the planner of the run is shown of each dataset: by its own scene encoder, but for datasets of several
+    worlds, see `scene_encoders.encoder_in`."""
+    own = run.settings.model.scene_encoder
+    names = world_names([language_of(dataset.facts, f"dataset {dataset.path}") for dataset in datasets])
+    return [find_encoder(encoder_in(name, own)) for name in names or [None] * len(datasets)]
+
+
+def detect(run: RunFolder, dataset: Dataset, encoder: SegmentEncoder) -> Detections:
+    """What the eyes of an encoder, or the segmenter of this run, find in every view of the dataset."""
     pool = {"workers": run.settings.workers, "map_seeds": run.map_seeds}
-    if eyes := find_encoder(run.settings.model.scene_encoder).scene.eyes:
+    if eyes := encoder.scene.eyes:
         return detect_dataset(dataset, look_detector(eyes), make_look_detector, {"eyes": eyes}, **pool)
-    if not find_encoder(run.settings.model.scene_encoder).needs_segmenter:
+    if not encoder.needs_segmenter:
         return detect_dataset(dataset, "masks", make_perfect_detector, {}, **pool)
     return detect_dataset(dataset, detector_of(run.detector), make_detector, {"folder": str(run.detector)}, **pool)
 
@@ -115,13 +132,25 @@ def first_planner(run: RunFolder, examples: Mixture) -> tuple[Any, Any]:
     """(model, processor) before the first step, with the segmenter of the run inside: those of the weights that the
     first stage of the planner names, else new ones."""
     weights = next(s.weights for s in run.settings.stages.values() if isinstance(s, ExampleSettings))
-    facts = Facts(vocabulary=None if run.settings.model.is_vocabulary_open else vocabulary_of(examples),
-                  plan_language=declaration(examples.language), cameras=examples.cameras,
-                  names_by_number=_names_by_number(run, examples))
+    facts = facts_of(run, examples)
     model, processor = new_planner(run, examples, facts) if weights is None else known_planner(weights, facts)
     if model.segmenter is not None:
         model.segmenter.load_state_dict(load_segmenter(run.detector).state_dict())
     return model, processor
+
+
+def facts_of(run: RunFolder, examples: Mixture) -> Facts:
+    """What the checkpoint remembers: of several worlds those of the first, and of each by its name."""
+    if not examples.worlds:
+        vocabulary = None if run.settings.model.is_vocabulary_open else vocabulary_of(examples)
+        return Facts(vocabulary=vocabulary, plan_language=declaration(examples.language), cameras=examples.cameras,
+                     names_by_number=_names_by_number(run, examples))
+    known = {name: facts_of(run, world) for name, world in examples.worlds.items()}
+    worlds = {name: {"scene_encoder": encoder_in(name, run.settings.model.scene_encoder),
+                     "vocabulary": None if facts.vocabulary is None else sorted(facts.vocabulary),
+                     "plan_language": facts.plan_language, "cameras": dict(facts.cameras),
+                     "names_by_number": facts.names_by_number} for name, facts in known.items()}
+    return replace(next(iter(known.values())), worlds=worlds)
 
 
 def known_planner(weights: str, facts: Facts) -> tuple[Any, Any]:
@@ -129,7 +158,7 @@ def known_planner(weights: str, facts: Facts) -> tuple[Any, Any]:
     model, processor = load_model(weights_folder(weights))
     processor.vocabulary = None if facts.vocabulary is None else frozenset(facts.vocabulary)
     processor.plan_language, processor.cameras = facts.plan_language, dict(facts.cameras)
-    processor.names_by_number = facts.names_by_number
+    processor.names_by_number, processor.worlds = facts.names_by_number, dict(facts.worlds or {})
     return model, processor
 
 
@@ -183,7 +212,7 @@ def prepare(run: RunFolder, stage: str, settings: ExampleSettings, placement: Pl
     scene = find_encoder(run.settings.model.scene_encoder).scene
     if model.vision is not None and (scene.needs_image or not settings.jitter.light):
         model.vision.remember()  # else every crop is tinted anew, and none comes again
-    examples = examples_of(run, kind, scene=scene, jitter=settings.jitter)
+    examples = examples_of(run, kind, jitter=settings.jitter)
     if placement.data_rank == 0:
         write_json(run.examples_card, examples.card)
     datasets = [part.dataset for part in examples.parts]

@@ -54,7 +54,8 @@ class TrainSettings(RunSettings):
     stages: dict[str, StageSettings] = field(metadata=read_by(stages.read_stages))  # in the order of the run
     mixture: dict[str, float] = field(default_factory=dict)  # folder of a dataset -> its weight, a share of their sum
     referrals: Referrals = "numbers"  # of what numbers things
-    rewordings: dict[str, tuple[str, ...]] = field(default_factory=dict)  # a wording -> others that are taught, too
+    rewordings: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    """World -> a wording of its datasets -> others that are taught, too."""
 
     @property
     def datasets(self) -> dict[str, float]:

@@ -86,7 +86,7 @@ class Asker:
 
     @cached_property
     def _factory(self) -> PolicyFactory:
-        return PolicyFactory(self.spec.policy, self.spec.weights, lambda: self.env)
+        return PolicyFactory(self.spec.policy, self.spec.weights, lambda: self.env, world="tamp")
 
     def ask(self, seed: int) -> Record:
         """{"seed", "asked": [{"family", "instruction", "truth", "said", "right", "plan_s"}]}: the first question of

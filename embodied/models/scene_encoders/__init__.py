@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pkgutil
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +23,14 @@ REMEMBERING = frozenset(("furniture", "pieces"))
 """Encoders whose scene `remembers`: known here for the same reason."""
 ROAMING = frozenset(("furniture",))
 """Encoders whose scene `roams`."""
+ELSEWHERE = MappingProxyType({"board": "pieces", "kitchen": "furniture"})
+"""World -> the encoder there of a planner that sees slots: the same pictures and soft tokens in another sentence."""
+
+
+def encoder_in(world: str | None, name: str) -> str:
+    """The encoder of a planner in one of the worlds that it knows. name: its own. world: a name of
+    `envs.skills.signatures.LANGUAGES`, None for any other."""
+    return ELSEWHERE.get(world, name) if name == "slots" else name
 
 
 def encoder_names() -> tuple[str, ...]:

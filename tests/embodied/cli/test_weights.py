@@ -7,10 +7,12 @@ import json
 import pytest
 
 from embodied.cli.settings import REWORDED
-from embodied.cli.weights import check_policies, is_privileged
+from embodied.cli.weights import check_policies, is_privileged, language_of
 from embodied.models.scene_encoders import PRIVILEGED, REMEMBERING, ROAMING, encoder_names, find_encoder
+from embodied.planning.declaration import declaration
 from envs.domains import find_domain
 from envs.interface import DOMAINS
+from envs.skills.signatures import KITCHEN, TABLETOP
 
 
 def test_what_is_known_of_encoders_without_torch_is_so():
@@ -24,13 +26,25 @@ def test_what_is_known_of_encoders_without_torch_is_so():
     ("furniture", ["random"], "random"), ("pieces", ["model", "shuffled"], None), ("pieces", ["saycan"], "saycan"),
     ("slots", ["model", "shuffled", "random"], None)])
 def test_a_planner_that_remembers_is_not_shown_another_scene(tmp_path, encoder, policies, refused):
-    (tmp_path / "config.json").write_text(json.dumps({"scene_encoder": encoder}))
+    for name in ("config.json", "processor_config.json"):
+        (tmp_path / name).write_text(json.dumps({"scene_encoder": encoder}))
     assert not is_privileged(tmp_path)
     if refused is None:
         check_policies(tmp_path, policies)
         return
     with pytest.raises(ValueError, match=rf"policy={refused}: expected one of model, .*oracle"):
         check_policies(tmp_path, policies)
+
+
+def test_a_planner_of_several_worlds_is_judged_by_the_one_it_plays(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"scene_encoder": "slots"}))
+    worlds = {"tabletop": {"scene_encoder": "slots"}, "kitchen": {"scene_encoder": "furniture",
+                                                                  "plan_language": declaration(KITCHEN)}}
+    (tmp_path / "processor_config.json").write_text(json.dumps({"scene_encoder": "slots", "worlds": worlds}))
+    check_policies(tmp_path, ["random"], "tabletop")
+    with pytest.raises(ValueError, match="policy=random"):
+        check_policies(tmp_path, ["random"], "kitchen")
+    assert (language_of(tmp_path, "kitchen"), language_of(tmp_path)) == (KITCHEN, TABLETOP)
 
 
 def test_the_worlds_whose_words_can_be_put_otherwise():

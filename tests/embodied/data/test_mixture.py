@@ -12,8 +12,8 @@ from embodied.data.collect import CollectSpec, collect
 from embodied.data.dataset import Dataset
 from embodied.data.detections import detect_dataset
 from embodied.data.examples import Examples
-from embodied.data.mixture import ROUND, MixedSampler, Mixture, shares
-from envs.skills.signatures import TAMP
+from embodied.data.mixture import ROUND, MixedSampler, Mixture, shares, world_names
+from envs.skills.signatures import BOARD, KITCHEN, TABLETOP, TAMP, PlanLanguage
 from tests.embodied.data.test_examples import make_detector
 
 
@@ -89,6 +89,14 @@ def test_examples_of_two_worlds_stand_side_by_side(parts):
     assert {mixture.items[place].file for place in learned[1]} <= {1, 2}
 
 
-def test_worlds_that_no_language_spans_are_not_mixed(parts):
+def test_worlds_that_no_language_spans_keep_their_own(parts):
+    mixture = Mixture([parts["BoardSeparate"], parts["Tabletop"], parts["TampBelow"], parts["BoardSeparate"]])
+    assert {name: world.language for name, world in mixture.worlds.items()} == {
+        "board": BOARD, "tabletop": TABLETOP, "tamp": TAMP}
+    assert [len(world.parts) for world in mixture.worlds.values()] == [2, 1, 1] and mixture.language == BOARD
+    assert not Mixture([parts["Tabletop"], parts["TampBelow"]]).worlds
+
+
+def test_what_has_no_language_in_common_and_no_name_is_not_mixed():
     with pytest.raises(ValueError, match=r"one's plan language has the skills of all others.*train a planner for each"):
-        Mixture([parts["Tabletop"], parts["BoardSeparate"]])
+        world_names([BOARD, PlanLanguage(tuple(KITCHEN.signatures[:2]), KITCHEN.cameras)])
