@@ -28,7 +28,7 @@ def entered(folder, **changes):
 @pytest.fixture
 def answers(monkeypatch):
     """Weights that learned the tamp table, as far as anybody asks."""
-    monkeypatch.setattr("embodied.cli.weights.language_of", lambda folder: TAMP)
+    monkeypatch.setattr("embodied.cli.weights.language_of", lambda folder, world: TAMP)
     monkeypatch.setattr("embodied.cli.weights.is_privileged", lambda folder: False)
 
 

@@ -130,7 +130,7 @@ def test_a_text_is_read_against_what_was_in_the_scene():
 def test_only_the_model_itself_is_judged(monkeypatch, policy: str, is_constrained: bool, is_judged: bool):
     """Who decodes freely shows what the model is worth alone: nobody turns its plans down, or asks again for others."""
     perceive = ReplayBackend([" done()"], lambda _: [slot(0.4, 0.2)])
-    monkeypatch.setattr(policies, "model_backend", lambda _: perceive)
+    monkeypatch.setattr(policies, "model_backend", lambda *_: perceive)
     planner, _ = policies.PolicyFactory(policy, "shipped", ToyEnv).planner(2_000_000, ToyEnv())
     assert (planner.constrained, planner.unclear is not None) == (is_constrained, is_judged)
 

@@ -68,7 +68,7 @@ def flipped(text: str) -> str:
 class Yes:
     """Says yes to everything, and knows of another scene, which the factory of it looked at first."""
 
-    def __init__(self, policy, weights, gallery):
+    def __init__(self, policy, weights, gallery, world):
         gallery().reset(seed=FIRST + 99)
 
     def planner(self, seed, env):
@@ -172,7 +172,7 @@ def test_calibration_is_the_gap_between_what_was_told_and_what_was_so():
 def test_what_a_planner_says_is_weighed_behind_the_factory_too(monkeypatch):
     """The backend that a planner is given there listens to another one, which tells probabilities."""
     backend = Sure([], lambda _: (), language=TAMP)
-    monkeypatch.setattr(policies, "model_backend", lambda weights: backend)
+    monkeypatch.setattr(policies, "model_backend", lambda *_: backend)
     planner, _ = policies.PolicyFactory("model", "x/y", lambda: None).planner(0, None)
     assert chance_of_yes(planner, "Was grasp the red object successful?", observation()) == pytest.approx(0.75)
 
