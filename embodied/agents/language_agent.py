@@ -95,6 +95,8 @@ class LanguageAgent:
         ask = partial(self._ask, self._prompt(worded.text, state, history), state, seed)
         if self.unclear is None:
             plan = worded.told(ask(), self.language)
+            if self._denies_done:
+                plan = another(plan, instruction, history, self.language, ask)
             if self._denies_done and plan.is_done:
                 plan = self._unless_open(plan, instruction, state, ask)
             if self._minds_failures and (reason := in_vain(plan, history, self.language)) is not None:
@@ -207,6 +209,18 @@ class LanguageAgent:
     def _read(self, text: str, targets: Targets) -> Plan:
         """The plan that a text says. Raises PlanError."""
         return parse(text, self.language, objects=targets.objects, locations=targets.locations)
+
+
+def another(plan: Plan, instruction: str, history: Sequence[Transition], language: PlanLanguage,
+            ask: Callable[[Without], Plan]) -> Plan:
+    """The plan, or where it begins with what was done just now, or with what failed of late, the likeliest that does
+    not. What named things alone can ask for stays as it is: its failure is the answer."""
+    barred = {step.call.named[1] for step in history[-_RECENT:] if step.outcome.status in ("failed", "refused")}
+    barred |= {step.call.named[1] for step in history[-1:] if step.outcome.status == "done"}
+    if not plan.calls or plan.calls[0].named[1] not in barred:
+        return plan
+    other = ask(Without(texts=frozenset(barred)))
+    return plan if other.calls and strays_in_words(other, instruction, language) else other.instead_of([plan])
 
 
 def in_vain(plan: Plan, history: Sequence[Transition], language: PlanLanguage) -> str | None:

@@ -1,5 +1,5 @@
-"""What is told in words of a piece on a pushing board beside its picture: the quarter that it lies in, whether it is in
-the corner there, and which pieces are by it or near it, all as measured.
+"""What is told in words of a piece on a pushing board beside its picture: the quarter and the half that it lies in,
+whether it is in the corner there, and which pieces are by it or near it, all as measured.
 
 Departure from PaLM-E (section 4), whose Language-Table prompts hold one image and no words about places.
 """
@@ -14,7 +14,7 @@ import numpy as np
 
 from embodied.planning.looks import COLOR_WORDS, colors_of
 from embodied.prompt import Slot
-from envs.world.board import CORNERS, Compass, is_in_corner, place_m, quarter
+from envs.world.board import CORNERS, Compass, is_in_corner, place_m, quarter, side_words
 
 BY_M = 0.085
 """Between the middles of pieces that are by each other, as those of a group are: they touch, or nearly. A piece that
@@ -41,12 +41,13 @@ def _away_m(slot: Slot) -> float:
 
 
 def said_of(place: int, slots: Sequence[Slot], numbers: Sequence[int]) -> str:
-    """The words about the slot at a place: "corner by obj_2 near obj_3", or "" where there is nothing to say."""
+    """The words about the slot at a place: "left corner by obj_2 near obj_3"."""
     slot = slots[place]
+    side = side_words((0, quarter_of(slot)[1]))
     corner = ["corner"] if is_in_corner(np.array(slot.box.center[:2]), quarter_of(slot)) else []
     others = sorted((math.dist(slot.box.center[:2], other.box.center[:2]), number)
                     for number, other in zip(numbers, slots, strict=True) if other is not slot)
-    return " ".join([*corner, *(f"{'by' if away_m <= BY_M else 'near'} obj_{number}" for away_m, number in others
+    return " ".join([side, *corner, *(f"{'by' if away_m <= BY_M else 'near'} obj_{number}" for away_m, number in others
                                 if away_m <= NEAR_M)])
 
 

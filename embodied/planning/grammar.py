@@ -8,6 +8,7 @@ any other clause.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,10 +31,11 @@ class Without:
     aside: frozenset[str | None] = frozenset()  # what is not to be put down beside something
     steps: int = 0  # fewer than so many
     refusal: bool = False
+    texts: frozenset[str] = frozenset()  # words for a low-level policy
 
     def __or__(self, other: Without) -> Without:
         return Without(self.moves | other.moves, self.aside | other.aside, max(self.steps, other.steps),
-                       self.refusal or other.refusal)
+                       self.refusal or other.refusal, self.texts | other.texts)
 
     def places(self, moved: str | None, names: Sequence[str]) -> list[str]:
         """The names that a thing may still be moved to."""
@@ -167,7 +169,8 @@ class _Scene:
         return "TEXT" if parameter.kind == "text" else f"NUMBER_{self.numbers.index((parameter.low, parameter.high))}"
 
     def _terminals(self) -> list[str]:
-        return [*([f'TEXT: /"{TEXT_PATTERN}"/'] if self.has_texts else []),
+        barred = f" & ~/\"({'|'.join(sorted(map(re.escape, self.without.texts)))})\"/" if self.without.texts else ""
+        return [*([f'TEXT: /"{TEXT_PATTERN}"/{barred}'] if self.has_texts else []),
                 *(f"{name}: /{pattern}/" for name, pattern in self.patterns.items())]
 
 

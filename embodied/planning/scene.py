@@ -170,9 +170,9 @@ class FurnitureScene(_ByNames):
 
 
 class BoardScene(_ByNames):
-    """What lies on a pushing board, and what was done for the instruction: `top left: <obj_1> corner near obj_2
-    <obj_2> near obj_1. top right: .. Steps: ..`; the plan calls pieces by their own names, for the low-level policy
-    that it speaks to."""
+    """What lies on a pushing board, and what was done for the instruction: `top left: <obj_1> left corner
+    near obj_2 <obj_2> left near obj_1 . top right: .. Steps: ..`; the plan calls pieces by their own names, for the
+    low-level policy that it speaks to."""
 
     eyes, roams, has_plain_words = "pieces", False, True
 
@@ -241,8 +241,7 @@ def _quarter_sentence(corner: Compass, perception: Perception) -> list[Segment]:
     parts: list[Segment] = []
     for place, slot in enumerate(slots):
         if quarter_of(slot) == corner:
-            said = said_of(place, slots, numbers)
-            parts += [Entity(numbers[place], slot), *([Text(f" {said} ")] if said else [])]
+            parts += [Entity(numbers[place], slot), Text(f" {said_of(place, slots, numbers)} ")]
     return [Text(f"{side_words(corner)}: "), *(parts or [Text("nothing")]), Text(". ")]
 
 

@@ -29,14 +29,15 @@ def test_pieces_stand_quarter_by_quarter_from_the_corner_on():
     assert in_order([LOW, FAR, BESIDE, CORNER]) == (CORNER, BESIDE, FAR, LOW)
 
 
-@pytest.mark.parametrize(("place", "words"), [(0, "corner by obj_2"), (1, "corner by obj_1"), (2, ""), (3, "corner")])
+@pytest.mark.parametrize(("place", "words"), [
+    (0, "left corner by obj_2"), (1, "left corner by obj_1"), (2, "right"), (3, "right corner")])
 def test_what_is_measured_is_said(place, words):
     assert said_of(place, (CORNER, BESIDE, FAR, LOW), (1, 2, 3, 4)) == words
 
 
 def test_what_is_not_apart_is_near():
-    assert said_of(0, (FAR, slot(0.45, 0.09)), (3, 5)) == "near obj_5"
-    assert said_of(0, (FAR, slot(0.45, 0.11)), (3, 5)) == ""
+    assert said_of(0, (FAR, slot(0.45, 0.09)), (3, 5)) == "right near obj_5"
+    assert said_of(0, (FAR, slot(0.45, 0.11)), (3, 5)) == "right"
 
 
 def said(memory, text="sort the blocks"):
@@ -47,8 +48,9 @@ def said(memory, text="sort the blocks"):
 
 def test_the_sentence_tells_quarters_and_steps():
     memory = Memory().see(Look("board", in_order([CORNER, BESIDE, LOW]), None, (-1.0, 1.0)))
-    assert said(memory) == ("Instruction: sort the blocks\ntop left: <1> corner by obj_2 <2> corner by obj_1 . "
-                            "top right: nothing. bottom left: nothing. bottom right: <3> corner .\nPlan:")
+    assert said(memory) == ("Instruction: sort the blocks\ntop left: <1> left corner by obj_2 <2> left corner by "
+                            "obj_1 . "
+                            "top right: nothing. bottom left: nothing. bottom right: <3> right corner .\nPlan:")
     acted = memory.act("push", ["push the red star up"], is_done=False, held=None)
     assert "Steps: push push the red star up failed.\nPlan:" in said(acted)
     assert said(acted.without_steps()) == said(memory)
