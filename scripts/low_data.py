@@ -225,12 +225,14 @@ def examine(model: Any, processor: Any, run: Any, options: argparse.Namespace) -
     from embodied.training.collate import collate_examples
     from embodied.training.dataset import at_most
     from embodied.training.placement import alone
-    from embodied.training.planner_stage import detect
+    from embodied.training.planner_stage import detect, encoders_of
 
     placement = alone(run.settings.device)
     dataset = Dataset(options.test)
-    detections = detect(run, dataset)
-    known, other = (kind(dataset, detections, is_open=True) for kind in (Examples, _renamed_examples()))
+    encoder, = encoders_of(run, [dataset])
+    detections = detect(run, dataset, encoder)
+    known, other = (kind(dataset, detections, scene=encoder.scene, is_open=True)
+                    for kind in (Examples, _renamed_examples()))
     families = [item.query.family for item in known.items]
     places = at_most(options.asks, range(len(known)), families, 0)
     planned = [p for p in places if known.items[p].query.calls]

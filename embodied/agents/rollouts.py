@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from embodied.agents.language_agent import LanguageAgent
 from embodied.agents.shipped import load_agent
 from embodied.planning.closed_loop import Step, run
+from embodied.planning.declaration import world_of
 from embodied.prompt import Sample
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def make_rollouts(weights: str, env_id: str, *, env: Mapping[str, Any] | None = 
     """
     import gymnasium
 
-    planner = load_agent(weights, temperature=temperature, takes_weights=True, **(agent or {}))
+    world = gymnasium.make(env_id, **(env or {}))
+    planner = load_agent(weights, world=world_of(world.unwrapped.language.taught), temperature=temperature,
+                         takes_weights=True, **(agent or {}))
     planner.backend.version = 0
-    return Rollouts(planner, gymnasium.make(env_id, **(env or {})), group=group, **settings)
+    return Rollouts(planner, world, group=group, **settings)

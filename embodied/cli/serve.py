@@ -221,15 +221,19 @@ def _join_cluster(settings: Settings) -> None:
 
 
 def _elsewhere(settings: Settings) -> dict[str, InferenceServer]:
-    """World that no mind knows -> its shipped planner, where the best mind was asked for and runs in this process."""
-    from embodied.agents.minds import MIND
+    """World -> the planner in it, where that is another than the first: of a planner of several worlds itself, of the
+    best mind, where that was asked for, the shipped one. None with backend=ray."""
+    from embodied.agents.minds import MIND, mind_folder
     from embodied.agents.shipped import PLANNERS, shipped_names
+    from embodied.cli.weights import worlds_of
     from embodied.serving.lazy_backend import LazyBackend
 
-    if settings.weights != MIND or settings.backend == "ray":
+    if settings.backend == "ray":
         return {}
+    shipped = {world: weights for world, weights in PLANNERS.items() if weights in shipped_names()}
+    planned = shipped if settings.weights == MIND else dict.fromkeys(worlds_of(mind_folder(settings.weights))[1:])
     return {world: _inference(settings, LazyBackend(partial(_load, settings, weights, world)))
-            for world, weights in PLANNERS.items() if weights in shipped_names()}
+            for world, weights in planned.items()}
 
 
 def _load(settings: Settings, weights: str | None = None, world: str | None = None) -> Any:

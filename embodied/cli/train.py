@@ -20,7 +20,6 @@ from embodied.bases.cache import resolve
 from embodied.cli.errors import UsageError
 from embodied.cli.run import RunContext
 from embodied.cli.settings import (
-    REWORDED,
     AdapterSettings,
     DataSettings,
     DistributedSettings,
@@ -99,6 +98,10 @@ def _check_validated(settings: Settings) -> None:
     """Raise ValueError where episodes are wanted of a planner that cannot play any."""
     from embodied.models.scene_encoders import PRIVILEGED
 
+    worlds = _worlds(settings)
+    if settings.validation_episodes and worlds and settings.data.domain not in worlds:
+        raise ValueError(f"validation_episodes={settings.validation_episodes}: expected data.domain to be one of the "
+                         f"mixture's worlds, {', '.join(worlds)}, got {settings.data.domain}; choose one, or 0")
     if settings.validation_episodes and settings.model.scene_encoder in PRIVILEGED:
         raise ValueError(f"validation_episodes={settings.validation_episodes}: expected 0 with model="
                          f"{settings.model.scene_encoder}, which is shown the simulator's own masks and plays no "
@@ -136,8 +139,17 @@ def _rewordings(settings: Settings) -> dict[str, dict[str, tuple[str, ...]]]:
         return {}
     from envs.domains import find_domain
 
-    worlds = REWORDED if settings.data.mixture else (settings.data.domain,)
-    return {world: dict(known) for world in worlds if (known := find_domain(world).rewordings)}
+    return {world: dict(known) for world in _worlds(settings) if (known := find_domain(world).rewordings)}
+
+
+def _worlds(settings: Settings) -> list[str]:
+    """The worlds that are learned from: of a mixture those that its datasets, as far as they are there, name."""
+    from embodied.data.facts import facts_file, language_of, read_facts
+    from embodied.planning.declaration import world_of
+
+    made = [Path(folder) for folder in settings.data.folders if facts_file(Path(folder)).exists()]
+    named = [world_of(language_of(read_facts(folder), str(folder))) for folder in made]
+    return list(dict.fromkeys([*filter(None, named), *([settings.data.domain] if settings.data.is_collected else [])]))
 
 
 def _model(settings: Settings) -> ModelSettings:

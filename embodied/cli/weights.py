@@ -31,6 +31,14 @@ def language_of(folder: Path, world: str | None = None) -> PlanLanguage:
     return learned_language(_facts_in(folder, world).get("plan_language"))
 
 
+def worlds_of(folder: Path) -> list[str]:
+    """The worlds that the planner of a checked folder learned, that of `language_of` first; [] of one alone, and of a
+    mind."""
+    values = {} if minds.is_mind(folder) else json.loads((folder / "processor_config.json").read_text())
+    worlds = values.get("worlds") or {}
+    return sorted(worlds, key=lambda name: worlds[name].get("plan_language") != values.get("plan_language"))
+
+
 def _facts_in(folder: Path, world: str | None) -> Mapping[str, Any]:
     """What a planner's processor_config.json says of a world; of one that it does not name, what it says of all."""
     values = renewed(json.loads((folder / "processor_config.json").read_text()))
@@ -38,8 +46,11 @@ def _facts_in(folder: Path, world: str | None) -> Mapping[str, Any]:
 
 
 def is_privileged(folder: Path) -> bool:
-    """Whether the weights of a checked folder are a planner's that is shown the simulator's own masks."""
-    return _scene_encoder(folder) in PRIVILEGED
+    """Whether the weights of a checked folder are a planner's that is shown the simulator's own masks, in any world."""
+    if minds.is_mind(folder):
+        return False
+    said = [read_json(folder / "config.json"), *(_facts_in(folder, world) for world in (None, *worlds_of(folder)))]
+    return any(renewed(values).get("scene_encoder") in PRIVILEGED for values in said)
 
 
 def check_policies(folder: Path, policies: Sequence[str], world: str | None = None) -> None:
@@ -55,11 +66,6 @@ def check_policies(folder: Path, policies: Sequence[str], world: str | None = No
     if strange:
         raise ValueError(f"policy={strange[0]}: expected one of {', '.join(known)} for the weights {folder.name}, "
                          f"whose planner {why}")
-
-
-def _scene_encoder(folder: Path) -> str | None:
-    """What a planner is shown; None of a mind."""
-    return None if minds.is_mind(folder) else renewed(read_json(folder / "config.json")).get("scene_encoder")
 
 
 def check_usable(weights: str, *, has_masks: bool = False) -> None:

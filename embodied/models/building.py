@@ -42,6 +42,7 @@ class Facts:
     cameras: Mapping[str, Any] | None = None
     names_by_number: bool = False
     worlds: Mapping[str, Mapping[str, Any]] | None = None
+    scene_encoder: str | None = None  # None: the model's own
 
 
 def build(language: Mapping[str, Any] | str, vision: Mapping[str, Any], *, corpus: Iterable[str] = (),
@@ -180,7 +181,8 @@ def _processor(model: PalmEForConditionalGeneration, tokenizer: PreTrainedTokeni
                ) -> PalmEProcessor:
     config, vision = model.config, model.config.vision_config
     return PalmEProcessor(
-        tokenizer, scene_encoder=config.scene_encoder, image_size=vision.image_size, mean=vision.mean, std=vision.std,
+        tokenizer, scene_encoder=facts.scene_encoder or config.scene_encoder, image_size=vision.image_size,
+        mean=vision.mean, std=vision.std,
         soft_tokens=config.soft_tokens, max_tokens=config.text_config.max_position_embeddings,
         vocabulary=facts.vocabulary, plan_language=facts.plan_language, cameras=facts.cameras,
         names_by_number=facts.names_by_number, worlds=facts.worlds)

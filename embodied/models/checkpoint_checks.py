@@ -183,9 +183,9 @@ def check_processor(values: Mapping[str, Any]) -> None:
     if not isinstance(worlds, Mapping) or len(worlds) > MOST_WORLDS:
         raise InvalidValueError(f"worlds: expected an object of at most {MOST_WORLDS} names, got {short(worlds)}")
     for name, facts in worlds.items():
-        if not isinstance(facts, Mapping):
-            raise InvalidValueError(f"worlds.{name[:60]}: expected an object, got {type(facts).__name__}")
-        _check_keys(facts, OF_A_WORLD, f"worlds.{name[:60]}.")
+        if not (isinstance(facts, Mapping) and re.fullmatch("[a-z_]{1,40}", name)):
+            raise InvalidValueError(f"worlds.{name[:60]}: expected a world's name and an object, got {short(facts)}")
+        _check_keys(facts, OF_A_WORLD, f"worlds.{name}.")
 
 
 def check_tokenizer(values: Mapping[str, Any]) -> None:

@@ -65,9 +65,12 @@ class PalmEProcessor:
         """The processor for one of the worlds that the planner learned. Raises ValueError, naming them, for another."""
         if name not in self.worlds:
             raise ValueError(unknown(name, list(self.worlds), what="world of the planner"))
+        return self.knowing(worlds=self.worlds, **self.worlds[name])
+
+    def knowing(self, **facts: Any) -> PalmEProcessor:
+        """The processor with other facts of what was learned: arguments of the constructor; others are unknown."""
         return type(self)(self.tokenizer, image_size=self.image_size, mean=self.mean, std=self.std,
-                          soft_tokens=self.soft_tokens, max_tokens=self.max_tokens, worlds=self.worlds,
-                          **self.worlds[name])
+                          soft_tokens=self.soft_tokens, max_tokens=self.max_tokens, **facts)
 
     @property
     def scene(self) -> SceneEncoder:

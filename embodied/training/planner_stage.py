@@ -5,8 +5,8 @@ examples, and how the result is published.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -91,6 +91,10 @@ def check_weights(run: RunFolder, stage: str, weights: str) -> None:
     if config.scene_encoder != model.scene_encoder:
         raise ValueError(f"{whose}: expected a planner that sees {model.scene_encoder}, got one that sees "
                          f"{config.scene_encoder}; choose model={config.scene_encoder}")
+    worlds = read_json(folder / "processor_config.json").get("worlds", {})
+    if worlds and not world_names([language_of(d.facts, str(d.path)) for d in open_datasets(run.settings)]):
+        raise ValueError(f"{whose}: expected data of several worlds to go on with a planner of {', '.join(worlds)}, "
+                         "got data of one; give a data.mixture, or train a planner of its own")
     if find_encoder(model.scene_encoder).needs_segmenter:
         check_segmenter(whose, config.segmenter_config, model, "choose those sizes, or null for a new planner")
 
@@ -101,13 +105,16 @@ def examples_of(run: RunFolder, kind: type[Examples] = Examples, **settings: Any
     settings = {"is_open": is_open, "referrals": run.settings.referrals, **settings}
     datasets = open_datasets(run.settings)
     return Mixture([kind(dataset, detect(run, dataset, encoder), scene=encoder.scene,
-                         rewordings=run.settings.rewordings.get(_world_of(dataset) or ""), **settings)
+                         rewordings=_rewordings_of(run, dataset), **settings)
                     for dataset, encoder in zip(datasets, encoders_of(run, datasets), strict=True)])
 
 
-def _world_of(dataset: Dataset) -> str | None:
-    """The name of a dataset's world, None where it has none."""
-    return world_of(language_of(dataset.facts, f"dataset {dataset.path}"))
+def _rewordings_of(run: RunFolder, dataset: Dataset) -> Mapping[str, Sequence[str]] | None:
+    """What the words of a dataset may be put as; of one whose world has no name (any more) those of the only world that
+    the run has some of."""
+    known = run.settings.rewordings
+    name = world_of(language_of(dataset.facts, f"dataset {dataset.path}"))
+    return known.get(name, next(iter(known.values())) if name is None and len(known) == 1 else None)
 
 
 def encoders_of(run: RunFolder, datasets: Sequence[Dataset]) -> list[SegmentEncoder]:
@@ -115,6 +122,9 @@ def encoders_of(run: RunFolder, datasets: Sequence[Dataset]) -> list[SegmentEnco
     worlds, see `scene_encoders.encoder_in`."""
     own = run.settings.model.scene_encoder
     names = world_names([language_of(dataset.facts, f"dataset {dataset.path}") for dataset in datasets])
+    if names and own != "slots":
+        raise ValueError(f"model={own}: expected model=slots for datasets of several worlds, {', '.join({*names})}; "
+                         "those of one world alone may be told otherwise")
     return [find_encoder(encoder_in(name, own)) for name in names or [None] * len(datasets)]
 
 
@@ -150,16 +160,15 @@ def facts_of(run: RunFolder, examples: Mixture) -> Facts:
                      "vocabulary": None if facts.vocabulary is None else sorted(facts.vocabulary),
                      "plan_language": facts.plan_language, "cameras": dict(facts.cameras),
                      "names_by_number": facts.names_by_number} for name, facts in known.items()}
-    return replace(next(iter(known.values())), worlds=worlds)
+    first = next(iter(worlds))
+    return replace(known[first], worlds=worlds, scene_encoder=worlds[first]["scene_encoder"])
 
 
 def known_planner(weights: str, facts: Facts) -> tuple[Any, Any]:
     """The planner of a checkpoint, which is to learn what `facts` say; of its kind, see `check_weights`."""
     model, processor = load_model(weights_folder(weights))
-    processor.vocabulary = None if facts.vocabulary is None else frozenset(facts.vocabulary)
-    processor.plan_language, processor.cameras = facts.plan_language, dict(facts.cameras)
-    processor.names_by_number, processor.worlds = facts.names_by_number, dict(facts.worlds or {})
-    return model, processor
+    known = {field.name: getattr(facts, field.name) for field in fields(facts)}
+    return model, processor.knowing(**known | {"scene_encoder": facts.scene_encoder or model.config.scene_encoder})
 
 
 def new_planner(run: RunFolder, examples: Mixture, facts: Facts) -> tuple[Any, Any]:
@@ -199,7 +208,7 @@ def _names_by_number(run: RunFolder, examples: Examples | Mixture) -> bool:
 
 def corpus_of(examples: Examples | Mixture) -> list[str]:
     """Texts that a tokenizer should be good at: every text of every prompt and every answer."""
-    worded = (examples[i] for i in range(len(examples)))
+    worded = (examples.worded(i, examples.sight(i, has_pixels=False)) for i in range(len(examples)))
     return [text for e in worded for text in (*(getattr(s, "text", "") for s in e.prompt.segments), e.answer)]
 
 

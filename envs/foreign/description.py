@@ -42,8 +42,11 @@ class Reading:
         return {**self.objects, **{GOAL if alone else f"{GOAL} of the {name}": box for name, box in self.goals.items()}}
 
     def misnamed(self) -> str | None:
-        """The name of an object that stands for something else, None where there is none."""
-        return next((name for name in self.objects if name == TOOL or name.startswith(GOAL)), None)
+        """The name of an object that stands for something else, too; None where there is none. Capitals make no
+        difference."""
+        plain = [" ".join(name.lower().split()) for name in self.objects]
+        return next((name for place, name in enumerate(plain)
+                     if name in (TOOL, GOAL, *plain[:place]) or name.startswith(f"{GOAL} of ")), None)
 
 
 class Foreign(Protocol):

@@ -29,7 +29,8 @@ def remaining_calls(foreign: Foreign, reading: Reading, is_holding: bool) -> lis
     held = next((n for n, box in places.items() if is_at_tool(reading, box)), None) if is_holding else None
     for name in bottom_up(reading):
         if name == TOOL:
-            is_moved = bool(calls) or not _is_there(reading.where(TOOL), reading.goals[TOOL])
+            goal = _at_height(foreign, reading, reading.goals[TOOL])
+            is_moved = bool(calls) or not _is_there(reading.where(TOOL), goal)
             calls += [_pushed(foreign, "move_to", TOOL, (reading.goals[TOOL],))] if is_moved else []
             continue
         if held != name and _is_there(places[name], reading.goals[name]):
@@ -59,6 +60,12 @@ def _moves(foreign: Foreign, reading: Reading, name: str, held: str | None,
     yield (SkillCall("place_at", (Referent("goal", box=goal),)) if base is None
            else SkillCall("place_on", (Referent(base, box=places[base]),)))
     places[name] = goal
+
+
+def _at_height(foreign: Foreign, reading: Reading, goal: Box) -> Box:
+    """The goal of the tool; of one that cannot change its height, or is told none, at the height that it has."""
+    is_free = foreign.can_rise and "move_to" in foreign.skills
+    return goal if is_free else replace(goal, center=(*goal.center[:2], float(reading.tool_m[2])))
 
 
 def _pushed(foreign: Foreign, skill: str, name: str, boxes: tuple[Box, ...]) -> SkillCall:

@@ -107,7 +107,7 @@ class Watch:
         """float64[P, 2]: what is seen of a toy's top face."""
         color = name.split(" ")[0]
         points = self._paints[color]
-        rivals = [toy for toy in self._toys if toy.name.startswith(color)]
+        rivals = [toy for toy in self._toys if toy.name.split(" ")[0] == color]
         away = np.stack([np.linalg.norm(points - toy.xy, axis=-1) for toy in rivals])
         mine = [toy.name for toy in rivals].index(name)
         return points[(away.argmin(axis=0) == mine) & (away[mine] < self.table.radius_m(name) + _MINE_M)]
@@ -119,4 +119,4 @@ class Watch:
 def _meant(name: str, toys: list[Toy]) -> list[str]:
     """Names of the toys in sight that a name may mean: "red block" is any red one."""
     color, shape = name.split(" ")
-    return [toy.name for toy in toys if toy.name == name or (shape == "block" and toy.name.startswith(color))]
+    return [toy.name for toy in toys if toy.name == name or (shape == "block" and toy.name.split(" ")[0] == color)]

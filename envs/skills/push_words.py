@@ -68,7 +68,9 @@ def understand(text: str, table: PushTable = OURS) -> Order | str:
     for kind, pattern, groups in _PATTERNS:
         if match := pattern.fullmatch(plain):
             return _order(kind, dict(zip(groups, match.groups(), strict=True)), table)
-    return 'I do not understand the text; say "push the red star to the blue cube"'
+    colors, shapes = [*table.palette], [*table.outlines]
+    example = f"push the {colors[0]} {shapes[0]} to the {colors[-1]} {shapes[-1]}"
+    return f'I do not understand the text; say "{example}"'
 
 
 def _order(kind: Kind, said: dict[str, str | None], table: PushTable) -> Order | str:

@@ -17,7 +17,7 @@ from envs.skills.push_table import PushTable
 
 _PLANE_M = 0.006  # how far from the height of a toy its top face may seem to be
 _CHROMA_STEP = 0.30
-_LEAST_AREA_M2 = 3e-4  # a patch this small is a scrap of something hidden
+_LEAST_SHARE = 3e-4 / 1.33e-3  # of the face of a toy: a smaller patch is a scrap of something hidden
 _MOST_IN_PATCH = 2
 _TURN_STEP_DEG = 6
 _SPARE_M = 0.003  # around the widest outline
@@ -61,7 +61,7 @@ def follow(toys: list[Toy], paints: dict[str, np.ndarray]) -> list[Toy]:
     """The toys where they are now, a short way from where they were; what is out of sight stays where it was."""
     centers = {toy.name: toy.xy for toy in toys}
     for color in {toy.name.split(" ")[0] for toy in toys}:
-        names = [name for name in centers if name.startswith(color)]
+        names = [name for name in centers if name.split(" ")[0] == color]
         for _ in range(2):
             places = np.stack([centers[name] for name in names])
             points = paints[color]
@@ -82,7 +82,7 @@ def _shapes(points: np.ndarray, pitch: float, table: PushTable) -> list[tuple[st
     found = []
     for patch in range(1, count + 1):
         inside = np.argwhere(patches == patch)
-        if len(inside) * pitch**2 > _LEAST_AREA_M2:
+        if len(inside) * pitch**2 > _LEAST_SHARE * table.area_m2:
             corner = inside.min(axis=0)
             crop = (patches == patch)[tuple(slice(a, b + 1) for a, b in zip(corner, inside.max(axis=0), strict=True))]
             found += [(shape, low + (corner + place) * pitch) for shape, place in _explain(crop, pitch, table)]

@@ -10,12 +10,13 @@ import pytest
 
 from embodied.agents.shipped import load_agent
 from embodied.cli.main import main
+from embodied.cli.weights import worlds_of
 from embodied.models.checkpoint_checks import InvalidValueError, check_processor
 from embodied.planning.closed_loop import run
 from envs.interface import domain_id
 from envs.skills.signatures import LANGUAGES
 
-WORLDS = ("tabletop", "board", "kitchen")
+WORLDS = ("board", "tabletop", "kitchen")
 SMALL = ("size.language.width=32", "size.language.depth=1", "size.language.heads=2", "size.language.mlp=48",
          "size.vision.width=24", "size.vision.depth=1", "size.vision.heads=2", "size.vocab_size=700")
 
@@ -43,7 +44,7 @@ def test_it_plans_in_each_in_the_language_and_by_the_sentences_of_that_world(fol
     env = gymnasium.make(f"envs:{domain_id(world)}", image_size=96)
     steps = list(run(env, agent, seed=5, max_calls=1, max_failures=1))
     env.close()
-    assert steps[-1].end and "crash" not in steps[-1].end
+    assert steps[-1].end == "success" or steps[-1].end.startswith(("done", "refused", "failed: out of", "failed: too"))
 
 
 def test_each_world_knows_its_own_words(folder: Path):
@@ -53,13 +54,19 @@ def test_each_world_knows_its_own_words(folder: Path):
     assert "shove" in known["board"], "and its other wordings"
 
 
+def test_loaded_for_no_world_it_plans_in_the_first(folder: Path):
+    agent = load_agent(folder)
+    assert (agent.scene.eyes, agent.language.skills) == ("pieces", LANGUAGES["board"].skills)
+    assert worlds_of(folder)[0] == "board" and {*worlds_of(folder)} == {*WORLDS}
+
+
 def test_a_world_that_was_not_learned_is_refused(folder: Path):
     with pytest.raises(ValueError, match=r"world of the planner: expected one of .*'board'.* got 'tamp'"):
         load_agent(folder, world="tamp")
 
 
 @pytest.mark.parametrize("worlds", [[], {"board": 3}, {"board": {"tokenizer": "x"}}, {"board": {"scene_encoder": "x"}},
-                                    {str(i): {} for i in range(65)}])
+                                    {f"{a}{b}": {} for a in "abcdefghi" for b in "abcdefgh"}, {"Board!": {}}])
 def test_worlds_that_no_planner_has_are_refused(folder: Path, worlds: object):
     values = json.loads((folder / "processor_config.json").read_text())
     check_processor(values)
