@@ -98,7 +98,7 @@ class LanguageAgent:
             if self._denies_done:
                 plan = another(plan, instruction, history, self.language, ask)
             if self._denies_done and plan.is_done:
-                plan = self._unless_open(plan, instruction, state, ask)
+                plan = self._unless_open(plan, instruction, state, history, ask)
             if self._minds_failures and (reason := in_vain(plan, history, self.language)) is not None:
                 return Plan((), refusal=clause(reason), perception=state.perception).instead_of([plan])
             if self._minds_failures and strays_in_words(plan, instruction, self.language):
@@ -108,15 +108,14 @@ class LanguageAgent:
             return plan
         return self._judged(ask, state, read(instruction), state.scene(history))
 
-    def _unless_open(self, done: Plan, instruction: str, state: SceneState, ask: Callable[[Without], Plan]) -> Plan:
-        """The plan that all is done, unless what is measured denies that: then one that does something, or a refusal
-        where that is what was done just now."""
-        steps = state.perception.memory.steps
-        if not is_open(instruction, state.perception.slots, is_begun=bool(steps)):
+    def _unless_open(self, done: Plan, instruction: str, state: SceneState, history: Sequence[Transition],
+                     ask: Callable[[Without], Plan]) -> Plan:
+        """The plan that all is done, unless what is measured denies that: then the likeliest that does something else
+        than what was done of late, or a refusal where that has failed of late."""
+        if not is_open(instruction, state.perception.slots, is_begun=bool(history)):
             return done
-        plan = ask(Without(steps=1, refusal=True)).instead_of([done])
-        again = [" ".join(map(str, call.named)) for call in plan.calls[:1]]
-        if plan.calls and not set(again) & {step.removesuffix(" failed") for step in steps[-_RECENT:]}:
+        plan = ask(Without(steps=1, refusal=True, texts=_told(history, "done"))).instead_of([done])
+        if plan.calls and plan.calls[0].named[1] not in _told(history, "failed", "refused"):
             return plan
         return Plan((), refusal=NOT_DONE, perception=state.perception).instead_of([done, plan])
 
@@ -215,12 +214,16 @@ def another(plan: Plan, instruction: str, history: Sequence[Transition], languag
             ask: Callable[[Without], Plan]) -> Plan:
     """The plan, or where it begins with what was done just now, or with what failed of late, the likeliest that does
     not. What named things alone can ask for stays as it is: its failure is the answer."""
-    barred = {step.call.named[1] for step in history[-_RECENT:] if step.outcome.status in ("failed", "refused")}
-    barred |= {step.call.named[1] for step in history[-1:] if step.outcome.status == "done"}
+    barred = _told(history, "failed", "refused") | _told(history[-1:], "done")
     if not plan.calls or plan.calls[0].named[1] not in barred:
         return plan
-    other = ask(Without(texts=frozenset(barred)))
+    other = ask(Without(texts=barred))
     return plan if other.calls and strays_in_words(other, instruction, language) else other.instead_of([plan])
+
+
+def _told(history: Sequence[Transition], *statuses: str) -> frozenset[str]:
+    """The words of the latest steps that ended so, of planners that speak to a low-level policy."""
+    return frozenset(str(step.call.named[1]) for step in history[-_RECENT:] if step.outcome.status in statuses)
 
 
 def in_vain(plan: Plan, history: Sequence[Transition], language: PlanLanguage) -> str | None:

@@ -31,7 +31,7 @@ class Without:
     aside: frozenset[str | None] = frozenset()  # what is not to be put down beside something
     steps: int = 0  # fewer than so many
     refusal: bool = False
-    texts: frozenset[str] = frozenset()  # words for a low-level policy
+    texts: frozenset[str] = frozenset()  # beginnings of words for a low-level policy
 
     def __or__(self, other: Without) -> Without:
         return Without(self.moves | other.moves, self.aside | other.aside, max(self.steps, other.steps),
@@ -169,7 +169,7 @@ class _Scene:
         return "TEXT" if parameter.kind == "text" else f"NUMBER_{self.numbers.index((parameter.low, parameter.high))}"
 
     def _terminals(self) -> list[str]:
-        barred = f" & ~/\"({'|'.join(sorted(map(re.escape, self.without.texts)))})\"/" if self.without.texts else ""
+        barred = f" & ~/\"({'|'.join(sorted(map(re.escape, self.without.texts)))}).*\"/" if self.without.texts else ""
         return [*([f'TEXT: /"{TEXT_PATTERN}"/{barred}'] if self.has_texts else []),
                 *(f"{name}: /{pattern}/" for name, pattern in self.patterns.items())]
 

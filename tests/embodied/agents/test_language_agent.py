@@ -14,6 +14,7 @@ from embodied.agents.language_agent import (
     TRIES,
     UNREADABLE,
     LanguageAgent,
+    another,
     in_vain,
 )
 from embodied.planning.closed_loop import play
@@ -292,3 +293,36 @@ def test_what_ran_out_of_time_twice_is_on_its_way():
     assert in_vain(Plan((call,)), [late, late], BOARD) is None
     blocked = replace(late, outcome=Outcome("failed", "I see no red star", 0.1))
     assert in_vain(Plan((call,)), [blocked, blocked], BOARD) == "I see no red star"
+
+
+def pushed(words, status="done"):
+    moment = observation()
+    return Transition(moment, SkillCall("push", (words,)), Outcome(status, "why", 1.0), moment, 0.0, False, False)
+
+
+@pytest.mark.parametrize(("text", "history", "asked"), [
+    ("sort the blocks", [], None),
+    ("sort the blocks", [("push the red star up", "done")], {"push the red star up"}),
+    ("sort the blocks", [("push the red star up", "done"), ("push the red moon up", "done")], None),
+    ("sort the blocks", [("push the red star up", "timeout")], None),
+    ("sort the blocks", [("push the red star up", "failed"), ("push the red moon up", "done")],
+     {"push the red star up", "push the red moon up"}),
+    ("sort the blocks", [("push the red star up", "refused"), *[("push the red moon up", "done")] * 4], None)])
+def test_what_was_just_done_or_failed_of_late_is_not_begun_again(text, history, asked):
+    plan, other, barred = Plan((SkillCall("push", ("push the red star up",)),)), Plan(()), []
+
+    def ask(without):
+        barred.append(set(without.texts))
+        return other
+
+    found = another(plan, text, [pushed(*step) for step in history], BOARD, ask)
+    assert barred == ([] if asked is None else [asked])
+    assert found.calls == (plan.calls if asked is None else ())
+
+
+def test_what_named_things_alone_can_ask_for_is_left_as_it_failed():
+    plan = Plan((SkillCall("push", ("push the red star to the blue cube",)),))
+    other = Plan((SkillCall("push", ("push the red moon to the blue cube",)),))
+    text, history = "push the red star to the blue cube", [pushed("push the red star to the blue cube", "failed")]
+    assert another(plan, text, history, BOARD, lambda _: other) is plan
+    assert another(plan, "push them together", history, BOARD, lambda _: other).calls == other.calls

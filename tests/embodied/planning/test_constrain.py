@@ -15,10 +15,10 @@ from embodied.agents.shipped import WEIGHTS
 from embodied.models.tokens import add_plan_tokens, train_tokenizer
 from embodied.planning.constrain import Grammars, PlanConstraint, compile_tokenizer
 from embodied.planning.goal_grammar import goal_grammar
-from embodied.planning.grammar import plan_grammar
+from embodied.planning.grammar import Without, plan_grammar
 from embodied.planning.language import PlanError, parse
 from envs.interface import SkillCall
-from envs.skills.signatures import TABLETOP, TAMP, PlanLanguage
+from envs.skills.signatures import BOARD, TABLETOP, TAMP, PlanLanguage
 from tests.embodied.planning.languages import ALL, MANY_SHAPES
 
 CORPUS = ["pick(obj_3); place_in(obj_4); put_down_beside(obj_1); done() refuse(I see no purple block) home();"] * 3
@@ -237,3 +237,13 @@ def test_what_may_come_next_hangs_on_no_state_that_was_asked_for_before():
     after.allowed(held)
     assert after.allowed(at).tolist() == alone.allowed(at).tolist()
     assert tokenizer.convert_tokens_to_ids("])") not in after.allowed(at), "something at a place needs the place"
+
+
+@pytest.mark.parametrize(("words", "is_allowed"), [
+    ("push the red star up", False), ("push the red star up and to the left", False), ("push the red moon (up)", False),
+    ("push the red star", True), ("push the red moon up", True), ("move to the red star", False)])
+def test_words_that_begin_as_barred_ones_are_not_said(tokenizer, compiled, words: str, is_allowed: bool):
+    grammar = plan_grammar(BOARD, 0, without=Without(texts=frozenset({"push the red star up", "move to the red star"})))
+    matcher = LLMatcher(compiled, LLMatcher.grammar_from_lark(grammar))
+    tokens = tokenizer(f' push("{words}"); done()', add_special_tokens=False)["input_ids"]
+    assert (matcher.validate_tokens(tokens) == len(tokens)) is is_allowed
