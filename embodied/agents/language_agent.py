@@ -110,9 +110,11 @@ class LanguageAgent:
 
     def _unless_open(self, done: Plan, instruction: str, state: SceneState, history: Sequence[Transition],
                      ask: Callable[[Without], Plan]) -> Plan:
-        """The plan that all is done, unless what is measured denies that: then the likeliest that does something else
-        than what was done of late, or a refusal where that has failed of late."""
-        if not is_open(instruction, state.perception.slots, is_begun=bool(history)):
+        """The plan that all is done, unless what is measured denies that, or says nothing and the last step was still
+        on its way: then the likeliest that does something else than what was done of late, or a refusal where that has
+        failed of late."""
+        denied = is_open(instruction, state.perception.slots, is_begun=bool(history))
+        if not (denied or (denied is None and history and history[-1].outcome.status == "timeout")):
             return done
         plan = ask(Without(steps=1, refusal=True, texts=_told(history, "done"))).instead_of([done])
         if plan.calls and plan.calls[0].named[1] not in _told(history, "failed", "refused"):

@@ -51,21 +51,22 @@ def said_of(place: int, slots: Sequence[Slot], numbers: Sequence[int]) -> str:
                                 if away_m <= NEAR_M)])
 
 
-def is_open(text: str, slots: Sequence[Slot], *, is_begun: bool = False) -> bool:
+def is_open(text: str, slots: Sequence[Slot], *, is_begun: bool = False) -> bool | None:
     """Whether what is measured denies that an instruction is done: one to sort all pieces by color into corners, or to
     gather those of one side; before anything was done also one to part two, where some of their colors are near each
-    other. False where nothing can be said."""
+    other. None where nothing can be said."""
     words = re.findall(r"[a-z]+", text.lower())
     said, colors = set(words), [word for word in words if word in COLOR_WORDS]
     if colors:
-        return not is_begun and _PARTED.search(" ".join(words)) is not None and not _are_apart(colors, slots)
+        is_judged = not is_begun and _PARTED.search(" ".join(words)) is not None
+        return not _are_apart(colors, slots) if is_judged else None
     sides = [word for word in words if word in ("left", "right")]
     is_of_color = any(word.startswith(("color", "colour")) for word in words)
     if "sort" in said or (is_of_color and said & {"corner", "corners"} and not said & {"closest", "nearest"}):
         return not _are_sorted(slots)
     if said & _GATHERED and said & _OF_SIDES and sides:
         return not _are_together([slot for slot in slots if quarter_of(slot)[1] == (1 if sides[0] == "left" else -1)])
-    return False
+    return None
 
 
 def _are_apart(colors: Sequence[str], slots: Sequence[Slot]) -> bool:
