@@ -19,7 +19,8 @@ MAY_IMPORT: dict[str, list[str]] = {
                      "envs.world", "envs.interface"],
     "envs.spaces": [],
     "envs.actions": ["envs.spaces", "envs.skills.signatures", "envs.interface"],
-    "envs.foreign": ["envs.actions", "envs.guard", "envs.spaces", "envs.skills.signatures", "envs.interface"],
+    "envs.foreign": ["envs.actions", "envs.guard", "envs.spaces", "envs.skills.signatures", "envs.interface",
+                     "envs.skills.routes", "envs.world.board"],  # ways around what stands on a table, without a world
     "envs.options": ["envs.domains", "envs.goals", "envs.spaces"],
     "envs.joint_env": ["envs.domains", "envs.options", "envs.spaces", "envs.robots", "envs.sensors", "envs.world",
                        "envs.interface"],
