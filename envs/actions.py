@@ -13,7 +13,8 @@ from envs.names import unknown
 from envs.skills.signatures import Parameter, Signature
 from envs.spaces import AnyText
 
-_FAR_M = 1.0  # of a box from the origin, in each direction
+FAR_M = 1.0
+"""Of a box from the origin, along each axis: nothing beyond is pointed at."""
 
 
 class ActionError(ValueError):
@@ -47,7 +48,7 @@ class CallActions:
         objects, texts, numbers = self._rows.values()
         parts: dict[str, spaces.Space] = {"skill": spaces.Discrete(len(self._names))}
         if objects:
-            parts["box"] = spaces.Box(-_FAR_M, _FAR_M, (objects, 7), np.float32)
+            parts["box"] = spaces.Box(-FAR_M, FAR_M, (objects, 7), np.float32)
         if objects and self._cameras:
             parts["camera"] = spaces.MultiDiscrete([len(self._cameras)] * objects)
             parts["pixel"] = spaces.MultiDiscrete(np.full((objects, 2), self._image_size))

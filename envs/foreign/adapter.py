@@ -9,8 +9,8 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from envs.actions import ActionError, CallActions
-from envs.foreign.description import FAR_M, Foreign, Reading
+from envs.actions import FAR_M, ActionError, CallActions
+from envs.foreign.description import Foreign, Reading
 from envs.foreign.expert import remaining_calls
 from envs.foreign.image_check import picture_fault
 from envs.foreign.skills import SKILLS, Command, Hand, Motion

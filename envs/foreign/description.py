@@ -15,8 +15,6 @@ TOOL = "tool"
 """What a goal of the tool itself is called."""
 GOAL = "goal"
 """What the place of the only goal is called."""
-FAR_M = 1.0
-"""Of a place from the origin, along each axis: beyond it nothing is asked for."""
 _POINT_M = 0.02  # side of the box around the tool's point
 
 

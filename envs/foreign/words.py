@@ -9,7 +9,8 @@ from itertools import product
 
 import numpy as np
 
-from envs.foreign.description import FAR_M, TOOL, Reading
+from envs.actions import FAR_M
+from envs.foreign.description import TOOL, Reading
 from envs.interface import Box
 from envs.names import cut, unknown
 
