@@ -134,16 +134,18 @@ def write(seen: Observation) -> list[str]:
     for name, camera in seen.cameras.items():
         note = {"camera": name, "intrinsics": camera.intrinsics.tolist(), "pose": camera.pose.tolist()}
         steps = np.round(seen.depth[name] / DEPTH_STEP_M).clip(0, 65535).astype(np.uint16)
-        urls += [_png_url(pixels, note) for pixels in (seen.rgb[name], steps)]
+        urls += [png_url(pixels, note) for pixels in (seen.rgb[name], steps)]
     return urls
 
 
-def _png_url(pixels: np.ndarray, note: Mapping[str, Any]) -> str:
+def png_url(pixels: np.ndarray, note: Mapping[str, Any] | None = None) -> str:
+    """A PNG as a data URL. pixels: uint8[H, W, 3 or 4] or uint16[H, W]. note: written into its text `NOTE`."""
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
     info = PngInfo()
-    info.add_text(NOTE, json.dumps(note))
+    if note is not None:
+        info.add_text(NOTE, json.dumps(note))
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", pnginfo=info, compress_level=2)
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

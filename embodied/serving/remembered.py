@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ from embodied.planning.looks import MASKED, color_of
 from embodied.planning.memory import Memory
 from embodied.planning.scene import DRAWER
 from embodied.prompt import Slot
+from embodied.serving.pictures import png_url
 from envs.interface import Observation
 from envs.world.floorplan import HIDING, PLACES, ROOM_HALF_M, Place
 
@@ -51,13 +50,8 @@ def _thing(slot: Slot, place: Place) -> dict[str, Any]:
 
 def _picture(crop: np.ndarray) -> str:
     """A data URL: the crop uint8[S, S, 3] as a PNG, see-through where its mask left it black."""
-    from PIL import Image
-
     is_shown = crop.max(axis=-1, keepdims=True) > MASKED
-    pixels = np.concatenate([crop, np.where(is_shown, 255, 0).astype(np.uint8)], axis=-1)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels, "RGBA").save(buffer, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return png_url(np.concatenate([crop, np.where(is_shown, 255, 0).astype(np.uint8)], axis=-1))
 
 
 def _rounded(values: np.ndarray) -> list[float]:
