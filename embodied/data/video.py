@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -52,12 +53,12 @@ class Clip:
         if self.shape is None:
             self.shape = _even_shape(frame)
             self._encoder = _encoder(self.codec, self.fps, self.shape)
-        self.packets += self._encoder.encode(_picture(frame, self.shape, self.frames))
+        self.packets += _encoded(self._encoder, _picture(frame, self.shape, self.frames))
         self.frames += 1
 
     def end(self) -> None:
         """Take what is still in the encoder; no frame may follow."""
-        self.packets += self._encoder.encode(None) if self.frames else []
+        self.packets += _encoded(self._encoder, None) if self.frames else []
 
 
 class VideoWriter:
@@ -82,7 +83,7 @@ class VideoWriter:
         """Add a frame. frame: uint8[H, W, 3], both even, the same in all frames. Raises ValueError for another."""
         if self._shape is None:
             self._begin(_even_shape(frame))
-        self._container.mux(self._stream.encode(_picture(frame, self._shape, self.frames)))
+        self._container.mux(_encoded(self._stream, _picture(frame, self._shape, self.frames)))
         self._is_encoding = True
         self.frames += 1
 
@@ -109,7 +110,7 @@ class VideoWriter:
         try:
             if not self.frames:
                 raise ValueError("video: expected at least one frame, got none; let the camera watch before it is over")
-            self._container.mux(self._stream.encode(None) if self._is_encoding else [])
+            self._container.mux(_encoded(self._stream, None) if self._is_encoding else [])
         finally:
             self._container.close()
 
@@ -135,6 +136,29 @@ def _encoder(codec: Codec, fps: int, shape: tuple[int, ...]) -> Any:
     made.options = dict(codec.options)
     made.flags |= av.codec.context.Flags.global_header
     return made
+
+
+def _encoded(encoder: Any, picture: Any) -> list[Any]:
+    """The packets of a picture, or the last ones with None.
+
+    Where it may, as root, SVT-AV1 makes its threads and the one that calls it real-time ones of the highest priority.
+    They, and every process and thread begun later, would leave the rest of the machine no time: all are put back.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        return encoder.encode(picture)
+    policy, param = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        return encoder.encode(picture)
+    finally:
+        if os.sched_getscheduler(0) != policy:
+            for thread in map(int, os.listdir("/proc/self/task")):
+                _put_back(thread, policy, param)
+
+
+def _put_back(thread: int, policy: int, param: Any) -> None:
+    with suppress(ProcessLookupError):  # it may have ended
+        if os.sched_getscheduler(thread) == os.SCHED_FIFO:
+            os.sched_setscheduler(thread, policy, param)
 
 
 def _quiet() -> None:
