@@ -32,5 +32,5 @@ def test_no_thread_is_left_a_real_time_one(tmp_path: Path, codec):
                 writer.add(frame)
                 assert policies() == before
     clip.end()
-    assert policies() == before == {os.SCHED_OTHER}
+    assert policies() == before
     assert film.frames == clip.frames == FRAMES
