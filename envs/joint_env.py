@@ -18,7 +18,7 @@ from envs.options import Options, read_options
 from envs.robots.robot import Governor, MotionStoppedError, NonFiniteTargetError, Robot
 from envs.sensors.body_sense import observation
 from envs.sensors.cameras import calibrations as calibrations_of
-from envs.sensors.realism import Realism, Reality, capture
+from envs.sensors.senses import Senses
 from envs.spaces import observation_space
 from envs.world.graphics import Graphics
 from envs.world.images import Picture, View
@@ -49,15 +49,15 @@ class WorldEnv(gymnasium.Env):
     def __init__(self, domain: str = "tabletop", task: str | None = None, *, image_size: int = 192,
                  render_mode: str | None = None, privileged: bool = False, render_size: tuple[int, int] = (480, 640),
                  min_objects: int | None = None, max_objects: int | None = None, cameras: Sequence[str] | None = None,
-                 robot: str | None = None, realism: Realism | Mapping[str, float] | None = None,
-                 renderer: str = "tiny", looks: str = "light", shadows: bool = False, smooth: bool = False,
-                 **variant: str) -> None:
+                 robot: str | None = None, realism: Mapping[str, float] | None = None,
+                 appearance: Mapping[str, str] | None = None, renderer: str = "tiny", looks: str = "light",
+                 shadows: bool = False, smooth: bool = False, **variant: str) -> None:
         """domain: a name of `envs.interface.DOMAINS`. task: one of its tasks, or None for one drawn at each reset.
-        robot: one of the domain's `robots`, or None for its own. realism: dials, all off by default. cameras: those
-        that are observed, None for all of the domain; what nobody observes is not rendered. renderer, looks, shadows:
-        see `envs.world.graphics`; pixels of two renderers differ, so datasets record which one made them. smooth:
-        skills keep what they command inside the robot's acceleration limits too, and take a little longer. variant: one
-        of the domain's `variants`, such as naming="index" on the tamp table."""
+        robot: one of the domain's `robots`, or None for its own. realism, appearance: dials and families, all off by
+        default; see `Senses`. cameras: those that are observed, None for all of the domain; what nobody observes is not
+        rendered. renderer, looks, shadows: see `envs.world.graphics`; pixels of two renderers differ, so datasets
+        record which one made them. smooth: skills keep what they command inside the robot's acceleration limits too,
+        and take a little longer. variant: one of the domain's `variants`, such as naming="index" on the tamp table."""
         _check(image_size, render_mode, render_size)
         self.render_mode = render_mode
         self.domain = find_domain(domain)
@@ -71,8 +71,7 @@ class WorldEnv(gymnasium.Env):
         self._make_robot = _maker_of(self.domain, robot)
         self._is_smooth, self._governor = bool(smooth), None
         self._build()
-        self._realism = Realism.of(realism)
-        self._reality: Reality | None = None
+        self._senses = Senses(realism, appearance, is_table=self.domain.is_table)
         self._observed = _cameras_of(self.domain.views(self.robot), cameras)
         self.observation_space = observation_space(self._observed, image_size, len(self.robot.joint_pos),
                                                    self.domain.entity_names if privileged else ())
@@ -117,9 +116,7 @@ class WorldEnv(gymnasium.Env):
         self._arrange(told)
         self.instruction = self._task.instruction(self.scene, self.np_random)
         self._seed_of_labels = int(self.np_random.integers(2**62))
-        if not self._realism.is_off:
-            self._reality = Reality(self._realism, int(self.np_random.integers(2**62)))
-            self.robot.shake(self._realism.joint_noise_rad, self._reality.rng)
+        self._senses.begin(self.world, self.robot, self.np_random)
         if told.says_what_to_do:
             self._set_instruction(told)
         self._begin()
@@ -216,11 +213,12 @@ class WorldEnv(gymnasium.Env):
 
     def _views(self, *names: str) -> dict[str, View]:
         """Camera name -> where it stands now, of the cameras of these names."""
-        return {name: view for name, view in self.domain.views(self.robot).items() if name in names} if names else {}
+        known = self.domain.views(self.robot) if names else {}
+        return self._senses.views({name: view for name, view in known.items() if name in names})
 
-    def _capture(self, views: Mapping[str, View]) -> dict[str, Picture]:
-        """Camera name -> what it sees now."""
-        return capture(self.world, views, self._image_size, self._reality)
+    def _capture(self, views: Mapping[str, View], size_px: int | None = None) -> dict[str, Picture]:
+        """Camera name -> what it sees now. size_px: as observations are where None."""
+        return self._senses.capture(self.world, views, size_px or self._image_size)
 
     def _pose(self, name: str) -> np.ndarray:
         """float32[10]: position, quaternion, size; zeros for what is not there. PRIVILEGED."""
@@ -286,18 +284,16 @@ class WorldEnv(gymnasium.Env):
 
     def _remembered(self) -> dict[str, Any]:
         """What the episode keeps beside robot and world; levels add theirs."""
-        noise = self._reality.rng.bit_generator.state if self._reality else None
         return {"setpoint": self.robot.setpoint.copy(), "progress": self._progress, "seen": self.seen,
                 "instruction": (self.instruction, self.scene, self.is_judged),
-                "pictures": self.pictures, "rng": self.np_random.bit_generator.state, "noise": noise}
+                "pictures": self.pictures, "rng": self.np_random.bit_generator.state, "noise": self._senses.noise}
 
     def _remember(self, kept: Mapping[str, Any]) -> None:
         self.robot.setpoint = kept["setpoint"].copy()
         self._progress, self.seen, self.pictures = kept["progress"], kept["seen"], kept["pictures"]
         self.instruction, self.scene, self.is_judged = kept["instruction"]
         self.np_random.bit_generator.state = kept["rng"]
-        if self._reality is not None:
-            self._reality.rng.bit_generator.state = kept["noise"]
+        self._senses.noise = kept["noise"]
 
     def close(self) -> None:
         self.world.close()

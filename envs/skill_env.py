@@ -17,7 +17,6 @@ from envs.options import Options
 from envs.sensors.body_sense import observation
 from envs.sensors.cameras import calibrations as calibrations_of
 from envs.sensors.labels import masks
-from envs.sensors.realism import capture
 from envs.skills import moves
 from envs.skills.measure import measured, where_is
 from envs.skills.perform import carry_out, perform
@@ -153,11 +152,11 @@ class SkillEnv(WorldEnv):
     def glance(self, *names: str, size_px: int = _GLANCE_PX) -> Observation:
         """What the named cameras see now, for a skill that is under way; the episode's observation stays as it was."""
         views = self._views(*names)
-        return observation(self.robot, capture(self.world, views, size_px, self._reality),
-                           calibrations_of(views, size_px), self.world.time_s)
+        return observation(self.robot, super()._capture(views, size_px), calibrations_of(views, size_px),
+                           self.world.time_s)
 
-    def _capture(self, views: Mapping[str, View]) -> dict[str, Picture]:
-        pictures = super()._capture(views)
+    def _capture(self, views: Mapping[str, View], size_px: int | None = None) -> dict[str, Picture]:
+        pictures = super()._capture(views, size_px)
         return self._perturber.cover(pictures) if self._perturber and pictures else pictures
 
     def _after_period(self, period: int) -> None:

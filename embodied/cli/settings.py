@@ -31,9 +31,9 @@ _USUAL = {"renderer": "tiny", "looks": "light", "shadows": False, "perturbations
 
 @dataclass(frozen=True, slots=True)
 class EnvSettings:
-    """Arguments of `gymnasium.make`. robot, realism: of the groups of their names; None is as the world was made.
-    renderer, looks, shadows: see `envs.world.graphics`. perturbations: share of the calls in which something goes
-    wrong, of the world's kinds. isolated: physics in a process of its own, of which no call may take longer than
+    """Arguments of `gymnasium.make`. robot, realism, appearance: of the groups of their names; None is as the world
+    was made. renderer, looks, shadows: see `envs.world.graphics`. perturbations: share of the calls in which something
+    goes wrong, of the world's kinds. isolated: physics in a process of its own, of which no call may take longer than
     deadline_s of wall time."""
 
     image_size: int = between(48, 1024)
@@ -41,6 +41,7 @@ class EnvSettings:
     max_objects: int = between(1, 12)
     robot: Robot | None = None
     realism: dict[str, float] | None = None
+    appearance: dict[str, str] | None = None
     renderer: Renderer = "tiny"
     looks: Looks = "light"
     shadows: bool = False

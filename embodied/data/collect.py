@@ -35,6 +35,7 @@ from embodied.data.shards import read_shard, shard_files, span_of
 from embodied.planning.closed_loop import language_in
 from embodied.version import __version__
 from envs.interface import SEED_RANGES, Box, Referent, SkillCall
+from envs.sensors.held_out import refuse_held_out
 from envs.skills.signatures import Effect, PlanLanguage, Signature
 
 DISTURBANCE_STREAM = 0x6469  # keeps the collector's draws apart from the environment's, which start at the same seed
@@ -71,7 +72,8 @@ def collect(spec: CollectSpec, out: str | Path, *, episodes: int, executed_fract
     """The report. Seeds on disk or in quarantine are skipped; a seed that fails twice goes into quarantine.jsonl. Every
     damaged episode of the folder is made again. shard: seeds of one file, see `shards`; 0 for a file each.
 
-    Raises ValueError for no episode, a share outside [0, 1], and a folder that holds another kind of dataset.
+    Raises ValueError for no episode, a share outside [0, 1], a folder that holds another kind of dataset, and an
+    appearance that is held out to test eyes on.
     """
     out = Path(out)
     _check(spec, episodes, executed_fraction)
@@ -119,6 +121,8 @@ def _check(spec: CollectSpec, episodes: int, executed_fraction: float) -> None:
         raise ValueError(f"episodes: expected at least 1, got {episodes}")
     if not 0.0 <= executed_fraction <= 1.0:
         raise ValueError(f"executed_fraction: expected a share in [0, 1], got {executed_fraction}")
+    if spec.env_kwargs.get("appearance"):
+        refuse_held_out(spec.env_id, spec.env_kwargs)
     allowed = SEED_RANGES["train"]
     if spec.first_seed not in allowed or spec.first_seed + episodes - 1 not in allowed:
         raise ValueError(f"seeds: expected training seeds in [{allowed.start}, {allowed.stop}), got {spec.first_seed} "

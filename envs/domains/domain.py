@@ -131,6 +131,8 @@ class Domain:
     """Name -> what makes a robot that may be chosen in place of the domain's own."""
     objects: tuple[int, int] = (3, 8)
     """Fewest and most things of a scene where the caller does not say."""
+    is_table: bool = False
+    """Whether cameras and arm stand still before a table, which may then have another `Appearance`."""
     resets_per_world: int = 500
     """Resets after which world and robot are made anew (25 ms): PyBullet frees the memory of bodies, 36 kB a scene of
     the table, with their world only. Whoever holds on to a world may hold an old one."""

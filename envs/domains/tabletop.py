@@ -23,4 +23,4 @@ DOMAIN = Domain(
     views=lambda robot: cameras.VIEWS,
     spectator=cameras.SPECTATOR, remaining_calls=remaining_calls, sample_queries=sample_queries,
     judge=TABLE_JUDGE, make_perturber=Perturber, robots=ARMS,
-    told=GOAL_TASK)
+    told=GOAL_TASK, is_table=True)

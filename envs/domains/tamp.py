@@ -26,5 +26,5 @@ DOMAIN = Domain(
     views=lambda robot: cameras.VIEWS,
     spectator=cameras.SPECTATOR, remaining_calls=remaining_calls, sample_queries=sample_queries,
     questions=TAMP_TASKS, is_right=is_right, rewordings=MappingProxyType(rewordings()),
-    judge=TABLE_JUDGE, make_perturber=Perturber, robots=ARMS, objects=(3, 5),
+    judge=TABLE_JUDGE, make_perturber=Perturber, robots=ARMS, is_table=True, objects=(3, 5),
     is_success=lambda progress, robot, scene: progress >= 1.0)

@@ -181,6 +181,10 @@ class Arm(Motored):
         self._stick()
         self._world.tend()
 
+    def place(self, arm: np.ndarray) -> None:
+        """Puts the arm, from one moment to the next, to angles float64[N], the fingers open: for arranging scenes."""
+        self._put(self.target(arm, self.config.finger_max_m))
+
     def shake(self, std_rad: float, rng: np.random.Generator) -> None:
         """Makes the arm's motors miss each period's goal by normal noise from now on; 0 ends it."""
         self._shaking = (std_rad, rng) if std_rad > 0 else None

@@ -44,6 +44,12 @@ class Motored:
         self._body.rewind()
         self._body.drive(self.setpoint.tolist(), self._forces, self.config.position_gain)
 
+    def _put(self, target: np.ndarray) -> None:
+        """Every joint, at rest and held there, to float64[J]."""
+        self.setpoint = target.copy()
+        self._body.place(target)
+        self._body.drive(target.tolist(), self._forces, self.config.position_gain)
+
     @property
     def joint_pos(self) -> np.ndarray:
         """float64[J], rad or m."""

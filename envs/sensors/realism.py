@@ -3,7 +3,7 @@ noisy depth with holes, joints that miss.
 
 All are off by default and come from the episode's seed. The calibration that is reported stays the nominal one: a robot
 knows where its cameras stood when they were last calibrated, not how they have been knocked since. Colour and grain are
-laid on the rendered image, each in the frame of its own body: PyBullet offers textures for boxes and files only.
+laid on the rendered image, each in the frame of its own body.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ import numpy as np
 from envs.interface import Camera
 from envs.names import unknown
 from envs.sensors import cameras
+from envs.sensors.textures import frames, grain, own_points, rotation
 from envs.world.images import NO_BODY, Picture, View
 from envs.world.world import World
 
-_WAVES = 7  # of one body's grain: few enough to be cheap, enough not to look like stripes
-_GRAIN_M = (0.012, 0.08)  # shortest and longest wave: a pixel is 4 mm
 _EDGE_M = 0.015  # a jump of depth beside a pixel that costs real cameras their return
-_NAMED, _FIXED = 1, 2  # streams of draws: things of the scene, and what stands there always
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +68,7 @@ class Reality:
         self.dials, self._seed = dials, seed
         self.rng = np.random.default_rng(seed)
         self._light_gain = max(0.0, 1.0 + dials.light_share * self.rng.standard_normal())
-        self._light_turn = _rotation(dials.light_turn_rad * self.rng.standard_normal(3))
+        self._light_turn = rotation(dials.light_turn_rad * self.rng.standard_normal(3))
 
     def capture(self, world: World, views: Mapping[str, View], size_px: int) -> dict[str, Picture]:
         """Camera name -> what it sees now, imperfectly."""
@@ -83,7 +81,7 @@ class Reality:
         """A view from where the camera really stands, in the light of this episode."""
         rng, d = np.random.default_rng([self._seed, index]), self.dials
         eye = np.array(view.eye) + d.camera_shift_m * rng.standard_normal(3)
-        turn = _rotation(d.camera_turn_rad * rng.standard_normal(3))
+        turn = rotation(d.camera_turn_rad * rng.standard_normal(3))
         target = eye + turn @ (np.array(view.target) - view.eye)
         return replace(view, eye=tuple(eye.tolist()), target=tuple(target.tolist()),
                        up=tuple((turn @ view.up).tolist()), light=tuple((self._light_turn @ view.light).tolist()))
@@ -96,14 +94,14 @@ class Reality:
     def _shades(self, world: World, picture: Picture, points: np.ndarray) -> np.ndarray:
         """float64[H, W, 3]: factor of each value: light, and colour and grain of the body that is seen there."""
         gains = np.where(picture.bodies == NO_BODY, 1.0, self._light_gain)[..., None].repeat(3, axis=-1)
-        for body, (key, position, turn) in _frames(world).items():
+        for body, (key, position, turn) in frames(world).items():
             is_seen = picture.bodies == body
             if is_seen.any():
                 rng = np.random.default_rng([self._seed, *key])
                 gains[is_seen] *= 1.0 + self.dials.colour_share * rng.standard_normal(3)
                 if self.dials.grain_share > 0:
-                    grain = _grain((points[is_seen] - position) @ turn, rng)
-                    gains[is_seen] *= 1.0 + self.dials.grain_share * grain[:, None]
+                    laid = grain(own_points(points, is_seen, position, turn), rng)
+                    gains[is_seen] *= 1.0 + self.dials.grain_share * laid[:, None]
         return np.maximum(gains, 0.0)
 
     def _measured(self, depth: np.ndarray) -> np.ndarray:
@@ -124,40 +122,6 @@ def _jump_m(depth: np.ndarray) -> np.ndarray:
     bends[0, 1:-1] = np.diff(nearness, 2, axis=0)
     bends[1, :, 1:-1] = np.diff(nearness, 2, axis=1)
     return np.abs(bends).max(axis=0) * depth.astype(np.float64) ** 2
-
-
-def _frames(world: World) -> dict[int, tuple[tuple[int, int], np.ndarray, np.ndarray]]:
-    """Body id in a Picture -> a key that outlives the body, position float64[3], rotation float64[3, 3]. Not the robot:
-    grain in the frame of its base would swim over its moving links."""
-    named, fixed = world.body_indices(), world.fixed_bodies()
-    found = {body: ((_FIXED, index), np.zeros(3), np.eye(3)) for index, body in enumerate(fixed)}
-    for (body, index), name in zip(named.items(), world.names(), strict=True):
-        position, quaternion = world.pose(name)
-        found[body] = ((_NAMED, index), position, _from_quaternion(quaternion))
-    return found
-
-
-def _grain(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """float64[P] in [-2, 2]: a smooth pattern in space, of unit deviation, at points float64[P, 3], m."""
-    lengths_m = np.exp(rng.uniform(*np.log(_GRAIN_M), _WAVES))
-    directions = rng.standard_normal((_WAVES, 3))
-    directions *= 2 * np.pi / lengths_m[:, None] / np.linalg.norm(directions, axis=1, keepdims=True)
-    phases = points @ directions.T + rng.uniform(0, 2 * np.pi, _WAVES)
-    return np.clip(np.sin(phases).sum(axis=1) / np.sqrt(_WAVES / 2), -2.0, 2.0)
-
-
-def _rotation(vector: np.ndarray) -> np.ndarray:
-    """float64[3, 3]: turn about a rotation vector float64[3], rad."""
-    angle = float(np.linalg.norm(vector))
-    return _from_quaternion(np.array([*(vector * (0.5 * np.sinc(angle / (2 * np.pi)))), np.cos(angle / 2)]))
-
-
-def _from_quaternion(q: np.ndarray) -> np.ndarray:
-    """float64[3, 3] of a unit quaternion x y z w."""
-    x, y, z, w = q
-    return np.array([[1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-                     [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-                     [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)]])
 
 
 def capture(world: World, views: Mapping[str, View], size_px: int, reality: Reality | None) -> dict[str, Picture]:

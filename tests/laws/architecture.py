@@ -48,13 +48,14 @@ MAY_IMPORT: dict[str, list[str]] = {
                           "envs.words",  # how a text is read into words
                           "envs.world.board", "envs.world.toys"],  # what parts of the board and its toys are called
     "embodied.data": ["embodied.planning", "embodied.prompt", "embodied.typed", "envs.goals", "envs.interface",
-                      "envs.skills.signatures"],
+                      "envs.skills.signatures",
+                      "envs.sensors.held_out"],  # what no eyes may be trained on
     "embodied.agents": ["embodied.models", "embodied.planning", "embodied.prompt", "envs.goals", "envs.interface",
                         "embodied.bases.cache",  # which mind can be used hangs on whether its base is here
                         "envs.skills.signatures",  # prompts, reply schema and tools are made from a plan language
                         "embodied.data.files"],  # a memory is written whole or not at all, as everything is
     "embodied.training": ["embodied.agents", "embodied.data", "embodied.models", "embodied.planning",
-                          "embodied.prompt", "embodied.typed",
+                          "embodied.prompt", "embodied.typed", "envs.sensors.held_out",
                           "envs.world.floorplan"],  # true poses in the frame of the furniture, to name what is seen
     "embodied.evaluation": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt",
                             "envs.goals", "envs.interface", "envs.skills.signatures"],

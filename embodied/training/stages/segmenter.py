@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from embodied.training import stage
 from embodied.training.stage import SEGMENTER, StageSettings
+from envs.sensors.held_out import refuse_held_out
 
 if TYPE_CHECKING:
+    from embodied.data.dataset import Dataset
     from embodied.models.segmenter import ObjectSegmenter
     from embodied.training.job import Job
     from embodied.training.placement import Placement
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmenterSettings(StageSettings):
     weights: str | None = None  # shipped, or a checkpoint folder: its segmenter is taken as it is, and nothing trained
+    learns_held_out: bool = False  # whether looks that are held out to test eyes on may be learned from
 
 
 class Stage(stage.Stage[SegmenterSettings]):
@@ -58,6 +61,8 @@ class Stage(stage.Stage[SegmenterSettings]):
         from embodied.training.objectives.segment import counts, segment
 
         datasets, seed, size = open_datasets(run.settings), run.settings.seed, self.settings.batch_size
+        for dataset in datasets if not self.settings.learns_held_out else ():
+            _refuse_held_out(dataset)
         torch.manual_seed(seed)
         model = _new(run)
         learned, held_out = ([view_places(*part) for part in zip(datasets, episodes, strict=True)]
@@ -77,6 +82,16 @@ class Stage(stage.Stage[SegmenterSettings]):
         model = _new(run)
         checkpoint.load_weights(model, last)
         save_segmenter(model, run.settings.model.segmenter, run.detector)
+
+
+def _refuse_held_out(dataset: Dataset) -> None:
+    """Raise ValueError where what a dataset shows is kept to test eyes on."""
+    made = dataset.facts["env"]
+    try:
+        refuse_held_out(made["id"], {**made["kwargs"], "renderer": dataset.facts["renderer"]})
+    except ValueError as error:
+        raise ValueError(f"dataset {dataset.path}: {error}; stage.segmenter.learns_held_out=true learns from it all "
+                         "the same, and the table of docs/eyes.md says nothing of those eyes") from error
 
 
 def _new(run: RunFolder) -> ObjectSegmenter:
