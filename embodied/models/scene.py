@@ -5,8 +5,8 @@ P foreground pixels of all cameras. Metres, world frame.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,12 +16,13 @@ from scipy.optimize import linear_sum_assignment
 
 from embodied.models.configuration import SegmenterConfig
 from embodied.models.measuring import is_in_box, measure_box
+from embodied.models.resampling import at_pitch
 from embodied.models.segmenter import VOTE_SIZE, ObjectSegmenter, segmenter_input, targets_from_masks
 from embodied.prompt import MAX_OBJECTS, Slot
 from envs.interface import Box, Observation
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Float64, Int, Int64, UInt8
+    from jaxtyping import Bool, Float, Float32, Float64, Int, Int64, UInt8
 
 CROP_MARGIN = 1.15
 """The crop's side over the mask's longer side."""
@@ -49,38 +50,49 @@ class Pixels:
 def perceive(segmenter: ObjectSegmenter, observation: Observation, max_objects: int = MAX_OBJECTS) -> list[Slot]:
     """Slots of the objects in sight, most pixels first; objects off the workspace or in the gripper are left out.
 
-    Raises ValueError when the cameras' images differ in size or do not fit the segmenter.
+    Pictures may be of any size, each camera's of its own: they are looked at at the pitch that segmenters learn at.
     """
-    return slots_from_pixels(see_pixels(segmenter, observation), observation, segmenter.config, max_objects)
+    seen = at_pitch(observation)
+    slots = slots_from_pixels(see_pixels(segmenter, seen.observation), seen.observation, segmenter.config, max_objects)
+    return [replace(slot, pixel=seen.own_pixel(slot.camera, slot.pixel)) for slot in slots]
 
 
 def see_pixels(segmenter: ObjectSegmenter, observation: Observation) -> Pixels:
-    """The pixels that the segmenter takes for objects, with their votes."""
-    names = tuple(observation.rgb)
-    views = [segmenter_input(observation.rgb[n], observation.depth[n], observation.cameras[n]) for n in names]
-    if len({view.shape for view in views}) > 1:
-        raise ValueError(f"cameras: expected images of one size, got {[list(v.shape[1:]) for v in views]}; "
-                         "set one image_size")
-    stacked = np.stack(views)
+    """The pixels that the segmenter takes for objects, with their votes. Raises ValueError for images that do not fit
+    it."""
+    views = {name: segmenter_input(observation.rgb[name], observation.depth[name], camera)
+             for name, camera in observation.cameras.items()}
+    alike: dict[tuple[int, ...], list[str]] = {}  # cameras whose images are of one size are looked through at once
+    for name, view in views.items():
+        alike.setdefault(view.shape, []).append(name)
+    said = {name: answer for names in alike.values()
+            for name, answer in zip(names, _answers(segmenter, np.stack([views[n] for n in names])), strict=True)}
+    return gather_pixels(observation, {name: (views[name][3:6], *said[name]) for name in views})
+
+
+def _answers(segmenter: ObjectSegmenter, images: Float32[np.ndarray, "B 7 H W"]
+             ) -> Iterator[tuple[Bool[np.ndarray, "H W"], Float[np.ndarray, "4 H W"]]]:
+    """For each image: which pixels are of objects, bool[H, W], and their votes, float[4, H, W]."""
     with torch.inference_mode():
-        output = segmenter(torch.from_numpy(stacked).to(segmenter.head.weight))
-    is_object = (output.logits > 0).cpu().numpy() & (stacked[:, 6] > 0)
-    is_object &= stacked[:, 5] > segmenter.config.clearance_m  # outlines spill onto the table and would vote as rings
-    return gather_pixels(observation, stacked[:, 3:6], is_object, output.votes.float().cpu().numpy())
+        output = segmenter(torch.from_numpy(images).to(segmenter.head.weight))
+    is_object = (output.logits > 0).cpu().numpy() & (images[:, 6] > 0)
+    is_object &= images[:, 5] > segmenter.config.clearance_m  # outlines spill onto the table and would vote as rings
+    return zip(is_object, output.votes.float().cpu().numpy(), strict=True)
 
 
-def gather_pixels(observation: Observation, points: Float[np.ndarray, "C 3 H W"],
-                  is_object: Bool[np.ndarray, "C H W"], votes: Float[np.ndarray, "C 4 H W"]) -> Pixels:
-    """The foreground of all C cameras as one list.
+Answer = tuple["Float[np.ndarray, '3 H W']", "Bool[np.ndarray, 'H W']", "Float[np.ndarray, '4 H W']"]
+"""Of one camera: world points float[3, H, W], m; which pixels are of objects, bool[H, W]; votes float[4, H, W]."""
 
-    points: float[C, 3, H, W]. is_object: bool[C, H, W]. votes: float[C, 4, H, W].
-    """
-    names = tuple(observation.rgb)
-    camera, row, column = np.nonzero(is_object)
-    depth = np.stack([observation.depth[n] for n in names])[camera, row, column].astype(np.float64)
-    focal_px = np.array([observation.cameras[n].intrinsics[0, 0] for n in names])
-    return Pixels(names, camera, row, column, points[camera, :, row, column].astype(np.float64),
-                  votes[camera, :, row, column].astype(np.float64), depth / focal_px[camera])
+
+def gather_pixels(observation: Observation, answers: Mapping[str, Answer]) -> Pixels:
+    """The foreground of all cameras as one list. answers: of each camera, by name."""
+    parts = []
+    for number, (name, (points, is_object, votes)) in enumerate(answers.items()):
+        row, column = np.nonzero(is_object)
+        pitch_m = observation.depth[name][row, column].astype(np.float64) / observation.cameras[name].intrinsics[0, 0]
+        parts.append((np.full(len(row), number), row, column, points[:, row, column].T.astype(np.float64),
+                      votes[:, row, column].T.astype(np.float64), pitch_m))
+    return Pixels(tuple(answers), *(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def slots_from_pixels(pixels: Pixels, observation: Observation, config: SegmenterConfig, max_objects: int = MAX_OBJECTS
@@ -223,11 +235,11 @@ def _signature(box: Box) -> Float64[np.ndarray, " 4"]:
 def oracle_pixels(observation: Observation, masks: Mapping[str, Int[np.ndarray, "H W"]],
                   poses: Float[np.ndarray, "M 10"]) -> Pixels:
     """PRIVILEGED (tests and ablations): the pixels and votes of a segmenter that makes no mistake."""
-    names = tuple(observation.rgb)
-    points = np.stack([observation.cameras[n].lift(observation.depth[n]).transpose(2, 0, 1) for n in names])
-    targets = [targets_from_masks(masks[n], poses) for n in names]
-    is_object, votes = (np.stack([t[key] for t in targets]) for key in ("foreground", "votes"))
-    return gather_pixels(observation, points, is_object > 0, votes)
+    answers = {}
+    for name, camera in observation.cameras.items():
+        said = targets_from_masks(masks[name], poses)
+        answers[name] = (camera.lift(observation.depth[name]).transpose(2, 0, 1), said["foreground"] > 0, said["votes"])
+    return gather_pixels(observation, answers)
 
 
 def true_slots(observation: Observation, masks: Mapping[str, Int[np.ndarray, "H W"]],
