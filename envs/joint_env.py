@@ -204,7 +204,7 @@ class WorldEnv(gymnasium.Env):
         """The Dict observation, and its typed view in `self.seen`."""
         views = self._views(*self._observed)
         self.pictures = self._capture(views)
-        calibrations = calibrations_of(views, self._image_size)
+        calibrations = calibrations_of(views, self._image_size, self.renderer)
         self.seen = observation(self.robot, self.pictures, calibrations, self.world.time_s)
         seen = _as_dict(self.seen, self.instruction)
         if self._is_privileged:

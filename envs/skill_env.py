@@ -152,8 +152,8 @@ class SkillEnv(WorldEnv):
     def glance(self, *names: str, size_px: int = _GLANCE_PX) -> Observation:
         """What the named cameras see now, for a skill that is under way; the episode's observation stays as it was."""
         views = self._views(*names)
-        return observation(self.robot, super()._capture(views, size_px), calibrations_of(views, size_px),
-                           self.world.time_s)
+        return observation(self.robot, super()._capture(views, size_px),
+                           calibrations_of(views, size_px, self.renderer), self.world.time_s)
 
     def _capture(self, views: Mapping[str, View], size_px: int | None = None) -> dict[str, Picture]:
         pictures = super()._capture(views, size_px)

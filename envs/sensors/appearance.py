@@ -138,9 +138,13 @@ class Look:
         """The pictures of views in this look's textures and colors."""
         if self._texture is None and self.appearance.colors == "own":
             return dict(pictures)
-        return {name: replace(picture, rgb=painted(
-            world, picture, calibration(views[name], *picture.depth.shape).lift(picture.depth), self._seed,
-            texture=self._texture, colors=self.appearance.colors != "own")) for name, picture in pictures.items()}
+        return {name: replace(picture, rgb=self._paint(world, picture, views[name]))
+                for name, picture in pictures.items()}
+
+    def _paint(self, world: World, picture: Picture, view: View) -> np.ndarray:
+        camera = calibration(view, *picture.depth.shape, world.graphics.renderer)
+        return painted(world, picture, camera.lift(picture.depth), self._seed, texture=self._texture,
+                       colors=self.appearance.colors != "own")
 
 
 def _at(view: View, away: np.ndarray, distance_m: float) -> View:

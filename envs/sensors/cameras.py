@@ -22,14 +22,16 @@ SPECTATOR = View(eye=(1.42, -0.92, 0.88), target=(0.36, 0.0, 0.27), up=(0.0, 0.0
                 light=(0.5, -0.7, 2.0))
 """For pictures and videos; no observation comes from here."""
 
-_SAMPLE_SHIFT_PX = 0.5
-"""TinyRenderer samples a pixel at its lower left corner, not at its centre; measured against known tops of cubes."""
+_SAMPLE_SHIFT_PX = MappingProxyType({"tiny": 0.5, "egl": 0.0})
+"""Renderer -> from where it samples a pixel to the pixel's centre: TinyRenderer at its lower left corner; measured
+against known tops of cubes."""
 
 
-def calibration(view: View, height_px: int, width_px: int) -> Camera:
-    """The pinhole camera of a view: square pixels, optical axis through the middle of the image."""
-    focal_px = height_px / 2 / np.tan(view.fov_rad / 2)
-    center_px = width_px / 2 + _SAMPLE_SHIFT_PX, height_px / 2 - _SAMPLE_SHIFT_PX
+def calibration(view: View, height_px: int, width_px: int, renderer: str = "tiny") -> Camera:
+    """The pinhole camera of a view: square pixels, optical axis through the middle of the image. renderer: of the
+    picture, see `envs.world.graphics`."""
+    focal_px, shift_px = height_px / 2 / np.tan(view.fov_rad / 2), _SAMPLE_SHIFT_PX[renderer]
+    center_px = width_px / 2 + shift_px, height_px / 2 - shift_px
     intrinsics = np.array([[focal_px, 0.0, center_px[0]], [0.0, focal_px, center_px[1]], [0.0, 0.0, 1.0]])
     eye, up = np.array(view.eye), np.array(view.up)
     forward = np.array(view.target) - eye
@@ -41,9 +43,9 @@ def calibration(view: View, height_px: int, width_px: int) -> Camera:
     return Camera(intrinsics, pose)
 
 
-def calibrations(views: Mapping[str, View], size_px: int) -> dict[str, Camera]:
-    """Camera name -> calibration, for square images."""
-    return {name: calibration(view, size_px, size_px) for name, view in views.items()}
+def calibrations(views: Mapping[str, View], size_px: int, renderer: str = "tiny") -> dict[str, Camera]:
+    """Camera name -> calibration, for square images of a renderer."""
+    return {name: calibration(view, size_px, size_px, renderer) for name, view in views.items()}
 
 
 def capture(world: World, views: Mapping[str, View], size_px: int) -> dict[str, Picture]:

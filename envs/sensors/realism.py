@@ -74,7 +74,7 @@ class Reality:
         """Camera name -> what it sees now, imperfectly."""
         knocked = {name: self._knocked(view, index) for index, (name, view) in enumerate(views.items())}
         true = cameras.capture(world, knocked, size_px)
-        places = cameras.calibrations(knocked, size_px)
+        places = cameras.calibrations(knocked, size_px, world.graphics.renderer)
         return {name: self._spoilt(world, picture, places[name]) for name, picture in true.items()}
 
     def _knocked(self, view: View, index: int) -> View:

@@ -1,12 +1,15 @@
 """How fast and how well segmenters see: any number of weights side by side, on the same scenes, in turn.
 
     python scripts/bench/perceive.py tabletop-tiny FOLDER [--episodes 100] [--rounds 60] [--realism strong]
+    python scripts/bench/perceive.py tabletop-tiny FOLDER --rounds 0 --split test --looks held_cameras 128 panda_gym
 
 JSON lines. "latency": milliseconds of processor time of one core, two cameras: the network alone, all of perception
 (median, 95 %), and its ratio to the first of the weights in the same run; they take turns on each view. "seeing": over
-all views of episodes of the validation seeds, half of them acted out by the expert with disturbances: the share of
+all views of episodes of a split's seeds, half of them acted out by the expert with disturbances: the share of
 visible objects that a slot shows (within 3 cm of centre and size together), slots that show none, and the errors of
-the boxes. An object is visible that shows at least as many pixels as a segmenter asks for.
+the boxes. An object is visible that shows at least as many pixels, at the pitch that segmenters look at, as one asks
+for. A row for each of the looks: a name of configs/appearance, "egl", pixels of the pictures' sides, or "panda_gym".
+What is held out of training stands in envs/sensors/held_out.py.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,30 +34,49 @@ from embodied.agents.shipped import weights_folder  # noqa: E402
 from embodied.cli.configs import config_dir, group_options  # noqa: E402
 from embodied.data.collect import CollectSpec, is_executed, make_env, record  # noqa: E402
 from embodied.data.episodes import View  # noqa: E402
+from embodied.evaluation.success import Rate  # noqa: E402
 from embodied.models.loading import load  # noqa: E402
+from embodied.models.resampling import at_pitch  # noqa: E402
 from embodied.models.scene import best_matches, perceive  # noqa: E402
 from embodied.models.segmenter import ObjectSegmenter, segmenter_input  # noqa: E402
 from embodied.prompt import Slot  # noqa: E402
 from envs.interface import SEED_RANGES  # noqa: E402
+from scripts.examples.panda_gym_sights import scenes as panda_gym_scenes  # noqa: E402
 
+PANDA_GYM = "panda_gym"
 MM_PER_M = 1000.0
 MS_PER_S = 1000.0
 Segmenters = Mapping[str, ObjectSegmenter]
 
 
-def validation_views(episodes: int, realism: str) -> Iterator[View]:
-    """Every view of so many episodes, seeds from the first of the validation split on. realism: one of the presets."""
-    preset = config_dir() / "realism" / f"{realism}.yaml"
-    spec = CollectSpec(labels=1, env_kwargs={"realism": yaml.safe_load(preset.read_text("utf-8"))["realism"]})
+def views_of(look: str, seeds: range, realism: str) -> Iterator[View]:
+    """Every view of the episodes of seeds. realism: one of the presets."""
+    if look == PANDA_GYM:
+        yield from panda_gym_scenes(seeds)
+        return
+    spec = CollectSpec(labels=1, env_kwargs={**_preset("realism", realism), **kwargs_of(look)})
     env = make_env(spec)
-    for seed in range(SEED_RANGES["validation"].start, SEED_RANGES["validation"].start + episodes):
+    for seed in seeds:
         yield from record(env, seed, spec, acts=is_executed(seed, 0.5)).views
     env.close()
 
 
+def kwargs_of(look: str) -> dict[str, Any]:
+    """What makes an environment look so."""
+    if look.isdigit():
+        return {"image_size": int(look)}
+    return {"renderer": look} if look == "egl" else _preset("appearance", look)
+
+
+def _preset(group: str, name: str) -> dict[str, Any]:
+    return yaml.safe_load((config_dir() / group / f"{name}.yaml").read_text("utf-8"))
+
+
 def visible(view: View, least_px: int) -> list[int]:
     """Places of the objects that stand in sight; one in the hand is not asked for."""
-    shown = [sum(int((mask == place).sum()) for mask in view.masks.values()) for place in range(len(view.names))]
+    taken = at_pitch(view.observation)
+    masks = [mask[np.ix_(taken.rows[name], taken.columns[name])] for name, mask in view.masks.items()]
+    shown = [sum(int((mask == place).sum()) for mask in masks) for place in range(len(view.names))]
     return [place for place, pixels in enumerate(shown) if pixels >= least_px and view.names[place] != view.held]
 
 
@@ -70,20 +93,27 @@ def judge(slots: list[Slot], view: View, least_px: int) -> dict[str, list[float]
             "width_mm": [MM_PER_M * abs(max(box.size[:2]) - float(pose[7:9].max())) for box, pose in pairs]}
 
 
-def seeing(segmenters: Segmenters, episodes: int, realism: str) -> Iterator[dict]:
+def seeing(segmenters: Segmenters, look: str, seeds: range, realism: str) -> Iterator[dict]:
     """One row for each of the weights."""
     found: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in segmenters}
-    for view in validation_views(episodes, realism):
+    for view in views_of(look, seeds, realism):
         for name, segmenter in segmenters.items():
             slots = perceive(segmenter, view.observation)
             for key, values in judge(slots, view, segmenter.config.min_pixels).items():
                 found[name][key] += values
     for name, told in found.items():
         objects, missed = sum(told["objects"]), sum(told["missed"])
-        yield {"what": "seeing", "weights": name, "realism": realism, "views": len(told["objects"]), "objects": objects,
-               "recall": round(1 - missed / max(objects, 1), 5), "missed": missed, "false_slots": sum(told["false"]),
-               **{f"{key}_{share}": round(float(np.percentile(told[key], share)), 2)
+        seen = Rate(objects - missed, objects)
+        yield {"what": "seeing", "look": look, "weights": name, "realism": realism, "views": len(told["objects"]),
+               "objects": objects, "recall": round(seen.value, 5), "ci95": [round(end, 4) for end in seen.ci95],
+               "missed": missed, "false_slots": sum(told["false"]),
+               "false_per_object": round(sum(told["false"]) / max(objects, 1), 4),
+               **{f"{key}_{share}": _percentile(told[key], share)
                   for key in ("center_mm", "width_mm") for share in (50, 95, 99)}}
+
+
+def _percentile(values: list[float], share: int) -> float | None:
+    return round(float(np.percentile(values, share)), 2) if values else None
 
 
 def timed(call: Callable[[], object]) -> float:
@@ -93,10 +123,10 @@ def timed(call: Callable[[], object]) -> float:
     return MS_PER_S * (time.process_time() - start_s)
 
 
-def latency(segmenters: Segmenters, rounds: int, realism: str) -> Iterator[dict]:
+def latency(segmenters: Segmenters, rounds: int, seeds: range, realism: str) -> Iterator[dict]:
     """One row for each of the weights; they take turns on each view."""
     took_ms: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in segmenters}
-    views = list(validation_views(10, realism))
+    views = list(views_of("own", seeds[:10], realism))
     for i in range(rounds + 2):
         o = views[i % len(views)].observation
         batch = torch.from_numpy(np.stack([segmenter_input(o.rgb[n], o.depth[n], o.cameras[n]) for n in o.rgb]))
@@ -116,14 +146,19 @@ def latency(segmenters: Segmenters, rounds: int, realism: str) -> Iterator[dict]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("weights", nargs="+", help="names of shipped weights, or folders")
-    parser.add_argument("--episodes", type=int, default=100, help="of the validation seeds; 0 = latency alone")
+    parser.add_argument("--episodes", type=int, default=100, help="of the split's seeds; 0 = latency alone")
+    parser.add_argument("--split", choices=sorted(SEED_RANGES), default="validation")
+    parser.add_argument("--looks", nargs="+", default=["own"], help="own, held_cameras .., egl, 640, panda_gym")
     parser.add_argument("--rounds", type=int, default=60, help="of timing; 0 = none")
     parser.add_argument("--realism", choices=group_options(config_dir())["realism"], default="off")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     segmenters = {name: load(weights_folder(name))[0].segmenter for name in asked.weights}
-    for rows, count in ((latency, asked.rounds), (seeing, asked.episodes)):
-        for row in rows(segmenters, count, asked.realism) if count else ():
+    first = SEED_RANGES[asked.split].start
+    for row in latency(segmenters, asked.rounds, range(first, first + 10), asked.realism) if asked.rounds else ():
+        print(json.dumps(row), flush=True)
+    for look in asked.looks if asked.episodes else ():
+        for row in seeing(segmenters, look, range(first, first + asked.episodes), asked.realism):
             print(json.dumps(row), flush=True)
 
 
