@@ -182,10 +182,15 @@ class SkillEnv(WorldEnv):
 
     def _judged(self, before: tuple[Any, NamedCall] | None) -> tuple[NamedCall, str | None] | None:
         """The call just made, and its shortfall. PRIVILEGED."""
-        if before is None:
+        if before is None or self._is_of_strangers(before[1]):
             return None
         view, call = before
         return call, self.domain.judge.shortfall(view, self._view(), *call)
+
+    def _is_of_strangers(self, call: NamedCall) -> bool:
+        """Whether a call, or what is in the hand after it, is of a thing that the domain knows nothing of: nobody
+        judges what becomes of distractors. PRIVILEGED."""
+        return not {*self.world.names()}.isdisjoint({*call[1:], self.held_name} - {*self.domain.entity_names})
 
     def _nearest(self, box: Box) -> str:
         """The entity whose place a box means. PRIVILEGED."""

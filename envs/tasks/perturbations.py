@@ -10,7 +10,7 @@ import numpy as np
 
 from envs.tasks import layout, predicates
 from envs.tasks.perturber import BasePerturber, exchange
-from envs.tasks.scene import split_name
+from envs.tasks.scene import of_kind
 from envs.world.world import World
 
 KINDS = ("drop", "slip", "swap", "block", "push_back", "occlude")
@@ -84,7 +84,6 @@ def push_aside(world: World, name: str, rng: np.random.Generator) -> bool:
 
 def _free_blocks(world: World, held: str | None) -> list[str]:
     """Blocks on the table itself with nothing on them."""
-    blocks = [name for name in world.names() if split_name(name)[1] == "block"]
-    bowls = [name for name in world.names() if split_name(name)[1] == "bowl"]
+    blocks, bowls = (of_kind(world.names(), kind) for kind in ("block", "bowl"))
     under = predicates.supports(world, blocks, bowls, held)
     return [b for b, carrier in under.items() if carrier == predicates.TABLE and b not in under.values()]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from envs.goals.language import TABLE
-from envs.tasks.scene import split_name
+from envs.tasks.scene import of_kind
 from envs.world import BOWL_HEIGHT_M, BOWL_INNER_RADIUS_M, World
 
 GONE = "gone"
@@ -57,7 +57,7 @@ def is_inside(world: World, block: str, bowl: str) -> bool:
     if abs(lowest_z_m) < BOWL_HEIGHT_M / 2 + _SEAT_TOLERANCE_M and lowest_z_m < BOWL_HEIGHT_M / 2:
         return True
     return any(_rests_upon(world, block, other) and is_inside(world, other, bowl)
-               for other in world.names() if other != block and split_name(other)[1] == "block")
+               for other in of_kind(world.names(), "block") if other != block)
 
 
 def is_upon(world: World, block: str, base: str) -> bool:

@@ -81,6 +81,11 @@ def split_name(name: str) -> tuple[str, str]:
 _KNOWN_NAMES = frozenset(ENTITY_NAMES)
 
 
+def of_kind(names: Iterable[str], kind: str) -> list[str]:
+    """Those of the names that are of entities of a kind; what else stands on a table is of none."""
+    return [name for name in names if name in _KNOWN_NAMES and split_name(name)[1] == kind]
+
+
 def has_namesakes(names: Iterable[str]) -> bool:
     """Whether two of the things have one color and kind, so that those do not tell them apart."""
     looks = [split_name(name) for name in names]

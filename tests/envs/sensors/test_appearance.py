@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from embodied.cli.configs import config_dir, group_options
-from embodied.data.collect import CollectSpec, collect
-from envs.interface import Camera
+from embodied.data.collect import CollectSpec, box_of_pose, collect
+from envs.interface import Camera, Referent, SkillCall
 from envs.sensors import held_out
 from envs.sensors.appearance import APPEARANCES, Appearance
 from envs.sensors.held_out import HELD_OUT, named_in, refuse_held_out
@@ -83,6 +83,20 @@ def test_distractors_stand_on_the_table_beside_the_things(family: str):
             pose, others = labels["poses"][i], np.delete(labels["poses"], i, axis=0)
             assert abs(pose[2] - pose[9] / 2) < 0.02, "it stands"
             assert (np.linalg.norm(others[:, :2] - pose[:2], axis=1) > 0.03).all()
+
+
+def test_a_distractor_may_be_picked_up_and_nobody_judges_that():
+    env = gymnasium.make(TABLE, image_size=96, labels=1, appearance={"distractors": "varied"})
+    for seed in range(6):
+        _, info = env.reset(seed=seed)
+        labels = info["labels"]
+        for i in (i for i, name in enumerate(labels["names"]) if name.startswith("distractor")):
+            call = SkillCall("pick", (Referent("", box=box_of_pose(labels["poses"][i])),))
+            *_, info = env.step(env.unwrapped.encode(call))
+            assert info["outcome"]["status"] in ("done", "failed", "refused")
+            if info["labels"]["held"] in labels["names"][i:]:
+                assert info["labels"]["last"] is None
+    env.close()
 
 
 def test_the_arm_is_in_the_picture():
