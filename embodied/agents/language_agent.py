@@ -19,7 +19,7 @@ from embodied.planning.instruction import InstructionError, clean_instruction
 from embodied.planning.language import Plan, PlanError, clause, ground, parse
 from embodied.planning.looks import COLOR_WORDS, Scene
 from embodied.planning.memory import Look, recall
-from embodied.planning.named import by_number, strays, strays_in_words, unseen_color
+from embodied.planning.named import TOY_NAMES, by_number, strays, strays_in_words, toys_named, unseen_color
 from embodied.planning.perception import Perception, held_since, last_failure
 from embodied.planning.scene import SceneEncoder, Targets, write_prompt
 from embodied.planning.understanding import UnclearPolicy, judge, refuse, refused, turned_down
@@ -92,7 +92,10 @@ class LanguageAgent:
         worded = self._by_number(instruction, state, history, seed)
         if worded.refusal is not None:
             return Plan((), refusal=worded.refusal, perception=state.perception).instead_of(worded.asked)
-        ask = partial(self._ask, self._prompt(worded.text, state, history), state, seed)
+        prompt = self._prompt(worded.text, state, history)
+        if self._denies_done and (refusal := _of_unseen_toys(instruction, prompt, self.backend)) is not None:
+            return Plan((), refusal=refusal, perception=state.perception)
+        ask = partial(self._ask, prompt, state, seed)
         if self.unclear is None:
             plan = worded.told(ask(), self.language)
             if self._denies_done:
@@ -246,6 +249,16 @@ def _of_unseen(instruction: str, state: SceneState) -> str | None:
         return None
     color = unseen_color(instruction, [*state.perception.slots, *([state.held] if state.held else [])])
     return None if color is None else f"I see no {color} object"
+
+
+def _of_unseen_toys(instruction: str, prompt: Prompt, backend: Backend) -> str | None:
+    """The refusal of words that name a toy which nothing on the board is called, where the backend can say what things
+    are called; None where all are there."""
+    said, names_of = toys_named(instruction), getattr(backend, "names_of", None)
+    if not said or names_of is None:
+        return None
+    seen = names_of(prompt, TOY_NAMES)
+    return next((f"I see no {name}" for name in said if name not in seen), None)
 
 
 def read_instruction(backend: Backend, instruction: str, *, is_numbered: bool = False) -> str | Plan:

@@ -30,7 +30,13 @@ from embodied.models.loading_base import read_on_base
 from embodied.models.packed import why_not_packable
 from embodied.models.tensors import check_tensors
 from embodied.prompt import MAX_OBJECTS
-from embodied.training.objectives.losses import naming_loss, next_tokens, token_cross_entropy
+from embodied.training.objectives.losses import (
+    IGNORED,
+    naming_loss,
+    next_tokens,
+    token_cross_entropy,
+    word_likeness,
+)
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int, Real
@@ -95,6 +101,15 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
                                           names)
             out.loss = out.loss + self.config.naming_weight * out.naming_loss
         return out
+
+    def name_likeness(self, soft: Float[Tensor, "N Q D"], name_ids: Int[Tensor, "M K"]) -> Float[Tensor, "N M"]:
+        """float[N, M]: how like each picture's soft tokens are the words of each of M names; `naming_loss` teaches it.
+
+        soft: of `see`. name_ids: int64[M, K], of `PalmEProcessor.name_ids`.
+        """
+        is_word = name_ids != IGNORED
+        likeness = word_likeness(soft, self.word_rows)[:, name_ids.clamp(min=0)]
+        return (likeness * is_word).sum(dim=-1) / is_word.sum(dim=-1)
 
     def body(self, **inputs: Any) -> PalmEModelOutput:
         """Hidden states, without any head; inputs as of `PalmEModel.forward`."""

@@ -13,7 +13,7 @@ from embodied.planning.looks import COLOR_WORDS, colors_of
 from embodied.prompt import Slot
 from envs.interface import Referent, SkillCall
 from envs.skills.signatures import PlanLanguage
-from envs.world.toys import TOY_SHAPES
+from envs.world.toys import TOY_NAMES, TOY_SHAPES
 
 COLOR_FAMILY = "color"
 """Family of the questions for a color."""
@@ -75,6 +75,12 @@ def strays_in_words(plan: Plan, text: str, language: PlanLanguage) -> bool:
         return False
     meant = {pair for call in plan.calls for word in call.arguments if isinstance(word, str) for pair in _named(word)}
     return not meant <= said
+
+
+def toys_named(text: str) -> list[str]:
+    """The toys that a text calls by color and shape, in its order: "red star"."""
+    words = re.findall(r"[a-z]+", text.lower())
+    return [name for name in map(" ".join, itertools.pairwise(words)) if name in TOY_NAMES]
 
 
 def _named(text: str) -> set[tuple[str, str]]:

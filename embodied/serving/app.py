@@ -67,6 +67,9 @@ def _deployment(replicas: Any, max_batch: int, wait_s: float) -> Any:
         async def log_probabilities(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
             return self._backend.log_probabilities(prompt, answers)
 
+        async def names_of(self, prompt: Prompt, names: Sequence[str]) -> list[str]:
+            return self._backend.names_of(prompt, names)
+
         @serve.batch(max_batch_size=max_batch, batch_wait_timeout_s=wait_s)
         async def complete(self, questions: list[Question]) -> list[Sample | Exception]:
             return answers_to(self._backend, questions)
@@ -142,6 +145,10 @@ class RayBackend:
     def log_probabilities(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
         """How likely each answer to a prompt is, see `LocalBackend.log_probabilities`."""
         return self._handle.log_probabilities.remote(prompt, answers).result()
+
+    def names_of(self, prompt: Prompt, names: Sequence[str]) -> list[str]:
+        """What things are called, see `LocalBackend.names_of`."""
+        return self._handle.names_of.remote(prompt, names).result()
 
     def unknown_words(self, text: str) -> list[str]:
         return self._handle.unknown_words.remote(text).result()

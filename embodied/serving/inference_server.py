@@ -159,6 +159,12 @@ class InferenceServer:
         return (lambda prompt, answers: self._ask(("score",), (prompt, answers), _always)) if can else None
 
     @property
+    def names_of(self) -> Callable[[Prompt, Sequence[str]], list[str]] | None:
+        """What says what the things that a prompt shows are called, None where the backend cannot."""
+        can = getattr(self.backend, "names_of", None) is not None
+        return (lambda prompt, names: self._ask(("name",), (prompt, names), _always)) if can else None
+
+    @property
     def understands(self) -> bool:
         """Whether the loaded weights are a mind, which takes words for goals; waits until they are loaded."""
         return getattr(self.backend, "understander", None) is not None
@@ -233,6 +239,8 @@ class InferenceServer:
             return [self.backend.perceive(job.content) for job in batch]
         if batch[0].key[0] == "score":
             return [self.backend.log_probabilities(*job.content) for job in batch]
+        if batch[0].key[0] == "name":
+            return [self.backend.names_of(*job.content) for job in batch]
         if batch[0].key[0] == "understand":
             return [self.backend.understander.understand(*job.content) for job in batch]
         _, is_free, max_new_tokens, seed = batch[0].key
@@ -274,6 +282,11 @@ class InferenceClient:
     def log_probabilities(self) -> Callable[[Prompt, Sequence[str]], list[float]] | None:
         """As of the server."""
         return self._inference.log_probabilities
+
+    @property
+    def names_of(self) -> Callable[[Prompt, Sequence[str]], list[str]] | None:
+        """As of the server."""
+        return self._inference.names_of
 
     def perceive(self, observation: Observation) -> list[Slot]:
         return self._inference.perceive(observation)

@@ -89,6 +89,18 @@ class LocalBackend:
                              "planners that are shown the simulator's own masks are asked by suite=palm_e alone")
         return self._looks.of(observation, state_of(segmenter), lambda: perceive(segmenter, observation))
 
+    def names_of(self, prompt: Prompt, names: Sequence[str]) -> list[str]:
+        """What the things that a prompt shows are called: of some names, what the soft token of each is most like."""
+        import torch
+
+        batch = self.processor([prompt]).to(self.model.device)
+        if not len(batch.get("pixel_values", ())):
+            return []
+        with torch.inference_mode():
+            soft = self.model.see(batch["pixel_values"], batch.get("geometry"))
+            likeness = self.model.name_likeness(soft, self.processor.name_ids(names).to(soft.device))
+        return [names[place] for place in likeness.argmax(dim=1).tolist()]
+
     def complete(self, prompt: Prompt, grammar: str | None, *, max_new_tokens: int, seed: int) -> Sample:
         return self.complete_batch([prompt], None if grammar is None else [grammar],
                                    max_new_tokens=max_new_tokens, seed=seed)[0]

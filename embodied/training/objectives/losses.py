@@ -91,10 +91,14 @@ def naming_loss(soft: Float[Tensor, "N Q D"], words: Float[Tensor, "V D"], name_
     if wrong:
         raise ValueError(f"name_ids: expected words, got {wrong}, which are marks, placeholders or rows of zeros; "
                          "make them with PalmEProcessor.name_ids")
-    likeness = F.normalize(soft.float().mean(dim=1), dim=-1) @ F.normalize(words.float(), dim=-1).mT
-    scores = (NAMING_SHARPNESS * likeness).masked_fill(is_left_out, float("-inf")).log_softmax(dim=-1)
+    scores = (NAMING_SHARPNESS * word_likeness(soft, words)).masked_fill(is_left_out, float("-inf")).log_softmax(dim=-1)
     total = -(scores.gather(1, targets).masked_fill(~is_named, 0.0)).sum()
     return total / (is_named.sum().clamp(min=1) if count is None else count)
+
+
+def word_likeness(soft: Float[Tensor, "N Q D"], words: Float[Tensor, "V D"]) -> Float[Tensor, "N V"]:
+    """float[N, V]: cosines of the means over Q of soft tokens and of words."""
+    return F.normalize(soft.float().mean(dim=1), dim=-1) @ F.normalize(words.float(), dim=-1).mT
 
 
 def segmenter_loss(logits: Float[Tensor, "B H W"], votes: Float[Tensor, "B 4 H W"],
