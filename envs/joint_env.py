@@ -16,8 +16,10 @@ from envs.interface import Observation
 from envs.names import unknown
 from envs.options import Options, read_options
 from envs.robots.robot import Governor, MotionStoppedError, NonFiniteTargetError, Robot
+from envs.sensors.appearance import Appearance
 from envs.sensors.body_sense import observation
 from envs.sensors.cameras import calibrations as calibrations_of
+from envs.sensors.realism import Realism
 from envs.sensors.senses import Senses
 from envs.spaces import observation_space
 from envs.world.graphics import Graphics
@@ -49,8 +51,8 @@ class WorldEnv(gymnasium.Env):
     def __init__(self, domain: str = "tabletop", task: str | None = None, *, image_size: int = 192,
                  render_mode: str | None = None, privileged: bool = False, render_size: tuple[int, int] = (480, 640),
                  min_objects: int | None = None, max_objects: int | None = None, cameras: Sequence[str] | None = None,
-                 robot: str | None = None, realism: Mapping[str, float] | None = None,
-                 appearance: Mapping[str, str] | None = None, renderer: str = "tiny", looks: str = "light",
+                 robot: str | None = None, realism: Realism | Mapping[str, float] | None = None,
+                 appearance: Appearance | Mapping[str, str] | None = None, renderer: str = "tiny", looks: str = "light",
                  shadows: bool = False, smooth: bool = False, **variant: str) -> None:
         """domain: a name of `envs.interface.DOMAINS`. task: one of its tasks, or None for one drawn at each reset.
         robot: one of the domain's `robots`, or None for its own. realism, appearance: dials and families, all off by

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import gymnasium
 import numpy as np
+import yaml
 from PIL import Image, ImageDraw
 
+from embodied.cli.configs import config_dir, group_options
 from embodied.data.video import jpeg
 from embodied.evaluation.rollout_video import strip
 from envs.domains import find_domain
@@ -32,6 +34,7 @@ WORDINGS = 4
 CAST_COLUMNS, PORTRAIT_PX, CAPTION_PX = 8, (96, 110), 16
 PORTRAIT_FROM = np.array([-0.62, -0.48, 0.62])
 """Direction from a thing to who looks at it."""
+APPEARANCE_PX, APPEARANCE_SEEDS = 208, (0, 3)
 MOST_SCENES = 60
 MOST_CALLS = 25
 
@@ -53,7 +56,8 @@ def main() -> None:
 
 def section(name: str, seed: int, *, draws: bool) -> str:
     """Markdown of one domain."""
-    words = [f"## {name.capitalize()}\n", f"{import_doc(name)}\n", cast_of(name, draws), *robots_of(name, seed, draws)]
+    words = [f"## {name.capitalize()}\n", f"{import_doc(name)}\n", cast_of(name, draws), *robots_of(name, seed, draws),
+             *appearances_of(name, draws)]
     for task, env_id in DOMAINS[name].items():
         print(f"{name}: {task}", flush=True)
         words.append(entry(name, task, env_id, seed, draws))
@@ -109,6 +113,24 @@ def robots_of(name: str, seed: int, draws: bool) -> list[str]:
             path.write_bytes(jpeg(frames[len(frames) // 2], quality=82))
             env.close()
         words.append(f"`robot={robot}` ![{robot}](images/gallery/{path.name})\n")
+    return words
+
+
+def appearances_of(name: str, draws: bool) -> list[str]:
+    """Markdown of the appearances of a table, each in what its cameras see of two scenes."""
+    if not find_domain(name).is_table or name != "tabletop":
+        return []
+    words = []
+    for preset in group_options(config_dir())["appearance"]:
+        print(f"{name}: {preset}", flush=True)
+        path = PICTURES / f"{name}-appearance-{preset}.jpg"
+        if draws:
+            chosen = yaml.safe_load((config_dir() / "appearance" / f"{preset}.yaml").read_text("utf-8"))
+            env = gymnasium.make(domain_id(name), image_size=APPEARANCE_PX, **chosen)
+            views = [view for seed in APPEARANCE_SEEDS for view in env.reset(seed=seed)[0]["rgb"].values()]
+            path.write_bytes(jpeg(np.concatenate(views, axis=1), quality=82))
+            env.close()
+        words.append(f"`appearance={preset}` ![{preset}](images/gallery/{path.name})\n")
     return words
 
 
