@@ -5,6 +5,7 @@ test's machine, whatever its cache holds: what stands on one is neither fetched 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -33,3 +34,15 @@ def _logs_end_with_their_test() -> Iterator[None]:
         if type(handler) in (logging.StreamHandler, logging.FileHandler) and handler not in before:
             root.removeHandler(handler)
     root.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def _threads_stay_as_they_were_scheduled() -> Iterator[None]:
+    """A test that leaves its worker a real-time process leaves the rest of the machine no time: nothing hangs where it
+    was caused."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    before = os.sched_getscheduler(0)
+    yield
+    assert os.sched_getscheduler(0) == before, "the test has changed how its process is scheduled"
