@@ -29,6 +29,7 @@ from embodied.cli.settings import (
     SizeSettings,
     VisionSettings,
 )
+from embodied.data.facts import facts_file
 from embodied.models.hub import check_reachable
 from embodied.training.settings import ModelSettings, RunSettings, TrainSettings
 from embodied.training.stage import StageSettings
@@ -62,6 +63,7 @@ def enter(settings: Settings, folder: Path) -> Iterator[None]:
     another recipe, for a base that was not fetched, and for workers that cannot do what is asked; what it holds is then
     as it was."""
     _check_workers(settings)
+    _check_mixture(settings)
     _check_validated(settings)
     if settings.language.name is not None:
         check_reachable(resolve(settings.language.name))
@@ -92,6 +94,17 @@ def act(settings: Settings, run: RunContext) -> float | None:
         draw_curves(run.folder, tuple(settings.stage))
     print(f"wrote {model or run.folder}\nwrote {run.folder / 'curve.png'}")
     return _validate(settings, run, model) if settings.validation_episodes and model else None
+
+
+def _check_mixture(settings: Settings) -> None:
+    """Raise ValueError, before anything is collected, where a folder of the mixture holds no dataset and is not the one
+    that is collected."""
+    for folder in settings.data.mixture:
+        is_own = Path(folder).resolve() == Path(settings.data.folder).resolve()
+        if not is_own and not facts_file(Path(folder)).exists():
+            raise ValueError(f"data.mixture: expected datasets that were collected, got none in {folder}; embodied "
+                             "collect makes one. Other folders are added to those of a recipe; '~data.mixture' before "
+                             "takes those out")
 
 
 def _check_validated(settings: Settings) -> None:

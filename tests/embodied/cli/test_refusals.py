@@ -177,3 +177,10 @@ def test_an_address_that_is_taken_is_said_before_the_planner_is_loaded(tmp_path)
 def test_a_planner_of_true_masks_plays_no_episodes(tmp_path):
     said = refused(tmp_path / "run", "train", "experiment=smoke", "model=true_state")
     assert "validation_episodes=1: expected 0 with model=true_state" in said
+
+
+def test_a_mixture_of_what_was_not_collected_is_refused_before_anything_is(tmp_path):
+    said = refused(tmp_path / "run", "train", f"data.folder={tmp_path}/own",
+                   f"+data.mixture={{{tmp_path}/own: 1, {tmp_path}/none: 2}}")
+    assert f"data.mixture: expected datasets that were collected, got none in {tmp_path}/none" in said
+    assert not (tmp_path / "own").exists()
