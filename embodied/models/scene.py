@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from PIL import Image
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from embodied.models.configuration import SegmenterConfig
 from embodied.models.measuring import is_in_box, measure_box
@@ -29,6 +31,12 @@ CROP_MARGIN = 1.15
 
 MOST_CLUSTERS = 40
 """Bounds the work on an image that makes no sense; a table of 12 objects leaves a handful of strays."""
+
+SAME_WIDTH_SHARE = 0.55
+"""Of the wider of two groups, for both to be one thing: a block in a bowl is a third as wide."""
+
+FLOATING_M = 0.07
+"""What is nowhere seen lower stands on the table only if something is below it."""
 
 MATCH_M = 0.03
 """A slot further than this (centre and size together) from every object shows none of them."""
@@ -99,11 +107,39 @@ def slots_from_pixels(pixels: Pixels, observation: Observation, config: Segmente
                       ) -> list[Slot]:
     """Slots of the clusters that lie in the workspace, most pixels first."""
     labels = cluster_votes(pixels.votes, config.cluster_radius_m, config.min_pixels)
-    groups = [np.flatnonzero(labels == label) for label in range(labels.max(initial=-1) + 1)]
+    groups = _joined([np.flatnonzero(labels == label) for label in range(labels.max(initial=-1) + 1)], pixels.votes)
     voted = [(group, np.median(pixels.votes[group], axis=0)) for group in groups]
     inside = [(group, vote) for group, vote in voted if _is_inside(vote, config)]
-    inside.sort(key=lambda pair: len(pair[0]), reverse=True)
-    return [_slot(pixels, group, vote, observation, config.crop_size) for group, vote in inside[:max_objects]]
+    standing = [pair for pair in inside if not _floats(pixels, pair, inside)]
+    standing.sort(key=lambda pair: len(pair[0]), reverse=True)
+    return [_slot(pixels, group, vote, observation, config.crop_size) for group, vote in standing[:max_objects]]
+
+
+def _joined(groups: Sequence[Int64[np.ndarray, " _"]], votes: Float64[np.ndarray, "P 4"]
+            ) -> list[Int64[np.ndarray, " _"]]:
+    """The groups, those together as one that vote for things of about one width which would be in each other: a bowl
+    that is seen flat from aside is believed in at several places."""
+    if len(groups) < 2:
+        return list(groups)
+    middles = np.stack([np.median(votes[group], axis=0) for group in groups])
+    apart_m = np.linalg.norm(middles[:, None, :3] - middles[None, :, :3], axis=-1)
+    first, second = middles[:, None, 3], middles[None, :, 3]
+    is_alike = np.minimum(first, second) > SAME_WIDTH_SHARE * np.maximum(first, second)
+    owner = connected_components(coo_array(is_alike & (apart_m < (first + second) / 2)), directed=False)[1]
+    return [np.sort(np.concatenate([groups[i] for i in np.flatnonzero(owner == thing)])) for thing in np.unique(owner)]
+
+
+Voted = tuple["Int64[np.ndarray, ' _']", "Float64[np.ndarray, ' 4']"]
+"""Pixels of a group, and the median of their votes."""
+
+
+def _floats(pixels: Pixels, thing: Voted, others: Sequence[Voted]) -> bool:
+    """Whether a group hangs above the table with nothing below it: a part of the arm, or what that holds."""
+    group, voted = thing
+    if np.quantile(pixels.points[group, 2], 0.05) < FLOATING_M:
+        return False
+    return not any(other[2] < voted[2] and np.hypot(*(other[:2] - voted[:2])) < other[3] + voted[3]
+                   for _, other in others if other is not voted)
 
 
 def cluster_votes(votes: Float[np.ndarray, "P 4"], radius_m: float, min_pixels: int) -> Int64[np.ndarray, " P"]:

@@ -29,6 +29,8 @@ CHANNELS = 7
 VOTE_SIZE = 4
 VOTE_UNIT_M = 0.1
 LOOK_CELLS = 5  # side of the square that a channel of a residual looks at
+CUT_ABOVE_M, CUT_ASIDE_M = 0.006, 0.12
+"""What a segmenter that is cut is shown: what is so far above the table, and no further aside of the workspace."""
 FEW_PIXELS = 40  # an object that shows fewer in a camera counts less
 
 
@@ -62,7 +64,7 @@ class ObjectSegmenter(nn.Module):
 
     def forward(self, images: Float[Tensor, "B 7 H W"]) -> SegmenterOutput:
         """images: float[B, 7, H, W] as `segmenter_input` makes them."""
-        levels = [self.stem(self._normalise(images))]
+        levels = [self.stem(self._normalise(self._cut(images)))]
         for block in self.down:
             levels.append(block(F.max_pool2d(levels[-1], 2)))
         x = levels.pop()
@@ -71,6 +73,17 @@ class ObjectSegmenter(nn.Module):
         answer = F.pixel_shuffle(self.head(x), self.config.patch_px)
         own = F.pad(images[:, 3:6], (0, 0, 0, 0, 0, 1))
         return SegmenterOutput(answer[:, 0], own + VOTE_UNIT_M * answer[:, 1:])
+
+    def _cut(self, images: Float[Tensor, "B 7 H W"]) -> Float[Tensor, "B 7 H W"]:
+        """The same images, or, of a segmenter that is cut, emptied wherever they show the table or what is around it:
+        floors, backgrounds and table tops of other worlds would shift what its norms go by (a block's voted width
+        doubled on another table)."""
+        if not self.config.is_cut:
+            return images
+        points, reach = images[:, 3:6], self.reach[:, None, None].clone()
+        reach[:2] += CUT_ASIDE_M
+        is_near = ((points - self.origin[:, None, None]).abs() <= reach).all(dim=1, keepdim=True)
+        return images * (is_near & (points[:, 2:] > CUT_ABOVE_M))
 
     def _normalise(self, images: Float[Tensor, "B 7 H W"]) -> Float[Tensor, "B 7 H W"]:
         """The same channels, all of order 1; far background is cut at three workspaces away."""

@@ -18,15 +18,19 @@ from embodied.data.mixture import Mixture
 from embodied.data.progress import progress
 from embodied.models.processor import PalmEProcessor
 from embodied.models.segmenter import segmenter_input, targets_from_masks
+from envs.interface import Camera
 
 if TYPE_CHECKING:
-    from jaxtyping import Float32, Int64, UInt8
+    from jaxtyping import Bool, Float32, Int64, UInt8
 
 LIGHT = 0.2
 """Largest relative change of brightness, and half of it of each color channel, in the segmenter's training."""
 
 VIEW_STREAM = 0x7677
 """Keeps the draws about a view apart from those about an example."""
+
+WORST_DEPTH_NOISE_M, KNOCK_M, KNOCK_RAD = 0.0015, 0.0015, 0.0015
+"""The same, at most, and standard deviations of how wrong a camera is calibrated, where views are disguised."""
 
 DEPTH_NOISE_M = 0.0005
 """Standard deviation of the noise added to depth in the segmenter's training."""
@@ -46,31 +50,56 @@ def view_places(dataset: Dataset, episodes: Container[int]) -> list[ViewPlace]:
             for view in range(len(episode.views))]
 
 
-def collate_views(places: Sequence[ViewPlace], *, seed: int, is_jittered: bool = True) -> Collate:
-    """Collates views (N images): images float[N, 7, H, W]; foreground float[N, H, W], votes float[N, 4, H, W]."""
+def collate_views(places: Sequence[ViewPlace], *, seed: int, is_jittered: bool = True, is_disguised: bool = False
+                  ) -> Collate:
+    """Collates views (N images): images float[N, 7, H, W]; foreground float[N, H, W], votes float[N, 4, H, W].
+    is_disguised: with the jitter, see `disguised`."""
 
     def collate(chosen: np.ndarray, step: int) -> tuple[list[str], dict[str, Tensor]]:
         parts, ids = [], []
         for index in chosen:
             dataset, episode, place = places[index]
             view = dataset.view(episode, place)
-            parts += _cameras(view, np.random.default_rng([seed, step, index]) if is_jittered else None)
+            parts += _cameras(view, np.random.default_rng([seed, step, index]) if is_jittered else None, is_disguised)
             ids.append(f"{dataset.seeds[episode]}/{place}")
         return ids, {name: torch.from_numpy(np.stack([part[name] for part in parts])) for name in parts[0]}
 
     return collate
 
 
-def _cameras(view: View, rng: np.random.Generator | None) -> list[dict[str, Float32[np.ndarray, "... H W"]]]:
+def _cameras(view: View, rng: np.random.Generator | None, is_disguised: bool
+             ) -> list[dict[str, Float32[np.ndarray, "... H W"]]]:
     """Input and targets of each camera of a view."""
     o, parts = view.observation, []
     for name, camera in o.cameras.items():
         rgb, depth = o.rgb[name], o.depth[name]
         if rng is not None:
-            rgb, depth = relight(rgb, rng), depth + (depth > 0) * rng.normal(0.0, DEPTH_NOISE_M, depth.shape)
+            noise_m = DEPTH_NOISE_M
+            if is_disguised:
+                rgb, noise_m = disguised(rgb, view.masks[name] >= 0, rng), rng.uniform(0.0, WORST_DEPTH_NOISE_M)
+                camera = knocked(camera, rng)
+            rgb, depth = relight(rgb, rng), depth + (depth > 0) * rng.normal(0.0, noise_m, depth.shape)
         images = segmenter_input(rgb, depth.astype(np.float32), camera)
         parts.append({"images": images, **targets_from_masks(view.masks[name], view.poses)})
     return parts
+
+
+def disguised(rgb: UInt8[np.ndarray, "H W 3"], is_object: Bool[np.ndarray, "H W"], rng: np.random.Generator
+              ) -> UInt8[np.ndarray, "H W 3"]:
+    """uint8[H, W, 3]: what is no object (table, arm, floor) anywhere between its own color and a drawn one."""
+    share, color = rng.uniform(0.0, 1.0), rng.uniform(0.0, 255.0, 3)
+    brightness = rgb.max(axis=-1, keepdims=True) / 255.0
+    drawn = (1 - share) * rgb + share * brightness * color
+    return np.where(is_object[..., None], rgb, drawn).astype(np.uint8)
+
+
+def knocked(camera: Camera, rng: np.random.Generator) -> Camera:
+    """The camera as if it had been calibrated a little wrong."""
+    turn = rng.normal(0.0, KNOCK_RAD, 3)
+    pose = camera.pose.copy()
+    pose[:3, :3] += np.cross(turn, pose[:3, :3], axisb=0, axisc=0)
+    pose[:3, 3] += rng.normal(0.0, KNOCK_M, 3)
+    return Camera(camera.intrinsics, pose)
 
 
 def relight(rgb: UInt8[np.ndarray, "H W 3"], rng: np.random.Generator) -> UInt8[np.ndarray, "H W 3"]:
