@@ -24,9 +24,10 @@ from embodied.planning.memory import Look
 from embodied.prompt import Slot
 from envs.interface import Box
 
-SLOTS_VERSION = 2
+SLOTS_VERSION = 3
 """Of what is made of the same votes: raise it with any change to the crops or boxes of `embodied.models.scene`, or
-datasets go on with the slots of before. 2: a crop leaves out what lies beside its box."""
+datasets go on with the slots of before. 2: a crop leaves out what lies beside its box. 3: pictures at one pitch, groups
+in each other are one, what floats is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def test_what_lies_around_an_object_and_votes_for_it_stays_out_of_its_crop(ringe
 def test_slots_that_are_made_otherwise_have_a_version_of_their_own(ringed):
     made = [[slot.area_px, slot.crop.mean(), *(1000 * side_m for side_m in slot.box.size)] for slot in ringed[0]]
     assert (np.abs(np.subtract(made, MADE)) < 1).all(), "raise SLOTS_VERSION of embodied.data.detections, then this"
-    assert SLOTS_VERSION == 2
+    assert SLOTS_VERSION == 3
 
 
 def test_measuring_noisy_votes():
@@ -118,6 +118,30 @@ def test_what_is_high_or_outside_is_dropped():
     observation, masks, poses = observe(boxes, [RED] * 3)
     slots = slots_from_pixels(oracle_pixels(observation, masks, poses), observation, CONFIG)
     assert best_matches(slots, ["table", "air", "floor"], poses) == {"table": 0} and len(slots) == 1
+
+
+def voted_elsewhere(which: int, shift: tuple[float, float, float, float], share: float) -> int:
+    """How many slots there are of a block on a plate when some of the pixels of one of them vote otherwise."""
+    observation, masks, poses = observe(SCENES["on a plate"], [RED, BLUE])
+    pixels = oracle_pixels(observation, masks, poses)
+    true = np.array([masks[pixels.names[c]][r, k] for c, r, k in zip(pixels.camera, pixels.row, pixels.column,
+                                                                      strict=True)])
+    mine = np.flatnonzero(true == which)
+    pixels.votes[mine[:round(share * len(mine))]] += shift
+    return len(slots_from_pixels(pixels, observation, CONFIG))
+
+
+def test_one_thing_that_is_believed_in_at_two_places_is_one():
+    assert voted_elsewhere(0, (0.04, 0.0, 0.0, -0.005), 0.4) == 2, "places in each other, of one width"
+    assert voted_elsewhere(0, (0.09, 0.0, 0.0, 0.0), 0.4) == 3, "further apart than a plate is wide to its middle"
+    assert voted_elsewhere(0, (0.0, 0.0, 0.0, 0.0), 0.4) == 2, "a block is much narrower than the plate that it is on"
+
+
+def test_what_hangs_in_the_air_is_none_and_what_stands_on_something_is():
+    held, stack = block(0.5, 0.2, z=0.2), [block(0.6, -0.1, 0.02), block(0.6, -0.1, 0.06), block(0.6, -0.1, 0.10)]
+    observation, masks, poses = observe([held, *stack], [RED] * 4)
+    slots = slots_from_pixels(oracle_pixels(observation, masks, poses), observation, CONFIG)
+    assert {*best_matches(slots, ["held", "low", "mid", "top"], poses)} == {"low", "mid", "top"} and len(slots) == 3
 
 
 def test_most_pixels_first_and_no_more_than_asked():

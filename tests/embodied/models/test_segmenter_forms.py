@@ -7,6 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -51,6 +52,29 @@ def test_each_form_learns_a_scene(sizes, seen):
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
+
+
+@FORMS
+def test_a_cut_one_is_told_nothing_of_the_table_and_of_what_is_around(sizes, seen):
+    torch.manual_seed(0)
+    observation, masks, _ = seen
+    camera, depth = CAMERAS["top"], observation.depth["top"].copy()
+    around = masks["top"] < 0
+    other = observation.rgb["top"].copy()
+    other[around] = (10, 250, 120)
+    farther = depth.copy()
+    outside = around & (np.abs(camera.lift(depth)[..., 0] - 0.55) > 0.34)
+    assert outside.any()
+    farther[outside] += 0.6  # no table there, but a floor
+    answers = []
+    for is_cut in (True, False):
+        segmenter = ObjectSegmenter(SegmenterConfig(**sizes, is_cut=is_cut)).eval()
+        images = torch.from_numpy(np.stack([segmenter_input(rgb, d, camera) for rgb, d in (
+            (observation.rgb["top"], depth), (other, depth), (observation.rgb["top"], farther))]))
+        answers.append(segmenter(images).logits)
+    cut, whole = answers
+    assert torch.equal(cut[0], cut[1]) and torch.equal(cut[0], cut[2])
+    assert not torch.equal(whole[0], whole[1]) and not torch.equal(whole[0], whole[2])
 
 
 def test_a_pixel_hears_of_its_neighbours_and_batches_do_not_mix():
