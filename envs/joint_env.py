@@ -118,7 +118,7 @@ class WorldEnv(gymnasium.Env):
         self._arrange(told)
         self.instruction = self._task.instruction(self.scene, self.np_random)
         self._seed_of_labels = int(self.np_random.integers(2**62))
-        self._senses.begin(self.world, self.robot, self.np_random)
+        self._senses.begin(self.world, self.robot, tuple(self.domain.views(self.robot)), self.np_random)
         if told.says_what_to_do:
             self._set_instruction(told)
         self._begin()
@@ -177,7 +177,7 @@ class WorldEnv(gymnasium.Env):
         if camera == "spectator":
             return self._spectate(size_px)
         [name] = _cameras_of(self.domain.views(self.robot), [camera])
-        return self.world.picture(self._views(name)[name], *size_px).rgb
+        return self._senses.picture(self.world, self._views(name)[name], size_px).rgb
 
     def _build(self) -> None:
         """A new world with its robot. Resets go back to its empty state, and only what stands in it is made anew."""
@@ -215,8 +215,8 @@ class WorldEnv(gymnasium.Env):
 
     def _views(self, *names: str) -> dict[str, View]:
         """Camera name -> where it stands now, of the cameras of these names."""
-        known = self.domain.views(self.robot) if names else {}
-        return self._senses.views({name: view for name, view in known.items() if name in names})
+        known = self._senses.views(self.domain.views(self.robot)) if names else {}
+        return {name: view for name, view in known.items() if name in names}
 
     def _capture(self, views: Mapping[str, View], size_px: int | None = None) -> dict[str, Picture]:
         """Camera name -> what it sees now. size_px: as observations are where None."""

@@ -173,7 +173,8 @@ class SkillEnv(WorldEnv):
         if isinstance(call, Outcome) or not self._label_count or self.domain.judge is None:
             return None
         skill, arguments = call
-        return self._view(), (skill, *(self._nearest(a) if isinstance(a, Box) else a for a in arguments))
+        named = (skill, *(self._nearest(a) if isinstance(a, Box) else a for a in arguments))
+        return None if self._is_of_strangers(named) else (self._view(), named)
 
     def _take_note(self, call: tuple[str, tuple[Argument, ...]] | None, outcome: Outcome | None) -> None:
         """What can be known by now is kept with the scene, where not everything is in sight. PRIVILEGED."""
@@ -188,7 +189,7 @@ class SkillEnv(WorldEnv):
         return call, self.domain.judge.shortfall(view, self._view(), *call)
 
     def _is_of_strangers(self, call: NamedCall) -> bool:
-        """Whether a call, or what is in the hand after it, is of a thing that the domain knows nothing of: nobody
+        """Whether a call, or what is in the hand now, is of a thing that the domain knows nothing of: nobody
         judges what becomes of distractors. PRIVILEGED."""
         return not {*self.world.names()}.isdisjoint({*call[1:], self.held_name} - {*self.domain.entity_names})
 

@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("--tasks", nargs="+", default=["closest_corner"], choices=sorted(SPOKEN))
     parser.add_argument("--questions", type=int, default=1000, help="scenes of each task")
     parser.add_argument("--split", default="test", choices=sorted(SEED_RANGES))
-    parser.add_argument("--absent", action="store_true", help="ask for toys that are not there")
+    parser.add_argument("--absent", action="store_true", help="ask for toys that are not there, in place of tasks")
     asked = parser.parse_args()
     one_thread()
     planner = load_agent(asked.weights, world="board")

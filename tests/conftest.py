@@ -14,6 +14,9 @@ from tests import shapes
 
 shapes.install()
 
+SCHEDULED = os.sched_getscheduler(0) if hasattr(os, "sched_getscheduler") else None
+"""How this process was scheduled before any test."""
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_bases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -40,9 +43,5 @@ def _logs_end_with_their_test() -> Iterator[None]:
 def _threads_stay_as_they_were_scheduled() -> Iterator[None]:
     """A test that leaves its worker a real-time process leaves the rest of the machine no time: nothing hangs where it
     was caused."""
-    if not hasattr(os, "sched_getscheduler"):
-        yield
-        return
-    before = os.sched_getscheduler(0)
     yield
-    assert os.sched_getscheduler(0) == before, "the test has changed how its process is scheduled"
+    assert SCHEDULED is None or os.sched_getscheduler(0) == SCHEDULED, "something changed how this process is scheduled"

@@ -257,8 +257,11 @@ def _of_unseen_toys(instruction: str, prompt: Prompt, backend: Backend) -> str |
     said, names_of = toys_named(instruction), getattr(backend, "names_of", None)
     if not said or names_of is None:
         return None
-    seen = names_of(prompt, TOY_NAMES)
-    return next((f"I see no {name}" for name in said if name not in seen), None)
+    try:
+        seen = names_of(prompt, TOY_NAMES)
+    except PromptTooLongError:
+        return TOO_LONG
+    return None if seen is None else next((f"I see no {name}" for name in said if name not in seen), None)
 
 
 def read_instruction(backend: Backend, instruction: str, *, is_numbered: bool = False) -> str | Plan:

@@ -35,6 +35,7 @@ from embodied.training.settings import ModelSettings, RunSettings, TrainSettings
 from embodied.training.stage import StageSettings
 from embodied.training.stages import read_stages, stage_class
 from embodied.typed import between, read_by
+from envs.sensors.held_out import refuse_held_out
 
 INTERRUPTED = 130
 """Exit code of a training that was asked to stop and saved itself."""
@@ -64,6 +65,7 @@ def enter(settings: Settings, folder: Path) -> Iterator[None]:
     as it was."""
     _check_workers(settings)
     _check_mixture(settings)
+    _check_held_out(settings)
     _check_validated(settings)
     if settings.language.name is not None:
         check_reachable(resolve(settings.language.name))
@@ -105,6 +107,14 @@ def _check_mixture(settings: Settings) -> None:
             raise ValueError(f"data.mixture: expected datasets that were collected, got none in {folder}; embodied "
                              "collect makes one. Other folders are added to those of a recipe; '~data.mixture' before "
                              "takes those out")
+
+
+def _check_held_out(settings: Settings) -> None:
+    """Raise ValueError, before anything is collected, where a segmenter would learn from looks that are held out."""
+    eyes = settings.stage.get("segmenter")
+    if eyes is None or eyes.weights is not None or eyes.learns_held_out or not settings.data.is_collected:
+        return
+    refuse_held_out(settings.data.env_id, settings.env.arguments())
 
 
 def _check_validated(settings: Settings) -> None:

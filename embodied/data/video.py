@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -39,6 +39,38 @@ def learning_codec() -> Codec:
     return FOR_LEARNING if FOR_LEARNING.encoder in av.codecs_available else FOR_LEARNING_WITHOUT_AV1
 
 
+@contextmanager
+def _scheduled_as_before() -> Iterator[None]:
+    """Around whatever may open an encoder, be it by closing a file. As root, SVT-AV1 makes its threads and the one that
+    calls it real-time ones of the highest priority: they, and every process and thread begun later, would leave the
+    rest of the machine no time. Threads that were there go on as they did, new ones as their caller did."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    own, before = _schedule(0), {thread: _schedule(thread) for thread in _threads()}
+    try:
+        yield
+    finally:
+        for thread in _threads() if _schedule(0) != own else ():
+            with suppress(ProcessLookupError):  # it may have ended
+                policy, priority = before.get(thread, own)
+                if _schedule(thread) != (policy, priority):
+                    os.sched_setscheduler(thread, policy, os.sched_param(priority))
+
+
+def _threads() -> list[int]:
+    """The threads of this process."""
+    return [int(thread) for thread in os.listdir("/proc/self/task")]
+
+
+def _schedule(thread: int) -> tuple[int, int]:
+    """Policy and priority of a thread, of the caller's for 0; those of ordinary ones where it has ended."""
+    try:
+        return os.sched_getscheduler(thread), os.sched_getparam(thread).sched_priority
+    except ProcessLookupError:
+        return os.SCHED_OTHER, 0
+
+
 class Clip:
     """Frames that were encoded by themselves and belong to no video yet: `VideoWriter.append` takes them all."""
 
@@ -48,17 +80,19 @@ class Clip:
         self.shape: tuple[int, ...] | None = None
         self.frames = 0
 
+    @_scheduled_as_before()
     def add(self, frame: np.ndarray) -> None:
         """Add a frame. frame: uint8[H, W, 3], both even, the same in all frames. Raises ValueError for another."""
         if self.shape is None:
             self.shape = _even_shape(frame)
             self._encoder = _encoder(self.codec, self.fps, self.shape)
-        self.packets += _encoded(self._encoder, _picture(frame, self.shape, self.frames))
+        self.packets += self._encoder.encode(_picture(frame, self.shape, self.frames))
         self.frames += 1
 
+    @_scheduled_as_before()
     def end(self) -> None:
         """Take what is still in the encoder; no frame may follow."""
-        self.packets += _encoded(self._encoder, None) if self.frames else []
+        self.packets += self._encoder.encode(None) if self.frames else []
 
 
 class VideoWriter:
@@ -79,14 +113,16 @@ class VideoWriter:
         self._is_encoding = False
         self.frames = 0
 
+    @_scheduled_as_before()
     def add(self, frame: np.ndarray) -> None:
         """Add a frame. frame: uint8[H, W, 3], both even, the same in all frames. Raises ValueError for another."""
         if self._shape is None:
             self._begin(_even_shape(frame))
-        self._container.mux(_encoded(self._stream, _picture(frame, self._shape, self.frames)))
+        self._container.mux(self._stream.encode(_picture(frame, self._shape, self.frames)))
         self._is_encoding = True
         self.frames += 1
 
+    @_scheduled_as_before()
     def append(self, clip: Clip) -> None:
         """Append the frames of a clip that has ended, after those that are there. clip: of the same fps and codec."""
         if not clip.frames:
@@ -105,12 +141,13 @@ class VideoWriter:
         self._shape = shape
         self._stream.height, self._stream.width = shape[:2]
 
+    @_scheduled_as_before()
     def close(self) -> None:
         """Write what is still in the encoder; the file cannot be read before. ValueError without frames."""
         try:
             if not self.frames:
                 raise ValueError("video: expected at least one frame, got none; let the camera watch before it is over")
-            self._container.mux(_encoded(self._stream, None) if self._is_encoding else [])
+            self._container.mux(self._stream.encode(None) if self._is_encoding else [])
         finally:
             self._container.close()
 
@@ -122,7 +159,11 @@ class VideoWriter:
         if kind is None:
             self.close()
         else:
-            self._container.close()
+            self._give_up()
+
+    @_scheduled_as_before()
+    def _give_up(self) -> None:
+        self._container.close()
 
 
 def _encoder(codec: Codec, fps: int, shape: tuple[int, ...]) -> Any:
@@ -136,29 +177,6 @@ def _encoder(codec: Codec, fps: int, shape: tuple[int, ...]) -> Any:
     made.options = dict(codec.options)
     made.flags |= av.codec.context.Flags.global_header
     return made
-
-
-def _encoded(encoder: Any, picture: Any) -> list[Any]:
-    """The packets of a picture, or the last ones with None.
-
-    Where it may, as root, SVT-AV1 makes its threads and the one that calls it real-time ones of the highest priority.
-    They, and every process and thread begun later, would leave the rest of the machine no time: all are put back.
-    """
-    if not hasattr(os, "sched_getscheduler"):
-        return encoder.encode(picture)
-    policy, param = os.sched_getscheduler(0), os.sched_getparam(0)
-    try:
-        return encoder.encode(picture)
-    finally:
-        if os.sched_getscheduler(0) != policy:
-            for thread in map(int, os.listdir("/proc/self/task")):
-                _put_back(thread, policy, param)
-
-
-def _put_back(thread: int, policy: int, param: Any) -> None:
-    with suppress(ProcessLookupError):  # it may have ended
-        if os.sched_getscheduler(thread) == os.SCHED_FIFO:
-            os.sched_setscheduler(thread, policy, param)
 
 
 def _quiet() -> None:

@@ -24,6 +24,9 @@ PITCH_M = 0.0045
 ALIKE = 1.2
 """Pictures whose pitch is within this factor of it are taken as they are."""
 
+MOST_ENLARGED = 2.5
+"""Larger, a picture says nothing more, and costs the square of it."""
+
 _SIDES_PX = (4 * COARSEST_PX, 40 * COARSEST_PX)
 _EVERY_PX = 4  # of the depths that the pitch is told from
 
@@ -44,12 +47,18 @@ class Resampled:
 
 def at_pitch(observation: Observation) -> Resampled:
     """The observation with every camera's picture at PITCH_M, sides multiples of what a segmenter takes; pictures that
-    are so already are the same arrays."""
+    are so already are the same arrays. Small ones become at most MOST_ENLARGED times as large. Raises ValueError for
+    a colour and a depth image of two sizes, and for an observation without cameras."""
+    if not observation.cameras:
+        raise ValueError("cameras: expected at least one with a colour and a depth image, got none")
     rows, columns = {}, {}
     rgb, depth, cameras = dict(observation.rgb), dict(observation.depth), dict(observation.cameras)
     for name, camera in observation.cameras.items():
         height, width = observation.depth[name].shape
-        factor = pitch_of(observation.depth[name], camera) / PITCH_M
+        if observation.rgb[name].shape[:2] != (height, width):
+            raise ValueError(f"camera {name}: expected colour and depth of one size, got "
+                             f"{list(observation.rgb[name].shape[:2])} and {[height, width]}")
+        factor = min(pitch_of(observation.depth[name], camera) / PITCH_M, MOST_ENLARGED)
         factor = 1.0 if 1 / ALIKE < factor < ALIKE else factor
         rows[name], columns[name] = _taken(height, factor), _taken(width, factor)
         if len(rows[name]) != height or len(columns[name]) != width:
@@ -72,7 +81,7 @@ def _taken(count: int, factor: float) -> Int64[np.ndarray, " n"]:
     return ((np.arange(wanted) + 0.5) * count / wanted).astype(np.int64)
 
 
-def _camera(camera: Camera, *taken_of: tuple[Int64[np.ndarray, " n"], int]) -> Camera:
+def _camera(camera: Camera, *taken_of: tuple[Int64[np.ndarray, " _"], int]) -> Camera:
     """The calibration of the taken pixels: lifted, they lie where they lay, to half a pixel of the own picture along
     each axis. taken_of: the columns that were taken, and of how many; the rows."""
     intrinsics = camera.intrinsics.copy()

@@ -34,6 +34,9 @@ MOST_CLUSTERS = 40
 
 SAME_WIDTH_SHARE = 0.55
 """Of the wider of two groups, for both to be one thing: a block in a bowl is a third as wide."""
+INSIDE_SHARE, LEVEL_M = 0.6, 0.012
+"""How far apart their middles are at most, of half the narrower one's width, and in height: two things that stand side
+by side or on each other are further."""
 
 FLOATING_M = 0.07
 """What is nowhere seen lower stands on the table only if something is below it."""
@@ -117,15 +120,17 @@ def slots_from_pixels(pixels: Pixels, observation: Observation, config: Segmente
 
 def _joined(groups: Sequence[Int64[np.ndarray, " _"]], votes: Float64[np.ndarray, "P 4"]
             ) -> list[Int64[np.ndarray, " _"]]:
-    """The groups, those together as one that vote for things of about one width which would be in each other: a bowl
-    that is seen flat from aside is believed in at several places."""
+    """The groups, those together as one that vote for things of about one width, on one level, which would be in each
+    other: a bowl that is seen flat from aside is believed in at several places."""
     if len(groups) < 2:
         return list(groups)
     middles = np.stack([np.median(votes[group], axis=0) for group in groups])
-    apart_m = np.linalg.norm(middles[:, None, :3] - middles[None, :, :3], axis=-1)
-    first, second = middles[:, None, 3], middles[None, :, 3]
-    is_alike = np.minimum(first, second) > SAME_WIDTH_SHARE * np.maximum(first, second)
-    owner = connected_components(coo_array(is_alike & (apart_m < (first + second) / 2)), directed=False)[1]
+    apart_m = np.abs(middles[:, None, :3] - middles[None, :, :3])
+    halves = middles[:, None, 3], middles[None, :, 3]
+    is_alike = np.minimum(*halves) > SAME_WIDTH_SHARE * np.maximum(*halves)
+    aside_m = np.linalg.norm(apart_m[..., :2], axis=-1)
+    is_in_it = (aside_m < INSIDE_SHARE * np.minimum(*halves)) & (apart_m[..., 2] < LEVEL_M)
+    owner = connected_components(coo_array(is_alike & is_in_it), directed=False)[1]
     return [np.sort(np.concatenate([groups[i] for i in np.flatnonzero(owner == thing)])) for thing in np.unique(owner)]
 
 

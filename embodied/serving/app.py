@@ -67,7 +67,7 @@ def _deployment(replicas: Any, max_batch: int, wait_s: float) -> Any:
         async def log_probabilities(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
             return self._backend.log_probabilities(prompt, answers)
 
-        async def names_of(self, prompt: Prompt, names: Sequence[str]) -> list[str]:
+        async def names_of(self, prompt: Prompt, names: Sequence[str]) -> list[str] | None:
             return self._backend.names_of(prompt, names)
 
         @serve.batch(max_batch_size=max_batch, batch_wait_timeout_s=wait_s)
@@ -146,7 +146,7 @@ class RayBackend:
         """How likely each answer to a prompt is, see `LocalBackend.log_probabilities`."""
         return self._handle.log_probabilities.remote(prompt, answers).result()
 
-    def names_of(self, prompt: Prompt, names: Sequence[str]) -> list[str]:
+    def names_of(self, prompt: Prompt, names: Sequence[str]) -> list[str] | None:
         """What things are called, see `LocalBackend.names_of`."""
         return self._handle.names_of.remote(prompt, names).result()
 

@@ -159,7 +159,7 @@ class InferenceServer:
         return (lambda prompt, answers: self._ask(("score",), (prompt, answers), _always)) if can else None
 
     @property
-    def names_of(self) -> Callable[[Prompt, Sequence[str]], list[str]] | None:
+    def names_of(self) -> Callable[[Prompt, Sequence[str]], list[str] | None] | None:
         """What says what the things that a prompt shows are called, None where the backend cannot."""
         can = getattr(self.backend, "names_of", None) is not None
         return (lambda prompt, names: self._ask(("name",), (prompt, names), _always)) if can else None
@@ -284,7 +284,7 @@ class InferenceClient:
         return self._inference.log_probabilities
 
     @property
-    def names_of(self) -> Callable[[Prompt, Sequence[str]], list[str]] | None:
+    def names_of(self) -> Callable[[Prompt, Sequence[str]], list[str] | None] | None:
         """As of the server."""
         return self._inference.names_of
 

@@ -26,7 +26,8 @@ def stride_of(height_px: int, width_px: int) -> int:
 def thinned(camera: Camera, stride: int) -> Camera:
     """The camera of an image of which every `stride`-th pixel was kept, from the first one on."""
     intrinsics = np.array(camera.intrinsics, dtype=np.float64)
-    intrinsics[:2] /= stride
+    intrinsics[:2, :2] /= stride
+    intrinsics[:2, 2] = (intrinsics[:2, 2] - 0.5) / stride + 0.5  # the first pixel's middle stays at 0.5
     return Camera(intrinsics, camera.pose)
 
 

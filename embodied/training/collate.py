@@ -17,6 +17,7 @@ from embodied.data.examples import Examples
 from embodied.data.mixture import Mixture
 from embodied.data.progress import progress
 from embodied.models.processor import PalmEProcessor
+from embodied.models.resampling import at_pitch
 from embodied.models.segmenter import segmenter_input, targets_from_masks
 from envs.interface import Camera
 
@@ -29,11 +30,11 @@ LIGHT = 0.2
 VIEW_STREAM = 0x7677
 """Keeps the draws about a view apart from those about an example."""
 
-WORST_DEPTH_NOISE_M, KNOCK_M, KNOCK_RAD = 0.0015, 0.0015, 0.0015
-"""The same, at most, and standard deviations of how wrong a camera is calibrated, where views are disguised."""
-
 DEPTH_NOISE_M = 0.0005
 """Standard deviation of the noise added to depth in the segmenter's training."""
+
+WORST_DEPTH_NOISE_M, KNOCK_M, KNOCK_RAD = 0.0015, 0.0015, 0.0015
+"""The same, at most, and standard deviations of how wrong a camera is calibrated, where views are disguised."""
 
 
 COUNTED = 4096
@@ -69,18 +70,19 @@ def collate_views(places: Sequence[ViewPlace], *, seed: int, is_jittered: bool =
 
 def _cameras(view: View, rng: np.random.Generator | None, is_disguised: bool
              ) -> list[dict[str, Float32[np.ndarray, "... H W"]]]:
-    """Input and targets of each camera of a view."""
-    o, parts = view.observation, []
-    for name, camera in o.cameras.items():
-        rgb, depth = o.rgb[name], o.depth[name]
+    """Input and targets of each camera of a view, at the pitch that it will be looked at."""
+    taken, parts = at_pitch(view.observation), []
+    for name, camera in taken.observation.cameras.items():
+        rgb, depth = taken.observation.rgb[name], taken.observation.depth[name]
+        masks = view.masks[name][np.ix_(taken.rows[name], taken.columns[name])]
         if rng is not None:
             noise_m = DEPTH_NOISE_M
             if is_disguised:
-                rgb, noise_m = disguised(rgb, view.masks[name] >= 0, rng), rng.uniform(0.0, WORST_DEPTH_NOISE_M)
+                rgb, noise_m = disguised(rgb, masks >= 0, rng), rng.uniform(0.0, WORST_DEPTH_NOISE_M)
                 camera = knocked(camera, rng)
             rgb, depth = relight(rgb, rng), depth + (depth > 0) * rng.normal(0.0, noise_m, depth.shape)
         images = segmenter_input(rgb, depth.astype(np.float32), camera)
-        parts.append({"images": images, **targets_from_masks(view.masks[name], view.poses)})
+        parts.append({"images": images, **targets_from_masks(masks, view.poses)})
     return parts
 
 

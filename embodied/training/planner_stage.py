@@ -104,9 +104,21 @@ def examples_of(run: RunFolder, kind: type[Examples] = Examples, **settings: Any
     is_open = run.settings.model.is_vocabulary_open
     settings = {"is_open": is_open, "referrals": run.settings.referrals, **settings}
     datasets = open_datasets(run.settings)
+    for dataset in datasets:
+        _refuse_strange(dataset)
     return Mixture([kind(dataset, detect(run, dataset, encoder), scene=encoder.scene,
                          rewordings=_rewordings_of(run, dataset), **settings)
                     for dataset, encoder in zip(datasets, encoders_of(run, datasets), strict=True)])
+
+
+def _refuse_strange(dataset: Dataset) -> None:
+    """Raise ValueError for a dataset of tables on which names do not say what things look like, things have no names,
+    or each episode has cameras of its own: eyes learn from it, planners from the others."""
+    strange = {key: value for key, value in (dataset.facts["env"]["kwargs"].get("appearance") or {}).items()
+               if key in ("colors", "distractors", "cameras") and value not in ("own", "none")}
+    if strange:
+        raise ValueError(f"dataset {dataset.path}: expected a table of its own colors, things and cameras for a "
+                         f"planner to learn from, got appearance {strange}; the stage segmenter learns from it")
 
 
 def _rewordings_of(run: RunFolder, dataset: Dataset) -> Mapping[str, Sequence[str]] | None:

@@ -115,7 +115,7 @@ class Look:
         return (x, y, float(self._rng.uniform(*_ABOVE_M))), float(self._rng.uniform(-1.5, 1.5))
 
     def views(self, views: Mapping[str, View]) -> dict[str, View]:
-        """Where each camera of an episode stands: those given, or drawn ones in their place."""
+        """Where each camera of an episode stands: those given, all of the world's, or drawn ones in their place."""
         if self.appearance.cameras == "own":
             return dict(views)
         return {name: self._elsewhere(view, place) for place, (name, view) in enumerate(sorted(views.items()))}
@@ -134,17 +134,13 @@ class Look:
         distance = next(m for m in np.arange(0.5, 4.0, 0.02) if _holds_all(_at(drawn, away, m), rim))
         return _at(drawn, away, float(distance))
 
-    def painted(self, world: World, pictures: Mapping[str, Picture], views: Mapping[str, View]) -> dict[str, Picture]:
-        """The pictures of views in this look's textures and colors."""
+    def painted(self, world: World, picture: Picture, view: View) -> Picture:
+        """The picture of a view, as it truly is, in this look's textures and colors."""
         if self._texture is None and self.appearance.colors == "own":
-            return dict(pictures)
-        return {name: replace(picture, rgb=self._paint(world, picture, views[name]))
-                for name, picture in pictures.items()}
-
-    def _paint(self, world: World, picture: Picture, view: View) -> np.ndarray:
+            return picture
         camera = calibration(view, *picture.depth.shape, world.graphics.renderer)
-        return painted(world, picture, camera.lift(picture.depth), self._seed, texture=self._texture,
-                       colors=self.appearance.colors != "own")
+        return replace(picture, rgb=painted(world, picture, camera.lift(picture.depth), self._seed,
+                                            texture=self._texture, colors=self.appearance.colors != "own"))
 
 
 def _at(view: View, away: np.ndarray, distance_m: float) -> View:

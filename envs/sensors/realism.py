@@ -8,7 +8,7 @@ laid on the rendered image, each in the frame of its own body.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -64,16 +64,17 @@ class Realism:
 class Reality:
     """What one episode makes of the dials. rng: of the noise that differs from image to image and period to period."""
 
-    def __init__(self, dials: Realism, seed: int) -> None:
-        self.dials, self._seed = dials, seed
+    def __init__(self, dials: Realism, seed: int, names: Sequence[str]) -> None:
+        """names: of all cameras."""
+        self.dials, self._seed, self._names = dials, seed, tuple(names)
         self.rng = np.random.default_rng(seed)
         self._light_gain = max(0.0, 1.0 + dials.light_share * self.rng.standard_normal())
         self._light_turn = rotation(dials.light_turn_rad * self.rng.standard_normal(3))
 
-    def capture(self, world: World, views: Mapping[str, View], size_px: int) -> dict[str, Picture]:
+    def capture(self, world: World, views: Mapping[str, View], size_px: int, paint: Paint | None) -> dict[str, Picture]:
         """Camera name -> what it sees now, imperfectly."""
-        knocked = {name: self._knocked(view, index) for index, (name, view) in enumerate(views.items())}
-        true = cameras.capture(world, knocked, size_px)
+        knocked = {name: self._knocked(view, self._names.index(name)) for name, view in views.items()}
+        true = _painted(world, cameras.capture(world, knocked, size_px), knocked, paint)
         places = cameras.calibrations(knocked, size_px, world.graphics.renderer)
         return {name: self._spoilt(world, picture, places[name]) for name, picture in true.items()}
 
@@ -124,6 +125,19 @@ def _jump_m(depth: np.ndarray) -> np.ndarray:
     return np.abs(bends).max(axis=0) * depth.astype(np.float64) ** 2
 
 
-def capture(world: World, views: Mapping[str, View], size_px: int, reality: Reality | None) -> dict[str, Picture]:
-    """Camera name -> what it sees now: truly without a reality."""
-    return cameras.capture(world, views, size_px) if reality is None else reality.capture(world, views, size_px)
+Paint = Callable[[World, Picture, View], Picture]
+"""What makes another picture of one, as it truly is, of a view of a world."""
+
+
+def _painted(world: World, pictures: Mapping[str, Picture], views: Mapping[str, View], paint: Paint | None
+             ) -> dict[str, Picture]:
+    return {name: picture if paint is None else paint(world, picture, views[name])
+            for name, picture in pictures.items()}
+
+
+def capture(world: World, views: Mapping[str, View], size_px: int, reality: Reality | None, paint: Paint | None = None
+            ) -> dict[str, Picture]:
+    """Camera name -> what it sees now: truly without a reality. paint: what is done to what is there before that."""
+    if reality is not None:
+        return reality.capture(world, views, size_px, paint)
+    return _painted(world, cameras.capture(world, views, size_px), views, paint)

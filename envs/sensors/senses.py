@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,10 +30,11 @@ class Senses:
         self._reality: Reality | None = None
         self._look: Look | None = None
 
-    def begin(self, world: World, robot: Robot, rng: np.random.Generator) -> None:
-        """A new episode, drawn by rng, of which nothing is drawn where all is off; its scene is in the world."""
+    def begin(self, world: World, robot: Robot, cameras: Sequence[str], rng: np.random.Generator) -> None:
+        """A new episode, drawn by rng, of which nothing is drawn where all is off; its scene is in the world. cameras:
+        the names of all that there are, so that what becomes of one hangs on no other being looked through."""
         if not self._realism.is_off:
-            self._reality = Reality(self._realism, int(rng.integers(2**62)))
+            self._reality = Reality(self._realism, int(rng.integers(2**62)), cameras)
             robot.shake(self._realism.joint_noise_rad, self._reality.rng)
         if not self._appearance.is_off:
             self._look = Look(self._appearance, int(rng.integers(2**62)))
@@ -47,8 +48,12 @@ class Senses:
 
     def capture(self, world: World, views: Mapping[str, View], size_px: int) -> dict[str, Picture]:
         """Camera name -> what it sees now, from views of this episode."""
-        pictures = capture(world, views, size_px, self._reality)
-        return pictures if self._look is None else self._look.painted(world, pictures, views)
+        return capture(world, views, size_px, self._reality, None if self._look is None else self._look.painted)
+
+    def picture(self, world: World, view: View, size_px: tuple[int, int]) -> Picture:
+        """What is seen from a view, for people: in the look of this episode, and truly. size_px: height, width."""
+        picture = world.picture(view, *size_px)
+        return picture if self._look is None else self._look.painted(world, picture, view)
 
     @property
     def noise(self) -> Any:

@@ -124,7 +124,7 @@ def _maker(mesh: Mesh, rgb: tuple[float, float, float]) -> Maker:
     def make(client: Client, position: np.ndarray, quaternion: np.ndarray) -> int:
         hull = client.createCollisionShape(client.GEOM_MESH, vertices=np.unique(mesh.vertices, axis=0).tolist())
         visual = create_visual(client, mesh.vertices, mesh.triangles, mesh.normals)
-        body = client.createMultiBody(MASS_KG, hull, visual, position.tolist(), quaternion.tolist(),
+        body = client.createMultiBody(MASS_KG, hull, visual, list(position), list(quaternion),
                                       useMaximalCoordinates=1)
         client.changeVisualShape(body, -1, rgbaColor=[*rgb, 1.0])
         client.changeDynamics(body, -1, lateralFriction=FRICTION, rollingFriction=0.01, spinningFriction=0.01)

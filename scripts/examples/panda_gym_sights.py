@@ -2,12 +2,12 @@
 
     python -m scripts.examples.panda_gym_sights [--weights tabletop-tiny] [--questions 200] [--split test]
 
-panda-gym hands out pictures without depth, so its renderer is asked for both, from where the adapter's picture is taken
-and from the other side. The frame is moved to the foot of the arm, where our workspaces are. The ghosts that mark the
-goals, as solid as the cubes in these pictures, are put out of sight: no camera would see a wish. Two questions a scene
-("put the green block on the blue block", and the other way round), where neither cube stands on the other. One JSON
-line: the share of plans whose first two calls pick up the right cube and put it on the right one, its 95 % interval,
-plans that only say "done", those that were refused.
+panda-gym hands out pictures without depth, so its renderer is asked for both, from two sides of the table. The frame
+is moved to the foot of the arm, where our workspaces are. The ghosts that mark the goals, as solid as the cubes in
+these pictures, are put out of sight: no camera would see a wish. Two questions a scene ("put the green block on the
+blue block", and the other way round), where neither cube stands on the other. One JSON line: the share of plans whose
+first two calls pick up the right cube and put it on the right one, its 95 % interval, plans that only say "done", those
+that were refused.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from embodied.planning.closed_loop import Planner
 from embodied.planning.language import Plan
 from envs.foreign.panda_gym import PandaGym
 from envs.interface import SEED_RANGES, Camera, Observation
+from envs.sensors.cameras import calibration
+from envs.world import images
 
 SIZE_PX = 256
 _FOOT_M = np.array([0.6, 0.0, 0.0])  # from panda-gym's origin to the foot of its arm, with the other sign
@@ -83,11 +85,11 @@ def _picture(client: Any, yaw_deg: float) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def _camera(look: np.ndarray) -> Camera:
-    """The calibration of an OpenGL view matrix; TinyRenderer samples a pixel at its lower left corner."""
-    pose = np.linalg.inv(look) @ np.diag([1.0, -1.0, -1.0, 1.0])
-    pose[:3, 3] += _FOOT_M
-    focal = SIZE_PX / 2 / np.tan(np.deg2rad(_FIELD_OF_VIEW_DEG) / 2)
-    return Camera(np.array([[focal, 0.0, SIZE_PX / 2 + 0.5], [0.0, focal, SIZE_PX / 2 - 0.5], [0.0, 0.0, 1.0]]), pose)
+    """The calibration of an OpenGL view matrix, at the foot of the arm."""
+    stand = np.linalg.inv(look)
+    eye = stand[:3, 3] + _FOOT_M
+    view = images.View(tuple(eye), tuple(eye - stand[:3, 2]), (0.0, 0.0, 1.0), np.deg2rad(_FIELD_OF_VIEW_DEG))
+    return calibration(view, SIZE_PX, SIZE_PX)
 
 
 def answered(planner: Planner, view: View, moved: int) -> Plan:

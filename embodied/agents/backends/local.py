@@ -89,10 +89,13 @@ class LocalBackend:
                              "planners that are shown the simulator's own masks are asked by suite=palm_e alone")
         return self._looks.of(observation, state_of(segmenter), lambda: perceive(segmenter, observation))
 
-    def names_of(self, prompt: Prompt, names: Sequence[str]) -> list[str]:
-        """What the things that a prompt shows are called: of some names, what the soft token of each is most like."""
+    def names_of(self, prompt: Prompt, names: Sequence[str]) -> list[str] | None:
+        """What the things that a prompt shows are called: of some names, what the soft token of each is most like. None
+        of a model that was not taught names. Raises PromptTooLongError."""
         import torch
 
+        if not self.model.config.naming_weight:
+            return None
         batch = self.processor([prompt]).to(self.model.device)
         if not len(batch.get("pixel_values", ())):
             return []

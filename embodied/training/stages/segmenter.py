@@ -92,8 +92,7 @@ def _refuse_held_out(dataset: Dataset) -> None:
     try:
         refuse_held_out(made["id"], {**made["kwargs"], "renderer": dataset.facts["renderer"]})
     except ValueError as error:
-        raise ValueError(f"dataset {dataset.path}: {error}; stage.segmenter.learns_held_out=true learns from it all "
-                         "the same, and the table of docs/eyes.md says nothing of those eyes") from error
+        raise ValueError(f"dataset {dataset.path}: {error}") from error
 
 
 def _new(run: RunFolder) -> ObjectSegmenter:

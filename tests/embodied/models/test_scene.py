@@ -132,8 +132,9 @@ def voted_elsewhere(which: int, shift: tuple[float, float, float, float], share:
 
 
 def test_one_thing_that_is_believed_in_at_two_places_is_one():
-    assert voted_elsewhere(0, (0.04, 0.0, 0.0, -0.005), 0.4) == 2, "places in each other, of one width"
-    assert voted_elsewhere(0, (0.09, 0.0, 0.0, 0.0), 0.4) == 3, "further apart than a plate is wide to its middle"
+    assert voted_elsewhere(0, (0.03, 0.0, 0.0, -0.005), 0.4) == 2, "places in each other, of one width"
+    assert voted_elsewhere(0, (0.06, 0.0, 0.0, 0.0), 0.4) == 3, "as far apart as things that touch"
+    assert voted_elsewhere(0, (0.0, 0.0, 0.03, 0.0), 0.4) == 3, "one on the other"
     assert voted_elsewhere(0, (0.0, 0.0, 0.0, 0.0), 0.4) == 2, "a block is much narrower than the plate that it is on"
 
 

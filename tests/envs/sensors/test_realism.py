@@ -110,7 +110,7 @@ def test_a_knocked_camera_sees_things_elsewhere_than_its_calibration_says(plain,
 
 
 def test_an_unmoved_camera_stays_where_it_is():
-    view = Reality(Realism(depth_hole_share=0.1), 3)._knocked(cameras.VIEWS["front"], 0)
+    view = Reality(Realism(depth_hole_share=0.1), 3, ("front",))._knocked(cameras.VIEWS["front"], 0)
     assert np.allclose(view.target, cameras.VIEWS["front"].target) and view.eye == cameras.VIEWS["front"].eye
 
 
