@@ -38,8 +38,12 @@ INSIDE_SHARE, LEVEL_M = 0.6, 0.012
 """How far apart their middles are at most, of half the narrower one's width, and in height: two things that stand side
 by side or on each other are further."""
 
-FLOATING_M = 0.07
-"""What is nowhere seen lower stands on the table only if something is below it."""
+FLOATING_M, REACHING_M = 0.07, 0.03
+"""What is nowhere seen lower stands on the table only if something is below it that reaches so near, at least."""
+
+SHARD_SHARE, SHARD_LEVEL_M = 0.25, 0.02
+"""Of its upper face, in pixels of all cameras: of what shows less, and would be in something that shows more (so much
+higher or lower at most), the votes are strays of that."""
 
 MATCH_M = 0.03
 """A slot further than this (centre and size together) from every object shows none of them."""
@@ -113,7 +117,7 @@ def slots_from_pixels(pixels: Pixels, observation: Observation, config: Segmente
     groups = _joined([np.flatnonzero(labels == label) for label in range(labels.max(initial=-1) + 1)], pixels.votes)
     voted = [(group, np.median(pixels.votes[group], axis=0)) for group in groups]
     inside = [(group, vote) for group, vote in voted if _is_inside(vote, config)]
-    standing = [pair for pair in inside if not _floats(pixels, pair, inside)]
+    standing = [pair for pair in inside if not (_floats(pixels, pair, inside) or _is_a_shard(pixels, pair, inside))]
     standing.sort(key=lambda pair: len(pair[0]), reverse=True)
     return [_slot(pixels, group, vote, observation, config.crop_size) for group, vote in standing[:max_objects]]
 
@@ -138,12 +142,29 @@ Voted = tuple["Int64[np.ndarray, ' _']", "Float64[np.ndarray, ' 4']"]
 """Pixels of a group, and the median of their votes."""
 
 
+def _is_a_shard(pixels: Pixels, thing: Voted, others: Sequence[Voted]) -> bool:
+    """Whether a group that shows next to nothing of what it votes for would be in one that shows more."""
+    share = _seen_share(pixels, *thing)
+    if share >= SHARD_SHARE:
+        return False
+    _, voted = thing
+    return any(np.hypot(*(other[:2] - voted[:2])) < max(other[3], voted[3]) and abs(other[2] - voted[2]) < SHARD_LEVEL_M
+               and _seen_share(pixels, group, other) > share for group, other in others if other is not voted)
+
+
+def _seen_share(pixels: Pixels, group: Int64[np.ndarray, " _"], voted: Float64[np.ndarray, " 4"]) -> float:
+    """Of the upper face of what a group votes for, how much its pixels would cover."""
+    return float((pixels.pitch_m[group] ** 2).sum() / max(2 * voted[3], 1e-3) ** 2)
+
+
 def _floats(pixels: Pixels, thing: Voted, others: Sequence[Voted]) -> bool:
     """Whether a group hangs above the table with nothing below it: a part of the arm, or what that holds."""
     group, voted = thing
-    if np.quantile(pixels.points[group, 2], 0.05) < FLOATING_M:
+    lowest_m = float(np.quantile(pixels.points[group, 2], 0.05))
+    if lowest_m < FLOATING_M:
         return False
-    return not any(other[2] < voted[2] and np.hypot(*(other[:2] - voted[:2])) < other[3] + voted[3]
+    return not any(lowest_m - other[3] - REACHING_M < other[2] < voted[2]
+                   and np.hypot(*(other[:2] - voted[:2])) < other[3] + voted[3]
                    for _, other in others if other is not voted)
 
 

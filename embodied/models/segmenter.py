@@ -80,10 +80,9 @@ class ObjectSegmenter(nn.Module):
         doubled on another table)."""
         if not self.config.is_cut:
             return images
-        points, reach = images[:, 3:6], self.reach[:, None, None].clone()
-        reach[:2] += CUT_ASIDE_M
-        is_near = ((points - self.origin[:, None, None]).abs() <= reach).all(dim=1, keepdim=True)
-        return images * (is_near & (points[:, 2:] > CUT_ABOVE_M))
+        (low, high) = (torch.tensor(end, device=images.device) for end in shown_m(self.config))
+        points = images[:, 3:6].movedim(1, -1)
+        return images * ((points > low) & (points < high)).all(dim=-1)[:, None]
 
     def _normalise(self, images: Float[Tensor, "B 7 H W"]) -> Float[Tensor, "B 7 H W"]:
         """The same channels, all of order 1; far background is cut at three workspaces away."""
@@ -162,6 +161,12 @@ class Form(NamedTuple):
 
 FORMS = {"dense": Form(_dense_stem, _dense_block), "light": Form(_light_stem, _light_block)}
 """`SegmenterConfig.form` -> its parts."""
+
+
+def shown_m(config: SegmenterConfig) -> tuple[list[float], list[float]]:
+    """Lowest and highest x, y, z, m, of what a segmenter that is cut is shown."""
+    (x, y, _), (far_x, far_y, top_z) = config.workspace_low_m, config.workspace_high_m
+    return [x - CUT_ASIDE_M, y - CUT_ASIDE_M, CUT_ABOVE_M], [far_x + CUT_ASIDE_M, far_y + CUT_ASIDE_M, top_z]
 
 
 def segmenter_input(rgb: UInt8[np.ndarray, "... 3"], depth: Float[np.ndarray, " ..."], camera: Camera

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmenterSettings(StageSettings):
     weights: str | None = None  # shipped, or a checkpoint folder: its segmenter is taken as it is, and nothing trained
-    is_disguised: bool = False  # whether what is no object is drawn in other colors, and depth and calibration worse
+    is_disguised: bool = False  # whether scenes are turned, what is no object in other colors, and depth worse
     learns_held_out: bool = False  # whether looks that are held out to test eyes on may be learned from
 
 
@@ -70,11 +70,11 @@ class Stage(stage.Stage[SegmenterSettings]):
                              for episodes in split_all(datasets, run.settings))
         checked = list(chain(*held_out))
         sampler = mixed_sampler([[0] * len(part) for part in learned], run.settings, size)
-        batches = Batches(sampler, collate_views(list(chain(*learned)), seed=seed,
+        batches = Batches(sampler, collate_views(list(chain(*learned)), model.config, seed=seed,
                                                  is_disguised=self.settings.is_disguised), rank=placement.data_rank,
                           world_size=placement.data_size, loaders=run.settings.loaders)
         measure = partial(validate, objective=segment, count=len(checked), batch_size=size, placement=placement,
-                          check=collate_views(checked, seed=seed, is_jittered=False), counts=counts)
+                          check=collate_views(checked, model.config, seed=seed, is_jittered=False), counts=counts)
         return make_job(self.settings, model, batches, segment, placement, measure)
 
     def publish(self, run: RunFolder, last: Path) -> None:
