@@ -66,9 +66,18 @@ def collate_views(places: Sequence[ViewPlace], config: SegmenterConfig, *, seed:
             rng = np.random.default_rng([seed, step, index]) if is_jittered else None
             parts += _cameras(turned(view, config, rng) if rng and is_disguised else view, config, rng, is_disguised)
             ids.append(f"{dataset.seeds[episode]}/{place}")
-        return ids, {name: torch.from_numpy(np.stack([part[name] for part in parts])) for name in parts[0]}
+        return ids, {name: torch.from_numpy(_stacked([part[name] for part in parts])) for name in parts[0]}
 
     return collate
+
+
+def _stacked(images: Sequence[Float32[np.ndarray, "..."]]) -> Float32[np.ndarray, "..."]:
+    """float32[N, .., H, W]: images of several sizes, the smaller ones empty at the right and below."""
+    height, width = np.max([image.shape[-2:] for image in images], axis=0)
+    stacked = np.zeros((len(images), *images[0].shape[:-2], height, width), np.float32)
+    for place, image in zip(stacked, images, strict=True):
+        place[..., :image.shape[-2], :image.shape[-1]] = image
+    return stacked
 
 
 def _cameras(view: View, config: SegmenterConfig, rng: np.random.Generator | None, is_disguised: bool

@@ -9,7 +9,7 @@ import pytest
 from embodied.data.episodes import View, view_of
 from embodied.models.configuration import SegmenterConfig
 from embodied.models.segmenter import shown_m
-from embodied.training.collate import _shown, disguised, knocked, segmenter_input, turned
+from embodied.training.collate import _shown, _stacked, disguised, knocked, segmenter_input, turned
 
 CONFIG = SegmenterConfig(is_cut=True)
 
@@ -58,3 +58,10 @@ def test_a_knocked_camera_is_off_by_millimetres(view: View):
     apart_m = [np.linalg.norm(knocked(camera, np.random.default_rng(seed)).lift(np.ones((8, 8)))
                               - camera.lift(np.ones((8, 8))), axis=-1).mean() for seed in range(20)]
     assert 0.0005 < np.median(apart_m) < 0.008
+
+
+def test_images_of_several_sizes_are_one_batch():
+    images = [np.ones((7, 32, 48), np.float32), np.ones((7, 48, 32), np.float32)]
+    stacked = _stacked(images)
+    assert stacked.shape == (2, 7, 48, 48)
+    assert stacked[0, :, :32].all() and not stacked[0, :, 32:].any() and not stacked[1, :, :, 32:].any()
