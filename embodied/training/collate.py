@@ -71,7 +71,7 @@ def collate_views(places: Sequence[ViewPlace], config: SegmenterConfig, *, seed:
     return collate
 
 
-def _stacked(images: Sequence[Float32[np.ndarray, "..."]]) -> Float32[np.ndarray, "..."]:
+def _stacked(images: Sequence[Float32[np.ndarray, "... _ _"]]) -> Float32[np.ndarray, "N ... H W"]:
     """float32[N, .., H, W]: images of several sizes, the smaller ones empty at the right and below."""
     height, width = np.max([image.shape[-2:] for image in images], axis=0)
     stacked = np.zeros((len(images), *images[0].shape[:-2], height, width), np.float32)
