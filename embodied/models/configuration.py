@@ -94,7 +94,7 @@ class SegmenterConfig(PreTrainedConfig):
     workspace_high_m: list[float] | None = None
     clearance_m: float = 0.003  # what lies lower is the table
     margin_m: float = 0.05  # an object is kept this far outside the workspace
-    is_cut: bool = False  # whether only what rises above the table where an arm serves is looked at, and nothing around
+    is_cut: bool = False  # whether it is shown what rises above the table alone, as from one direction: see `framing`
     cluster_radius_m: float = 0.022  # in the 4-D space of votes
     min_pixels: int = 24  # of both cameras together
     crop_size: int = 32

@@ -17,9 +17,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from embodied.models.configuration import SegmenterConfig
+from embodied.models.framing import framed_input, moved, turn_of
 from embodied.models.measuring import is_in_box, measure_box
 from embodied.models.resampling import at_pitch
-from embodied.models.segmenter import VOTE_SIZE, ObjectSegmenter, segmenter_input, targets_from_masks
+from embodied.models.segmenter import VOTE_SIZE, ObjectSegmenter, targets_from_masks
 from embodied.prompt import MAX_OBJECTS, Slot
 from envs.interface import Box, Observation
 
@@ -75,14 +76,16 @@ def perceive(segmenter: ObjectSegmenter, observation: Observation, max_objects: 
 def see_pixels(segmenter: ObjectSegmenter, observation: Observation) -> Pixels:
     """The pixels that the segmenter takes for objects, with their votes. Raises ValueError for images that do not fit
     it."""
-    views = {name: segmenter_input(observation.rgb[name], observation.depth[name], camera)
+    views = {name: framed_input(observation.rgb[name], observation.depth[name], camera, segmenter.config)
              for name, camera in observation.cameras.items()}
     alike: dict[tuple[int, ...], list[str]] = {}  # cameras whose images are of one size are looked through at once
     for name, view in views.items():
         alike.setdefault(view.shape, []).append(name)
     said = {name: answer for names in alike.values()
             for name, answer in zip(names, _answers(segmenter, np.stack([views[n] for n in names])), strict=True)}
-    return gather_pixels(observation, {name: (views[name][3:6], *said[name]) for name in views})
+    turns = {name: turn_of(camera, segmenter.config) for name, camera in observation.cameras.items()}
+    return gather_pixels(observation, {name: _in_the_world((views[name][3:6], *said[name]), turns[name])
+                                       for name in views})
 
 
 def _answers(segmenter: ObjectSegmenter, images: Float32[np.ndarray, "B 7 H W"]
@@ -97,6 +100,14 @@ def _answers(segmenter: ObjectSegmenter, images: Float32[np.ndarray, "B 7 H W"]
 
 Answer = tuple["Float[np.ndarray, '3 H W']", "Bool[np.ndarray, 'H W']", "Float[np.ndarray, '4 H W']"]
 """Of one camera: world points float[3, H, W], m; which pixels are of objects, bool[H, W]; votes float[4, H, W]."""
+
+
+def _in_the_world(answer: Answer, turn: Float64[np.ndarray, "4 4"]) -> Answer:
+    """The answer of a camera whose picture was looked at in a turned frame."""
+    if (turn == np.eye(4)).all():
+        return answer
+    (points, is_object, votes), back = answer, np.linalg.inv(turn)
+    return moved(points, back), is_object, np.concatenate([moved(votes[:3], back), votes[3:]])
 
 
 def gather_pixels(observation: Observation, answers: Mapping[str, Answer]) -> Pixels:

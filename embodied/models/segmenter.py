@@ -29,8 +29,6 @@ CHANNELS = 7
 VOTE_SIZE = 4
 VOTE_UNIT_M = 0.1
 LOOK_CELLS = 5  # side of the square that a channel of a residual looks at
-CUT_ABOVE_M, CUT_ASIDE_M = 0.006, 0.12
-"""What a segmenter that is cut is shown: what is so far above the table, and no further aside of the workspace."""
 FEW_PIXELS = 40  # an object that shows fewer in a camera counts less
 
 
@@ -63,8 +61,8 @@ class ObjectSegmenter(nn.Module):
         self.reach.copy_((high - low) / 2)
 
     def forward(self, images: Float[Tensor, "B 7 H W"]) -> SegmenterOutput:
-        """images: float[B, 7, H, W] as `segmenter_input` makes them."""
-        levels = [self.stem(self._normalise(self._cut(images)))]
+        """images: float[B, 7, H, W] as `framing.framed_input` makes them."""
+        levels = [self.stem(self._normalise(images))]
         for block in self.down:
             levels.append(block(F.max_pool2d(levels[-1], 2)))
         x = levels.pop()
@@ -73,16 +71,6 @@ class ObjectSegmenter(nn.Module):
         answer = F.pixel_shuffle(self.head(x), self.config.patch_px)
         own = F.pad(images[:, 3:6], (0, 0, 0, 0, 0, 1))
         return SegmenterOutput(answer[:, 0], own + VOTE_UNIT_M * answer[:, 1:])
-
-    def _cut(self, images: Float[Tensor, "B 7 H W"]) -> Float[Tensor, "B 7 H W"]:
-        """The same images, or, of a segmenter that is cut, emptied wherever they show the table or what is around it:
-        floors, backgrounds and table tops of other worlds would shift what its norms go by (a block's voted width
-        doubled on another table)."""
-        if not self.config.is_cut:
-            return images
-        (low, high) = (torch.tensor(end, device=images.device) for end in shown_m(self.config))
-        points = images[:, 3:6].movedim(1, -1)
-        return images * ((points > low) & (points < high)).all(dim=-1)[:, None]
 
     def _normalise(self, images: Float[Tensor, "B 7 H W"]) -> Float[Tensor, "B 7 H W"]:
         """The same channels, all of order 1; far background is cut at three workspaces away."""
@@ -161,12 +149,6 @@ class Form(NamedTuple):
 
 FORMS = {"dense": Form(_dense_stem, _dense_block), "light": Form(_light_stem, _light_block)}
 """`SegmenterConfig.form` -> its parts."""
-
-
-def shown_m(config: SegmenterConfig) -> tuple[list[float], list[float]]:
-    """Lowest and highest x, y, z, m, of what a segmenter that is cut is shown."""
-    (x, y, _), (far_x, far_y, top_z) = config.workspace_low_m, config.workspace_high_m
-    return [x - CUT_ASIDE_M, y - CUT_ASIDE_M, CUT_ABOVE_M], [far_x + CUT_ASIDE_M, far_y + CUT_ASIDE_M, top_z]
 
 
 def segmenter_input(rgb: UInt8[np.ndarray, "... 3"], depth: Float[np.ndarray, " ..."], camera: Camera

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,13 +17,14 @@ from embodied.data.examples import Examples
 from embodied.data.mixture import Mixture
 from embodied.data.progress import progress
 from embodied.models.configuration import SegmenterConfig
+from embodied.models.framing import framed_input, turn_of
 from embodied.models.processor import PalmEProcessor
 from embodied.models.resampling import at_pitch
-from embodied.models.segmenter import segmenter_input, shown_m, targets_from_masks
+from embodied.models.segmenter import targets_from_masks
 from envs.interface import Camera
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float32, Int, Int64, UInt8
+    from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
 LIGHT = 0.2
 """Largest relative change of brightness, and half of it of each color channel, in the segmenter's training."""
@@ -56,7 +56,7 @@ def view_places(dataset: Dataset, episodes: Container[int]) -> list[ViewPlace]:
 def collate_views(places: Sequence[ViewPlace], config: SegmenterConfig, *, seed: int, is_jittered: bool = True,
                   is_disguised: bool = False) -> Collate:
     """Collates views (N images): images float[N, 7, H, W]; foreground float[N, H, W], votes float[N, 4, H, W].
-    is_disguised: with the jitter, see `disguised`, and every scene turned about the middle of the workspace."""
+    is_disguised: with the jitter, see `disguised`."""
 
     def collate(chosen: np.ndarray, step: int) -> tuple[list[str], dict[str, Tensor]]:
         parts, ids = [], []
@@ -64,7 +64,7 @@ def collate_views(places: Sequence[ViewPlace], config: SegmenterConfig, *, seed:
             dataset, episode, place = places[index]
             view = dataset.view(episode, place)
             rng = np.random.default_rng([seed, step, index]) if is_jittered else None
-            parts += _cameras(turned(view, config, rng) if rng and is_disguised else view, config, rng, is_disguised)
+            parts += _cameras(view, config, rng, is_disguised)
             ids.append(f"{dataset.seeds[episode]}/{place}")
         return ids, {name: torch.from_numpy(_stacked([part[name] for part in parts])) for name in parts[0]}
 
@@ -93,33 +93,16 @@ def _cameras(view: View, config: SegmenterConfig, rng: np.random.Generator | Non
                 rgb, noise_m = disguised(rgb, masks >= 0, rng), rng.uniform(0.0, WORST_DEPTH_NOISE_M)
                 camera = knocked(camera, rng)
             rgb, depth = relight(rgb, rng), depth + (depth > 0) * rng.normal(0.0, noise_m, depth.shape)
-        images = segmenter_input(rgb, depth.astype(np.float32), camera)
-        parts.append({"images": images, **targets_from_masks(_shown(masks, images, config), view.poses)})
+        images = framed_input(rgb, depth.astype(np.float32), camera, config)
+        masks = np.where(images[6] > 0, masks, -1) if config.is_cut else masks  # nobody can say what is not shown
+        parts.append({"images": images, **targets_from_masks(masks, _turned(view.poses, turn_of(camera, config)))})
     return parts
 
 
-def _shown(masks: Int[np.ndarray, "H W"], images: Float32[np.ndarray, "7 H W"], config: SegmenterConfig
-           ) -> Int[np.ndarray, "H W"]:
-    """The masks without what a segmenter that is cut is not shown."""
-    if not config.is_cut:
-        return masks
-    low, high = shown_m(config)
-    points = np.moveaxis(images[3:6], 0, -1)
-    return np.where(((points > low) & (points < high)).all(axis=-1), masks, masks.dtype.type(-1))
-
-
-def turned(view: View, config: SegmenterConfig, rng: np.random.Generator) -> View:
-    """The view of the scene, cameras and all, turned about the middle of the workspace: what a thing looks like hangs
-    on where it is seen from, not on where that is in the room."""
-    yaw = rng.uniform(-np.pi, np.pi)
-    turn = np.eye(4)
-    turn[:2, :2] = [[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]]
-    middle = np.array([*np.add(config.workspace_low_m, config.workspace_high_m)[:2] / 2, 0.0])
-    turn[:3, 3] = middle - turn[:3, :3] @ middle
-    poses = view.poses.copy()
-    poses[:, :3] = poses[:, :3] @ turn[:3, :3].T + turn[:3, 3]
-    cameras = {name: Camera(c.intrinsics, turn @ c.pose) for name, c in view.observation.cameras.items()}
-    return replace(view, observation=replace(view.observation, cameras=cameras), poses=poses)
+def _turned(poses: Float32[np.ndarray, "M 10"], turn: Float64[np.ndarray, "4 4"]) -> Float32[np.ndarray, "M 10"]:
+    """The poses, their places in another frame."""
+    places = poses[:, :3] @ turn[:3, :3].T + turn[:3, 3]
+    return np.concatenate([places, poses[:, 3:]], axis=1).astype(np.float32)
 
 
 def disguised(rgb: UInt8[np.ndarray, "H W 3"], is_object: Bool[np.ndarray, "H W"], rng: np.random.Generator

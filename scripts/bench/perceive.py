@@ -35,10 +35,11 @@ from embodied.cli.configs import config_dir, group_options  # noqa: E402
 from embodied.data.collect import CollectSpec, is_executed, make_env, record  # noqa: E402
 from embodied.data.episodes import View  # noqa: E402
 from embodied.evaluation.success import Rate  # noqa: E402
+from embodied.models.framing import framed_input  # noqa: E402
 from embodied.models.loading import load  # noqa: E402
 from embodied.models.resampling import at_pitch  # noqa: E402
 from embodied.models.scene import best_matches, perceive  # noqa: E402
-from embodied.models.segmenter import ObjectSegmenter, segmenter_input  # noqa: E402
+from embodied.models.segmenter import ObjectSegmenter  # noqa: E402
 from embodied.prompt import Slot  # noqa: E402
 from envs.interface import SEED_RANGES  # noqa: E402
 from scripts.examples.panda_gym_sights import scenes as panda_gym_scenes  # noqa: E402
@@ -129,8 +130,9 @@ def latency(segmenters: Segmenters, rounds: int, seeds: range, realism: str) -> 
     views = list(views_of("own", seeds[:10], realism))
     for i in range(rounds + 2):
         o = views[i % len(views)].observation
-        batch = torch.from_numpy(np.stack([segmenter_input(o.rgb[n], o.depth[n], o.cameras[n]) for n in o.rgb]))
         for name, segmenter in segmenters.items():
+            batch = torch.from_numpy(np.stack([framed_input(o.rgb[n], o.depth[n], camera, segmenter.config)
+                                               for n, camera in o.cameras.items()]))
             with torch.inference_mode():
                 took_ms[name]["network"].append(timed(lambda s=segmenter, x=batch: s(x)))
             took_ms[name]["perception"].append(timed(lambda s=segmenter, seen=o: perceive(s, seen)))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmenterSettings(StageSettings):
     weights: str | None = None  # shipped, or a checkpoint folder: its segmenter is taken as it is, and nothing trained
-    is_disguised: bool = False  # whether scenes are turned, what is no object in other colors, and depth worse
+    is_disguised: bool = False  # whether what is no object has other colors, and depth and calibration are worse
     learns_held_out: bool = False  # whether looks that are held out to test eyes on may be learned from
 
 

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from embodied.agents.shipped import weights_path
 from embodied.cli.configs import config_dir
 from embodied.models.configuration import COARSEST_PX, PalmEConfig, SegmenterConfig
+from embodied.models.framing import framed_input
 from embodied.models.loading import load
 from embodied.models.segmenter import ObjectSegmenter, segmenter_input, targets_from_masks
 from embodied.models.segmenter_files import load_segmenter, save_segmenter
@@ -69,7 +70,7 @@ def test_a_cut_one_is_told_nothing_of_the_table_and_of_what_is_around(sizes, see
     answers = []
     for is_cut in (True, False):
         segmenter = ObjectSegmenter(SegmenterConfig(**sizes, is_cut=is_cut)).eval()
-        images = torch.from_numpy(np.stack([segmenter_input(rgb, d, camera) for rgb, d in (
+        images = torch.from_numpy(np.stack([framed_input(rgb, d, camera, segmenter.config) for rgb, d in (
             (observation.rgb["top"], depth), (other, depth), (observation.rgb["top"], farther))]))
         answers.append(segmenter(images).logits)
     cut, whole = answers

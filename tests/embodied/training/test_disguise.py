@@ -1,4 +1,4 @@
-"""In disguise segmenters are still shown what is there: scenes turn with their labels, objects keep their colors."""
+"""What segmenters are shown in training: pictures in their frame with their labels, objects in their own colors."""
 
 from __future__ import annotations
 
@@ -8,43 +8,41 @@ import pytest
 
 from embodied.data.episodes import View, view_of
 from embodied.models.configuration import SegmenterConfig
-from embodied.models.segmenter import shown_m
-from embodied.training.collate import _shown, _stacked, disguised, knocked, segmenter_input, turned
+from embodied.models.framing import moved, turn_of
+from embodied.models.segmenter import segmenter_input
+from embodied.training.collate import _cameras, _stacked, disguised, knocked
 
 CONFIG = SegmenterConfig(is_cut=True)
 
 
 @pytest.fixture(scope="module")
 def view() -> View:
-    env = gymnasium.make("envs:embodied/Tabletop-v0", image_size=96, labels=1)
+    env = gymnasium.make("envs:embodied/Tabletop-v0", image_size=192, labels=1)
     seen, info = env.reset(seed=3)
     env.close()
     return view_of(seen, info["labels"])
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_a_turned_scene_has_its_things_where_they_are_seen(view: View, seed: int):
-    other = turned(view, CONFIG, np.random.default_rng(seed))
-    assert np.abs(other.poses[:, :2] - view.poses[:, :2]).max() > 0.02 and (other.poses[:, 2] == view.poses[:, 2]).all()
-    for name, camera in other.observation.cameras.items():
-        points = camera.lift(other.observation.depth[name])
-        for index, pose in enumerate(other.poses):
-            mine = points[other.masks[name] == index]
-            if len(mine) > 20:
-                assert np.linalg.norm(np.median(mine, axis=0)[:2] - pose[:2]) < 0.05
+def test_of_one_that_is_cut_each_picture_is_shown_as_from_one_direction_with_its_labels(view: View):
+    parts = _cameras(view, CONFIG, None, False)
+    for part, name in zip(parts, view.observation.cameras, strict=True):
+        image, is_object = part["images"], part["foreground"] > 0
+        assert is_object.any() and (image[6][is_object] > 0).all() and not image[:, image[6] == 0].any()
+        assert (image[5][image[6] > 0] > 0.006).all()
+        apart_m = np.linalg.norm(image[3:5, is_object] - part["votes"][:2, is_object], axis=0)
+        assert apart_m.max() < 0.08 and np.median(apart_m) < 0.05, "a thing is voted to be where it is seen"
+        columns, xs = np.nonzero(is_object)[0], image[3, is_object]
+        assert np.corrcoef(columns, xs)[0, 1] < -0.9, "what lies further away, and higher in the picture, is ahead"
+        turn = turn_of(view.observation.cameras[name], CONFIG)
+        own = view.observation.cameras[name].lift(view.observation.depth[name])
+        assert np.abs(moved(image[3:6], np.linalg.inv(turn))[:, is_object].T - own[is_object]).max() < 1e-5
 
 
-def test_what_is_not_shown_is_no_object(view: View):
-    name = "front"
-    low, high = shown_m(CONFIG)
-    image = segmenter_input(view.observation.rgb[name], view.observation.depth[name], view.observation.cameras[name])
-    kept = _shown(view.masks[name], image, CONFIG) >= 0
-    assert kept.any() and (view.masks[name] >= 0)[kept].all()
-    points = image[3:6, kept].T
-    assert (points > low).all() and (points < high).all()
-    image[3] += 5.0
-    assert not (_shown(view.masks[name], image, CONFIG) >= 0).any()
-    assert (_shown(view.masks[name], image, SegmenterConfig()) == view.masks[name]).all(), "of one that is not cut"
+def test_one_that_is_not_cut_is_shown_all_in_the_frame_of_the_world(view: View):
+    [front, _] = _cameras(view, SegmenterConfig(), None, False)
+    seen = view.observation
+    whole = segmenter_input(seen.rgb["front"], seen.depth["front"], seen.cameras["front"])
+    assert (front["images"] == whole).all() and (turn_of(seen.cameras["front"], SegmenterConfig()) == np.eye(4)).all()
 
 
 def test_objects_keep_their_colors_and_the_rest_does_not(view: View):
