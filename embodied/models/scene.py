@@ -128,7 +128,7 @@ def slots_from_pixels(pixels: Pixels, observation: Observation, config: Segmente
     groups = _joined([np.flatnonzero(labels == label) for label in range(labels.max(initial=-1) + 1)], pixels.votes)
     voted = [(group, np.median(pixels.votes[group], axis=0)) for group in groups]
     inside = [(group, vote) for group, vote in voted if _is_inside(vote, config)]
-    standing = [pair for pair in inside if not (_floats(pixels, pair, inside) or _is_a_shard(pixels, pair, inside))]
+    standing = _standing(pixels, [pair for pair in inside if not _is_a_shard(pixels, pair, inside)])
     standing.sort(key=lambda pair: len(pair[0]), reverse=True)
     return [_slot(pixels, group, vote, observation, config.crop_size) for group, vote in standing[:max_objects]]
 
@@ -168,15 +168,22 @@ def _seen_share(pixels: Pixels, group: Int64[np.ndarray, " _"], voted: Float64[n
     return float((pixels.pitch_m[group] ** 2).sum() / max(2 * voted[3], 1e-3) ** 2)
 
 
-def _floats(pixels: Pixels, thing: Voted, others: Sequence[Voted]) -> bool:
-    """Whether a group hangs above the table with nothing below it: a part of the arm, or what that holds."""
-    group, voted = thing
-    lowest_m = float(np.quantile(pixels.points[group, 2], 0.05))
-    if lowest_m < FLOATING_M:
-        return False
-    return not any(lowest_m - other[3] - REACHING_M < other[2] < voted[2]
-                   and np.hypot(*(other[:2] - voted[:2])) < other[3] + voted[3]
-                   for _, other in others if other is not voted)
+def _standing(pixels: Pixels, things: Sequence[Voted]) -> list[Voted]:
+    """Those of the groups that stand on the table, or on one that does: what hangs in the air with nothing below it is
+    a part of the arm, or what that holds."""
+    lowest_m = [float(np.quantile(pixels.points[group, 2], 0.05)) for group, _ in things]
+    standing: list[Voted] = []
+    for place in np.argsort(lowest_m, kind="stable"):
+        thing = things[place]
+        if lowest_m[place] < FLOATING_M or any(_carries(other, thing[1], lowest_m[place]) for _, other in standing):
+            standing.append(thing)
+    return standing
+
+
+def _carries(other: Float64[np.ndarray, " 4"], voted: Float64[np.ndarray, " 4"], lowest_m: float) -> bool:
+    """Whether a thing is under what is seen no lower than so far above the table, and reaches up to it."""
+    is_under = np.hypot(*(other[:2] - voted[:2])) < other[3] + voted[3]
+    return bool(is_under and lowest_m - other[3] - REACHING_M < other[2] < voted[2])
 
 
 def cluster_votes(votes: Float[np.ndarray, "P 4"], radius_m: float, min_pixels: int) -> Int64[np.ndarray, " P"]:
