@@ -51,6 +51,14 @@ def moved(points: Float[np.ndarray, "3 H W"], turn: Float64[np.ndarray, "4 4"]) 
     return (np.einsum("ij,jhw->ihw", turn[:3, :3], points) + turn[:3, 3, None, None]).astype(np.float32)
 
 
+def knocked(camera: Camera, rng: np.random.Generator, shift_m: float, turn_rad: float) -> Camera:
+    """The camera as if it had been calibrated wrong, by a normal shift and turn of these standard deviations."""
+    turn, pose = rng.normal(0.0, turn_rad, 3), camera.pose.copy()
+    pose[:3, :3] += np.cross(turn, pose[:3, :3], axisb=0, axisc=0)
+    pose[:3, 3] += rng.normal(0.0, shift_m, 3)
+    return Camera(camera.intrinsics, pose)
+
+
 def _is_shown(images: Float32[np.ndarray, "7 H W"], turn: Float64[np.ndarray, "4 4"], config: SegmenterConfig
               ) -> Bool[np.ndarray, "H W"]:
     """bool[H, W]: which pixels of an input lie where a segmenter that is cut is shown something."""

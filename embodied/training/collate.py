@@ -17,11 +17,10 @@ from embodied.data.examples import Examples
 from embodied.data.mixture import Mixture
 from embodied.data.progress import progress
 from embodied.models.configuration import SegmenterConfig
-from embodied.models.framing import framed_input, turn_of
+from embodied.models.framing import framed_input, knocked, turn_of
 from embodied.models.processor import PalmEProcessor
 from embodied.models.resampling import at_pitch
 from embodied.models.segmenter import targets_from_masks
-from envs.interface import Camera
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float32, Float64, Int64, UInt8
@@ -91,7 +90,7 @@ def _cameras(view: View, config: SegmenterConfig, rng: np.random.Generator | Non
             noise_m = DEPTH_NOISE_M
             if is_disguised:
                 rgb, noise_m = disguised(rgb, masks >= 0, rng), rng.uniform(0.0, WORST_DEPTH_NOISE_M)
-                camera = knocked(camera, rng)
+                camera = knocked(camera, rng, KNOCK_M, KNOCK_RAD)
             rgb, depth = relight(rgb, rng), depth + (depth > 0) * rng.normal(0.0, noise_m, depth.shape)
         images = framed_input(rgb, depth.astype(np.float32), camera, config)
         masks = np.where(images[6] > 0, masks, -1) if config.is_cut else masks  # nobody can say what is not shown
@@ -112,15 +111,6 @@ def disguised(rgb: UInt8[np.ndarray, "H W 3"], is_object: Bool[np.ndarray, "H W"
     brightness = rgb.max(axis=-1, keepdims=True) / 255.0
     drawn = (1 - share) * rgb + share * brightness * color
     return np.where(is_object[..., None], rgb, drawn).astype(np.uint8)
-
-
-def knocked(camera: Camera, rng: np.random.Generator) -> Camera:
-    """The camera as if it had been calibrated a little wrong."""
-    turn = rng.normal(0.0, KNOCK_RAD, 3)
-    pose = camera.pose.copy()
-    pose[:3, :3] += np.cross(turn, pose[:3, :3], axisb=0, axisc=0)
-    pose[:3, 3] += rng.normal(0.0, KNOCK_M, 3)
-    return Camera(camera.intrinsics, pose)
 
 
 def relight(rgb: UInt8[np.ndarray, "H W 3"], rng: np.random.Generator) -> UInt8[np.ndarray, "H W 3"]:

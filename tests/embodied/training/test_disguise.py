@@ -8,9 +8,9 @@ import pytest
 
 from embodied.data.episodes import View, view_of
 from embodied.models.configuration import SegmenterConfig
-from embodied.models.framing import moved, turn_of
+from embodied.models.framing import knocked, moved, turn_of
 from embodied.models.segmenter import segmenter_input
-from embodied.training.collate import _cameras, _stacked, disguised, knocked
+from embodied.training.collate import _cameras, _stacked, disguised
 
 CONFIG = SegmenterConfig(is_cut=True)
 
@@ -53,7 +53,7 @@ def test_objects_keep_their_colors_and_the_rest_does_not(view: View):
 
 def test_a_knocked_camera_is_off_by_millimetres(view: View):
     camera = view.observation.cameras["front"]
-    apart_m = [np.linalg.norm(knocked(camera, np.random.default_rng(seed)).lift(np.ones((8, 8)))
+    apart_m = [np.linalg.norm(knocked(camera, np.random.default_rng(seed), 0.0015, 0.0015).lift(np.ones((8, 8)))
                               - camera.lift(np.ones((8, 8))), axis=-1).mean() for seed in range(20)]
     assert 0.0005 < np.median(apart_m) < 0.008
 
