@@ -53,6 +53,7 @@ def enter(settings: Settings, folder: Path) -> Iterator[tuple[list[Any], str]]:
     if "model" not in settings.suite.policies:
         raise UsageError("suite.policies: expected the model among them; for one baseline: embodied rollout")
     check_cluster(settings.backend, settings.workers)
+    settings.task.check_looked_at(settings.env)
     weights, sha256 = checked(_weights(settings), has_masks=settings.suite.kind == "palm_e")
     if settings.suite.kind == "retention":
         yield [], sha256

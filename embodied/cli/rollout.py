@@ -42,6 +42,7 @@ def enter(settings: Settings, folder: Path) -> Iterator[tuple[Any, str]]:
     """The job, and the hash of its weights. Raises ValueError and UsageError for what cannot be played, or not in this
     folder because it holds another run's results; what it holds is then as it was."""
     check_cluster(settings.backend, settings.worlds)
+    settings.task.check_looked_at(settings.env)
     weights, sha256 = _weights(settings)
     from embodied.evaluation.jobs import EvaluationJob, check_free
     from embodied.evaluation.suites import episode_seeds

@@ -25,6 +25,8 @@ Looks = Literal["light", "stock"]
 Latency = Literal["free", "charged"]
 
 
+TABLES = ("tabletop", "tamp")
+"""Worlds whose cameras and arm stand before a table: another arm may, and it may look otherwise."""
 _USUAL = {"renderer": "tiny", "looks": "light", "shadows": False, "perturbations": 0.0}
 """How worlds are drawn, and left alone, where nobody asks."""
 
@@ -71,6 +73,14 @@ class TaskSettings:
     def world(self) -> str:
         """The world of all of them; the table where they are of several."""
         return world_of_tasks(self.tasks)
+
+    def check_looked_at(self, env: EnvSettings) -> None:
+        """Raise UsageError where an arm or an appearance is chosen for tasks of a world that has no others."""
+        strange = [task for task in self.tasks if world_of_tasks([task]) not in TABLES]
+        for key in ("robot", "appearance"):
+            if strange and getattr(env, key) is not None:
+                raise UsageError(f"{key}: expected none for {strange[0]}, got one; it is for the worlds "
+                                 f"{' and '.join(TABLES)}")
 
     def check_planned_by(self, policy: PolicyName, language: PlanLanguage) -> None:
         """Raise UsageError for worlds that weights which plan in a language cannot plan in: where a skill is missing,

@@ -14,6 +14,7 @@ from embodied.agents.mind_card import write_card
 from embodied.agents.shipped import weights_path
 from embodied.cli import collect
 from embodied.cli.main import main
+from embodied.cli.settings import TABLES
 from embodied.training.run_folder import owned
 from tests.embodied.serving.served import ROOT
 
@@ -177,6 +178,21 @@ def test_an_address_that_is_taken_is_said_before_the_planner_is_loaded(tmp_path)
 def test_a_planner_of_true_masks_plays_no_episodes(tmp_path):
     said = refused(tmp_path / "run", "train", "experiment=smoke", "model=true_state")
     assert "validation_episodes=1: expected 0 with model=true_state" in said
+
+
+@pytest.mark.parametrize("chosen", ["appearance=varied", "robot=iiwa"])
+@pytest.mark.parametrize("verb", ["rollout", "evaluate"])
+def test_worlds_that_are_no_table_look_as_they_do(tmp_path, verb, chosen):
+    said = refused(tmp_path / "run", verb, "task=kitchen", chosen)
+    assert f"{chosen.split('=')[0]}: expected none for kitchen_primitive, got one" in said
+
+
+def test_tables_are_the_worlds_that_say_so():
+    from envs.domains import find_domain
+    from envs.interface import DOMAINS
+
+    assert {name for name in DOMAINS if find_domain(name).is_table} == {*TABLES}
+    assert all(bool(find_domain(name).robots) == (name in TABLES) for name in DOMAINS)
 
 
 def test_a_mixture_of_what_was_not_collected_is_refused_before_anything_is(tmp_path):
