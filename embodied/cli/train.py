@@ -101,9 +101,8 @@ def act(settings: Settings, run: RunContext) -> float | None:
 def _check_mixture(settings: Settings) -> None:
     """Raise ValueError, before anything is collected, where a folder of the mixture holds no dataset and is not the one
     that is collected."""
-    for folder in settings.data.mixture:
-        is_own = Path(folder).resolve() == Path(settings.data.folder).resolve()
-        if not is_own and not facts_file(Path(folder)).exists():
+    for folder in map(Path, settings.data.folders):
+        if folder != Path(settings.data.folder).resolve() and not facts_file(folder).exists():
             raise ValueError(f"data.mixture: expected datasets that were collected, got none in {folder}; embodied "
                              "collect makes one. Other folders are added to those of a recipe; '~data.mixture' before "
                              "takes those out")

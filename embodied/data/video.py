@@ -39,12 +39,16 @@ def learning_codec() -> Codec:
     return FOR_LEARNING if FOR_LEARNING.encoder in av.codecs_available else FOR_LEARNING_WITHOUT_AV1
 
 
+TASKS = Path("/proc/self/task")
+"""A folder for each thread of this process, where the system has them."""
+
+
 @contextmanager
 def _scheduled_as_before() -> Iterator[None]:
     """Around whatever may open an encoder, be it by closing a file. As root, SVT-AV1 makes its threads and the one that
     calls it real-time ones of the highest priority: they, and every process and thread begun later, would leave the
     rest of the machine no time. Threads that were there go on as they did, new ones as their caller did."""
-    if not hasattr(os, "sched_getscheduler"):
+    if not (hasattr(os, "sched_getscheduler") and TASKS.is_dir()):
         yield
         return
     own, before = _schedule(0), {thread: _schedule(thread) for thread in _threads()}
@@ -60,7 +64,7 @@ def _scheduled_as_before() -> Iterator[None]:
 
 def _threads() -> list[int]:
     """The threads of this process."""
-    return [int(thread) for thread in os.listdir("/proc/self/task")]
+    return [int(thread.name) for thread in TASKS.iterdir()]
 
 
 def _schedule(thread: int) -> tuple[int, int]:

@@ -6,13 +6,14 @@ What they touch with is their convex hull; what is drawn is their true form.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from envs.world.client import Client
-from envs.world.meshes import Mesh, ball, box, create_visual, joined, moved, tube, turned
+from envs.world.meshes import Mesh, ball, box, create_visual, joined, tube, turned
 from envs.world.world import Maker, World
 
 MASS_KG = 0.15
@@ -28,9 +29,9 @@ class Form(NamedTuple):
     mesh: Callable[[float, float], Mesh]
 
 
-def _tin(width: float, height: float) -> Mesh:
+def _tin(width: float, height: float, sides: int = 20) -> Mesh:
     r, h = width / 2, height / 2
-    return turned([("white", [(1e-4, -h), (r, -h), (r, h), (1e-4, h)])])
+    return turned([("white", [(1e-4, -h), (r, -h), (r, h), (1e-4, h)])], sides)
 
 
 def _cup(width: float, height: float) -> Mesh:
@@ -66,11 +67,6 @@ def _ell(width: float, height: float) -> Mesh:
                   box("white", (arm, width - arm, height), ((arm - width) / 2, arm / 2, 0.0)))
 
 
-def _prism(width: float, height: float) -> Mesh:
-    r, h = width / 2, height / 2
-    return turned([("white", [(1e-4, -h), (r, -h), (r, h), (1e-4, h)])], sides=6)
-
-
 def _ball(width: float, height: float) -> Mesh:
     return ball("white", width / 2, flat=height / width)
 
@@ -88,8 +84,8 @@ def _cross(width: float, height: float) -> Mesh:
 def _torus(width: float, height: float) -> Mesh:
     angles = np.linspace(0, 2 * np.pi, 25)
     r = (width - height) / 2
-    return moved(tube("white", np.stack([r * np.cos(angles), r * np.sin(angles), 0 * angles], axis=1),
-                      [height / 2] * len(angles)), (0.0, 0.0, 0.0))
+    return tube("white", np.stack([r * np.cos(angles), r * np.sin(angles), 0 * angles], axis=1),
+                [height / 2] * len(angles))
 
 
 SHAPES: Mapping[str, Form] = MappingProxyType({
@@ -100,7 +96,7 @@ SHAPES: Mapping[str, Form] = MappingProxyType({
     "dome": Form((0.04, 0.08), (0.02, 0.04), _dome),
     "slab": Form((0.05, 0.11), (0.015, 0.06), _slab),
     "ell": Form((0.06, 0.10), (0.02, 0.05), _ell),
-    "prism": Form((0.03, 0.08), (0.02, 0.09), _prism),
+    "prism": Form((0.03, 0.08), (0.02, 0.09), partial(_tin, sides=6)),
     "ball": Form((0.03, 0.07), (0.03, 0.07), _ball),
     "cone": Form((0.04, 0.08), (0.04, 0.09), _cone),
     "cross": Form((0.06, 0.10), (0.02, 0.05), _cross),
