@@ -76,6 +76,9 @@ def world_of_tasks(tasks: Iterable[str]) -> str:
 GOAL_ID = "embodied/Goal-v0"
 """The table with any goal of the goal language: `reset(options={"scene": ..., "goal": ...})` tells them."""
 
+DISTRACTOR = "distractor"
+"""First word of the names of things that no world asks for: on a table, what is neither block nor bowl."""
+
 FOREIGN_IDS = {
     "pick_and_place": "embodied/PandaGymPickAndPlace-v0",
     "stack": "embodied/PandaGymStack-v0",

@@ -1,11 +1,13 @@
-"""What a planner must beat: plans at random, and the same model with its pictures covered or lent to another scene.
+"""What a planner must beat: plans at random, one and the same plan, and the same model with its pictures covered or
+lent to another scene.
 
 A planner reads pictures in its prompt (`BlindBackend`, `ShuffledBackend`); a mind has eyes alone (`covered`, `Lent`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Generic, TypeVar
 
@@ -17,7 +19,7 @@ from embodied.planning.language import Plan, refer, write
 from embodied.planning.memory import Look
 from embodied.planning.perception import Perception, held_since
 from embodied.prompt import Entity, Image, Prompt, Sample, Segment, Slot
-from envs.interface import Box, Observation, SkillCall, Transition
+from envs.interface import Box, Observation, Referent, SkillCall, Transition
 from envs.skills.signatures import Effect, PlanLanguage
 
 Seen = TypeVar("Seen")
@@ -43,6 +45,29 @@ class RandomPlanner:
         if calls or is_holding:
             calls += _call(language, "release", perception, order, rng)
         plan = Plan(tuple(calls), perception=perception)
+        return replace(plan, text=write(plan))
+
+
+class MajorityPlanner:
+    """The same plan again and again, whatever is asked: what the expert begins with most often."""
+
+    label = "majority"
+
+    def __init__(self, begun: Iterable[Sequence[SkillCall]]) -> None:
+        """begun: the expert's plans at the start of some episodes. Raises ValueError for plans that point at things:
+        those of one scene are none in another."""
+        plans = {tuple(call.named for call in calls): tuple(calls) for calls in begun if calls}
+        counted = Counter(tuple(call.named for call in calls) for calls in begun if calls)
+        if not counted:
+            raise ValueError("policy=majority: expected episodes in which there is something to do, got none")
+        self.calls = plans[counted.most_common(1)[0][0]]
+        if any(isinstance(argument, Referent) for call in self.calls for argument in call.arguments):
+            raise ValueError("policy=majority: expected a world whose plans are words alone, got "
+                             f"{self.calls[0].skill} of a thing; policy=random plays there")
+
+    def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:
+        """That plan."""
+        plan = Plan(self.calls, perception=Perception((), observation.time_s))
         return replace(plan, text=write(plan))
 
 
@@ -126,6 +151,27 @@ class ShuffledBackend(_Veil):
         return map_pictures(prompt, lambda e: other.slots[(e.index - 1) % len(other.slots)], lambda _: other.image)
 
 
+class LentCropsBackend(_Veil):
+    """The same model shown what things of other scenes look like, at the places where it remembers its own."""
+
+    label = "shuffled"
+
+    def __init__(self, backend: Backend, looks: Iterable[Look]) -> None:
+        """looks: at other scenes. Raises ValueError when nothing is seen in any."""
+        super().__init__(backend)
+        self._crops = [slot.crop for look in looks for slot in look.slots or ()]
+        self._shown = 0
+        if not self._crops:
+            raise ValueError("LentCropsBackend: expected looks with things in sight, got none; look at other scenes")
+
+    def _change(self, prompt: Prompt) -> Prompt:
+        return map_pictures(prompt, self._lend, lambda image: image)
+
+    def _lend(self, entity: Entity) -> Slot:
+        self._shown += 1
+        return replace(entity.slot, crop=self._crops[self._shown % len(self._crops)])
+
+
 def covered(perceive: Perceive) -> Perceive:
     """Eyes that see black pictures, at the places where things are."""
     return lambda observation: [replace(slot, crop=np.zeros_like(slot.crop)) for slot in perceive(observation)]
@@ -140,6 +186,10 @@ class Lent(Generic[Seen]):
     def __call__(self, observation: Observation) -> Seen:
         self._looks += 1
         return self._look(self._others[self._looks % len(self._others)])
+
+    def all(self) -> list[Seen]:
+        """What is seen of each of the scenes."""
+        return [self._look(other) for other in self._others]
 
 
 def lent_look(eyes: str, others: Sequence[Observation]) -> Lent[Look]:

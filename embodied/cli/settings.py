@@ -14,7 +14,7 @@ from embodied.evaluation.suites import PolicyName
 from embodied.models.adaptation import Adaptation
 from embodied.planning.declaration import why_not_planned
 from embodied.typed import between
-from envs.interface import DOMAINS, ENV_IDS, domain_id, world_of_tasks
+from envs.interface import DOMAINS, ENV_IDS, GOAL_ID, domain_id, world_of_tasks
 from envs.skills.signatures import LANGUAGES, PlanLanguage
 
 Split = Literal["train", "validation", "test"]
@@ -154,10 +154,11 @@ REWORDED = ("tamp", "board", "kitchen")
 class DataSettings:
     """What is collected into `folder`, and what is learned from: that, or the datasets of `mixture`.
 
-    domain: the world. task: of its scenes; None for all. questions: families that the queries about a view are drawn
-    from; () for the world's own mix. shard: episodes of one file, 0 for a file each. mixture: folder of a dataset ->
-    its weight. options: keywords of the world, such as {naming: index}. referrals: how what numbers things is worded
-    when it is learned. reworded: whether other words for the same are learned, too, where the world knows some.
+    domain: the world. task: of its scenes; None for all; "goal" for scenes that goals are told of. questions: families
+    that the queries about a view are drawn from; () for the world's own mix. shard: episodes of one file, 0 for a file
+    each. mixture: folder of a dataset -> its weight. options: keywords of the world, such as {naming: index}.
+    referrals: how what numbers things is worded when it is learned. reworded: whether other words for the same are
+    learned, too, where the world knows some.
     """
 
     folder: str
@@ -178,9 +179,9 @@ class DataSettings:
     def __post_init__(self) -> None:
         if self.domain not in DOMAINS:
             raise UsageError(f"data.domain={self.domain}: expected a world" + suggest(self.domain, DOMAINS))
-        if self.task not in (None, *DOMAINS[self.domain]):
+        if self.task not in (None, *self._scenes):
             raise UsageError(f"data.task={self.task}: expected a task of the world {self.domain!r}"
-                             + suggest(self.task, DOMAINS[self.domain]))
+                             + suggest(self.task, self._scenes))
         if self.reworded and not self.mixture and self.domain not in REWORDED:
             raise UsageError(f"data.reworded=true: expected data.domain {' or '.join(REWORDED)}, whose words can be "
                              f"put otherwise, got {self.domain}; leave it out")
@@ -191,13 +192,17 @@ class DataSettings:
     @property
     def env_id(self) -> str:
         """What `gymnasium.make` makes the world by."""
-        ids = DOMAINS[self.domain]
-        return f"envs:{ids[self.task]}" if self.task else f"envs:{domain_id(self.domain)}"
+        return f"envs:{self._scenes[self.task]}" if self.task else f"envs:{domain_id(self.domain)}"
+
+    @property
+    def _scenes(self) -> dict[str, str]:
+        """What can be collected in the world: its tasks, and where goals are told, those; with their ids."""
+        return {**DOMAINS[self.domain], **({"goal": GOAL_ID} if self.domain == "tabletop" else {})}
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The tasks of its scenes."""
-        return (self.task,) if self.task else tuple(DOMAINS[self.domain])
+        """The tasks that what was learned is tried on: that of its scenes, or all of the world."""
+        return (self.task,) if self.task in DOMAINS[self.domain] else tuple(DOMAINS[self.domain])
 
     @property
     def folders(self) -> dict[str, float]:

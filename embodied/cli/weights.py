@@ -14,13 +14,11 @@ from embodied.agents.eyes import check_eyes
 from embodied.models.checkpoint_checks import read_json
 from embodied.models.folder import check_folder
 from embodied.models.old_forms import renewed
-from embodied.models.scene_encoders import PRIVILEGED, REMEMBERING, ROAMING
+from embodied.models.scene_encoders import PRIVILEGED, REMEMBERING
 from envs.skills.signatures import TABLETOP_GOALS, PlanLanguage
 
-PLAYED_FROM_MEMORY = ("model", "unconstrained", "blind", "oracle")
-"""Policies that a planner which remembers what it saw elsewhere can play."""
-PLAYED_BY_NAMES = (*PLAYED_FROM_MEMORY, "shuffled")
-"""Policies that a planner which has all in sight, but points at nothing, can play."""
+PLAYED_BY_NAMES = ("model", "unconstrained", "blind", "shuffled", "majority", "oracle")
+"""Policies that a planner which remembers what it saw, and points at nothing, can play."""
 
 
 def language_of(folder: Path, world: str | None = None) -> PlanLanguage:
@@ -54,18 +52,15 @@ def is_privileged(folder: Path) -> bool:
 
 
 def check_policies(folder: Path, policies: Sequence[str], world: str | None = None) -> None:
-    """Raises ValueError for policies that show a planner, or move by, what is in sight alone, where the weights of a
-    checked folder are, in a world, of one that remembers what it saw elsewhere, and for those that point at things,
-    where its plans point at none."""
+    """Raises ValueError for policies that point at things, where the plans of the weights of a checked folder, in a
+    world, point at none."""
     encoder = None if minds.is_mind(folder) else _facts_in(folder, world).get("scene_encoder")
     if encoder not in REMEMBERING:
         return
-    known = PLAYED_FROM_MEMORY if encoder in ROAMING else PLAYED_BY_NAMES
-    why = "remembers what it saw elsewhere" if encoder in ROAMING else "points at nothing"
-    strange = [policy for policy in policies if policy not in known]
+    strange = [policy for policy in policies if policy not in PLAYED_BY_NAMES]
     if strange:
-        raise ValueError(f"policy={strange[0]}: expected one of {', '.join(known)} for the weights {folder.name}, "
-                         f"whose planner {why}")
+        raise ValueError(f"policy={strange[0]}: expected one of {', '.join(PLAYED_BY_NAMES)} for the weights "
+                         f"{folder.name}, whose planner points at nothing")
 
 
 def check_usable(weights: str, *, has_masks: bool = False) -> None:

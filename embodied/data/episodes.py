@@ -20,7 +20,7 @@ import numpy as np
 
 from embodied.data.files import write_whole
 from embodied.data.queries import Query, arguments_of, query_of, record_of
-from envs.interface import Camera, Observation
+from envs.interface import DISTRACTOR, Camera, Observation
 
 DEPTH_STEP_M = 1e-4
 """Depth is stored as uint16 multiples of this: up to 6.5 m, never more than 0.05 mm off."""
@@ -47,6 +47,11 @@ class View:
     poses: np.ndarray  # float32[E, 10]: position m, quaternion, size m
     held: str | None
     queries: tuple[Query, ...]
+
+    @property
+    def is_strange(self) -> np.ndarray:
+        """bool[E]: which of the names are of things that the world asks nothing about."""
+        return np.array([name.split(" ")[0] == DISTRACTOR for name in self.names], bool)
 
 
 @dataclass(frozen=True, slots=True)

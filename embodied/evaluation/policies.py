@@ -1,4 +1,5 @@
-"""Who plays an episode: the model, the same model hindered, a random planner, or the oracle, which sees the truth.
+"""Who plays an episode: the model, the same model hindered, planners that do not look, or the oracle, which sees the
+truth.
 
 The model is a planner's or a mind's. A mind sees, and understands words; it writes no plans, so that there is nothing
 to take unconstrained or to score.
@@ -19,13 +20,15 @@ from embodied.agents.mind_card import is_mind
 from embodied.agents.scene_state import Perceive
 from embodied.evaluation.suites import PolicyName
 from embodied.planning.closed_loop import Planner
-from envs.interface import SEED_RANGES, Observation
+from envs.interface import SEED_RANGES, Observation, SkillCall
 from envs.skills.signatures import TABLETOP, PlanLanguage
 
 if TYPE_CHECKING:
     import gymnasium
 
     from embodied.agents.backends.base import Backend
+    from embodied.agents.baselines import Lent
+    from embodied.planning.memory import Look
 
 UNJUDGED = ("unconstrained", "blind", "shuffled")
 """Policies whose plans are taken as they come: a model alone, and those that see less than a judge would."""
@@ -37,6 +40,9 @@ NO_MIND = ("unconstrained", "saycan")
 
 OTHER_SEEDS = SEED_RANGES["validation"][-8:]
 """Seeds of the scenes that the shuffled policy is shown instead of its own."""
+_WAY_CALLS = 3
+BEGUN_SEEDS = SEED_RANGES["train"][:140]
+"""Seeds of the scenes whose commonest first plan the majority policy carries out."""
 
 
 @dataclass(slots=True)
@@ -85,16 +91,13 @@ class PolicyFactory:
         if policy in MIND_POLICIES and is_mind(Path(weights)):
             self._make_mind = mind_maker(weights, policy, gallery)
             return
-        self._backend = None if policy == "oracle" else model_backend(weights, world)
+        self._backend = None if policy in ("oracle", "majority") else model_backend(weights, world)
         if policy == "blind":
             self._backend = _blind(self._backend)
+        self._majority = _majority(gallery()) if policy == "majority" else None
         self._look = None
-        if policy == "shuffled" and self._backend.scene.eyes:
-            from embodied.agents.baselines import lent_look
-
-            self._look = lent_look(self._backend.scene.eyes, other_scenes(gallery()))
-        elif policy == "shuffled":
-            self._backend = _shuffled(self._backend, other_scenes(gallery()))
+        if policy == "shuffled":
+            self._backend, self._look = _shuffled(self._backend, gallery())
         self._make_chat = _chat_maker(chat or {}) if policy == "chat" else None
 
     def planner(self, seed: int, env: gymnasium.Env) -> tuple[Planner, RecordingBackend | None]:
@@ -108,6 +111,8 @@ class PolicyFactory:
             from embodied.agents.oracle import OraclePlanner
 
             return OraclePlanner(env), None
+        if self._majority is not None:
+            return self._majority, None
         if self._policy == "random":
             from embodied.agents.baselines import RandomPlanner
 
@@ -186,7 +191,42 @@ def _blind(backend: Backend) -> Backend:
     return BlindBackend(backend)
 
 
-def _shuffled(backend: Backend, others: list[Observation]) -> Backend:
-    from embodied.agents.baselines import ShuffledBackend
+def _shuffled(backend: Backend, env: gymnasium.Env) -> tuple[Backend, Lent[Look] | None]:
+    """Backend and eyes of the shuffled policy: one that drives about stands where it stands, but things look as they do
+    elsewhere."""
+    from embodied.agents.baselines import LentCropsBackend, ShuffledBackend, lent_look
 
-    return ShuffledBackend(backend, others)
+    if not backend.scene.eyes:
+        return ShuffledBackend(backend, other_scenes(env)), None
+    if backend.scene.roams:
+        return LentCropsBackend(backend, lent_look(backend.scene.eyes, seen_on_the_way(env)).all()), None
+    return backend, lent_look(backend.scene.eyes, other_scenes(env))
+
+
+def seen_on_the_way(env: gymnasium.Env) -> list[Observation]:
+    """What is seen in other scenes while what is taught is done there: at the start a robot that drives about may stand
+    before nothing. PRIVILEGED."""
+    seen = []
+    for seed in OTHER_SEEDS:
+        env.reset(seed=seed)
+        for _ in range(_WAY_CALLS):
+            plan = env.unwrapped.taught_plan()
+            if plan:
+                seen.append(Observation.from_dict(env.step(env.unwrapped.encode(plan[0]))[0]))
+    return seen
+
+
+def _majority(env: gymnasium.Env) -> Planner:
+    """The expert's plans on training seeds are the majority policy's prior; in the episodes it is told nothing."""
+    from embodied.agents.baselines import MajorityPlanner
+
+    return MajorityPlanner(begun_plans(env))
+
+
+def begun_plans(env: gymnasium.Env) -> list[list[SkillCall]]:
+    """What the expert would begin with in episodes of training seeds. PRIVILEGED."""
+    plans = []
+    for seed in BEGUN_SEEDS:
+        env.reset(seed=seed)
+        plans.append(env.unwrapped.taught_plan())
+    return plans

@@ -18,6 +18,7 @@ BASELINE_MEANING = {
     "blind": "the same model, its images blanked",
     "shuffled": "the same model, shown the images of another scene",
     "random": "a random valid plan over what is in sight",
+    "majority": "one plan, whatever is asked: what the expert begins with most often on training seeds",
     "oracle": "PRIVILEGED, the scripted expert, which alone is told the truth",
 }
 

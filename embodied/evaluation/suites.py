@@ -6,11 +6,12 @@ from typing import Literal
 
 from envs.interface import SEED_RANGES
 
-PolicyName = Literal["model", "unconstrained", "blind", "shuffled", "random", "oracle", "saycan", "chat"]
-POLICIES: tuple[PolicyName, ...] = ("model", "unconstrained", "blind", "shuffled", "random", "oracle", "saycan",
-                                    "chat")
+PolicyName = Literal["model", "unconstrained", "blind", "shuffled", "random", "majority", "oracle", "saycan",
+                     "chat"]
+POLICIES: tuple[PolicyName, ...] = ("model", "unconstrained", "blind", "shuffled", "random", "majority", "oracle",
+                                    "saycan", "chat")
 
-BASELINES: tuple[PolicyName, ...] = ("blind", "shuffled", "random", "oracle")
+BASELINES: tuple[PolicyName, ...] = ("blind", "shuffled", "random", "majority", "oracle")
 """Policies that the report sets beside the model."""
 PRIVILEGED: tuple[PolicyName, ...] = ("oracle",)
 """Policies that are told the truth: bounds for the others, and labelled wherever they are shown."""

@@ -61,6 +61,7 @@ class Pixels:
     points: Float64[np.ndarray, "P 3"]
     votes: Float64[np.ndarray, "P 4"]  # box centre, half-width
     pitch_m: Float64[np.ndarray, " P"]  # distance between neighbouring pixels on a surface that faces the camera
+    strange: Float64[np.ndarray, " P"]  # > 0 where an object is neither block nor bowl
 
 
 def perceive(segmenter: ObjectSegmenter, observation: Observation, max_objects: int = MAX_OBJECTS) -> list[Slot]:
@@ -89,35 +90,39 @@ def see_pixels(segmenter: ObjectSegmenter, observation: Observation) -> Pixels:
 
 
 def _answers(segmenter: ObjectSegmenter, images: Float32[np.ndarray, "B 7 H W"]
-             ) -> Iterator[tuple[Bool[np.ndarray, "H W"], Float[np.ndarray, "4 H W"]]]:
-    """For each image: which pixels are of objects, bool[H, W], and their votes, float[4, H, W]."""
+             ) -> Iterator[tuple[Bool[np.ndarray, "H W"], Float[np.ndarray, "4 H W"], Float[np.ndarray, "H W"]]]:
+    """For each image: which pixels are of objects, bool[H, W], their votes, float[4, H, W], and how strange the objects
+    are, float[H, W]."""
     with torch.inference_mode():
         output = segmenter(torch.from_numpy(images).to(segmenter.head.weight))
     is_object = (output.logits > 0).cpu().numpy() & (images[:, 6] > 0)
     is_object &= images[:, 5] > segmenter.config.clearance_m  # outlines spill onto the table and would vote as rings
-    return zip(is_object, output.votes.float().cpu().numpy(), strict=True)
+    strange = torch.full_like(output.logits, -1.0) if output.strange is None else output.strange
+    return zip(is_object, output.votes.float().cpu().numpy(), strange.float().cpu().numpy(), strict=True)
 
 
-Answer = tuple["Float[np.ndarray, '3 H W']", "Bool[np.ndarray, 'H W']", "Float[np.ndarray, '4 H W']"]
-"""Of one camera: world points float[3, H, W], m; which pixels are of objects, bool[H, W]; votes float[4, H, W]."""
+Answer = tuple["Float[np.ndarray, '3 H W']", "Bool[np.ndarray, 'H W']", "Float[np.ndarray, '4 H W']",
+               "Float[np.ndarray, 'H W']"]
+"""Of one camera: world points float[3, H, W], m; which pixels are of objects, bool[H, W]; votes float[4, H, W]; how
+strange the objects are, float[H, W]."""
 
 
 def _in_the_world(answer: Answer, turn: Float64[np.ndarray, "4 4"]) -> Answer:
     """The answer of a camera whose picture was looked at in a turned frame."""
     if (turn == np.eye(4)).all():
         return answer
-    (points, is_object, votes), back = answer, np.linalg.inv(turn)
-    return moved(points, back), is_object, np.concatenate([moved(votes[:3], back), votes[3:]])
+    (points, is_object, votes, strange), back = answer, np.linalg.inv(turn)
+    return moved(points, back), is_object, np.concatenate([moved(votes[:3], back), votes[3:]]), strange
 
 
 def gather_pixels(observation: Observation, answers: Mapping[str, Answer]) -> Pixels:
     """The foreground of all cameras as one list. answers: of each camera, by name."""
     parts = []
-    for number, (name, (points, is_object, votes)) in enumerate(answers.items()):
+    for number, (name, (points, is_object, votes, strange)) in enumerate(answers.items()):
         row, column = np.nonzero(is_object)
         pitch_m = observation.depth[name][row, column].astype(np.float64) / observation.cameras[name].intrinsics[0, 0]
         parts.append((np.full(len(row), number), row, column, points[:, row, column].T.astype(np.float64),
-                      votes[:, row, column].T.astype(np.float64), pitch_m))
+                      votes[:, row, column].T.astype(np.float64), pitch_m, strange[row, column].astype(np.float64)))
     return Pixels(tuple(answers), *(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
@@ -265,7 +270,8 @@ def _slot(pixels: Pixels, group: Int64[np.ndarray, " P"], voted: Float64[np.ndar
     middle = int(((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2).argmin())
     return Slot(crop=masked_crop(rgb, rows, columns, window, crop_size), box=box, camera=pixels.names[camera],
                 pixel=(int(columns[middle]), int(rows[middle])), area_px=len(group),
-                window=_share(window, rgb.shape[:2]), width_m=width_m)
+                window=_share(window, rgb.shape[:2]), width_m=width_m,
+                is_strange=bool(pixels.strange[group].mean() > 0))
 
 
 def masked_crop(rgb: UInt8[np.ndarray, "H W 3"], rows: Int64[np.ndarray, " P"], columns: Int64[np.ndarray, " P"],
@@ -318,7 +324,8 @@ def oracle_pixels(observation: Observation, masks: Mapping[str, Int[np.ndarray, 
     answers = {}
     for name, camera in observation.cameras.items():
         said = targets_from_masks(masks[name], poses)
-        answers[name] = (camera.lift(observation.depth[name]).transpose(2, 0, 1), said["foreground"] > 0, said["votes"])
+        answers[name] = (camera.lift(observation.depth[name]).transpose(2, 0, 1), said["foreground"] > 0, said["votes"],
+                         said["strange"] - 0.5)
     return gather_pixels(observation, answers)
 
 

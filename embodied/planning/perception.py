@@ -42,10 +42,12 @@ class Perception:
 
     @classmethod
     def of(cls, slots: Iterable[Slot], observation: Observation, language: PlanLanguage,
-           limit: int = MAX_OBJECTS) -> Perception:
-        """What was seen in an observation, in the order and by the camera that plans in the language point by."""
+           limit: int = MAX_OBJECTS, *, has_strange: bool = False) -> Perception:
+        """What was seen in an observation, in the order and by the camera that plans in the language point by.
+        has_strange: with what is strange to whoever plans, too."""
         camera = language.cameras[0]
-        return cls(order_largest(slots, limit), observation.time_s, Image(camera, observation.rgb[camera]))
+        shown = order_largest(slots if has_strange else familiar(slots), limit)
+        return cls(shown, observation.time_s, Image(camera, observation.rgb[camera]))
 
 
 def supports(slots: Sequence[Slot]) -> list[int | None]:
@@ -54,9 +56,17 @@ def supports(slots: Sequence[Slot]) -> list[int | None]:
                 key=lambda j: slots[j].box.center[2], default=None) for i in range(len(slots))]
 
 
+def familiar(slots: Iterable[Slot]) -> list[Slot]:
+    """The slots without what is strange: those that planners learned of."""
+    return [slot for slot in slots if not slot.is_strange]
+
+
 def order_largest(slots: Iterable[Slot], limit: int = MAX_OBJECTS) -> tuple[Slot, ...]:
-    """At most `limit` slots, the largest ones, ordered by `order_slots`: as a prompt names them."""
-    return order_slots(sorted(slots, key=lambda slot: -slot.area_px)[:limit])
+    """At most `limit` slots, the largest ones, ordered by `order_slots`: as a prompt names them. What is strange comes
+    last, and so has no name of a thing that planners know."""
+    kept = sorted(slots, key=lambda slot: (slot.is_strange, -slot.area_px))[:limit]
+    strange = [slot for slot in kept if slot.is_strange]
+    return (*order_slots(familiar(kept)), *order_slots(strange))
 
 
 def order_slots(slots: Iterable[Slot]) -> tuple[Slot, ...]:

@@ -38,6 +38,9 @@ WORST_DEPTH_NOISE_M, KNOCK_M, KNOCK_RAD = 0.0015, 0.0015, 0.0015
 """The same, at most, and standard deviations of how wrong a camera is calibrated, where views are disguised."""
 
 
+VANISHING = 0.5
+"""Of the views in disguise, as many have things that are not shown."""
+
 COUNTED = 4096
 """Examples whose tokens are counted at once."""
 
@@ -83,6 +86,7 @@ def _cameras(view: View, config: SegmenterConfig, rng: np.random.Generator | Non
              ) -> list[dict[str, Float32[np.ndarray, "... H W"]]]:
     """Input and targets of each camera of a view, at the pitch that it will be looked at."""
     taken, parts = at_pitch(view.observation), []
+    is_gone = vanished(len(view.names), rng) if rng is not None and is_disguised and config.is_cut else None
     for name, camera in taken.observation.cameras.items():
         rgb, depth = taken.observation.rgb[name], taken.observation.depth[name]
         masks = view.masks[name][np.ix_(taken.rows[name], taken.columns[name])]
@@ -93,9 +97,21 @@ def _cameras(view: View, config: SegmenterConfig, rng: np.random.Generator | Non
                 camera = knocked(camera, rng, KNOCK_M, KNOCK_RAD)
             rgb, depth = relight(rgb, rng), depth + (depth > 0) * rng.normal(0.0, noise_m, depth.shape)
         images = framed_input(rgb, depth.astype(np.float32), camera, config)
+        if is_gone is not None:
+            images *= ~((masks >= 0) & is_gone[masks])
         masks = np.where(images[6] > 0, masks, -1) if config.is_cut else masks  # nobody can say what is not shown
-        parts.append({"images": images, **targets_from_masks(masks, _turned(view.poses, turn_of(camera, config)))})
+        parts.append({"images": images, **targets_from_masks(
+            masks, _turned(view.poses, turn_of(camera, config)), view.is_strange)})
     return parts
+
+
+def vanished(count: int, rng: np.random.Generator) -> Bool[np.ndarray, " count"]:
+    """bool[count]: which of the things of a view are not shown; none of them of half of the views, and never all: eyes
+    that learned from full tables alone believe two things on a table to be wider than they are."""
+    is_gone = np.zeros(count, bool)
+    if count and rng.random() < VANISHING:
+        is_gone[rng.permutation(count)[int(rng.integers(1, count + 1)):]] = True
+    return is_gone
 
 
 def _turned(poses: Float32[np.ndarray, "M 10"], turn: Float64[np.ndarray, "4 4"]) -> Float32[np.ndarray, "M 10"]:

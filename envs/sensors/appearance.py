@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from envs.interface import TABLE_WORKSPACE
+from envs.interface import DISTRACTOR, TABLE_WORKSPACE
 from envs.names import unknown
 from envs.sensors import held_out
 from envs.sensors.cameras import calibration
@@ -104,7 +104,7 @@ class Look:
             shape = self._one(distractors.SHAPES, held_out.SHAPES, self.appearance.distractors)
             spot = _free_spot(world, distractors.reach_m(shape), self._rng)
             if spot is not None:
-                distractors.place(world, shape, f"distractor {number}", self._rng, spot)
+                distractors.place(world, shape, f"{DISTRACTOR} {number}", self._rng, spot)
         world.settle()
 
     def tool(self) -> tuple[tuple[float, float, float], float] | None:

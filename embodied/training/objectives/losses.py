@@ -102,16 +102,25 @@ def word_likeness(soft: Float[Tensor, "N Q D"], words: Float[Tensor, "V D"]) -> 
 
 
 def segmenter_loss(logits: Float[Tensor, "B H W"], votes: Float[Tensor, "B 4 H W"],
-                   targets: Mapping[str, Float[Tensor, "B ... H W"]], total_weight: Float[Tensor, ""] | None = None
+                   targets: Mapping[str, Float[Tensor, "B ... H W"]], total_weight: Float[Tensor, ""] | None = None, *,
+                   strange: Float[Tensor, "B H W"] | None = None
                    ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
-    """Scalar L = 10 BCE(logits, f) + 1/W sum_p w_p smoothL1(v_p - v*_p) with votes v in cm, and its two parts.
+    """Scalar L = 10 BCE(logits, f) + 1/W sum_p w_p (smoothL1(v_p - v*_p) + BCE(s_p, s*_p)) with votes v in cm, and its
+    parts; without the last of them where nobody says what is strange.
 
     logits: float[B, H, W], > 0 where an object is. votes: v, float[B, 4, H, W], metres. targets: foreground f and
     weights w, float[B, H, W], and votes v*, float[B, 4, H, W], as `targets_from_masks` makes them. total_weight: W
-    where these images are a part of a greater batch; None for the sum of their weights.
+    where these images are a part of a greater batch; None for the sum of their weights. strange: s, float[B, H, W], > 0
+    where an object is neither block nor bowl; s*, 0 or 1, among the targets then.
     """
     foreground, weights = targets["foreground"], targets["weights"]
     cut = F.binary_cross_entropy_with_logits(logits, foreground)
     miss = F.smooth_l1_loss(votes * CM_PER_M, targets["votes"] * CM_PER_M, reduction="none").sum(dim=1)
-    vote = (miss * weights).sum() / (weights.sum() if total_weight is None else total_weight).clamp(min=1e-6)
-    return 10 * cut + vote, {"foreground_loss": cut.detach(), "vote_loss": vote.detach()}
+    whole = (weights.sum() if total_weight is None else total_weight).clamp(min=1e-6)
+    vote = (miss * weights).sum() / whole
+    loss, parts = 10 * cut + vote, {"foreground_loss": cut.detach(), "vote_loss": vote.detach()}
+    if strange is None:
+        return loss, parts
+    unsure = F.binary_cross_entropy_with_logits(strange, targets["strange"], reduction="none")
+    odd = (unsure * weights).sum() / whole
+    return loss + odd, {**parts, "strange_loss": odd.detach()}
