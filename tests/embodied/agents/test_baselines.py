@@ -6,12 +6,21 @@ import numpy as np
 import pytest
 
 from embodied.agents.backends.replay import ReplayBackend
-from embodied.agents.baselines import NOWHERE, BlindBackend, RandomPlanner, ShuffledBackend
+from embodied.agents.baselines import (
+    NOWHERE,
+    BlindBackend,
+    LentCropsBackend,
+    MajorityPlanner,
+    RandomPlanner,
+    ShuffledBackend,
+)
 from embodied.agents.language_agent import LanguageAgent
 from embodied.agents.oracle import OraclePlanner
 from embodied.planning.language import parse
+from embodied.planning.memory import Look
 from embodied.planning.scene import WHOLE_IMAGE
 from embodied.prompt import Entity, Image
+from envs.interface import Referent, SkillCall
 from envs.skills.signatures import TABLETOP
 from tests.embodied.planning.scenes import FULL_HAND_M, ToyEnv, observation, slot, transition
 
@@ -63,6 +72,27 @@ def test_the_shuffled_see_another_scene_but_act_in_the_true_one():
     plan = LanguageAgent(ShuffledBackend(backend, [observation(time_s=1.0)]), unclear=None).plan("x", observation())
     assert pictures(backend) == [THERE[0], THERE[0]]
     assert [c.arguments[0].box for c in plan.calls] == [s.box for s in HERE]
+
+
+def test_who_drives_about_is_shown_other_things_at_its_own_places():
+    backend = ReplayBackend([PLAN], perceive)
+    looks = [Look("table", THERE, None, (0.0, 1.0)), Look("bin", None, None, (0.0, 1.0))]
+    plan = LanguageAgent(LentCropsBackend(backend, looks), unclear=None).plan("go", observation())
+    assert [s.box for s in pictures(backend)] == [s.box for s in HERE] and plan.calls
+    assert all((s.crop == THERE[0].crop).all() for s in pictures(backend))
+    with pytest.raises(ValueError, match="got none; look at other scenes"):
+        LentCropsBackend(backend, looks[1:])
+
+
+def test_the_majority_is_the_plan_that_is_begun_with_most_often():
+    home, wait = SkillCall("home"), SkillCall("say", ("hm",))
+    planner = MajorityPlanner([[home], [wait, home], [wait, home], [], [], []])
+    plans = [planner.plan(text, observation()) for text in ("sort", "stack")]
+    assert [p.calls for p in plans] == [(wait, home)] * 2 and "say" in plans[0].text
+    with pytest.raises(ValueError, match="words alone, got pick"):
+        MajorityPlanner([[SkillCall("pick", (Referent("red block", box=HERE[0].box),))]])
+    with pytest.raises(ValueError, match="something to do"):
+        MajorityPlanner([[]])
 
 
 def test_image_models_can_be_veiled_too():

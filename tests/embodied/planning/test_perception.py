@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embodied.planning.instruction import InstructionError, clean_instruction
+from embodied.planning.looks import kind_of
 from embodied.planning.perception import (
     Perception,
     held_since,
     last_failure,
     nearest_slot,
+    order_largest,
     order_slots,
     supports,
 )
@@ -41,6 +43,14 @@ def seen(*slots) -> Perception:
 def test_the_sentence_introduces_each_object_once():
     prompt = write_prompt("put  it\naway", seen(slot(), slot(0.6)))
     assert spelled(prompt) == "Instruction: put it away\nIn sight: <obj_1><obj_2>.\nPlan:"
+
+
+def test_what_is_strange_is_told_to_nobody_who_never_learned_of_it():
+    slots = [slot(0.4, area_px=9), replace(slot(0.5, area_px=90), is_strange=True), slot(0.6, area_px=5)]
+    assert seen(*slots).slots == (slots[0], slots[2])
+    told = Perception.of(slots, observation(), TABLETOP, limit=2, has_strange=True)
+    assert told.slots == (slots[0], slots[2]), "what is known comes first"
+    assert order_largest(slots)[-1] is slots[1] and kind_of(slots[1]) == "thing" and kind_of(slots[0]) == "block"
 
 
 def test_what_is_held_and_what_failed_come_after_the_scene():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import gymnasium
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from embodied.data.episodes import View, view_of
 from embodied.models.configuration import SegmenterConfig
 from embodied.models.framing import knocked, moved, turn_of
 from embodied.models.segmenter import segmenter_input
-from embodied.training.collate import _cameras, _stacked, disguised
+from embodied.training.collate import _cameras, _stacked, disguised, vanished
 
 CONFIG = SegmenterConfig(is_cut=True)
 
@@ -49,6 +51,34 @@ def test_objects_keep_their_colors_and_the_rest_does_not(view: View):
     rgb, is_object = view.observation.rgb["top"], view.masks["top"] >= 0
     other = disguised(rgb, is_object, np.random.default_rng(1))
     assert (other[is_object] == rgb[is_object]).all() and (other[~is_object] != rgb[~is_object]).any()
+
+
+def test_things_vanish_from_half_of_the_views_but_never_all():
+    drawn = [vanished(4, np.random.default_rng(seed)) for seed in range(200)]
+    left = np.bincount([4 - int(is_gone.sum()) for is_gone in drawn], minlength=5)
+    assert left[0] == 0 and (left[1:4] > 10).all() and left[4] > 100, left
+    assert vanished(0, np.random.default_rng(0)).shape == (0,)
+
+
+def test_what_has_vanished_is_neither_shown_nor_voted_for(view: View):
+    """Widths that are voted for tell things apart: one is left where all votes are of one."""
+    told = [_cameras(view, CONFIG, np.random.default_rng(seed), True) for seed in range(40)]
+    counts = [len(np.unique(np.concatenate([part["votes"][0][part["foreground"] > 0] for part in parts])))
+              for parts in told]
+    assert max(counts) == 2 * len(view.names) and min(counts) < max(counts), "each of two cameras has a frame of its own"
+    for part in told[counts.index(min(counts))]:
+        is_object = part["foreground"] > 0
+        assert (part["images"][6][is_object] > 0).all() and not part["weights"][~is_object].any()
+    emptied, full = (sum(int(part["images"][6].sum()) for part in told[counts.index(n)])
+                     for n in (min(counts), max(counts)))
+    assert emptied < full
+
+
+def test_strange_is_what_no_world_asks_for(view: View):
+    odd = replace(view, names=("distractor 1", *view.names[1:]))
+    assert odd.is_strange.tolist() == [True] + [False] * (len(view.names) - 1)
+    for part, mask in zip(_cameras(odd, CONFIG, None, False), view.masks.values(), strict=True):
+        assert ((part["strange"] > 0) == ((mask == 0) & (part["foreground"] > 0))).all()
 
 
 def test_a_knocked_camera_is_off_by_millimetres(view: View):
