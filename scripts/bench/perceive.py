@@ -7,9 +7,10 @@ JSON lines. "latency": milliseconds of processor time of one core, two cameras: 
 (median, 95 %), and its ratio to the first of the weights in the same run; they take turns on each view. "seeing": over
 all views of episodes of a split's seeds, half of them acted out by the expert with disturbances: the share of
 visible objects that a slot shows (within 3 cm of centre and size together), slots that show none, and the errors of
-the boxes; of what is neither block nor bowl, and of blocks and bowls, how many are said to be strange. An object is visible that shows at least as many pixels, at the pitch that segmenters look at, as one asks
-for. A row for each of the looks: a name of configs/appearance, "egl", pixels of the pictures' sides, or "panda_gym".
-What is held out of training stands in envs/sensors/held_out.py.
+the boxes; of what is neither block nor bowl, and of blocks and bowls, how many are said to be strange. An object is
+visible that shows at least as many pixels, at the pitch that segmenters look at, as one asks for. A row for each of the
+looks: a name of configs/appearance, "egl", pixels of the pictures' sides, or "panda_gym". What is held out of training
+stands in envs/sensors/held_out.py.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ def judge(slots: list[Slot], view: View, least_px: int) -> dict[str, list[float]
     odd = dict(zip(view.names, view.is_strange, strict=True))
     said = {is_odd: [slots[place].is_strange for name, place in found.items() if odd[name] == is_odd]
             for is_odd in (True, False)}
-    return {"strange_told": said[True], "known_denied": said[False], "objects": [len(asked)], "missed": [sum(name not in found for name in asked)],
+    return {"strange_told": said[True], "known_denied": said[False], "objects": [len(asked)],
+            "missed": [sum(name not in found for name in asked)],
             "false": [len(slots) - len(found)],
             "center_mm": [MM_PER_M * float(np.linalg.norm(box.center - pose[:3])) for box, pose in pairs],
             "width_mm": [MM_PER_M * abs(max(box.size[:2]) - float(pose[7:9].max())) for box, pose in pairs]}

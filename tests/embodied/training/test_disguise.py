@@ -65,7 +65,7 @@ def test_what_has_vanished_is_neither_shown_nor_voted_for(view: View):
     told = [_cameras(view, CONFIG, np.random.default_rng(seed), True) for seed in range(40)]
     counts = [len(np.unique(np.concatenate([part["votes"][0][part["foreground"] > 0] for part in parts])))
               for parts in told]
-    assert max(counts) == 2 * len(view.names) and min(counts) < max(counts), "each of two cameras has a frame of its own"
+    assert max(counts) == 2 * len(view.names) and min(counts) < max(counts), "two cameras, each with its frame"
     for part in told[counts.index(min(counts))]:
         is_object = part["foreground"] > 0
         assert (part["images"][6][is_object] > 0).all() and not part["weights"][~is_object].any()
