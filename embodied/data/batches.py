@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, repeat
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -188,3 +188,21 @@ class Batches:
             raise ValueError(f"batches: expected a position in the same data, {mine}, got {dict(state)}; resume with "
                              "the dataset, seed and batch size that the run began with")
         self.step = state["step"]
+
+
+class FirstBatch:
+    """The first batch of others, again and again."""
+
+    def __init__(self, batches: Any):
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[Any]:
+        return repeat(next(iter(self._batches)))
+
+    def state_dict(self) -> dict[str, Any]:
+        """That of the others; the first batch is where they began."""
+        return self._batches.state_dict() | {"step": 0}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Check that it is of the same data, see theirs."""
+        self._batches.load_state_dict(state)

@@ -23,6 +23,7 @@ from embodied.training import checkpoint
 from embodied.training.hooks import JsonlLog, ProgressBar, numbers_of
 from embodied.training.job import Job
 from embodied.training.loop import TrainState
+from embodied.training.memory import remedied
 from embodied.training.placement import State, choose, one_of_many
 from embodied.training.run_folder import RunFolder, note_workers
 from embodied.training.settings import TrainSettings, plain, read_settings
@@ -88,7 +89,8 @@ def train_worker(loop_config: Mapping[str, Any]) -> None:
     job = settings.stage(stage).prepare(run, placement)
     _resume(job)
     hooks = [*_logs(job, run, stage), _Fault(placement.data_rank, **(loop_config["fault"] or {})), _Report(job)]
-    job.train([*job.validation(), *hooks])
+    with remedied(stage, job.settings):
+        job.train([*job.listeners(), *hooks])
 
 
 def _logs(job: Job, run: RunFolder, stage: str) -> list[Any]:
@@ -114,20 +116,19 @@ def _resume(job: Job) -> None:
         warnings.simplefilter("always")
         saved = checkpoint.newest_valid(Path(reported.path).parent, "checkpoint_*")
         if saved is not None:
-            job.start = checkpoint.load(saved, model=job.model, optimizer=job.optimizer, batches=job.batches,
-                                        placement=job.placement)
-            job.best = checkpoint.best_of(saved)
+            job.go_on_from(saved)
 
 
 class _Report:
     """Reports to Ray on every rank, every `save_every` steps and at the end; rank 0 brings the checkpoint."""
 
     def __init__(self, job: Job):
-        self.job = job
+        self.job, self.rewinds = job, 0
 
     def step(self, state: TrainState[Any]) -> None:
-        is_last = state.step == state.steps or state.is_enough
-        if state.step % self.job.settings.save_every == 0 or is_last:
+        is_asked = state.step == state.steps or state.is_enough or state.rewinds > self.rewinds
+        self.rewinds = state.rewinds
+        if state.step % self.job.settings.save_every == 0 or is_asked:
             with tempfile.TemporaryDirectory() as folder:
                 self._report(state, Path(folder))
 
@@ -142,7 +143,7 @@ class _Report:
     def _fill(self, whole: State, state: TrainState[Any], folder: Path) -> bool:
         """Whether a checkpoint stands in `folder`; a full disk is said, for the other ranks wait for this one."""
         try:
-            checkpoint.fill(folder, whole, step=state.step, batches=self.job.batches, best=state.best,
+            checkpoint.fill(folder, whole, step=state.step, batches=self.job.batches, course=state.course,
                             facts=self.job.placement.facts())
             checkpoint.verify(folder)
         except (OSError, SafetensorError, checkpoint.CheckpointError) as error:

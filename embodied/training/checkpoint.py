@@ -4,6 +4,7 @@
     trainer.json                               step, place among the batches, random states, optimiser groups, and
                                                threads, world size and device
     best.safetensors                           what learned, at the best of the measurements, where that is kept
+    average.safetensors                        its average over the steps, likewise
     manifest.json                              file -> SHA-256; written last, the folder is published by one rename
 """
 
@@ -27,25 +28,25 @@ from torch import nn
 from embodied.data.files import replaced_folder, sha256_of, sweep_drafts, write_json
 from embodied.models.checkpoint_checks import CheckpointError
 from embodied.models.weights import put_weights
-from embodied.training.loop import BatchStream, Best, TrainState
+from embodied.training.loop import BatchStream, Best, Course, TrainState
 from embodied.training.placement import Placement, Replicated, State
 
 FILES = ("model.safetensors", "optimizer.safetensors", "trainer.json")
-BEST = "best.safetensors"
+BEST, AVERAGE = "best.safetensors", "average.safetensors"
 
 
 def save(path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, batches: BatchStream,
-         placement: Placement | None = None, best: Best | None = None) -> Path:
+         placement: Placement | None = None, course: Course | None = None) -> Path:
     """`path`, published whole and read back. CheckpointError when the disk is full or what was written is damaged.
 
-    placement: where the model was wrapped; None: on the CPU, alone. best: see `fill`. What stood there before still
+    placement: where the model was wrapped; None: on the CPU, alone. course: see `fill`. What stood there before still
     stands when the disk is full.
     """
     placement = placement or Replicated()
     state = placement.state(model, optimizer)
     try:
         with replaced_folder(path) as draft:
-            fill(draft, state, step=step, batches=batches, facts=placement.facts(), best=best)
+            fill(draft, state, step=step, batches=batches, facts=placement.facts(), course=course)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(_no_room(path, state, error)) from error
     verify(path)
@@ -60,16 +61,20 @@ def _no_room(path: Path, state: State, error: Exception) -> str:
 
 
 def fill(folder: Path, state: State, *, step: int, batches: BatchStream, facts: Mapping[str, Any],
-         best: Best | None = None) -> None:
-    """Write the files of a checkpoint, the manifest last. facts: of the placement. best: what a training that ends
-    where nothing better comes has found till now."""
+         course: Course | None = None) -> None:
+    """Write the files of a checkpoint, the manifest last. facts: of the placement. course: what the training remembers
+    of it."""
+    course = course or Course()
     save_file(dict(state.weights), str(folder / "model.safetensors"))
     tensors, groups = _flatten(state.optimizer)
     save_file(tensors, str(folder / "optimizer.safetensors"))
     write_json(folder / "trainer.json", {
         "step": step, "sampler": batches.state_dict(), "random": random_state(), "optimizer_groups": groups,
-        "device_random": state.device_random, **facts, **_put_best(folder, best)})
-    names = FILES if best is None else (*FILES, BEST)
+        "device_random": state.device_random, **facts, "losses": course.losses,
+        **_put_best(folder, course.best)})
+    names = [*FILES, *[BEST] * (course.best is not None), *[AVERAGE] * (course.average is not None)]
+    if course.average is not None:
+        save_file({name: value.cpu().contiguous() for name, value in course.average.items()}, str(folder / AVERAGE))
     write_json(folder / "manifest.json", {name: sha256_of(folder / name) for name in names})
 
 
@@ -87,6 +92,12 @@ def best_of(path: Path) -> Best | None:
     if said is None:
         return None
     return Best(said["step"], tuple(said["score"]), load_file(path / BEST), said["since"])
+
+
+def course_of(path: Path, device: str | torch.device = "cpu") -> Course:
+    """What a training remembered of its course when it made a whole checkpoint. device: where its average goes."""
+    average = load_file(path / AVERAGE, device=str(device)) if (path / AVERAGE).exists() else None
+    return Course(best_of(path), average, json.loads((path / "trainer.json").read_text()).get("losses", []))
 
 
 def _flatten(state: Mapping[str, Any]) -> tuple[dict[str, torch.Tensor], list[dict[str, Any]]]:
@@ -125,7 +136,7 @@ def verify(path: Path) -> None:
     """Raise CheckpointError unless every file is there and has the SHA-256 of the manifest."""
     try:
         manifest = json.loads((path / "manifest.json").read_text())
-        names = (*FILES, BEST) if BEST in manifest else FILES
+        names = [*FILES, *(name for name in (BEST, AVERAGE) if name in manifest)]
         wrong = [name for name in names if sha256_of(path / name) != manifest.get(name)]
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise CheckpointError(f"{path}: expected a whole checkpoint, got {error}; resume from an older one") from error
@@ -207,24 +218,32 @@ class Checkpointing:
     def __init__(self, folder: Path, batches: BatchStream, *, every: int, keep: int = 2):
         self.folder, self.batches, self.every, self.keep = folder, batches, every, keep
         self.saved: int | None = None
+        self.rewinds = 0
         if folder.exists():
             sweep_drafts(folder)
 
     def step(self, state: TrainState[Any]) -> None:
-        if state.step % self.every == 0:
+        if state.rewinds > self.rewinds:
+            self.rewinds = state.rewinds
+            self._save(state, is_other=True)
+            for path in saved_in(self.folder):
+                if path.name > f"step_{state.step:08d}":  # of the course that was given up
+                    shutil.rmtree(path)
+        elif state.step % self.every == 0:
             self._save(state)
 
     def end(self, state: TrainState[Any]) -> None:
         if state.step != self.saved and state.step > 0:
             self._save(state)
 
-    def _save(self, state: TrainState[Any]) -> None:
+    def _save(self, state: TrainState[Any], *, is_other: bool = False) -> None:
+        """is_other: than what may have been saved of that step."""
         state.settle()  # or saving would count as training
         path = self.folder / f"step_{state.step:08d}"
         try:
-            if not is_valid(path):
+            if is_other or not is_valid(path):
                 save(path, model=state.model, optimizer=state.optimizer, step=state.step, batches=self.batches,
-                     placement=state.placement, best=state.best)
+                     placement=state.placement, course=state.course)
         except CheckpointError as error:
             warnings.warn(str(error), stacklevel=2)
             return

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from embodied.data.files import write_whole
-from embodied.training.loop import Best, TrainState
+from embodied.training.averaging import averaged
+from embodied.training.loop import Best, TrainState, learned_parameters
 
 
 def numbers_of(state: TrainState[Any]) -> dict[str, float]:
@@ -155,7 +156,8 @@ class ProgressBar:
 
 
 class Validation:
-    """Puts the numbers of `measure(model)` beside the step's metrics every `every` steps and at the last one."""
+    """Puts the numbers of `measure(model)` beside the step's metrics every `every` steps and at the last one: of the
+    weights' average, where there is one."""
 
     def __init__(self, measure: Callable[[Any], Mapping[str, float]], *, every: int):
         self.measure, self.every = measure, every
@@ -165,7 +167,8 @@ class Validation:
             state.settle()  # or measuring would count as training
             model = state.placement.unwrap(state.model)
             model.eval()
-            state.measured |= {f"validation/{k}": float(v) for k, v in self.measure(model).items()}
+            with averaged(state):
+                state.measured |= {f"validation/{k}": float(v) for k, v in self.measure(model).items()}
             model.train()
 
     def end(self, state: TrainState[Any]) -> None:
@@ -187,14 +190,15 @@ class KeepBest:
     def step(self, state: TrainState[Any]) -> None:
         if "validation/loss" in state.measured:
             self._compare(state, (state.measured.get("validation/exact", 0.0), -state.measured["validation/loss"]))
-        state.best = self.best
+        state.course.best = self.best
         if self.best is not None and (state.is_enough or state.step == state.steps):
             _put_back(state, self.best.weights)
             state.note(f"the weights are those of step {self.best.step}, the best of those measured", is_loud=False)
 
     def _compare(self, state: TrainState[Any], found: tuple[float, float]) -> None:
         if self.best is None or found > self.best.score:
-            learned = {name: p.detach().cpu().contiguous().clone() for name, p in _learned(state)}
+            learned = {name: p.detach().cpu().contiguous().clone() for name, p in
+                       (state.course.average or dict(learned_parameters(state))).items()}
             self.best = Best(state.step, found, learned)
         else:
             self.best.since += 1
@@ -204,12 +208,8 @@ class KeepBest:
         pass
 
 
-def _learned(state: TrainState[Any]) -> list[tuple[str, Any]]:
-    return [(name, p) for name, p in state.placement.unwrap(state.model).named_parameters() if p.requires_grad]
-
-
 def _put_back(state: TrainState[Any], weights: Mapping[str, Any]) -> None:
-    for name, parameter in _learned(state):
+    for name, parameter in learned_parameters(state):
         parameter.data.copy_(weights[name])
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from embodied.data.batches import Batch, Collate
+from embodied.data.batches import Batch, Collate, FirstBatch
+from embodied.training import checkpoint
+from embodied.training.averaging import Average, LeaveAverage
 from embodied.training.hooks import KeepBest, Validation
-from embodied.training.loop import OUT_OF_BATCHES, BatchStream, Best, Hook, Objective, TrainState, train
-from embodied.training.optim import WarmupCosine, adamw
+from embodied.training.loop import OUT_OF_BATCHES, BatchStream, Course, Hook, Objective, TrainState, train
+from embodied.training.optim import Schedule, adamw
 from embodied.training.placement import Placement
+from embodied.training.rewinding import Rewind
 from embodied.training.roofline import Roofline
 from embodied.training.stage import StageSettings
 
@@ -40,42 +44,53 @@ class Job:
     batches: BatchStream[Any]
     objective: Objective[Any]
     optimizer: torch.optim.Optimizer
-    schedule: WarmupCosine
+    schedule: Schedule
     placement: Placement
     measure: Measure | None = None
     patience: int | None = None  # measurements without a better one after which it ends
     start: int = 0
-    best: Best | None = None  # of the checkpoint that it goes on from
+    course: Course = field(default_factory=Course)  # of the checkpoint that it goes on from
+
+    def go_on_from(self, saved: Path) -> None:
+        """Stand where a checkpoint stands. CheckpointError where it is damaged, or of another model."""
+        self.start = checkpoint.load(saved, model=self.model, optimizer=self.optimizer, batches=self.batches,
+                                     placement=self.placement)
+        self.course = checkpoint.course_of(saved, self.placement.device)
 
     def train(self, hooks: Sequence[Hook]) -> TrainState[Any]:
         """The last state: after all steps, or stopped by a hook, also before this goes on from there. OutOfBatchesError
         where the batches ended first; what the hooks saved stays."""
-        is_enough = self.best is not None and self.best.is_final(self.patience)
+        best = self.course.best
+        is_enough = best is not None and best.is_final(self.patience)
         roofline = Roofline(self.placement.facts()["threads"])
         state = train(self.model, self.batches, self.objective, self.optimizer, steps=self.settings.steps,
                       start=self.start, hooks=[roofline, *hooks], schedule=self.schedule,
                       clip_norm=self.settings.clip_norm, placement=self.placement, within=roofline.learning,
-                      is_enough=is_enough)
+                      is_enough=is_enough, course=self.course)
         if state.stop == OUT_OF_BATCHES:
             raise OutOfBatchesError(f"expected batches for {state.steps} steps, they ended after {state.step}; give "
                                     f"the stage more of them, or train with steps={state.step} in a new run folder")
         return state
 
-    def validation(self) -> list[Hook]:
-        """What measures, if there is something to measure, and keeps the best of what was measured, if it is to."""
+    def listeners(self) -> list[Hook]:
+        """What watches over its course and measures, in their order; to stand before what logs and saves."""
+        asked = self.settings
+        watching = [] if asked.spike_ratio is None else [Rewind(asked.spike_ratio, every=asked.save_every)]
+        averaging = ([Average(asked.average)], [LeaveAverage()]) if asked.average else ([], [])
         if self.measure is None:
-            return []
-        best = [] if self.patience is None else [KeepBest(self.patience, self.best)]
-        return [Validation(self.measure, every=self.settings.validate_every), *best]
+            return [*averaging[0], *watching, *averaging[1]]
+        best = [] if self.patience is None else [KeepBest(self.patience, self.course.best)]
+        return [*averaging[0], *watching, Validation(self.measure, every=asked.validate_every), *averaging[1], *best]
 
 
 def make_job(settings: StageSettings, model: nn.Module, batches: BatchStream[Any], objective: Objective[Any],
              placement: Placement, measure: Measure | None = None, patience: int | None = None) -> Job:
-    """The job of a stage: AdamW over what is trainable, and warm-up with a cosine. model: not wrapped yet. patience:
-    see `KeepBest`."""
+    """The job of a stage: AdamW over what is trainable, by its schedule. model: not wrapped yet. patience: see
+    `KeepBest`."""
     wrapped = placement.wrap(model)
     optimizer = adamw(model, lr=settings.lr, weight_decay=settings.weight_decay, lr_scale=settings.lr_scale)
-    schedule = WarmupCosine(steps=settings.steps, warmup_steps=settings.warmup_steps)
+    schedule = Schedule(steps=settings.steps, warmup_steps=settings.warmup_steps, shape=settings.schedule)
+    batches = FirstBatch(batches) if settings.overfit else batches
     return Job(settings, wrapped, batches, objective, optimizer, schedule, placement, measure, patience)
 
 

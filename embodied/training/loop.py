@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ LARGEST_CLIP = 1000.0
 
 LATEST = 8
 """Steps after which what a device told is fetched, where no hook has asked for it before."""
+
+REMEMBERED = 1024
+"""Steps whose losses are kept for a hook that asks for them."""
 
 OUT_OF_BATCHES = "the end of its batches"
 """Why a training stopped whose batches were fewer than its steps."""
@@ -76,6 +80,15 @@ class Best:
 
 
 @dataclass(slots=True)
+class Course:
+    """What a training remembers of its course beside model and optimiser: hooks keep it, and it is saved with them."""
+
+    best: Best | None = None
+    average: dict[str, Tensor] | None = None  # of what learned, over the steps, by name, where it is
+    losses: list[float] = field(default_factory=list)  # the last ones that were no jump, see `rewinding`
+
+
+@dataclass(slots=True)
 class TrainState(Generic[B]):
     """Where a training stands; hooks read it after every step and may ask it to stop.
 
@@ -107,7 +120,10 @@ class TrainState(Generic[B]):
     products_share: float | None = None  # of step_s, what its matrix products take alone; None: not known (yet)
     stop: str | None = None  # why to stop early
     is_enough: bool = False  # a hook found that more steps would teach nothing: the training is over
-    best: Best | None = None  # what a hook keeps, to be saved with what is saved
+    course: Course = field(default_factory=Course)
+    rewinds: int = 0  # times that a hook took the training back to an earlier step, whose number `step` has then
+    heard: deque[tuple[int, float, Any]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    """Step, loss and the ids of its batch, of steps that were taken and that no hook has taken out yet."""
 
     @property
     def loss(self) -> float:
@@ -145,6 +161,8 @@ class TrainState(Generic[B]):
         self.bad = [] if is_good else [*self.bad, told.ids]
         self.skipped += not is_good
         self.last = Numbers(loss, norm, dict(zip(told.metrics, metrics, strict=True)))
+        if is_good:
+            self.heard.append((told.step, loss, told.ids))
         if is_good and norm > LARGEST_CLIP * self.clip_norm:
             self.hard_clips += 1
             self.note(f"the gradient's norm {norm:.3g} was clipped to {self.clip_norm:g}, more than "
@@ -158,6 +176,11 @@ class TrainState(Generic[B]):
             warnings.warn(self.notes[-1], stacklevel=5)
 
 
+def learned_parameters(state: TrainState[Any]) -> list[tuple[str, nn.Parameter]]:
+    """Name and values of what learns."""
+    return [(name, p) for name, p in state.placement.unwrap(state.model).named_parameters() if p.requires_grad]
+
+
 class BatchStream(Protocol[B_co]):
     """Batches, endless or not, whose place can be saved and gone back to: read from disk, or made by the live model."""
 
@@ -167,7 +190,8 @@ class BatchStream(Protocol[B_co]):
 
 
 class Hook(Protocol):
-    """What listens to training. Where `is_log` is set and true, an OSError (a full disk) is said and survived."""
+    """What listens to training; what has `begin` is called with the state before the first step, too. Where `is_log`
+    is set and true, an OSError (a full disk) is said and survived."""
 
     def step(self, state: TrainState[Any]) -> None: ...  # after each step
     def end(self, state: TrainState[Any]) -> None: ...  # once, however training ended
@@ -180,23 +204,27 @@ class NonFiniteError(RuntimeError):
 def train(model: nn.Module, batches: Iterable[B], objective: Objective[B], optimizer: torch.optim.Optimizer, *,
           steps: int, start: int = 0, hooks: Sequence[Hook] = (), schedule: Callable[..., float] | None = None,
           clip_norm: float = 1.0, max_bad_steps: int = 5, placement: Placement | None = None,
-          within: Callable[[B], AbstractContextManager[Any]] = nullcontext, is_enough: bool = False) -> TrainState[B]:
+          within: Callable[[B], AbstractContextManager[Any]] = nullcontext, is_enough: bool = False,
+          course: Course | None = None) -> TrainState[B]:
     """The last state, after steps `start` .. `steps` - 1, or fewer where batches end or a hook says so: see `stop`.
 
     schedule: sets the learning rates of (optimizer, step) and returns their factor; None: they stay. clip_norm: the
     longest that a step's gradient may be, loss per unit of weights; longer ones are scaled down by a factor.
     placement: where the model was wrapped; None: on the CPU, alone. within: gives the context in which a batch is
-    learned from. is_enough: it was over before, and no step is taken. NonFiniteError after `max_bad_steps` bad ones in
-    a row, up to LATEST steps later on a device that works on by itself. Every hook's `end` is called, whatever
-    happened.
+    learned from. is_enough: it was over before, and no step is taken. course: of the steps before. NonFiniteError
+    after `max_bad_steps` bad ones in a row, up to LATEST steps later on a device that works on by itself. Every hook's
+    `end` is called, whatever happened.
     """
     state = TrainState(model, optimizer, steps, start, placement or Replicated(), clip_norm, max_bad_steps,
-                       is_enough=is_enough)
+                       is_enough=is_enough, course=course or Course())
     model.train()
     stream = iter(batches)
     with ExitStack() as ends:
         for hook in reversed(hooks):
             ends.callback(_tell, hook, hook.end, state)
+        for hook in hooks:
+            if hasattr(hook, "begin"):
+                hook.begin(state)
         while state.step < steps and not state.stop and not state.is_enough:
             batch = _next(stream, state)
             if batch is _THE_END:

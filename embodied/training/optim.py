@@ -8,6 +8,11 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from embodied.training.stage import ScheduleName
+
+DECAY_SHARE = 0.2
+"""Of the steps after the warm-up, those in which warmup_stable_decay comes down."""
+
 
 def adamw(model: nn.Module, *, lr: float, weight_decay: float = 0.01, betas: tuple[float, float] = (0.9, 0.98),
           lr_scale: Mapping[str, float] | None = None) -> torch.optim.AdamW:
@@ -33,18 +38,23 @@ def _scale(name: str, lr_scale: Mapping[str, float]) -> float:
     return next((factor for prefix, factor in lr_scale.items() if name.startswith(prefix)), 1.0)
 
 
-class WarmupCosine:
-    """Learning rate of step s (0-based): linear to the peak over `warmup_steps`, then a half cosine to its `floor`."""
+class Schedule:
+    """Learning rate of step s (0-based): linear to the peak over `warmup_steps`, then by its shape, see `ScheduleName`,
+    to `floor` times the peak."""
 
-    def __init__(self, *, steps: int, warmup_steps: int, floor: float = 0.05):
-        self.steps, self.warmup_steps, self.floor = steps, warmup_steps, floor
+    def __init__(self, *, steps: int, warmup_steps: int, floor: float = 0.05, shape: ScheduleName = "cosine"):
+        self.steps, self.warmup_steps, self.floor, self.shape = steps, warmup_steps, floor, shape
 
     def factor(self, step: int) -> float:
         """Factor on the peak learning rate at a step, 0-based: above 0, at most 1."""
         if step < self.warmup_steps:
             return (step + 1) / (self.warmup_steps + 1)
         done = min((step - self.warmup_steps) / max(self.steps - self.warmup_steps, 1), 1.0)
-        return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * done))
+        if self.shape == "inverse_sqrt":
+            return math.sqrt(max(self.warmup_steps, 1) / max(step + 1, self.warmup_steps, 1))
+        share = {"cosine": 0.5 * (1 + math.cos(math.pi * done)), "constant": 1.0,
+                 "warmup_stable_decay": min(1.0, (1 - done) / DECAY_SHARE)}[self.shape]
+        return self.floor + (1 - self.floor) * share
 
     def __call__(self, optimizer: torch.optim.Optimizer, step: int) -> float:
         """The factor just set on every group; a pure function of the step, so there is no state to resume."""

@@ -10,6 +10,7 @@ from embodied.data.pool import map_seeds
 from embodied.training import checkpoint
 from embodied.training.hooks import JsonlLog, ProgressBar, StopOnSignals, TensorBoard
 from embodied.training.loop import Hook, TrainState
+from embodied.training.memory import remedied
 from embodied.training.placement import alone, set_threads
 from embodied.training.run_folder import MapSeeds, RunFolder, claim, note_workers, owned
 from embodied.training.settings import TrainSettings
@@ -71,9 +72,7 @@ def run_stage(settings: TrainSettings, name: str, run_dir: str | Path, *, hooks:
     job = settings.stage(name).prepare(run, placement)
     saved = checkpoint.newest_valid(run.checkpoints(name))
     if saved is not None:
-        job.start = checkpoint.load(saved, model=job.model, optimizer=job.optimizer, batches=job.batches,
-                                    placement=placement)
-        job.best = checkpoint.best_of(saved)
+        job.go_on_from(saved)
     saver = checkpoint.Checkpointing(run.checkpoints(name), job.batches, every=job.settings.save_every,
                                      keep=job.settings.keep)
     facts = placement.facts()
@@ -83,7 +82,8 @@ def run_stage(settings: TrainSettings, name: str, run_dir: str | Path, *, hooks:
     log = JsonlLog(run.of(name) / "log.jsonl", every=settings.log_every, start=job.start,
                    header={"stage": name, **facts})
     board = TensorBoard(run.of(name) / "tensorboard", every=settings.log_every)
-    state = job.train([StopOnSignals(), *job.validation(), log, board, ProgressBar(name), *hooks, saver])
+    with remedied(name, job.settings):
+        state = job.train([StopOnSignals(), *job.listeners(), log, board, ProgressBar(name), *hooks, saver])
     return _last(run.checkpoints(name), state)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar
 
 from embodied.data.jitter import Jitter
 from embodied.training.replay_settings import NO_REPLAY, Replay
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from embodied.training.placement import Placement
     from embodied.training.run_folder import RunFolder
     from embodied.training.settings import ModelSettings
+
+ScheduleName = Literal["cosine", "constant", "warmup_stable_decay", "inverse_sqrt"]
+"""How the learning rate goes on after the warm-up: a half cosine (Loshchilov and Hutter 2017), not at all, not at all
+and then straight down (Hu et al. 2024, arXiv 2404.06395), or as 1 / sqrt(step) (Vaswani et al. 2017)."""
 
 SEGMENTER = "segmenter"
 """Of what a stage gives: a segmenter, in `RunFolder.detector`."""
@@ -41,6 +45,10 @@ class StageSettings:
     validate_every: int = between(1)  # steps
     keep: int = between(1)  # checkpoints
     lr_scale: dict[str, float] = field(default_factory=dict)  # name prefix of parameters -> factor of lr
+    schedule: ScheduleName = "cosine"
+    average: float = between(0, 0.999999, default=0.0)  # decay of the weights' average, see `averaging`; 0: none
+    spike_ratio: float | None = between(1, default=None)  # of losses that are gone back from, see `rewinding`
+    overfit: bool = False  # whether the first batch is learned from again and again: what must be learned at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from embodied.data.batches import BUCKET, FEWEST_VIEWS, Batches, Sampler
+from embodied.data.batches import BUCKET, FEWEST_VIEWS, Batches, FirstBatch, Sampler
 
 LENGTHS = np.random.default_rng(0).integers(10, 100, 1037)
 
@@ -92,3 +92,12 @@ def test_an_error_in_a_batch_reaches_the_loop(loaders):
 def test_fewer_examples_than_a_batch_are_refused():
     with pytest.raises(ValueError, match="at least 8 examples"):
         Sampler(LENGTHS[:5], batch_size=8, seed=0)
+
+
+def test_the_first_batch_again_and_again():
+    batches = FirstBatch(Batches(Sampler(LENGTHS, batch_size=8, seed=0), collate))
+    first, *others = take(batches, 4)
+    assert all(other is first for other in others)
+    resumed = FirstBatch(Batches(Sampler(LENGTHS, batch_size=8, seed=0), collate))
+    resumed.load_state_dict(batches.state_dict())
+    assert take(resumed, 1)[0].ids == first.ids

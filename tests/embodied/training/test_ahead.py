@@ -16,7 +16,7 @@ from embodied.training import checkpoint
 from embodied.training.checkpoint import Checkpointing
 from embodied.training.hooks import JsonlLog, KeepBest, ProgressBar, TensorBoard, Validation
 from embodied.training.loop import LATEST, NonFiniteError, train
-from embodied.training.optim import WarmupCosine, adamw
+from embodied.training.optim import Schedule, adamw
 from embodied.training.placement import Replicated
 from tests.embodied.training.test_loop import Watch, a_model, lines, squares
 
@@ -56,7 +56,7 @@ def followed(placement, steps, bad=(), hooks=(), clip_norm=1.0, **options):
     optimizer = adamw(model, lr=0.05)
     state = train(model, lines(bad), squares, optimizer, steps=steps, clip_norm=clip_norm,
                   hooks=[Watch(weights), *hooks], placement=placement,
-                  schedule=WarmupCosine(steps=steps, warmup_steps=2), **options)
+                  schedule=Schedule(steps=steps, warmup_steps=2), **options)
     return state, weights
 
 

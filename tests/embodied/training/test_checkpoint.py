@@ -16,7 +16,7 @@ from embodied.data.files import sha256_of
 from embodied.data.locks import Hold
 from embodied.training import checkpoint
 from embodied.training.loop import train
-from embodied.training.optim import WarmupCosine, adamw
+from embodied.training.optim import Schedule, adamw
 from embodied.training.placement import one_of_many
 
 
@@ -40,7 +40,7 @@ def go(made, folder, steps, start=0, every=2):
     model, optimizer, batches = made
     saver = checkpoint.Checkpointing(folder, batches, every=every, keep=2)
     return train(model, batches, objective, optimizer, steps=steps, start=start, hooks=[saver],
-                 schedule=WarmupCosine(steps=4, warmup_steps=1))
+                 schedule=Schedule(steps=4, warmup_steps=1))
 
 
 def resume(made, folder, **options):

@@ -112,7 +112,7 @@ def test_loop_checkpoint_and_validation_ask_the_placement_for_everything(tmp_pat
     spy = Spy()
     job = segmenter_job(spy)
     saver = checkpoint.Checkpointing(tmp_path, job.batches, every=4)
-    job.train([*job.validation(), saver])
+    job.train([*job.listeners(), saver])
     again = segmenter_job(spy)
     checkpoint.load(tmp_path / "step_00000004", model=again.model, optimizer=again.optimizer, batches=again.batches,
                     placement=spy)

@@ -12,7 +12,7 @@ from embodied.training.loop import train
 from embodied.training.objectives.losses import naming_loss
 from embodied.training.objectives.segment import segment
 from embodied.training.objectives.sft import sft
-from embodied.training.optim import WarmupCosine, adamw
+from embodied.training.optim import Schedule, adamw
 from tests.embodied.models.test_planner import LLAMA, VIT, image_prompt, make
 from tests.embodied.training import ranks
 
@@ -46,7 +46,7 @@ class Norms:
 def first_norms(model, batch, objective, lr=1e-3) -> list[float]:
     norms = Norms()
     train(model, itertools.repeat(batch), objective, adamw(model, lr=lr), steps=10, hooks=[norms],
-          schedule=WarmupCosine(steps=10, warmup_steps=2))
+          schedule=Schedule(steps=10, warmup_steps=2))
     return norms.seen
 
 

@@ -86,11 +86,10 @@ def saved_and_killed(folder, measured, kill_at=None, steps=8, patience=2):
                    patience)
     newest = checkpoint.newest_valid(folder)
     if newest is not None:
-        job.start = checkpoint.load(newest, model=model, optimizer=job.optimizer, batches=batches)
-        job.best = checkpoint.best_of(newest)
+        job.go_on_from(newest)
     seen = measured[:job.start]
     saver = checkpoint.Checkpointing(folder, batches, every=1, keep=2)
-    return job.train([*job.validation(), AfterSteps(saver.step), AfterSteps(kill)]), said
+    return job.train([*job.listeners(), AfterSteps(saver.step), AfterSteps(kill)]), said
 
 
 def test_the_best_lives_through_a_kill_and_ends_the_training_where_it_would_have_ended(tmp_path):

@@ -14,7 +14,7 @@ from torch import nn
 from embodied.data.batches import OnDemand
 from embodied.training.hooks import JsonlLog, ProgressBar, StopOnSignals, Validation
 from embodied.training.loop import NonFiniteError, train
-from embodied.training.optim import WarmupCosine, adamw
+from embodied.training.optim import Schedule, adamw
 
 
 @dataclass
@@ -233,7 +233,7 @@ def test_validation_stands_beside_the_metrics_and_leaves_training_mode():
 
 
 def test_warmup_and_cosine_by_hand():
-    schedule = WarmupCosine(steps=110, warmup_steps=10, floor=0.1)
+    schedule = Schedule(steps=110, warmup_steps=10, floor=0.1)
     assert schedule.factor(0) == pytest.approx(1 / 11)
     assert schedule.factor(10) == pytest.approx(1.0)
     assert schedule.factor(60) == pytest.approx(0.55)
