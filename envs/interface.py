@@ -76,6 +76,9 @@ def world_of_tasks(tasks: Iterable[str]) -> str:
 GOAL_ID = "embodied/Goal-v0"
 """The table with any goal of the goal language: `reset(options={"scene": ..., "goal": ...})` tells them."""
 
+TABLE_IN_SIGHT_M = 4.0
+"""A table ends somewhere: what a camera would see of it further along its axis is not taken for one."""
+
 DISTRACTOR = "distractor"
 """First word of the names of things that no world asks for: on a table, what is neither block nor bowl."""
 
@@ -166,6 +169,14 @@ class Camera:
             planes[axis] += origin
         return np.moveaxis(planes, 0, -1)
 
+    def depth_of_table(self, height_px: int, width_px: int) -> Float32[np.ndarray, "H W"]:
+        """float32[H, W], metres: what this camera would measure of an empty table that goes on for ever (z = 0); 0
+        where it looks above it, or further than TABLE_IN_SIGHT_M."""
+        rays = self.lift(np.ones((height_px, width_px)))[..., 2] - self.pose[2, 3]
+        with np.errstate(divide="ignore"):
+            depth = -self.pose[2, 3] / rays
+        return np.where((rays < 0) & (depth < TABLE_IN_SIGHT_M), depth, 0.0).astype(np.float32)
+
     def project(self, points: Float[np.ndarray, "*P 3"]) -> Float64[np.ndarray, "*P 2"]:
         """Pixels (column, row; the centre of the first pixel is 0.5, 0.5) of world points float[..., 3]."""
         local = (np.asarray(points) - self.pose[:3, 3]) @ self.pose[:3, :3]
@@ -255,6 +266,13 @@ class Observation:
                    joint_pos=np.asarray(observation["joint_pos"]), tool_pose=np.asarray(observation["tool_pose"]),
                    gripper_width_m=float(observation["gripper_width_m"][0]), time_s=float(observation["time_s"][0]),
                    entities=dict(observation.get("entities", {})))
+
+
+class PlainView(Observation):
+    """An observation whose depth nobody measured: it holds that of an empty table, from where its camera is assumed to
+    stand."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

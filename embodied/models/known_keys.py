@@ -257,7 +257,7 @@ OUR_KEYS: dict[str, frozenset[str]] = {family: frozenset(keys.split()) for famil
         "projector projector_width scene_encoder segmenter_config soft_tokens text_config vision_config"),
     "palm_e_vision": "base encoder image_size is_frozen levels mean name options source std",
     "palm_e_segmenter": (
-        "clearance_m cluster_radius_m crop_size form is_cut level_depths margin_m min_pixels patch_px "
+        "clearance_m cluster_radius_m crop_size form is_cut is_flat level_depths margin_m min_pixels patch_px "
         "tells_strange widths "
         "workspace_high_m workspace_low_m"),
 }.items()}

@@ -18,7 +18,7 @@ from scipy.sparse.csgraph import connected_components
 
 from embodied.models.configuration import SegmenterConfig
 from embodied.models.framing import framed_input, moved, turn_of
-from embodied.models.measuring import is_in_box, measure_box
+from embodied.models.measuring import believed_box, is_in_box, measure_box
 from embodied.models.resampling import at_pitch
 from embodied.models.segmenter import VOTE_SIZE, ObjectSegmenter, targets_from_masks
 from embodied.prompt import MAX_OBJECTS, Slot
@@ -85,8 +85,10 @@ def see_pixels(segmenter: ObjectSegmenter, observation: Observation) -> Pixels:
     said = {name: answer for names in alike.values()
             for name, answer in zip(names, _answers(segmenter, np.stack([views[n] for n in names])), strict=True)}
     turns = {name: turn_of(camera, segmenter.config) for name, camera in observation.cameras.items()}
-    return gather_pixels(observation, {name: _in_the_world((views[name][3:6], *said[name]), turns[name])
-                                       for name in views})
+    answers = {name: _in_the_world((views[name][3:6], *said[name]), turns[name]) for name in views}
+    if segmenter.config.is_flat:  # what is seen lies where it is believed to be
+        answers = {name: (votes[:3], is_object, votes, *more) for name, (_, is_object, votes, *more) in answers.items()}
+    return gather_pixels(observation, answers)
 
 
 def _answers(segmenter: ObjectSegmenter, images: Float32[np.ndarray, "B 7 H W"]
@@ -96,7 +98,9 @@ def _answers(segmenter: ObjectSegmenter, images: Float32[np.ndarray, "B 7 H W"]
     with torch.inference_mode():
         output = segmenter(torch.from_numpy(images).to(segmenter.head.weight))
     is_object = (output.logits > 0).cpu().numpy() & (images[:, 6] > 0)
-    is_object &= images[:, 5] > segmenter.config.clearance_m  # outlines spill onto the table and would vote as rings
+    if not segmenter.config.is_flat:
+        # Outlines spill onto the table and would vote as rings.
+        is_object &= images[:, 5] > segmenter.config.clearance_m
     strange = torch.full_like(output.logits, -1.0) if output.strange is None else output.strange
     return zip(is_object, output.votes.float().cpu().numpy(), strange.float().cpu().numpy(), strict=True)
 
@@ -135,7 +139,7 @@ def slots_from_pixels(pixels: Pixels, observation: Observation, config: Segmente
     inside = [(group, vote) for group, vote in voted if _is_inside(vote, config)]
     standing = _standing(pixels, [pair for pair in inside if not _is_a_shard(pixels, pair, inside)])
     standing.sort(key=lambda pair: len(pair[0]), reverse=True)
-    return [_slot(pixels, group, vote, observation, config.crop_size) for group, vote in standing[:max_objects]]
+    return [_slot(pixels, group, vote, observation, config) for group, vote in standing[:max_objects]]
 
 
 def _joined(groups: Sequence[Int64[np.ndarray, " _"]], votes: Float64[np.ndarray, "P 4"]
@@ -258,17 +262,20 @@ def _is_inside(voted: Float[np.ndarray, " 4"], config: SegmenterConfig) -> bool:
 
 
 def _slot(pixels: Pixels, group: Int64[np.ndarray, " P"], voted: Float64[np.ndarray, " 4"], observation: Observation,
-          crop_size: int) -> Slot:
+          config: SegmenterConfig) -> Slot:
     """The slot of the pixels of a group; voted: the median of their votes."""
-    box, width_m = measure_box(pixels.points[group], voted, pixels.pitch_m[group], pixels.camera[group])
-    group = group[is_in_box(pixels.points[group], box)]
+    if config.is_flat:
+        box, width_m = believed_box(voted)
+    else:
+        box, width_m = measure_box(pixels.points[group], voted, pixels.pitch_m[group], pixels.camera[group])
+        group = group[is_in_box(pixels.points[group], box)]
     cameras = pixels.camera[group]
     camera = int(np.bincount(cameras, minlength=len(pixels.names)).argmax())
     mine = group[cameras == camera]
     rows, columns = pixels.row[mine], pixels.column[mine]
     rgb, window = observation.rgb[pixels.names[camera]], window_of(rows, columns)
     middle = int(((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2).argmin())
-    return Slot(crop=masked_crop(rgb, rows, columns, window, crop_size), box=box, camera=pixels.names[camera],
+    return Slot(crop=masked_crop(rgb, rows, columns, window, config.crop_size), box=box, camera=pixels.names[camera],
                 pixel=(int(columns[middle]), int(rows[middle])), area_px=len(group),
                 window=_share(window, rgb.shape[:2]), width_m=width_m,
                 is_strange=bool(pixels.strange[group].mean() > 0))

@@ -17,8 +17,8 @@ import numpy as np
 
 from embodied.data.episodes import DEPTH_STEP_M
 from embodied.serving.errors import ApiError
-from embodied.serving.views import fitted, stride_of, thinned, unfit
-from envs.interface import Camera, Observation
+from embodied.serving.views import LEARNED_PX, LEAST_PX, fitted, stride_of, thinned, unfit
+from envs.interface import Camera, Observation, PlainView
 
 MAX_BYTES = 6 << 20
 """What fits a request's body as base64."""
@@ -31,6 +31,8 @@ _PIECE = 1 << 18  # of base64, a multiple of 4: decoding holds the interpreter
 NOTE = "embodied"
 """PNG text chunk that says which camera a picture is from, and how it stands."""
 _NOTE_CHARACTERS = 4096
+_NO_BODY = np.zeros(9), np.array([0, 0, 0, 0, 0, 0, 1.0]), 0.0, 0.0
+"""Joints, tool, gripper and time of whoever only sends pictures."""
 
 
 def from_url(url: str) -> bytes:
@@ -102,7 +104,10 @@ def _note(texts: Mapping[str, str]) -> Mapping[str, Any]:
 
 
 def observation_of(pictures: Sequence[Picture]) -> Observation:
-    """The observation that noted pictures make: of each camera a colour and a depth image. Raises ApiError 422."""
+    """The observation that noted pictures make: of each camera a colour and a depth image; or that of one colour
+    picture without a note, see `plain_view`. Raises ApiError 422."""
+    if len(pictures) == 1 and not pictures[0].note and pictures[0].pixels.ndim == 3:
+        return plain_view(pictures[0].pixels)
     rgb, depth, cameras = {}, {}, {}
     for pixels, note, stride in pictures:
         name = str(note.get("camera", ""))[:24]
@@ -113,8 +118,23 @@ def observation_of(pictures: Sequence[Picture]) -> Observation:
         cameras[name] = thinned(Camera(_matrix(note, "intrinsics", 3), _matrix(note, "pose", 4)), stride)
     if "front" not in rgb or set(rgb) != set(depth) or any(rgb[n].shape[:2] != depth[n].shape for n in rgb):
         raise unfit("expected of each camera (front at least) a colour and a 16-bit depth PNG of one size, each with "
-                    "its camera, intrinsics and pose in the PNG text 'embodied' (embodied.serving.pictures.write)")
-    return fitted(Observation(rgb, depth, cameras, np.zeros(9), np.array([0, 0, 0, 0, 0, 0, 1.0]), 0.0, 0.0))
+                    "its camera, intrinsics and pose in the PNG text 'embodied' (embodied.serving.pictures.write); or "
+                    "one colour picture alone, of a table as the front camera sees it")
+    return fitted(Observation(rgb, depth, cameras, *_NO_BODY))
+
+
+def plain_view(pixels: np.ndarray) -> PlainView:
+    """The observation of one picture without depth, uint8[H, W, 3], as if the front camera had taken it, whose view of
+    the table it should be near. Raises ApiError 422 for one that is too small."""
+    from envs.sensors.cameras import VIEWS, calibration
+
+    height_px, width_px = pixels.shape[:2]
+    if min(height_px, width_px) < LEAST_PX:
+        raise unfit(f"expected a picture of at least {LEAST_PX} px a side once it is thinned to about {LEARNED_PX}, "
+                    f"got {height_px} x {width_px}")
+    camera = calibration(VIEWS["front"], height_px, width_px)
+    depth = camera.depth_of_table(height_px, width_px)
+    return PlainView({"front": pixels}, {"front": depth}, {"front": camera}, *_NO_BODY)
 
 
 def _matrix(note: Mapping[str, Any], key: str, size: int) -> np.ndarray:

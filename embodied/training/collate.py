@@ -87,8 +87,10 @@ def _cameras(view: View, config: SegmenterConfig, rng: np.random.Generator | Non
     """Input and targets of each camera of a view, at the pitch that it will be looked at."""
     taken, parts = at_pitch(view.observation), []
     is_gone = vanished(len(view.names), rng) if rng is not None and is_disguised and config.is_cut else None
-    for name, camera in taken.observation.cameras.items():
-        rgb, depth = taken.observation.rgb[name], taken.observation.depth[name]
+    names = list(taken.observation.cameras)
+    for name in names[:1] if config.is_flat else names:
+        camera, rgb, depth = (part[name] for part in (taken.observation.cameras, taken.observation.rgb,
+                                                      taken.observation.depth))
         masks = view.masks[name][np.ix_(taken.rows[name], taken.columns[name])]
         if rng is not None:
             noise_m = DEPTH_NOISE_M
@@ -96,6 +98,7 @@ def _cameras(view: View, config: SegmenterConfig, rng: np.random.Generator | Non
                 rgb, noise_m = disguised(rgb, masks >= 0, rng), rng.uniform(0.0, WORST_DEPTH_NOISE_M)
                 camera = knocked(camera, rng, KNOCK_M, KNOCK_RAD)
             rgb, depth = relight(rgb, rng), depth + (depth > 0) * rng.normal(0.0, noise_m, depth.shape)
+        depth = camera.depth_of_table(*depth.shape) if config.is_flat else depth
         images = framed_input(rgb, depth.astype(np.float32), camera, config)
         if is_gone is not None:
             images *= ~((masks >= 0) & is_gone[masks])

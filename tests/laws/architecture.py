@@ -65,6 +65,7 @@ MAY_IMPORT: dict[str, list[str]] = {
                          "envs.interface",
                          "envs.isolation",  # a world on the other side of a pipe
                          "envs.skills.signatures",
+                         "envs.sensors.cameras",  # where a picture of nobody's camera is assumed to be taken from
                          "envs.world.floorplan"],  # the map that what is remembered is drawn on
     "embodied.serving.safety": ["embodied.planning", "embodied.prompt", "envs.interface", "envs.robots",
                                 "envs.skills.signatures", "envs.world.floorplan"],

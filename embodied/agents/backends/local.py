@@ -78,8 +78,8 @@ class LocalBackend:
     def perceive(self, observation: Observation) -> list[Slot]:
         """The objects that the model's segmenter finds; none where plans go by names and nothing is pointed at. Raises
         ValueError when the model has none."""
+        from embodied.agents.eyes import eyes_for, look
         from embodied.models.decoding.prefixes import state_of
-        from embodied.models.scene import perceive
 
         segmenter = self.model.segmenter
         if self.scene.remembers:
@@ -87,7 +87,8 @@ class LocalBackend:
         if segmenter is None:
             raise ValueError("LocalBackend.perceive: the model has no segmenter; load one with segmenter_config; "
                              "planners that are shown the simulator's own masks are asked by suite=palm_e alone")
-        return self._looks.of(observation, state_of(segmenter), lambda: perceive(segmenter, observation))
+        segmenter = eyes_for(observation, segmenter)
+        return self._looks.of(observation, state_of(segmenter), lambda: look(segmenter, observation))
 
     def names_of(self, prompt: Prompt, names: Sequence[str]) -> list[str] | None:
         """What the things that a prompt shows are called: of some names, what the soft token of each is most like. None

@@ -2,7 +2,8 @@
 `robot:<session>`, which does what it is told and reports as it goes.
 
 Which fields are heeded, and how, is in `chat_fields`. Departures: plans are the likeliest ones, never sampled. Pictures
-come as data URLs only; the planner needs depth and calibration with them (`embodied.serving.pictures`). Tokens of a
+come as data URLs only, with depth and calibration (`embodied.serving.pictures`). Of one picture without them the
+planner says in words what it would do, things by their looks: it does not know where they are. Tokens of a
 robot's answer are those of all its plans; where a mind or a prompted planner plans, nobody counts.
 """
 
@@ -17,7 +18,7 @@ from fastapi.responses import Response
 
 from embodied.planning.language import Plan
 from embodied.serving.answers import event_stream
-from embodied.serving.bridges.chat_answer import Answer, End, Piece, chunks, of_plan, whole
+from embodied.serving.bridges.chat_answer import Answer, End, Piece, chunks, in_words, of_plan, whole
 from embodied.serving.bridges.chat_request import ROBOT, Chat
 from embodied.serving.errors import ApiError, unknown
 from embodied.serving.inference_server import CancelledError
@@ -27,6 +28,7 @@ from embodied.serving.routes.access import FAILURES, LeaseHeader, ManagerHere
 from embodied.serving.routes.commands import attended
 from embodied.serving.session import Session
 from embodied.serving.session_manager import SessionManager
+from envs.interface import PlainView
 
 router = APIRouter(prefix="/v1", tags=["chat"], responses=FAILURES, route_class=LargeRoute)
 
@@ -88,7 +90,8 @@ async def _planned(chat: Chat, manager: SessionManager, request: Request, text: 
         raise ApiError(400, "gone", "expected a client that waits, it left") from None
     finally:
         is_left = True
-    for item in of_plan(plan, chat.stops):
+    said = in_words(plan, chat.stops) if isinstance(seen, PlainView) else of_plan(plan, chat.stops)
+    for item in said:
         yield item if isinstance(item, Piece) or _is_counted(manager, "model") else End(item.finish_reason)
 
 

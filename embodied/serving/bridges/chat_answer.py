@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from embodied.planning.language import Plan, write
+from embodied.planning.spoken import describe, say_call
 from embodied.serving.errors import ApiError
 from embodied.serving.inference_server import BusyError
 
@@ -65,6 +66,13 @@ def of_plan(plan: Plan, stops: Sequence[str]) -> list[Piece | End]:
     if "".join(piece.text for piece in kept) != "".join(piece.text for piece in _trimmed(said)):
         return [*kept, End("stop", asked, min(told, unsaid + read))]
     return [*kept, End("length" if is_cut else "stop", asked, told)]
+
+
+def in_words(plan: Plan, stops: Sequence[str]) -> list[Piece | End]:
+    """A plan for things whose places nobody measured: steps in words, things by their looks, or why there are none."""
+    steps = "\n".join(say_call(call, plan) for call in plan.calls)
+    kept, _ = until([Piece(steps or describe(plan))], stops)
+    return [*kept, End("stop", plan.prompt_tokens, plan.answer_tokens)]
 
 
 def _trimmed(said: Sequence[Piece]) -> list[Piece]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,39 @@ def test_sizes(measured):
     errors = [np.subtract(max(seen.size[:2]), max(true.size[:2])) for _, true, seen in measured]
     assert np.median(np.abs(errors)) < 0.002
     assert max(abs(true.top_z_m - seen.top_z_m) for _, true, seen in measured) < 0.004
+
+
+@pytest.fixture
+def world():
+    world = World()
+    make_task(TASKS[0]).arrange(world, np.random.default_rng(4))
+    yield world
+    world.close()
+
+
+def test_what_nobody_measured_is_believed_to_be_as_it_is(world):
+    """Of votes that are right; heights hang on what stands on the table, or is a cube."""
+    observation, masks, poses = observe(world)
+    pixels = oracle_pixels(observation, masks, poses)
+    believed = replace(pixels, points=pixels.votes[:, :3])
+    slots = slots_from_pixels(believed, observation, SegmenterConfig(is_flat=True))
+    matches = best_matches(slots, world.names(), poses)
+    assert sorted(matches) == sorted(world.names()) and len(slots) == len(matches)
+    for name, place in matches.items():
+        true, seen = world.box(name), slots[place].box
+        assert np.allclose(seen.center, true.center, atol=1e-3) and np.allclose(sorted(seen.size), sorted(true.size),
+                                                                               atol=3e-3)
+
+
+def test_an_empty_table_is_as_deep_as_it_is_rendered(world):
+    observation, masks, _ = observe(world)
+    for name, camera in observation.cameras.items():
+        table = camera.depth_of_table(SIZE, SIZE)
+        height = camera.lift(observation.depth[name])[..., 2]
+        is_table = (masks[name] < 0) & (np.abs(height) < 0.002) & (observation.depth[name] > 0)
+        assert is_table.sum() > 5000 and np.abs(table - observation.depth[name])[is_table].max() < 0.004
+    upwards = replace(observation.cameras["front"], pose=np.eye(4))
+    assert not upwards.depth_of_table(8, 8).any(), "who looks up sees none"
 
 
 @pytest.mark.parametrize(("covered_m", "width_m"), [(0.0, 0.048), (0.024, 0.042)])

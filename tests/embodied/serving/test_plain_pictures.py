@@ -1,0 +1,49 @@
+"""One picture without depth: as if the front camera had taken it, and answered in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from embodied.planning.language import Plan
+from embodied.planning.perception import Perception
+from embodied.prompt import Slot
+from embodied.serving.bridges.chat_answer import End, Piece, in_words
+from embodied.serving.errors import ApiError
+from embodied.serving.pictures import Picture, observation_of
+from envs.interface import Box, PlainView, Referent, SkillCall
+from envs.sensors.cameras import VIEWS, calibrations
+
+RED = Slot(np.full((32, 32, 3), (220, 20, 20), np.uint8), Box((0.5, 0.0, 0.02), (0.04, 0.04, 0.04)))
+GREEN_BOWL = Slot(np.full((32, 32, 3), (20, 200, 20), np.uint8), Box((0.6, 0.1, 0.02), (0.13, 0.13, 0.04)))
+
+
+def test_one_picture_is_of_an_empty_table_but_for_its_colors():
+    pixels = np.random.default_rng(0).integers(0, 255, (192, 192, 3), dtype=np.uint8)
+    seen = observation_of([Picture(pixels, {})])
+    assert isinstance(seen, PlainView) and (seen.rgb["front"] == pixels).all()
+    camera = calibrations(VIEWS, 192)["front"]
+    assert np.allclose(seen.cameras["front"].intrinsics, camera.intrinsics)
+    points = camera.lift(seen.depth["front"])[seen.depth["front"] > 0]
+    assert np.abs(points[:, 2]).max() < 1e-5 and len(points) > 0.9 * 192 * 192
+    assert isinstance(replace(seen, time_s=1.0), PlainView)
+
+
+@pytest.mark.parametrize("pictures", [
+    [Picture(np.zeros((192, 192, 3), np.uint8), {})] * 2, [Picture(np.zeros((192, 192), np.uint16), {})],
+    [Picture(np.zeros((40, 192, 3), np.uint8), {})], []])
+def test_what_is_no_one_picture_is_refused(pictures):
+    with pytest.raises(ApiError, match=r"one colour picture alone|at least 64 px|3 x 3 finite numbers"):
+        observation_of(pictures)
+
+
+def test_things_are_called_by_their_looks_for_nobody_knows_where_they_are():
+    calls = (SkillCall("pick", (Referent("obj_2", box=RED.box),)), SkillCall("place_in", (Referent("obj_1"),)))
+    plan = Plan(calls, perception=Perception((GREEN_BOWL, RED)))
+    said, end = in_words(plan, [])
+    assert said == Piece("pick red block\nplace in green bowl") and end == End("stop", 0, 0)
+    assert in_words(plan, ["place"])[0].text == "pick red block\n"
+    refused = Plan((), refusal="I see no blue block")
+    assert in_words(refused, [])[0].text == "No: I see no blue block."
