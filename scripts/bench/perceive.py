@@ -10,7 +10,7 @@ visible objects that a slot shows (within 3 cm of centre and size together), slo
 the boxes; of what is neither block nor bowl, and of blocks and bowls, how many are said to be strange. An object is
 visible that shows at least as many pixels, at the pitch that segmenters look at, as one asks for. A row for each of the
 looks: a name of configs/appearance, "egl", pixels of the pictures' sides, or "panda_gym". What is held out of training
-stands in envs/sensors/held_out.py.
+stands in envs/sensors/held_out.py. Eyes that need no depth are shown the first camera's colors alone.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ from embodied.models.resampling import at_pitch  # noqa: E402
 from embodied.models.scene import best_matches, perceive  # noqa: E402
 from embodied.models.segmenter import ObjectSegmenter  # noqa: E402
 from embodied.prompt import Slot  # noqa: E402
-from envs.interface import SEED_RANGES  # noqa: E402
+from envs.interface import SEED_RANGES, PlainView  # noqa: E402
 from scripts.examples.panda_gym_sights import scenes as panda_gym_scenes  # noqa: E402
 
 PANDA_GYM = "panda_gym"
@@ -102,8 +103,9 @@ def judge(slots: list[Slot], view: View, least_px: int) -> dict[str, list[float]
 def seeing(segmenters: Segmenters, look: str, seeds: range, realism: str) -> Iterator[dict]:
     """One row for each of the weights."""
     found: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in segmenters}
-    for view in views_of(look, seeds, realism):
+    for taken in views_of(look, seeds, realism):
         for name, segmenter in segmenters.items():
+            view = plain(taken) if segmenter.config.is_flat else taken
             slots = perceive(segmenter, view.observation)
             for key, values in judge(slots, view, segmenter.config.min_pixels).items():
                 found[name][key] += values
@@ -117,6 +119,15 @@ def seeing(segmenters: Segmenters, look: str, seeds: range, realism: str) -> Ite
                **{key: [int(sum(told[key])), len(told[key])] for key in ("strange_told", "known_denied")},
                **{f"{key}_{share}": _percentile(told[key], share)
                   for key in ("center_mm", "width_mm") for share in (50, 95, 99)}}
+
+
+def plain(view: View) -> View:
+    """The same as a picture of the first camera without depth shows it."""
+    seen, [name, *_] = view.observation, view.observation.cameras
+    depth = seen.cameras[name].depth_of_table(*seen.rgb[name].shape[:2])
+    alone = PlainView({name: seen.rgb[name]}, {name: depth}, {name: seen.cameras[name]}, seen.joint_pos, seen.tool_pose,
+                      seen.gripper_width_m, seen.time_s)
+    return replace(view, observation=alone, masks={name: view.masks[name]})
 
 
 def _percentile(values: list[float], share: int) -> float | None:
