@@ -5,7 +5,8 @@
 
 One JSON line for each of the weights in each world that it plans in: success on the split's seeds with its 95 %
 interval, episodes that said "done" where it was not, the losses by what failed, and the time of a plan, median and
-95 %, on one thread. Each is played by `embodied rollout`, in DIR/WEIGHTS/WORLD; the same command goes on where it stopped.
+95 %, on one thread. Each is played by `embodied rollout`, in DIR/WEIGHTS/WORLD; the same command goes on where it
+stopped.
 """
 
 from __future__ import annotations
