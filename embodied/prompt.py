@@ -44,7 +44,7 @@ class Slot:
     place: str = ""
     """The piece of furniture that it was seen on by a robot that drives about; its box is in that piece's own frame
     then. Or a board, in the world's frame."""
-    is_strange: bool = False
+    is_distractor: bool = False
     """Whether planners never learned of such a thing, as far as the eyes tell: neither block nor bowl of a table."""
 
 

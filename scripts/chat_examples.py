@@ -51,7 +51,8 @@ class Narrator:
 
     def tell(self, instruction: str, observation: Observation, history: Sequence[Transition], plan: Plan) -> Plan:
         """The plan in the words of the scene; the moment is kept as an example."""
-        state = read_scene(lambda seen: without_parts(self.perceive(seen)), observation, TABLETOP, history)
+        state = read_scene(lambda seen: without_parts(self.perceive(seen)), observation, TABLETOP, history,
+                           with_distractors=True)
         named = Plan(tuple(SkillCall(c.skill, tuple(_named(a, state.perception) for a in c.arguments))
                            for c in plan.calls))
         calls = [{"skill": s, "arguments": a} for s, a in arguments_by_name(named, TABLETOP)]

@@ -19,7 +19,7 @@ from embodied.planning.language import Plan, refer, write
 from embodied.planning.memory import Look
 from embodied.planning.perception import Perception, held_since
 from embodied.prompt import Entity, Image, Prompt, Sample, Segment, Slot
-from envs.interface import Box, Observation, Referent, SkillCall, Transition
+from envs.interface import Box, Observation, SkillCall, Transition
 from envs.skills.signatures import Effect, PlanLanguage
 
 Seen = TypeVar("Seen")
@@ -49,21 +49,17 @@ class RandomPlanner:
 
 
 class MajorityPlanner:
-    """The same plan again and again, whatever is asked: what the expert begins with most often."""
+    """The same plan again and again, whatever is asked: the whole plan that the expert begins with most often."""
 
     label = "majority"
 
-    def __init__(self, begun: Iterable[Sequence[SkillCall]]) -> None:
-        """begun: the expert's plans at the start of some episodes. Raises ValueError for plans that point at things:
-        those of one scene are none in another."""
-        plans = {tuple(call.named for call in calls): tuple(calls) for calls in begun if calls}
-        counted = Counter(tuple(call.named for call in calls) for calls in begun if calls)
+    def __init__(self, begun: Sequence[Sequence[SkillCall]]) -> None:
+        """begun: the expert's plans at the start of some episodes, of words alone: those that point at things of one
+        scene are none in another. Raises ValueError where there is nothing to do in any."""
+        counted = Counter(tuple(calls) for calls in begun if calls)
         if not counted:
             raise ValueError("policy=majority: expected episodes in which there is something to do, got none")
-        self.calls = plans[counted.most_common(1)[0][0]]
-        if any(isinstance(argument, Referent) for call in self.calls for argument in call.arguments):
-            raise ValueError("policy=majority: expected a world whose plans are words alone, got "
-                             f"{self.calls[0].skill} of a thing; policy=random plays there")
+        self.calls, _ = counted.most_common(1)[0]
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = ()) -> Plan:
         """That plan."""

@@ -163,7 +163,7 @@ class ChatAgent:
         except InstructionError as error:
             return Plan((), refusal=clause(str(error)))
         state = read_scene(lambda seen: without_parts(self.perceive(seen)), observation, self.language, history,
-                           has_strange=True)
+                           with_distractors=True)
         if not state.perception.slots and not state.is_holding and self.language.needs_objects:
             return Plan((), refusal=NOTHING_IN_SIGHT, perception=state.perception)
         parsed, scene = read(_all_said(episode)), state.scene(history)

@@ -30,14 +30,14 @@ class SceneState:
 
 
 def read_scene(perceive: Perceive | None, observation: Observation, language: PlanLanguage,
-               history: Sequence[Transition] = (), *, has_strange: bool = False) -> SceneState:
+               history: Sequence[Transition] = (), *, with_distractors: bool = False) -> SceneState:
     """What is in sight now, and what the hand holds. perceive: None for who sees whole images only. language: of
-    plans. has_strange: for who is told of what is neither block nor bowl, too."""
+    plans. with_distractors: for who is told of what is neither block nor bowl, too."""
     picked = held_since(history, language)
     held = None if picked is None or perceive is None else _recall(perceive, picked)
     slots = () if perceive is None else perceive(observation)
     perception = Perception.of(slots, observation, language, limit=MAX_OBJECTS - (held is not None),
-                               has_strange=has_strange)
+                               with_distractors=with_distractors)
     return SceneState(perception, picked is not None, held)
 
 

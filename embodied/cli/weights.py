@@ -53,7 +53,11 @@ def is_privileged(folder: Path) -> bool:
 
 def check_policies(folder: Path, policies: Sequence[str], world: str | None = None) -> None:
     """Raises ValueError for policies that point at things, where the plans of the weights of a checked folder, in a
-    world, point at none."""
+    world, point at none, and for the plan of the majority where they point at some."""
+    if "majority" in policies and (pointing := _pointing(language_of(folder, world))):
+        raise ValueError("policy=majority: expected a world whose plans are words alone, such as task=kitchen or "
+                         f"task=board, got one in which {pointing[0]} points at a thing, which is another one in each "
+                         "scene; policy=random plays there")
     encoder = None if minds.is_mind(folder) else _facts_in(folder, world).get("scene_encoder")
     if encoder not in REMEMBERING:
         return
@@ -61,6 +65,11 @@ def check_policies(folder: Path, policies: Sequence[str], world: str | None = No
     if strange:
         raise ValueError(f"policy={strange[0]}: expected one of {', '.join(PLAYED_BY_NAMES)} for the weights "
                          f"{folder.name}, whose planner points at nothing")
+
+
+def _pointing(language: PlanLanguage) -> list[str]:
+    """The skills of a language that are told a thing."""
+    return [skill.name for skill in language.signatures if any(p.kind == "object" for p in skill.parameters)]
 
 
 def check_usable(weights: str, *, has_masks: bool = False) -> None:

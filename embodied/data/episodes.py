@@ -49,7 +49,7 @@ class View:
     queries: tuple[Query, ...]
 
     @property
-    def is_strange(self) -> np.ndarray:
+    def is_distractor(self) -> np.ndarray:
         """bool[E]: which of the names are of things that the world asks nothing about."""
         return np.array([name.split(" ")[0] == DISTRACTOR for name in self.names], bool)
 

@@ -86,8 +86,9 @@ def train_worker(loop_config: Mapping[str, Any]) -> None:
     device = ray.train.torch.get_device() if loop_config["use_gpu"] else choose("cpu")
     placement = one_of_many(device, context.get_world_rank(), context.get_world_size(), settings.precision)
     run = RunFolder(Path(loop_config["run_dir"]), settings)
-    job = settings.stage(stage).prepare(run, placement)
-    _resume(job)
+    with remedied(stage, settings.stages[stage]):
+        job = settings.stage(stage).prepare(run, placement)
+        _resume(job)
     hooks = [*_logs(job, run, stage), _Fault(placement.data_rank, **(loop_config["fault"] or {})), _Report(job)]
     with remedied(stage, job.settings):
         job.train([*job.listeners(), *hooks])
@@ -122,13 +123,14 @@ def _resume(job: Job) -> None:
 class _Report:
     """Reports to Ray on every rank, every `save_every` steps and at the end; rank 0 brings the checkpoint."""
 
+    saves = True
+
     def __init__(self, job: Job):
-        self.job, self.rewinds = job, 0
+        self.job = job
 
     def step(self, state: TrainState[Any]) -> None:
-        is_asked = state.step == state.steps or state.is_enough or state.rewinds > self.rewinds
-        self.rewinds = state.rewinds
-        if state.step % self.job.settings.save_every == 0 or is_asked:
+        is_asked = state.step == state.steps or state.is_enough or state.went_back
+        if is_asked or (state.step % self.job.settings.save_every == 0 and not state.jump):
             with tempfile.TemporaryDirectory() as folder:
                 self._report(state, Path(folder))
 

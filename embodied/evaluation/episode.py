@@ -14,13 +14,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from embodied.evaluation.attribution import Decision, Fault, Truth, attribute_failure, is_planned
-from embodied.evaluation.policies import PolicyFactory, RecordingBackend
+from embodied.evaluation.policies import PolicyFactory, RecordingBackend, begun_plans
 from embodied.evaluation.suites import PolicyName
 from embodied.planning.closed_loop import Latency, Planner, Step, run
 from embodied.planning.language import Plan, PlanError, object_names, parse
 from embodied.planning.perception import Perception
 from embodied.prompt import LOCATION_BINS
-from envs.interface import ENV_IDS, Observation, Transition, domain_id, world_of_tasks
+from envs.interface import ENV_IDS, Observation, Transition, world_of_tasks
 from envs.skills.signatures import PlanLanguage
 
 if TYPE_CHECKING:
@@ -95,19 +95,9 @@ class EpisodeRunner:
     @cached_property
     def _factory(self) -> PolicyFactory:
         """The gallery is one and the same environment, whichever task this process played first."""
-        return PolicyFactory(self.spec.policy, self.spec.weights, self._gallery, self.spec.chat, world=self._world)
-
-    @property
-    def _world(self) -> str:
-        return world_of_tasks(self.spec.tasks)
-
-    def _gallery(self) -> gymnasium.Env:
-        """The first of the tasks, or, for the plan that is commonest in the world, that of all tasks in turn."""
-        if self.spec.policy != "majority":
-            return self.env(self.spec.tasks[0])
-        import gymnasium
-
-        return gymnasium.make(f"envs:{domain_id(self._world)}", **self.spec.env)
+        return PolicyFactory(self.spec.policy, self.spec.weights, lambda: self.env(self.spec.tasks[0]),
+                             self.spec.chat, world=world_of_tasks(self.spec.tasks),
+                             begun=lambda: begun_plans([*map(self.env, self.spec.tasks)]))
 
 
 class EpisodeRecorder:

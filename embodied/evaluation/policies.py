@@ -8,7 +8,7 @@ to take unconstrained or to score.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -41,6 +41,7 @@ NO_MIND = ("unconstrained", "saycan")
 OTHER_SEEDS = SEED_RANGES["validation"][-8:]
 """Seeds of the scenes that the shuffled policy is shown instead of its own."""
 _WAY_CALLS = 3
+"""Calls in each of these scenes after which a robot that drives about looks, for what it is shown instead."""
 BEGUN_SEEDS = SEED_RANGES["train"][:140]
 """Seeds of the scenes whose commonest first plan the majority policy carries out."""
 
@@ -83,9 +84,11 @@ class PolicyFactory:
     ValueError for a policy that is none of a mind's."""
 
     def __init__(self, policy: PolicyName, weights: str, gallery: Callable[[], gymnasium.Env],
-                 chat: Mapping[str, Any] | None = None, world: str | None = None):
+                 chat: Mapping[str, Any] | None = None, world: str | None = None,
+                 begun: Callable[[], Sequence[Sequence[SkillCall]]] = tuple):
         """weights: name or folder. gallery: makes the environment whose scenes the shuffled policy is shown. chat: see
-        `EpisodeSpec`. world: see `load_agent`."""
+        `EpisodeSpec`. world: see `load_agent`. begun: what the expert begins with in other scenes, for the majority
+        policy."""
         check_policy(policy, weights)
         self._policy, self._make_mind = policy, None
         if policy in MIND_POLICIES and is_mind(Path(weights)):
@@ -94,7 +97,7 @@ class PolicyFactory:
         self._backend = None if policy in ("oracle", "majority") else model_backend(weights, world)
         if policy == "blind":
             self._backend = _blind(self._backend)
-        self._majority = _majority(gallery()) if policy == "majority" else None
+        self._majority = _majority(begun) if policy == "majority" else None
         self._look = None
         if policy == "shuffled":
             self._backend, self._look = _shuffled(self._backend, gallery())
@@ -216,17 +219,18 @@ def seen_on_the_way(env: gymnasium.Env) -> list[Observation]:
     return seen
 
 
-def _majority(env: gymnasium.Env) -> Planner:
-    """The expert's plans on training seeds are the majority policy's prior; in the episodes it is told nothing."""
+def _majority(begun: Callable[[], Sequence[Sequence[SkillCall]]]) -> Planner:
     from embodied.agents.baselines import MajorityPlanner
 
-    return MajorityPlanner(begun_plans(env))
+    return MajorityPlanner(begun())
 
 
-def begun_plans(env: gymnasium.Env) -> list[list[SkillCall]]:
-    """What the expert would begin with in episodes of training seeds. PRIVILEGED."""
+def begun_plans(envs: Sequence[gymnasium.Env]) -> list[list[SkillCall]]:
+    """What the expert would begin with in scenes of training seeds, dealt to environments in turn: the majority
+    policy's prior, which in its episodes is told nothing. PRIVILEGED."""
     plans = []
-    for seed in BEGUN_SEEDS:
+    for number, seed in enumerate(BEGUN_SEEDS):
+        env = envs[number % len(envs)]
         env.reset(seed=seed)
         plans.append(env.unwrapped.taught_plan())
     return plans

@@ -16,9 +16,9 @@ BASELINE_MEANING = {
     "model": "the model, from camera images and depth",
     "unconstrained": "the same model alone, decoding without the plan grammar, its plans not judged",
     "blind": "the same model, its images blanked",
-    "shuffled": "the same model, shown the images of another scene",
+    "shuffled": "the same model, shown the images of another scene; where it drives about, what things there look like",
     "random": "a random valid plan over what is in sight",
-    "majority": "one plan, whatever is asked: what the expert begins with most often on training seeds",
+    "majority": "one plan, whatever is asked: what the expert begins with most often in these tasks' training scenes",
     "oracle": "PRIVILEGED, the scripted expert, which alone is told the truth",
 }
 

@@ -96,7 +96,7 @@ class SegmenterConfig(PreTrainedConfig):
     margin_m: float = 0.05  # an object is kept this far outside the workspace
     is_cut: bool = False  # whether it is shown what rises above the table alone, as from one direction: see `framing`
     is_flat: bool = False  # whether it sees by colors alone: depth, where it is told one, is an empty table's
-    tells_strange: bool = False  # whether it says of an object that it is neither block nor bowl
+    tells_distractors: bool = False  # whether it says of an object that it is neither block nor bowl
     cluster_radius_m: float = 0.022  # in the 4-D space of votes
     min_pixels: int = 24  # of both cameras together
     crop_size: int = 32

@@ -258,7 +258,7 @@ OUR_KEYS: dict[str, frozenset[str]] = {family: frozenset(keys.split()) for famil
     "palm_e_vision": "base encoder image_size is_frozen levels mean name options source std",
     "palm_e_segmenter": (
         "clearance_m cluster_radius_m crop_size form is_cut is_flat level_depths margin_m min_pixels patch_px "
-        "tells_strange widths "
+        "tells_distractors widths "
         "workspace_high_m workspace_low_m"),
 }.items()}
 """The same of this project's own configurations."""

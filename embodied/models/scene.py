@@ -61,11 +61,12 @@ class Pixels:
     points: Float64[np.ndarray, "P 3"]
     votes: Float64[np.ndarray, "P 4"]  # box centre, half-width
     pitch_m: Float64[np.ndarray, " P"]  # distance between neighbouring pixels on a surface that faces the camera
-    strange: Float64[np.ndarray, " P"]  # > 0 where an object is neither block nor bowl
+    distractor: Float64[np.ndarray, " P"]  # > 0 where an object is neither block nor bowl
 
 
 def perceive(segmenter: ObjectSegmenter, observation: Observation, max_objects: int = MAX_OBJECTS) -> list[Slot]:
-    """Slots of the objects in sight, most pixels first; objects off the workspace or in the gripper are left out.
+    """Slots of the objects in sight, most pixels first, distractors last; those off the workspace or in the gripper are
+    left out.
 
     Pictures may be of any size, each camera's of its own: they are looked at at the pitch that segmenters learn at.
     """
@@ -93,52 +94,52 @@ def see_pixels(segmenter: ObjectSegmenter, observation: Observation) -> Pixels:
 
 def _answers(segmenter: ObjectSegmenter, images: Float32[np.ndarray, "B 7 H W"]
              ) -> Iterator[tuple[Bool[np.ndarray, "H W"], Float[np.ndarray, "4 H W"], Float[np.ndarray, "H W"]]]:
-    """For each image: which pixels are of objects, bool[H, W], their votes, float[4, H, W], and how strange the objects
-    are, float[H, W]."""
+    """For each image: which pixels are of objects, bool[H, W], their votes, float[4, H, W], and whether
+    the objects are distractors, float[H, W], > 0 where they are."""
     with torch.inference_mode():
         output = segmenter(torch.from_numpy(images).to(segmenter.head.weight))
     is_object = (output.logits > 0).cpu().numpy() & (images[:, 6] > 0)
     if not segmenter.config.is_flat:
         # Outlines spill onto the table and would vote as rings.
         is_object &= images[:, 5] > segmenter.config.clearance_m
-    strange = torch.full_like(output.logits, -1.0) if output.strange is None else output.strange
-    return zip(is_object, output.votes.float().cpu().numpy(), strange.float().cpu().numpy(), strict=True)
+    distractor = torch.full_like(output.logits, -1.0) if output.distractor is None else output.distractor
+    return zip(is_object, output.votes.float().cpu().numpy(), distractor.float().cpu().numpy(), strict=True)
 
 
 Answer = tuple["Float[np.ndarray, '3 H W']", "Bool[np.ndarray, 'H W']", "Float[np.ndarray, '4 H W']",
                "Float[np.ndarray, 'H W']"]
-"""Of one camera: world points float[3, H, W], m; which pixels are of objects, bool[H, W]; votes float[4, H, W]; how
-strange the objects are, float[H, W]."""
+"""Of one camera: world points float[3, H, W], m; which pixels are of objects, bool[H, W]; votes float[4, H, W];
+float[H, W], > 0 where the objects are distractors."""
 
 
 def _in_the_world(answer: Answer, turn: Float64[np.ndarray, "4 4"]) -> Answer:
     """The answer of a camera whose picture was looked at in a turned frame."""
     if (turn == np.eye(4)).all():
         return answer
-    (points, is_object, votes, strange), back = answer, np.linalg.inv(turn)
-    return moved(points, back), is_object, np.concatenate([moved(votes[:3], back), votes[3:]]), strange
+    (points, is_object, votes, distractor), back = answer, np.linalg.inv(turn)
+    return moved(points, back), is_object, np.concatenate([moved(votes[:3], back), votes[3:]]), distractor
 
 
 def gather_pixels(observation: Observation, answers: Mapping[str, Answer]) -> Pixels:
     """The foreground of all cameras as one list. answers: of each camera, by name."""
     parts = []
-    for number, (name, (points, is_object, votes, strange)) in enumerate(answers.items()):
+    for number, (name, (points, is_object, votes, distractor)) in enumerate(answers.items()):
         row, column = np.nonzero(is_object)
         pitch_m = observation.depth[name][row, column].astype(np.float64) / observation.cameras[name].intrinsics[0, 0]
         parts.append((np.full(len(row), number), row, column, points[:, row, column].T.astype(np.float64),
-                      votes[:, row, column].T.astype(np.float64), pitch_m, strange[row, column].astype(np.float64)))
+                      votes[:, row, column].T.astype(np.float64), pitch_m, distractor[row, column].astype(np.float64)))
     return Pixels(tuple(answers), *(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def slots_from_pixels(pixels: Pixels, observation: Observation, config: SegmenterConfig, max_objects: int = MAX_OBJECTS
                       ) -> list[Slot]:
-    """Slots of the clusters that lie in the workspace, most pixels first."""
+    """Slots of the clusters that lie in the workspace, most pixels first, distractors last."""
     labels = cluster_votes(pixels.votes, config.cluster_radius_m, config.min_pixels)
     groups = _joined([np.flatnonzero(labels == label) for label in range(labels.max(initial=-1) + 1)], pixels.votes)
     voted = [(group, np.median(pixels.votes[group], axis=0)) for group in groups]
     inside = [(group, vote) for group, vote in voted if _is_inside(vote, config)]
     standing = _standing(pixels, [pair for pair in inside if not _is_a_shard(pixels, pair, inside)])
-    standing.sort(key=lambda pair: len(pair[0]), reverse=True)
+    standing.sort(key=lambda pair: (_is_distractor(pixels, pair[0]), -len(pair[0])))
     return [_slot(pixels, group, vote, observation, config) for group, vote in standing[:max_objects]]
 
 
@@ -278,7 +279,11 @@ def _slot(pixels: Pixels, group: Int64[np.ndarray, " P"], voted: Float64[np.ndar
     return Slot(crop=masked_crop(rgb, rows, columns, window, config.crop_size), box=box, camera=pixels.names[camera],
                 pixel=(int(columns[middle]), int(rows[middle])), area_px=len(group),
                 window=_share(window, rgb.shape[:2]), width_m=width_m,
-                is_strange=bool(pixels.strange[group].mean() > 0))
+                is_distractor=_is_distractor(pixels, group))
+
+
+def _is_distractor(pixels: Pixels, group: Int64[np.ndarray, " P"]) -> bool:
+    return bool(pixels.distractor[group].mean() > 0)
 
 
 def masked_crop(rgb: UInt8[np.ndarray, "H W 3"], rows: Int64[np.ndarray, " P"], columns: Int64[np.ndarray, " P"],
@@ -332,7 +337,7 @@ def oracle_pixels(observation: Observation, masks: Mapping[str, Int[np.ndarray, 
     for name, camera in observation.cameras.items():
         said = targets_from_masks(masks[name], poses)
         answers[name] = (camera.lift(observation.depth[name]).transpose(2, 0, 1), said["foreground"] > 0, said["votes"],
-                         said["strange"] - 0.5)
+                         said["distractor"] - 0.5)
     return gather_pixels(observation, answers)
 
 

@@ -3,7 +3,7 @@
 B images, H x W pixels (multiples of 16), M objects. Class-agnostic: it knows of no colour and no kind. A vote is where
 the pixel believes its object's box to be centred (x, y, z) and how wide its half is, metres, world frame: the blocks of
 a stack differ in z, a block in a bowl differs from the bowl in half-width, so clusters of votes are objects. One that
-tells what is strange says of each pixel, too, whether its object is neither block nor bowl.
+tells distractors says of each pixel, too, whether its object is neither block nor bowl.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FEW_PIXELS = 40  # an object that shows fewer in a camera counts less
 class SegmenterOutput:
     logits: Float[Tensor, "B H W"]  # > 0 where an object is
     votes: Float[Tensor, "B 4 H W"]  # metres: box centre x y z, half-width
-    strange: Float[Tensor, "B H W"] | None = None  # > 0 where an object is neither block nor bowl; None: cannot tell
+    distractor: Float[Tensor, "B H W"] | None = None  # > 0 where an object is neither block nor bowl; None: cannot tell
 
 
 class ObjectSegmenter(nn.Module):
@@ -52,7 +52,7 @@ class ObjectSegmenter(nn.Module):
         self.stem = make.stem(config.patch_px, first, depths[0])
         self.down = nn.ModuleList(make.block(a, b, deep) for a, b, _, deep in sides)
         self.up = nn.ModuleList(make.block(a + b, a, shallow) for a, b, shallow, _ in reversed(sides))
-        self.head = nn.Conv2d(first, config.patch_px**2 * (1 + VOTE_SIZE + config.tells_strange), 1)
+        self.head = nn.Conv2d(first, config.patch_px**2 * (1 + VOTE_SIZE + config.tells_distractors), 1)
         self.register_buffer("origin", torch.zeros(3))
         self.register_buffer("reach", torch.ones(3))
         self._set_workspace(config)
@@ -72,8 +72,8 @@ class ObjectSegmenter(nn.Module):
             x = block(torch.cat([F.interpolate(x, scale_factor=2.0), levels.pop()], dim=1))
         answer = F.pixel_shuffle(self.head(x), self.config.patch_px)
         own = F.pad(images[:, 3:6], (0, 0, 0, 0, 0, 1))
-        strange = answer[:, 1 + VOTE_SIZE] if self.config.tells_strange else None
-        return SegmenterOutput(answer[:, 0], own + VOTE_UNIT_M * answer[:, 1:1 + VOTE_SIZE], strange)
+        distractor = answer[:, 1 + VOTE_SIZE] if self.config.tells_distractors else None
+        return SegmenterOutput(answer[:, 0], own + VOTE_UNIT_M * answer[:, 1:1 + VOTE_SIZE], distractor)
 
     def _normalise(self, images: Float[Tensor, "B 7 H W"]) -> Float[Tensor, "B 7 H W"]:
         """The same channels, all of order 1; far background is cut at three workspaces away."""
@@ -174,15 +174,15 @@ def segmenter_input(rgb: UInt8[np.ndarray, "... 3"], depth: Float[np.ndarray, " 
 
 
 def targets_from_masks(masks: Int[np.ndarray, "H W"], poses: Float[np.ndarray, "M 10"],
-                       is_strange: Bool[np.ndarray, " M"] | None = None
+                       is_distractor: Bool[np.ndarray, " M"] | None = None
                        ) -> dict[str, Float32[np.ndarray, "... H W"]]:
-    """{"foreground": float32[H, W], "votes": float32[4, H, W], "weights": float32[H, W], "strange": float32[H, W]}:
+    """{"foreground": float32[H, W], "votes": float32[4, H, W], "weights": float32[H, W], "distractor": float32[H, W]}:
     what each pixel should say.
 
-    Votes, their weights and what is strange are 0 off the objects. An object's weights add up to 1 (less when few
+    All are 0 off the objects. An object's weights add up to 1 (less when few
     pixels show it): by the pixel, a block inside a bowl hardly counts, and the segmenter takes it for a piece of it.
-    masks: int16[H, W], index into poses, -1 = no object. poses: float[M, 10], centre m, quaternion, size m. is_strange:
-    bool[M], which are neither blocks nor bowls; None for no object.
+    masks: int16[H, W], index into poses, -1 = no object. poses: float[M, 10], centre m, quaternion, size m.
+    is_distractor: bool[M], which are neither blocks nor bowls; None for no object.
     """
     is_object = masks >= 0
     table = np.concatenate([poses[:, :3], poses[:, 7:9].max(axis=1, keepdims=True) / 2], axis=1).astype(np.float32)
@@ -191,8 +191,8 @@ def targets_from_masks(masks: Int[np.ndarray, "H W"], poses: Float[np.ndarray, "
     weights = np.zeros(masks.shape, dtype=np.float32)
     area = np.bincount(masks[is_object], minlength=len(poses)).clip(FEW_PIXELS)
     weights[is_object] = 1.0 / area[masks[is_object]]
-    strange = np.zeros(masks.shape, dtype=np.float32)
-    if is_strange is not None:
-        strange[is_object] = is_strange[masks[is_object]]
+    distractor = np.zeros(masks.shape, dtype=np.float32)
+    if is_distractor is not None:
+        distractor[is_object] = is_distractor[masks[is_object]]
     return {"foreground": is_object.astype(np.float32), "votes": np.ascontiguousarray(votes.transpose(2, 0, 1)),
-            "weights": weights, "strange": strange}
+            "weights": weights, "distractor": distractor}

@@ -44,7 +44,7 @@ def looks_of(slot: Slot) -> str:
 def kind_of(slot: Slot) -> str:
     """"thing" for what the eyes say is neither bowl nor block; else by its box alone: "bowl" for what is wide and flat,
     "block" for what a hand could grasp, "thing" for the rest."""
-    if slot.is_strange:
+    if slot.is_distractor:
         return "thing"
     (width, depth, height), narrow = slot.box.size, min(slot.box.size)
     if min(width, depth) > WIDE_M > height:

@@ -42,11 +42,11 @@ class Perception:
 
     @classmethod
     def of(cls, slots: Iterable[Slot], observation: Observation, language: PlanLanguage,
-           limit: int = MAX_OBJECTS, *, has_strange: bool = False) -> Perception:
+           limit: int = MAX_OBJECTS, *, with_distractors: bool = False) -> Perception:
         """What was seen in an observation, in the order and by the camera that plans in the language point by.
-        has_strange: with what is strange to whoever plans, too."""
+        with_distractors: with what planners never learned of, too."""
         camera = language.cameras[0]
-        shown = order_largest(slots if has_strange else familiar(slots), limit)
+        shown = order_largest(slots if with_distractors else without_distractors(slots), limit)
         return cls(shown, observation.time_s, Image(camera, observation.rgb[camera]))
 
 
@@ -56,17 +56,17 @@ def supports(slots: Sequence[Slot]) -> list[int | None]:
                 key=lambda j: slots[j].box.center[2], default=None) for i in range(len(slots))]
 
 
-def familiar(slots: Iterable[Slot]) -> list[Slot]:
-    """The slots without what is strange: those that planners learned of."""
-    return [slot for slot in slots if not slot.is_strange]
+def without_distractors(slots: Iterable[Slot]) -> list[Slot]:
+    """Those of the slots that planners learned of."""
+    return [slot for slot in slots if not slot.is_distractor]
 
 
 def order_largest(slots: Iterable[Slot], limit: int = MAX_OBJECTS) -> tuple[Slot, ...]:
-    """At most `limit` slots, the largest ones, ordered by `order_slots`: as a prompt names them. What is strange comes
-    last, and so has no name of a thing that planners know."""
-    kept = sorted(slots, key=lambda slot: (slot.is_strange, -slot.area_px))[:limit]
-    strange = [slot for slot in kept if slot.is_strange]
-    return (*order_slots(familiar(kept)), *order_slots(strange))
+    """At most `limit` slots, the largest ones, ordered by `order_slots`: as a prompt names them. Distractors
+    come last."""
+    kept = sorted(slots, key=lambda slot: (slot.is_distractor, -slot.area_px))[:limit]
+    distractors = [slot for slot in kept if slot.is_distractor]
+    return (*order_slots(without_distractors(kept)), *order_slots(distractors))
 
 
 def order_slots(slots: Iterable[Slot]) -> tuple[Slot, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from embodied.agents.mind_agent import MindAgent
 from embodied.planning.language import object_names
-from embodied.planning.perception import order_largest
+from embodied.planning.perception import order_largest, without_distractors
 from embodied.prompt import Slot
 from embodied.serving.errors import ApiError
 from embodied.serving.overlay import objects_of
@@ -121,10 +121,11 @@ class Jobs:
         return name in self._snapshots
 
     def inspect(self, perceive: Callable[[Observation], Sequence[Slot]]) -> list[dict[str, Any]]:
-        """The objects in sight, named as plans name them."""
+        """The objects in sight, named as plans name them; what planners never learned of comes last, as thing_1 .."""
         seen = self._observation()
-        self.saw(seen, order_largest(perceive(seen)))
-        return objects_of(self._sight[1], seen)
+        found = perceive(seen)
+        self.saw(seen, order_largest(without_distractors(found)))
+        return objects_of(self._sight[1], seen, [slot for slot in found if slot.is_distractor])
 
     def saw(self, observation: Observation, slots: Sequence[Slot]) -> None:
         """Remembers what was in sight."""

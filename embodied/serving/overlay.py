@@ -17,10 +17,12 @@ HAND_RADIUS_M = 0.15
 """From the tool's axis to the edge of a gripper's housing, with play for what is seen of it from one side."""
 
 
-def objects_of(slots: Sequence[Slot], seen: Observation) -> list[dict[str, Any]]:
-    """obj_1, obj_2 .. in the order of the prompt, without what is the robot's own hand."""
-    named = zip(object_names(len(slots)), slots, strict=True)
-    return [_object(name, slot, seen) for name, slot in named if not is_hand(slot.box, seen.tool_pose)]
+def objects_of(slots: Sequence[Slot], seen: Observation, others: Sequence[Slot] = ()) -> list[dict[str, Any]]:
+    """obj_1, obj_2 .. in the order of the prompt, without what is the robot's own hand. others: which nobody plans
+    with; thing_1, thing_2 .. after those."""
+    names = (*object_names(len(slots)), *(f"thing_{number}" for number in range(1, len(others) + 1)))
+    return [_object(name, slot, seen) for name, slot in zip(names, (*slots, *others), strict=True)
+            if not is_hand(slot.box, seen.tool_pose)]
 
 
 def is_hand(box: Box, tool_pose: np.ndarray) -> bool:

@@ -1,5 +1,5 @@
-"""The exponential moving average of what learns (Polyak and Juditsky 1992): validated, and left in the model at the
-end, in place of the last step's weights."""
+"""The exponential moving average of what learns: validated, and left in the model at the end, in place of the last
+step's weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from embodied.training.loop import TrainState, learned_parameters
+from embodied.training.loop import TrainState, copied, learned_parameters, put_values
 
 
 class Average:
@@ -21,9 +21,9 @@ class Average:
 
     def step(self, state: TrainState[Any]) -> None:
         kept = min(self.decay, (1 + state.step) / (10 + state.step))
+        if state.course.average is None:
+            state.course.average = copied(learned_parameters(state))
         with torch.no_grad():
-            if state.course.average is None:
-                state.course.average = {name: p.detach().clone() for name, p in learned_parameters(state)}
             for name, parameter in learned_parameters(state):
                 state.course.average[name].lerp_(parameter, 1 - kept)
 
@@ -35,10 +35,8 @@ class LeaveAverage:
     """Puts the average into the model after the last step. Stands between what measures and what saves."""
 
     def step(self, state: TrainState[Any]) -> None:
-        if state.course.average is not None and (state.step == state.steps or state.is_enough):
-            with torch.no_grad():
-                for name, parameter in learned_parameters(state):
-                    parameter.copy_(state.course.average[name])
+        if state.course.average is not None and state.step == state.steps:
+            put_values(state, state.course.average)
             state.note("the weights are the average over the steps", is_loud=False)
 
     def end(self, state: TrainState[Any]) -> None:
@@ -51,15 +49,9 @@ def averaged(state: TrainState[Any]) -> Iterator[None]:
     if state.course.average is None:
         yield
         return
-    own = {name: p.detach().clone() for name, p in learned_parameters(state)}
-    _put(state, state.course.average)
+    own = copied(learned_parameters(state))
+    put_values(state, state.course.average)
     try:
         yield
     finally:
-        _put(state, own)
-
-
-def _put(state: TrainState[Any], weights: dict[str, torch.Tensor]) -> None:
-    with torch.no_grad():
-        for name, parameter in learned_parameters(state):
-            parameter.copy_(weights[name])
+        put_values(state, own)

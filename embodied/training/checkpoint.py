@@ -1,8 +1,8 @@
 """Trainer checkpoints: a folder that is whole or absent, verified by SHA-256 before anything in it is believed.
 
     model.safetensors, optimizer.safetensors   tensors
-    trainer.json                               step, place among the batches, random states, optimiser groups, and
-                                               threads, world size and device
+    trainer.json                               step, place among the batches, random states, optimiser groups, the
+                                               last losses, and threads, world size and device
     best.safetensors                           what learned, at the best of the measurements, where that is kept
     average.safetensors                        its average over the steps, likewise
     manifest.json                              file -> SHA-256; written last, the folder is published by one rename
@@ -71,7 +71,7 @@ def fill(folder: Path, state: State, *, step: int, batches: BatchStream, facts: 
     write_json(folder / "trainer.json", {
         "step": step, "sampler": batches.state_dict(), "random": random_state(), "optimizer_groups": groups,
         "device_random": state.device_random, **facts, "losses": course.losses,
-        **_put_best(folder, course.best)})
+        "rewinds": course.rewinds, **_put_best(folder, course.best)})
     names = [*FILES, *[BEST] * (course.best is not None), *[AVERAGE] * (course.average is not None)]
     if course.average is not None:
         save_file({name: value.cpu().contiguous() for name, value in course.average.items()}, str(folder / AVERAGE))
@@ -97,7 +97,8 @@ def best_of(path: Path) -> Best | None:
 def course_of(path: Path, device: str | torch.device = "cpu") -> Course:
     """What a training remembered of its course when it made a whole checkpoint. device: where its average goes."""
     average = load_file(path / AVERAGE, device=str(device)) if (path / AVERAGE).exists() else None
-    return Course(best_of(path), average, json.loads((path / "trainer.json").read_text()).get("losses", []))
+    said = json.loads((path / "trainer.json").read_text())
+    return Course(best_of(path), average, said.get("losses", []), said.get("rewinds", 0))
 
 
 def _flatten(state: Mapping[str, Any]) -> tuple[dict[str, torch.Tensor], list[dict[str, Any]]]:
@@ -213,24 +214,20 @@ def _said_of(path: Path) -> Iterator[None]:
 
 
 class Checkpointing:
-    """Saves every `every` steps and at the end, keeps the newest `keep` whole ones; says and survives a full disk."""
+    """Saves every `every` steps and at the end, keeps the newest `keep` whole ones; says and survives a full disk.
+    Nothing is saved of a loss that jumps, until it is known whether it does."""
+
+    saves = True
 
     def __init__(self, folder: Path, batches: BatchStream, *, every: int, keep: int = 2):
         self.folder, self.batches, self.every, self.keep = folder, batches, every, keep
         self.saved: int | None = None
-        self.rewinds = 0
         if folder.exists():
             sweep_drafts(folder)
 
     def step(self, state: TrainState[Any]) -> None:
-        if state.rewinds > self.rewinds:
-            self.rewinds = state.rewinds
-            self._save(state, is_other=True)
-            for path in saved_in(self.folder):
-                if path.name > f"step_{state.step:08d}":  # of the course that was given up
-                    shutil.rmtree(path)
-        elif state.step % self.every == 0:
-            self._save(state)
+        if state.went_back or (state.step % self.every == 0 and not state.jump):
+            self._save(state, is_other=state.went_back)
 
     def end(self, state: TrainState[Any]) -> None:
         if state.step != self.saved and state.step > 0:

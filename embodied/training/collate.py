@@ -39,7 +39,7 @@ WORST_DEPTH_NOISE_M, KNOCK_M, KNOCK_RAD = 0.0015, 0.0015, 0.0015
 
 
 VANISHING = 0.5
-"""Of the views in disguise, as many have things that are not shown."""
+"""The share of views in disguise, of those with several things, that are shown without some."""
 
 COUNTED = 4096
 """Examples whose tokens are counted at once."""
@@ -100,20 +100,20 @@ def _cameras(view: View, config: SegmenterConfig, rng: np.random.Generator | Non
             rgb, depth = relight(rgb, rng), depth + (depth > 0) * rng.normal(0.0, noise_m, depth.shape)
         depth = camera.depth_of_table(*depth.shape) if config.is_flat else depth
         images = framed_input(rgb, depth.astype(np.float32), camera, config)
-        if is_gone is not None:
+        if is_gone is not None and is_gone.any():
             images *= ~((masks >= 0) & is_gone[masks])
         masks = np.where(images[6] > 0, masks, -1) if config.is_cut else masks  # nobody can say what is not shown
         parts.append({"images": images, **targets_from_masks(
-            masks, _turned(view.poses, turn_of(camera, config)), view.is_strange)})
+            masks, _turned(view.poses, turn_of(camera, config)), view.is_distractor)})
     return parts
 
 
 def vanished(count: int, rng: np.random.Generator) -> Bool[np.ndarray, " count"]:
-    """bool[count]: which of the things of a view are not shown; none of them of half of the views, and never all: eyes
-    that learned from full tables alone believe two things on a table to be wider than they are."""
+    """bool[count]: which of the things of a view are not shown, never all of them: eyes that learned from full tables
+    alone believe two things on a table to be wider than they are."""
     is_gone = np.zeros(count, bool)
-    if count and rng.random() < VANISHING:
-        is_gone[rng.permutation(count)[int(rng.integers(1, count + 1)):]] = True
+    if count > 1 and rng.random() < VANISHING:
+        is_gone[rng.permutation(count)[int(rng.integers(1, count)):]] = True
     return is_gone
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from embodied.data.files import write_whole
 from embodied.training.averaging import averaged
-from embodied.training.loop import Best, TrainState, learned_parameters
+from embodied.training.loop import Best, TrainState, learned_parameters, put_values
 
 
 def numbers_of(state: TrainState[Any]) -> dict[str, float]:
@@ -43,13 +43,16 @@ class JsonlLog:
     is_log = True
 
     def __init__(self, path: Path, *, every: int = 10, start: int = 0, header: Mapping[str, Any] | None = None):
-        self.every, self.lost, self.notes, self.is_torn = every, 0, 0, False
+        self.every, self.lost, self.notes, self.is_torn, self.path, self.last = every, 0, 0, False, path, start
         path.parent.mkdir(parents=True, exist_ok=True)
-        kept = [line for line in _whole_lines(path) if line.get("step", 0) <= start]
-        write_whole(path, b"".join(map(_line, kept)))
-        self.file = open(path, "ab", buffering=0)  # noqa: SIM115 - closed in `end`
+        self._open(start)
         if header:
             self.write({"event": "start", "step": start, **header})
+
+    def _open(self, start: int) -> None:
+        kept = [line for line in _whole_lines(self.path) if line.get("step", 0) <= start]
+        write_whole(self.path, b"".join(map(_line, kept)))
+        self.file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed in `end`
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Write a line. OSError on a full disk; what was torn off is a line of its own, which readers pass over."""
@@ -66,6 +69,10 @@ class JsonlLog:
         self.lost, self.is_torn = 0, False
 
     def step(self, state: TrainState[Any]) -> None:
+        if state.step <= self.last:  # it was taken back
+            self.file.close()
+            self._open(state.step - 1)
+        self.last = state.step
         self._write_notes(state)
         if state.step % self.every == 0 or state.step == state.steps:
             self.write(numbers_of(state))
@@ -192,7 +199,7 @@ class KeepBest:
             self._compare(state, (state.measured.get("validation/exact", 0.0), -state.measured["validation/loss"]))
         state.course.best = self.best
         if self.best is not None and (state.is_enough or state.step == state.steps):
-            _put_back(state, self.best.weights)
+            put_values(state, self.best.weights)
             state.note(f"the weights are those of step {self.best.step}, the best of those measured", is_loud=False)
 
     def _compare(self, state: TrainState[Any], found: tuple[float, float]) -> None:
@@ -206,11 +213,6 @@ class KeepBest:
 
     def end(self, state: TrainState[Any]) -> None:
         pass
-
-
-def _put_back(state: TrainState[Any], weights: Mapping[str, Any]) -> None:
-    for name, parameter in learned_parameters(state):
-        parameter.data.copy_(weights[name])
 
 
 class StopOnSignals:

@@ -75,12 +75,15 @@ class Job:
     def listeners(self) -> list[Hook]:
         """What watches over its course and measures, in their order; to stand before what logs and saves."""
         asked = self.settings
-        watching = [] if asked.spike_ratio is None else [Rewind(asked.spike_ratio, every=asked.save_every)]
-        averaging = ([Average(asked.average)], [LeaveAverage()]) if asked.average else ([], [])
+        watching: list[Hook] = [Average(asked.ema_decay)] if asked.ema_decay else []
+        if asked.spike_ratio is not None:
+            watching.append(Rewind(asked.spike_ratio, every=asked.save_every))
+        leaving: list[Hook] = [LeaveAverage()] if asked.ema_decay else []
         if self.measure is None:
-            return [*averaging[0], *watching, *averaging[1]]
-        best = [] if self.patience is None else [KeepBest(self.patience, self.course.best)]
-        return [*averaging[0], *watching, Validation(self.measure, every=asked.validate_every), *averaging[1], *best]
+            return [*watching, *leaving]
+        if self.patience is not None:
+            leaving = [KeepBest(self.patience, self.course.best)]
+        return [*watching, Validation(self.measure, every=asked.validate_every), *leaving]
 
 
 def make_job(settings: StageSettings, model: nn.Module, batches: BatchStream[Any], objective: Objective[Any],
@@ -90,7 +93,7 @@ def make_job(settings: StageSettings, model: nn.Module, batches: BatchStream[Any
     wrapped = placement.wrap(model)
     optimizer = adamw(model, lr=settings.lr, weight_decay=settings.weight_decay, lr_scale=settings.lr_scale)
     schedule = Schedule(steps=settings.steps, warmup_steps=settings.warmup_steps, shape=settings.schedule)
-    batches = FirstBatch(batches) if settings.overfit else batches
+    batches = FirstBatch(batches) if settings.overfit_one_batch else batches
     return Job(settings, wrapped, batches, objective, optimizer, schedule, placement, measure, patience)
 
 

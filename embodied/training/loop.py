@@ -85,7 +85,8 @@ class Course:
 
     best: Best | None = None
     average: dict[str, Tensor] | None = None  # of what learned, over the steps, by name, where it is
-    losses: list[float] = field(default_factory=list)  # the last ones that were no jump, see `rewinding`
+    losses: list[float] = field(default_factory=list)  # the last ones that were no jump, see `rewinding`, as the next
+    rewinds: int = 0  # times that the training was taken back to an earlier step
 
 
 @dataclass(slots=True)
@@ -121,7 +122,8 @@ class TrainState(Generic[B]):
     stop: str | None = None  # why to stop early
     is_enough: bool = False  # a hook found that more steps would teach nothing: the training is over
     course: Course = field(default_factory=Course)
-    rewinds: int = 0  # times that a hook took the training back to an earlier step, whose number `step` has then
+    went_back: bool = False  # a hook has just taken it back, and `step` is an earlier one: nothing but saving follows
+    jump: list[tuple[int, Any]] = field(default_factory=list)  # steps and batches of a jump of the loss that may be one
     heard: deque[tuple[int, float, Any]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     """Step, loss and the ids of its batch, of steps that were taken and that no hook has taken out yet."""
 
@@ -181,6 +183,18 @@ def learned_parameters(state: TrainState[Any]) -> list[tuple[str, nn.Parameter]]
     return [(name, p) for name, p in state.placement.unwrap(state.model).named_parameters() if p.requires_grad]
 
 
+def copied(values: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
+    """Copies of named tensors that no step changes."""
+    return {name: value.detach().clone() for name, value in values}
+
+
+def put_values(state: TrainState[Any], values: Mapping[str, Tensor]) -> None:
+    """Give what learns other values."""
+    with torch.no_grad():
+        for name, parameter in learned_parameters(state):
+            parameter.copy_(values[name])
+
+
 class BatchStream(Protocol[B_co]):
     """Batches, endless or not, whose place can be saved and gone back to: read from disk, or made by the live model."""
 
@@ -191,7 +205,8 @@ class BatchStream(Protocol[B_co]):
 
 class Hook(Protocol):
     """What listens to training; what has `begin` is called with the state before the first step, too. Where `is_log`
-    is set and true, an OSError (a full disk) is said and survived."""
+    is set and true, an OSError (a full disk) is said and survived. Where `saves` is, it hears of steps that were taken
+    back, too: the rest hears of the steps after."""
 
     def step(self, state: TrainState[Any]) -> None: ...  # after each step
     def end(self, state: TrainState[Any]) -> None: ...  # once, however training ended
@@ -235,8 +250,10 @@ def train(model: nn.Module, batches: Iterable[B], objective: Objective[B], optim
             with within(batch):
                 _take_step(state, batch, objective)
             _refuse_too_many_bad(state)
+            state.went_back = False
             for hook in hooks:
-                _tell(hook, hook.step, state)
+                if not state.went_back or getattr(hook, "saves", False):
+                    _tell(hook, hook.step, state)
         state.settle()
         _refuse_too_many_bad(state)
     return state

@@ -10,11 +10,11 @@ import torch
 from embodied.training.stage import StageSettings
 
 _SAID = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
-"""How torch and what it is built on say so."""
+"""How torch and the system say so; a system that is short of memory may end the process without a word."""
 
 
 class MemoryShortError(ValueError):
-    """A step needs more memory than there is; the message names what to turn down."""
+    """Training needs more memory than there is; the message names what to turn down."""
 
 
 @contextmanager
@@ -22,12 +22,12 @@ def remedied(stage: str, settings: StageSettings) -> Iterator[None]:
     """Turns the error of memory that does not suffice into a MemoryShortError with the settings that need less."""
     try:
         yield
-    except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(s in first.lower() for s in _SAID):
+    except (MemoryError, torch.OutOfMemoryError, RuntimeError, OSError) as error:
+        said = str(error).strip() or type(error).__name__
+        is_known = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(s in said.lower() for s in _SAID)
+        if not is_known:
             raise
         raise MemoryShortError(
-            f"{stage}: a step needs more memory than there is ({first}); lower stage.{stage}.batch_size "
-            f"(now {settings.batch_size}) first, share it out over workers (distributed=ray), choose "
-            "precision=bfloat16 on a GPU, or a smaller size. What was saved stays, and the same command with a batch "
-            "of another size needs a new run folder") from error
+            f"{stage}: training needs more memory than there is ({said.splitlines()[-1]}); lower "
+            f"stage.{stage}.batch_size (now {settings.batch_size}) first, choose precision=bfloat16 on a GPU, or a "
+            "smaller size, in a new run folder: a run keeps its recipe") from error

@@ -39,8 +39,8 @@ def _scale(name: str, lr_scale: Mapping[str, float]) -> float:
 
 
 class Schedule:
-    """Learning rate of step s (0-based): linear to the peak over `warmup_steps`, then by its shape, see `ScheduleName`,
-    to `floor` times the peak."""
+    """Learning rate of step s (0-based): linear to the peak over `warmup_steps`, then by its shape, see `ScheduleName`:
+    cosine and warmup_stable_decay end at `floor` times the peak."""
 
     def __init__(self, *, steps: int, warmup_steps: int, floor: float = 0.05, shape: ScheduleName = "cosine"):
         self.steps, self.warmup_steps, self.floor, self.shape = steps, warmup_steps, floor, shape

@@ -18,7 +18,7 @@ from embodied.models.configuration import SegmenterConfig
 from embodied.models.looking import EYES, Eyes
 from embodied.models.scene import best_matches, perceive, true_slots
 from embodied.models.segmenter_files import load_segmenter
-from embodied.planning.perception import familiar, order_largest
+from embodied.planning.perception import order_largest, without_distractors
 from embodied.prompt import Slot
 from envs.world.floorplan import PLACES
 
@@ -97,7 +97,7 @@ def _in_frame_of(place: str | None, points: np.ndarray) -> np.ndarray:
 
 def name_slots(slots: list[Slot], view: View) -> ViewDetections:
     """The slots in the order of the prompt, each with the entity that it shows."""
-    ordered = order_largest(familiar(slots))
+    ordered = order_largest(without_distractors(slots))
     standing = [i for i, name in enumerate(view.names) if name != view.held]
     found = best_matches(ordered, [view.names[i] for i in standing], view.poses[standing])
     names: list[str | None] = [None] * len(ordered)

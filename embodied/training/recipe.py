@@ -69,10 +69,11 @@ def run_stage(settings: TrainSettings, name: str, run_dir: str | Path, *, hooks:
     """The last checkpoint of a stage, trained in this process; resumes from the newest valid one."""
     run = RunFolder(Path(run_dir), settings)
     placement = alone(settings.device, settings.precision, set_threads(settings.threads))
-    job = settings.stage(name).prepare(run, placement)
-    saved = checkpoint.newest_valid(run.checkpoints(name))
-    if saved is not None:
-        job.go_on_from(saved)
+    with remedied(name, settings.stages[name]):
+        job = settings.stage(name).prepare(run, placement)
+        saved = checkpoint.newest_valid(run.checkpoints(name))
+        if saved is not None:
+            job.go_on_from(saved)
     saver = checkpoint.Checkpointing(run.checkpoints(name), job.batches, every=job.settings.save_every,
                                      keep=job.settings.keep)
     facts = placement.facts()

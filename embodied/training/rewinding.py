@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import copy
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from embodied.training.loop import TrainState, learned_parameters
+from embodied.training.loop import Course, TrainState, copied, learned_parameters, put_values
 
 WINDOW, FEWEST = 64, 16
 """Losses whose median a loss is held against, and how few of them say nothing yet."""
@@ -24,32 +23,31 @@ MOST = 5
 """Times that a training may go back; what jumps more often has a learning rate too high for it."""
 
 
-class SpikeError(RuntimeError):
+class SpikeError(ValueError):
     """The loss jumped again and again; the message names the batches."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """Where a training stood: what learned, its average and the optimiser's state."""
+    """Where a training stood: what learned, the optimiser's state, and what was remembered of the course."""
 
     step: int
     weights: dict[str, Tensor]
-    average: dict[str, Tensor] | None
-    losses: list[float]
     optimizer: dict[str, Any]
+    course: Course
 
 
 class Rewind:
     """Takes a training back to its last good moment when the loss is above `ratio` times the median of the last ones,
     a few steps in a row. Its batches go on: those of the jump, and those between, are not learned from again.
 
-    A moment is kept every `every` steps, with the checkpoints, in this process's memory: as much as what learns and its
-    optimiser take. Stands before what saves. SpikeError after MOST times.
+    A moment is kept every `every` steps, as checkpoints are, in this process's memory: as much as what learns, its
+    average and its optimiser take. While a jump may have begun nothing is saved, and who stops then stands where the
+    moment was. Stands before what measures, logs and saves. SpikeError after MOST times.
     """
 
     def __init__(self, ratio: float, *, every: int) -> None:
         self.ratio, self.every = ratio, every
-        self.jump: list[tuple[int, Any]] = []  # step and batch
         self.since = 0  # batches after the moment
         self.moment: _Moment | None = None
 
@@ -57,58 +55,63 @@ class Rewind:
         self.moment = _moment(state)
 
     def step(self, state: TrainState[Any]) -> None:
+        is_due = state.step % self.every == 0
+        if state.untold and not is_due:  # what is still on the device is not waited for
+            return
+        state.settle()
         for step, loss, ids in _taken(state):
-            self._hear(step, loss, ids, state.course.losses)
-        if len(self.jump) >= IN_A_ROW:
+            self._hear(state, step, loss, ids)
+        if len(state.jump) >= IN_A_ROW:
             self._go_back(state)
-        elif state.step % self.every == 0 and not self.jump:
+        elif is_due and not state.jump:
             self.moment, self.since = _moment(state), 0
 
-    def _hear(self, step: int, loss: float, ids: Any, losses: list[float]) -> None:
+    def _hear(self, state: TrainState[Any], step: int, loss: float, ids: Any) -> None:
+        losses = state.course.losses
         self.since += 1
         if len(losses) >= FEWEST and loss > self.ratio * statistics.median(losses):
-            self.jump.append((step, ids))
-            return
-        self.jump = []
-        losses[:] = [*losses, loss][-WINDOW:]
+            state.jump.append((step, ids))
+        elif len(state.jump) < IN_A_ROW:
+            state.jump.clear()
+            losses[:] = [*losses, loss][-WINDOW:]
 
     def _go_back(self, state: TrainState[Any]) -> None:
-        median = statistics.median(state.course.losses)
-        said = (f"the loss was more than {self.ratio:g} times its median {median:.3g} from step {self.jump[0][0]} on, "
-                f"at these batches: {[ids for _, ids in self.jump]}")
-        if state.rewinds >= MOST:
-            raise SpikeError(f"{said}; it has gone back {MOST} times: lower the learning rate")
-        state.rewinds += 1
+        median, rewinds = statistics.median(state.course.losses), state.course.rewinds
+        said = (f"the loss was more than {self.ratio:g} times its median {median:.3g} from step {state.jump[0][0]} on, "
+                f"at these batches: {[ids for _, ids in state.jump]}")
+        if rewinds >= MOST:
+            raise SpikeError(f"{said}; it has gone back {MOST} times: train with a lower learning rate, in a new run "
+                             "folder")
         _put_back(state, self.moment)
+        state.course.rewinds, state.went_back = rewinds + 1, True
         state.note(f"{said}; gone back to step {self.moment.step}, and the {self.since} batches since are passed over")
-        self.jump, self.since = [], 0
+        self.since = 0
 
     def end(self, state: TrainState[Any]) -> None:
+        if state.jump and self.moment is not None and self.moment.step > 0 and state.step < state.steps:
+            _put_back(state, self.moment)
         self.moment = None
 
 
 def _taken(state: TrainState[Any]) -> list[tuple[int, float, Any]]:
     """What steps told since the last look."""
-    state.settle()
     told = list(state.heard)
     state.heard.clear()
     return told
 
 
 def _moment(state: TrainState[Any]) -> _Moment:
-    weights = {name: p.detach().clone() for name, p in learned_parameters(state)}
-    average = state.course.average
-    average = None if average is None else {name: value.clone() for name, value in average.items()}
-    return _Moment(state.step, weights, average, list(state.course.losses),
-                   copy.deepcopy(state.optimizer.state_dict()))
+    course = state.course
+    average = None if course.average is None else copied(course.average.items())
+    return _Moment(state.step, copied(learned_parameters(state)), copy.deepcopy(state.optimizer.state_dict()),
+                   replace(course, average=average, losses=list(course.losses)))
 
 
 def _put_back(state: TrainState[Any], moment: _Moment) -> None:
-    with torch.no_grad():
-        for name, parameter in learned_parameters(state):
-            parameter.copy_(moment.weights[name])
+    put_values(state, moment.weights)
     state.optimizer.load_state_dict(copy.deepcopy(moment.optimizer))
-    average = moment.average
-    state.course.average = None if average is None else {name: value.clone() for name, value in average.items()}
-    state.course.losses = list(moment.losses)
+    average = moment.course.average
+    state.course.average = None if average is None else copied(average.items())
+    state.course.losses = list(moment.course.losses)
     state.step = moment.step
+    state.jump.clear()

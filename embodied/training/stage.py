@@ -46,9 +46,9 @@ class StageSettings:
     keep: int = between(1)  # checkpoints
     lr_scale: dict[str, float] = field(default_factory=dict)  # name prefix of parameters -> factor of lr
     schedule: ScheduleName = "cosine"
-    average: float = between(0, 0.999999, default=0.0)  # decay of the weights' average, see `averaging`; 0: none
-    spike_ratio: float | None = between(1, default=None)  # of losses that are gone back from, see `rewinding`
-    overfit: bool = False  # whether the first batch is learned from again and again: what must be learned at least
+    ema_decay: float = between(0, 0.999999, default=0.0)  # of the weights' moving average, see `averaging`; 0: none
+    spike_ratio: float | None = between(1.5, default=None)  # of losses that are gone back from, see `rewinding`
+    overfit_one_batch: bool = False  # whether the first batch is learned from again and again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ JSON lines. "latency": milliseconds of processor time of one core, two cameras: 
 (median, 95 %), and its ratio to the first of the weights in the same run; they take turns on each view. "seeing": over
 all views of episodes of a split's seeds, half of them acted out by the expert with disturbances: the share of
 visible objects that a slot shows (within 3 cm of centre and size together), slots that show none, and the errors of
-the boxes; of what is neither block nor bowl, and of blocks and bowls, how many are said to be strange. An object is
+the boxes; of what is neither block nor bowl, and of blocks and bowls, how many are said to be distractors. An object is
 visible that shows at least as many pixels, at the pitch that segmenters look at, as one asks for. A row for each of the
 looks: a name of configs/appearance, "egl", pixels of the pictures' sides, or "panda_gym". What is held out of training
 stands in envs/sensors/held_out.py. Eyes that need no depth are shown the first camera's colors alone.
@@ -90,10 +90,10 @@ def judge(slots: list[Slot], view: View, least_px: int) -> dict[str, list[float]
     asked = [view.names[place] for place in visible(view, least_px)]
     poses = dict(zip(view.names, view.poses, strict=True))
     pairs = [(slots[place].box, poses[name]) for name, place in found.items()]
-    odd = dict(zip(view.names, view.is_strange, strict=True))
-    said = {is_odd: [slots[place].is_strange for name, place in found.items() if odd[name] == is_odd]
+    odd = dict(zip(view.names, view.is_distractor, strict=True))
+    said = {is_odd: [slots[place].is_distractor for name, place in found.items() if odd[name] == is_odd]
             for is_odd in (True, False)}
-    return {"strange_told": said[True], "known_denied": said[False], "objects": [len(asked)],
+    return {"distractors_told": said[True], "known_denied": said[False], "objects": [len(asked)],
             "missed": [sum(name not in found for name in asked)],
             "false": [len(slots) - len(found)],
             "center_mm": [MM_PER_M * float(np.linalg.norm(box.center - pose[:3])) for box, pose in pairs],
@@ -116,7 +116,7 @@ def seeing(segmenters: Segmenters, look: str, seeds: range, realism: str) -> Ite
                "objects": objects, "recall": round(seen.value, 5), "ci95": [round(end, 4) for end in seen.ci95],
                "missed": missed, "false_slots": sum(told["false"]),
                "false_per_object": round(sum(told["false"]) / max(objects, 1), 4),
-               **{key: [int(sum(told[key])), len(told[key])] for key in ("strange_told", "known_denied")},
+               **{key: [int(sum(told[key])), len(told[key])] for key in ("distractors_told", "known_denied")},
                **{f"{key}_{share}": _percentile(told[key], share)
                   for key in ("center_mm", "width_mm") for share in (50, 95, 99)}}
 

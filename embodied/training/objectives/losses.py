@@ -103,15 +103,15 @@ def word_likeness(soft: Float[Tensor, "N Q D"], words: Float[Tensor, "V D"]) -> 
 
 def segmenter_loss(logits: Float[Tensor, "B H W"], votes: Float[Tensor, "B 4 H W"],
                    targets: Mapping[str, Float[Tensor, "B ... H W"]], total_weight: Float[Tensor, ""] | None = None, *,
-                   strange: Float[Tensor, "B H W"] | None = None
+                   distractor: Float[Tensor, "B H W"] | None = None
                    ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
     """Scalar L = 10 BCE(logits, f) + 1/W sum_p w_p (smoothL1(v_p - v*_p) + BCE(s_p, s*_p)) with votes v in cm, and its
-    parts; without the last of them where nobody says what is strange.
+    parts; without the last of them where nobody tells distractors.
 
     logits: float[B, H, W], > 0 where an object is. votes: v, float[B, 4, H, W], metres. targets: foreground f and
     weights w, float[B, H, W], and votes v*, float[B, 4, H, W], as `targets_from_masks` makes them. total_weight: W
-    where these images are a part of a greater batch; None for the sum of their weights. strange: s, float[B, H, W], > 0
-    where an object is neither block nor bowl; s*, 0 or 1, among the targets then.
+    where these images are a part of a greater batch; None for the sum of their weights. distractor: s, float[B, H, W],
+    > 0 where an object is neither block nor bowl; s*, 0 or 1, among the targets then.
     """
     foreground, weights = targets["foreground"], targets["weights"]
     cut = F.binary_cross_entropy_with_logits(logits, foreground)
@@ -119,8 +119,8 @@ def segmenter_loss(logits: Float[Tensor, "B H W"], votes: Float[Tensor, "B 4 H W
     whole = (weights.sum() if total_weight is None else total_weight).clamp(min=1e-6)
     vote = (miss * weights).sum() / whole
     loss, parts = 10 * cut + vote, {"foreground_loss": cut.detach(), "vote_loss": vote.detach()}
-    if strange is None:
+    if distractor is None:
         return loss, parts
-    unsure = F.binary_cross_entropy_with_logits(strange, targets["strange"], reduction="none")
+    unsure = F.binary_cross_entropy_with_logits(distractor, targets["distractor"], reduction="none")
     odd = (unsure * weights).sum() / whole
-    return loss + odd, {**parts, "strange_loss": odd.detach()}
+    return loss + odd, {**parts, "distractor_loss": odd.detach()}

@@ -19,14 +19,14 @@ def segment(model: nn.Module, batch: Batch) -> tuple[Float[Tensor, ""], dict[str
 
     Every rank holds as many pixels, so that only the weights of the votes have to be added up.
     """
-    targets = {name: batch.inputs[name] for name in ("foreground", "votes", "weights", "strange")}
+    targets = {name: batch.inputs[name] for name in ("foreground", "votes", "weights", "distractor")}
     [total_weight] = share(targets["weights"].sum())
     out = model(batch.inputs["images"])
-    return segmenter_loss(out.logits, out.votes, targets, total_weight, strange=out.strange)
+    return segmenter_loss(out.logits, out.votes, targets, total_weight, distractor=out.distractor)
 
 
 def counts(batch: Batch) -> dict[str, float]:
     """What each number of `segment` is a mean over, for what averages it; the loss is counted by the pixel."""
     pixels = float(batch.inputs["foreground"].numel())
     objects = float(batch.inputs["weights"].sum())
-    return {"loss": pixels, "foreground_loss": pixels, "vote_loss": objects, "strange_loss": objects}
+    return {"loss": pixels, "foreground_loss": pixels, "vote_loss": objects, "distractor_loss": objects}

@@ -38,6 +38,10 @@ def test_training_accepts_the_recipe(choices):
 
 def test_what_is_collected_and_learned_from_is_chosen_by_config():
     plain, below = settings_of().data, settings_of("experiment=tamp_below").data
+    told = settings_of("data.task=goal").data
+    assert told.env_id == "envs:embodied/Goal-v0" and told.tasks == plain.tasks
+    with pytest.raises(UsageError, match="expected a task of the world 'kitchen'"):
+        settings_of("data=kitchen", "data.task=goal")
     assert (plain.env_id, plain.questions, plain.is_collected) == ("envs:embodied/Tabletop-v0", (), True)
     assert (below.env_id, below.questions, below.tasks) == ("envs:embodied/TampBelow-v0", ("below",), ("below",))
     assert train.recipe(settings_of("experiment=tamp_below")).stages["segmenter"].weights == "shipped"

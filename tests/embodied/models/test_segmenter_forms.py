@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from embodied.cli.configs import config_dir
 from embodied.models.configuration import COARSEST_PX, PalmEConfig, SegmenterConfig
 from embodied.models.framing import framed_input
 from embodied.models.loading import load
+from embodied.models.scene import oracle_pixels, slots_from_pixels
 from embodied.models.segmenter import ObjectSegmenter, segmenter_input, targets_from_masks
 from embodied.models.segmenter_files import load_segmenter, save_segmenter
 from embodied.training.objectives.losses import segmenter_loss
@@ -53,6 +55,46 @@ def test_each_form_learns_a_scene(sizes, seen):
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
+
+
+@FORMS
+def test_one_that_tells_distractors_learns_to_and_is_kept_so(sizes, seen, tmp_path):
+    """The second of two blocks is called a distractor."""
+    torch.manual_seed(0)
+    observation, masks, poses = seen
+    segmenter = ObjectSegmenter(SegmenterConfig(**sizes, tells_distractors=True))
+    images, targets = {}, {}
+    for name, camera in observation.cameras.items():
+        images[name] = torch.from_numpy(segmenter_input(observation.rgb[name], observation.depth[name], camera))
+        told = targets_from_masks(masks[name], poses, np.array([False, True]))
+        targets[name] = {k: torch.from_numpy(v)[None] for k, v in told.items()}
+    optimizer, losses = torch.optim.AdamW(segmenter.parameters(), lr=1e-2), []
+    for step in range(120):
+        name = list(images)[step % len(images)]
+        out = segmenter(images[name][None])
+        loss, parts = segmenter_loss(out.logits, out.votes, targets[name], distractor=out.distractor)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(parts["distractor_loss"].item())
+    assert losses[-1] < 0.2 * losses[0]
+    save_segmenter(segmenter, {**sizes, "tells_distractors": True}, tmp_path)
+    said = load_segmenter(tmp_path)(images["top"][None]).distractor
+    assert torch.equal(said, segmenter.eval()(images["top"][None]).distractor)
+    assert (said[0][masks["top"] == 1] > 0).float().mean() > 0.9 > 0.1 > (said[0][masks["top"] == 0] > 0).float().mean()
+    assert ObjectSegmenter(SegmenterConfig(**sizes))(images["top"][None]).distractor is None
+
+
+def test_distractors_come_last_however_many_pixels_show_them(seen):
+    observation, masks, poses = seen
+    pixels = oracle_pixels(observation, masks, poses)
+    assert not any(slot.is_distractor for slot in slots_from_pixels(pixels, observation, SegmenterConfig()))
+    first = slots_from_pixels(pixels, observation, SegmenterConfig())[0]
+    is_of_it = np.linalg.norm(pixels.votes[:, :3] - np.array(first.box.center), axis=1) < 0.02
+    odd = replace(pixels, distractor=np.where(is_of_it, 1.0, -1.0))
+    slots = slots_from_pixels(odd, observation, SegmenterConfig())
+    assert [slot.is_distractor for slot in slots] == [False, True] and slots[1].box == first.box
+    assert [slot.is_distractor for slot in slots_from_pixels(odd, observation, SegmenterConfig(), 1)] == [False]
 
 
 @FORMS

@@ -46,9 +46,9 @@ def test_the_sentence_introduces_each_object_once():
 
 
 def test_what_is_strange_is_told_to_nobody_who_never_learned_of_it():
-    slots = [slot(0.4, area_px=9), replace(slot(0.5, area_px=90), is_strange=True), slot(0.6, area_px=5)]
+    slots = [slot(0.4, area_px=9), replace(slot(0.5, area_px=90), is_distractor=True), slot(0.6, area_px=5)]
     assert seen(*slots).slots == (slots[0], slots[2])
-    told = Perception.of(slots, observation(), TABLETOP, limit=2, has_strange=True)
+    told = Perception.of(slots, observation(), TABLETOP, limit=2, with_distractors=True)
     assert told.slots == (slots[0], slots[2]), "what is known comes first"
     assert order_largest(slots)[-1] is slots[1] and kind_of(slots[1]) == "thing" and kind_of(slots[0]) == "block"
 

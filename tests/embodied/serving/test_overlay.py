@@ -19,6 +19,13 @@ def test_objects_are_told_by_what_they_look_like():
     assert (told["name"], told["looks"]) == ("obj_1", "red block")
 
 
+def test_what_nobody_plans_with_has_a_name_of_its_own():
+    odd = replace(slot(0.5), is_distractor=True)
+    told = objects_of([slot(0.3), slot(0.4)], replace(observation(), cameras={}), [odd])
+    assert [(o["name"], o["looks"].split()[-1]) for o in told] == [("obj_1", "block"), ("obj_2", "block"),
+                                                                  ("thing_1", "thing")]
+
+
 def test_the_hand_is_no_object_and_what_it_holds_is_one():
     """Boxes as the shipped segmenter measured them with a green block in the hand."""
     assert is_hand(Box((0.5828, 0.0002, 0.3044), (0.0416, 0.0379, 0.0508)), TOOL)

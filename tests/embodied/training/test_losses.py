@@ -63,11 +63,11 @@ def test_segmenter_loss_by_hand():
 
 
 def test_what_is_strange_is_learned_by_the_object():
-    targets = {"foreground": torch.ones(1, 1, 2), "votes": torch.zeros(1, 4, 1, 2), "strange": torch.ones(1, 1, 2),
+    targets = {"foreground": torch.ones(1, 1, 2), "votes": torch.zeros(1, 4, 1, 2), "distractor": torch.ones(1, 1, 2),
                "weights": torch.tensor([[[0.75, 0.25]]])}
     unsure = torch.tensor([[[0.0, 50.0]]])
-    loss, parts = segmenter_loss(torch.full((1, 1, 2), 50.0), torch.zeros(1, 4, 1, 2), targets, strange=unsure)
-    assert loss == parts["strange_loss"] == pytest.approx(0.75 * np.log(2))
+    loss, parts = segmenter_loss(torch.full((1, 1, 2), 50.0), torch.zeros(1, 4, 1, 2), targets, distractor=unsure)
+    assert loss == parts["distractor_loss"] == pytest.approx(0.75 * np.log(2))
 
 
 def test_losses_are_a_leaf():

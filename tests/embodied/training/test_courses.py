@@ -1,6 +1,8 @@
-"""The moving average of the weights: by hand, validated, left in the model."""
+"""What a stage's settings do to its course: the moving average, schedules, one batch, memory that does not suffice."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,11 +10,13 @@ import torch
 from embodied.training import checkpoint
 from embodied.training.averaging import Average, LeaveAverage
 from embodied.training.hooks import KeepBest, Validation
+from embodied.training.job import make_job
 from embodied.training.loop import train
 from embodied.training.memory import MemoryShortError, remedied
 from embodied.training.optim import Schedule, adamw
+from embodied.training.placement import Replicated
 from embodied.training.stage import StageSettings
-from tests.embodied.training.test_loop import Watch, a_model, lines, run, squares
+from tests.embodied.training.test_loop import Watch, a_model, run, squares
 from tests.embodied.training.test_rewinding import Lines
 
 
@@ -81,9 +85,10 @@ SETTINGS = StageSettings(steps=1, batch_size=64, lr=1.0, weight_decay=0.0, warmu
 
 @pytest.mark.parametrize("error", [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), MemoryError(),
+    OSError(12, "Cannot allocate memory"), RuntimeError("Caught RuntimeError in a loader.\nout of memory"),
     RuntimeError("[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory")])
 def test_memory_that_does_not_suffice_is_answered_with_what_to_turn(error):
-    with pytest.raises(MemoryShortError, match=r"sft: .*lower stage\.sft\.batch_size \(now 64\)"), \
+    with pytest.raises(MemoryShortError, match=r"sft: .*lower stage\.sft\.batch_size \(now 64\).*new run folder"), \
             remedied("sft", SETTINGS):
         raise error
 
@@ -91,4 +96,20 @@ def test_memory_that_does_not_suffice_is_answered_with_what_to_turn(error):
 def test_other_errors_stay_what_they_are():
     with pytest.raises(RuntimeError, match="shapes"), remedied("sft", SETTINGS):
         raise RuntimeError("shapes differ")
-    assert next(lines()).ids == ("line 0",)
+
+
+def test_the_settings_of_a_stage_are_what_its_training_does(tmp_path):
+    """Order counts: the average before what measures it, what saves last."""
+    settings = replace(SETTINGS, steps=40, lr=0.05, save_every=10, validate_every=20, ema_decay=0.9, spike_ratio=20.0,
+                       schedule="constant", overfit_one_batch=True)
+    measured = []
+    job = make_job(settings, a_model(), Lines(), squares, Replicated(),
+                   lambda model: measured.append(model.weight.detach().clone()) or {"loss": 1.0})
+    state = job.train([*job.listeners(), checkpoint.Checkpointing(tmp_path, job.batches, every=10)])
+    assert state.loss < 0.05 and state.lr == pytest.approx(0.05) and state.course.rewinds == 0
+    assert torch.equal(measured[-1], state.course.average["weight"]) and torch.equal(state.model.weight, measured[-1])
+    saved = checkpoint.newest_valid(tmp_path)
+    other = make_job(settings, a_model(), Lines(), squares, Replicated())
+    other.go_on_from(saved)
+    assert other.start == 40 and torch.equal(other.course.average["weight"], measured[-1])
+    assert len(other.course.losses) == 40
