@@ -46,6 +46,10 @@ SHARD_SHARE, SHARD_LEVEL_M = 0.25, 0.02
 """Of its upper face, in pixels of all cameras: of what shows less, and would be in something that shows more (so much
 higher or lower at most), the votes are strays of that."""
 
+DISTRACTOR_LOGIT = -0.45
+"""The mean of a thing's pixels above which it is called a distractor. Of what `eyes-travel` finds in looks of the kind
+that it learned from (validation seeds), 1 % of blocks and bowls are, and 90 % of the distractors."""
+
 MATCH_M = 0.03
 """A slot further than this (centre and size together) from every object shows none of them."""
 
@@ -61,7 +65,7 @@ class Pixels:
     points: Float64[np.ndarray, "P 3"]
     votes: Float64[np.ndarray, "P 4"]  # box centre, half-width
     pitch_m: Float64[np.ndarray, " P"]  # distance between neighbouring pixels on a surface that faces the camera
-    distractor: Float64[np.ndarray, " P"]  # > 0 where an object is neither block nor bowl
+    distractor: Float64[np.ndarray, " P"]  # large where an object is neither block nor bowl
 
 
 def perceive(segmenter: ObjectSegmenter, observation: Observation, max_objects: int = MAX_OBJECTS) -> list[Slot]:
@@ -95,21 +99,21 @@ def see_pixels(segmenter: ObjectSegmenter, observation: Observation) -> Pixels:
 def _answers(segmenter: ObjectSegmenter, images: Float32[np.ndarray, "B 7 H W"]
              ) -> Iterator[tuple[Bool[np.ndarray, "H W"], Float[np.ndarray, "4 H W"], Float[np.ndarray, "H W"]]]:
     """For each image: which pixels are of objects, bool[H, W], their votes, float[4, H, W], and whether
-    the objects are distractors, float[H, W], > 0 where they are."""
+    the objects are distractors, float[H, W], a logit."""
     with torch.inference_mode():
         output = segmenter(torch.from_numpy(images).to(segmenter.head.weight))
     is_object = (output.logits > 0).cpu().numpy() & (images[:, 6] > 0)
     if not segmenter.config.is_flat:
         # Outlines spill onto the table and would vote as rings.
         is_object &= images[:, 5] > segmenter.config.clearance_m
-    distractor = torch.full_like(output.logits, -1.0) if output.distractor is None else output.distractor
+    distractor = torch.full_like(output.logits, -10.0) if output.distractor is None else output.distractor
     return zip(is_object, output.votes.float().cpu().numpy(), distractor.float().cpu().numpy(), strict=True)
 
 
 Answer = tuple["Float[np.ndarray, '3 H W']", "Bool[np.ndarray, 'H W']", "Float[np.ndarray, '4 H W']",
                "Float[np.ndarray, 'H W']"]
 """Of one camera: world points float[3, H, W], m; which pixels are of objects, bool[H, W]; votes float[4, H, W];
-float[H, W], > 0 where the objects are distractors."""
+float[H, W], logits of its being a distractor."""
 
 
 def _in_the_world(answer: Answer, turn: Float64[np.ndarray, "4 4"]) -> Answer:
@@ -283,7 +287,7 @@ def _slot(pixels: Pixels, group: Int64[np.ndarray, " P"], voted: Float64[np.ndar
 
 
 def _is_distractor(pixels: Pixels, group: Int64[np.ndarray, " P"]) -> bool:
-    return bool(pixels.distractor[group].mean() > 0)
+    return bool(pixels.distractor[group].mean() > DISTRACTOR_LOGIT)
 
 
 def masked_crop(rgb: UInt8[np.ndarray, "H W 3"], rows: Int64[np.ndarray, " P"], columns: Int64[np.ndarray, " P"],
@@ -337,7 +341,7 @@ def oracle_pixels(observation: Observation, masks: Mapping[str, Int[np.ndarray, 
     for name, camera in observation.cameras.items():
         said = targets_from_masks(masks[name], poses)
         answers[name] = (camera.lift(observation.depth[name]).transpose(2, 0, 1), said["foreground"] > 0, said["votes"],
-                         said["distractor"] - 0.5)
+                         20 * said["distractor"] - 10)
     return gather_pixels(observation, answers)
 
 

@@ -42,7 +42,7 @@ FIELDS: Mapping[str, Field] = {
                    "`GET /v1/models` lists them"),
     "messages": Field(HEEDED, "`user` and `assistant` messages, the user's last; parts `text` and `image_url`",
                       "the texts of the user's last turn are the instruction, the last pictures of the user's the "
-                      "scene; "
+                      "scene (one colour picture alone is taken for the front camera's, and answered in words); "
                       "earlier instructions and the assistant's words are not read; system, developer and tool "
                       "messages are "
                       "refused, for nobody follows standing orders here"),
