@@ -46,9 +46,9 @@ SHARD_SHARE, SHARD_LEVEL_M = 0.25, 0.02
 """Of its upper face, in pixels of all cameras: of what shows less, and would be in something that shows more (so much
 higher or lower at most), the votes are strays of that."""
 
-DISTRACTOR_LOGIT = -0.45
+DISTRACTOR_LOGIT = 1.0
 """The mean of a thing's pixels above which it is called a distractor. Of what `eyes-travel` finds in looks of the kind
-that it learned from (validation seeds), 1 % of blocks and bowls are, and 90 % of the distractors."""
+that it learned from (validation seeds), none of 1,712 blocks and bowls is, and 193 of 246 distractors."""
 
 MATCH_M = 0.03
 """A slot further than this (centre and size together) from every object shows none of them."""
