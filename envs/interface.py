@@ -274,6 +274,14 @@ class PlainView(Observation):
 
     __slots__ = ()
 
+    @classmethod
+    def of(cls, seen: Observation) -> PlainView:
+        """The colors that the first camera of an observation sees, whatever it measured."""
+        name, camera = next(iter(seen.cameras.items()))
+        rgb = seen.rgb[name]
+        return cls({name: rgb}, {name: camera.depth_of_table(*rgb.shape[:2])}, {name: camera}, seen.joint_pos,
+                   seen.tool_pose, seen.gripper_width_m, seen.time_s)
+
 
 @dataclass(frozen=True, slots=True)
 class Referent:

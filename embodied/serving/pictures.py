@@ -133,8 +133,7 @@ def plain_view(pixels: np.ndarray) -> PlainView:
         raise unfit(f"expected a picture of at least {LEAST_PX} px a side once it is thinned to about {LEARNED_PX}, "
                     f"got {height_px} x {width_px}")
     camera = calibration(VIEWS["front"], height_px, width_px)
-    depth = camera.depth_of_table(height_px, width_px)
-    return PlainView({"front": pixels}, {"front": depth}, {"front": camera}, *_NO_BODY)
+    return PlainView.of(Observation({"front": pixels}, {}, {"front": camera}, *_NO_BODY))
 
 
 def _matrix(note: Mapping[str, Any], key: str, size: int) -> np.ndarray:

@@ -123,11 +123,8 @@ def seeing(segmenters: Segmenters, look: str, seeds: range, realism: str) -> Ite
 
 def plain(view: View) -> View:
     """The same as a picture of the first camera without depth shows it."""
-    seen, [name, *_] = view.observation, view.observation.cameras
-    depth = seen.cameras[name].depth_of_table(*seen.rgb[name].shape[:2])
-    alone = PlainView({name: seen.rgb[name]}, {name: depth}, {name: seen.cameras[name]}, seen.joint_pos, seen.tool_pose,
-                      seen.gripper_width_m, seen.time_s)
-    return replace(view, observation=alone, masks={name: view.masks[name]})
+    name = next(iter(view.observation.cameras))
+    return replace(view, observation=PlainView.of(view.observation), masks={name: view.masks[name]})
 
 
 def _percentile(values: list[float], share: int) -> float | None:

@@ -91,7 +91,7 @@ def test_distractors_come_last_however_many_pixels_show_them(seen):
     assert not any(slot.is_distractor for slot in slots_from_pixels(pixels, observation, SegmenterConfig()))
     first = slots_from_pixels(pixels, observation, SegmenterConfig())[0]
     is_of_it = np.linalg.norm(pixels.votes[:, :3] - np.array(first.box.center), axis=1) < 0.02
-    odd = replace(pixels, distractor=np.where(is_of_it, 1.0, -1.0))
+    odd = replace(pixels, distractor=np.where(is_of_it, 9.0, -9.0))
     slots = slots_from_pixels(odd, observation, SegmenterConfig())
     assert [slot.is_distractor for slot in slots] == [False, True] and slots[1].box == first.box
     assert [slot.is_distractor for slot in slots_from_pixels(odd, observation, SegmenterConfig(), 1)] == [False]
