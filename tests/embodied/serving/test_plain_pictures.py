@@ -12,9 +12,10 @@ from embodied.planning.perception import Perception
 from embodied.prompt import Slot
 from embodied.serving.bridges.chat_answer import End, Piece, in_words
 from embodied.serving.errors import ApiError
-from embodied.serving.pictures import Picture, observation_of
+from embodied.serving.pictures import Picture, observation_of, png_url
 from envs.interface import Box, PlainView, Referent, SkillCall
 from envs.sensors.cameras import VIEWS, calibrations
+from tests.embodied.serving.served import Served
 
 RED = Slot(np.full((32, 32, 3), (220, 20, 20), np.uint8), Box((0.5, 0.0, 0.02), (0.04, 0.04, 0.04)))
 GREEN_BOWL = Slot(np.full((32, 32, 3), (20, 200, 20), np.uint8), Box((0.6, 0.1, 0.02), (0.13, 0.13, 0.04)))
@@ -47,3 +48,20 @@ def test_things_are_called_by_their_looks_for_nobody_knows_where_they_are():
     assert in_words(plan, ["place"])[0].text == "pick red block\n"
     refused = Plan((), refusal="I see no blue block")
     assert in_words(refused, [])[0].text == "No: I see no blue block."
+
+
+@pytest.mark.weights
+def test_a_picture_alone_gets_a_plan_in_words(served: Served, views):
+    instruction, seen = views
+
+    def answer(text: str, pixels: np.ndarray) -> str:
+        content = [{"type": "text", "text": text}, {"type": "image_url", "image_url": {"url": png_url(pixels)}}]
+        body = {"model": "tabletop-tiny", "messages": [{"role": "user", "content": content}]}
+        return served.client.post("/v1/chat/completions", json=body).raise_for_status().json()[
+            "choices"][0]["message"]["content"]
+
+    picked, placed = answer(instruction, seen.rgb["front"]).splitlines()
+    assert picked.startswith("pick ") and placed.startswith("place in ") and placed.endswith("bowl")
+    assert all(set(words.split()[-2:-1]) <= set(instruction.split()) for words in (picked, placed)), "its colors"
+    empty = np.full((192, 192, 3), (159, 135, 112), np.uint8)
+    assert answer(instruction, empty).startswith("No: I see no")
