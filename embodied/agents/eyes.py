@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embodied.agents.backends.looks import Looks
+from embodied.agents.backends.plain import eyes_for, look
 from embodied.agents.scene_state import Perceive
-from embodied.agents.shipped import WEIGHTS, load_agent, weights_folder
-from embodied.models.folder import MANIFEST, check_folder, verify_manifest
+from embodied.agents.shipped import load_agent, weights_folder
+from embodied.models.folder import MANIFEST, WEIGHTS, check_folder, verify_manifest
 from embodied.prompt import Slot
-from envs.interface import Observation, PlainView
+from envs.interface import Observation
 
 if TYPE_CHECKING:
     from embodied.models.segmenter import ObjectSegmenter
 
 CARD = "segmenter.json"
 """A folder that has it holds a segmenter alone."""
-PLAIN = "eyes-plain"
-"""Shipped eyes for pictures without depth."""
 
 
 class Eyes:
@@ -35,28 +33,6 @@ class Eyes:
         """The objects in sight. Raises ValueError for images that do not fit the segmenter."""
         segmenter = eyes_for(observation, self.segmenter)
         return self._looks.of(observation, id(segmenter), lambda: look(segmenter, observation))
-
-
-def look(segmenter: ObjectSegmenter, observation: Observation) -> list[Slot]:
-    """What a segmenter finds. Raises ValueError for images that do not fit it."""
-    from embodied.models.scene import perceive
-
-    return perceive(segmenter, observation)
-
-
-def eyes_for(observation: Observation, own: ObjectSegmenter) -> ObjectSegmenter:
-    """What sees an observation: one's own segmenter, or, where no depth was measured, the shipped one that needs
-    none."""
-    return plain_eyes() if isinstance(observation, PlainView) and not own.config.is_flat else own
-
-
-@cache
-def plain_eyes() -> ObjectSegmenter:
-    """The shipped segmenter that sees by colors alone, loaded once a process."""
-    from embodied.models.segmenter_files import load_segmenter
-
-    check_eyes(PLAIN)
-    return load_segmenter(eyes_folder(PLAIN))
 
 
 def load_eyes(name: str | Path) -> Perceive:

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 from embodied.agents.backends.local import LocalBackend
 from embodied.agents.language_agent import LanguageAgent
 from embodied.agents.mind_card import is_mind
-from embodied.models.folder import check_folder
+from embodied.models.folder import WEIGHTS, check_folder
 
 if TYPE_CHECKING:
     from embodied.models import PalmEForConditionalGeneration, PalmEProcessor
-
-WEIGHTS = Path(__file__).parent.parent / "weights"
 
 SHIPPED = "tabletop-tiny"
 """The weights that `weights=shipped` means."""

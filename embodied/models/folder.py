@@ -26,6 +26,8 @@ from embodied.models.checkpoint_checks import (
 from embodied.models.known_keys import FILES, LONGEST_LIST, SHARDS, TRAINER, UNREAD
 
 MANIFEST = "manifest.json"
+WEIGHTS = Path(__file__).parent.parent / "weights"
+"""Folders of weights that come with the package."""
 NEEDED = ("config.json", "processor_config.json", "tokenizer.json")
 PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
 

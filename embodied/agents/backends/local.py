@@ -78,7 +78,7 @@ class LocalBackend:
     def perceive(self, observation: Observation) -> list[Slot]:
         """The objects that the model's segmenter finds; none where plans go by names and nothing is pointed at. Raises
         ValueError when the model has none."""
-        from embodied.agents.eyes import eyes_for, look
+        from embodied.agents.backends.plain import eyes_for, look
         from embodied.models.decoding.prefixes import state_of
 
         segmenter = self.model.segmenter
