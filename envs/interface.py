@@ -274,11 +274,17 @@ class PlainView(Observation):
 
     __slots__ = ()
 
+    @staticmethod
+    def camera_of(cameras: Iterable[str]) -> str:
+        """The one camera that is looked through where depth is not known: the front one, else the first."""
+        names = list(cameras)
+        return "front" if "front" in names else names[0]
+
     @classmethod
     def of(cls, seen: Observation) -> PlainView:
-        """The colors that the first camera of an observation sees, whatever it measured."""
-        name, camera = next(iter(seen.cameras.items()))
-        rgb = seen.rgb[name]
+        """The colors that one camera of an observation sees, see `camera_of`, whatever it measured."""
+        name = cls.camera_of(seen.cameras)
+        camera, rgb = seen.cameras[name], seen.rgb[name]
         return cls({name: rgb}, {name: camera.depth_of_table(*rgb.shape[:2])}, {name: camera}, seen.joint_pos,
                    seen.tool_pose, seen.gripper_width_m, seen.time_s)
 

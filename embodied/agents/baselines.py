@@ -19,7 +19,7 @@ from embodied.planning.language import Plan, refer, write
 from embodied.planning.memory import Look
 from embodied.planning.perception import Perception, held_since
 from embodied.prompt import Entity, Image, Prompt, Sample, Segment, Slot
-from envs.interface import Box, Observation, SkillCall, Transition
+from envs.interface import Box, Observation, Referent, SkillCall, Transition
 from envs.skills.signatures import Effect, PlanLanguage
 
 Seen = TypeVar("Seen")
@@ -54,8 +54,10 @@ class MajorityPlanner:
     label = "majority"
 
     def __init__(self, begun: Sequence[Sequence[SkillCall]]) -> None:
-        """begun: the expert's plans at the start of some episodes, of words alone: those that point at things of one
-        scene are none in another. Raises ValueError where there is nothing to do in any."""
+        """begun: the expert's plans at the start of some episodes. Raises ValueError for plans that point at things:
+        those of one scene are none in another; and where there is nothing to do in any."""
+        if any(isinstance(argument, Referent) for calls in begun for call in calls for argument in call.arguments):
+            raise ValueError("policy=majority: expected plans of words alone, got some that point at things")
         counted = Counter(tuple(calls) for calls in begun if calls)
         if not counted:
             raise ValueError("policy=majority: expected episodes in which there is something to do, got none")

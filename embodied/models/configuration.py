@@ -108,6 +108,9 @@ class SegmenterConfig(PreTrainedConfig):
         self.workspace_low_m = list(self.workspace_low_m or TABLE_WORKSPACE.low_m)
         self.workspace_high_m = list(self.workspace_high_m or TABLE_WORKSPACE.high_m)
         self._check_levels()
+        if self.is_flat and self.is_cut:
+            raise ValueError("segmenter: expected is_flat or is_cut, got both: without depth nothing rises above the "
+                             "table, and nothing would be shown")
 
     def _check_levels(self) -> None:
         coarsest_px = self.patch_px * 2 ** (len(self.widths) - 1)

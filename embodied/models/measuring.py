@@ -51,7 +51,8 @@ def believed_box(voted: Float64[np.ndarray, " 4"]) -> Measured:
     """The same where nothing was measured: a cube, or what is flatter and stands on the table."""
     x, y, z, half_m = map(float, voted)
     width_m = max(2 * half_m, LEAST_HEIGHT_M)
-    return Measured(Box((x, y, z), (width_m, width_m, min(max(2 * z, LEAST_HEIGHT_M), width_m))), width_m)
+    height_m = min(max(2 * z, LEAST_HEIGHT_M), width_m)
+    return Measured(Box((x, y, max(z, height_m / 2)), (width_m, width_m, height_m)), width_m)
 
 
 def measure_box(points: Float64[np.ndarray, "P 3"], voted: Float64[np.ndarray, " 4"],

@@ -74,7 +74,7 @@ def perceive(segmenter: ObjectSegmenter, observation: Observation, max_objects: 
     left out.
 
     Pictures may be of any size, each camera's of its own: they are looked at at the pitch that segmenters learn at. One
-    that is flat sees the colors of the first camera alone.
+    that is flat sees the colors of one camera alone.
     """
     seen = at_pitch(PlainView.of(observation) if segmenter.config.is_flat else observation)
     slots = slots_from_pixels(see_pixels(segmenter, seen.observation), seen.observation, segmenter.config, max_objects)

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from embodied.agents.mind_agent import MindAgent
-from embodied.planning.language import object_names
 from embodied.planning.perception import order_largest, without_distractors
 from embodied.prompt import Slot
 from embodied.serving.errors import ApiError
-from embodied.serving.overlay import objects_of
+from embodied.serving.overlay import names_of, objects_of
 from embodied.serving.shared_state import SharedState
 from embodied.serving.world import Setup, World
 from envs.interface import Observation, Outcome, SkillCall, Transition
@@ -35,6 +34,7 @@ class Jobs:
         self.instruction = ""
         self.mind: MindAgent | None = None  # once it was asked; it remembers what was said in this scene
         self._sight: tuple[Observation, Sequence[Slot]] | None = None
+        self._others: Sequence[Slot] = ()  # in sight, too, which planners never learned of
         self._snapshots: dict[str, Any] = {}
 
     def open(self, make: Callable[[], Any]) -> None:
@@ -125,16 +125,17 @@ class Jobs:
         seen = self._observation()
         found = perceive(seen)
         self.saw(seen, order_largest(without_distractors(found)))
-        return objects_of(self._sight[1], seen, [slot for slot in found if slot.is_distractor])
+        self._others = [slot for slot in found if slot.is_distractor]
+        return objects_of(self._sight[1], seen, self._others)
 
     def saw(self, observation: Observation, slots: Sequence[Slot]) -> None:
         """Remembers what was in sight."""
-        self._sight = observation, slots
+        self._sight, self._others = (observation, slots), ()
 
     def slot(self, name: str) -> Slot | None:
         """The object of a name, as it was seen last."""
         slots = self._sight[1] if self._sight else ()
-        return dict(zip(object_names(len(slots)), slots, strict=True)).get(name)
+        return dict(zip(names_of(slots, self._others), (*slots, *self._others), strict=True)).get(name)
 
     def _observation(self) -> Observation:
         return Observation.from_dict(self._world.raw)

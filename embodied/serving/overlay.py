@@ -20,9 +20,13 @@ HAND_RADIUS_M = 0.15
 def objects_of(slots: Sequence[Slot], seen: Observation, others: Sequence[Slot] = ()) -> list[dict[str, Any]]:
     """obj_1, obj_2 .. in the order of the prompt, without what is the robot's own hand. others: which nobody plans
     with; thing_1, thing_2 .. after those."""
-    names = (*object_names(len(slots)), *(f"thing_{number}" for number in range(1, len(others) + 1)))
-    return [_object(name, slot, seen) for name, slot in zip(names, (*slots, *others), strict=True)
+    return [_object(name, slot, seen) for name, slot in zip(names_of(slots, others), (*slots, *others), strict=True)
             if not is_hand(slot.box, seen.tool_pose)]
+
+
+def names_of(slots: Sequence[Slot], others: Sequence[Slot] = ()) -> list[str]:
+    """The names of the same."""
+    return [*object_names(len(slots)), *(f"thing_{number}" for number in range(1, len(others) + 1))]
 
 
 def is_hand(box: Box, tool_pose: np.ndarray) -> bool:

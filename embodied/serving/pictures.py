@@ -103,11 +103,18 @@ def _note(texts: Mapping[str, str]) -> Mapping[str, Any]:
     return note
 
 
+_WANTED = ("expected of each camera (front at least) a colour and a 16-bit depth PNG of one size, each with its "
+           "camera, intrinsics and pose in the PNG text 'embodied' (embodied.serving.pictures.write); or one colour "
+           "picture alone and without that text, of a table as the front camera sees it")
+
+
 def observation_of(pictures: Sequence[Picture]) -> Observation:
     """The observation that noted pictures make: of each camera a colour and a depth image; or that of one colour
     picture without a note, see `plain_view`. Raises ApiError 422."""
     if len(pictures) == 1 and not pictures[0].note and pictures[0].pixels.ndim == 3:
         return plain_view(pictures[0].pixels)
+    if not all(picture.note for picture in pictures):
+        raise unfit(_WANTED)
     rgb, depth, cameras = {}, {}, {}
     for pixels, note, stride in pictures:
         name = str(note.get("camera", ""))[:24]
@@ -117,9 +124,7 @@ def observation_of(pictures: Sequence[Picture]) -> Observation:
             depth[name] = pixels.astype(np.float32) * np.float32(DEPTH_STEP_M)
         cameras[name] = thinned(Camera(_matrix(note, "intrinsics", 3), _matrix(note, "pose", 4)), stride)
     if "front" not in rgb or set(rgb) != set(depth) or any(rgb[n].shape[:2] != depth[n].shape for n in rgb):
-        raise unfit("expected of each camera (front at least) a colour and a 16-bit depth PNG of one size, each with "
-                    "its camera, intrinsics and pose in the PNG text 'embodied' (embodied.serving.pictures.write); or "
-                    "one colour picture alone, of a table as the front camera sees it")
+        raise unfit(_WANTED)
     return fitted(Observation(rgb, depth, cameras, *_NO_BODY))
 
 

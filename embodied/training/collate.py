@@ -21,6 +21,7 @@ from embodied.models.framing import framed_input, knocked, turn_of
 from embodied.models.processor import PalmEProcessor
 from embodied.models.resampling import at_pitch
 from embodied.models.segmenter import targets_from_masks
+from envs.interface import PlainView
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float32, Float64, Int64, UInt8
@@ -87,10 +88,9 @@ def _cameras(view: View, config: SegmenterConfig, rng: np.random.Generator | Non
     """Input and targets of each camera of a view, at the pitch that it will be looked at."""
     taken, parts = at_pitch(view.observation), []
     is_gone = vanished(len(view.names), rng) if rng is not None and is_disguised and config.is_cut else None
-    names = list(taken.observation.cameras)
-    for name in names[:1] if config.is_flat else names:
-        camera, rgb, depth = (part[name] for part in (taken.observation.cameras, taken.observation.rgb,
-                                                      taken.observation.depth))
+    cameras = taken.observation.cameras
+    for name in [PlainView.camera_of(cameras)] if config.is_flat else cameras:
+        camera, rgb, depth = (part[name] for part in (cameras, taken.observation.rgb, taken.observation.depth))
         masks = view.masks[name][np.ix_(taken.rows[name], taken.columns[name])]
         if rng is not None:
             noise_m = DEPTH_NOISE_M

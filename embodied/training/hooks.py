@@ -50,6 +50,7 @@ class JsonlLog:
             self.write({"event": "start", "step": start, **header})
 
     def _open(self, start: int) -> None:
+        """Go on after a step; what was logged of later ones is dropped."""
         kept = [line for line in _whole_lines(self.path) if line.get("step", 0) <= start]
         write_whole(self.path, b"".join(map(_line, kept)))
         self.file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed in `end`
@@ -70,8 +71,9 @@ class JsonlLog:
 
     def step(self, state: TrainState[Any]) -> None:
         if state.step <= self.last:  # it was taken back
-            self.file.close()
-            self._open(state.step - 1)
+            before, self.last = self.file, state.step - 1
+            self._open(self.last)
+            before.close()
         self.last = state.step
         self._write_notes(state)
         if state.step % self.every == 0 or state.step == state.steps:

@@ -82,7 +82,7 @@ class Job:
         if self.measure is None:
             return [*watching, *leaving]
         if self.patience is not None:
-            leaving = [KeepBest(self.patience, self.course.best)]
+            leaving.append(KeepBest(self.patience, self.course.best))
         return [*watching, Validation(self.measure, every=asked.validate_every), *leaving]
 
 

@@ -123,7 +123,7 @@ class TrainState(Generic[B]):
     is_enough: bool = False  # a hook found that more steps would teach nothing: the training is over
     course: Course = field(default_factory=Course)
     went_back: bool = False  # a hook has just taken it back, and `step` is an earlier one: nothing but saving follows
-    jump: list[tuple[int, Any]] = field(default_factory=list)  # steps and batches of a jump of the loss that may be one
+    jump: list[tuple[int, Any]] = field(default_factory=list)  # the last steps, if their losses may be a jump; batches
     heard: deque[tuple[int, float, Any]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     """Step, loss and the ids of its batch, of steps that were taken and that no hook has taken out yet."""
 

@@ -24,10 +24,10 @@ def remedied(stage: str, settings: StageSettings) -> Iterator[None]:
         yield
     except (MemoryError, torch.OutOfMemoryError, RuntimeError, OSError) as error:
         said = str(error).strip() or type(error).__name__
-        is_known = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(s in said.lower() for s in _SAID)
-        if not is_known:
+        lines = [line for line in said.splitlines() if any(text in line.lower() for text in _SAID)]
+        if not lines and not isinstance(error, MemoryError | torch.OutOfMemoryError):
             raise
         raise MemoryShortError(
-            f"{stage}: training needs more memory than there is ({said.splitlines()[-1]}); lower "
+            f"{stage}: training needs more memory than there is ({(lines or said.splitlines())[0]}); lower "
             f"stage.{stage}.batch_size (now {settings.batch_size}) first, choose precision=bfloat16 on a GPU, or a "
             "smaller size, in a new run folder: a run keeps its recipe") from error

@@ -91,6 +91,8 @@ def run_stage(settings: TrainSettings, name: str, run_dir: str | Path, *, hooks:
 def _last(folder: Path, state: TrainState[Any]) -> Path:
     """The checkpoint just saved, read again. StoppedError when training stopped early, OSError when it is not whole."""
     path = folder / f"step_{state.step:08d}"
+    if state.stop and state.step == 0:
+        raise StoppedError(f"stopped by {state.stop} before there was anything to save; the same command begins anew")
     if not checkpoint.is_valid(path):
         newest = checkpoint.newest_valid(path.parent)
         raise OSError(f"{path}: the last checkpoint could not be saved, or is damaged, after {state.step} of "

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from embodied.training.loop import Course, TrainState, copied, learned_parameters, put_values
+from embodied.training.loop import LATEST, Course, TrainState, copied, learned_parameters, put_values
 
 WINDOW, FEWEST = 64, 16
 """Losses whose median a loss is held against, and how few of them say nothing yet."""
@@ -42,8 +42,9 @@ class Rewind:
     a few steps in a row. Its batches go on: those of the jump, and those between, are not learned from again.
 
     A moment is kept every `every` steps, as checkpoints are, in this process's memory: as much as what learns, its
-    average and its optimiser take. While a jump may have begun nothing is saved, and who stops then stands where the
-    moment was. Stands before what measures, logs and saves. SpikeError after MOST times.
+    average and its optimiser take. While a loss is above that, for fewer steps yet, nothing is saved, and a training
+    that is stopped then ends at the moment. The last steps are judged too, but for one or two of a jump that would go
+    on. Stands before what measures, logs and saves. SpikeError after MOST times.
     """
 
     def __init__(self, ratio: float, *, every: int) -> None:
@@ -56,15 +57,21 @@ class Rewind:
 
     def step(self, state: TrainState[Any]) -> None:
         is_due = state.step % self.every == 0
-        if state.untold and not is_due:  # what is still on the device is not waited for
-            return
-        state.settle()
-        for step, loss, ids in _taken(state):
-            self._hear(state, step, loss, ids)
+        if state.placement.is_ahead and state.step % LATEST and not is_due and state.step < state.steps:
+            return  # a device that works on by itself is waited for now and then, by all ranks at the same steps
+        self._listen(state)
         if len(state.jump) >= IN_A_ROW:
             self._go_back(state)
         elif is_due and not state.jump:
             self.moment, self.since = _moment(state), 0
+
+    def _listen(self, state: TrainState[Any]) -> None:
+        """Takes in what steps told since the last time."""
+        state.settle()
+        told = list(state.heard)
+        state.heard.clear()
+        for step, loss, ids in told:
+            self._hear(state, step, loss, ids)
 
     def _hear(self, state: TrainState[Any], step: int, loss: float, ids: Any) -> None:
         losses = state.course.losses
@@ -88,16 +95,10 @@ class Rewind:
         self.since = 0
 
     def end(self, state: TrainState[Any]) -> None:
-        if state.jump and self.moment is not None and self.moment.step > 0 and state.step < state.steps:
+        self._listen(state)
+        if state.jump and self.moment is not None and state.step < state.steps and not state.is_enough:
             _put_back(state, self.moment)
         self.moment = None
-
-
-def _taken(state: TrainState[Any]) -> list[tuple[int, float, Any]]:
-    """What steps told since the last look."""
-    told = list(state.heard)
-    state.heard.clear()
-    return told
 
 
 def _moment(state: TrainState[Any]) -> _Moment:

@@ -10,7 +10,7 @@ visible objects that a slot shows (within 3 cm of centre and size together), slo
 the boxes; of what is neither block nor bowl, and of blocks and bowls, how many are said to be distractors. An object is
 visible that shows at least as many pixels, at the pitch that segmenters look at, as one asks for. A row for each of the
 looks: a name of configs/appearance, "egl", pixels of the pictures' sides, or "panda_gym". What is held out of training
-stands in envs/sensors/held_out.py. Eyes that need no depth are shown the first camera's colors alone.
+stands in envs/sensors/held_out.py. Eyes that need no depth are shown the front camera's colors alone.
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ def seeing(segmenters: Segmenters, look: str, seeds: range, realism: str) -> Ite
 
 
 def plain(view: View) -> View:
-    """The same as a picture of the first camera without depth shows it."""
-    name = next(iter(view.observation.cameras))
+    """The same as one picture without depth shows it."""
+    name = PlainView.camera_of(view.observation.cameras)
     return replace(view, observation=PlainView.of(view.observation), masks={name: view.masks[name]})
 
 

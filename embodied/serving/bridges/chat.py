@@ -29,6 +29,7 @@ from embodied.serving.routes.commands import attended
 from embodied.serving.session import Session
 from embodied.serving.session_manager import SessionManager
 from envs.interface import PlainView
+from envs.skills.signatures import TABLETOP
 
 router = APIRouter(prefix="/v1", tags=["chat"], responses=FAILURES, route_class=LargeRoute)
 
@@ -75,6 +76,8 @@ def _answer(chat: Chat, manager: SessionManager, request: Request, lease: str | 
 async def _planned(chat: Chat, manager: SessionManager, request: Request, text: str, urls: list[str]) -> Answer:
     """The plan's tokens, once it is whole and checked: what is streamed cannot be taken back."""
     seen = await read_aside(request, lambda: observation_of([decode(from_url(url)) for url in urls]))
+    if isinstance(seen, PlainView):
+        _refuse_blind(manager)
     is_left = False
 
     def on_piece(piece: str, probability: float) -> bool:
@@ -93,6 +96,18 @@ async def _planned(chat: Chat, manager: SessionManager, request: Request, text: 
     said = in_words(plan, chat.stops) if isinstance(seen, PlainView) else of_plan(plan, chat.stops)
     for item in said:
         yield item if isinstance(item, Piece) or _is_counted(manager, "model") else End(item.finish_reason)
+
+
+def _refuse_blind(manager: SessionManager) -> None:
+    """Raise ApiError 422 where whoever plans can make nothing of one picture without depth: who knows no tabletop, or
+    finds no objects in pictures."""
+    inference = manager.inference
+    is_of_table = manager.is_mind or (inference.language.skills.keys() <= TABLETOP.skills.keys()
+                                      and inference.scene.finds_objects and not inference.scene.remembers)
+    if not is_of_table:
+        raise ApiError(422, "no_depth", "image: expected pictures with depth and calibration for "
+                                        f"{manager.weights_name}: one picture alone is answered by planners and minds "
+                                        "of the tabletop")
 
 
 async def _acted(session: Session, text: str, request: Request, lease: str | None, *, is_counted: bool) -> Answer:

@@ -71,8 +71,9 @@ def of_plan(plan: Plan, stops: Sequence[str]) -> list[Piece | End]:
 def in_words(plan: Plan, stops: Sequence[str]) -> list[Piece | End]:
     """A plan for things whose places nobody measured: steps in words, things by their looks, or why there are none."""
     steps = "\n".join(say_call(call, plan) for call in plan.calls)
+    is_cut = plan.sample is not None and plan.sample.is_cut
     kept, _ = until([Piece(steps or describe(plan))], stops)
-    return [*kept, End("stop", plan.prompt_tokens, plan.answer_tokens)]
+    return [*kept, End("length" if is_cut else "stop", plan.prompt_tokens, plan.answer_tokens)]
 
 
 def _trimmed(said: Sequence[Piece]) -> list[Piece]:

@@ -20,7 +20,7 @@ from embodied.planning.language import parse
 from embodied.planning.memory import Look
 from embodied.planning.scene import WHOLE_IMAGE
 from embodied.prompt import Entity, Image
-from envs.interface import SkillCall
+from envs.interface import Referent, SkillCall
 from envs.skills.signatures import TABLETOP
 from tests.embodied.planning.scenes import FULL_HAND_M, ToyEnv, observation, slot, transition
 
@@ -89,6 +89,8 @@ def test_the_majority_is_the_plan_that_is_begun_with_most_often():
     planner = MajorityPlanner([[home], [wait, home], [wait, home], [], [], []])
     plans = [planner.plan(text, observation()) for text in ("sort", "stack")]
     assert [p.calls for p in plans] == [(wait, home)] * 2 and "say" in plans[0].text
+    with pytest.raises(ValueError, match="words alone"):
+        MajorityPlanner([[SkillCall("pick", (Referent("red block", box=HERE[0].box),))]])
     with pytest.raises(ValueError, match="something to do"):
         MajorityPlanner([[]])
 

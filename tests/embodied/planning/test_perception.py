@@ -45,7 +45,7 @@ def test_the_sentence_introduces_each_object_once():
     assert spelled(prompt) == "Instruction: put it away\nIn sight: <obj_1><obj_2>.\nPlan:"
 
 
-def test_what_is_strange_is_told_to_nobody_who_never_learned_of_it():
+def test_planners_are_not_told_of_distractors():
     slots = [slot(0.4, area_px=9), replace(slot(0.5, area_px=90), is_distractor=True), slot(0.6, area_px=5)]
     assert seen(*slots).slots == (slots[0], slots[2])
     told = Perception.of(slots, observation(), TABLETOP, limit=2, with_distractors=True)

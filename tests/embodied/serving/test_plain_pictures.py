@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from embodied.agents.shipped import load_agent
 from embodied.planning.language import Plan
 from embodied.planning.perception import Perception
 from embodied.prompt import Slot
+from embodied.serving.bridges.chat import _refuse_blind
 from embodied.serving.bridges.chat_answer import End, Piece, in_words
 from embodied.serving.errors import ApiError
 from embodied.serving.pictures import Picture, observation_of, png_url
@@ -32,11 +35,17 @@ def test_one_picture_is_of_an_empty_table_but_for_its_colors():
     assert isinstance(replace(seen, time_s=1.0), PlainView)
 
 
-@pytest.mark.parametrize("pictures", [
-    [Picture(np.zeros((192, 192, 3), np.uint8), {})] * 2, [Picture(np.zeros((192, 192), np.uint16), {})],
-    [Picture(np.zeros((40, 192, 3), np.uint8), {})], []])
-def test_what_is_no_one_picture_is_refused(pictures):
-    with pytest.raises(ApiError, match=r"one colour picture alone|at least 64 px|3 x 3 finite numbers"):
+NOTE = {"camera": "front", "intrinsics": np.eye(3).tolist(), "pose": np.eye(4).tolist()}
+ALONE = "one colour picture alone and without that text"
+
+
+@pytest.mark.parametrize(("pictures", "why"), [
+    ([Picture(np.zeros((192, 192, 3), np.uint8), {})] * 2, ALONE),
+    ([Picture(np.zeros((192, 192), np.uint16), {})], ALONE),
+    ([Picture(np.zeros((192, 192, 3), np.uint8), NOTE)], ALONE), ([], ALONE),
+    ([Picture(np.zeros((40, 192, 3), np.uint8), {})], "at least 64 px a side")])
+def test_what_is_no_one_picture_is_refused(pictures, why):
+    with pytest.raises(ApiError, match=why):
         observation_of(pictures)
 
 
@@ -65,3 +74,14 @@ def test_a_picture_alone_gets_a_plan_in_words(served: Served, views):
     assert all(set(words.split()[-2:-1]) <= set(instruction.split()) for words in (picked, placed)), "its colors"
     empty = np.full((192, 192, 3), (159, 135, 112), np.uint8)
     assert answer(instruction, empty).startswith("No: I see no")
+
+
+@pytest.mark.weights
+def test_who_plans_in_other_worlds_is_shown_no_picture_alone():
+    """They would look through a camera that is not there, answer with places, or not look at all."""
+    for name in ("board-tiny", "kitchen-tiny", "tamp-tiny"):
+        backend = load_agent(name).backend
+        manager = SimpleNamespace(inference=backend, is_mind=False, weights_name=name)
+        with pytest.raises(ApiError, match=f"depth and calibration for {name}"):
+            _refuse_blind(manager)
+    _refuse_blind(SimpleNamespace(inference=load_agent("tabletop-tiny").backend, is_mind=False, weights_name="planner"))

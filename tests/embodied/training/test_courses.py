@@ -85,11 +85,12 @@ SETTINGS = StageSettings(steps=1, batch_size=64, lr=1.0, weight_decay=0.0, warmu
 
 @pytest.mark.parametrize("error", [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), MemoryError(),
+    RuntimeError("CUDA error: out of memory\nCompile with TORCH_USE_CUDA_DSA to enable assertions."),
     OSError(12, "Cannot allocate memory"), RuntimeError("Caught RuntimeError in a loader.\nout of memory"),
     RuntimeError("[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory")])
 def test_memory_that_does_not_suffice_is_answered_with_what_to_turn(error):
-    with pytest.raises(MemoryShortError, match=r"sft: .*lower stage\.sft\.batch_size \(now 64\).*new run folder"), \
-            remedied("sft", SETTINGS):
+    wanted = r"(?i)sft: .*\(.*memory.*\); lower stage\.sft\.batch_size \(now 64\).*new run folder"
+    with pytest.raises(MemoryShortError, match=wanted), remedied("sft", SETTINGS):
         raise error
 
 

@@ -74,7 +74,7 @@ def test_what_has_vanished_is_neither_shown_nor_voted_for(view: View):
     assert emptied < full
 
 
-def test_strange_is_what_no_world_asks_for(view: View):
+def test_a_distractor_is_what_no_world_asks_for(view: View):
     odd = replace(view, names=("distractor 1", *view.names[1:]))
     assert odd.is_distractor.tolist() == [True] + [False] * (len(view.names) - 1)
     for part, mask in zip(_cameras(odd, CONFIG, None, False), view.masks.values(), strict=True):

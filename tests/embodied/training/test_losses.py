@@ -62,7 +62,7 @@ def test_segmenter_loss_by_hand():
     assert loss == pytest.approx(10 * np.log(2) + 2.5)
 
 
-def test_what_is_strange_is_learned_by_the_object():
+def test_distractors_are_learned_by_the_object():
     targets = {"foreground": torch.ones(1, 1, 2), "votes": torch.zeros(1, 4, 1, 2), "distractor": torch.ones(1, 1, 2),
                "weights": torch.tensor([[[0.75, 0.25]]])}
     unsure = torch.tensor([[[0.0, 50.0]]])

@@ -11,9 +11,10 @@ from torch import nn
 
 from embodied.training import checkpoint
 from embodied.training.averaging import Average
-from embodied.training.hooks import JsonlLog, Validation
+from embodied.training.hooks import JsonlLog, KeepBest, Validation
 from embodied.training.loop import train
 from embodied.training.optim import adamw
+from embodied.training.placement import Replicated
 from embodied.training.rewinding import MOST, Rewind, SpikeError
 from tests.embodied.training.test_loop import Line, a_model, squares
 
@@ -140,3 +141,32 @@ def test_who_stops_in_a_jump_stands_where_it_was_good(tmp_path):
     assert state.step == 40 and checkpoint.newest_valid(tmp_path).name == "step_00000040"
     good = go(Lines(), 40)
     assert torch.equal(state.model.weight, good.model.weight)
+
+
+def test_ranks_go_back_at_the_same_step_whatever_else_listens(tmp_path):
+    """On a device that works on by itself: a log that asks for losses at other steps changes nothing."""
+
+    class Ahead(Replicated):
+        is_ahead = True
+
+    with pytest.warns(UserWarning, match="gone back to step 40"):
+        ends = [go(Lines(WILD), 60, Rewind(20.0, every=20), *logs, placement=Ahead())
+                for logs in ((), (JsonlLog(tmp_path / "log.jsonl", every=3),))]
+    assert torch.equal(ends[0].model.weight, ends[1].model.weight) and ends[0].course.rewinds == 1
+    assert torch.equal(ends[0].model.weight, go(Lines(passed_over=range(40, 48)), 60).model.weight), "heard at step 48"
+
+
+@pytest.mark.filterwarnings("ignore:step .*the loss was more than")
+def test_the_best_is_kept_though_a_hard_batch_came_last():
+    losses = iter((1.0, 2.0, 2.0))
+    keep = KeepBest(patience=2)
+    validation = Validation(lambda model: {"loss": next(losses)}, every=15)
+    state = go(Lines((44,)), 60, Rewind(20.0, every=20), validation, keep)
+    assert state.step == 45 and keep.best.step == 15
+    assert torch.equal(state.model.weight, go(Lines(), 15).model.weight)
+
+
+def test_a_jump_at_the_very_end_is_gone_back_from():
+    with pytest.warns(UserWarning, match="gone back to step 40"):
+        state = go(Lines(range(57, 60)), 60, Rewind(20.0, every=20))
+    assert state.step == 60 and state.loss < 10
