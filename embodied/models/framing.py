@@ -8,19 +8,25 @@ is turned back. Lengths are metres.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from embodied.models.configuration import SegmenterConfig
 from embodied.models.segmenter import segmenter_input
-from envs.interface import Camera
+from envs.interface import Camera, PlainView
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Float32, Float64, UInt8
 
 ABOVE_M, ASIDE_M = 0.006, 0.12
 """What is so far above the table, and no further aside of the workspace, is shown."""
+
+
+def looked_through(cameras: Iterable[str], config: SegmenterConfig) -> list[str]:
+    """The cameras that a segmenter of a configuration sees by: all, or one where it sees no depth."""
+    return [PlainView.camera_of(cameras)] if config.is_flat else list(cameras)
 
 
 def framed_input(rgb: UInt8[np.ndarray, "H W 3"], depth: Float[np.ndarray, "H W"], camera: Camera,

@@ -94,8 +94,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
 KINDS: dict[str, str] = {key: kind for kind, keys in {
     "true or false": (
         "_remove_final_layer_norm add_cross_attention apply_layernorm attention_bias do_layer_norm_before do_sample "
-        "enable_bias is_cut is_decoder is_encoder_decoder is_frozen language_is_frozen layer_norm_elementwise_affine "
-        "mlp_bias names_by_number "
+        "enable_bias is_cut is_decoder is_encoder_decoder is_flat is_frozen language_is_frozen "
+        "layer_norm_elementwise_affine mlp_bias names_by_number tells_distractors "
         "output_attentions output_hidden_states qk_layernorm qkv_bias reorder_and_upcast_attn reshape_hidden_states "
         "dora return_dict scale_attn_by_inverse_layer_idx scale_attn_weights summary_proj_to_labels summary_use_proj "
         "tie_word_embeddings use_cache use_mask_token use_parallel_residual use_sliding_window use_swiglu_ffn "
@@ -258,8 +258,7 @@ OUR_KEYS: dict[str, frozenset[str]] = {family: frozenset(keys.split()) for famil
     "palm_e_vision": "base encoder image_size is_frozen levels mean name options source std",
     "palm_e_segmenter": (
         "clearance_m cluster_radius_m crop_size form is_cut is_flat level_depths margin_m min_pixels patch_px "
-        "tells_distractors widths "
-        "workspace_high_m workspace_low_m"),
+        "tells_distractors widths workspace_high_m workspace_low_m"),
 }.items()}
 """The same of this project's own configurations."""
 

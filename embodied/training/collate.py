@@ -17,11 +17,10 @@ from embodied.data.examples import Examples
 from embodied.data.mixture import Mixture
 from embodied.data.progress import progress
 from embodied.models.configuration import SegmenterConfig
-from embodied.models.framing import framed_input, knocked, turn_of
+from embodied.models.framing import framed_input, knocked, looked_through, turn_of
 from embodied.models.processor import PalmEProcessor
 from embodied.models.resampling import at_pitch
 from embodied.models.segmenter import targets_from_masks
-from envs.interface import PlainView
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float32, Float64, Int64, UInt8
@@ -89,7 +88,7 @@ def _cameras(view: View, config: SegmenterConfig, rng: np.random.Generator | Non
     taken, parts = at_pitch(view.observation), []
     is_gone = vanished(len(view.names), rng) if rng is not None and is_disguised and config.is_cut else None
     cameras = taken.observation.cameras
-    for name in [PlainView.camera_of(cameras)] if config.is_flat else cameras:
+    for name in looked_through(cameras, config):
         camera, rgb, depth = (part[name] for part in (cameras, taken.observation.rgb, taken.observation.depth))
         masks = view.masks[name][np.ix_(taken.rows[name], taken.columns[name])]
         if rng is not None:

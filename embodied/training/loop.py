@@ -81,7 +81,8 @@ class Best:
 
 @dataclass(slots=True)
 class Course:
-    """What a training remembers of its course beside model and optimiser: hooks keep it, and it is saved with them."""
+    """What a training remembers of its course beside model and optimiser: hooks keep it, and it is saved with them.
+    average: float[*any] of each parameter's shape. losses: float[N], N at most `rewinding.WINDOW`."""
 
     best: Best | None = None
     average: dict[str, Tensor] | None = None  # of what learned, over the steps, by name, where it is
@@ -184,12 +185,12 @@ def learned_parameters(state: TrainState[Any]) -> list[tuple[str, nn.Parameter]]
 
 
 def copied(values: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
-    """Copies of named tensors that no step changes."""
+    """Copies of named tensors, values and result float[*any] of any shape, that no step changes."""
     return {name: value.detach().clone() for name, value in values}
 
 
 def put_values(state: TrainState[Any], values: Mapping[str, Tensor]) -> None:
-    """Give what learns other values."""
+    """Give what learns other values: float[*any] of each parameter's shape, by its name."""
     with torch.no_grad():
         for name, parameter in learned_parameters(state):
             parameter.copy_(values[name])

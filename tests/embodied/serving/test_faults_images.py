@@ -65,7 +65,6 @@ BOMBS: dict[str, Callable[[], str]] = {
     "truncated PNG": lambda: url(encoded(Image.new("RGB", (256, 256), "red"))[:-40]),
     "truncated JPEG": lambda: url(encoded(Image.effect_noise((256, 256), 90).convert("RGB"), "JPEG")[:2000], "jpeg"),
     "wrong checksums": lambda: url(png(64, 64, rows_of(64, 64)).replace(b"IDAT", b"IDAT\x01", 1)),
-    "too few rows": lambda: url(png(64, 64, rows_of(64, 8))),
     "SVG": lambda: url(b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>', "svg+xml"),
     "HTML": lambda: url(b"<html><script>alert(1)</script></html>"),
     "GIF": lambda: url(encoded(Image.new("P", (64, 64)), "GIF"), "gif"),
@@ -127,11 +126,19 @@ def test_row_44_an_animation_is_its_first_picture(lean: Served, views):
 
 @pytest.mark.parametrize("kind", ["CMYK", "RGB", "L"])
 def test_row_44_jpegs_of_any_kind_are_read_and_lack_their_note(lean: Served, kind: str):
-    """A JPEG carries no calibration: what is missing is said, whatever the colours are in."""
+    """A JPEG carries no calibration: alone it is looked at without, two of them are told what is missing, whatever the
+    colours are in."""
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by a quarter
     content = encoded(Image.new(kind, (128, 96)), "JPEG", exif=exif.tobytes())
-    assert "intrinsics" in refused(chat(lean, url(content, "jpeg")))["message"]
+    assert "intrinsics" in refused(chat(lean, *[url(content, "jpeg")] * 2))["message"]
+    answer = chat(lean, url(content, "jpeg"))
+    assert answer.status_code == 200 and "I see no objects" in answer.text
+
+
+def test_row_44_rows_that_are_missing_are_black_and_make_no_calibrated_view(lean: Served):
+    torn = url(png(64, 64, rows_of(64, 8)))
+    assert "intrinsics" in refused(chat(lean, torn, torn))["message"]
 
 
 @pytest.mark.parametrize("change", [
