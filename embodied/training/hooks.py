@@ -49,9 +49,10 @@ class JsonlLog:
         if header:
             self.write({"event": "start", "step": start, **header})
 
-    def _open(self, start: int) -> None:
-        """Go on after a step; what was logged of later ones is dropped."""
-        kept = [line for line in _whole_lines(self.path) if line.get("step", 0) <= start]
+    def _open(self, start: int, *, keeps_events: bool = False) -> None:
+        """Go on after a step; what was logged of later ones is dropped, but for events where they are to be kept."""
+        kept = [line for line in _whole_lines(self.path)
+                if line.get("step", 0) <= start or (keeps_events and "event" in line)]
         write_whole(self.path, b"".join(map(_line, kept)))
         self.file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed in `end`
 
@@ -72,7 +73,7 @@ class JsonlLog:
     def step(self, state: TrainState[Any]) -> None:
         if state.step <= self.last:  # it was taken back
             before, self.last = self.file, state.step - 1
-            self._open(self.last)
+            self._open(self.last, keeps_events=True)
             before.close()
         self.last = state.step
         self._write_notes(state)

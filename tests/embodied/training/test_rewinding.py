@@ -66,6 +66,14 @@ def test_what_jumps_is_gone_back_from_and_its_batches_are_passed_over(tmp_path):
     assert sum("gone back" in line.get("note", "") for line in lines) == 1
 
 
+@pytest.mark.filterwarnings("ignore:step .*the loss was more than")
+def test_each_jump_is_told_of_though_it_goes_back_to_the_same_step(tmp_path):
+    go(Lines({*range(44, 47), *range(50, 53)}), 60, Rewind(20.0, every=20), JsonlLog(tmp_path / "log.jsonl", every=1))
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert sum("gone back to step 40" in line.get("note", "") for line in lines) == 2
+    assert [line["step"] for line in lines if "loss" in line] == list(range(1, 61))
+
+
 def test_one_hard_batch_is_no_jump():
     assert go(Lines(wild=(44,)), 60, Rewind(20.0, every=20)).course.rewinds == 0
 
