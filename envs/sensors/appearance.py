@@ -92,8 +92,9 @@ class Look:
                                                                            appearance.texture)
 
     def _one(self, known: Mapping[str, Any], kept: tuple[str, ...], family: str) -> str:
-        """A name of a family, drawn."""
-        names = [name for name in known if (name in kept) == (family == HELD_OUT)]
+        """A name of a family, drawn; a known thing that has a share is drawn so many times as often."""
+        names = [name for name, thing in known.items() if (name in kept) == (family == HELD_OUT)
+                 for _ in range(getattr(thing, "share", 1))]
         return names[int(self._rng.integers(len(names)))]
 
     def add_distractors(self, world: World) -> None:
