@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from safetensors.torch import load_file
 from safetensors.torch import save as serialize
@@ -15,11 +13,13 @@ from embodied.models.configuration import SegmenterConfig
 from embodied.models.segmenter import ObjectSegmenter
 
 
-def save_segmenter(segmenter: ObjectSegmenter, config: Mapping[str, Any], folder: Path) -> None:
-    """Publish the weights, then the configuration: a folder with `segmenter.json` is whole."""
+def save_segmenter(segmenter: ObjectSegmenter, folder: Path) -> None:
+    """Publish the weights, then what is set otherwise than by default: a folder with `segmenter.json` is whole."""
+    own, usual = segmenter.config.to_dict(), SegmenterConfig().to_dict()
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "segmenter.safetensors", serialize(segmenter.state_dict()))
-    write_json(folder / "segmenter.json", dict(config))
+    write_json(folder / "segmenter.json",
+               {key: own[key] for key in SegmenterConfig.__annotations__ if own[key] != usual[key]})
 
 
 def load_segmenter(folder: Path) -> ObjectSegmenter:

@@ -12,18 +12,22 @@ import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 
+from embodied.agents.shipped import weights_folder
 from embodied.data.detections import Detector, ViewDetections
 from embodied.data.episodes import View
-from embodied.models.configuration import SegmenterConfig
+from embodied.models.checkpoint_checks import read_json
+from embodied.models.configuration import PalmEConfig, SegmenterConfig
+from embodied.models.folder import check_folder
 from embodied.models.looking import EYES, Eyes
 from embodied.models.scene import best_matches, perceive, true_slots
 from embodied.models.segmenter_files import load_segmenter
 from embodied.planning.perception import order_largest, without_distractors
 from embodied.prompt import Slot
+from embodied.training.stage import SEGMENTER
 from envs.world.floorplan import PLACES
 
 if TYPE_CHECKING:
-    from embodied.training.settings import ModelSettings
+    from embodied.training.settings import ModelSettings, TrainSettings
 
 
 def segmenter_config(model: ModelSettings) -> SegmenterConfig:
@@ -31,12 +35,32 @@ def segmenter_config(model: ModelSettings) -> SegmenterConfig:
     return SegmenterConfig(**model.segmenter)
 
 
-def check_segmenter(whose: str, found: SegmenterConfig | None, model: ModelSettings, remedy: str) -> None:
-    """Raise ValueError where the segmenter of a checkpoint (None: it has none) is not set to what the run's is: its
-    sizes, its workspace, and how it makes objects of votes. whose: the setting that named the checkpoint."""
-    if found is None or _sizes(found) != _sizes(segmenter_config(model)):
-        raise ValueError(f"{whose}: expected a segmenter of size.segmenter={dict(model.segmenter)}, got {found}; "
-                         f"{remedy}")
+def config_of(folder: Path) -> PalmEConfig:
+    """The configuration of a checkpoint, whose folder is checked; its weights are not read."""
+    check_folder(folder)
+    return PalmEConfig.from_dict(read_json(folder / "config.json"))
+
+
+def taken_over(settings: TrainSettings) -> tuple[str, str] | None:
+    """(setting, weights) that the run takes its segmenter from, such as ("stage.segmenter.weights", "shipped"); None
+    where it trains one, or has none."""
+    for name, stage in settings.stages.items():
+        if SEGMENTER in settings.stage(name).gives and (weights := getattr(stage, "weights", None)) is not None:
+            return f"stage.{name}.weights", weights
+    return None
+
+
+def check_segmenter(whose: str, found: SegmenterConfig | None, settings: TrainSettings) -> None:
+    """Raise ValueError where the segmenter of a checkpoint (None: it has none) is not set to what the run's will be:
+    its sizes, its workspace, and how it makes objects of votes. whose: the setting that named the checkpoint."""
+    if taken := taken_over(settings):
+        setting, weights = taken
+        wanted, what = config_of(weights_folder(weights)).segmenter_config, f"like that of {setting}={weights}"
+    else:
+        wanted = segmenter_config(settings.model)
+        what = f"of size.segmenter={dict(settings.model.segmenter)}"
+    if found is None or wanted is None or _sizes(found) != _sizes(wanted):
+        raise ValueError(f"{whose}: expected a segmenter {what}, got {found}; choose that, or null for a new planner")
 
 
 def _sizes(config: SegmenterConfig) -> dict[str, Any]:

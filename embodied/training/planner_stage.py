@@ -28,9 +28,7 @@ from embodied.data.teaching import describe, is_of_an_unknown_word
 from embodied.models import retention
 from embodied.models.building import Facts, build
 from embodied.models.checkpoint_checks import read_json
-from embodied.models.configuration import PalmEConfig
 from embodied.models.encoding import SegmentEncoder
-from embodied.models.folder import check_folder
 from embodied.models.loading import load as load_model
 from embodied.models.loading import save as save_model
 from embodied.models.on_base import adapters_off
@@ -49,6 +47,7 @@ from embodied.training.job import Job, Measure, make_job, validate
 from embodied.training.objectives.sft import counts, sft
 from embodied.training.perception import (
     check_segmenter,
+    config_of,
     detector_of,
     look_detector,
     make_detector,
@@ -85,8 +84,7 @@ def check_weights(run: RunFolder, stage: str, weights: str) -> None:
     if (run.start / "manifest.json").exists():
         return
     folder = weights_folder(weights)
-    check_folder(folder)
-    config, model = PalmEConfig.from_dict(read_json(folder / "config.json")), run.settings.model
+    config, model = config_of(folder), run.settings.model
     whose = f"stage.{stage}.weights={weights}"
     if config.scene_encoder != model.scene_encoder:
         raise ValueError(f"{whose}: expected a planner that sees {model.scene_encoder}, got one that sees "
@@ -96,7 +94,7 @@ def check_weights(run: RunFolder, stage: str, weights: str) -> None:
         raise ValueError(f"{whose}: expected data of several worlds to go on with a planner of {', '.join(worlds)}, "
                          "got data of one; give a data.mixture, or train a planner of its own")
     if find_encoder(model.scene_encoder).needs_segmenter:
-        check_segmenter(whose, config.segmenter_config, model, "choose those sizes, or null for a new planner")
+        check_segmenter(whose, config.segmenter_config, run.settings)
 
 
 def examples_of(run: RunFolder, kind: type[Examples] = Examples, **settings: Any) -> Mixture:
@@ -187,11 +185,12 @@ def new_planner(run: RunFolder, examples: Mixture, facts: Facts) -> tuple[Any, A
     """A planner drawn from the seed."""
     chosen = run.settings.model
     torch.manual_seed(run.settings.seed)
-    segmenter = dict(chosen.segmenter) if find_encoder(chosen.scene_encoder).needs_segmenter else None
+    has_segmenter = find_encoder(chosen.scene_encoder).needs_segmenter
     corpus = [] if isinstance(chosen.language, str) else corpus_of(examples)  # a published model has its tokenizer
     return build(chosen.language, chosen.vision, corpus=corpus, vocab_size=chosen.vocab_size,
-                 segmenter=segmenter, pretrained_vision=chosen.pretrained_vision, facts=facts,
-                 scene_encoder=chosen.scene_encoder, **chosen.sizes)
+                 segmenter=read_json(run.detector / "segmenter.json") if has_segmenter else None,
+                 pretrained_vision=chosen.pretrained_vision, facts=facts, scene_encoder=chosen.scene_encoder,
+                 **chosen.sizes)
 
 
 def vocabulary_of(examples: Examples | Mixture) -> set[str]:

@@ -68,7 +68,7 @@ def _ten_steps(settings: TrainSettings, stage: str, folder: Path) -> list[dict[s
     run = RunFolder(folder, settings)
     if stage == "sft" and settings.model.scene_encoder == "slots":
         detector = load(weights_path("tabletop-tiny"))[0].segmenter
-        save_segmenter(detector, settings.model.segmenter, run.detector)
+        save_segmenter(detector, run.detector)
     start_stage(run, stage)
     watch, job = Watch(), settings.stage(stage).prepare(run, alone("cpu"))
     job.train([watch])

@@ -38,19 +38,20 @@ class Stage(stage.Stage[SegmenterSettings]):
         return run.detector / "segmenter.json"
 
     def begin(self, run: RunFolder) -> None:
-        """Take the segmenter of the named weights over, where there are any. ValueError for those that have none of the
-        run's sizes."""
+        """Take the segmenter of the named weights over, where there are any, with its own sizes. ValueError for weights
+        that have none."""
         if self.settings.weights is None:
             return
         from embodied.agents.shipped import weights_folder
         from embodied.models.loading import load
         from embodied.models.segmenter_files import save_segmenter
-        from embodied.training.perception import check_segmenter
 
-        found = load(weights_folder(self.settings.weights))[0].segmenter
-        check_segmenter(f"stage.segmenter.weights={self.settings.weights}", found and found.config, run.settings.model,
-                        "choose other sizes, or null to train one")
-        save_segmenter(found, run.settings.model.segmenter, run.detector)
+        weights = weights_folder(self.settings.weights)
+        found = load(weights)[0].segmenter
+        if found is None:
+            raise ValueError(f"stage.segmenter.weights={self.settings.weights}: expected a planner with a segmenter, "
+                             f"got one without ({weights}); choose another, or null to train one")
+        save_segmenter(found, run.detector)
 
     def prepare(self, run: RunFolder, placement: Placement) -> Job:
         import torch
@@ -83,7 +84,7 @@ class Stage(stage.Stage[SegmenterSettings]):
 
         model = _new(run)
         checkpoint.load_weights(model, last)
-        save_segmenter(model, run.settings.model.segmenter, run.detector)
+        save_segmenter(model, run.detector)
 
 
 def _refuse_held_out(dataset: Dataset) -> None:

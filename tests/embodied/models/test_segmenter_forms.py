@@ -78,7 +78,7 @@ def test_one_that_tells_distractors_learns_to_and_is_kept_so(sizes, seen, tmp_pa
         optimizer.step()
         losses.append(parts["distractor_loss"].item())
     assert losses[-1] < 0.2 * losses[0]
-    save_segmenter(segmenter, {**sizes, "tells_distractors": True}, tmp_path)
+    save_segmenter(segmenter, tmp_path)
     said = load_segmenter(tmp_path)(images["top"][None]).distractor
     assert torch.equal(said, segmenter.eval()(images["top"][None]).distractor)
     assert (said[0][masks["top"] == 1] > 0).float().mean() > 0.9 > 0.1 > (said[0][masks["top"] == 0] > 0).float().mean()
@@ -160,7 +160,7 @@ def test_a_file_with_such_sizes_is_refused(key, value, said):
 @FORMS
 def test_a_planner_is_given_another_segmenter(sizes, tmp_path):
     given = ObjectSegmenter(SegmenterConfig(**sizes))
-    save_segmenter(given, sizes, tmp_path / "segmenter")
+    save_segmenter(given, tmp_path / "segmenter")
     before = shutil.copytree(weights_path("tabletop-tiny"), tmp_path / "before")
     put(tmp_path / "segmenter", before, tmp_path / "after")
     model, _ = load(tmp_path / "after")
@@ -185,5 +185,5 @@ def _without_segmenter(folder: Path):
 
 
 def test_a_saved_segmenter_is_read_back_in_its_form(tmp_path):
-    save_segmenter(ObjectSegmenter(SegmenterConfig(**LIGHT)), LIGHT, tmp_path)
+    save_segmenter(ObjectSegmenter(SegmenterConfig(**LIGHT)), tmp_path)
     assert load_segmenter(tmp_path).config.level_depths == [1, 2, 1]

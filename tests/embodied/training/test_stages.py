@@ -18,7 +18,9 @@ from safetensors.torch import load_file
 
 from embodied.data.batches import OnDemand
 from embodied.data.queries import Query, TextAnswer
+from embodied.models.checkpoint_checks import read_json
 from embodied.models.loading import load
+from embodied.models.segmenter_files import load_segmenter
 from embodied.training import old_runs, planner_stage, stages
 from embodied.training.job import OutOfBatchesError, make_job
 from embodied.training.placement import alone
@@ -283,9 +285,27 @@ def test_a_planner_with_a_segmenter_of_another_configuration_is_refused_before_a
     assert not (tmp_path / "run" / "segmenter").exists() and not (tmp_path / "run" / "recipe.json").exists()
 
 
-def test_eyes_of_other_sizes_are_refused(dataset, tmp_path):
-    taken = {"segmenter": STAGE | {"weights": "shipped"}, "sft": TWO_STEPS}
-    with pytest.raises(ValueError, match=r"stage.segmenter.weights=shipped: expected a segmenter of size.segmenter="):
+def test_eyes_that_are_taken_over_keep_their_own_sizes(finished, dataset, tmp_path):
+    taken = {"segmenter": STAGE | {"weights": str(finished / "model")}, "sft": TWO_STEPS}
+    train_all(settings_with(dataset, taken, segmenter={"widths": [8, 8, 8, 16]}), tmp_path / "run")
+    own, theirs = (read_json(folder / "model" / "config.json")["segmenter_config"]["widths"]
+                   for folder in (tmp_path / "run", finished))
+    assert own == theirs == load_segmenter(tmp_path / "run" / "segmenter").config.widths != [8, 8, 8, 16]
+
+
+def test_a_planner_goes_on_behind_the_eyes_that_a_run_takes_over_if_they_are_its_own(finished, dataset, tmp_path):
+    """Of which size the run's settings are does not count then."""
+    own = str(finished / "model")
+    listed = {"segmenter": STAGE | {"weights": own}, "sft": TWO_STEPS | {"weights": own}}
+    train_all(settings_with(dataset, listed, segmenter={"widths": [8, 8, 8, 16]}), tmp_path / "run")
+    listed["segmenter"] |= {"weights": "shipped"}
+    with pytest.raises(ValueError, match=r"expected a segmenter like that of stage.segmenter.weights=shipped, got "):
+        train_all(settings_with(dataset, listed), tmp_path / "other")
+
+
+def test_weights_without_eyes_cannot_give_any(dataset, tmp_path):
+    taken = {"segmenter": STAGE | {"weights": "kitchen-tiny"}, "sft": TWO_STEPS}
+    with pytest.raises(ValueError, match=r"stage.segmenter.weights=kitchen-tiny: expected a planner with a segmenter"):
         train_all(settings_with(dataset, taken), tmp_path)
 
 
