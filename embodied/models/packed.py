@@ -31,6 +31,8 @@ FAMILIES = ("llama", "qwen2", "mistral")
 def why_not_packable(decoder: nn.Module) -> str | None:
     """None where `packed_states` can do the decoder's work; else what stands in the way."""
     config = decoder.config
+    if getattr(decoder, "is_divided", False):
+        return "its layers are divided between processes"
     if config.model_type not in FAMILIES:
         return f"its layers are of {config.model_type}, not of {', '.join(FAMILIES)}"
     if (config.rope_parameters or {}).get("rope_type", "default") != "default":

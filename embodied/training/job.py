@@ -91,7 +91,8 @@ def make_job(settings: StageSettings, model: nn.Module, batches: BatchStream[Any
     """The job of a stage: AdamW over what is trainable, by its schedule. model: not wrapped yet. patience: see
     `KeepBest`."""
     wrapped = placement.wrap(model)
-    optimizer = adamw(model, lr=settings.lr, weight_decay=settings.weight_decay, lr_scale=settings.lr_scale)
+    optimizer = placement.optimizer(adamw(model, lr=settings.lr, weight_decay=settings.weight_decay,
+                                          lr_scale=settings.lr_scale))
     schedule = Schedule(steps=settings.steps, warmup_steps=settings.warmup_steps, shape=settings.schedule)
     batches = FirstBatch(batches) if settings.overfit_one_batch else batches
     return Job(settings, wrapped, batches, objective, optimizer, schedule, placement, measure, patience)

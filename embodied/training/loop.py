@@ -298,7 +298,7 @@ def _take_step(state: TrainState[B], batch: B, objective: Objective[B]) -> None:
     parameters = [p for group in state.optimizer.param_groups for p in group["params"]]
     lesson = state.placement.learn(objective, state.model, batch, parameters)
     learned_s = time.perf_counter()
-    norm = nn.utils.clip_grad_norm_(parameters, state.clip_norm)
+    norm = state.placement.clip(parameters, state.clip_norm)
     is_late = state.placement.is_ahead and bool(state.optimizer.defaults.get("fused"))
     _step_where_finite(state.optimizer, norm, is_late)
     optimizer_s = time.perf_counter() - learned_s

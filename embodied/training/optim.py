@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from embodied.training.stage import ScheduleName
 
@@ -22,15 +23,16 @@ def adamw(model: nn.Module, *, lr: float, weight_decay: float = 0.01, betas: tup
     betas: factors by which the means of the gradient and of its square fade each step. lr_scale: name prefix -> factor
     on the learning rate of the parameters below it.
     """
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    groups: dict[tuple[float, float, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             decay = weight_decay if parameter.ndim >= 2 else 0.0
-            groups.setdefault((decay, _scale(name, lr_scale or {})), []).append(parameter)
+            is_divided = isinstance(parameter, DTensor)  # which the fused step takes alone
+            groups.setdefault((decay, _scale(name, lr_scale or {}), is_divided), []).append(parameter)
     if not groups:
         raise ValueError("adamw: expected a trainable parameter, got none; unfreeze something")
     listed = [{"params": p, "weight_decay": decay, "lr": lr * scale, "peak_lr": lr * scale}
-              for (decay, scale), p in groups.items()]
+              for (decay, scale, _), p in groups.items()]
     return torch.optim.AdamW(listed, lr=lr, betas=betas, eps=1e-8, fused=True)
 
 

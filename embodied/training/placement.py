@@ -14,17 +14,19 @@ import dataclasses
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
 from embodied.data.batches import Shares
 from embodied.models.frozen import can_round, rounded_products
 from embodied.models.weights import put_weights, stored_names
+from embodied.training.parts import known, mean_counts, said_before
 from embodied.training.team import Team, mean_over_threads, why_not_shared
 
 if TYPE_CHECKING:
@@ -61,6 +63,11 @@ class Placement(Protocol):
     data_size: int  # how many those are
 
     @property
+    def is_first(self) -> bool:
+        """Whether this is the worker that speaks and saves for all."""
+        ...
+
+    @property
     def is_ahead(self) -> bool:
         """Whether code runs ahead of the device, so that each number that is read costs the device time."""
         ...
@@ -84,6 +91,15 @@ class Placement(Protocol):
     def learn(self, objective: Callable[..., Any], model: nn.Module, batch: Any, parameters: Sequence[nn.Parameter]
               ) -> Lesson:
         """Leave the gradients of an objective of a batch, or of its `Shares`, in the parameters."""
+        ...
+
+    def optimizer(self, whole: torch.optim.Optimizer) -> torch.optim.Optimizer:
+        """What takes the steps of an optimiser of the wrapped model."""
+        ...
+
+    def clip(self, parameters: Sequence[nn.Parameter], longest: float) -> Float[Tensor, ""]:
+        """The length of the gradient of the whole model, which is scaled down where it is longer; the same on every
+        rank, each of which must call it."""
         ...
 
     def arithmetic(self) -> AbstractContextManager:
@@ -117,6 +133,11 @@ class Replicated:
     precision: torch.dtype = torch.float32  # of products; weights and optimiser are float32 in any case
     is_rounded: bool = False  # of frozen products on a CPU, see `frozen.rounded_products`
     team: Team | None = None  # threads that share out this worker's part of a batch
+    accumulate: int = 1  # parts of it that are learned from one after another
+
+    @property
+    def is_first(self) -> bool:
+        return self.data_rank == 0
 
     @property
     def is_ahead(self) -> bool:
@@ -136,18 +157,36 @@ class Replicated:
         return batch if self.device.type == "cpu" else _put(batch, self.device)
 
     def shares(self, model: nn.Module, batch_size: int) -> int:
+        if self.accumulate > 1:
+            return refuse_odd_parts(batch_size, self.accumulate, "accumulate")
         size = 1 if self.team is None else self.team.size
         return 1 if batch_size % size or why_not_shared(model) else size
 
     def learn(self, objective: Callable[..., Any], model: nn.Module, batch: Any, parameters: Sequence[nn.Parameter]
               ) -> Lesson:
         if isinstance(batch, Shares):
-            return self._learn_together(objective, model, batch, parameters)
+            learn = self._learn_together if self.accumulate == 1 else self.learn_in_turn
+            return learn(objective, model, batch, parameters)
+        return self._learn_one(objective, model, batch)
+
+    def _learn_one(self, objective: Callable[..., Any], model: nn.Module, batch: Any, parts: int = 1) -> Lesson:
+        """Add the gradients of a batch, or of one of its parts."""
         began_s = time.perf_counter()
         loss, metrics = self._look(objective, model, batch)
         looked_s = time.perf_counter()
-        _poisoned(loss).backward()
+        (poisoned(loss) / parts).backward()
         return Lesson(loss.detach(), metrics, looked_s - began_s, time.perf_counter() - looked_s)
+
+    def learn_in_turn(self, objective: Callable[..., Any], model: nn.Module, batch: Shares,
+                      parameters: Sequence[nn.Parameter]) -> Lesson:
+        """The same of all shares, one after another; ranks wait for each other after the last."""
+        counts = mean_over_ranks(mean_counts(objective, model, [self.put(part) for part in batch.parts]))
+        is_wrapped = isinstance(model, DistributedDataParallel)
+        with known(counts), model.no_sync() if is_wrapped else nullcontext():
+            lessons = [self._learn_one(objective, model, part, len(batch.parts)) for part in batch.parts]
+        if is_wrapped:
+            average_gradients(parameters, self.data_size)
+        return mean_lesson(lessons)
 
     def _learn_together(self, objective: Callable[..., Any], model: nn.Module, batch: Shares,
                         parameters: Sequence[nn.Parameter]) -> Lesson:
@@ -157,7 +196,7 @@ class Replicated:
             began_s = time.perf_counter()
             loss, metrics = self._look(objective, model, share)
             looked_s = time.perf_counter()
-            gradients = torch.autograd.grad(_poisoned(loss) / len(batch.parts), parameters, allow_unused=True)
+            gradients = torch.autograd.grad(poisoned(loss) / len(batch.parts), parameters, allow_unused=True)
             lesson = Lesson(loss.detach(), metrics, looked_s - began_s, time.perf_counter() - looked_s)
             return lesson, gradients
 
@@ -167,15 +206,19 @@ class Replicated:
         learned = self.team.run(learn, batch.parts)
         for parameter, *parts in zip(parameters, *(gradients for _, gradients in learned), strict=True):
             there = [part for part in parts if part is not None]
-            parameter.grad = _laid_as(parameter, sum(there[1:], there[0])) if there else None
-        lessons = [lesson for lesson, _ in learned]
-        return Lesson(_mean([lesson.loss for lesson in lessons]),
-                      {name: _mean([lesson.metrics[name] for lesson in lessons]) for name in lessons[0].metrics},
-                      lessons[0].forward_s, lessons[0].backward_s)
+            parameter.grad = laid_as(parameter, sum(there[1:], there[0])) if there else None
+        lesson = mean_lesson([lesson for lesson, _ in learned])
+        return replace(lesson, forward_s=learned[0][0].forward_s, backward_s=learned[0][0].backward_s)
 
     def _look(self, objective: Callable[..., Any], model: nn.Module, batch: Any) -> tuple[Tensor, Mapping[str, Tensor]]:
         with self.arithmetic():
             return objective(model, self.put(batch))
+
+    def optimizer(self, whole: torch.optim.Optimizer) -> torch.optim.Optimizer:
+        return whole
+
+    def clip(self, parameters: Sequence[nn.Parameter], longest: float) -> Float[Tensor, ""]:
+        return nn.utils.clip_grad_norm_(parameters, longest)
 
     def arithmetic(self) -> AbstractContextManager:
         if self.is_rounded:
@@ -262,21 +305,28 @@ def _put(value: Any, device: torch.device) -> Any:
     if isinstance(value, tuple | list):
         return type(value)(_put(item, device) for item in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.replace(value, **{f.name: _put(getattr(value, f.name), device)
+        return replace(value, **{f.name: _put(getattr(value, f.name), device)
                                              for f in dataclasses.fields(value) if f.init})
     return value
 
 
-def _poisoned(loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
+def poisoned(loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
     """The loss; one that is not finite is made to poison every gradient, so that all ranks of a job skip the same
     step."""
     return loss * torch.where(torch.isfinite(loss.detach()), 1.0, float("nan"))
 
 
-def _laid_as(parameter: nn.Parameter, grad: Tensor) -> Tensor:
+def laid_as(parameter: nn.Parameter, grad: Tensor) -> Tensor:
     """The gradient, its numbers in memory in the order of the parameter's: the fused AdamW goes by that order, whatever
     the strides say. `Tensor.backward` sees to it, `torch.autograd.grad` does not."""
     return grad if grad.stride() == parameter.stride() else torch.empty_like(parameter).copy_(grad)
+
+
+def mean_lesson(lessons: Sequence[Lesson]) -> Lesson:
+    """What the parts of a batch gave together; times are sums."""
+    return Lesson(_mean([lesson.loss for lesson in lessons]),
+                  {name: _mean([lesson.metrics[name] for lesson in lessons]) for name in lessons[0].metrics},
+                  sum(lesson.forward_s for lesson in lessons), sum(lesson.backward_s for lesson in lessons))
 
 
 def _mean(values: Sequence[Tensor]) -> Tensor:
@@ -292,9 +342,12 @@ def share(*counts: Real[Tensor, ""]) -> Float32[Tensor, " counts"]:
     """float32[len(counts)]: each count summed over all ranks and divided by their number; every rank must call it.
 
     Asked of the process group, not of a placement, for an objective is given a model and a batch and nothing else. So
-    it holds where all ranks of the group share out the batch, as they do in every placement that there is.
+    it holds where all ranks of the group share out the batch, or as many of them learn from each part of it, as they do
+    in every placement that there is. Of parts that are learned from in turn, see `parts`, it is what all parts have.
     """
-    return mean_over_ranks(torch.stack([count.float() for count in counts]))
+    told = torch.stack([count.float() for count in counts])
+    before = said_before(told)
+    return mean_over_ranks(told) if before is None else before
 
 
 def mean_over_ranks(values: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
@@ -306,3 +359,33 @@ def mean_over_ranks(values: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     values = values.clone()
     distributed.all_reduce(values)
     return values / ranks
+
+
+def average_gradients(parameters: Sequence[nn.Parameter], ranks: int, group: Any = None) -> None:
+    """Average the gradients over the ranks of a group, all in one message; one that no rank has stays absent. Every
+    rank of it must call this with the same parameters. Of a DTensor its part on this rank is averaged."""
+    here = [None if p.grad is None else local_of(p.grad) for p in parameters]
+    shapes = [local_of(p.detach()) for p in parameters]
+    there = torch.tensor([grad is not None for grad in here], dtype=torch.float32, device=shapes[0].device)
+    joined = torch.cat([there, *(torch.zeros_like(p).flatten() if grad is None else grad.flatten()
+                                 for p, grad in zip(shapes, here, strict=True))])
+    distributed.all_reduce(joined, group=group)
+    there, *means = (joined / ranks).split([len(here), *(p.numel() for p in shapes)])
+    for parameter, grad, is_there, mean in zip(parameters, here, there.tolist(), means, strict=True):
+        if grad is not None:
+            grad.copy_(mean.view_as(grad))
+        elif is_there:
+            parameter.grad = laid_as(parameter, mean.view_as(parameter))
+
+
+def local_of(value: Tensor) -> Tensor:
+    """The part of a DTensor, float[*any], that this rank has; other tensors as they are."""
+    return value.to_local() if isinstance(value, DTensor) else value
+
+
+def refuse_odd_parts(batch_size: int, parts: int, setting: str) -> int:
+    """The parts, where a worker's share of a batch is made into as many examples each. ValueError elsewhere."""
+    if batch_size % parts:
+        raise ValueError(f"{setting}={parts}: expected a divisor of a worker's share of the batch, {batch_size}; "
+                         "change batch_size")
+    return parts

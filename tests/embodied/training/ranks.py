@@ -1,4 +1,4 @@
-"""Two forked processes that train as data-parallel ranks over gloo, and batches whose halves are far from alike."""
+"""Forked processes that train as data-parallel ranks over gloo, and batches whose halves are far from alike."""
 
 from __future__ import annotations
 
@@ -68,15 +68,21 @@ def relative_difference(one: dict[str, torch.Tensor], other: dict[str, torch.Ten
 
 
 def on_two_ranks(work: Callable[[int], None], folder: Path) -> None:
-    """work(rank) in two forks (torch need not be imported again) that share a gloo process group."""
+    """work(rank) in two forks that share a gloo process group."""
+    on_ranks(2, work, folder)
+
+
+def on_ranks(size: int, work: Callable[[int], None], folder: Path) -> None:
+    """work(rank) in so many forks (torch need not be imported again) that share a gloo process group."""
     children = []
-    for rank in range(2):
+    for rank in range(size):
         child = os.fork()
         if child == 0:
             status = 1
             try:
+                torch.set_num_threads(1)
                 distributed.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=rank,
-                                               world_size=2, timeout=timedelta(seconds=60))
+                                               world_size=size, timeout=timedelta(seconds=60))
                 work(rank)
                 distributed.destroy_process_group()
                 status = 0
@@ -86,4 +92,4 @@ def on_two_ranks(work: Callable[[int], None], folder: Path) -> None:
                 os._exit(status)
         children.append(child)
     ended = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-    assert ended == [0, 0], ended
+    assert ended == [0] * size, ended

@@ -1,0 +1,189 @@
+"""The placement of a model that is divided between processes, by any `Layout`; what it saves is whole, so that a
+training goes on under another layout, or alone.
+
+Departures from ZeRO and FSDP: what is no layer of the decoder (embeddings, pictures, heads) is held whole by every
+process, for objectives read it beside the model's own forward pass; and gradients of it are averaged after the way
+back, not during it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.optim import ZeroRedundancyOptimizer
+from torch.distributed.tensor import DTensor
+
+from embodied.data.batches import Shares
+from embodied.training.parallel import pipeline, tensor, whole
+from embodied.training.parallel.layout import Layout
+from embodied.training.parts import known, mean_counts
+from embodied.training.placement import (
+    CPU,
+    Lesson,
+    Replicated,
+    State,
+    average_gradients,
+    local_of,
+    mean_lesson,
+    mean_over_ranks,
+    poisoned,
+    refuse_odd_parts,
+)
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+DATA, TENSOR, PIPELINE = "data", "tensor", "pipeline"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Divided(Replicated):
+    """One of the processes of a layout. `place` makes one."""
+
+    layout: Layout
+    mesh: DeviceMesh
+    rank: int
+    order: list[str] = field(default_factory=list)  # of what learns in the whole model, as an optimiser counts it
+    own: set[int] = field(default_factory=set)  # ids of the parameters of this process's layers
+
+    @property
+    def is_first(self) -> bool:
+        return self.rank == 0
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """The model, of which this process has its part of the decoder's layers. ValueError for one that cannot be
+        divided so."""
+        if self.layout.pipeline > 1 and getattr(model, "_borrowed", None):
+            raise ValueError(f"parallel.pipeline={self.layout.pipeline}: expected a model that is saved whole, got one "
+                             "that stands on a base; choose pipeline=1")
+        model = model.to(self.device)
+        self.order[:] = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+        decoder = decoder_of(model)
+        decoder.is_divided = True
+        layers: Sequence[nn.Module] = list(decoder.layers)
+        if self.layout.pipeline > 1:
+            layers = pipeline.divide(decoder, self._line()).mine
+        if self.layout.tensor > 1:
+            tensor.divide(decoder, list(layers), self.mesh[TENSOR], is_sequence=self.layout.sequence)
+        if self.layout.zero > 1:
+            for layer in layers:
+                fully_shard(layer, mesh=self.mesh[DATA], reshard_after_forward=self.layout.zero == 3)
+        self.own.update(id(parameter) for layer in layers for parameter in layer.parameters())
+        return model
+
+    def _line(self) -> pipeline.Line:
+        mesh = self.mesh[PIPELINE]
+        return pipeline.Line(tuple(mesh.mesh.tolist()), mesh.get_local_rank(), mesh.get_group())
+
+    def unwrap(self, model: nn.Module) -> nn.Module:
+        return model
+
+    def shares(self, model: nn.Module, batch_size: int) -> int:
+        parts = self.layout.parts
+        return refuse_odd_parts(batch_size, parts, "micro_batches") if parts > 1 else super().shares(model, batch_size)
+
+    def learn(self, objective: Callable[..., Any], model: nn.Module, batch: Any, parameters: Sequence[nn.Parameter]
+              ) -> Lesson:
+        if self.layout.pipeline > 1:
+            lesson = self._learn_in_line(objective, model, batch)
+        else:
+            lesson = super().learn(objective, model, batch, parameters)
+        self._settle(parameters)
+        return lesson
+
+    def _learn_in_line(self, objective: Callable[..., Any], model: nn.Module, batch: Any) -> Lesson:
+        parts = [self.put(part) for part in (batch.parts if isinstance(batch, Shares) else [batch])]
+        with known(mean_over_ranks(mean_counts(objective, model, parts))):
+            told = pipeline.learn(decoder_of(model).layers[0], partial(self._look, objective, model), parts,
+                                  lambda loss: poisoned(loss) / len(parts))
+        return mean_lesson([Lesson(loss, metrics, 0.0, 0.0) for loss, metrics in told])
+
+    def _settle(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Make the gradients of all processes one: FSDP has seen to what it shards."""
+        for parameter in parameters:
+            grad = parameter.grad
+            if isinstance(grad, DTensor) and grad.placements != parameter.placements:
+                parameter.grad = grad.redistribute(placements=parameter.placements)
+        if self.layout.data == 1:
+            return
+        sharded = self.layout.zero > 1
+        average_gradients([p for p in parameters if not (sharded and id(p) in self.own)], self.layout.data,
+                          self.mesh[DATA].get_group())
+
+    def optimizer(self, whole: torch.optim.Optimizer) -> torch.optim.Optimizer:
+        if self.layout.zero != 1:
+            return whole
+        chosen = {key: value for key, value in whole.defaults.items() if key in ("lr", "betas", "eps", "fused")}
+        return ZeroRedundancyOptimizer(whole.param_groups, type(whole), self.mesh[DATA].get_group(), **chosen)
+
+    def clip(self, parameters: Sequence[nn.Parameter], longest: float) -> Float[Tensor, ""]:
+        squares = [self._square(p) for p in parameters if p.grad is not None]
+        total = torch.stack(squares).sum()
+        distributed.all_reduce(total)
+        length = total.sqrt().float()
+        for parameter in parameters:
+            if parameter.grad is not None:
+                local_of(parameter.grad).mul_((longest / (length + 1e-6)).clamp(max=1.0))
+        return length
+
+    def _square(self, parameter: nn.Parameter) -> Float[Tensor, ""]:
+        """The squared length of a gradient, over the number of processes that have the same part of it."""
+        copies = self.layout.data * self.layout.tensor * self.layout.pipeline
+        if id(parameter) in self.own:
+            copies //= self.layout.pipeline
+        if isinstance(parameter, DTensor):
+            for size, placed in zip(parameter.device_mesh.shape, parameter.placements, strict=True):
+                copies //= 1 if placed.is_replicate() else size
+        return local_of(parameter.grad).double().square().sum() / copies
+
+    def state(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+        is_one = self.layout.tensor == 1 or self.mesh[TENSOR].get_local_rank() == 0
+        is_first = self.layout.data == 1 or self.data_rank == 0
+        weights, memory = whole.gather(model, optimizer, _renamed(model), self.order, gives=is_one and is_first,
+                                       gives_optimizer=is_one and (is_first or self.layout.zero == 1))
+        return State(weights, memory)
+
+    def restore(self, state: State, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        whole.scatter(state.weights, state.optimizer, model, optimizer, _renamed(model), self.order)
+
+    def facts(self) -> dict[str, Any]:
+        return super().facts() | {"world_size": self.mesh.size(), "layout": self.layout.name}
+
+
+def place(layout: Layout, rank: int, size: int, **chosen: Any) -> Replicated:
+    """The placement of one of `size` processes, whose process group stands. chosen: fields of `Replicated`.
+    SettingError where so many cannot be laid out so."""
+    layout = layout.over(size)
+    if layout.is_plain:
+        return Replicated(data_rank=rank, data_size=size, **chosen)
+    sizes = {PIPELINE: layout.pipeline, DATA: layout.data, TENSOR: layout.tensor}
+    kind = chosen.get("device", CPU).type
+    mesh = init_device_mesh(kind, tuple(sizes.values()), mesh_dim_names=tuple(sizes))
+    return Divided(data_rank=mesh[DATA].get_local_rank(), data_size=layout.data, layout=layout, mesh=mesh, rank=rank,
+                   **chosen)
+
+
+def decoder_of(model: nn.Module) -> nn.Module:
+    """The part of a planner, or of a language model alone, that has the layers. ValueError for a model without."""
+    decoder = getattr(model, "language", model).base_model
+    if not isinstance(getattr(decoder, "layers", None), nn.ModuleList) or not hasattr(decoder, "norm"):
+        raise ValueError(f"parallel: expected a decoder with layers and a norm after them, got a "
+                         f"{type(decoder).__name__}; train it with tensor=1, pipeline=1 and zero=0 or 1")
+    return decoder
+
+
+def _renamed(model: nn.Module) -> Callable[[str], str]:
+    """The name of a tensor in the undivided model, by its name here."""
+    layers = next((module for module in model.modules() if isinstance(module, pipeline.Layers)), None)
+    if layers is None:
+        return lambda name: name
+    mine = re.compile(r"\blayers\.0\.mine\.(\d+)")
+    return lambda name: mine.sub(lambda found: f"layers.{layers.first + int(found[1])}", name)

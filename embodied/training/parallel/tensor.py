@@ -1,0 +1,128 @@
+"""Tensor and sequence parallelism: each process has some of the heads of every attention and some of the middle of
+every feed-forward network (Megatron-LM, Shoeybi et al. 2019); between them, if asked, some of the tokens (Korthikanti
+et al. 2022).
+
+Which layer is cut along which side is said by transformers (`base_model_tp_plan` of a configuration), the cutting is
+torch's (`parallelize_module`). Departures: embeddings, head, and experts of a mixture are held whole by every process.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.tensor import DTensor, Replicate, Shard
+from torch.distributed.tensor.parallel import (
+    ColwiseParallel,
+    PrepareModuleInput,
+    PrepareModuleInputOutput,
+    RowwiseParallel,
+    SequenceParallel,
+    parallelize_module,
+)
+from torch.nn import functional as F
+
+_PREFIX = "layers.*."
+_NORMS = ("input_layernorm", "post_attention_layernorm")
+_TOKENS = 1  # axis of hidden states, float[B, T, D]
+_HEADS = 2  # axis of what attention makes of them, float[B, T, heads, width]
+SUMMED = "replicated_with_grad_allreduce"
+"""What transformers calls a weight that every process has whole, and uses for its own heads alone."""
+
+
+def divide(decoder: nn.Module, layers: list[nn.Module], mesh: DeviceMesh, *, is_sequence: bool) -> None:
+    """Cut the given layers of a decoder, in place. mesh: of one dimension. ValueError for a decoder that cannot be."""
+    plan = _plan(decoder, layers, mesh.size())
+    for layer in layers:
+        parts = {name: _cut(how, is_sequence) for name, how in plan.items()}
+        if is_sequence:
+            parts |= {norm: SequenceParallel() for norm in _NORMS} | _gathered(is_cut="mlp.down_proj" in plan)
+        parallelize_module(layer, mesh, parts)
+    if is_sequence:
+        parallelize_module(decoder, mesh, {"norm": SequenceParallel()})
+        _pad(decoder, mesh.size())
+        layers[0].register_forward_pre_hook(_share_out(mesh))
+        decoder.norm.register_forward_hook(lambda *called: called[-1].redistribute(mesh, [Replicate()]).to_local())
+
+
+def _gathered(*, is_cut: bool) -> dict[str, Any]:
+    """What has the parts of a layer see all tokens. is_cut: whether the feed-forward network is, and gives its own part
+    of them itself."""
+    some, every = Shard(_TOKENS), Replicate()
+    attention = PrepareModuleInput(input_kwarg_layouts={"hidden_states": some},
+                                   desired_input_kwarg_layouts={"hidden_states": every})
+    network = PrepareModuleInput(input_layouts=(some,), desired_input_layouts=(every,)) if is_cut else (
+        PrepareModuleInputOutput(input_layouts=(some,), desired_input_layouts=(every,), use_local_input=True,
+                                 output_layouts=(every,), desired_output_layouts=(some,)))
+    return {"self_attn": attention, "mlp": network}
+
+
+def _cut(how: str, is_sequence: bool) -> Any:
+    if how == SUMMED:
+        return SequenceParallel(sequence_dim=_HEADS, use_local_output=True)  # whose weights are whole, too
+    if how == "colwise":
+        return ColwiseParallel()
+    return RowwiseParallel(output_layouts=Shard(_TOKENS) if is_sequence else Replicate())
+
+
+def _plan(decoder: nn.Module, layers: list[nn.Module], ranks: int) -> dict[str, str]:
+    """Name below a layer -> how it is cut."""
+    config = decoder.config
+    said = {name.removeprefix(_PREFIX): how for name, how in (getattr(config, "base_model_tp_plan", None) or {}).items()
+            if name.startswith(_PREFIX)}
+    known = {name: how for name, how in said.items() if how in ("colwise", "rowwise", SUMMED) and "experts" not in name
+             and all(_has(layer, name) for layer in layers)}
+    if not {"self_attn.q_proj", "self_attn.o_proj"} <= known.keys():
+        raise ValueError(f"parallel.tensor={ranks}: expected a decoder that transformers says how to cut, got one of "
+                         f"{config.model_type}; choose tensor=1")
+    strange = [name for name, how in known.items() if how != SUMMED
+               and type(layers[0].get_submodule(name)) is not nn.Linear]
+    if strange:
+        raise ValueError(f"parallel.tensor={ranks}: expected plain layers, got adapters on {', '.join(strange)}; "
+                         "choose tensor=1, or adapter=full")
+    heads = (config.num_attention_heads, config.num_key_value_heads)
+    if any(count % ranks for count in heads):
+        raise ValueError(f"parallel.tensor={ranks}: expected a divisor of the {heads[0]} heads and the {heads[1]} of "
+                         "keys; choose another")
+    return known
+
+
+def _has(layer: nn.Module, name: str) -> bool:
+    try:
+        layer.get_submodule(name)
+    except AttributeError:
+        return False
+    return True
+
+
+def _pad(decoder: nn.Module, ranks: int) -> None:
+    """Have a decoder see sentences of a multiple of `ranks` tokens, and say what it makes of those that were there."""
+    lengths: list[int] = []
+
+    def lengthen(_: nn.Module, called: Any, named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        given = {name: named[name] for name in _PADDED if named.get(name) is not None}
+        lengths.append(given[next(iter(given))].shape[_TOKENS])
+        more = -lengths[-1] % ranks
+        padded = {name: F.pad(value, (0, 0) * (value.ndim - 2) + (0, more)) for name, value in given.items()}
+        return called, named | padded
+
+    def shorten(_: nn.Module, called: tuple[Any, ...], out: Any) -> Any:
+        out.last_hidden_state = out.last_hidden_state[:, :lengths.pop()]
+        return out
+
+    decoder.register_forward_pre_hook(lengthen, with_kwargs=True)
+    decoder.register_forward_hook(shorten)
+
+
+_PADDED = ("input_ids", "inputs_embeds", "attention_mask", "position_ids")
+
+
+def _share_out(mesh: DeviceMesh) -> Any:
+    """A hook that leaves a layer this process's part of the tokens."""
+    def hook(_: nn.Module, called: tuple[Any, ...]) -> tuple[Any, ...]:
+        states, *others = called
+        mine = DTensor.from_local(states, mesh, [Replicate()], run_check=False).redistribute(mesh, [Shard(_TOKENS)])
+        return (mine.to_local(), *others)
+
+    return hook
