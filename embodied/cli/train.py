@@ -31,6 +31,7 @@ from embodied.cli.settings import (
 )
 from embodied.data.facts import facts_file
 from embodied.models.hub import check_reachable
+from embodied.training.parallel.layout import Layout
 from embodied.training.settings import ModelSettings, RunSettings, TrainSettings
 from embodied.training.stage import StageSettings
 from embodied.training.stages import read_stages, stage_class
@@ -52,6 +53,7 @@ class Settings(RunSettings):
     vision: VisionSettings
     stage: dict[str, StageSettings] = field(metadata=read_by(read_stages))
     distributed: DistributedSettings
+    parallel: Layout
     name: str
     is_vocabulary_open: bool
     language_is_frozen: bool
@@ -89,7 +91,7 @@ def act(settings: Settings, run: RunContext) -> float | None:
     if settings.data.is_collected and any(stage_class(name).reads_datasets for name in settings.stage):
         gather(settings.data, settings.env, workers=settings.workers, backend="local")
     try:
-        model = train_owned(recipe(settings), run.folder, **_workers(where))
+        model = train_owned(recipe(settings), run.folder, **_workers(where, settings.parallel))
     except StoppedError as stopped:
         raise UsageError(str(stopped), INTERRUPTED) from stopped
     finally:
@@ -137,10 +139,12 @@ def _check_workers(settings: Settings) -> None:
     where = settings.distributed
     check_cluster(where.name, where.num_workers)
     if where.name == "ray":
-        from embodied.distributed.cluster import refuse_odd_split
+        from embodied.distributed.launch import check_layout
 
-        for stage in settings.stage.values():
-            refuse_odd_split(stage.batch_size, where.num_workers)
+        check_layout(settings.parallel, where.num_workers, settings.stage)
+    elif settings.parallel != Layout():
+        raise UsageError(f"parallel={settings.parallel.name}: expected distributed=ray, whose workers share out a "
+                         "model, got distributed=local, which is one process")
     elif settings.device == "cuda":
         from embodied.training.placement import choose
 
@@ -185,14 +189,14 @@ def _model(settings: Settings) -> ModelSettings:
                          pretrained_vision=vision.pretrained, is_vocabulary_open=settings.is_vocabulary_open)
 
 
-def _workers(where: DistributedSettings) -> dict[str, Any]:
+def _workers(where: DistributedSettings, layout: Layout) -> dict[str, Any]:
     """Who runs a stage, and who looks: this machine's processes, or a Ray Train job and actors."""
     if where.name == "local":
         return {}
     from embodied.distributed.launch import launch
     from embodied.distributed.rollouts import map_episodes
 
-    return {"run": partial(launch, num_workers=where.num_workers, max_failures=where.max_failures),
+    return {"run": partial(launch, num_workers=where.num_workers, max_failures=where.max_failures, layout=layout),
             "map_seeds": partial(map_episodes, backend="ray")}
 
 

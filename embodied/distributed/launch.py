@@ -1,7 +1,7 @@
 """A training stage as a Ray Train job: the same settings, batches and loop as the local run, shared between workers.
 
-Data-parallel, over gloo on processors and nccl on GPUs. The batch of a step is split over the workers, so the number of
-workers changes the speed, not what is learned (up to rounding).
+Over gloo on processors and nccl on GPUs. The batch of a step is split over the workers, and, where a `Layout` says so,
+the model, so the number of workers changes the speed, not what is learned (up to rounding).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,27 +25,41 @@ from embodied.training.hooks import JsonlLog, ProgressBar, numbers_of
 from embodied.training.job import Job
 from embodied.training.loop import TrainState
 from embodied.training.memory import remedied
-from embodied.training.placement import State, choose, one_of_many
+from embodied.training.parallel.divided import place
+from embodied.training.parallel.layout import Layout
+from embodied.training.placement import State, choose
 from embodied.training.run_folder import RunFolder, note_workers
 from embodied.training.settings import TrainSettings, plain, read_settings
+from embodied.training.stage import StageSettings
+
+WHOLE = Layout()
+"""Every worker holds the whole model."""
 
 
 def launch(settings: TrainSettings, stage: str, run_dir: str | Path, *, num_workers: int = 2,
-           max_failures: int = 3, fault: Mapping[str, Any] | None = None) -> Path:
+           max_failures: int = 3, layout: Layout = WHOLE, fault: Mapping[str, Any] | None = None) -> Path:
     """The last checkpoint of a stage, trained by `num_workers` processes.
 
     A worker that dies costs what came after the last checkpoint; after `max_failures` of them the job fails. A job of
-    the same stage in the same `run_dir` goes on where it stood. fault, for tests: {"rank", "step", "marker", "wait_s"},
-    kill that worker `wait_s` after that step unless the marker file exists.
-    Raises ValueError for more workers than processors or wanted GPUs, RuntimeError when the job fails.
+    the same stage in the same `run_dir` goes on where it stood, under another layout, too. fault, for tests: {"rank",
+    "step", "marker", "wait_s"}, kill that worker `wait_s` after that step unless the marker file exists.
+    Raises ValueError for more workers than processors or wanted GPUs, or such as cannot be laid out as asked,
+    RuntimeError when the job fails.
     """
     connect(num_workers)
-    refuse_odd_split(settings.stages[stage].batch_size, num_workers)
+    check_layout(layout, num_workers, {stage: settings.stages[stage]})
     loop_config = {"values": plain(settings), "stage": stage, "run_dir": str(Path(run_dir).resolve()), "fault": fault,
-                   "use_gpu": has_gpus(settings.device, num_workers)}
+                   "layout": asdict(layout), "use_gpu": has_gpus(settings.device, num_workers)}
     saved = _fit(loop_config, num_workers, max_failures, settings.stages[stage].keep)
     check_last(saved, settings.stages[stage].steps, getattr(settings.stages[stage], "patience", None))
     return saved
+
+
+def check_layout(layout: Layout, num_workers: int, stages: Mapping[str, StageSettings]) -> None:
+    """Raise ValueError where so many workers cannot be laid out so, or stages cannot be trained so."""
+    for name, settings in stages.items():
+        refuse_odd_split(settings.batch_size, layout.over(num_workers).data)
+        layout.check(name, settings)
 
 
 def check_last(saved: Path, steps: int, patience: int | None = None) -> None:
@@ -84,19 +99,20 @@ def train_worker(loop_config: Mapping[str, Any]) -> None:
     context = ray.train.get_context()
     settings, stage = read_settings(loop_config["values"]), loop_config["stage"]
     device = ray.train.torch.get_device() if loop_config["use_gpu"] else choose("cpu")
-    placement = one_of_many(device, context.get_world_rank(), context.get_world_size(), settings.precision)
+    placement = place(Layout(**loop_config["layout"]), device, context.get_world_rank(), context.get_world_size(),
+                      settings.precision, settings.stages[stage].accumulate)
     run = RunFolder(Path(loop_config["run_dir"]), settings)
     with remedied(stage, settings.stages[stage]):
         job = settings.stage(stage).prepare(run, placement)
         _resume(job)
-    hooks = [*_logs(job, run, stage), _Fault(placement.data_rank, **(loop_config["fault"] or {})), _Report(job)]
+    hooks = [*_logs(job, run, stage), _Fault(context.get_world_rank(), **(loop_config["fault"] or {})), _Report(job)]
     with remedied(stage, job.settings):
         job.train([*job.listeners(), *hooks])
 
 
 def _logs(job: Job, run: RunFolder, stage: str) -> list[Any]:
-    """What listens for a person, on rank 0 alone."""
-    if job.placement.data_rank != 0:
+    """What listens for a person, on the first rank alone."""
+    if not job.placement.is_first:
         return []
     facts = job.placement.facts()
     note_workers(run.path, stage, **facts)
@@ -121,7 +137,7 @@ def _resume(job: Job) -> None:
 
 
 class _Report:
-    """Reports to Ray on every rank, every `save_every` steps and at the end; rank 0 brings the checkpoint."""
+    """Reports to Ray on every rank, every `save_every` steps and at the end; the first one brings the checkpoint."""
 
     saves = True
 
@@ -138,7 +154,7 @@ class _Report:
         import ray.train
 
         whole = self.job.placement.state(state.model, state.optimizer)
-        is_whole = self.job.placement.data_rank == 0 and self._fill(whole, state, folder)
+        is_whole = self.job.placement.is_first and self._fill(whole, state, folder)
         saved = ray.train.Checkpoint.from_directory(str(folder)) if is_whole else None
         ray.train.report(json.loads(json.dumps(numbers_of(state))), checkpoint=saved)
 

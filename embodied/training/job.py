@@ -90,12 +90,26 @@ def make_job(settings: StageSettings, model: nn.Module, batches: BatchStream[Any
              placement: Placement, measure: Measure | None = None, patience: int | None = None) -> Job:
     """The job of a stage: AdamW over what is trainable, by its schedule. model: not wrapped yet. patience: see
     `KeepBest`."""
+    if settings.activation_checkpointing:
+        checkpoint_activations(model)
     wrapped = placement.wrap(model)
     optimizer = placement.optimizer(adamw(model, lr=settings.lr, weight_decay=settings.weight_decay,
                                           lr_scale=settings.lr_scale))
     schedule = Schedule(steps=settings.steps, warmup_steps=settings.warmup_steps, shape=settings.schedule)
     batches = FirstBatch(batches) if settings.overfit_one_batch else batches
     return Job(settings, wrapped, batches, objective, optimizer, schedule, placement, measure, patience)
+
+
+def checkpoint_activations(model: nn.Module) -> None:
+    """Have the layers of a model's decoder keep what comes into them alone, and compute the rest again on the way back
+    (Chen et al. 2016, arXiv 1604.06174). ValueError for a model without a decoder that can."""
+    decoder = getattr(model, "language", model)
+    if not getattr(decoder, "supports_gradient_checkpointing", False):
+        raise ValueError("activation_checkpointing=true: expected a model with a decoder whose layers can be computed "
+                         f"again, got a {type(model).__name__}; leave it out")
+    name = "activation_checkpointing_enable" if hasattr(decoder, "activation_checkpointing_enable") else (
+        "gradient_checkpointing_enable")  # as transformers called it
+    getattr(decoder, name)({"use_reentrant": False})
 
 
 @torch.no_grad()

@@ -255,20 +255,21 @@ def choose(device: str) -> torch.device:
     return torch.device("cuda" if has_gpu and device != "cpu" else "cpu")
 
 
-def alone(device: str, precision: str = "float32", threads: int = 1) -> Replicated:
-    """The placement of a training in one process. threads: how many may share out a batch, on a CPU. ValueError for a
-    GPU that is not there."""
+def alone(device: str, precision: str = "float32", threads: int = 1, accumulate: int = 1) -> Replicated:
+    """The placement of a training in one process. threads: how many may share out a batch, on a CPU, where it is not
+    learned from in parts. ValueError for a GPU that is not there."""
     chosen = choose(device)
-    team = Team(threads) if threads > 1 and chosen.type == "cpu" else None
-    return Replicated(chosen, team=team, **_arithmetic(precision, chosen))
+    team = Team(threads) if threads > 1 and accumulate == 1 and chosen.type == "cpu" else None
+    return Replicated(chosen, team=team, accumulate=accumulate, **arithmetic_of(precision, chosen))
 
 
-def one_of_many(device: torch.device, rank: int, size: int, precision: str = "float32") -> Replicated:
+def one_of_many(device: torch.device, rank: int, size: int, precision: str = "float32", accumulate: int = 1
+                ) -> Replicated:
     """The placement of one of `size` workers that share out each batch, on the device that its launcher gave it."""
-    return Replicated(device, rank, size, **_arithmetic(precision, device))
+    return Replicated(device, rank, size, accumulate=accumulate, **arithmetic_of(precision, device))
 
 
-def _arithmetic(precision: str, device: torch.device) -> dict[str, Any]:
+def arithmetic_of(precision: str, device: torch.device) -> dict[str, Any]:
     """Fields of `Replicated` by the setting; float32, and a warning, for products that this CPU cannot round."""
     if precision != "rounded":
         return {"precision": getattr(torch, precision)}

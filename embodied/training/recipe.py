@@ -68,7 +68,8 @@ def finish_stage(run: RunFolder, name: str, saved: Path) -> None:
 def run_stage(settings: TrainSettings, name: str, run_dir: str | Path, *, hooks: Sequence[Hook] = ()) -> Path:
     """The last checkpoint of a stage, trained in this process; resumes from the newest valid one."""
     run = RunFolder(Path(run_dir), settings)
-    placement = alone(settings.device, settings.precision, set_threads(settings.threads))
+    placement = alone(settings.device, settings.precision, set_threads(settings.threads),
+                      settings.stages[name].accumulate)
     with remedied(name, settings.stages[name]):
         job = settings.stage(name).prepare(run, placement)
         saved = checkpoint.newest_valid(run.checkpoints(name))

@@ -48,6 +48,8 @@ class StageSettings:
     schedule: ScheduleName = "cosine"
     ema_decay: float = between(0, 0.999999, default=0.0)  # of the weights' moving average, see `averaging`; 0: none
     spike_ratio: float | None = between(1.5, default=None)  # of losses that are gone back from, see `rewinding`
+    accumulate: int = between(1, default=1)  # parts of a worker's share of a batch that are learned from in turn
+    activation_checkpointing: bool = False  # whether layers are computed again on the way back, for less memory
     overfit_one_batch: bool = False  # whether the first batch is learned from again and again
 
 

@@ -9,6 +9,7 @@ back, not during it.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,7 +19,6 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import fully_shard
-from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.distributed.tensor import DTensor
 
 from embodied.data.batches import Shares
@@ -26,14 +26,15 @@ from embodied.training.parallel import pipeline, tensor, whole
 from embodied.training.parallel.layout import Layout
 from embodied.training.parts import known, mean_counts
 from embodied.training.placement import (
-    CPU,
     Lesson,
     Replicated,
     State,
+    arithmetic_of,
     average_gradients,
     local_of,
     mean_lesson,
     mean_over_ranks,
+    one_of_many,
     poisoned,
     refuse_odd_parts,
 )
@@ -121,6 +122,10 @@ class Divided(Replicated):
     def optimizer(self, whole: torch.optim.Optimizer) -> torch.optim.Optimizer:
         if self.layout.zero != 1:
             return whole
+        with warnings.catch_warnings():  # other optimisers beside it are compiled as torch itself says not to
+            warnings.simplefilter("ignore", DeprecationWarning)
+            from torch.distributed.optim import ZeroRedundancyOptimizer
+
         chosen = {key: value for key, value in whole.defaults.items() if key in ("lr", "betas", "eps", "fused")}
         return ZeroRedundancyOptimizer(whole.param_groups, type(whole), self.mesh[DATA].get_group(), **chosen)
 
@@ -158,17 +163,17 @@ class Divided(Replicated):
         return super().facts() | {"world_size": self.mesh.size(), "layout": self.layout.name}
 
 
-def place(layout: Layout, rank: int, size: int, **chosen: Any) -> Replicated:
-    """The placement of one of `size` processes, whose process group stands. chosen: fields of `Replicated`.
+def place(layout: Layout, device: torch.device, rank: int, size: int, precision: str = "float32", accumulate: int = 1
+          ) -> Replicated:
+    """The placement of one of `size` processes, whose process group stands; the rest as of `placement.one_of_many`.
     SettingError where so many cannot be laid out so."""
     layout = layout.over(size)
     if layout.is_plain:
-        return Replicated(data_rank=rank, data_size=size, **chosen)
+        return one_of_many(device, rank, size, precision, accumulate)
     sizes = {PIPELINE: layout.pipeline, DATA: layout.data, TENSOR: layout.tensor}
-    kind = chosen.get("device", CPU).type
-    mesh = init_device_mesh(kind, tuple(sizes.values()), mesh_dim_names=tuple(sizes))
-    return Divided(data_rank=mesh[DATA].get_local_rank(), data_size=layout.data, layout=layout, mesh=mesh, rank=rank,
-                   **chosen)
+    mesh = init_device_mesh(device.type, tuple(sizes.values()), mesh_dim_names=tuple(sizes))
+    return Divided(device, mesh[DATA].get_local_rank(), layout.data, accumulate=accumulate, layout=layout, mesh=mesh,
+                   rank=rank, **arithmetic_of(precision, device))
 
 
 def decoder_of(model: nn.Module) -> nn.Module:

@@ -9,8 +9,12 @@ model parallelism. Torch is not imported.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from embodied.typed import SettingError, between
+
+if TYPE_CHECKING:
+    from embodied.training.stage import StageSettings
 
 MICRO_BATCHES = 2
 """For each stage of a pipeline, where nobody says otherwise: it stands still for (stages - 1) of (that * stages +
@@ -42,6 +46,17 @@ class Layout:
         if self.micro_batches is not None and self.pipeline == 1:
             raise SettingError(f"micro_batches={self.micro_batches}: expected pipeline of at least 2, got 1; set it, "
                                "or accumulate=.. of the stage, which divides a batch for one process")
+
+    def check(self, name: str, stage: StageSettings) -> None:
+        """Raise SettingError where a stage is set to what cannot be done under this layout."""
+        kept = {"ema_decay": stage.ema_decay or None, "patience": getattr(stage, "patience", None),
+                "spike_ratio": stage.spike_ratio if self.zero == 1 else None,
+                "accumulate": stage.accumulate if self.pipeline > 1 and stage.accumulate > 1 else None}
+        for key, value in kept.items():
+            if value is not None and not self.is_plain:
+                remedy = "raise parallel.micro_batches" if key == "accumulate" else "leave it out"
+                raise SettingError(f"stage.{name}.{key}={value}: expected a model that each process holds whole, got "
+                                   f"the layout {self.name}; {remedy}")
 
     @property
     def is_plain(self) -> bool:

@@ -73,7 +73,7 @@ class Stage(stage.Stage[SegmenterSettings]):
         sampler = mixed_sampler([[0] * len(part) for part in learned], run.settings, size)
         batches = Batches(sampler, collate_views(list(chain(*learned)), model.config, seed=seed,
                                                  is_disguised=self.settings.is_disguised), rank=placement.data_rank,
-                          world_size=placement.data_size, loaders=run.settings.loaders)
+                          world_size=placement.data_size, loaders=run.settings.loaders, shares=self.settings.accumulate)
         measure = partial(validate, objective=segment, count=len(checked), batch_size=size, placement=placement,
                           check=collate_views(checked, model.config, seed=seed, is_jittered=False), counts=counts)
         return make_job(self.settings, model, batches, segment, placement, measure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,19 +11,20 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from embodied.data.batches import Batch, Shares
+from embodied.training.job import checkpoint_activations
 from embodied.training.loop import TrainState, _take_step
 from embodied.training.objectives.losses import IGNORED, token_cross_entropy
 from embodied.training.objectives.sft import sft
 from embodied.training.optim import adamw
 from embodied.training.parallel.divided import place
 from embodied.training.parallel.layout import Layout
-from embodied.training.placement import Replicated, State, share
+from embodied.training.placement import CPU, Replicated, State, share
 from tests.embodied.models.test_planner import make
 from tests.embodied.training import ranks
 
 PLACES = tuple(range(8))
-SIZES = {"vocab_size": 67, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4,
-         "num_key_value_heads": 4, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "attn_implementation": "sdpa"}
+SIZES = {"vocab_size": 67, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4,
+         "num_attention_heads": 4, "num_key_value_heads": 4, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 DECODERS = {
     "llama": {"tie_word_embeddings": True},
     "qwen3": {"head_dim": 8, "tie_word_embeddings": False},
@@ -45,10 +47,10 @@ def decoder(kind: str) -> tuple[nn.Module, Callable, Callable[[Sequence[int]], B
 
 
 def text_batch(places: Sequence[int]) -> Batch:
-    lengths = [5 + 3 * (place % 4) for place in places]
+    lengths = [5 + 3 * (number % 4) for number in places]
     ids = torch.zeros(len(places), 15, dtype=torch.long)
-    for row, (place, length) in enumerate(zip(places, lengths, strict=True)):
-        ids[row, :length] = torch.randint(3, 67, (length,), generator=torch.Generator().manual_seed(place))
+    for row, (number, length) in enumerate(zip(places, lengths, strict=True)):
+        ids[row, :length] = torch.randint(3, 67, (length,), generator=torch.Generator().manual_seed(number))
     return Batch(0, tuple(map(str, places)), {"input_ids": ids, "attention_mask": (ids > 0).long()})
 
 
@@ -65,27 +67,52 @@ def text(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
 CASES = {"planner": planner, **{kind: lambda kind=kind: decoder(kind) for kind in DECODERS}}
 
 
-def run(case: str, layout: Layout, rank: int, size: int, steps: int, **chosen: Any) -> dict[str, Tensor]:
-    """What `steps` steps of a case leave, by name: weights before and after, first gradients, losses and lengths."""
-    model, objective, batch_of = CASES[case]()
-    placement = place(layout, rank, size, **chosen) if size > 1 else Replicated(**chosen)
-    wrapped = placement.wrap(model)
-    optimizer = placement.optimizer(adamw(model, lr=3e-3, weight_decay=0.1))
-    state = TrainState(wrapped, optimizer, steps=steps, placement=placement, clip_norm=0.5)
-    found = {f"begin/{name}": value.clone() for name, value in placement.state(wrapped, optimizer).weights.items()}
-    told = []
-    for step in range(steps):
-        order = torch.randperm(len(PLACES), generator=torch.Generator().manual_seed(step)).tolist()
-        _take_step(state, _batch(placement, wrapped, batch_of, order), objective)
-        told.append([state.loss, state.grad_norm])
-    saved: State = placement.state(wrapped, optimizer)
-    found |= {f"end/{name}": value for name, value in saved.weights.items()}
-    found |= {f"memory/{number}/{key}": torch.as_tensor(value) for number, slots in saved.optimizer["state"].items()
-              for key, value in slots.items()}
-    return found | {"losses": torch.tensor(told)[:, 0], "norms": torch.tensor(told)[:, 1]}
+class Trial:
+    """A case that learns under a layout, alone where there is one process."""
+
+    def __init__(self, case: str, layout: Layout, rank: int = 0, size: int = 1, *, accumulate: int = 1,
+                 is_checkpointed: bool = False) -> None:
+        model, self.objective, self.batch_of = CASES[case]()
+        if is_checkpointed:
+            checkpoint_activations(model)
+        self.placement = (place(layout, CPU, rank, size, accumulate=accumulate) if size > 1
+                          else Replicated(accumulate=accumulate))
+        wrapped = self.placement.wrap(model)
+        optimizer = self.placement.optimizer(adamw(model, lr=3e-3, weight_decay=0.1))
+        self.state = TrainState(wrapped, optimizer, steps=100, placement=self.placement, clip_norm=0.5)
+
+    def go_on(self, steps: int) -> list[tuple[float, float]]:
+        """(loss, length of the gradient) of so many steps."""
+        return [self._step() for _ in range(steps)]
+
+    def _step(self) -> tuple[float, float]:
+        generator = torch.Generator().manual_seed(self.state.step)
+        order = torch.randperm(len(PLACES), generator=generator).tolist()
+        mine = order[self.placement.data_rank::self.placement.data_size]
+        parts = self.placement.shares(self.state.model, len(mine))
+        batch = (self.batch_of(mine) if parts == 1
+                 else Shares(tuple(self.batch_of(mine[part::parts]) for part in range(parts))))
+        _take_step(self.state, batch, self.objective)
+        return self.state.loss, self.state.grad_norm
+
+    def saved(self) -> State:
+        """What would be saved now; every process must ask."""
+        return copy.deepcopy(self.placement.state(self.state.model, self.state.optimizer))
+
+    def take(self, saved: State, step: int) -> None:
+        """Stand where something was saved."""
+        self.placement.restore(saved, self.state.model, self.state.optimizer)
+        self.state.step = step
 
 
-def _batch(placement: Any, model: nn.Module, batch_of: Callable, order: Sequence[int]) -> Batch | Shares:
-    mine = order[placement.data_rank::placement.data_size]
-    parts = placement.shares(model, len(mine))
-    return batch_of(mine) if parts == 1 else Shares(tuple(batch_of(mine[part::parts]) for part in range(parts)))
+STEPS, BETWEEN = 10, 3
+
+
+def course(trial: Trial) -> dict[str, Any]:
+    """What ten steps leave: states before, after one, some and all of them, losses and lengths."""
+    begin, told = trial.saved(), trial.go_on(1)
+    first = trial.saved()
+    told += trial.go_on(BETWEEN - 1)
+    between = trial.saved()
+    told += trial.go_on(STEPS - BETWEEN)
+    return {"begin": begin, "first": first, "between": between, "end": trial.saved(), "told": told}
