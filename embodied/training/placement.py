@@ -371,7 +371,7 @@ def average_gradients(parameters: Sequence[nn.Parameter], ranks: int, group: Any
     joined = torch.cat([there, *(torch.zeros_like(p).flatten() if grad is None else grad.flatten()
                                  for p, grad in zip(shapes, here, strict=True))])
     distributed.all_reduce(joined, group=group)
-    there, *means = (joined / ranks).split([len(here), *(p.numel() for p in shapes)])
+    there, *means = joined.div_(ranks).split([len(here), *(p.numel() for p in shapes)])
     for parameter, grad, is_there, mean in zip(parameters, here, there.tolist(), means, strict=True):
         if grad is not None:
             grad.copy_(mean.view_as(grad))

@@ -68,6 +68,8 @@ class Divided(Replicated):
         model = model.to(self.device)
         self.order[:] = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
         decoder = decoder_of(model)
+        if decoder is None:
+            return model
         decoder.is_divided = True
         layers: Sequence[nn.Module] = list(decoder.layers)
         if self.layout.pipeline > 1:
@@ -88,12 +90,12 @@ class Divided(Replicated):
         return model
 
     def shares(self, model: nn.Module, batch_size: int) -> int:
-        parts = self.layout.parts
+        parts = 1 if decoder_of(model) is None else self.layout.parts
         return refuse_odd_parts(batch_size, parts, "micro_batches") if parts > 1 else super().shares(model, batch_size)
 
     def learn(self, objective: Callable[..., Any], model: nn.Module, batch: Any, parameters: Sequence[nn.Parameter]
               ) -> Lesson:
-        if self.layout.pipeline > 1:
+        if self.layout.pipeline > 1 and decoder_of(model) is not None:
             lesson = self._learn_in_line(objective, model, batch)
         else:
             lesson = super().learn(objective, model, batch, parameters)
@@ -176,9 +178,12 @@ def place(layout: Layout, device: torch.device, rank: int, size: int, precision:
                    rank=rank, **arithmetic_of(precision, device))
 
 
-def decoder_of(model: nn.Module) -> nn.Module:
-    """The part of a planner, or of a language model alone, that has the layers. ValueError for a model without."""
-    decoder = getattr(model, "language", model).base_model
+def decoder_of(model: nn.Module) -> nn.Module | None:
+    """The part of a planner, or of a language model alone, that has the layers; None of a model without language, such
+    as a segmenter, which every process holds whole. ValueError for a language model that cannot be divided."""
+    decoder = getattr(getattr(model, "language", model), "base_model", None)
+    if decoder is None:
+        return None
     if not isinstance(getattr(decoder, "layers", None), nn.ModuleList) or not hasattr(decoder, "norm"):
         raise ValueError(f"parallel: expected a decoder with layers and a norm after them, got a "
                          f"{type(decoder).__name__}; train it with tensor=1, pipeline=1 and zero=0 or 1")

@@ -8,6 +8,7 @@ torch's (`parallelize_module`). Departures: embeddings, head, and experts of a m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
@@ -66,13 +67,22 @@ def _cut(how: str, is_sequence: bool) -> Any:
     return RowwiseParallel(output_layouts=Shard(_TOKENS) if is_sequence else Replicate())
 
 
+def cut_names(decoder: nn.Module, layers: Sequence[nn.Module]) -> list[str]:
+    """Names below a layer of what is cut; none of a decoder that cannot be."""
+    return [name for name, how in _said(decoder, layers).items() if how != SUMMED]
+
+
+def _said(decoder: nn.Module, layers: Sequence[nn.Module]) -> dict[str, str]:
+    """Name below a layer -> how transformers says that it is to be cut."""
+    plan = getattr(decoder.config, "base_model_tp_plan", None) or {}
+    said = {name.removeprefix(_PREFIX): how for name, how in plan.items() if name.startswith(_PREFIX)}
+    return {name: how for name, how in said.items() if how in ("colwise", "rowwise", SUMMED) and "experts" not in name
+            and all(_has(layer, name) for layer in layers)}
+
+
 def _plan(decoder: nn.Module, layers: list[nn.Module], ranks: int) -> dict[str, str]:
     """Name below a layer -> how it is cut."""
-    config = decoder.config
-    said = {name.removeprefix(_PREFIX): how for name, how in (getattr(config, "base_model_tp_plan", None) or {}).items()
-            if name.startswith(_PREFIX)}
-    known = {name: how for name, how in said.items() if how in ("colwise", "rowwise", SUMMED) and "experts" not in name
-             and all(_has(layer, name) for layer in layers)}
+    config, known = decoder.config, _said(decoder, layers)
     if not {"self_attn.q_proj", "self_attn.o_proj"} <= known.keys():
         raise ValueError(f"parallel.tensor={ranks}: expected a decoder that transformers says how to cut, got one of "
                          f"{config.model_type}; choose tensor=1")
@@ -81,10 +91,11 @@ def _plan(decoder: nn.Module, layers: list[nn.Module], ranks: int) -> dict[str, 
     if strange:
         raise ValueError(f"parallel.tensor={ranks}: expected plain layers, got adapters on {', '.join(strange)}; "
                          "choose tensor=1, or adapter=full")
-    heads = (config.num_attention_heads, config.num_key_value_heads)
-    if any(count % ranks for count in heads):
-        raise ValueError(f"parallel.tensor={ranks}: expected a divisor of the {heads[0]} heads and the {heads[1]} of "
-                         "keys; choose another")
+    counts = {name: getattr(config, name) for name in ("num_attention_heads", "num_key_value_heads",
+                                                       "intermediate_size")}
+    if any(count % ranks for count in counts.values()):
+        listed = ", ".join(f"{name}={count}" for name, count in counts.items())
+        raise ValueError(f"parallel.tensor={ranks}: expected a divisor of {listed}; choose another")
     return known
 
 

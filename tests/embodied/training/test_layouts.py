@@ -165,7 +165,7 @@ def test_decoders_that_cannot_be_divided_are_refused_with_what_to_choose():
         decoder_of(gpt2)
     with pytest.raises(ValueError, match="at least as many layers, got 4"):
         pipeline.divide(llama.model, pipeline.Line(tuple(range(8)), 0, None))
-    with pytest.raises(ValueError, match="a divisor of the 4 heads"):
+    with pytest.raises(ValueError, match="a divisor of num_attention_heads=4"):
         tensor.divide(llama.model, list(llama.model.layers), _Mesh(3), is_sequence=False)
 
 

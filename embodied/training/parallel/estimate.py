@@ -1,0 +1,131 @@
+"""How much memory each process of a layout needs, before anything is trained.
+
+Weights, gradients and AdamW's two averages are counted; what layers keep for the way back is read off a forward pass on
+torch's meta device, which computes shapes and no numbers. Memory arithmetic after ZeRO (Rajbhandari et al. 2020,
+section 3) and Korthikanti et al. 2022. Not counted: the process itself, what allocators waste, and batches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM, PreTrainedConfig
+
+from embodied.training.parallel.layout import Layout
+from embodied.training.parallel.tensor import cut_names
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+FLOAT = 4  # bytes of a number; weights are float32 in any case
+ADAM = 2 * FLOAT  # bytes that AdamW keeps of a parameter
+LOGITS = 3  # copies of the graded logits, float32: themselves, their log-probabilities, the gradient
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one process learns from in a step: `batch` sentences of `length` tokens each, `graded` of which are asked
+    for; in `parts`, one after another."""
+
+    batch: int
+    length: int
+    graded: int
+    parts: int = 1
+    is_checkpointed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Bytes of one process, by what for."""
+
+    weights: float
+    gradients: float
+    optimizer: float
+    activations: float
+    logits: float
+    messages: float  # copies of gradients on their way to other processes
+    gathered: float  # weights of other processes, while a layer computes
+    earlier: float  # gradients of parts that came before, while a part is learned from
+
+    @property
+    def peak(self) -> float:
+        """The most at a time: gradients take the room that activations leave on the way back."""
+        computing = self.activations + self.logits + self.gathered + self.earlier
+        return self.weights + self.optimizer + max(computing, self.gradients + self.messages)
+
+    def in_mb(self) -> dict[str, float]:
+        """Megabytes (10^6 bytes) by what for, and the peak."""
+        named = {one.name: getattr(self, one.name) / 1e6 for one in fields(self)}
+        return {**named, "peak": self.peak / 1e6}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What of a decoder's arithmetic matters: numbers in each layer (`cut`: those that tensor parallelism divides), and
+    in all the rest; `frozen`: whether layers do not learn."""
+
+    layers: int
+    numbers: float
+    cut: float
+    rest: float
+    words: int
+    width: int
+    kept: float  # bytes that a layer keeps of a token for the way back
+
+
+def shape_of(config: PreTrainedConfig, work: Work) -> Shape:
+    """The shape of a language model, built on the meta device."""
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    layer = model.base_model.layers[0]
+    names = cut_names(model.base_model, [layer])
+    cut = sum(p.numel() for name in names for p in layer.get_submodule(name).parameters())
+    layers, numbers = len(model.base_model.layers), sum(p.numel() for p in layer.parameters())
+    rest = sum(p.numel() for p in model.parameters()) - layers * numbers
+    kept = (_kept(model, 2, work) - _kept(model, 1, work)) / (work.batch * work.length)
+    return Shape(layers, numbers, cut, rest, config.vocab_size, config.hidden_size, kept)
+
+
+def _kept(model: nn.Module, layers: int, work: Work) -> float:
+    """Bytes that a forward pass of the first layers keeps for the way back, on the meta device."""
+    found: dict[Any, int] = {}
+    own = {p.untyped_storage()._cdata for p in model.parameters()}
+
+    def note(kept: Float[torch.Tensor, "*any"]) -> Float[torch.Tensor, "*any"]:
+        storage = kept.untyped_storage()
+        if storage._cdata not in own:
+            found[storage._cdata] = storage.nbytes()
+        kept_alive.append(kept)
+        return kept
+
+    kept_alive: list[Any] = []
+    decoder, places = model.base_model, torch.arange(work.length, device="meta")[None]
+    states = torch.empty(work.batch, work.length, model.config.hidden_size, device="meta", requires_grad=True)
+    turns = decoder.rotary_emb(states, places)
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda kept: kept):
+        for layer in decoder.layers[:layers]:
+            states = layer(states, attention_mask=None, position_ids=places, position_embeddings=turns)
+    return sum(found.values())
+
+
+def need(shape: Shape, layout: Layout, work: Work) -> Need:
+    """What one process needs under a layout of as many processes as it says."""
+    data, mine = layout.data or 1, -(-shape.layers // layout.pipeline)
+    numbers = mine * (shape.cut / layout.tensor + shape.numbers - shape.cut)
+    weights = numbers / (data if layout.zero >= 2 else 1) + shape.rest  # zero 2: whole ones are gathered
+    gradients = numbers / (data if layout.zero >= 2 else 1) + shape.rest
+    remembered = {0: numbers + shape.rest, 1: (numbers + shape.rest) / data}.get(
+        layout.zero, numbers / data + shape.rest)
+    tokens = work.batch * work.length / work.parts
+    at_once = mine * tokens * (work.parts if layout.pipeline > 1 else 1)
+    share = layout.tensor if layout.sequence else 1
+    states = shape.width * FLOAT
+    activations = (at_once * states + tokens * shape.kept) if work.is_checkpointed else at_once * shape.kept
+    sent = shape.rest if layout.zero >= 2 else numbers + shape.rest
+    gathered = {2: numbers, 3: 2 * numbers / mine}.get(layout.zero, 0.0)
+    return Need(FLOAT * weights, FLOAT * gradients, ADAM * remembered, activations / share,
+                LOGITS * FLOAT * shape.words * work.graded / work.parts, FLOAT * sent if data > 1 else 0.0,
+                FLOAT * gathered, FLOAT * gradients if work.parts > 1 else 0.0)
