@@ -4,7 +4,7 @@ Collects episodes if they are missing, trains the stages in their order, on a GP
 validation episodes. stage=[segmenter,sft] is the usual list; stage=[segmenter,align,sft] lets pictures learn
 a published language model's words first. Leaves model/ (for weights=...), logs, curve.png and validation.json in the
 run folder; the same command goes on where it stopped. distributed=ray distributed.num_workers=2 does the same as a Ray
-Train job.
+Train job. plan=256 trains nothing and says what it would need, with sentences of so many tokens, by layout.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class Settings(RunSettings):
     is_vocabulary_open: bool
     language_is_frozen: bool
     validation_episodes: int = between(0, 100_000)
+    plan: int | None = between(8, 1_000_000, default=None)
 
 
 @contextmanager
@@ -66,6 +67,9 @@ def enter(settings: Settings, folder: Path) -> Iterator[None]:
     another recipe, for a base that was not fetched, and for workers that cannot do what is asked; what it holds is then
     as it was."""
     _check_workers(settings)
+    if settings.plan is not None:
+        yield
+        return
     _check_mixture(settings)
     _check_held_out(settings)
     _check_validated(settings)
@@ -83,6 +87,11 @@ def enter(settings: Settings, folder: Path) -> Iterator[None]:
 
 def act(settings: Settings, run: RunContext) -> float | None:
     """The success rate on validation seeds, None where none was played."""
+    if settings.plan is not None:
+        from embodied.cli.train_plan import lines
+
+        print("\n".join(lines(settings)))
+        return None
     from embodied.cli.collect import gather
     from embodied.evaluation.curve import draw_curves
     from embodied.training.recipe import StoppedError, train_owned

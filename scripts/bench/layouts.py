@@ -74,8 +74,8 @@ def measured(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     layout, accumulate, is_checkpointed = read(name)
     size, mine = layout.data * layout.tensor * layout.pipeline, asked.batch // layout.data
     parts = layout.parts if layout.pipeline > 1 else accumulate
-    said = need(shape_of(_config(asked), work := Work(mine, asked.length, mine * (asked.length - 1), parts,
-                                                      is_checkpointed)), layout, work).in_mb()
+    work = Work(mine, asked.length, mine * (asked.length - 1), parts, is_checkpointed)
+    said = need(shape_of(_config(asked), work, layout.tensor), layout, work).in_mb()
 
     def work_of(rank: int) -> dict[str, float]:
         return _learn(asked, layout, accumulate, rank, size, is_checkpointed=is_checkpointed)

@@ -77,10 +77,18 @@ class Divided(Replicated):
         if self.layout.tensor > 1:
             tensor.divide(decoder, list(layers), self.mesh[TENSOR], is_sequence=self.layout.sequence)
         if self.layout.zero > 1:
-            for layer in layers:
-                fully_shard(layer, mesh=self.mesh[DATA], reshard_after_forward=self.layout.zero == 3)
+            self._shard(decoder, layers)
         self.own.update(id(parameter) for layer in layers for parameter in layer.parameters())
         return model
+
+    def _shard(self, decoder: nn.Module, layers: Sequence[nn.Module]) -> None:
+        """Have FSDP gather each layer when it computes; the decoder, of which it holds nothing else, ties them into
+        one, so that no layer's messages stay until all layers are through."""
+        chosen = {"mesh": self.mesh[DATA], "reshard_after_forward": self.layout.zero == 3}
+        for layer in layers:
+            fully_shard(layer, **chosen)
+        own = {p for layer in layers for p in layer.parameters()}
+        fully_shard(decoder, ignored_params={p for p in decoder.parameters() if p not in own}, **chosen)
 
     def _line(self) -> pipeline.Line:
         mesh = self.mesh[PIPELINE]

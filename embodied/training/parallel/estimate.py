@@ -7,6 +7,7 @@ section 3) and Korthikanti et al. 2022. Not counted: the process itself, what al
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -73,11 +74,11 @@ class Shape:
     rest: float
     words: int
     width: int
-    kept: float  # bytes that a layer keeps of a token for the way back
+    kept: float  # bytes that one process keeps of a token and a layer for the way back
 
 
-def shape_of(config: PreTrainedConfig, work: Work) -> Shape:
-    """The shape of a language model, built on the meta device."""
+def shape_of(config: PreTrainedConfig, work: Work, ranks: int = 1) -> Shape:
+    """The shape of a language model, built on the meta device, of which `ranks` processes share out each product."""
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
     layer = model.base_model.layers[0]
@@ -85,8 +86,19 @@ def shape_of(config: PreTrainedConfig, work: Work) -> Shape:
     cut = sum(p.numel() for name in names for p in layer.get_submodule(name).parameters())
     layers, numbers = len(model.base_model.layers), sum(p.numel() for p in layer.parameters())
     rest = sum(p.numel() for p in model.parameters()) - layers * numbers
-    kept = (_kept(model, 2, work) - _kept(model, 1, work)) / (work.batch * work.length)
+    with torch.device("meta"):
+        part = AutoModelForCausalLM.from_config(_part_of(config, ranks))
+    kept = (_kept(part, 2, work) - _kept(part, 1, work)) / (work.batch * work.length)
     return Shape(layers, numbers, cut, rest, config.vocab_size, config.hidden_size, kept)
+
+
+def _part_of(config: PreTrainedConfig, ranks: int) -> PreTrainedConfig:
+    """What a decoder would be of which each layer is what one of so many processes computes."""
+    part = copy.deepcopy(config)
+    part.head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    for name in ("num_attention_heads", "num_key_value_heads", "intermediate_size"):
+        setattr(part, name, max(getattr(config, name) // ranks, 1))
+    return part
 
 
 def _kept(model: nn.Module, layers: int, work: Work) -> float:
@@ -121,11 +133,10 @@ def need(shape: Shape, layout: Layout, work: Work) -> Need:
         layout.zero, numbers / data + shape.rest)
     tokens = work.batch * work.length / work.parts
     at_once = mine * tokens * (work.parts if layout.pipeline > 1 else 1)
-    share = layout.tensor if layout.sequence else 1
     states = shape.width * FLOAT
     activations = (at_once * states + tokens * shape.kept) if work.is_checkpointed else at_once * shape.kept
     sent = shape.rest if layout.zero >= 2 else numbers + shape.rest
     gathered = {2: numbers, 3: 2 * numbers / mine}.get(layout.zero, 0.0)
-    return Need(FLOAT * weights, FLOAT * gradients, ADAM * remembered, activations / share,
+    return Need(FLOAT * weights, FLOAT * gradients, ADAM * remembered, activations,
                 LOGITS * FLOAT * shape.words * work.graded / work.parts, FLOAT * sent if data > 1 else 0.0,
                 FLOAT * gathered, FLOAT * gradients if work.parts > 1 else 0.0)
