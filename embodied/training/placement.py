@@ -98,8 +98,8 @@ class Placement(Protocol):
         ...
 
     def clip(self, parameters: Sequence[nn.Parameter], longest: float) -> Float[Tensor, ""]:
-        """The length of the gradient of the whole model, which is scaled down where it is longer; the same on every
-        rank, each of which must call it."""
+        """float[]: the length of the gradient of the whole model, which is scaled down where that is longer; the same
+        on every rank, each of which must call it. longest: loss per unit of weights."""
         ...
 
     def arithmetic(self) -> AbstractContextManager:
@@ -318,8 +318,8 @@ def poisoned(loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
 
 
 def laid_as(parameter: nn.Parameter, grad: Tensor) -> Tensor:
-    """The gradient, its numbers in memory in the order of the parameter's: the fused AdamW goes by that order, whatever
-    the strides say. `Tensor.backward` sees to it, `torch.autograd.grad` does not."""
+    """The gradient, grad float[*any], its numbers in memory in the order of the parameter's: the fused AdamW goes by
+    that order, whatever the strides say. `Tensor.backward` sees to it, `torch.autograd.grad` does not."""
     return grad if grad.stride() == parameter.stride() else torch.empty_like(parameter).copy_(grad)
 
 
@@ -380,7 +380,7 @@ def average_gradients(parameters: Sequence[nn.Parameter], ranks: int, group: Any
 
 
 def local_of(value: Tensor) -> Tensor:
-    """The part of a DTensor, float[*any], that this rank has; other tensors as they are."""
+    """float[*any]: the part that this rank has of a DTensor, value float[*any]; other tensors as they are."""
     return value.to_local() if isinstance(value, DTensor) else value
 
 

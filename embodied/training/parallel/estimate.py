@@ -40,20 +40,20 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Bytes of one process, by what for."""
+    """What one process needs, by what for."""
 
-    weights: float
-    gradients: float
-    optimizer: float
-    activations: float
-    logits: float
-    messages: float  # copies of gradients on their way to other processes
-    gathered: float  # weights of other processes, while a layer computes
-    earlier: float  # gradients of parts that came before, while a part is learned from
+    weights: float  # bytes, as all that follows
+    gradients: float  # bytes
+    optimizer: float  # bytes
+    activations: float  # bytes
+    logits: float  # bytes
+    messages: float  # bytes: copies of gradients on their way to other processes
+    gathered: float  # bytes: weights of other processes, while a layer computes
+    earlier: float  # bytes: gradients of parts that came before, while a part is learned from
 
     @property
     def peak(self) -> float:
-        """The most at a time: gradients take the room that activations leave on the way back."""
+        """The most bytes at a time: gradients take the room that activations leave on the way back."""
         computing = self.activations + self.logits + self.gathered + self.earlier
         return self.weights + self.optimizer + max(computing, self.gradients + self.messages)
 
@@ -69,9 +69,9 @@ class Shape:
     in all the rest; `frozen`: whether layers do not learn."""
 
     layers: int
-    numbers: float
-    cut: float
-    rest: float
+    numbers: int
+    cut: int
+    rest: int
     words: int
     width: int
     kept: float  # bytes that one process keeps of a token and a layer for the way back

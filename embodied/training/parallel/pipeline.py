@@ -78,7 +78,7 @@ class Entry:
     states: Float[Tensor, "B T D"]
     others: tuple[Any, ...]
     named: Mapping[str, Any]
-    ends: list[tuple[Tensor, Tensor]] = field(default_factory=list)  # of this process's layers: what came in, and out
+    ends: list[tuple[Tensor, Tensor]] = field(default_factory=list)  # float[B, T, D]: came in, went out
 
 
 class Layers(nn.Module):
@@ -136,7 +136,8 @@ def learn(layers: Layers, look: Callable[[Any], tuple[Tensor, Mapping[str, Tenso
     """(loss, metrics) of each micro-batch, whose gradients are left in the parameters: of this process's layers, and
     of all that is no layer.
 
-    look: the objective of a micro-batch. scaled: what is to be added up of a loss.
+    look: the objective of a micro-batch: loss float[] and metrics float[]. scaled: what is to be added up of a loss,
+    float[] of float[].
     """
     line, sent = layers.line, []
     entries = [_enter(layers, look, part) for part in parts]

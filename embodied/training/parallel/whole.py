@@ -21,9 +21,9 @@ Kind = tuple[float, float]
 
 def gather(model: nn.Module, optimizer: torch.optim.Optimizer, rename: Rename, order: Sequence[str], *, gives: bool,
            gives_optimizer: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """(weights, optimiser) of the undivided model, as `placement.State` has them, on every process, each of which must
-    call it. order: names of what learns, as an optimiser of the undivided model counts. gives, gives_optimizer: whether
-    this process tells the others what it has."""
+    """(weights float[*any], optimiser) of the undivided model, as `placement.State` has them, on every process, each of
+    which must call it. order: names of what learns, as an optimiser of the undivided model counts. gives,
+    gives_optimizer: whether this process tells the others what it has."""
     names = _names(model, rename)
     weights = {name: _whole(value) for name, value in _stored(model, rename, names).items()}
     slots = {names[id(p)][0]: (kind, {key: _whole(value) for key, value in inner.items()})
@@ -42,8 +42,8 @@ def gather(model: nn.Module, optimizer: torch.optim.Optimizer, rename: Rename, o
 
 def scatter(weights: Mapping[str, Tensor], saved: Mapping[str, Any], model: nn.Module,
             optimizer: torch.optim.Optimizer, rename: Rename, order: Sequence[str]) -> None:
-    """Take back this process's part of what `gather` gave, or an undivided training saved; every process must call it.
-    ValueError, with everything as it was, where it is of another model."""
+    """Take back this process's part of what `gather` gave, or an undivided training saved, weights float[*any]; every
+    process must call it. ValueError, with everything as it was, where it is of another model."""
     names = _names(model, rename)
     stored = _stored(model, rename, names)
     *_, kinds = zip(*_from_all(({*stored}, _kinds(optimizer, names))), strict=True)
