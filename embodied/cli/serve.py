@@ -95,7 +95,10 @@ def _check_places(settings: Settings) -> None:
     from embodied.agents.minds import is_mind, mind_folder
     from embodied.cli.cluster import check_cluster
     from embodied.cli.weights import check_usable
+    from embodied.distributed.cluster import refuse_joining
 
+    if settings.backend == "ray":
+        refuse_joining("embodied serve backend=ray")
     check_cluster(settings.backend, settings.fewest_replicas)
     check_usable(settings.weights)
     folder = mind_folder(settings.weights)

@@ -284,5 +284,6 @@ class SizeSettings:
 @dataclass(frozen=True, slots=True)
 class DistributedSettings:
     name: Backend
-    num_workers: int = between(1, 256)
+    num_workers: int = between(1, 4096)
+    address: str | None
     max_failures: int = between(0, 100)

@@ -9,6 +9,7 @@ Train job. plan=256 trains nothing and says what it would need, with sentences o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -146,9 +147,13 @@ def _check_workers(settings: Settings) -> None:
     from embodied.cli.cluster import check_cluster
 
     where = settings.distributed
+    if where.address is not None:
+        if where.name != "ray":
+            raise UsageError(f"distributed.address={where.address}: expected distributed=ray, got {where.name}")
+        os.environ["RAY_ADDRESS"] = where.address
     check_cluster(where.name, where.num_workers)
     if where.name == "ray":
-        from embodied.distributed.launch import check_layout
+        from embodied.distributed.cluster import check_layout
 
         check_layout(settings.parallel, where.num_workers, settings.stage)
     elif settings.parallel != Layout():

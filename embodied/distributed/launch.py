@@ -19,7 +19,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from embodied.distributed.cluster import connect, has_gpus, refuse_odd_split
+from embodied.distributed.cluster import check_layout, connect, has_gpus
 from embodied.training import checkpoint
 from embodied.training.hooks import JsonlLog, ProgressBar, numbers_of
 from embodied.training.job import Job
@@ -30,7 +30,6 @@ from embodied.training.parallel.layout import Layout
 from embodied.training.placement import State, choose
 from embodied.training.run_folder import RunFolder, note_workers
 from embodied.training.settings import TrainSettings, plain, read_settings
-from embodied.training.stage import StageSettings
 
 WHOLE = Layout()
 """Every worker holds the whole model."""
@@ -53,13 +52,6 @@ def launch(settings: TrainSettings, stage: str, run_dir: str | Path, *, num_work
     saved = _fit(loop_config, num_workers, max_failures, settings.stages[stage].keep)
     check_last(saved, settings.stages[stage].steps, getattr(settings.stages[stage], "patience", None))
     return saved
-
-
-def check_layout(layout: Layout, num_workers: int, stages: Mapping[str, StageSettings]) -> None:
-    """Raise ValueError where so many workers cannot be laid out so, or stages cannot be trained so."""
-    for name, settings in stages.items():
-        refuse_odd_split(settings.batch_size, layout.over(num_workers).data)
-        layout.check(name, settings)
 
 
 def check_last(saved: Path, steps: int, patience: int | None = None) -> None:

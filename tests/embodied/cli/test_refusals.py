@@ -90,10 +90,26 @@ def test_more_workers_than_processors(tmp_path, words, monkeypatch):
     assert "Ray would wait for the missing ones forever" in refused(tmp_path, *words)
 
 
-@pytest.mark.parametrize("words", [("train", "experiment=smoke", "distributed=ray", "distributed.num_workers=1"),
-                                   ("rollout", "backend=ray", "worlds=1")], ids=lambda words: words[0])
-def test_a_cluster_elsewhere_that_nobody_would_join(tmp_path, words):
-    assert "RAY_ADDRESS=192.0.2.1:6379: expected it unset" in refused(tmp_path, *words, RAY_ADDRESS="192.0.2.1:6379")
+def test_a_cluster_elsewhere_that_a_server_would_not_join(tmp_path):
+    said = refused(tmp_path, "serve", "backend=ray", "replicas=1", RAY_ADDRESS="192.0.2.1:6379")
+    assert "RAY_ADDRESS=192.0.2.1:6379: expected it unset" in said
+
+
+def test_an_address_without_ray_is_refused(tmp_path):
+    words = ("train", "experiment=smoke", "distributed.address=192.0.2.1:6379")
+    assert "expected distributed=ray, got local" in refused(tmp_path, *words)
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (("parallel.tensor=2",), "expected distributed=ray, whose workers share out a model"),
+    (("distributed=ray", "parallel.tensor=3"), "expected a multiple of 3 processes"),
+    (("distributed=ray", "parallel.sequence=true"), "expected tensor of at least 2"),
+    (("distributed=ray", "parallel.pipeline=2", "stage.sft.ema_decay=0.9"), "expected a model that each process holds"),
+    (("parallel.tensor=0",), "parallel.tensor=0: expected at least 1")])
+def test_layouts_that_cannot_be_are_refused_before_anything_is_collected(tmp_path, words, said):
+    if os.cpu_count() < 2:
+        pytest.skip("needs two processors")
+    assert said in refused(tmp_path, "train", "experiment=smoke", *words)
 
 
 def test_a_batch_that_workers_cannot_share_is_refused_before_anything_is_collected(tmp_path):
@@ -138,8 +154,8 @@ def test_another_recipe_is_refused_before_anything_is_written(trained):
 
 def test_a_training_that_workers_cannot_do_is_refused_before_anything_is_written(trained):
     before = contents(trained)
-    words = ("distributed=ray", "distributed.num_workers=1")
-    assert "expected it unset" in refused(trained, *SECOND, *words, RAY_ADDRESS="192.0.2.1:6379")
+    words = ("distributed=ray", "distributed.num_workers=1", "parallel.tensor=2")
+    assert "expected a multiple of 2 processes" in refused(trained, *SECOND, *words)
     assert contents(trained) == before
 
 

@@ -7,7 +7,7 @@ import pytest
 from embodied.distributed import cluster
 
 
-def test_a_cluster_that_does_not_start_is_told_in_words(monkeypatch):
+def test_a_cluster_that_does_not_start_is_told_in_words(monkeypatch, capsys):
     import ray
 
     def fail(**options):
@@ -15,8 +15,44 @@ def test_a_cluster_that_does_not_start_is_told_in_words(monkeypatch):
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", fail)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with pytest.raises(RuntimeError, match=r"expected a cluster to start.*30 seconds.*distributed=local"):
         cluster.connect(1)
+    assert capsys.readouterr().err.count("trying again") == cluster.TRIES - 1
+
+
+def test_a_cluster_that_does_not_answer_is_told_in_words(monkeypatch):
+    import ray
+
+    def fail(address: str, **options):
+        raise ConnectionError(f"could not find {address}\nin time")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", fail)
+    monkeypatch.setenv("RAY_ADDRESS", "192.0.2.1:6379")
+    with pytest.raises(cluster.ClusterError, match=r"RAY_ADDRESS=192.0.2.1:6379: expected .*find 192.*in time"):
+        cluster.connect(1)
+
+
+def test_processors_that_come_late_are_waited_for_and_said(monkeypatch, capsys):
+    """A node that is slow; and one that never comes."""
+    import ray
+
+    there = iter([1, 1, 2, 4, 4, 4])
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": float(next(there, 1))})
+    monkeypatch.setattr(cluster, "_TOLD_S", 0.05)
+    cluster.wait_for_processors(4, wait_s=30.0)
+    assert "waiting for 4 processors, 1 were there at first" in capsys.readouterr().err
+    with pytest.raises(cluster.ClusterError, match=r"expected 8 processors in .* within 0.1 s, got 1; add nodes"):
+        cluster.wait_for_processors(8, wait_s=0.1)
+
+
+def test_a_server_joins_no_cluster(monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "192.0.2.1:6379")
+    with pytest.raises(ValueError, match="expected it unset, for a server starts"):
+        cluster.refuse_joining("a server")
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    cluster.refuse_joining("a server")
 
 
 def test_more_workers_than_processors_are_refused_at_once():

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file
 
 from embodied.data.collect import CollectSpec, collect
-from embodied.distributed.cluster import disconnect
-from embodied.distributed.launch import check_last, launch, refuse_odd_split
+from embodied.distributed.cluster import disconnect, refuse_odd_split
+from embodied.distributed.launch import check_last, launch
 from embodied.training.checkpoint import CheckpointError
 from embodied.training.recipe import finish_stage, run_stage, start_stage
 from embodied.training.run_folder import RunFolder

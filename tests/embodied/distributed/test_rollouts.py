@@ -75,7 +75,7 @@ def test_the_cluster_cannot_be_reached_from_outside(cluster):
     import ray
 
     assert ray.util.get_node_ip_address() == "127.0.0.1"
-    assert os.environ["RAY_AUTH_MODE"]
+    assert os.environ["RAY_AUTH_MODE"] == "token" and len(os.environ["RAY_AUTH_TOKEN"]) >= 32
 
 
 def test_what_cannot_be_had_is_refused_at_once():
