@@ -29,5 +29,6 @@ def remedied(stage: str, settings: StageSettings) -> Iterator[None]:
             raise
         raise MemoryShortError(
             f"{stage}: training needs more memory than there is ({(lines or said.splitlines())[0]}); lower "
-            f"stage.{stage}.batch_size (now {settings.batch_size}) first, choose precision=bfloat16 on a GPU, or a "
-            "smaller size, in a new run folder: a run keeps its recipe") from error
+            f"stage.{stage}.batch_size (now {settings.batch_size}), or learn from its parts in turn (accumulate, now "
+            f"{settings.accumulate}), then choose activation_checkpointing=true, precision=bfloat16 on a GPU, or a "
+            "smaller size, in a new run folder: a run keeps its recipe; plan=256 says what is needed") from error
