@@ -27,6 +27,8 @@ SEGMENTER = "segmenter"
 """Of what a stage gives: a segmenter, in `RunFolder.detector`."""
 PLANNER = "planner"
 """Of what a stage gives: the planner a little better than before, in `RunFolder.planner_after`."""
+LANGUAGE = "language"
+"""Of what a stage gives: a language model, in transformers' form, in `RunFolder.of(stage) / "model"`."""
 MIND = "mind"
 """Of what a stage gives: a model that writes goals for people's words, in `RunFolder.of(stage) / "model"`."""
 
