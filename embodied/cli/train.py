@@ -67,10 +67,11 @@ def enter(settings: Settings, folder: Path) -> Iterator[None]:
     """The run folder, held for this training alone. Raises ValueError where another trains in it, where it began with
     another recipe, for a base that was not fetched, and for workers that cannot do what is asked; what it holds is then
     as it was."""
-    _check_workers(settings)
-    if settings.plan is not None:
+    if settings.plan is not None:  # it may be about a cluster that is not there
+        settings.parallel.over(settings.distributed.num_workers if settings.distributed.name == "ray" else 1)
         yield
         return
+    _check_workers(settings)
     _check_mixture(settings)
     _check_held_out(settings)
     _check_validated(settings)
@@ -89,9 +90,11 @@ def enter(settings: Settings, folder: Path) -> Iterator[None]:
 def act(settings: Settings, run: RunContext) -> float | None:
     """The success rate on validation seeds, None where none was played."""
     if settings.plan is not None:
-        from embodied.cli.train_plan import lines
+        from embodied.cli.train_plan import Asked, lines
 
-        print("\n".join(lines(settings)))
+        workers = settings.distributed.num_workers if settings.distributed.name == "ray" else 1
+        asked = Asked(settings.plan, recipe(settings).model, settings.stage, settings.parallel, workers)
+        print("\n".join(lines(asked)))
         return None
     from embodied.cli.collect import gather
     from embodied.evaluation.curve import draw_curves

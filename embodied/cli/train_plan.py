@@ -3,86 +3,110 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
 from embodied.training.parallel.layout import Layout
+from embodied.training.settings import ModelSettings
+from embodied.training.stage import StageSettings
 from embodied.typed import SettingError
 
-if TYPE_CHECKING:
-    from embodied.cli.train import Settings
-
-_STAGES = ("sft", "align", "understand")
+_STAGES = ("sft", "align", "understand", "pretrain")
 _COLUMNS = ("weights", "gradients", "optimizer", "activations", "logits", "messages", "peak")
 
 
-def lines(settings: Settings) -> list[str]:
-    """What is printed. SettingError where no stage trains a language model."""
-    from embodied.training.parallel.estimate import Work, need, shape_of
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A training of which is asked what it would need, with sentences of so many tokens."""
 
-    name = next((name for name in _STAGES if name in settings.stage), None)
+    tokens: int
+    model: ModelSettings
+    stages: Mapping[str, StageSettings]
+    layout: Layout
+    workers: int
+
+
+def lines(asked: Asked) -> list[str]:
+    """What is printed. SettingError where no stage trains a language model."""
+    from embodied.training.parallel.estimate import Work, need
+
+    name = next((name for name in _STAGES if name in asked.stages), None)
     if name is None:
-        raise SettingError(f"plan={settings.plan}: expected a stage that trains a language model, "
-                           f"{', '.join(_STAGES)}, got {', '.join(settings.stage)}; leave plan out")
-    stage, config = settings.stage[name], _config(settings)
-    others = _others(settings)
+        raise SettingError(f"plan={asked.tokens}: expected a stage that trains a language model, "
+                           f"{', '.join(_STAGES)}, got {', '.join(asked.stages)}; leave plan out")
+    stage, config = asked.stages[name], _config(asked.model)
+    if not hasattr(config, "intermediate_size"):
+        raise SettingError(f"plan={asked.tokens}: expected a decoder of Llama's, Qwen's or Mistral's kind, got one of "
+                           f"{config.model_type}; leave plan out")
+    others = {} if name == "pretrain" else _others(asked.model)
     rows = []
-    for layout in _layouts(settings):
+    for layout in _layouts(asked):
         batch = max(stage.batch_size // (layout.data or 1), 1)
         parts = layout.parts if layout.pipeline > 1 else stage.accumulate
-        work = Work(batch, settings.plan, batch * settings.plan, parts, stage.activation_checkpointing)
-        shape = shape_of(config, work, layout.tensor)
+        work = Work(batch, asked.tokens, batch * asked.tokens, parts, stage.activation_checkpointing)
+        shape = _shape_of(config, work, layout)
         wide = replace(shape, rest=shape.rest + sum(others.values()))
         rows.append((layout, need(wide, layout, work).in_mb()))
     total = shape.layers * shape.numbers + wide.rest
-    told = ", ".join(f"{name} {count / 1e6:,.2f} M" for name, count in others.items())
+    told = "".join(f", {part} {count / 1e6:,.2f} M" for part, count in others.items())
     return [f"{total / 1e6:,.1f} M parameters: layers of the decoder {shape.layers * shape.numbers / 1e6:,.1f} M, its "
-            f"words {shape.rest / 1e6:,.1f} M, {told}",
-            f"a step of stage {name}: {stage.batch_size} sentences of {settings.plan} tokens, all of them graded, "
+            f"words {shape.rest / 1e6:,.1f} M{told}",
+            f"a step of stage {name}: {stage.batch_size} sentences of {asked.tokens} tokens, all of them graded, "
             "float32",
-            f"a plan's cache: {_cache_bytes(config) / 1e3:,.1f} kB a token", *_table(rows), *_notes(settings)]
+            f"a plan's cache: {_cache_bytes(config) / 1e3:,.1f} kB a token", *_table(rows), *_notes(asked.model)]
 
 
-def _config(settings: Settings) -> Any:
+def _shape_of(config: Any, work: Any, layout: Layout) -> Any:
+    from embodied.training.parallel.estimate import shape_of
+
+    try:
+        return shape_of(config, work, layout)
+    except ValueError as error:
+        raise SettingError(f"plan: {error}; leave plan out") from error
+
+
+def _config(model: ModelSettings) -> Any:
     """The configuration of the language model."""
     from transformers import AutoConfig
 
     from embodied.models.language import published_config
 
-    language = settings.language
-    if language.name is not None:
-        return published_config(language.name)
-    sizes = dict(language.config)
-    return AutoConfig.for_model(sizes.pop("model_type"), **{"vocab_size": settings.size.vocab_size, **sizes})
+    if isinstance(model.language, str):
+        return published_config(model.language)
+    sizes = dict(model.language)
+    return AutoConfig.for_model(sizes.pop("model_type"), **{"vocab_size": model.vocab_size, **sizes})
 
 
-def _others(settings: Settings) -> Mapping[str, int]:
+def _others(chosen: ModelSettings) -> Mapping[str, int]:
     """Parameters of what is no language model, by part."""
     import torch
 
-    from embodied.cli.train import recipe
     from embodied.models.building import build
 
-    chosen, config = recipe(settings).model, _config(settings)
+    config = _config(chosen)
     language = {"model_type": "llama", "num_hidden_layers": 1, "hidden_size": config.hidden_size,
                 "intermediate_size": config.intermediate_size, "num_attention_heads": config.num_attention_heads}
     sizes = {key: value for key, value in chosen.sizes.items() if key != "adaptation"}
     with torch.device("meta"):
-        model, _ = build(language, chosen.vision, corpus=["a"], vocab_size=chosen.vocab_size,
+        whole, _ = build(language, chosen.vision, corpus=["a"], vocab_size=chosen.vocab_size,
                          segmenter=chosen.segmenter, scene_encoder=chosen.scene_encoder, **sizes)
-    return {name: sum(p.numel() for p in part.parameters()) for name, part in model.named_children()
+    return {name: sum(p.numel() for p in part.parameters()) for name, part in whole.named_children()
             if name not in ("language", "segmenter")}
 
 
-def _layouts(settings: Settings) -> list[Layout]:
+def _layouts(asked: Asked) -> list[Layout]:
     """The layout that is asked for first, then others of as many workers."""
-    workers = settings.distributed.num_workers if settings.distributed.name == "ray" else 1
-    asked = settings.parallel.over(workers)
+    workers, first = asked.workers, asked.layout.over(asked.workers)
     if workers == 1:
-        return [asked]
-    others = [Layout(), *(Layout(zero=zero) for zero in (1, 2, 3)), Layout(tensor=workers),
-              Layout(tensor=workers, sequence=True), Layout(pipeline=workers)]
-    return list(dict.fromkeys([asked, *(other.over(workers) for other in others)]))
+        return [first]
+    others = [Layout(), *(Layout(zero=zero) for zero in (1, 2, 3))]
+    config, has_adapters = _config(asked.model), isinstance(asked.model.language, str)
+    counts = (config.num_attention_heads, getattr(config, "num_key_value_heads", 1), config.intermediate_size)
+    if not has_adapters and not any(count % workers for count in counts):
+        others += [Layout(tensor=workers), Layout(tensor=workers, sequence=True)]
+    if not has_adapters and config.num_hidden_layers >= workers:
+        others.append(Layout(pipeline=workers))
+    return list(dict.fromkeys([first, *(other.over(workers) for other in others)]))
 
 
 def _cache_bytes(config: Any) -> int:
@@ -98,8 +122,9 @@ def _table(rows: list[tuple[Layout, Mapping[str, float]]]) -> list[str]:
     return ["".join(row) for row in [head, *body]]
 
 
-def _notes(settings: Settings) -> list[str]:
-    said = ["a process itself takes about 400 MB more; the first row is what the settings ask for"]
-    if settings.language.name is not None:
+def _notes(model: ModelSettings) -> list[str]:
+    said = ["a process itself takes about 400 MB more, and the first one that much and the whole state while it saves; "
+            "the first row is what the settings ask for"]
+    if isinstance(model.language, str):
         said.append("all layers are taken to learn: with adapters, gradients and optimizer are smaller")
     return said

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from embodied.distributed.guard import watch_over
 from embodied.training.parallel.layout import Layout
-from embodied.training.stage import StageSettings
+from embodied.training.stage import SEGMENTER, StageSettings
+from embodied.training.stages import stage_class
 
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_TRAIN_ENABLE_STATE_TRACKING": "0",
          "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "1",
@@ -208,9 +209,12 @@ def has_gpus(device: str, workers: int) -> bool:
 
 def check_layout(layout: Layout, num_workers: int, stages: Mapping[str, StageSettings]) -> None:
     """Raise ValueError where so many workers cannot be laid out so, or stages cannot be trained so."""
+    layout = layout.over(num_workers)
     for name, settings in stages.items():
-        refuse_odd_split(settings.batch_size, layout.over(num_workers).data)
-        layout.check(name, settings)
+        refuse_odd_split(settings.batch_size, layout.data)
+        if SEGMENTER not in stage_class(name).gives:  # which every process holds whole
+            layout.check(name, settings)
+            layout.check_parts(name, settings.batch_size, settings.accumulate)
 
 
 def refuse_odd_split(batch_size: int, num_workers: int) -> None:

@@ -183,8 +183,9 @@ def load(path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, batc
         placement.restore(State(weights, saved, trainer.get("device_random")), model, optimizer)
     batches.load_state_dict(trainer["sampler"])
     set_random_state(trainer["random"])
-    before = {"threads_share_batches": False} | trainer  # of checkpoints from before they could
-    changed = [f"{key} {before[key]} -> {value}" for key, value in placement.facts().items()
+    usual = {"threads_share_batches": False, "layout": "whole"}  # where nothing is said of it
+    before, now = usual | trainer, usual | placement.facts()
+    changed = [f"{key} {before[key]} -> {value}" for key, value in now.items()
                if before.get(key, value) != value]
     if changed:
         warnings.warn(f"resuming {path} with {', '.join(changed)}: not bit-exact", stacklevel=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,13 @@ class Job:
         where the batches ended first; what the hooks saved stays."""
         best = self.course.best
         is_enough = best is not None and best.is_final(self.patience)
-        roofline = Roofline(self.placement.facts()["threads"])
+        facts = self.placement.facts()
+        roofline = Roofline(facts["threads"], shares_batches=facts.get("threads_share_batches", False))
+        is_counted = "layout" not in facts  # products of DTensors are seen as if they were whole
         state = train(self.model, self.batches, self.objective, self.optimizer, steps=self.settings.steps,
-                      start=self.start, hooks=[roofline, *hooks], schedule=self.schedule,
-                      clip_norm=self.settings.clip_norm, placement=self.placement, within=roofline.learning,
+                      start=self.start, hooks=[*[roofline] * is_counted, *hooks], schedule=self.schedule,
+                      clip_norm=self.settings.clip_norm, placement=self.placement,
+                      within=roofline.learning if is_counted else nullcontext,
                       is_enough=is_enough, course=self.course)
         if state.stop == OUT_OF_BATCHES:
             raise OutOfBatchesError(f"expected batches for {state.steps} steps, they ended after {state.step}; give "

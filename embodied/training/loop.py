@@ -315,9 +315,12 @@ def _step_where_finite(optimizer: torch.optim.Optimizer, norm: Float[Tensor, ""]
     """Take the step if the gradient is finite. is_late: its device sees to that, as fused optimisers do for the
     gradient scalers of torch, and nobody waits for it."""
     if is_late:
-        optimizer.found_inf = (~torch.isfinite(norm)).float()
+        both = {id(one): one for one in (optimizer, getattr(optimizer, "optim", optimizer))}.values()  # of ZeRO-1
+        for one in both:
+            one.found_inf = (~torch.isfinite(norm)).float()
         optimizer.step()
-        del optimizer.found_inf
+        for one in both:
+            del one.found_inf
     elif torch.isfinite(norm):
         optimizer.step()
 

@@ -59,8 +59,12 @@ def check_segmenter(whose: str, found: SegmenterConfig | None, settings: TrainSe
     else:
         wanted = segmenter_config(settings.model)
         what = f"of size.segmenter={dict(settings.model.segmenter)}"
-    if found is None or wanted is None or _sizes(found) != _sizes(wanted):
-        raise ValueError(f"{whose}: expected a segmenter {what}, got {found}; choose that, or null for a new planner")
+    if wanted is None:
+        raise ValueError(f"{setting}={weights}: expected a planner with a segmenter, got one without; choose another")
+    if found is None or _sizes(found) != _sizes(wanted):
+        got = "none" if found is None else ", ".join(
+            f"{key}={value}" for key, value in _sizes(found).items() if value != _sizes(wanted)[key])
+        raise ValueError(f"{whose}: expected a segmenter {what}, got {got}; choose that, or null for a new planner")
 
 
 def _sizes(config: SegmenterConfig) -> dict[str, Any]:

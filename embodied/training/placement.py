@@ -111,7 +111,7 @@ class Placement(Protocol):
         ...
 
     def state(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
-        """What to save; every rank must call it."""
+        """What to save, on the first rank (others may have a part of it); every rank must call it."""
         ...
 
     def restore(self, state: State, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
@@ -231,14 +231,21 @@ class Replicated:
     def state(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
         weights = self.unwrap(model).state_dict()
         stored = {name: weights[name].cpu().contiguous() for name in stored_names(weights)}
-        random = torch.cuda.get_rng_state(self.device).tolist() if self.device.type == "cuda" else None
-        return State(stored, _put(optimizer.state_dict(), CPU), random)
+        return State(stored, _put(optimizer.state_dict(), CPU), self.random_of_device())
 
     def restore(self, state: State, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         put_weights(self.unwrap(model), state.weights)
         optimizer.load_state_dict(dict(state.optimizer))
-        if state.device_random is not None and self.device.type == "cuda":
-            torch.cuda.set_rng_state(torch.tensor(state.device_random, dtype=torch.uint8), self.device)
+        self.put_random_of_device(state.device_random)
+
+    def random_of_device(self) -> list[int] | None:
+        """The state of the device's own random generator; None: it has none."""
+        return torch.cuda.get_rng_state(self.device).tolist() if self.device.type == "cuda" else None
+
+    def put_random_of_device(self, state: list[int] | None) -> None:
+        """Put back what `random_of_device` gave."""
+        if state is not None and self.device.type == "cuda":
+            torch.cuda.set_rng_state(torch.tensor(state, dtype=torch.uint8), self.device)
 
     def facts(self) -> dict[str, Any]:
         threads = torch.get_num_threads() if self.team is None else self.team.size
@@ -365,6 +372,8 @@ def mean_over_ranks(values: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
 def average_gradients(parameters: Sequence[nn.Parameter], ranks: int, group: Any = None) -> None:
     """Average the gradients over the ranks of a group, all in one message; one that no rank has stays absent. Every
     rank of it must call this with the same parameters. Of a DTensor its part on this rank is averaged."""
+    if not parameters:
+        return
     here = [None if p.grad is None else local_of(p.grad) for p in parameters]
     shapes = [local_of(p.detach()) for p in parameters]
     there = torch.tensor([grad is not None for grad in here], dtype=torch.float32, device=shapes[0].device)

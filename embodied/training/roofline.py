@@ -126,9 +126,9 @@ class Roofline:
     COUNTED = 2
     """Steps before the one that counts: the first ones lay weights out, and find memory."""
 
-    def __init__(self, threads: int):
-        """threads: how many work at a step."""
-        self.threads, self.steps = threads, 0
+    def __init__(self, threads: int, *, shares_batches: bool = False):
+        """threads: how many work at a step. shares_batches: whether each learns from a part of its own."""
+        self.threads, self.steps, self.shares_batches = threads, 0, shares_batches
         self.counter, self.counted_tokens = ProductCounter(), 0
         self.per_token_s: float | None = None
 
@@ -136,7 +136,8 @@ class Roofline:
         """The context in which a batch is learned from."""
         if self.steps != self.COUNTED:
             return nullcontext()
-        self.counted_tokens = getattr(getattr(batch, "parts", [batch])[0], "tokens", 0)
+        first = getattr(batch, "parts", [batch])[0] if self.shares_batches else batch
+        self.counted_tokens = getattr(first, "tokens", 0)
         return self.counter
 
     def step(self, state: TrainState[Any]) -> None:

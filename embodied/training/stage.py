@@ -54,6 +54,10 @@ class StageSettings:
     activation_checkpointing: bool = False  # whether layers are computed again on the way back, for less memory
     overfit_one_batch: bool = False  # whether the first batch is learned from again and again
 
+    def __post_init__(self) -> None:
+        if self.batch_size % self.accumulate:
+            raise SettingError(f"accumulate={self.accumulate}: expected a divisor of batch_size={self.batch_size}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WritingSettings(StageSettings):
@@ -63,6 +67,12 @@ class WritingSettings(StageSettings):
     patience: int | None = between(1, default=None)  # measurements without a better one, see `hooks.KeepBest`
     replay: Replay = NO_REPLAY  # texts of the base's own
     measures_retention: bool = False  # at each validation, of a model on a base; see `embodied.models.retention`
+
+    def __post_init__(self) -> None:
+        StageSettings.__post_init__(self)
+        if self.accumulate > 1 and self.replay.share:
+            raise SettingError(f"accumulate={self.accumulate}: expected 1 with replay.share={self.replay.share}, of "
+                               "which each part would draw texts of its own; leave one of them out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +84,7 @@ class ExampleSettings(WritingSettings):
     limits: dict[str, int] = field(default_factory=dict)  # family -> the same, of that one alone, 0 for none
 
     def __post_init__(self) -> None:
+        WritingSettings.__post_init__(self)
         if wrong := sorted(family for family, most in self.limits.items() if most < 0):
             raise SettingError(f"limits.{wrong[0]}={self.limits[wrong[0]]}: expected at least 0")
 

@@ -106,24 +106,24 @@ def _lathed(width: float, height: float, rng: np.random.Generator) -> Mesh:
     radii *= width / 2 / radii.max()
     rim = zip(radii, height * np.array([-0.5, *levels, 0.5]), strict=True)
     outline = [(1e-4, -height / 2), *rim, (1e-4, height / 2)]
-    return turned([("white", outline)], int(rng.choice([3, 5, 8, 12, 24])))
+    return _fitted(turned([("white", outline)], int(rng.choice([3, 5, 8, 12, 24]))), width)
 
 
 def _hollow(width: float, height: float, rng: np.random.Generator) -> Mesh:
     """A tray, a jar, a pot: a wall of any thickness and slope around a floor, so that none is a ring."""
     r, h = width / 2, height / 2
-    low, high = rng.uniform(0.75, 1.0, 2)
+    low, high = rng.uniform(0.85, 1.0, 2)  # steeper than a bowl
     low, high = r * low / max(low, high), r * high / max(low, high)
     wall = float(rng.uniform(0.1, 0.5)) * min(low, high)
     floor = float(rng.uniform(0.1, 0.6)) * height - h
-    return turned([("white", [(1e-4, -h), (low, -h), (high, h), (high - wall, h), (low - wall, floor), (1e-4, floor)])],
-                  int(rng.choice([4, 5, 6, 8, 24])))
+    outline = [(1e-4, -h), (low, -h), (high, h), (high - wall, h), (low - wall, floor), (1e-4, floor)]
+    return _fitted(turned([("white", outline)], int(rng.choice([4, 5, 6, 8, 24]))), width)
 
 
 def _boxes(width: float, height: float, rng: np.random.Generator) -> Mesh:
     """Two or three boxes that meet at a corner or along a side, of unequal heights: steps, T's, Z's; never a cross."""
     middle = np.array([rng.uniform(0.4, 0.7), rng.uniform(0.3, 0.6)]) * width
-    tall = np.array([height, *height * rng.uniform(0.4, 1.0, 2)])
+    tall = np.array([height, *height * rng.uniform(0.4, 0.85, 2)])
     parts = [box("white", (*middle, height))]
     for side, part in zip(rng.permutation(4)[: int(rng.integers(1, 3))], tall[1:], strict=False):
         along, sign = int(side) // 2, 1 if side % 2 else -1
@@ -132,11 +132,14 @@ def _boxes(width: float, height: float, rng: np.random.Generator) -> Mesh:
         center[along] = sign * (middle[along] + size[along]) / 2
         center[1 - along] = rng.choice([-1, 1]) * (middle[1 - along] - size[1 - along]) / 2
         parts.append(box("white", (*size, part), (*center, (part - height) / 2)))
-    mesh = joined(*parts)
+    return _fitted(joined(*parts), width)
+
+
+def _fitted(mesh: Mesh, width: float) -> Mesh:
+    """The mesh with its box about its middle, and as wide as it is to be."""
     low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
-    mesh.vertices[:] -= (low + high) / 2
-    mesh.vertices[:, :2] *= width / (high - low)[:2].max()
-    return mesh
+    middle, factor = (low + high) / 2, width / (high - low)[:2].max()
+    return Mesh((mesh.vertices - middle) * [factor, factor, 1.0], mesh.normals, mesh.triangles, mesh.colours)
 
 
 def _pile(width: float, height: float, rng: np.random.Generator) -> Mesh:

@@ -75,7 +75,7 @@ def measured(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     size, mine = layout.data * layout.tensor * layout.pipeline, asked.batch // layout.data
     parts = layout.parts if layout.pipeline > 1 else accumulate
     work = Work(mine, asked.length, mine * (asked.length - 1), parts, is_checkpointed)
-    said = need(shape_of(_config(asked), work, layout.tensor), layout, work).in_mb()
+    said = need(shape_of(_config(asked), work, layout), layout, work).in_mb()
 
     def work_of(rank: int) -> dict[str, float]:
         return _learn(asked, layout, accumulate, rank, size, is_checkpointed=is_checkpointed)
@@ -132,7 +132,7 @@ def words(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of the next word, as objectives are written."""
     ids = batch.inputs["input_ids"]
     [count] = share(torch.tensor(ids[:, 1:].numel()))
-    logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
+    logits = model(input_ids=ids[:, :-1], use_cache=False).logits
     return token_cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), count), {}
 
 

@@ -87,6 +87,7 @@ HOME: dict[str, list[str]] = {
     "pybullet": ["envs.world"],
     "pybullet_data": ["envs.world"],
     "panda_gym": ["envs.foreign"],
+    "datasketch": ["embodied.data.text.duplicates"],
     "difflib": ["envs.names"],  # one wording of "did you mean ...?"
     "httpx": ["embodied.agents.backends.chat_api"],
     "timm": ["embodied.models.vision", "embodied.bases.numbers", "embodied.bases.recipes"],

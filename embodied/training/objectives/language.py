@@ -20,7 +20,7 @@ def next_token(model: nn.Module, batch: Batch) -> tuple[Float[Tensor, ""], dict[
     ids = batch.inputs["input_ids"]
     targets = ids[:, 1:].flatten()
     [count] = share(targets.new_tensor(targets.numel()))
-    logits = model(input_ids=ids, use_cache=False).logits[:, :-1].flatten(0, 1)
+    logits = model(input_ids=ids[:, :-1], use_cache=False).logits.flatten(0, 1)
     is_right = (logits.detach().argmax(dim=-1) == targets).sum()
     return token_cross_entropy(logits, targets, count), {"token_accuracy": is_right / count}
 

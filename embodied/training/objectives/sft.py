@@ -29,7 +29,8 @@ def sft(model: nn.Module, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Fl
     replayed, names = inputs.pop("replayed", None), inputs.get("name_ids")
     labels = inputs["labels"][:None if replayed is None else -replayed.rows]
     tokens, words = share(_count(labels[:, 1:]), labels.new_zeros(()) if names is None else _count(names))
-    out = model(**inputs, num_items_in_batch=tokens, num_names_in_batch=words.clamp(min=1), is_packed=True,
+    words = torch.where(words > 0, words, 1)  # a mean over ranks and parts: less than one, where names are few
+    out = model(**inputs, num_items_in_batch=tokens, num_names_in_batch=words, is_packed=True,
                 logits_to_keep=0 if replayed is None else replayed.positions)
     metrics = graded(out.graded_logits.detach(), labels, tokens)
     loss = out.loss

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, distributed, nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 
 from embodied.data.batches import Shares
@@ -38,6 +38,7 @@ from embodied.training.placement import (
     poisoned,
     refuse_odd_parts,
 )
+from embodied.training.team import why_not_shared
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -62,18 +63,16 @@ class Divided(Replicated):
     def wrap(self, model: nn.Module) -> nn.Module:
         """The model, of which this process has its part of the decoder's layers. ValueError for one that cannot be
         divided so."""
-        if self.layout.pipeline > 1 and getattr(model, "_borrowed", None):
-            raise ValueError(f"parallel.pipeline={self.layout.pipeline}: expected a model that is saved whole, got one "
-                             "that stands on a base; choose pipeline=1")
+        if self.layout.pipeline > 1:
+            refuse_in_line(model, self.layout.pipeline)
         model = model.to(self.device)
         self.order[:] = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-        decoder = decoder_of(model)
-        if decoder is None:
+        if not self.layout.divides_layers or (decoder := decoder_of(model)) is None:
             return model
         decoder.is_divided = True
         layers: Sequence[nn.Module] = list(decoder.layers)
         if self.layout.pipeline > 1:
-            layers = pipeline.divide(decoder, self._line()).mine
+            layers = pipeline.divide(decoder, self._line(), self.arithmetic).mine
         if self.layout.tensor > 1:
             tensor.divide(decoder, list(layers), self.mesh[TENSOR], is_sequence=self.layout.sequence)
         if self.layout.zero > 1:
@@ -95,6 +94,10 @@ class Divided(Replicated):
         return pipeline.Line(tuple(mesh.mesh.tolist()), mesh.get_local_rank(), mesh.get_group())
 
     def unwrap(self, model: nn.Module) -> nn.Module:
+        """The model, of which FSDP has put what it gathered for a forward pass away again."""
+        for module in model.modules():
+            if isinstance(module, FSDPModule):
+                module.reshard()
         return model
 
     def shares(self, model: nn.Module, batch_size: int) -> int:
@@ -141,7 +144,7 @@ class Divided(Replicated):
 
     def clip(self, parameters: Sequence[nn.Parameter], longest: float) -> Float[Tensor, ""]:
         squares = [self._square(p) for p in parameters if p.grad is not None]
-        total = torch.stack(squares).sum()
+        total = torch.stack([torch.zeros((), dtype=torch.float64, device=self.device), *squares]).sum()
         distributed.all_reduce(total)
         length = total.sqrt().float()
         for parameter in parameters:
@@ -160,14 +163,16 @@ class Divided(Replicated):
         return local_of(parameter.grad).double().square().sum() / copies
 
     def state(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+        model = self.unwrap(model)
         is_one = self.layout.tensor == 1 or self.mesh[TENSOR].get_local_rank() == 0
         is_first = self.layout.data == 1 or self.data_rank == 0
         weights, memory = whole.gather(model, optimizer, _renamed(model), self.order, gives=is_one and is_first,
                                        gives_optimizer=is_one and (is_first or self.layout.zero == 1))
-        return State(weights, memory)
+        return State(weights, memory, self.random_of_device())
 
     def restore(self, state: State, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        whole.scatter(state.weights, state.optimizer, model, optimizer, _renamed(model), self.order)
+        whole.scatter(state.weights, state.optimizer, self.unwrap(model), optimizer, _renamed(model), self.order)
+        self.put_random_of_device(state.device_random)
 
     def facts(self) -> dict[str, Any]:
         return super().facts() | {"world_size": self.mesh.size(), "layout": self.layout.name}
@@ -186,6 +191,19 @@ def place(layout: Layout, device: torch.device, rank: int, size: int, precision:
                    rank=rank, **arithmetic_of(precision, device))
 
 
+def refuse_in_line(model: nn.Module, processes: int) -> None:
+    """Raise ValueError for a model that a pipeline would not save whole, or whose processes would drift apart."""
+    reason = None
+    if getattr(model, "_borrowed", None):
+        reason = "one that stands on a base"
+    config = getattr(getattr(model, "language", model), "config", None)
+    if why_not_shared(model) or getattr(config, "attention_dropout", 0):
+        reason = "one whose layers drop out, each process's otherwise"
+    if reason is not None:
+        raise ValueError(f"parallel.pipeline={processes}: expected a model that every process computes alike around "
+                         f"its layers, got {reason}; choose pipeline=1")
+
+
 def decoder_of(model: nn.Module) -> nn.Module | None:
     """The part of a planner, or of a language model alone, that has the layers; None of a model without language, such
     as a segmenter, which every process holds whole. ValueError for a language model that cannot be divided."""
@@ -194,7 +212,7 @@ def decoder_of(model: nn.Module) -> nn.Module | None:
         return None
     if not isinstance(getattr(decoder, "layers", None), nn.ModuleList) or not hasattr(decoder, "norm"):
         raise ValueError(f"parallel: expected a decoder with layers and a norm after them, got a "
-                         f"{type(decoder).__name__}; train it with tensor=1, pipeline=1 and zero=0 or 1")
+                         f"{type(decoder).__name__}; choose tensor=1, pipeline=1 and zero=0 or 1")
     return decoder
 
 

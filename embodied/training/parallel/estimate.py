@@ -21,6 +21,7 @@ from embodied.training.parallel.tensor import cut_names
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+WHOLE = Layout()
 FLOAT = 4  # bytes of a number; weights are float32 in any case
 ADAM = 2 * FLOAT  # bytes that AdamW keeps of a parameter
 LOGITS = 3  # copies of the graded logits, float32: themselves, their log-probabilities, the gradient
@@ -66,7 +67,7 @@ class Need:
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What of a decoder's arithmetic matters: numbers in each layer (`cut`: those that tensor parallelism divides), and
-    in all the rest; `frozen`: whether layers do not learn."""
+    in all the rest."""
 
     layers: int
     numbers: int
@@ -77,26 +78,37 @@ class Shape:
     kept: float  # bytes that one process keeps of a token and a layer for the way back
 
 
-def shape_of(config: PreTrainedConfig, work: Work, ranks: int = 1) -> Shape:
-    """The shape of a language model, built on the meta device, of which `ranks` processes share out each product."""
+def shape_of(config: PreTrainedConfig, work: Work, layout: Layout = WHOLE) -> Shape:
+    """The shape of a language model, built on the meta device, as a process of a layout sees it. ValueError for one
+    that cannot be divided."""
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
+    if not hasattr(model.base_model, "layers") or not hasattr(model.base_model, "rotary_emb"):
+        raise ValueError(f"expected a decoder of Llama's, Qwen's or Mistral's kind, got one of {config.model_type}, of "
+                         "which nothing can be said beforehand")
     layer = model.base_model.layers[0]
     names = cut_names(model.base_model, [layer])
     cut = sum(p.numel() for name in names for p in layer.get_submodule(name).parameters())
     layers, numbers = len(model.base_model.layers), sum(p.numel() for p in layer.parameters())
     rest = sum(p.numel() for p in model.parameters()) - layers * numbers
-    with torch.device("meta"):
-        part = AutoModelForCausalLM.from_config(_part_of(config, ranks))
-    kept = (_kept(part, 2, work) - _kept(part, 1, work)) / (work.batch * work.length)
+    kept = (_kept_by_layer(config, work) / layout.tensor if layout.sequence
+            else _kept_by_layer(_part_of(config, layout.tensor), work))
     return Shape(layers, numbers, cut, rest, config.vocab_size, config.hidden_size, kept)
+
+
+def _kept_by_layer(config: PreTrainedConfig, work: Work) -> float:
+    """Bytes of a token."""
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    return (_kept(model, 2, work) - _kept(model, 1, work)) / (work.batch * work.length)
 
 
 def _part_of(config: PreTrainedConfig, ranks: int) -> PreTrainedConfig:
     """What a decoder would be of which each layer is what one of so many processes computes."""
     part = copy.deepcopy(config)
     part.head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    for name in ("num_attention_heads", "num_key_value_heads", "intermediate_size"):
+    is_mixture = any(getattr(config, name, None) for name in ("num_local_experts", "num_experts"))
+    for name in ("num_attention_heads", "num_key_value_heads", *["intermediate_size"] * (not is_mixture)):
         setattr(part, name, max(getattr(config, name) // ranks, 1))
     return part
 
@@ -108,7 +120,7 @@ def _kept(model: nn.Module, layers: int, work: Work) -> float:
 
     def note(kept: Float[torch.Tensor, "*any"]) -> Float[torch.Tensor, "*any"]:
         storage = kept.untyped_storage()
-        if storage._cdata not in own:
+        if storage._cdata not in own and kept.shape[-2:] != (work.length,) * 2:  # kernels keep no shares of attention
             found[storage._cdata] = storage.nbytes()
         kept_alive.append(kept)
         return kept

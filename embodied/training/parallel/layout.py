@@ -49,19 +49,36 @@ class Layout:
 
     def check(self, name: str, stage: StageSettings) -> None:
         """Raise SettingError where a stage is set to what cannot be done under this layout."""
-        kept = {"ema_decay": stage.ema_decay or None, "patience": getattr(stage, "patience", None),
-                "spike_ratio": stage.spike_ratio if self.zero == 1 else None,
-                "accumulate": stage.accumulate if self.pipeline > 1 and stage.accumulate > 1 else None}
-        for key, value in kept.items():
-            if value is not None and not self.is_plain:
-                remedy = "raise parallel.micro_batches" if key == "accumulate" else "leave it out"
-                raise SettingError(f"stage.{name}.{key}={value}: expected a model that each process holds whole, got "
-                                   f"the layout {self.name}; {remedy}")
+        if self.is_plain:
+            return
+        replay, patience = getattr(stage, "replay", None), getattr(stage, "patience", None)
+        in_line = self.pipeline > 1
+        refused = {"ema_decay": (stage.ema_decay, "0"), "patience": (patience, "null"),
+                   "spike_ratio": (stage.spike_ratio if self.zero == 1 else None, "null"),
+                   "accumulate": (stage.accumulate if in_line and stage.accumulate > 1 else None,
+                                  "1, and raise parallel.micro_batches"),
+                   "replay.share": (replay.share if in_line and replay else None, "0")}
+        for key, (value, remedy) in refused.items():
+            if value:
+                raise SettingError(f"stage.{name}.{key}={value}: expected {remedy} under the layout {self.name}")
+
+    def check_parts(self, name: str, batch_size: int, accumulate: int) -> None:
+        """Raise SettingError where a process's share of a batch cannot be made into as many parts as are asked for."""
+        mine, parts = batch_size // (self.data or 1), self.parts if self.pipeline > 1 else accumulate
+        if mine % parts:
+            raise SettingError(f"stage.{name}.batch_size={batch_size}: expected a multiple of {parts} for each of "
+                               f"{self.data or 1} processes that share it out, got {mine}; change it, or "
+                               f"{'parallel.micro_batches' if self.pipeline > 1 else f'stage.{name}.accumulate'}")
 
     @property
     def is_plain(self) -> bool:
         """Whether every process holds the whole model, its optimiser too."""
         return self.zero == 0 and self.tensor == self.pipeline == 1
+
+    @property
+    def divides_layers(self) -> bool:
+        """Whether a process holds some of the decoder's layers, or parts of them."""
+        return self.zero > 1 or self.tensor > 1 or self.pipeline > 1
 
     @property
     def parts(self) -> int:

@@ -13,6 +13,7 @@ B examples, T tokens, D width.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,9 @@ from torch import Tensor, distributed, nn
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+
+
+Arithmetic = Callable[[], AbstractContextManager]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +88,10 @@ class Entry:
 class Layers(nn.Module):
     """Stands for all layers of a decoder in a process that has some of them."""
 
-    def __init__(self, mine: Sequence[nn.Module], first: int, line: Line):
-        """first: number of the first of these layers, from 0."""
+    def __init__(self, mine: Sequence[nn.Module], first: int, line: Line, arithmetic: Arithmetic):
+        """first: number of the first of these layers, from 0. arithmetic: gives the context in which they compute."""
         super().__init__()
-        self.mine, self.first, self.line = nn.ModuleList(mine), first, line
+        self.mine, self.first, self.line, self.arithmetic = nn.ModuleList(mine), first, line, arithmetic
         self.answer: Callable[[Entry], Tensor] = self.pass_through
 
     def forward(self, states: Float[Tensor, "B T D"], *others: Any, **named: Any) -> Float[Tensor, "B T D"]:
@@ -110,12 +114,13 @@ class Layers(nn.Module):
 
     def run(self, states: Float[Tensor, "B T D"], entry: Entry) -> Float[Tensor, "B T D"]:
         """float[B, T, D]: what the layers of this process make of hidden states, float[B, T, D]."""
-        for layer in self.mine:
-            states = layer(states, *entry.others, **entry.named)
+        with self.arithmetic():
+            for layer in self.mine:
+                states = layer(states, *entry.others, **entry.named)
         return states
 
 
-def divide(decoder: nn.Module, line: Line) -> Layers:
+def divide(decoder: nn.Module, line: Line, arithmetic: Arithmetic = nullcontext) -> Layers:
     """Leave a decoder its part of the layers, in place. ValueError for one with fewer layers than processes, or with
     layers of several kinds."""
     config, count, size = decoder.config, len(decoder.layers), len(line.ranks)
@@ -126,7 +131,7 @@ def divide(decoder: nn.Module, line: Line) -> Layers:
                          f"{', '.join(sorted({*config.layer_types}))}; choose pipeline=1")
     starts = [count * place // size for place in range(size + 1)]
     first, after = starts[line.place], starts[line.place + 1]
-    layers = Layers(decoder.layers[first:after], first, line)
+    layers = Layers(decoder.layers[first:after], first, line, arithmetic)
     decoder.layers = nn.ModuleList([layers])
     return layers
 

@@ -35,6 +35,7 @@ SUMMED = "replicated_with_grad_allreduce"
 def divide(decoder: nn.Module, layers: list[nn.Module], mesh: DeviceMesh, *, is_sequence: bool) -> None:
     """Cut the given layers of a decoder, in place. mesh: of one dimension. ValueError for a decoder that cannot be."""
     plan = _plan(decoder, layers, mesh.size())
+    learns = {name: parameter.requires_grad for name, parameter in decoder.named_parameters()}
     for layer in layers:
         parts = {name: _cut(how, is_sequence) for name, how in plan.items()}
         if is_sequence:
@@ -45,6 +46,8 @@ def divide(decoder: nn.Module, layers: list[nn.Module], mesh: DeviceMesh, *, is_
         _pad(decoder, mesh.size())
         layers[0].register_forward_pre_hook(_share_out(mesh))
         decoder.norm.register_forward_hook(lambda *called: called[-1].redistribute(mesh, [Replicate()]).to_local())
+    for name, parameter in decoder.named_parameters():  # torch makes new ones, all of which learn
+        parameter.requires_grad_(learns[name])
 
 
 def _gathered(*, is_cut: bool) -> dict[str, Any]:

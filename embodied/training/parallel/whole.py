@@ -6,7 +6,7 @@ one layout goes on under any other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -21,23 +21,42 @@ Kind = tuple[float, float]
 
 def gather(model: nn.Module, optimizer: torch.optim.Optimizer, rename: Rename, order: Sequence[str], *, gives: bool,
            gives_optimizer: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """(weights float[*any], optimiser) of the undivided model, as `placement.State` has them, on every process, each of
-    which must call it. order: names of what learns, as an optimiser of the undivided model counts. gives,
-    gives_optimizer: whether this process tells the others what it has."""
-    names = _names(model, rename)
-    weights = {name: _whole(value) for name, value in _stored(model, rename, names).items()}
-    slots = {names[id(p)][0]: (kind, {key: _whole(value) for key, value in inner.items()})
-             for kind, p, inner in _slots(optimizer)}
+    """(weights float[*any], optimiser) of the undivided model, as `placement.State` has them, on the first process, and
+    nothing on the others, each of which must call it. order: names of what learns, as an optimiser of the undivided
+    model counts. gives, gives_optimizer: whether this process has weights, and memory, that the first may lack.
+
+    Tensor by tensor, so that no process but the first ever holds more than its own and one whole one.
+    """
+    names, is_first = _names(model, rename), distributed.get_rank() == 0
+    weights = {name: one for name, value in _stored(model, rename, names).items()
+               if (one := _whole(value, keep=gives or is_first)) is not None}
+    slots = {names[id(p)][0]: {key: _whole(value, keep=gives_optimizer or is_first) for key, value in inner.items()}
+             for p, inner in _slots(optimizer)}
     groups = {_kind(group): {key: value for key, value in group.items() if key != "params"}
               for group in optimizer.param_groups}
-    mine = (weights if gives else {}, slots if gives_optimizer else {}, groups, _kinds(optimizer, names))
-    weights, slots, groups, kinds = map(_joined, zip(*_from_all(mine), strict=True))
+    groups, kinds = map(_joined, zip(*_from_all((groups, _kinds(optimizer, names))), strict=True))
+    weights, slots = _to_first((weights if gives else {}, slots if gives_optimizer else {}), (weights, slots))
+    if not is_first:
+        return {}, {"state": {}, "param_groups": []}
     listed = _listed(order, kinds)
     numbers = {name: number for number, name in enumerate(name for names in listed.values() for name in names)}
-    found = {numbers[name]: slot for name, (_, slot) in slots.items()}
+    found = {numbers[name]: slot for name, slot in slots.items()}
     return weights, {"state": dict(sorted(found.items())),
                      "param_groups": [{**groups[kind], "params": [numbers[name] for name in names]}
                                       for kind, names in listed.items()]}
+
+
+def _to_first(mine: tuple[dict, ...], have: tuple[dict, ...]) -> tuple[dict, ...]:
+    """What the first process has and what the others give it, one after the other."""
+    gives = [bool(any(told)) for told in _from_all(tuple(bool(part) for part in mine))]
+    for rank in (rank for rank, is_giver in enumerate(gives) if is_giver and rank):
+        if distributed.get_rank() == rank:
+            distributed.send_object_list([mine], dst=0)
+        elif distributed.get_rank() == 0:
+            taken: list[Any] = [None]
+            distributed.recv_object_list(taken, src=rank)
+            have = tuple(part | more for part, more in zip(have, taken[0], strict=True))
+    return have
 
 
 def scatter(weights: Mapping[str, Tensor], saved: Mapping[str, Any], model: nn.Module,
@@ -46,11 +65,12 @@ def scatter(weights: Mapping[str, Tensor], saved: Mapping[str, Any], model: nn.M
     process must call it. ValueError, with everything as it was, where it is of another model."""
     names = _names(model, rename)
     stored = _stored(model, rename, names)
-    *_, kinds = zip(*_from_all(({*stored}, _kinds(optimizer, names))), strict=True)
+    every = {name for aliases in names.values() for name in aliases} | {*stored}
+    known, kinds = zip(*_from_all((every, _kinds(optimizer, names))), strict=True)
     listed = _listed(order, _joined(kinds))
     taken = {name: weights[alias] for name, aliases in _aliases(stored, names, model).items()
              for alias in aliases if alias in weights}
-    _refuse_others(stored, taken, weights, listed, saved)
+    _refuse_others(stored, taken, weights.keys() - set().union(*known), listed, saved)
     for name, value in stored.items():
         _put(value, taken[name])
     numbers = {name: number for number, name in enumerate(name for names in listed.values() for name in names)}
@@ -65,15 +85,18 @@ def scatter(weights: Mapping[str, Tensor], saved: Mapping[str, Any], model: nn.M
             group.update({key: value for key, value in saved["param_groups"][place].items() if key != "params"})
 
 
-def _refuse_others(stored: Mapping[str, Tensor], taken: Mapping[str, Tensor], weights: Mapping[str, Tensor],
+def _refuse_others(stored: Mapping[str, Tensor], taken: Mapping[str, Tensor], unexpected: Iterable[str],
                    listed: Mapping[Kind, Sequence[str]], saved: Mapping[str, Any]) -> None:
     missing = sorted(stored.keys() - taken.keys())
     misshapen = sorted(name for name in taken if taken[name].shape != stored[name].shape)
     sizes = [len(group["params"]) for group in saved["param_groups"]]
-    if missing or misshapen or sizes != [len(names) for names in listed.values()]:
-        raise ValueError(f"missing: {', '.join(missing) or 'nothing'}; misshapen: {', '.join(misshapen) or 'nothing'}; "
-                         f"groups of the optimiser: expected {[len(names) for names in listed.values()]}, got {sizes}; "
-                         "give the weights of a model of the same configuration")
+    wanted, unexpected = [len(names) for names in listed.values()], sorted(unexpected)
+    faults = {"missing": missing, "unexpected": unexpected, "misshapen": misshapen}
+    said = [f"{kind}: {', '.join(names[:8])}" for kind, names in faults.items() if names]
+    if sizes != wanted:
+        said.append(f"groups of the optimiser: expected {wanted} parameters, got {sizes}")
+    if said:
+        raise ValueError("; ".join(said) + "; give the weights of a model of the same configuration")
 
 
 def _names(model: nn.Module, rename: Rename) -> dict[int, list[str]]:
@@ -107,11 +130,10 @@ def _kinds(optimizer: torch.optim.Optimizer, names: Mapping[int, Sequence[str]])
     return {names[id(p)][0]: _kind(group) for group in optimizer.param_groups for p in group["params"]}
 
 
-def _slots(optimizer: torch.optim.Optimizer) -> list[tuple[Kind, nn.Parameter, Mapping[str, Any]]]:
+def _slots(optimizer: torch.optim.Optimizer) -> list[tuple[nn.Parameter, Mapping[str, Any]]]:
     """What an optimiser remembers of each parameter that this process has the memory of."""
     inner = getattr(optimizer, "optim", optimizer)
-    return [(_kind(group), p, inner.state[p]) for group in inner.param_groups for p in group["params"]
-            if p in inner.state]
+    return [(p, inner.state[p]) for group in inner.param_groups for p in group["params"] if p in inner.state]
 
 
 def _listed(order: Sequence[str], kinds: Mapping[str, Kind]) -> dict[Kind, list[str]]:
@@ -132,9 +154,11 @@ def _joined(parts: Sequence[Mapping[Any, Any]]) -> dict[Any, Any]:
     return {key: value for part in parts for key, value in part.items()}
 
 
-def _whole(value: Any) -> Any:
-    """The value, of a DTensor all of it, on the CPU."""
+def _whole(value: Any, *, keep: bool) -> Any:
+    """The value, of a DTensor all of it, on the CPU; None where it is not kept: every process helps to make it."""
     value = value.full_tensor() if isinstance(value, DTensor) else value
+    if not keep:
+        return None
     return value.detach().cpu().contiguous() if isinstance(value, Tensor) else value
 
 

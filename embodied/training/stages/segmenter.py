@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from embodied.training import stage
 from embodied.training.stage import SEGMENTER, StageSettings
+from embodied.typed import SettingError
 from envs.sensors.held_out import refuse_held_out
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from embodied.training.job import Job
     from embodied.training.placement import Placement
     from embodied.training.run_folder import RunFolder
+    from embodied.training.settings import ModelSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,12 @@ class Stage(stage.Stage[SegmenterSettings]):
 
     Settings = SegmenterSettings
     gives = (SEGMENTER,)
+
+    def check_model(self, model: ModelSettings) -> None:
+        for key, usual in (("accumulate", 1), ("activation_checkpointing", False)):
+            if (value := getattr(self.settings, key)) != usual:
+                raise SettingError(f"stage.{self.name}.{key}={value}: expected {str(usual).lower()}, for a "
+                                   "segmenter pads its pictures together and computes no layer again; lower batch_size")
 
     def result(self, run: RunFolder) -> Path:
         return run.detector / "segmenter.json"
@@ -73,7 +81,7 @@ class Stage(stage.Stage[SegmenterSettings]):
         sampler = mixed_sampler([[0] * len(part) for part in learned], run.settings, size)
         batches = Batches(sampler, collate_views(list(chain(*learned)), model.config, seed=seed,
                                                  is_disguised=self.settings.is_disguised), rank=placement.data_rank,
-                          world_size=placement.data_size, loaders=run.settings.loaders, shares=self.settings.accumulate)
+                          world_size=placement.data_size, loaders=run.settings.loaders)
         measure = partial(validate, objective=segment, count=len(checked), batch_size=size, placement=placement,
                           check=collate_views(checked, model.config, seed=seed, is_jittered=False), counts=counts)
         return make_job(self.settings, model, batches, segment, placement, measure)

@@ -16,7 +16,7 @@ from embodied.training.loop import TrainState, _take_step
 from embodied.training.objectives.losses import IGNORED, token_cross_entropy
 from embodied.training.objectives.sft import sft
 from embodied.training.optim import adamw
-from embodied.training.parallel.divided import place
+from embodied.training.parallel.divided import decoder_of, place
 from embodied.training.parallel.layout import Layout
 from embodied.training.placement import CPU, Replicated, State, share
 from tests.embodied.models.test_planner import make
@@ -71,8 +71,12 @@ class Trial:
     """A case that learns under a layout, alone where there is one process."""
 
     def __init__(self, case: str, layout: Layout, rank: int = 0, size: int = 1, *, accumulate: int = 1,
-                 is_checkpointed: bool = False) -> None:
+                 is_checkpointed: bool = False, freezes: bool = False) -> None:
+        """freezes: whether the first two of the layers, and the words, do not learn."""
         model, self.objective, self.batch_of = CASES[case]()
+        if freezes:
+            for part in (*decoder_of(model).layers[:2], model.get_input_embeddings()):
+                part.requires_grad_(False)
         if is_checkpointed:
             checkpoint_activations(model)
         self.placement = (place(layout, CPU, rank, size, accumulate=accumulate) if size > 1

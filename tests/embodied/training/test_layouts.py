@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 import torch
 
+from embodied.data.batches import Batch
+from embodied.training.objectives.losses import IGNORED
 from embodied.training.parallel import pipeline, tensor
-from embodied.training.parallel.divided import decoder_of
+from embodied.training.parallel.divided import decoder_of, refuse_in_line
 from embodied.training.parallel.layout import Layout
 from embodied.training.placement import State
 from embodied.training.stage import StageSettings
@@ -22,7 +24,8 @@ from embodied.typed import SettingError
 from tests.embodied.training import layouts, ranks
 from tests.embodied.training.layouts import BETWEEN, CASES, STEPS, Trial, course
 
-LOSS = 1e-4  # relative, of any of ten steps
+LOSS = {"mixtral": 1e-2}  # relative, of any of ten steps; of a mixture, whose tokens rounding may give other experts
+EXACT = 1e-4  # of the others
 ONCE = 1e-4  # length of a difference over the whole, after one step; sums in another order give 1e-7 to 1e-5
 LATER = 3e-3  # the same after ten, which steps of AdamW make more of
 
@@ -88,18 +91,27 @@ def test_a_divided_model_learns_what_a_whole_one_does(name: str, tmp_path: Path)
             check(course(Trial(case, way.layout, rank, way.size, **way.chosen)), alone, case)
             other = Trial(case, way.layout, rank, way.size, **way.chosen)
             other.take(copy.deepcopy(alone["between"]), BETWEEN)
-            assert other.go_on(STEPS - BETWEEN) == [pytest.approx(step, rel=LOSS) for step in alone["told"][BETWEEN:]]
-            assert apart(other.saved(), alone["end"]) < LATER, case
+            assert_alike(other.go_on(STEPS - BETWEEN), alone["told"][BETWEEN:], case)
+            saved = other.saved()
+            assert saved.weights or not other.placement.is_first
+            if saved.weights:
+                assert apart(saved, alone["end"]) < LOSS.get(case, LATER), case
 
     ranks.on_ranks(way.size, work, tmp_path) if way.size > 1 else work(0)
 
 
 def check(found: dict[str, Any], alone: dict[str, Any], case: str) -> None:
-    """What every process of a layout finds."""
-    assert apart(found["begin"], alone["begin"]) == 0, case
-    assert found["told"] == [pytest.approx(step, rel=LOSS) for step in alone["told"]], case
-    assert apart(found["first"], alone["first"]) < ONCE, case
-    assert apart(found["end"], alone["end"]) < LATER, case
+    """What every process of a layout finds; the first one has what is saved."""
+    assert_alike(found["told"], alone["told"], case)
+    if found["begin"].weights:
+        assert apart(found["begin"], alone["begin"]) == 0, case
+        assert apart(found["first"], alone["first"]) < ONCE, case
+        assert apart(found["end"], alone["end"]) < LOSS.get(case, LATER), case
+
+
+def assert_alike(told: list[tuple[float, float]], alone: list[tuple[float, float]], case: str) -> None:
+    """Losses and lengths of gradients."""
+    assert told == [pytest.approx(step, rel=LOSS.get(case, EXACT)) for step in alone], case
 
 
 def apart(one: State, other: State) -> float:
@@ -112,6 +124,60 @@ def apart(one: State, other: State) -> float:
     pairs += [(torch.as_tensor(slot), torch.as_tensor(other.optimizer["state"][number][key]))
               for number, slots in one.optimizer["state"].items() for key, slot in slots.items()]
     return max(float((a.double() - b.double()).norm() / b.double().norm().clamp(min=1e-12)) for a, b in pairs)
+
+
+@pytest.mark.parametrize("layout", [Layout(zero=1), Layout(zero=2), Layout(tensor=2, sequence=True),
+                                    Layout(pipeline=2)], ids=lambda one: one.over(2).name)
+def test_half_frozen_layers_that_are_measured_between_steps_are_saved_as_they_are(layout: Layout, tmp_path: Path):
+    """As a stage does it: what does not learn stays, and a measurement changes nothing of what is saved after it."""
+    alone = _frozen_and_measured(Trial("qwen3", Layout(), freezes=True))
+
+    def work(rank: int) -> None:
+        found = _frozen_and_measured(Trial("qwen3", layout, rank, 2, freezes=True))
+        if rank == 0:
+            assert apart(found, alone) < LATER
+            before = Trial("qwen3", Layout()).saved().weights
+            still = [name for name in before if torch.equal(found.weights[name], before[name])]
+            assert sum(".layers.0." in name for name in still) == sum(".layers.0." in name for name in before)
+            assert not any(".layers.3." in name for name in still)
+
+    ranks.on_ranks(2, work, tmp_path)
+
+
+def _frozen_and_measured(trial: Trial) -> State:
+    trial.go_on(2)
+    with torch.no_grad():
+        trial.objective(trial.placement.unwrap(trial.state.model), trial.batch_of(layouts.PLACES))
+    trial.saved()
+    trial.go_on(2)
+    return trial.saved()
+
+
+def test_parts_without_a_single_name_count_for_nothing():
+    """The loss of names, of a batch in which one part alone has one: a mean over parts is less than one name."""
+    def one_name(places):
+        batch = planner_batch(places)
+        names = batch.inputs["name_ids"].clone()
+        names[:] = IGNORED
+        if 0 in places:
+            row = sum(len(((1, 2), (3,), (4, 5), ())[place % 4]) for place in places[:list(places).index(0)])
+            names[row, 0] = 5
+        return Batch(0, batch.ids, {**batch.inputs, "name_ids": names})
+
+    found = []
+    for accumulate in (1, 4):
+        trial = Trial("planner", Layout(), accumulate=accumulate)
+        planner_batch, trial.batch_of = trial.batch_of, one_name
+        trial.go_on(1)
+        found.append(trial.saved())
+    assert apart(*found) < ONCE
+
+
+def test_a_pipeline_of_layers_that_drop_out_is_refused():
+    model = layouts.decoder("llama")[0]
+    model.config.attention_dropout = 0.1
+    with pytest.raises(ValueError, match="one whose layers drop out"):
+        refuse_in_line(model, 2)
 
 
 def test_the_comparison_would_see_a_wrong_gradient():
@@ -181,5 +247,7 @@ def test_what_hangs_on_whole_weights_is_refused_under_a_layout_that_divides_them
     stage = StageSettings(steps=1, batch_size=2, lr=1e-3, weight_decay=0.0, warmup_steps=0, clip_norm=1.0, save_every=1,
                           validate_every=1, keep=1, ema_decay=0.9)
     Layout(data=2).check("sft", stage)
-    with pytest.raises(SettingError, match=r"stage.sft.ema_decay=0.9: expected a model that each process holds whole"):
+    with pytest.raises(SettingError, match=r"stage.sft.ema_decay=0.9: expected 0 under the layout tp2"):
         Layout(tensor=2).check("sft", stage)
+    with pytest.raises(SettingError, match="batch_size=6: expected a multiple of 4 for each of 2 processes"):
+        Layout(pipeline=2).over(4).check_parts("sft", 6, 1)

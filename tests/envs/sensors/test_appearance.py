@@ -85,6 +85,22 @@ def test_distractors_stand_on_the_table_beside_the_things(family: str):
             assert (np.linalg.norm(others[:, :2] - pose[:2], axis=1) > 0.03).all()
 
 
+@pytest.mark.parametrize("shape", [name for name, form in SHAPES.items() if form.share > 1])
+def test_drawn_forms_are_of_their_size_about_their_middle_and_no_two_are_alike(shape: str):
+    """None of them is a cone (its top is a third of it at least) or a ring (it is there in its middle)."""
+    form, rng, seen = SHAPES[shape], np.random.default_rng(0), set()
+    for _ in range(60):
+        width, height = rng.uniform(*form.width_m), rng.uniform(*form.height_m)
+        mesh = form.mesh(width, height, rng)
+        low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
+        assert np.abs(low + high).max() < 1e-6 and (high - low)[:2].max() == pytest.approx(width)
+        assert (high - low)[2] == pytest.approx(height)
+        top = mesh.vertices[mesh.vertices[:, 2] > high[2] - 1e-6]
+        assert np.ptp(top[:, :2], axis=0).max() > 0.2 * width, "no tip"
+        seen.add(mesh.vertices.tobytes())
+    assert len(seen) == 60
+
+
 def test_a_distractor_may_be_picked_up_and_nobody_judges_that():
     env = gymnasium.make(TABLE, image_size=96, labels=1, appearance={"distractors": "varied"})
     for seed in range(6):
