@@ -13,6 +13,7 @@ from embodied.data.collect import CollectSpec, collect
 from embodied.distributed.cluster import disconnect, refuse_odd_split
 from embodied.distributed.launch import check_last, launch
 from embodied.training.checkpoint import CheckpointError
+from embodied.training.parallel.layout import Layout
 from embodied.training.recipe import finish_stage, run_stage, start_stage
 from embodied.training.run_folder import RunFolder
 from embodied.training.settings import read_settings
@@ -47,7 +48,7 @@ def test_two_workers_learn_what_one_does_even_when_one_is_killed(tmp_path, setti
         run = RunFolder(job, settings)
         finish_stage(run, "segmenter", together)
         start_stage(run, "sft")
-        finish_stage(run, "sft", launch(settings, "sft", job, num_workers=2))
+        finish_stage(run, "sft", launch(settings, "sft", job, num_workers=2, layout=Layout(tensor=2)))
     finally:
         disconnect()
     one, two = (load_file(path / "model.safetensors") for path in (alone, together))

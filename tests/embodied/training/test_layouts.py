@@ -80,6 +80,7 @@ def parent(case: str) -> dict[str, Any]:
     return course(Trial(case, Layout()))
 
 
+@pytest.mark.filterwarnings("ignore:Grad strides do not match")  # of DDP, which copies them then
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * way.is_slow)
                                   for name, way in WAYS.items()])
 def test_a_divided_model_learns_what_a_whole_one_does(name: str, tmp_path: Path):
