@@ -122,9 +122,7 @@ def _pad(decoder: nn.Module, ranks: int) -> None:
         return called, named | padded
 
     def shorten(_: nn.Module, called: tuple[Any, ...], out: Any) -> Any:
-        length, states = lengths.pop(), out.last_hidden_state
-        if length < states.shape[_TOKENS]:
-            out.last_hidden_state = states[:, :length].clone()  # no view: FSDP's hooks hang on it
+        out.last_hidden_state = out.last_hidden_state[:, :lengths.pop()].clone()  # no view: FSDP's hooks hang on it
         return out
 
     decoder.register_forward_pre_hook(lengthen, with_kwargs=True)
