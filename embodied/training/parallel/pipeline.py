@@ -12,8 +12,8 @@ B examples, T tokens, D width.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -161,6 +161,16 @@ def learn(layers: Layers, look: Callable[[Any], tuple[Tensor, Mapping[str, Tenso
     return told
 
 
+@contextmanager
+def _answering(layers: Layers, answer: Callable[[Entry], Tensor]) -> Iterator[None]:
+    """Within the block the layers are answered for."""
+    layers.answer = answer
+    try:
+        yield
+    finally:
+        layers.answer = layers.pass_through
+
+
 def _enter(layers: Layers, look: Callable[[Any], Any], part: Any) -> Entry:
     """What an objective has the layers do."""
     met: list[Entry] = []
@@ -169,13 +179,10 @@ def _enter(layers: Layers, look: Callable[[Any], Any], part: Any) -> Entry:
         met.append(entry)
         raise _EnteredError
 
-    layers.answer = stop
-    try:
+    with _answering(layers, stop), suppress(_EnteredError):
         look(part)
-    except _EnteredError:
+    if met:
         return met[0]
-    finally:
-        layers.answer = layers.pass_through
     raise ValueError("parallel.pipeline: expected an objective that runs the decoder, got one that does not; choose "
                      "pipeline=1")
 
@@ -197,11 +204,8 @@ def _grade(layers: Layers, look: Callable[[Any], tuple[Tensor, Mapping[str, Tens
         asked.append(entry)
         return final
 
-    layers.answer = answer
-    try:
+    with _answering(layers, answer):
         loss, metrics = look(part)
-    finally:
-        layers.answer = layers.pass_through
     if len(asked) != 1:
         raise ValueError(f"parallel.pipeline: expected an objective that runs the decoder once, got {len(asked)} "
                          "times; choose pipeline=1")
