@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
 from embodied.data.batches import Shares
 from embodied.models.frozen import can_round, rounded_products
 from embodied.models.weights import put_weights, stored_names
+from embodied.training.gradients import average_gradients, laid_as
 from embodied.training.parts import known, mean_counts, said_before
 from embodied.training.team import Team, mean_over_threads, why_not_shared
 
@@ -324,12 +324,6 @@ def poisoned(loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
     return loss * torch.where(torch.isfinite(loss.detach()), 1.0, float("nan"))
 
 
-def laid_as(parameter: nn.Parameter, grad: Tensor) -> Tensor:
-    """The gradient, grad float[*any], its numbers in memory in the order of the parameter's: the fused AdamW goes by
-    that order, whatever the strides say. `Tensor.backward` sees to it, `torch.autograd.grad` does not."""
-    return grad if grad.stride() == parameter.stride() else torch.empty_like(parameter).copy_(grad)
-
-
 def mean_lesson(lessons: Sequence[Lesson]) -> Lesson:
     """What the parts of a batch gave together; times are sums."""
     return Lesson(_mean([lesson.loss for lesson in lessons]),
@@ -367,30 +361,6 @@ def mean_over_ranks(values: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     values = values.clone()
     distributed.all_reduce(values)
     return values / ranks
-
-
-def average_gradients(parameters: Sequence[nn.Parameter], ranks: int, group: Any = None) -> None:
-    """Average the gradients over the ranks of a group, all in one message; one that no rank has stays absent. Every
-    rank of it must call this with the same parameters. Of a DTensor its part on this rank is averaged."""
-    if not parameters:
-        return
-    here = [None if p.grad is None else local_of(p.grad) for p in parameters]
-    shapes = [local_of(p.detach()) for p in parameters]
-    there = torch.tensor([grad is not None for grad in here], dtype=torch.float32, device=shapes[0].device)
-    joined = torch.cat([there, *(torch.zeros_like(p).flatten() if grad is None else grad.flatten()
-                                 for p, grad in zip(shapes, here, strict=True))])
-    distributed.all_reduce(joined, group=group)
-    there, *means = joined.div_(ranks).split([len(here), *(p.numel() for p in shapes)])
-    for parameter, grad, is_there, mean in zip(parameters, here, there.tolist(), means, strict=True):
-        if grad is not None:
-            grad.copy_(mean.view_as(grad))
-        elif is_there:
-            parameter.grad = laid_as(parameter, mean.view_as(parameter))
-
-
-def local_of(value: Tensor) -> Tensor:
-    """float[*any]: the part that this rank has of a DTensor, value float[*any]; other tensors as they are."""
-    return value.to_local() if isinstance(value, DTensor) else value
 
 
 def refuse_odd_parts(batch_size: int, parts: int, setting: str) -> int:

@@ -3,8 +3,9 @@
     python scripts/bench/layouts.py --layouts dp2 dp2_zero1 dp2_zero3 pp2 --width 576 --layers 30 --words 49152
 
 A Llama-type decoder of random weights learns from random words, over gloo, one thread a process. Memory is the highest
-of any process over what the bare process has; `said` is `embodied.training.parallel.estimate`'s. `single` is one
-process; names are as of `Layout.name`, with `_checkpointing` or `_accumulateN` behind.
+of any process over what the bare process has, with an allocator that keeps no large blocks; `said` is that of
+`embodied.training.parallel.estimate`. `single` is one process; names are as of `Layout.name`, with `_checkpointing` or
+`_accumulateN` behind.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ from embodied.training.parallel.estimate import Work, need, shape_of  # noqa: E4
 from embodied.training.parallel.layout import Layout  # noqa: E402
 from embodied.training.placement import CPU, Replicated, share  # noqa: E402
 
+_GIVEN_BACK, _AT_START = "MALLOC_MMAP_THRESHOLD_", frozenset(os.environ)
+"""Larger blocks are given back to the system when they are freed: glibc keeps more and more of them otherwise, and what
+is measured is what it kept."""
 _NAME = re.compile(r"^(single|(dp(?P<data>\d+))?(_?zero(?P<zero>\d))?(_?tp(?P<tensor>\d+))?(?P<sequence>_sp)?"
                    r"(_?pp(?P<pipeline>\d+))?)(?P<checkpointing>_checkpointing)?(_accumulate(?P<accumulate>\d+))?$")
 
@@ -54,6 +58,8 @@ def main() -> None:
                         ("length", 128), ("steps", 4)):
         parser.add_argument(f"--{name}", type=int, default=usual, help=f"{usual} by default; batch: of all processes")
     asked = parser.parse_args()
+    if os.environ.setdefault(_GIVEN_BACK, "262144") and _GIVEN_BACK not in _AT_START:
+        os.execv(sys.executable, [sys.executable, *sys.argv])  # the allocator reads it when a process starts
     for name in asked.layouts:
         print(json.dumps(measured(name, asked)), flush=True)
 

@@ -22,6 +22,7 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 
 from embodied.data.batches import Shares
+from embodied.training.gradients import average_gradients, local_of
 from embodied.training.parallel import pipeline, tensor, whole
 from embodied.training.parallel.layout import Layout
 from embodied.training.parts import known, mean_counts
@@ -30,8 +31,6 @@ from embodied.training.placement import (
     Replicated,
     State,
     arithmetic_of,
-    average_gradients,
-    local_of,
     mean_lesson,
     mean_over_ranks,
     one_of_many,

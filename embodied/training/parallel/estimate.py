@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedConfig
 
+from embodied.training.gradients import BUCKET
 from embodied.training.parallel.layout import Layout
 from embodied.training.parallel.tensor import cut_names
 
@@ -49,13 +50,14 @@ class Need:
     activations: float  # bytes
     logits: float  # bytes
     messages: float  # bytes: copies of gradients on their way to other processes
+    buckets: float  # bytes: those of them that are there all the time, as DDP has them
     gathered: float  # bytes: weights of other processes, while a layer computes
     earlier: float  # bytes: gradients of parts that came before, while a part is learned from
 
     @property
     def peak(self) -> float:
         """The most bytes at a time: gradients take the room that activations leave on the way back."""
-        computing = self.activations + self.logits + self.gathered + self.earlier
+        computing = self.activations + self.logits + self.gathered + self.earlier + self.buckets
         return self.weights + self.optimizer + max(computing, self.gradients + self.messages)
 
     def in_mb(self) -> dict[str, float]:
@@ -147,8 +149,9 @@ def need(shape: Shape, layout: Layout, work: Work) -> Need:
     at_once = mine * tokens * (work.parts if layout.pipeline > 1 else 1)
     states = shape.width * FLOAT
     activations = (at_once * states + tokens * shape.kept) if work.is_checkpointed else at_once * shape.kept
-    sent = shape.rest if layout.zero >= 2 else numbers + shape.rest
+    whole = numbers + shape.rest
+    sent = whole if layout.is_plain else 2 * min(max(BUCKET, shape.words * shape.width), whole)  # as much on the way
     gathered = {2: numbers, 3: 2 * numbers / mine}.get(layout.zero, 0.0)
     return Need(FLOAT * weights, FLOAT * gradients, ADAM * remembered, activations,
-                LOGITS * FLOAT * shape.words * work.graded / work.parts, FLOAT * sent if data > 1 else 0.0,
+                LOGITS * FLOAT * shape.words * work.graded / work.parts, FLOAT * sent if data > 1 else 0.0, FLOAT * whole if data > 1 and layout.is_plain else 0.0,
                 FLOAT * gathered, FLOAT * gradients if work.parts > 1 else 0.0)
