@@ -153,5 +153,6 @@ def need(shape: Shape, layout: Layout, work: Work) -> Need:
     sent = whole if layout.is_plain else 2 * min(max(BUCKET, shape.words * shape.width), whole)  # as much on the way
     gathered = {2: numbers, 3: 2 * numbers / mine}.get(layout.zero, 0.0)
     return Need(FLOAT * weights, FLOAT * gradients, ADAM * remembered, activations,
-                LOGITS * FLOAT * shape.words * work.graded / work.parts, FLOAT * sent if data > 1 else 0.0, FLOAT * whole if data > 1 and layout.is_plain else 0.0,
+                LOGITS * FLOAT * shape.words * work.graded / work.parts, FLOAT * sent if data > 1 else 0.0,
+                FLOAT * whole if data > 1 and layout.is_plain else 0.0,
                 FLOAT * gathered, FLOAT * gradients if work.parts > 1 else 0.0)
