@@ -71,20 +71,43 @@ def enter(settings: Settings, folder: Path) -> Iterator[None]:
         settings.parallel.over(settings.distributed.num_workers if settings.distributed.name == "ray" else 1)
         yield
         return
-    _check_workers(settings)
-    _check_mixture(settings)
-    _check_held_out(settings)
-    _check_validated(settings)
-    if settings.language.name is not None:
-        check_reachable(resolve(settings.language.name))
-    if settings.vision.name is not None and "/" in (name := resolve(settings.vision.name)):
-        check_reachable(name)
-    from embodied.training.run_folder import RunFolder, owned
+    with _joining(settings.distributed):
+        _check_workers(settings)
+        _check_mixture(settings)
+        _check_held_out(settings)
+        _check_validated(settings)
+        if settings.language.name is not None:
+            check_reachable(resolve(settings.language.name))
+        if settings.vision.name is not None and "/" in (name := resolve(settings.vision.name)):
+            check_reachable(name)
+        from embodied.training.run_folder import RunFolder, owned
 
-    wanted = recipe(settings)
-    with owned(folder, wanted):
-        RunFolder(folder, wanted).check()
+        wanted = recipe(settings)
+        with owned(folder, wanted):
+            RunFolder(folder, wanted).check()
+            yield
+
+
+@contextmanager
+def _joining(where: DistributedSettings) -> Iterator[None]:
+    """Within the block RAY_ADDRESS is what the settings say, where they say something."""
+    before = os.environ.get("RAY_ADDRESS")
+    if where.address is not None:
+        if where.name != "ray":
+            raise UsageError(f"distributed.address={where.address}: expected distributed=ray, got {where.name}")
+        os.environ["RAY_ADDRESS"] = where.address
+    try:
         yield
+    finally:
+        if where.address is not None:
+            _put_back("RAY_ADDRESS", before)
+
+
+def _put_back(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
 
 
 def act(settings: Settings, run: RunContext) -> float | None:
@@ -116,6 +139,8 @@ def act(settings: Settings, run: RunContext) -> float | None:
 def _check_mixture(settings: Settings) -> None:
     """Raise ValueError, before anything is collected, where a folder of the mixture holds no dataset and is not the one
     that is collected."""
+    if not any(stage_class(name).reads_datasets for name in settings.stage):
+        return
     for folder in map(Path, settings.data.folders):
         if folder != Path(settings.data.folder).resolve() and not facts_file(folder).exists():
             raise ValueError(f"data.mixture: expected datasets that were collected, got none in {folder}; embodied "
@@ -150,10 +175,6 @@ def _check_workers(settings: Settings) -> None:
     from embodied.cli.cluster import check_cluster
 
     where = settings.distributed
-    if where.address is not None:
-        if where.name != "ray":
-            raise UsageError(f"distributed.address={where.address}: expected distributed=ray, got {where.name}")
-        os.environ["RAY_ADDRESS"] = where.address
     check_cluster(where.name, where.num_workers)
     if where.name == "ray":
         from embodied.distributed.cluster import check_layout

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from embodied.distributed.cluster import check_layout
 from embodied.training.parallel.layout import Layout
 from embodied.training.settings import ModelSettings
 from embodied.training.stage import StageSettings
@@ -40,7 +41,8 @@ def lines(asked: Asked) -> list[str]:
                            f"{config.model_type}; leave plan out")
     others = {} if name == "pretrain" else _others(asked.model)
     rows = []
-    for layout in _layouts(asked):
+    _refuse_long(asked, config)
+    for layout in _layouts(asked, name):
         batch = max(stage.batch_size // (layout.data or 1), 1)
         parts = layout.parts if layout.pipeline > 1 else stage.accumulate
         work = Work(batch, asked.tokens, batch * asked.tokens, parts, stage.activation_checkpointing)
@@ -94,11 +96,19 @@ def _others(chosen: ModelSettings) -> Mapping[str, int]:
             if name not in ("language", "segmenter")}
 
 
-def _layouts(asked: Asked) -> list[Layout]:
-    """The layout that is asked for first, then others of as many workers."""
+def _refuse_long(asked: Asked, config: Any) -> None:
+    most = getattr(config, "max_position_embeddings", None)
+    if most is not None and asked.tokens > most:
+        raise SettingError(f"plan={asked.tokens}: expected at most the decoder's {most} positions")
+
+
+def _layouts(asked: Asked, name: str) -> list[Layout]:
+    """The layout that is asked for first, then others of as many workers that the stage could be trained under.
+    ValueError where it could not be under the first."""
     workers, first = asked.workers, asked.layout.over(asked.workers)
     if workers == 1:
         return [first]
+    check_layout(asked.layout, workers, {name: asked.stages[name]})
     others = [Layout(), *(Layout(zero=zero) for zero in (1, 2, 3))]
     config, has_adapters = _config(asked.model), isinstance(asked.model.language, str)
     counts = (config.num_attention_heads, getattr(config, "num_key_value_heads", 1), config.intermediate_size)
@@ -106,7 +116,16 @@ def _layouts(asked: Asked) -> list[Layout]:
         others += [Layout(tensor=workers), Layout(tensor=workers, sequence=True)]
     if not has_adapters and config.num_hidden_layers >= workers:
         others.append(Layout(pipeline=workers))
-    return list(dict.fromkeys([first, *(other.over(workers) for other in others)]))
+    return list(dict.fromkeys([first, *(other.over(workers) for other in others
+                                        if _is_possible(other, workers, {name: asked.stages[name]}))]))
+
+
+def _is_possible(layout: Layout, workers: int, stages: Mapping[str, StageSettings]) -> bool:
+    try:
+        check_layout(layout, workers, stages)
+    except ValueError:
+        return False
+    return True
 
 
 def _cache_bytes(config: Any) -> int:

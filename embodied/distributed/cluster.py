@@ -75,9 +75,9 @@ def named_address() -> str | None:
 def _start_own() -> None:
     """Start a cluster of this process alone, which ends with it."""
     for name, value in OWN.items():
-        os.environ.setdefault(name, value)
+        _set(name, value)
     if os.environ["RAY_AUTH_MODE"] == "token" and "RAY_AUTH_TOKEN_PATH" not in os.environ:
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        _set("RAY_AUTH_TOKEN", secrets.token_hex(32))
     import ray
 
     with _signals_kept():
@@ -88,8 +88,9 @@ def _start_own() -> None:
                              object_store_memory=OBJECT_STORE_BYTES, runtime_env={"env_vars": worker_environment()})
                 break
             except Exception as error:  # a start-up that takes too long is a plain Exception of Ray's
-                disconnect()
+                ray.shutdown()  # and what was half started
                 if attempt == TRIES:
+                    _unset()
                     raise ClusterError(f"ray: expected a cluster to start on this machine, got: {error}; try again "
                                        "when it is less busy, or use distributed=local") from error
                 _say(f"the cluster did not start ({error}); trying again, {attempt + 1} of {TRIES}")
@@ -100,7 +101,7 @@ def _join(address: str) -> None:
     """Be a driver of a cluster that stands. Whether it wants a token is its own affair: one that is set is said."""
     has_token = bool({"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()) or (
         Path("~/.ray/auth_token").expanduser().is_file())
-    os.environ.setdefault("RAY_AUTH_MODE", "token" if has_token else "disabled")
+    _set("RAY_AUTH_MODE", "token" if has_token else "disabled")
     import ray
 
     try:
@@ -108,7 +109,8 @@ def _join(address: str) -> None:
             ray.init(address=address, configure_logging=False, log_to_driver=True,
                      runtime_env={"env_vars": worker_environment()})
     except Exception as error:
-        disconnect()
+        ray.shutdown()
+        _unset()
         said = " ".join(str(error).split())[:300]
         raise ClusterError(f"RAY_ADDRESS={address}: expected a cluster that answers there, got: {said}; start one with "
                            "ray start --head, or unset it for one of this machine's own") from error
@@ -237,9 +239,27 @@ def worker_environment() -> dict[str, str]:
 
 
 def disconnect() -> None:
-    """End the cluster that `connect` started, with every process of it."""
+    """End the cluster that `connect` started, with every process of it, or leave the one that it joined."""
     if is_connected():
         import ray
 
         ray.shutdown()
+    _unset()
+
+
+_SET: set[str] = set()
+"""Environment variables that are set for the cluster of this process alone: the next one may be another's."""
+
+
+def _set(name: str, value: str) -> None:
+    """Set a variable that a person has not."""
+    if name not in os.environ:
+        os.environ[name] = value
+        _SET.add(name)
+
+
+def _unset() -> None:
+    for name in _SET:
+        os.environ.pop(name, None)
+    _SET.clear()
 

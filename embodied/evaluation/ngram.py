@@ -8,6 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 Gram = tuple[int, ...]
+_LEAST = 1e-3
+"""Of a discount: something is left for what was never seen."""
 
 
 class KneserNey:
@@ -21,7 +23,11 @@ class KneserNey:
         self.discounts: list[tuple[float, float, float]] = []
 
     def learn(self, texts: Sequence[Sequence[int]]) -> KneserNey:
-        """Count texts, each a list of tokens; counts of shorter contexts are of how many tokens came before them."""
+        """Count texts, each a list of tokens; counts of shorter contexts are of how many tokens came before them.
+        ValueError where it has learned before."""
+        if self.totals:
+            raise ValueError("KneserNey.learn: expected a model that has learned nothing, got one that has; "
+                             "give it all texts at once")
         top = self.counts[-1]
         for text in texts:
             padded = (-1,) * (self.order - 1) + tuple(text)
@@ -42,8 +48,8 @@ class KneserNey:
         self.kinds.append(dict(kinds))
         of = Counter(min(count, 5) for count in counts.values())
         share = of[1] / (of[1] + 2 * of[2]) if of[1] else 0.5
-        self.discounts.append(tuple(min(max(n - (n + 1) * share * of[n + 1] / of[n], 0.0), float(n)) if of[n] else 0.5
-                                    for n in (1, 2, 3)))
+        self.discounts.append(tuple(min(max(n - (n + 1) * share * of[n + 1] / of[n], _LEAST), float(n))
+                                    if of[n] else 0.5 for n in (1, 2, 3)))
 
     def probability(self, context: Gram, token: int) -> float:
         """Of a token after a context, of which the last `order - 1` tokens count."""

@@ -17,17 +17,23 @@ PLACEHOLDERS = (*SLOT_TOKENS, IMAGE_TOKEN)
 """Marks of soft tokens, consecutive in every vocabulary. Never decoded, never read from a person's text."""
 
 
+def check_vocab_size(vocab_size: int) -> int:
+    """How many of the tokens the plan language takes. ValueError where that and all bytes need more than there are."""
+    extra = len(PLACEHOLDERS) + len(NAME_TOKENS) + len(LOCATION_TOKENS)
+    least = 256 + 3 + extra
+    if vocab_size < least:
+        raise ValueError(f"vocab_size: expected at least {least} (256 bytes, 3 marks, {extra} plan tokens), "
+                         f"got {vocab_size}")
+    return extra
+
+
 def train_tokenizer(corpus: Iterable[str], vocab_size: int = 512) -> PreTrainedTokenizerFast:
     """A byte-level BPE tokenizer with every token of the plan language; reads any text, whatever its script.
 
     vocab_size counts everything; the result is smaller where the corpus has no more pairs to merge.
     Raises ValueError when the bytes and the plan language alone need more.
     """
-    extra = len(PLACEHOLDERS) + len(NAME_TOKENS) + len(LOCATION_TOKENS)
-    least = 256 + 3 + extra
-    if vocab_size < least:
-        raise ValueError(f"vocab_size: expected at least {least} (256 bytes, 3 marks, {extra} plan tokens), "
-                         f"got {vocab_size}")
+    extra = check_vocab_size(vocab_size)
     tokenizer = Tokenizer(models.BPE())
     # Digits one by one: "obj_12" in prose and numbers in reasons cost the same few tokens.
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([

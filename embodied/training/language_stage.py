@@ -50,6 +50,12 @@ def begin(run: RunFolder, stage: str, settings: PretrainSettings) -> None:
         order = np.random.default_rng([run.settings.seed, 9]).permutation(len(learned))
         rows = {"learned": _rows([learned[i] for i in order], tokenizer, settings.length),
                 "held_out": _rows(held_out, tokenizer, settings.length)}
+        if not len(rows["learned"]):
+            raise ValueError(f"{stage}: expected at least {settings.length} tokens to learn from, one row, got fewer; "
+                             "give more texts, or a smaller length, in a new run folder")
+        if not len(rows["held_out"]):
+            print(f"{stage}: the held-out texts make no row of {settings.length} tokens, so that nothing is measured; "
+                  "a greater stage.pretrain.text.held_out_percent holds out more", flush=True)
         if settings.most_tokens is not None:
             rows["learned"] = rows["learned"][:max(settings.most_tokens // settings.length, 1)]
         for name, part in rows.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -27,12 +26,17 @@ class Document:
 
 def find_documents(folders: Sequence[str]) -> Iterator[Document]:
     """Documents of folders, by name, and of INSTALLED. ValueError for a folder that is not there."""
+    check_folders(folders)
+    for folder in folders:
+        yield from _installed() if folder == INSTALLED else _written(Path(folder), Path(folder))
+
+
+def check_folders(folders: Sequence[str]) -> None:
+    """Raise ValueError for a folder that is not there."""
     missing = [folder for folder in folders if folder != INSTALLED and not Path(folder).is_dir()]
     if missing:
         raise ValueError(f"text: expected folders with {', '.join(SUFFIXES)} files, or {INSTALLED!r}, got "
                          f"{', '.join(missing)}, which are no folders")
-    for folder in folders:
-        yield from _installed() if folder == INSTALLED else _written(Path(folder), Path(folder))
 
 
 def _written(folder: Path, root: Path) -> Iterator[Document]:
@@ -45,8 +49,8 @@ def _written(folder: Path, root: Path) -> Iterator[Document]:
 def _installed() -> Iterator[Document]:
     """What the packages of this Python describe themselves as, their text files, and their docstrings, a document for
     each module."""
-    for distribution in sorted(metadata.distributions(), key=lambda one: one.metadata["Name"].lower()):
-        name = distribution.metadata["Name"]
+    named = [(one.metadata["Name"], one) for one in metadata.distributions()]
+    for name, distribution in sorted((pair for pair in named if pair[0]), key=lambda pair: pair[0].lower()):
         if described := distribution.metadata.get_payload():
             yield Document(f"{name}: description", str(described))
         for file in sorted(distribution.files or (), key=str):
@@ -74,8 +78,3 @@ def _docstrings(source: str) -> Iterator[str]:
             said = ast.get_docstring(node)
             if said is not None and len(said) >= _LEAST_DOCSTRING:
                 yield said
-
-
-def python_version() -> str:
-    """What INSTALLED hangs on beside the packages."""
-    return sys.version.split()[0]

@@ -35,6 +35,13 @@ def shingles(text: str) -> set[str]:
     return {" ".join(words[i:i + SHINGLE]) for i in range(len(words) - SHINGLE + 1)}
 
 
+def marks_of(text: str) -> np.ndarray:
+    """uint64[N], sorted: a number for each of the `shingles` of a text."""
+    rows = [shingle.encode("utf-8", "replace") for shingle in shingles(text)]
+    numbers = [int.from_bytes(hashlib.blake2b(row, digest_size=8).digest()) for row in rows]
+    return np.unique(np.array(numbers, np.uint64))
+
+
 class Seen:
     """Which texts were there before, exactly or nearly."""
 
@@ -54,9 +61,7 @@ class Seen:
         mark = fingerprint(text)
         if mark in self.prints:
             return "exact", self.prints[mark]
-        rows = [shingle.encode("utf-8", "replace") for shingle in shingles(text)]
-        marks = np.unique([int.from_bytes(hashlib.blake2b(row, digest_size=8).digest()) for row in rows])
-        sketch = _sketch(rows)
+        marks, sketch = marks_of(text), _sketch([shingle.encode("utf-8", "replace") for shingle in shingles(text)])
         for other in sorted(self.index.query(sketch), key=str):
             if _likeness(marks, self.marks[other]) >= self.likeness:
                 return "near", other

@@ -12,10 +12,7 @@ Ids = np.ndarray
 
 def packed(texts: Iterable[Sequence[int]], length: int, end: int) -> Ids:
     """uint32[rows, length]: the tokens of texts, each followed by `end`, in their order; what is left of the last row
-    is left out. ValueError where there are fewer than a row."""
+    is left out, and there may be no row."""
     joined = np.concatenate([np.array([*ids, end], dtype=np.uint32) for ids in texts] or [np.empty(0, np.uint32)])
     rows = len(joined) // length
-    if not rows:
-        raise ValueError(f"text: expected at least {length} tokens, one row, got {len(joined)}; find more, or lower "
-                         "the length")
     return joined[:rows * length].reshape(rows, length)

@@ -13,8 +13,10 @@ from functools import lru_cache
 
 EMAIL, PHONE, ADDRESS, KEY, CARD, NAME = "<email>", "<phone>", "<ip>", "<key>", "<number>", "<name>"
 
-_PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
-_KEYS = re.compile(r"\b(?:AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,}|sk-[A-Za-z0-9_-]{20,}|xox[abp]-[A-Za-z0-9-]{10,}|"
+_PEM = re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----.{0,20000}?"
+                  r"-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----", re.DOTALL)
+_KEYS = re.compile(r"\b(?:A[KS]IA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,}|"
+                   r"(?=sk-[A-Za-z_-]{0,80}\d)sk-[A-Za-z0-9_-]{20,}|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|xox[abp]-[A-Za-z0-9-]{10,}|"
                    r"AIza[0-9A-Za-z_-]{35}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}|"
                    r"hf_[A-Za-z0-9]{30,})")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,4}\.[A-Za-z]{2,24}\b")
@@ -25,16 +27,17 @@ _PHONE = re.compile(r"(?<![\w.+-])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{2,4
 
 
 def scrub(text: str, names: Iterable[str] = ()) -> tuple[str, Counter[str]]:
-    """(the text without what is private, how often each mark was put in). names: of people, whole words, in any
-    case of their first letters' own writing."""
+    """(the text without what is private, how often each mark was put in). names: of people, found in any case, across
+    spaces and ends of lines, as whole words."""
     found: Counter[str] = Counter()
 
     def put(mark: str):
         def replace(match: re.Match[str]) -> str:
-            if mark == CARD and not _is_card(match[0]):
+            end = _end_of_card(match[0]) if mark == CARD else len(match[0])
+            if not end:
                 return match[0]
             found[mark] += 1
-            return mark
+            return mark + match[0][end:]
 
         return replace
 
@@ -48,7 +51,16 @@ def scrub(text: str, names: Iterable[str] = ()) -> tuple[str, Counter[str]]:
 @lru_cache(maxsize=8)
 def _names(names: tuple[str, ...]) -> re.Pattern[str] | None:
     """The longest names first, so that a whole name is one mark."""
-    return re.compile(r"\b(?:" + "|".join(map(re.escape, names)) + r")\b") if names else None
+    if not names:
+        return None
+    spelled = (r"\s+".join(map(re.escape, name.split())) for name in names)
+    return re.compile(r"(?<!\w)(?:" + "|".join(spelled) + r")(?!\w)", re.IGNORECASE)
+
+
+def _end_of_card(text: str) -> int:
+    """Where the longest number that has the check digit of cards ends; 0 for none. What follows may be a date."""
+    ends = [place + 1 for place, c in enumerate(text) if c.isdigit()]
+    return next((end for end in reversed(ends) if _is_card(text[:end])), 0)
 
 
 def _is_card(text: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,9 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from embodied.data.files import replaced_folder, write_json
-from embodied.data.text.documents import Document, find_documents
-from embodied.data.text.duplicates import Seen
+from embodied.data.text.documents import Document, check_folders, find_documents
+from embodied.data.text.duplicates import Seen, fingerprint, marks_of
 from embodied.data.text.privacy import scrub
 from embodied.data.text.quality import why_poor
 from embodied.typed import between
@@ -32,7 +33,14 @@ class Road:
     likeness: float = between(0.5, 1.0, default=0.8)  # share of five words in a row from which a text is a copy
     names: str | None = None  # a file of people's names, a line each, that are taken out
     most_characters: int | None = between(1000, default=None)  # of what is found, in the order of the folders
-    held_out_percent: int = between(0, 50, default=2)  # of the documents, by the hash of their text
+    held_out_percent: int = between(1, 50, default=2)  # of the documents, by the hash of their text
+
+
+def check(road: Road) -> None:
+    """Raise ValueError where a folder, or the file of names, is not there."""
+    check_folders(road.folders)
+    if road.names is not None and not Path(road.names).is_file():
+        raise ValueError(f"text.names={road.names}: expected a file of names, a line each, got none there")
 
 
 def prepare(road: Road, folder: Path) -> dict[str, Any]:
@@ -49,23 +57,24 @@ def prepare(road: Road, folder: Path) -> dict[str, Any]:
 
 def _fill(road: Road, folder: Path) -> dict[str, Any]:
     counts: Counter[str] = Counter()
-    names = _names(road.names)
-    with (folder / LEARNED).open("w", encoding="utf-8") as learned, (
-            folder / HELD_OUT).open("w", encoding="utf-8") as held:
-        for document in _kept(road, names, counts):
-            out = held if _is_held_out(document.text, road.held_out_percent) else learned
-            out.write(json.dumps({"source": document.source, "text": document.text}, ensure_ascii=False) + "\n")
-            counts["held out" if out is held else "learned"] += 1
-    if not counts["learned"]:
+    kept = list(_kept(road, _names(road.names), counts))
+    learned = [document for document, is_held_out in kept if not is_held_out]
+    held_out = _apart([document for document, is_held_out in kept if is_held_out], learned, counts)
+    if not learned:
         raise ValueError(f"text: expected documents to learn from, got none of {counts['found']} that were found in "
-                         f"{', '.join(road.folders)}")
+                         f"{', '.join(road.folders)}; left out: {_listed(counts) or 'none'}")
+    for name, documents in ((LEARNED, learned), (HELD_OUT, held_out)):
+        lines = [json.dumps(asdict(document), ensure_ascii=False) + "\n" for document in documents]
+        (folder / name).write_text("".join(lines), "utf-8", errors="replace")
+    counts.update({"learned": len(learned), "held out": len(held_out)})
     card = {"road": json.loads(json.dumps(asdict(road))), "counts": dict(sorted(counts.items()))}
     write_json(folder / CARD, card)
     return card
 
 
-def _kept(road: Road, names: Sequence[str], counts: Counter[str]) -> Iterator[Document]:
-    """Documents that nothing speaks against. Those that are held out are no copies of others either."""
+def _kept(road: Road, names: Sequence[str], counts: Counter[str]) -> Iterator[tuple[Document, bool]]:
+    """Documents that nothing speaks against, and whether each is held out: by its text as it was found, so that this
+    hangs on nothing else that is done."""
     seen = Seen(road.likeness)
     for document in _up_to(find_documents(road.folders), road.most_characters):
         counts["found"] += 1
@@ -81,21 +90,34 @@ def _kept(road: Road, names: Sequence[str], counts: Counter[str]) -> Iterator[Do
             text, marks = scrub(text, names)
             counts.update({f"scrubbed: {mark}": count for mark, count in marks.items()})
         counts["kept, characters"] += len(text)
-        yield Document(document.source, text)
+        yield Document(document.source, text), int(fingerprint(document.text)[:8], 16) % 100 < road.held_out_percent
+
+
+MOST_KNOWN = 0.5
+"""Of a held-out text: the share of its five words in a row that may stand in what is learned from."""
+
+
+def _apart(held_out: Sequence[Document], learned: Sequence[Document], counts: Counter[str]) -> list[Document]:
+    """Those that are not for the most part in what is learned from, whole or in pieces."""
+    known = np.unique(np.concatenate([marks_of(document.text) for document in learned] or [np.empty(0, np.uint64)]))
+    apart = [one for one in held_out if np.isin(marks_of(one.text), known).mean() <= MOST_KNOWN]
+    counts["held out, but for the most part in what is learned from"] += len(held_out) - len(apart)
+    return apart
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()) if name.startswith(("poor", "copies")))
 
 
 def _up_to(documents: Iterable[Document], most: int | None) -> Iterator[Document]:
-    total = 0
+    """Documents up to so many characters; the last one is cut."""
+    left = most
     for document in documents:
-        total += len(document.text)
-        if most is not None and total > most:
+        if left is not None and len(document.text) >= left:
+            yield Document(document.source, document.text[:left])
             return
+        left = None if left is None else left - len(document.text)
         yield document
-
-
-def _is_held_out(text: str, percent: int) -> bool:
-    """The same whatever else is there: by a text's own hash."""
-    return int(hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8], 16) % 100 < percent
 
 
 def _names(file: str | None) -> tuple[str, ...]:

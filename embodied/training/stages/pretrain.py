@@ -46,6 +46,13 @@ class Stage(stage.Stage[PretrainSettings]):
             raise SettingError(f"stage.{self.name}.length={self.settings.length}: expected at most the decoder's "
                                f"{positions} positions (size.language.positions)")
 
+    def check(self, run: RunFolder) -> None:
+        from embodied.data.text import road
+        from embodied.models.tokens import check_vocab_size
+
+        road.check(self.settings.text)
+        check_vocab_size(run.settings.model.vocab_size)
+
     def result(self, run: RunFolder) -> Path:
         return run.of(self.name) / "model" / "config.json"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from embodied.distributed import cluster
@@ -45,6 +47,33 @@ def test_processors_that_come_late_are_waited_for_and_said(monkeypatch, capsys):
     assert "waiting for 4 processors, 1 were there at first" in capsys.readouterr().err
     with pytest.raises(cluster.ClusterError, match=r"expected 8 processors in .* within 0.1 s, got 1; add nodes"):
         cluster.wait_for_processors(8, wait_s=0.1)
+
+
+def test_what_is_set_for_one_cluster_is_not_for_the_next(monkeypatch):
+    """A token of this machine's own is told to nobody else, and the next own one has a token again."""
+    import ray
+
+    said = []
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda **_: said.append({n: os.environ.get(n) for n in
+                                                              ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")}))
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 8.0})
+    monkeypatch.setattr(cluster, "refuse_open_door", lambda _: None)
+    monkeypatch.setattr(ray.util, "get_node_ip_address", lambda: "127.0.0.1")
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+    for address in (None, "192.0.2.1:6379", None):
+        if address:
+            monkeypatch.setenv("RAY_ADDRESS", address)
+        else:
+            monkeypatch.delenv("RAY_ADDRESS", raising=False)
+        cluster.connect(1)
+        cluster.disconnect()
+    own, joined, again = said
+    assert own["RAY_AUTH_MODE"] == again["RAY_AUTH_MODE"] == "token"
+    assert own["RAY_AUTH_TOKEN"] != again["RAY_AUTH_TOKEN"]
+    assert joined["RAY_AUTH_TOKEN"] is None
+    assert "RAY_AUTH_TOKEN" not in os.environ
 
 
 def test_a_server_joins_no_cluster(monkeypatch):

@@ -31,6 +31,14 @@ def test_probabilities_of_all_tokens_add_up_to_one(order: int):
         assert sum(model.probability(context, token) for token in range(WORDS)) == pytest.approx(1.0)
 
 
+def test_nothing_is_impossible_and_learning_twice_is_refused():
+    """All that was seen was seen often: something is left for the rest all the same."""
+    model = KneserNey(2, WORDS).learn([[1, 2, 3] * 40])
+    assert all(model.probability((a,), b) > 0 for a in range(WORDS) for b in range(WORDS))
+    with pytest.raises(ValueError, match="got one that has"):
+        model.learn([[1]])
+
+
 def test_longer_contexts_say_more_and_bits_are_those_of_the_probabilities():
     learned, held_out = texts(0), texts(1)
     bits = {order: sum(KneserNey(order, WORDS).learn(learned).bits(text) for text in held_out) for order in (1, 2, 3)}

@@ -100,6 +100,14 @@ def test_what_cannot_be_learned_from_is_refused(folder: Path, changes: dict, sai
         values.stage("pretrain").check_model(values.model)
 
 
+def test_texts_that_are_not_there_are_refused_before_a_folder_is_claimed(folder: Path, tmp_path: Path):
+    for changes, said in (({"folders": ["/nope"]}, "which are no folders"), ({"names": "/nope"}, "a file of names")):
+        wrong = settings_of(folder, text=TEXT | {"folders": [str(folder)]} | changes)
+        with pytest.raises(ValueError, match=said):
+            train_all(wrong, tmp_path / "run")
+        assert not (tmp_path / "run" / "recipe.json").exists()
+
+
 def test_a_published_language_is_no_beginning_from_nothing(folder: Path):
     values = tiny("none") | {"stages": settings_plain(folder)}
     values["model"] = values["model"] | {"language": "some/model"}

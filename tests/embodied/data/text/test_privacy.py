@@ -53,6 +53,21 @@ def test_none_of_200_planted_addresses_numbers_keys_and_names_is_left():
     assert sum(found.values()) == 200
 
 
+@pytest.mark.parametrize(("text", "left"), [
+    ("pay 4111 1111 1111 1111 12/27 now", "pay <number> 12/27 now"), ("4111 1111 1111 1111 123", "<number> 123"),
+    ("by Martin King Jr., and\nAda\n  Lovelace", "by <name>, and\n<name>"), ("ADA LOVELACE", "<name>"),
+    ("github_pat_11ABCDEFG0abcdefghijkl", "<key>"), ("ASIA1234567890ABCDEF", "<key>"),
+    ("class sk-toggleable__content-very", "class sk-toggleable__content-very"), ("Adam Lovelacey", "Adam Lovelacey")])
+def test_forms_that_are_easily_missed(text: str, left: str):
+    assert scrub(text, ["Martin King Jr.", "Ada Lovelace"])[0] == left
+
+
+def test_a_key_that_does_not_end_costs_no_time():
+    begun = "-----BEGIN RSA PRIVATE KEY-----\n" * 3000
+    assert scrub(begun)[0] == begun
+    assert scrub("-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----")[0] == "<key>"
+
+
 def test_nearly_all_of_clean_text_is_kept():
     """Of the docs of this project, which hold versions, figures, dates and shapes, and next to nothing private."""
     texts = [document.text for document in find_documents(["docs"])]
