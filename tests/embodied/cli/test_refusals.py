@@ -105,8 +105,8 @@ def test_an_address_without_ray_is_refused(tmp_path):
     (("distributed=ray", "parallel.tensor=3"), "expected a multiple of 3 processes"),
     (("distributed=ray", "parallel.sequence=true"), "expected tensor of at least 2"),
     (("distributed=ray", "parallel.pipeline=2", "stage.sft.ema_decay=0.9"), "ema_decay=0.9: expected 0 under the"),
-    (("stage.sft_smoke.accumulate=3",), "accumulate=3: expected a divisor of batch_size"),
-    (("stage.segmenter_smoke.accumulate=2",), "accumulate=2: expected 1"),
+    (("stage.sft.accumulate=3",), "accumulate=3: expected a divisor of batch_size"),
+    (("stage.segmenter.accumulate=2",), "accumulate=2: expected 1"),
     (("parallel.tensor=0",), "parallel.tensor=0: expected at least 1")])
 def test_layouts_that_cannot_be_are_refused_before_anything_is_collected(tmp_path, words, said):
     if os.cpu_count() < 2:
