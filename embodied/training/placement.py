@@ -1,6 +1,7 @@
 """Where a model trains and with whom: the one object that the loop, checkpoints and launches ask.
 
-Nobody else in `training` and `distributed` knows a device, a wrapper or a process group.
+Nobody else in `training` and `distributed` knows a device, a wrapper or a process group, but for `gradients` and the
+placement of divided models, `parallel`.
 
 What data-parallel ranks tell each other, so that a batch shared out between them is learned from as one batch: their
 gradients are averaged, and a rank's mean over its own tokens, averaged again, is a mean of means: it gives a token of a

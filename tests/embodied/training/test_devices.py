@@ -46,9 +46,12 @@ def test_nobody_but_the_placement_knows_devices_wrappers_and_groups():
     trespassers = {p.name: found for p in paths if (found := calls_of(p) & OF_PLACEMENT_ALONE)}
     assert set(trespassers.pop("placement.py")) > {"device", "get_world_size", "DistributedDataParallel"}
     # What looks at the dataset is no training: workers of its own, one thread each. Ray says which worker one is.
-    # A team is the placement's.
-    assert trespassers == {"perception.py": {"set_num_threads"}, "launch.py": {"get_world_size"},
-                           "team.py": {"set_num_threads"}}
+    # A team is the placement's, and so are gradients that ranks average, and `parallel`: the placement of a divided
+    # model; its estimate computes shapes on the meta device.
+    placements = {p.name for p in paths if p.parent.name == "parallel"} | {"gradients.py"}
+    assert {name: found for name, found in trespassers.items() if name not in placements} == {
+        "perception.py": {"set_num_threads"}, "launch.py": {"get_world_size"}, "team.py": {"set_num_threads"}}
+    assert placements & trespassers.keys() == {"divided.py", "estimate.py", "gradients.py", "whole.py"}
     assert not [p.name for p in paths if p.name != "placement.py" and '"module"' in p.read_text()]
 
 

@@ -43,7 +43,7 @@ def test_a_step_that_is_counted_learns_the_same_and_later_rows_have_the_share(th
     drawn = torch.get_rng_state()
     torch.manual_seed(7)
     path = tmp_path / "log.jsonl"
-    watch = roofline.Roofline(threads)
+    watch = roofline.Roofline(threads, shares_batches=threads > 1)
     found, batches = trained(threads, watch, [JsonlLog(path, every=1)])
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     assert torch.equal(torch.get_rng_state(), drawn) and watch.counter.flops > 0
