@@ -127,8 +127,10 @@ def apart(one: State, other: State) -> float:
     return max(float((a.double() - b.double()).norm() / b.double().norm().clamp(min=1e-12)) for a, b in pairs)
 
 
-@pytest.mark.parametrize("layout", [Layout(zero=1), Layout(zero=2), Layout(tensor=2, sequence=True),
-                                    Layout(pipeline=2)], ids=lambda one: one.over(2).name)
+@pytest.mark.parametrize("layout", [pytest.param(Layout(zero=1), marks=pytest.mark.slow), Layout(zero=2),
+                                    Layout(tensor=2, sequence=True),
+                                    pytest.param(Layout(pipeline=2), marks=pytest.mark.slow)],
+                         ids=lambda one: one.over(2).name)
 def test_half_frozen_layers_that_are_measured_between_steps_are_saved_as_they_are(layout: Layout, tmp_path: Path):
     """As a stage does it: what does not learn stays, and a measurement changes nothing of what is saved after it."""
     alone = _frozen_and_measured(Trial("qwen3", Layout(), freezes=True))
