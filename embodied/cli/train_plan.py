@@ -42,11 +42,11 @@ def lines(asked: Asked) -> list[str]:
     others = {} if name == "pretrain" else _others(asked.model)
     rows = []
     _refuse_long(asked, config)
-    for layout in _layouts(asked, name):
+    for layout in _layouts(asked, name, config):
         batch = max(stage.batch_size // (layout.data or 1), 1)
         parts = layout.parts if layout.pipeline > 1 else stage.accumulate
         work = Work(batch, asked.tokens, batch * asked.tokens, parts, stage.activation_checkpointing)
-        shape = _shape_of(config, work, layout)
+        shape = _shape_of(config, layout)
         wide = replace(shape, rest=shape.rest + sum(others.values()))
         rows.append((layout, need(wide, layout, work).in_mb()))
     total = shape.layers * shape.numbers + wide.rest
@@ -58,11 +58,11 @@ def lines(asked: Asked) -> list[str]:
             f"a plan's cache: {_cache_bytes(config) / 1e3:,.1f} kB a token", *_table(rows), *_notes(asked.model)]
 
 
-def _shape_of(config: Any, work: Any, layout: Layout) -> Any:
+def _shape_of(config: Any, layout: Layout) -> Any:
     from embodied.training.parallel.estimate import shape_of
 
     try:
-        return shape_of(config, work, layout)
+        return shape_of(config, layout)
     except ValueError as error:
         raise SettingError(f"plan: {error}; leave plan out") from error
 
@@ -102,7 +102,7 @@ def _refuse_long(asked: Asked, config: Any) -> None:
         raise SettingError(f"plan={asked.tokens}: expected at most the decoder's {most} positions")
 
 
-def _layouts(asked: Asked, name: str) -> list[Layout]:
+def _layouts(asked: Asked, name: str, config: Any) -> list[Layout]:
     """The layout that is asked for first, then others of as many workers that the stage could be trained under.
     ValueError where it could not be under the first."""
     workers, first = asked.workers, asked.layout.over(asked.workers)
@@ -110,7 +110,7 @@ def _layouts(asked: Asked, name: str) -> list[Layout]:
         return [first]
     check_layout(asked.layout, workers, {name: asked.stages[name]})
     others = [Layout(), *(Layout(zero=zero) for zero in (1, 2, 3))]
-    config, has_adapters = _config(asked.model), isinstance(asked.model.language, str)
+    has_adapters = isinstance(asked.model.language, str)
     counts = (config.num_attention_heads, getattr(config, "num_key_value_heads", 1), config.intermediate_size)
     if not has_adapters and not any(count % workers for count in counts):
         others += [Layout(tensor=workers), Layout(tensor=workers, sequence=True)]

@@ -166,7 +166,7 @@ class Replicated:
     def learn(self, objective: Callable[..., Any], model: nn.Module, batch: Any, parameters: Sequence[nn.Parameter]
               ) -> Lesson:
         if isinstance(batch, Shares):
-            learn = self._learn_together if self.accumulate == 1 else self.learn_in_turn
+            learn = self._learn_together if self.accumulate == 1 else self._learn_in_turn
             return learn(objective, model, batch, parameters)
         return self._learn_one(objective, model, batch)
 
@@ -178,10 +178,10 @@ class Replicated:
         (poisoned(loss) / parts).backward()
         return Lesson(loss.detach(), metrics, looked_s - began_s, time.perf_counter() - looked_s)
 
-    def learn_in_turn(self, objective: Callable[..., Any], model: nn.Module, batch: Shares,
+    def _learn_in_turn(self, objective: Callable[..., Any], model: nn.Module, batch: Shares,
                       parameters: Sequence[nn.Parameter]) -> Lesson:
         """The same of all shares, one after another; ranks wait for each other after the last."""
-        counts = mean_over_ranks(mean_counts(objective, model, [self.put(part) for part in batch.parts]))
+        counts = mean_over_ranks(mean_counts(objective, model, batch.parts).to(self.device))
         is_wrapped = isinstance(model, DistributedDataParallel)
         with known(counts), model.no_sync() if is_wrapped else nullcontext():
             lessons = [self._learn_one(objective, model, part, len(batch.parts)) for part in batch.parts]

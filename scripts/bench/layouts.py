@@ -81,7 +81,7 @@ def measured(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     size, mine = layout.data * layout.tensor * layout.pipeline, asked.batch // layout.data
     parts = layout.parts if layout.pipeline > 1 else accumulate
     work = Work(mine, asked.length, mine * (asked.length - 1), parts, is_checkpointed)
-    said = need(shape_of(_config(asked), work, layout), layout, work).in_mb()
+    said = need(shape_of(_config(asked), layout), layout, work).in_mb()
 
     def work_of(rank: int) -> dict[str, float]:
         return _learn(asked, layout, accumulate, rank, size, is_checkpointed=is_checkpointed)

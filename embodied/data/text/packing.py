@@ -6,11 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-Ids = np.ndarray
-"""uint32[N], tokens."""
-
-
-def packed(texts: Iterable[Sequence[int]], length: int, end: int) -> Ids:
+def packed(texts: Iterable[Sequence[int]], length: int, end: int) -> np.ndarray:
     """uint32[rows, length]: the tokens of texts, each followed by `end`, in their order; what is left of the last row
     is left out, and there may be no row."""
     joined = np.concatenate([np.array([*ids, end], dtype=np.uint32) for ids in texts] or [np.empty(0, np.uint32)])

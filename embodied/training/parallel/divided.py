@@ -100,8 +100,9 @@ class Divided(Replicated):
         return model
 
     def shares(self, model: nn.Module, batch_size: int) -> int:
-        parts = 1 if decoder_of(model) is None else self.layout.parts
-        return refuse_odd_parts(batch_size, parts, "micro_batches") if parts > 1 else super().shares(model, batch_size)
+        if self.layout.pipeline == 1 or decoder_of(model) is None:
+            return super().shares(model, batch_size)
+        return refuse_odd_parts(batch_size, self.layout.parts, "micro_batches")
 
     def learn(self, objective: Callable[..., Any], model: nn.Module, batch: Any, parameters: Sequence[nn.Parameter]
               ) -> Lesson:
@@ -113,8 +114,8 @@ class Divided(Replicated):
         return lesson
 
     def _learn_in_line(self, objective: Callable[..., Any], model: nn.Module, batch: Any) -> Lesson:
-        parts = [self.put(part) for part in (batch.parts if isinstance(batch, Shares) else [batch])]
-        with known(mean_over_ranks(mean_counts(objective, model, parts))):
+        parts = batch.parts if isinstance(batch, Shares) else [batch]
+        with known(mean_over_ranks(mean_counts(objective, model, parts).to(self.device))):
             told = pipeline.learn(decoder_of(model).layers[0], partial(self._look, objective, model), parts,
                                   lambda loss: poisoned(loss) / len(parts))
         return mean_lesson([Lesson(loss, metrics, 0.0, 0.0) for loss, metrics in told])

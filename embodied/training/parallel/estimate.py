@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 WHOLE = Layout()
 FLOAT = 4  # bytes of a number; weights are float32 in any case
 ADAM = 2 * FLOAT  # bytes that AdamW keeps of a parameter
+PROBE = 4099
+"""Tokens of which it is read off what a layer keeps: as many as no width of a model, so that shares of attention, which
+are of tokens by tokens, and which kernels do not keep, are known by their shape."""
 LOGITS = 3  # copies of the graded logits, float32: themselves, their log-probabilities, the gradient
 
 
@@ -80,7 +83,7 @@ class Shape:
     kept: float  # bytes that one process keeps of a token and a layer for the way back
 
 
-def shape_of(config: PreTrainedConfig, work: Work, layout: Layout = WHOLE) -> Shape:
+def shape_of(config: PreTrainedConfig, layout: Layout = WHOLE) -> Shape:
     """The shape of a language model, built on the meta device, as a process of a layout sees it. ValueError for one
     that cannot be divided."""
     with torch.device("meta"):
@@ -93,16 +96,16 @@ def shape_of(config: PreTrainedConfig, work: Work, layout: Layout = WHOLE) -> Sh
     cut = sum(p.numel() for name in names for p in layer.get_submodule(name).parameters())
     layers, numbers = len(model.base_model.layers), sum(p.numel() for p in layer.parameters())
     rest = sum(p.numel() for p in model.parameters()) - layers * numbers
-    kept = (_kept_by_layer(config, work) / layout.tensor if layout.sequence
-            else _kept_by_layer(_part_of(config, layout.tensor), work))
+    kept = (_kept_by_layer(config) / layout.tensor if layout.sequence
+            else _kept_by_layer(_part_of(config, layout.tensor)))
     return Shape(layers, numbers, cut, rest, config.vocab_size, config.hidden_size, kept)
 
 
-def _kept_by_layer(config: PreTrainedConfig, work: Work) -> float:
+def _kept_by_layer(config: PreTrainedConfig) -> float:
     """Bytes of a token."""
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
-    return (_kept(model, 2, work) - _kept(model, 1, work)) / (work.batch * work.length)
+    return (_kept(model, 2) - _kept(model, 1)) / PROBE
 
 
 def _part_of(config: PreTrainedConfig, ranks: int) -> PreTrainedConfig:
@@ -115,21 +118,21 @@ def _part_of(config: PreTrainedConfig, ranks: int) -> PreTrainedConfig:
     return part
 
 
-def _kept(model: nn.Module, layers: int, work: Work) -> float:
-    """Bytes that a forward pass of the first layers keeps for the way back, on the meta device."""
+def _kept(model: nn.Module, layers: int) -> float:
+    """Bytes that a forward pass of the first layers keeps of PROBE tokens for the way back, on the meta device."""
     found: dict[Any, int] = {}
     own = {p.untyped_storage()._cdata for p in model.parameters()}
 
     def note(kept: Float[torch.Tensor, "*any"]) -> Float[torch.Tensor, "*any"]:
         storage = kept.untyped_storage()
-        if storage._cdata not in own and kept.shape[-2:] != (work.length,) * 2:  # kernels keep no shares of attention
+        if storage._cdata not in own and kept.shape[-2:] != (PROBE, PROBE):  # kernels keep no shares of attention
             found[storage._cdata] = storage.nbytes()
         kept_alive.append(kept)
         return kept
 
     kept_alive: list[Any] = []
-    decoder, places = model.base_model, torch.arange(work.length, device="meta")[None]
-    states = torch.empty(work.batch, work.length, model.config.hidden_size, device="meta", requires_grad=True)
+    decoder, places = model.base_model, torch.arange(PROBE, device="meta")[None]
+    states = torch.empty(1, PROBE, model.config.hidden_size, device="meta", requires_grad=True)
     turns = decoder.rotary_emb(states, places)
     with torch.autograd.graph.saved_tensors_hooks(note, lambda kept: kept):
         for layer in decoder.layers[:layers]:

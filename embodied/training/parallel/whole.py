@@ -68,7 +68,7 @@ def scatter(weights: Mapping[str, Tensor], saved: Mapping[str, Any], model: nn.M
     every = {name for aliases in names.values() for name in aliases} | {*stored}
     known, kinds = zip(*_from_all((every, _kinds(optimizer, names))), strict=True)
     listed = _listed(order, _joined(kinds))
-    taken = {name: weights[alias] for name, aliases in _aliases(stored, names, model).items()
+    taken = {name: weights[alias] for name, aliases in _aliases(stored, names).items()
              for alias in aliases if alias in weights}
     _refuse_others(stored, taken, weights.keys() - set().union(*known), listed, saved)
     for name, value in stored.items():
@@ -115,8 +115,7 @@ def _stored(model: nn.Module, rename: Rename, names: Mapping[int, Sequence[str]]
     return {name: value for name, value in kept.items() if firsts[name] == name}
 
 
-def _aliases(stored: Mapping[str, Tensor], names: Mapping[int, Sequence[str]], model: nn.Module
-             ) -> dict[str, Sequence[str]]:
+def _aliases(stored: Mapping[str, Tensor], names: Mapping[int, Sequence[str]]) -> dict[str, Sequence[str]]:
     """Name under which something is stored -> all the names that it has."""
     found = {name: [name] for name in stored}
     return found | {name: aliases for aliases in names.values() for name in aliases if name in stored}

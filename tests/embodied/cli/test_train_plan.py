@@ -25,7 +25,7 @@ def test_it_is_said_and_nothing_is_made(tmp_path, capsys):
     (Layout(data=1, tensor=2, sequence=True), "activations")], ids=lambda one: getattr(one, "name", one))
 def test_what_a_layout_divides_is_less(layout: Layout, less: str):
     config, work = layouts.decoder("llama")[0].config, Work(2, 16, 32)
-    alone, shared = (need(shape_of(config, work, one), one, work) for one in (Layout(data=1), layout))
+    alone, shared = (need(shape_of(config, one), one, work) for one in (Layout(data=1), layout))
     assert getattr(shared, less) < 0.8 * getattr(alone, less)
     assert shared.activations <= alone.activations
 
@@ -47,6 +47,14 @@ def test_more_workers_than_this_machine_has_can_be_asked_about(tmp_path, capsys)
 
 def test_parameters_are_counted_as_they_are():
     model = layouts.decoder("llama")[0]
-    shape = shape_of(model.config, Work(1, 8, 8))
+    shape = shape_of(model.config)
     assert shape.layers * shape.numbers + shape.rest == sum(p.numel() for p in model.parameters())
     assert need(shape, Layout(data=1), Work(1, 8, 8)).weights == 4 * sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize("length", [31, 32, 33])
+def test_activations_grow_with_tokens_also_where_a_sentence_is_as_long_as_the_model_is_wide(length: int):
+    config = layouts.decoder("llama")[0].config
+    assert config.hidden_size == 32
+    of = need(shape_of(config), Layout(data=1), Work(1, length, length)).activations / length
+    assert of == pytest.approx(need(shape_of(config), Layout(data=1), Work(1, 8, 8)).activations / 8)

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from embodied.data.batches import Batch
 from embodied.training.objectives.losses import IGNORED
 from embodied.training.parallel import pipeline, tensor
-from embodied.training.parallel.divided import decoder_of, refuse_in_line
+from embodied.training.parallel.divided import decoder_of, place, refuse_in_line
 from embodied.training.parallel.layout import Layout
-from embodied.training.placement import State
+from embodied.training.placement import CPU, State
 from embodied.training.stage import StageSettings
 from embodied.typed import SettingError
 from tests.embodied.training import layouts, ranks
@@ -174,6 +175,17 @@ def test_parts_without_a_single_name_count_for_nothing():
         trial.go_on(1)
         found.append(trial.saved())
     assert apart(*found) < ONCE
+
+
+def test_an_optimizer_is_shared_out_of_any_decoder(tmp_path: Path):
+    """ZeRO-1 divides no layers: what has none that could be divided learns under it, too."""
+    def work(rank: int) -> None:
+        sizes = {"n_embd": 32, "n_layer": 1, "n_head": 2, "vocab_size": 67, "bos_token_id": 1, "eos_token_id": 2}
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model("gpt2", **sizes))
+        placement = place(Layout(zero=1), CPU, rank, 2)
+        assert placement.shares(placement.wrap(model), 4) == 1
+
+    ranks.on_ranks(2, work, tmp_path)
 
 
 def test_a_pipeline_of_layers_that_drop_out_is_refused():
