@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+
 def packed(texts: Iterable[Sequence[int]], length: int, end: int) -> np.ndarray:
     """uint32[rows, length]: the tokens of texts, each followed by `end`, in their order; what is left of the last row
     is left out, and there may be no row."""
