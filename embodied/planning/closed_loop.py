@@ -100,6 +100,18 @@ def ending(end: str, is_success: bool | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """Where an episode stands when its planner is asked. Beside a snapshot of its world it is what an episode can go on
+    from, as often as one likes, see `run`."""
+
+    instruction: str
+    observation: Observation
+    history: tuple[Transition, ...]
+    info: Mapping[str, Any]  # as of the last step
+    plans: int  # that were made before
+
+
+@dataclass(frozen=True, slots=True)
 class EpisodeSummary:
     """How one episode went."""
 
@@ -115,8 +127,8 @@ class EpisodeSummary:
 
 def run(env: gymnasium.Env, planner: Planner, *, seed: int | None, options: Mapping[str, Any] | None = None,
         latency: Latency = "free", max_calls: int = 20, max_failures: int = 8,
-        replan: Replan = "placing", history: Sequence[Transition] = (), sampling_seed: int | None = None
-        ) -> Iterator[Step]:
+        replan: Replan = "placing", history: Sequence[Transition] = (), sampling_seed: int | None = None,
+        moment: Moment | None = None) -> Iterator[Step]:
     """The steps of one episode, the last one with `end` set; closing the generator stops it between two calls.
 
     env: a skill-level environment of the caller's. seed: of the scene, None to go on in the present one, with the
@@ -126,7 +138,9 @@ def run(env: gymnasium.Env, planner: Planner, *, seed: int | None, options: Mapp
     max_calls, max_failures: skill calls, and failed ones, after which it gives up; one that ran out of time is none
     where the next one goes on with it.
     sampling_seed: None leaves seeds to the planner; a number gives each plan one of its own (`plan_seed`), so that the
-    same number repeats an episode, and another draws another one of the same scene.
+    same number repeats an episode, and another draws another one of the same scene. moment: of an episode of this scene
+    that is gone on from, in a world that stands there (`env.unwrapped.restore`): nothing is reset, `seed` is the
+    scene's, and options and history are the moment's.
     """
     if latency not in LATENCIES:
         raise ValueError(f"run: expected latency one of {LATENCIES}, got {latency!r}")
@@ -138,8 +152,9 @@ def run(env: gymnasium.Env, planner: Planner, *, seed: int | None, options: Mapp
     if sampling_seed is not None and "seed" not in inspect.signature(planner.plan).parameters:
         raise ValueError(f"run: expected a planner whose plan takes seed, for sampling_seed={sampling_seed}, got "
                          f"{type(planner).__name__}; leave sampling_seed out")
-    return _Rollout(env, planner, max_calls, max_failures, replan, latency, sampling_seed,
-                    history=list(history)).steps(seed, options)
+    rollout = _Rollout(env, planner, max_calls, max_failures, replan, latency, sampling_seed, seed or 0,
+                       history=list(history))
+    return rollout.steps(seed, options) if moment is None else rollout.steps_from(moment)
 
 
 def plan_seed(sampling_seed: int, seed: int, plan: int) -> int:
@@ -201,13 +216,21 @@ class _Rollout:
         self.language = language_in(self.env)
 
     def steps(self, seed: int | None, options: Mapping[str, Any] | None) -> Iterator[Step]:
-        self.seed = seed or 0
         raw, info = self._begin(seed, dict(options) if options else None)
         trouble = fault(raw)
         if trouble is not None:
             yield Step(0, self.plan, False, None, info, end=f"failed: {trouble}")
             return
-        self.instruction, observation, index, end = raw["instruction"], Observation.from_dict(raw), 0, None
+        self.instruction = raw["instruction"]
+        yield from self._turns(Observation.from_dict(raw), info)
+
+    def steps_from(self, moment: Moment) -> Iterator[Step]:
+        self.instruction, self.plans, self.history = moment.instruction, moment.plans, list(moment.history)
+        self.calls, self.failures = len(self.history), sum(map(self._is_failure, self.history))
+        yield from self._turns(moment.observation, moment.info)
+
+    def _turns(self, observation: Observation, info: Mapping[str, Any]) -> Iterator[Step]:
+        index, end = 0, None
         while end is None:
             is_new = self._decide(observation)
             step = self._act(observation) if self.todo else Step(0, self.plan, True, None, info, end=self._idle())
@@ -259,16 +282,17 @@ class _Rollout:
         self.calls += 1
         self.instruction = instruction
         is_done = transition.outcome.status == "done"
-        self.failures += not (is_done or self._goes_on(transition))
+        self.failures += self._is_failure(transition)
         is_placed = self.replan == "placing" and (
             transition.call.skill in self.language.placing or self._is_let_go_elsewhere(transition.call))
         if not is_done or is_placed or self.replan == "step" or self._is_doubted():
             self.todo.clear()
 
-    def _goes_on(self, transition: Transition) -> bool:
-        """Whether a call ran out of time that the next one may go on with."""
+    def _is_failure(self, transition: Transition) -> bool:
+        """Whether a call failed; one that ran out of time did not where the next one may go on with it."""
         skill = self.language.skills.get(transition.call.skill)
-        return transition.outcome.status == "timeout" and skill is not None and skill.goes_on
+        goes_on = transition.outcome.status == "timeout" and skill is not None and skill.goes_on
+        return transition.outcome.status != "done" and not goes_on
 
     def _is_doubted(self) -> bool:
         """Whether the planner takes the last call for a failure, where more of its plan is left."""

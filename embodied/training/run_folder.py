@@ -27,7 +27,7 @@ from typing import Any
 
 from embodied.data.files import sweep_drafts, write_json
 from embodied.data.locks import HeldError, Hold
-from embodied.data.pool import Result, map_seeds
+from embodied.data.pool import Result, Workers, map_seeds, open_pool
 from embodied.training import old_runs
 from embodied.training.settings import OUTWARD, TrainSettings, plain, read_settings
 from embodied.training.stage import PLANNER
@@ -35,6 +35,8 @@ from embodied.typed import SettingError
 
 MapSeeds = Callable[..., Iterable[Result]]
 """`embodied.data.pool.map_seeds`, or the same on other workers."""
+OpenWorkers = Callable[..., Workers]
+"""`embodied.data.pool.open_pool`, or the same on other workers."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class RunFolder:
     path: Path
     settings: TrainSettings
     map_seeds: MapSeeds = field(default=map_seeds, repr=False)  # who looks at the dataset
+    open_workers: OpenWorkers = field(default=open_pool, repr=False)  # who plays
 
     def check(self) -> None:
         """Raise ValueError, before anything is begun, for a list of stages that cannot work, or what one of them is to

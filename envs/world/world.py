@@ -346,6 +346,8 @@ class World:
         for name, pose, _, _ in state.bodies:
             self._bodies[name] = self._makers[name](self.client, *pose)
         self._put_back(state)
+        for body in self._bodies.values():  # Bullet looks for no contacts between two that sleep
+            self.client.changeDynamics(body, -1, activationState=self.client.ACTIVATION_STATE_WAKE_UP)
         self.client.stepSimulation()  # finds the contacts, which sensors and judges read
         self._put_back(state)
         self.steps, self._awake = state.steps, dict(state.awake)

@@ -200,6 +200,21 @@ def test_forks_of_an_episode_are_bit_identical_even_with_a_full_hand(seed):
         env.unwrapped.restore(moment)
 
 
+def test_what_stands_on_what_is_known_after_a_snapshot():
+    """Of two things that sleep Bullet finds no contact: an expert would take apart what it has built."""
+    env = gymnasium.make(TASK_IDS["tower"], image_size=64).unwrapped
+    env.reset(seed=0)
+    plan = env.expert_plan()
+    track(env, plan[:2])
+    assert [call.named for call in env.expert_plan()] == [call.named for call in plan[2:]]
+    moment = env.snapshot()
+    assert [call.named for call in env.expert_plan()] == [call.named for call in plan[2:]]
+    track(env, plan[2:])
+    env.restore(moment)
+    assert [call.named for call in env.expert_plan()] == [call.named for call in plan[2:]]
+    env.close()
+
+
 def perturbed_episode(seed):
     """Labels and outcomes of an episode in which every other call goes wrong, the expert replanning."""
     env = gymnasium.make("embodied/Tabletop-v0", image_size=64, labels=1, perturbations=0.5)

@@ -1,0 +1,208 @@
+"""Batches of a planner that learns from what it does: drawn by its present weights, an iteration at a time.
+
+An iteration is a pure function of the weights, its number and the settings, whoever plays it, so that a training that
+was killed at its beginning goes on to the same bits. What one was stopped within stands in a file beside the
+checkpoints, for the weights that drew it are gone by then.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from embodied.agents.rollouts import Rollout
+from embodied.data.batches import Batch
+from embodied.data.files import write_whole
+from embodied.data.pool import Workers
+from embodied.models.processor import PalmEProcessor
+from embodied.models.weights import weights_to_bytes
+from embodied.planning.constrain import compile_tokenizer
+from embodied.prompt import Sample
+from embodied.training.outcomes.judging import Judge
+from embodied.training.outcomes.objective import policy_log_probs
+from embodied.training.samples import allowed_words, sample_batch
+
+
+@dataclass(slots=True)
+class Played:
+    """What was played so far, and of the last iteration alone: the shares."""
+
+    episodes: int = 0
+    calls: int = 0  # of skills
+    seconds: float = 0.0  # of playing, wall time
+    success: float = 0.0  # share of the episodes of the last iteration
+    progress: float = 0.0
+    telling: float = 0.0  # share of its decisions that were better or worse than others
+    lost: int = 0  # episodes that broke, of all
+    ends: dict[str, int] = field(default_factory=dict)  # of the last iteration, by kind
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """One decision to learn from."""
+
+    name: str
+    sample: Sample
+    advantage: float
+
+
+class Drawing:
+    """A `BatchStream`: each iteration's decisions, shuffled and cut into `updates` batches."""
+
+    def __init__(self, model: nn.Module, processor: PalmEProcessor, workers: Workers, judge: Judge, *, first_seed: int,
+                 scenes: int, group: int, updates: int, batch_size: int, seed: int, file: Path,
+                 reference: nn.Module | None = None, rank: int = 0, ranks: int = 1) -> None:
+        """model: whose present weights play. judge: see `Judge`. first_seed: of the first iteration's first scene.
+        scenes: of an iteration, of all ranks together. batch_size: most decisions of a step. file: where what is drawn
+        is kept. reference: a model whose log-probabilities are told beside."""
+        self.model, self.processor, self.workers, self.judge = model, processor, workers, judge
+        self.first_seed, self.scenes, self.group, self.updates = first_seed, scenes, group, updates
+        self.batch_size, self.seed, self.file, self.reference = batch_size, seed, file, reference
+        self.rank, self.ranks = rank, ranks
+        self.step, self.played = 0, Played()
+        self._parts: list[Batch] = []
+        self._tokenizer = compile_tokenizer(processor.tokenizer)
+
+    def __iter__(self) -> Iterator[Batch]:
+        with self.workers:  # which end with whoever reads
+            while True:
+                iteration, update = divmod(self.step, self.updates)
+                if update == 0:
+                    self._parts = self._draw(iteration)
+                    self._keep(iteration)
+                elif not self._parts:
+                    self._parts = self._kept(iteration)
+                self.step += 1
+                yield self._parts[update]
+
+    def told(self, objective: Callable[..., Any]) -> Callable[..., Any]:
+        """The objective, with what was played among its metrics."""
+
+        def both(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+            loss, metrics = objective(model, batch)
+            said = {name: value for name, value in asdict(self.played).items() if name != "ends"}
+            return loss, {**metrics, **{f"played/{name}": loss.new_tensor(value) for name, value in said.items()}}
+
+        return both
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position, and what was played."""
+        return {"step": self.step, "played": asdict(self.played)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go to a position."""
+        self.step, self.played, self._parts = state["step"], Played(**state["played"]), []
+
+    def seeds(self, iteration: int) -> range:
+        """The scenes of an iteration that this rank plays."""
+        first = self.first_seed + iteration * self.scenes
+        return range(first + self.rank, first + self.scenes, self.ranks)
+
+    def _draw(self, iteration: int) -> list[Batch]:
+        """The batches of an iteration."""
+        began_s = time.perf_counter()
+        groups = self._play(iteration)
+        learned = self._learned(groups)
+        order = np.random.default_rng([self.seed, iteration, self.rank]).permutation(len(learned))
+        parts = [[learned[place] for place in part[:self.batch_size // self.ranks]]
+                 for part in np.array_split(order, self.updates)]
+        self.played.seconds += time.perf_counter() - began_s
+        return [self._batch(iteration * self.updates + number, part) for number, part in enumerate(parts)]
+
+    def _play(self, iteration: int) -> list[list[Rollout]]:
+        """The episodes of each scene."""
+        self.workers.load_weights(weights_to_bytes(self.model), version=iteration)
+        seeds = self.seeds(iteration)
+        tickets = [seed * self.group + draw for seed in seeds for draw in range(self.group)]
+        found: dict[int, list[Rollout]] = {seed: [] for seed in seeds}
+        errors = []
+        for result in sorted(self.workers.run(tickets), key=lambda result: result.seed):
+            if result.error is None:
+                found[result.value.seed].append(result.value)
+            else:
+                errors.append(result.error)
+        self._count([rollout for group in found.values() for rollout in group], errors)
+        return list(found.values())
+
+    def _count(self, rollouts: Sequence[Rollout], errors: Sequence[str]) -> None:
+        """Note what was played. RuntimeError where more than half of the episodes broke."""
+        if len(errors) > len(rollouts):
+            raise RuntimeError(f"{len(errors)} of {len(errors) + len(rollouts)} episodes broke; the first one: "
+                               f"{errors[0]}")
+        if errors:
+            warnings.warn(f"{len(errors)} episodes broke and are left out; the first one: {errors[0]}", stacklevel=2)
+        played, kinds = self.played, [rollout.end_kind for rollout in rollouts]
+        played.episodes, played.lost = played.episodes + len(rollouts), played.lost + len(errors)
+        played.calls += sum(rollout.calls for rollout in rollouts)
+        played.success = float(np.mean([bool(rollout.is_success) for rollout in rollouts]))
+        played.progress = float(np.mean([rollout.progress for rollout in rollouts]))
+        played.ends = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
+
+    def _learned(self, groups: Sequence[Sequence[Rollout]]) -> list[Learned]:
+        """The decisions that something is learned from; all of them where those are fewer than the batches, which then
+        teach nothing but to stay. RuntimeError where no answer of the model is among them."""
+        told = [one for group in groups for one in self._judged(group)]
+        telling = [one for one in told if one.advantage or self.reference is not None]
+        self.played.telling = len(telling) / max(len(told), 1)
+        chosen = telling if len(telling) >= self.updates else told
+        if len(chosen) < self.updates:
+            raise RuntimeError(f"expected at least updates={self.updates} plans of the model in an iteration, got "
+                               f"{len(chosen)}, with ends {self.played.ends}; play more scenes, or other ones: where "
+                               "nothing is in sight, or nobody judges, there is nothing to learn")
+        return chosen
+
+    def _judged(self, group: Sequence[Rollout]) -> Iterator[Learned]:
+        """The decisions of one scene's episodes: of each plan the answer that stood."""
+        if not group or any(rollout.is_success is None for rollout in group):
+            return  # nobody judges
+        for rollout, advantages in zip(group, self.judge(group), strict=True):
+            for place, (decision, advantage) in enumerate(zip(rollout.decisions, advantages, strict=True)):
+                if decision.samples and decision.samples[-1].token_ids:
+                    yield Learned(f"{rollout.seed}.{rollout.draw}.{place}", decision.samples[-1], float(advantage))
+
+    def _batch(self, step: int, part: Sequence[Learned]) -> Batch:
+        """What the objective reads, tensors alone."""
+        samples = [one.sample for one in part]
+        batch = sample_batch(samples, self.processor)
+        allowed = allowed_words(samples, self._tokenizer, self.model.word_count,
+                                self.model.generation_config.suppress_tokens or ())
+        inputs = {**batch.inputs, "positions": batch.positions, "tokens": batch.tokens, "rows": batch.rows,
+                  "drawn": batch.masked_log_probs, "allowed": allowed, "temperature": torch.tensor(batch.temperature),
+                  "advantages": torch.tensor([one.advantage for one in part], dtype=torch.float32)}
+        if self.reference is not None:
+            with torch.no_grad():
+                inputs["reference"] = policy_log_probs(self.reference, inputs)
+        return Batch(step, tuple(one.name for one in part), inputs)
+
+    def _keep(self, iteration: int) -> None:
+        """Write what was drawn, for a training that is stopped within this iteration."""
+        named = {f"{number}.{name}": value.contiguous() for number, part in enumerate(self._parts)
+                 for name, value in part.inputs.items()}
+        said = {"iteration": str(iteration), "ids": json.dumps([part.ids for part in self._parts])}
+        write_whole(self.file, save(named, said))
+
+    def _kept(self, iteration: int) -> list[Batch]:
+        """What was drawn before the training was stopped. ValueError where that does not stand there."""
+        said: Mapping[str, str] = {}
+        if self.file.exists():
+            with safe_open(self.file, "pt") as content:
+                said = content.metadata() or {}
+                named = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - no mapping
+        if said.get("iteration") != str(iteration):
+            raise ValueError(f"{self.file}: expected what iteration {iteration} drew, within which the training was "
+                             f"stopped, got {said.get('iteration', 'nothing')}; remove the newest checkpoint")
+        ids = json.loads(said["ids"])
+        return [Batch(iteration * self.updates + number, tuple(ids[number]),
+                      {name.split(".", 1)[1]: value for name, value in named.items()
+                       if name.startswith(f"{number}.")}) for number in range(self.updates)]

@@ -1,0 +1,114 @@
+"""The objective of a planner that learns from what it did, of batches that `drawing.Drawing` makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from embodied.data.batches import Batch
+from embodied.training.objectives.losses import token_log_probs
+from embodied.training.objectives.policy import (
+    dr_grpo_loss,
+    grpo_loss,
+    kl_estimate,
+    kl_loss,
+    ppo_loss,
+    reinforce_loss,
+    rloo_loss,
+    token_mean,
+)
+from embodied.training.placement import share
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32
+
+OURS = ("positions", "tokens", "rows", "drawn", "allowed", "temperature", "advantages", "reference")
+"""Of a batch's inputs those that are not the model's."""
+
+
+def policy_log_probs(model: nn.Module, inputs: Mapping[str, Any]) -> Float32[Tensor, " P"]:
+    """float32[P]: log-probabilities of the drawn tokens among those that could be said, as they were drawn."""
+    given = {name: value for name, value in inputs.items() if name not in OURS}
+    logits = model(**given, logits_to_keep=inputs["positions"]).logits
+    return token_log_probs(logits, inputs["tokens"], temperature=float(inputs["temperature"]),
+                           allowed=inputs["allowed"])
+
+
+def policy_objective(name: str, *, clip: float, kl: float, max_tokens: int) -> Callable[..., Any]:
+    """(model, batch) -> (loss, metrics), by one of the losses of `objectives.policy`. clip, kl: as of the stage.
+    max_tokens: of an answer, for dr_grpo. Metrics: `ratio`, the mean of pi / old, and `clipped`, the share of tokens
+    beyond the clip; `kl`, nats a token, as the k3 estimate has it, from the weights that drew, or from the reference.
+    """
+    loss_of = _LOSSES[name]
+
+    def objective(model: nn.Module, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
+        mask, said = batch.inputs["positions"], _rows(batch.inputs)
+        tokens, rows = share(mask.sum(), torch.tensor(len(mask)))
+        now = _spread(mask, policy_log_probs(model, batch.inputs))
+        counts = {"tokens": tokens, "rows": rows}
+        loss = loss_of(now, said, mask, counts, clip=clip, kl=kl, max_tokens=max_tokens)
+        return loss, _metrics(now.detach(), said, mask, tokens, clip)
+
+    return objective
+
+
+def _rows(inputs: Mapping[str, Any]) -> dict[str, Tensor]:
+    """float[B, T] of what is told of each token, by name; zeros elsewhere."""
+    mask = inputs["positions"]
+    told = {name: _spread(mask, inputs[name]) for name in ("drawn", "reference") if name in inputs}
+    return {**told, "advantages": inputs["advantages"][:, None].expand(mask.shape)}
+
+
+def _spread(mask: Tensor, values: Tensor) -> Float[Tensor, "B T"]:
+    """float[B, T] of values float[P] at the places of a mask bool[B, T], zeros elsewhere."""
+    return torch.zeros(mask.shape, dtype=values.dtype, device=values.device).masked_scatter(mask, values)
+
+
+def _metrics(now: Float[Tensor, "B T"], said: Mapping[str, Tensor], mask: Tensor, tokens: Tensor, clip: float
+             ) -> dict[str, Float[Tensor, ""]]:
+    ratio = (now - said["drawn"]).exp()
+    is_beyond = (ratio - 1).abs() > clip
+    apart = kl_estimate(now, said.get("reference", said["drawn"]))
+    return {"ratio": token_mean(ratio, mask, tokens), "clipped": token_mean(is_beyond.float(), mask, tokens),
+            "kl": token_mean(apart, mask, tokens)}
+
+
+def _reinforce(now: Tensor, said: Mapping[str, Tensor], mask: Tensor, counts: Mapping[str, Tensor], *, kl: float,
+               **_: Any) -> Tensor:
+    loss = reinforce_loss(now, said["advantages"], torch.zeros_like(now), mask, counts["tokens"])
+    return _near(loss, now, said, mask, counts["tokens"], kl)
+
+
+def _ppo(now: Tensor, said: Mapping[str, Tensor], mask: Tensor, counts: Mapping[str, Tensor], *, clip: float,
+         kl: float, **_: Any) -> Tensor:
+    loss = ppo_loss(now, said["drawn"], said["advantages"], mask, clip=clip, count=counts["tokens"])
+    return _near(loss, now, said, mask, counts["tokens"], kl)
+
+
+def _rloo(now: Tensor, said: Mapping[str, Tensor], mask: Tensor, counts: Mapping[str, Tensor], *, clip: float,
+          kl: float, **_: Any) -> Tensor:
+    loss = rloo_loss(now, said["drawn"], said["advantages"][:, 0], mask, clip=clip, count=counts["rows"])
+    return _near(loss, now, said, mask, counts["tokens"], kl)
+
+
+def _grpo(now: Tensor, said: Mapping[str, Tensor], mask: Tensor, counts: Mapping[str, Tensor], *, clip: float,
+          kl: float, **_: Any) -> Tensor:
+    return grpo_loss(now, said["drawn"], said["advantages"], mask, clip=clip, reference=said.get("reference"),
+                     kl_weight=kl, count=counts["rows"])
+
+
+def _dr_grpo(now: Tensor, said: Mapping[str, Tensor], mask: Tensor, counts: Mapping[str, Tensor], *, clip: float,
+             kl: float, max_tokens: int) -> Tensor:
+    return dr_grpo_loss(now, said["drawn"], said["advantages"], mask, max_tokens=max_tokens, clip=clip,
+                        reference=said.get("reference"), kl_weight=kl, count=counts["rows"])
+
+
+def _near(loss: Tensor, now: Tensor, said: Mapping[str, Tensor], mask: Tensor, tokens: Tensor, kl: float) -> Tensor:
+    """The loss and a share of the distance to the reference, where there is one."""
+    return loss + kl * kl_loss(now, said["reference"], mask, count=tokens) if kl else loss
+
+
+_LOSSES = {"reinforce": _reinforce, "ppo": _ppo, "rloo": _rloo, "grpo": _grpo, "dr_grpo": _dr_grpo}

@@ -1,0 +1,104 @@
+"""What the stage `rl` has its workers do: the planner before its first step, what it plays, how that is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from embodied.agents.mind_card import is_mind
+from embodied.agents.rollouts import make_rollouts
+from embodied.agents.shipped import weights_folder
+from embodied.data.pool import Workers
+from embodied.models.folder import check_folder
+from embodied.models.loading import load as load_model
+from embodied.models.loading import save as save_model
+from embodied.models.weights import weights_to_bytes
+from embodied.training.advantages import Context, advantage_named
+from embodied.training.job import Job, make_job
+from embodied.training.outcomes.drawing import Drawing
+from embodied.training.outcomes.judging import judge_by
+from embodied.training.outcomes.objective import policy_objective
+from embodied.training.placement import Placement
+from embodied.training.planner_stage import let_learn
+from embodied.training.run_folder import RunFolder
+from embodied.training.stages.rl import RlSettings
+from envs.interface import SEED_RANGES
+
+MAX_TOKENS = 192
+"""Of an answer, as `LanguageAgent` asks for them."""
+
+
+def begin(run: RunFolder, stage: str, settings: RlSettings) -> None:
+    """Write the planner before its first step, where no earlier stage of the run gives one."""
+    if settings.weights is not None and not (run.start / "manifest.json").exists():
+        save_model(*load_model(weights_folder(settings.weights)), run.start)
+
+
+def check(run: RunFolder, stage: str, settings: RlSettings) -> None:
+    """Raise ValueError where the stage has no planner to begin with, or would play scenes that are held out."""
+    is_first = run.planner_before(stage) == run.start
+    if is_first == (settings.weights is None):
+        wanted = "a planner to begin with" if is_first else "null, for the planner of the stage before goes on"
+        raise ValueError(f"stage.{stage}.weights={settings.weights}: expected {wanted}; "
+                         f"stage.{stage}.weights={'shipped' if is_first else 'null'}")
+    if is_first:
+        folder = weights_folder(settings.weights)
+        check_folder(folder)
+        if is_mind(folder):
+            raise ValueError(f"stage.{stage}.weights={settings.weights}: expected a planner's, which draws plans, got "
+                             "a mind's, which writes goals; choose shipped")
+    last = settings.first_seed + settings.scenes * (settings.steps // settings.updates)
+    if last > len(SEED_RANGES["train"]):
+        raise ValueError(f"stage.{stage}.first_seed={settings.first_seed}: expected scenes of the training split, "
+                         f"seeds below {len(SEED_RANGES['train']):,}, got some up to {last:,}; begin earlier")
+
+
+def prepare(run: RunFolder, stage: str, settings: RlSettings, placement: Placement) -> Job:
+    """The job of learning from live rollouts, with the workers that play them."""
+    start = run.planner_before(stage)
+    model, processor = load_model(start)
+    let_learn(model)
+    reference = None
+    if settings.kl:
+        reference = load_model(start)[0].requires_grad_(False)
+    advantage = advantage_named(settings.advantage)
+    judge = judge_by(advantage, context_of(settings), is_success_alone=settings.reward == "success")
+    workers = run.open_workers(make_rollouts, {"weights": str(start), **played(settings)},
+                               workers=run.settings.workers, deadline_s=settings.deadline_s * (1 + settings.forks))
+    batches = Drawing(model, processor, workers, judge, first_seed=settings.first_seed, scenes=settings.scenes,
+                      group=settings.group, updates=settings.updates, batch_size=settings.batch_size,
+                      seed=run.settings.seed, file=run.of(stage) / f"drawn_{placement.data_rank}.safetensors",
+                      reference=reference, rank=placement.data_rank, ranks=placement.data_size)
+    objective = policy_objective(settings.objective, clip=settings.clip, kl=settings.kl, max_tokens=MAX_TOKENS)
+    measure = partial(measured, workers=workers, count=settings.validation_scenes, placement=placement)
+    return make_job(settings, model, batches, batches.told(objective), placement,
+                    measure if settings.validation_scenes else None)
+
+
+def context_of(settings: RlSettings) -> Context:
+    """What the stage tells its advantage."""
+    return Context(discount=settings.discount, is_scaled=settings.objective != "dr_grpo",
+                   step_weight=settings.step_weight)
+
+
+def played(settings: RlSettings) -> dict[str, Any]:
+    """Arguments of `make_rollouts`, but for the weights."""
+    needs = advantage_named(settings.advantage).needs
+    return {"env_id": settings.env_id, "env": settings.env, "temperature": settings.temperature,
+            "group": settings.group, "forks": settings.forks, "counts_calls": "cost_to_go" in needs,
+            "max_calls": settings.max_calls}
+
+
+def measured(model: nn.Module, workers: Workers, count: int, placement: Placement) -> Mapping[str, float]:
+    """Shares of validation scenes that end in success by the likeliest plans, and of their tasks that were done; the
+    loss is the rest. Episodes that broke count as lost."""
+    workers.load_weights(weights_to_bytes(model), version=-1)
+    seeds = SEED_RANGES["validation"][placement.data_rank:count:placement.data_size]
+    found = [result.value for result in workers.run([-1 - seed for seed in seeds])]
+    told = torch.tensor([[float(bool(one and one.is_success)), one.progress if one else 0.0] for one in found])
+    success, progress = placement.mean(told.mean(dim=0)).tolist()
+    return {"success": success, "progress": progress, "loss": 1 - success}

@@ -1,0 +1,109 @@
+"""Reinforcement learning on live rollouts: the planner plays scenes many times over, and what ended well becomes
+likelier (docs/rl.md).
+
+One iteration: `scenes` are played `group` times each by the present weights, every decision is given an advantage, and
+`updates` steps learn from them. No data is read. What is played in is a world of this project or somebody else's,
+by its gymnasium id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from embodied.training import stage
+from embodied.training.stage import StageSettings
+from embodied.typed import SettingError, between
+from envs.names import unknown
+
+if TYPE_CHECKING:
+    from embodied.training.job import Job
+    from embodied.training.placement import Placement
+    from embodied.training.run_folder import RunFolder
+
+ObjectiveName = Literal["reinforce", "rloo", "grpo", "dr_grpo", "ppo"]
+RewardName = Literal["progress", "success"]
+"""What an episode is worth: how much of the task was done at its end, 0..1, or whether all of it was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RlSettings(StageSettings):
+    """batch_size: the most decisions of a step; those beyond are left out, by chance."""
+
+    weights: str | None  # shipped, or a checkpoint folder; None: what an earlier stage of the run trained
+    env_id: str  # of gymnasium
+    env: dict[str, Any] = field(default_factory=dict)  # its keywords
+    max_calls: int = between(1, 1000, default=20)  # of an episode
+    first_seed: int = between(0, default=0)  # of the scenes that are played, in the training split
+    scenes: int = between(1)  # of an iteration
+    group: int = between(1)  # episodes of each
+    updates: int = between(1)  # steps of an iteration
+    temperature: float = between(0.01, 10)  # of what is drawn
+    objective: ObjectiveName
+    advantage: str  # a name of `embodied.training.advantages`
+    reward: RewardName
+    clip: float = between(0.0, 1.0)  # furthest that a token's ratio is rewarded for going from 1
+    kl: float = between(0.0, 10)  # weight of the divergence from the weights that the stage begins with
+    discount: float = between(0.0, 1.0, default=1.0)  # factor of the reward of each later decision
+    step_weight: float = between(0.0, 100.0, default=1.0)  # of a decision's own part beside its episode's
+    forks: int = between(0, 64, default=0)  # episodes that go on from each moment, to say what it is worth
+    validation_scenes: int = between(0, 100_000, default=100)  # played by the likeliest plans
+    deadline_s: float = between(1, 86400, default=300.0)  # of an episode
+
+    def __post_init__(self) -> None:
+        StageSettings.__post_init__(self)
+        if self.accumulate > 1:
+            raise SettingError(f"accumulate={self.accumulate}: expected 1 of a stage that plays; lower batch_size, or "
+                               "raise updates")
+        if self.spike_ratio is not None:
+            raise SettingError(f"spike_ratio={self.spike_ratio}: expected null of a stage that plays, whose losses "
+                               "say nothing of how well it does")
+        for key in ("save_every", "validate_every", "steps"):
+            if getattr(self, key) % self.updates:
+                raise SettingError(f"{key}={getattr(self, key)}: expected a multiple of updates={self.updates}, the "
+                                   "steps of an iteration")
+        _check_advantage(self)
+
+
+class Stage(stage.Stage[RlSettings]):
+    Settings = RlSettings
+    reads_datasets = False
+
+    def check(self, run: RunFolder) -> None:
+        from embodied.training.outcomes import policy_stage
+
+        policy_stage.check(run, self.name, self.settings)
+
+    def begin(self, run: RunFolder) -> None:
+        from embodied.training.outcomes import policy_stage
+
+        policy_stage.begin(run, self.name, self.settings)
+
+    def prepare(self, run: RunFolder, placement: Placement) -> Job:
+        from embodied.training.outcomes import policy_stage
+
+        return policy_stage.prepare(run, self.name, self.settings, placement)
+
+    def publish(self, run: RunFolder, last: Path) -> None:
+        from embodied.training import planner_stage
+
+        planner_stage.publish(run, self.name, last)
+
+
+def _check_advantage(settings: RlSettings) -> None:
+    """Raise SettingError for an advantage that is not there, or that these settings leave without what it needs."""
+    from embodied.training.advantages import advantage_named, advantage_names
+
+    name = settings.advantage
+    if name not in advantage_names():
+        raise SettingError(unknown(name, advantage_names(), what="advantage"))
+    chosen = advantage_named(name)
+    if "value" in chosen.needs:
+        raise SettingError(f"advantage={name}: expected one that needs no critic, which this stage does not train")
+    if ("fork_value" in chosen.needs) != bool(settings.forks):
+        wanted = "forks of each moment, such as forks=4" if "fork_value" in chosen.needs else "forks=0"
+        raise SettingError(f"advantage={name}: expected {wanted}, got forks={settings.forks}")
+    if settings.group < chosen.least:
+        raise SettingError(f"group={settings.group}: expected at least {chosen.least} episodes of a scene for "
+                           f"advantage={name}")
