@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-import subprocess
-import sys
 
 import pytest
 from hypothesis import given, settings
@@ -83,9 +81,9 @@ def slow_fork_values(group: Group, context: Context, i: int, t: int) -> float:
 
 
 def slow_cost_to_go(group: Group, context: Context, i: int, t: int) -> float:
-    nearer = [[d.cost_to_go.before - d.cost_to_go.after for d in trajectory.decisions]
-              for trajectory in group.trajectories]
-    own = deviations(nearer[i][t], sum(nearer, []), context)
+    nearer = {(j, k): decision.cost_to_go.before - decision.cost_to_go.after
+              for j, trajectory in enumerate(group.trajectories) for k, decision in enumerate(trajectory.decisions)}
+    own = deviations(nearer[i, t], list(nearer.values()), context)
     return slow_group_relative(group, context, i, t) + context.step_weight * own
 
 
@@ -99,7 +97,7 @@ def test_every_advantage_has_a_slow_one():
 
 
 @pytest.mark.parametrize("name", SLOW)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(group=GROUP, context=CONTEXT)
 def test_advantages_are_as_their_equations_say(name: str, group: Group, context: Context):
     got = advantage_named(name)(group, context)
@@ -200,8 +198,3 @@ def test_what_is_needed_is_asked_for_by_name():
 def test_bad_input_is_refused(make, complaint):
     with pytest.raises(ValueError, match=complaint):
         make()
-
-
-def test_no_torch_is_loaded():
-    code = "import sys, embodied.training.advantages; print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
