@@ -97,7 +97,8 @@ HOME: dict[str, list[str]] = {
 """Library -> the only modules that may import it, of the standard library where a habit has one home."""
 
 TORCH_FREE = ["envs", "embodied.prompt", "embodied.typed", "embodied.bases.catalogue", "embodied.bases.cache",
-              "embodied.bases.wheels", "embodied.training.settings", "embodied.training.stage",
-              "embodied.training.run_folder", "embodied.planning", "embodied.serving.safety", "embodied.serving.client",
+              "embodied.bases.wheels", "embodied.training.advantages",  # what one needs is known before torch is loaded
+              "embodied.training.settings", "embodied.training.stage", "embodied.training.run_folder",
+              "embodied.planning", "embodied.serving.safety", "embodied.serving.client",
               "embodied.serving.connections", "embodied.serving.errors", "embodied.serving.records"]
 TORCH_ALLOWED = ["embodied.planning.constrain"]

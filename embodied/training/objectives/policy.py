@@ -124,7 +124,7 @@ def dr_grpo_loss(log_probs: Float[Tensor, "B T"], old_log_probs: Float[Tensor, "
     lightly (Dr. GRPO: Liu et al. 2025, arXiv 2503.20783, section 3). Its advantages are not divided by a group's
     deviation: `Context(is_scaled=False)`.
 
-    max_tokens: M, the most that an answer may have, the same in every batch. Others: see `grpo_loss`.
+    max_tokens: M, the most that an answer may have, the same in every batch. Others: See `grpo_loss`.
     """
     tokens = _regularized(log_probs, old_log_probs, advantages, mask, clip, clip_high, reference, kl_weight)
     return token_mean(tokens, mask, max_tokens * (len(mask) if count is None else count))
