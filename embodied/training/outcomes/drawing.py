@@ -28,10 +28,10 @@ from embodied.data.pool import Workers
 from embodied.models.processor import PalmEProcessor
 from embodied.models.weights import weights_to_bytes
 from embodied.planning.constrain import compile_tokenizer
-from embodied.prompt import Sample
-from embodied.training.outcomes.judging import Judge
+from embodied.training.outcomes.judging import Lesson, Row, Teacher, idle
 from embodied.training.outcomes.objective import policy_log_probs
 from embodied.training.samples import allowed_words, sample_batch
+from embodied.training.stages.rl import RlSettings
 
 
 @dataclass(slots=True)
@@ -43,33 +43,23 @@ class Played:
     seconds: float = 0.0  # of playing, wall time
     success: float = 0.0  # share of the episodes of the last iteration
     progress: float = 0.0
-    telling: float = 0.0  # share of its decisions that were better or worse than others
+    lessons: int = 0  # decisions, or pairs of them, that were better or worse than others
     lost: int = 0  # episodes that broke, of all
     ends: dict[str, int] = field(default_factory=dict)  # of the last iteration, by kind
-
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """One decision to learn from."""
-
-    name: str
-    sample: Sample
-    advantage: float
 
 
 class Drawing:
     """A `BatchStream`: each iteration's decisions, shuffled and cut into `updates` batches."""
 
-    def __init__(self, model: nn.Module, processor: PalmEProcessor, workers: Workers, judge: Judge, *, first_seed: int,
-                 scenes: int, group: int, updates: int, batch_size: int, seed: int, file: Path,
-                 reference: nn.Module | None = None, rank: int = 0, ranks: int = 1) -> None:
-        """model: whose present weights play. judge: see `Judge`. first_seed: of the first iteration's first scene.
-        scenes: of an iteration, of all ranks together. batch_size: most decisions of a step. file: where what is drawn
-        is kept. reference: a model whose log-probabilities are told beside."""
-        self.model, self.processor, self.workers, self.judge = model, processor, workers, judge
-        self.first_seed, self.scenes, self.group, self.updates = first_seed, scenes, group, updates
-        self.batch_size, self.seed, self.file, self.reference = batch_size, seed, file, reference
-        self.rank, self.ranks = rank, ranks
+    def __init__(self, model: nn.Module, processor: PalmEProcessor, workers: Workers, teach: Teacher,
+                 settings: RlSettings, *, seed: int, file: Path, reference: nn.Module | None = None, rank: int = 0,
+                 ranks: int = 1) -> None:
+        """model: whose present weights play. teach: what is learned from the episodes of a scene. seed: of the order.
+        file: where what is drawn is kept. reference: a model whose log-probabilities are told beside. rank: of `ranks`
+        that share out the scenes of an iteration."""
+        self.model, self.processor, self.workers, self.teach = model, processor, workers, teach
+        self.settings, self.updates, self.seed = settings, settings.updates, seed
+        self.file, self.reference, self.rank, self.ranks = file, reference, rank, ranks
         self.step, self.played = 0, Played()
         self._parts: list[Batch] = []
         self._tokenizer = compile_tokenizer(processor.tokenizer)
@@ -106,25 +96,28 @@ class Drawing:
 
     def seeds(self, iteration: int) -> range:
         """The scenes of an iteration that this rank plays."""
-        first = self.first_seed + iteration * self.scenes
-        return range(first + self.rank, first + self.scenes, self.ranks)
+        first = self.settings.first_seed + iteration * self.settings.scenes
+        return range(first + self.rank, first + self.settings.scenes, self.ranks)
 
     def _draw(self, iteration: int) -> list[Batch]:
         """The batches of an iteration."""
         began_s = time.perf_counter()
-        groups = self._play(iteration)
-        learned = self._learned(groups)
-        order = np.random.default_rng([self.seed, iteration, self.rank]).permutation(len(learned))
-        parts = [[learned[place] for place in part[:self.batch_size // self.ranks]]
-                 for part in np.array_split(order, self.updates)]
+        lessons = self._lessons(self._play(iteration))
+        order = np.random.default_rng([self.seed, iteration, self.rank]).permutation(len(lessons))
+        parts = [self._cut([lessons[place] for place in part]) for part in np.array_split(order, self.updates)]
         self.played.seconds += time.perf_counter() - began_s
         return [self._batch(iteration * self.updates + number, part) for number, part in enumerate(parts)]
+
+    def _cut(self, lessons: Sequence[Lesson]) -> list[Row]:
+        """Their rows, as many lessons as have room."""
+        room = self.settings.batch_size // self.ranks // len(lessons[0])
+        return [row for lesson in lessons[:max(room, 1)] for row in lesson]
 
     def _play(self, iteration: int) -> list[list[Rollout]]:
         """The episodes of each scene."""
         self.workers.load_weights(weights_to_bytes(self.model), version=iteration)
         seeds = self.seeds(iteration)
-        tickets = [seed * self.group + draw for seed in seeds for draw in range(self.group)]
+        tickets = [seed * self.settings.group + draw for seed in seeds for draw in range(self.settings.group)]
         found: dict[int, list[Rollout]] = {seed: [] for seed in seeds}
         errors = []
         for result in sorted(self.workers.run(tickets), key=lambda result: result.seed):
@@ -149,29 +142,23 @@ class Drawing:
         played.progress = float(np.mean([rollout.progress for rollout in rollouts]))
         played.ends = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
 
-    def _learned(self, groups: Sequence[Sequence[Rollout]]) -> list[Learned]:
-        """The decisions that something is learned from; all of them where those are fewer than the batches, which then
-        teach nothing but to stay. RuntimeError where no answer of the model is among them."""
-        told = [one for group in groups for one in self._judged(group)]
-        telling = [one for one in told if one.advantage or self.reference is not None]
-        self.played.telling = len(telling) / max(len(told), 1)
-        chosen = telling if len(telling) >= self.updates else told
-        if len(chosen) < self.updates:
-            raise RuntimeError(f"expected at least updates={self.updates} plans of the model in an iteration, got "
-                               f"{len(chosen)}, with ends {self.played.ends}; play more scenes, or other ones: where "
-                               "nothing is in sight, or nobody judges, there is nothing to learn")
-        return chosen
+    def _lessons(self, groups: Sequence[Sequence[Rollout]]) -> list[Lesson]:
+        """What is learned from; where that is less than a lesson a batch, others beside, from which nothing is.
+        RuntimeError where the model was asked too little even so."""
+        judged = [group for group in groups if group and all(one.is_success is not None for one in group)]
+        found = [lesson for group in judged for lesson in self.teach(group)]
+        telling = [lesson for lesson in found if lesson[0].advantage or self.reference is not None]
+        self.played.lessons = len(telling)
+        if (missing := self.updates - len(telling)) > 0:
+            width = 2 if self.settings.reads_pairs else 1
+            telling += [lesson for group in judged for lesson in idle(group, width)][:missing]
+        if len(telling) < self.updates:
+            raise RuntimeError(f"expected at least updates={self.updates} answers of the model in an iteration, got "
+                               f"{len(telling)} in episodes that ended so: {self.played.ends}; play more scenes, or "
+                               "others: where nothing is in sight, or nobody judges, there is nothing to learn")
+        return telling
 
-    def _judged(self, group: Sequence[Rollout]) -> Iterator[Learned]:
-        """The decisions of one scene's episodes: of each plan the answer that stood."""
-        if not group or any(rollout.is_success is None for rollout in group):
-            return  # nobody judges
-        for rollout, advantages in zip(group, self.judge(group), strict=True):
-            for place, (decision, advantage) in enumerate(zip(rollout.decisions, advantages, strict=True)):
-                if decision.samples and decision.samples[-1].token_ids:
-                    yield Learned(f"{rollout.seed}.{rollout.draw}.{place}", decision.samples[-1], float(advantage))
-
-    def _batch(self, step: int, part: Sequence[Learned]) -> Batch:
+    def _batch(self, step: int, part: Sequence[Row]) -> Batch:
         """What the objective reads, tensors alone."""
         samples = [one.sample for one in part]
         batch = sample_batch(samples, self.processor)
@@ -190,6 +177,7 @@ class Drawing:
         named = {f"{number}.{name}": value.contiguous() for number, part in enumerate(self._parts)
                  for name, value in part.inputs.items()}
         said = {"iteration": str(iteration), "ids": json.dumps([part.ids for part in self._parts])}
+        self.file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(self.file, save(named, said))
 
     def _kept(self, iteration: int) -> list[Batch]:

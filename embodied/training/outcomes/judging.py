@@ -1,32 +1,112 @@
-"""From the episodes of a scene to what each decision is judged by: the records that advantages read."""
+"""From the episodes of a scene to what is learned from them: every decision with its advantage, pairs of answers at one
+moment, or what succeeded.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from statistics import fmean
 
-from embodied.agents.rollouts import Rollout
+from embodied.agents.rollouts import Decision, Rollout
+from embodied.prompt import Sample
 from embodied.training.advantages import Advantage, Change, Context, Group, ScoredDecision, Trajectory
-
-Judge = Callable[[Sequence[Rollout]], Sequence[Sequence[float]]]
-"""Episodes of one scene -> the advantage of each decision of each."""
+from embodied.training.objectives.preferences import rejection_selection
 
 
-def judge_by(advantage: Advantage, context: Context, *, is_success_alone: bool) -> Judge:
-    """The judge by an advantage. is_success_alone: the reward is 1 for success at the end, and 0 for all else; False:
-    it is progress, decision by decision."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One answer to learn from. advantage: of pairs, 1 for the better and -1 for the worse."""
+
+    name: str
+    sample: Sample
+    advantage: float
+
+
+Lesson = tuple[Row, ...]
+"""Rows that belong together: one, or a pair, the better one first."""
+Teacher = Callable[[Sequence[Rollout]], Sequence[Lesson]]
+"""Episodes of one scene, judged all of them -> what is learned from them."""
+
+
+def by_advantage(advantage: Advantage, context: Context, *, is_success_alone: bool) -> Teacher:
+    """Every decision, with its advantage. is_success_alone: the reward is 1 for success at the end, and 0 for all else;
+    False: it is progress, decision by decision."""
     return partial(_judged, advantage=advantage, context=context, is_success_alone=is_success_alone)
 
 
 def _judged(group: Sequence[Rollout], *, advantage: Advantage, context: Context, is_success_alone: bool
-            ) -> list[Sequence[float]]:
-    """No advantage where the group is too small for it, or nothing was decided: episodes may have broken."""
+            ) -> list[Lesson]:
+    """None where the group is too small for the advantage: episodes may have broken."""
     decided = [rollout for rollout in group if rollout.decisions]
     if len(decided) < advantage.least:
-        return [[0.0] * len(rollout.decisions) for rollout in group]
-    found = iter(advantage(Group(tuple(trajectory(one, is_success_alone) for one in decided)), context))
-    return [next(found) if rollout.decisions else () for rollout in group]
+        return []
+    numbers = advantage(Group(tuple(trajectory(one, is_success_alone) for one in decided)), context)
+    return [(Row(name, sample, number),) for rollout, row in zip(decided, numbers, strict=True)
+            for (name, _, sample), number in zip(_made(rollout), row, strict=True) if sample is not None]
+
+
+def successes(group: Sequence[Rollout]) -> list[Lesson]:
+    """Each different answer of the episodes that succeeded, once at each moment (rejection fine-tuning, see
+    `objectives.preferences.rejection_selection`)."""
+    at = _by_moment(group)
+    return [(Row(told[i].name, told[i].sample, 1.0),) for told in at.values() for i in rejection_selection(
+        [float(one.is_success) for one in told], [one.sample.token_ids for one in told], least_reward=1.0)]
+
+
+def pairs(group: Sequence[Rollout], *, is_flip: bool) -> list[Lesson]:
+    """Of each moment that several decisions were made at, the answer that more followed from, on the mean, and the one
+    that least did, where that differs. is_flip: only where the one always ended in success, and the other never."""
+    found = []
+    for told in _by_moment(group).values():
+        answers: dict[tuple[int, ...], list[_Told]] = defaultdict(list)
+        for one in told:
+            answers[one.sample.token_ids].append(one)
+        ranked = sorted(answers.values(), key=lambda same: (fmean(one.reward for one in same), same[0].name))
+        worst, best = ranked[0], ranked[-1]
+        gap = fmean(one.reward for one in best) - fmean(one.reward for one in worst)
+        is_flipped = all(one.is_success for one in best) and not any(one.is_success for one in worst)
+        if gap > 0 and (is_flipped or not is_flip):
+            found.append((Row(best[0].name, best[0].sample, 1.0), Row(worst[0].name, worst[0].sample, -1.0)))
+    return found
+
+
+def idle(group: Sequence[Rollout], width: int) -> list[Lesson]:
+    """Lessons of `width` rows each that teach nothing: advantage 0, or an answer beside itself."""
+    return [(Row(name, sample, 0.0),) * width for rollout in group for name, _, sample in _made(rollout)
+            if sample is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An answer, and what followed it in its episode."""
+
+    name: str
+    sample: Sample
+    reward: float  # from this decision on
+    is_success: bool
+
+
+def _by_moment(group: Sequence[Rollout]) -> dict[str, list[_Told]]:
+    """The answers that were given at each moment, in the order of the episodes."""
+    at: dict[str, list[_Told]] = defaultdict(list)
+    for rollout in group:
+        if rollout.decisions:
+            returns = trajectory(rollout).returns(1.0)
+            for (name, decision, sample), reward in zip(_made(rollout), returns, strict=True):
+                if sample is not None:
+                    at[decision.state].append(_Told(name, sample, reward, bool(rollout.is_success)))
+    return at
+
+
+def _made(rollout: Rollout) -> Iterator[tuple[str, Decision, Sample | None]]:
+    """Name, decision and the answer that stood, of each; None where no model gave one."""
+    for place, decision in enumerate(rollout.decisions):
+        has_told = bool(decision.samples) and bool(decision.samples[-1].token_ids)
+        yield f"{rollout.seed}.{rollout.draw}.{place}", decision, decision.samples[-1] if has_told else None
 
 
 def trajectory(rollout: Rollout, is_success_alone: bool = False) -> Trajectory:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,6 +20,7 @@ from embodied.training.objectives.policy import (
     rloo_loss,
     token_mean,
 )
+from embodied.training.objectives.preferences import answer_log_probs, dpo_loss, ipo_loss
 from embodied.training.placement import share
 
 if TYPE_CHECKING:
@@ -37,10 +38,12 @@ def policy_log_probs(model: nn.Module, inputs: Mapping[str, Any]) -> Float32[Ten
                            allowed=inputs["allowed"])
 
 
-def policy_objective(name: str, *, clip: float, kl: float, max_tokens: int) -> Callable[..., Any]:
-    """(model, batch) -> (loss, metrics), by one of the losses of `objectives.policy`. clip, kl: as of the stage.
-    max_tokens: of an answer, for dr_grpo. Metrics: `ratio`, the mean of pi / old, and `clipped`, the share of tokens
-    beyond the clip; `kl`, nats a token, as the k3 estimate has it, from the weights that drew, or from the reference.
+def policy_objective(name: str, *, clip: float, kl: float, beta: float, max_tokens: int) -> Callable[..., Any]:
+    """(model, batch) -> (loss, metrics), by one of the losses of `objectives.policy` and `objectives.preferences`.
+
+    clip, kl, beta: as of the stage. max_tokens: of an answer, for dr_grpo. Metrics: `ratio`, the mean of pi / old, and
+    `clipped`, the share of tokens beyond the clip; `kl`, nats a token, as the k3 estimate has it, from the weights that
+    drew, or from the reference.
     """
     loss_of = _LOSSES[name]
 
@@ -49,7 +52,7 @@ def policy_objective(name: str, *, clip: float, kl: float, max_tokens: int) -> C
         tokens, rows = share(mask.sum(), torch.tensor(len(mask)))
         now = _spread(mask, policy_log_probs(model, batch.inputs))
         counts = {"tokens": tokens, "rows": rows}
-        loss = loss_of(now, said, mask, counts, clip=clip, kl=kl, max_tokens=max_tokens)
+        loss = loss_of(now, said, mask, counts, clip=clip, kl=kl, beta=beta, max_tokens=max_tokens)
         return loss, _metrics(now.detach(), said, mask, tokens, clip)
 
     return objective
@@ -101,9 +104,26 @@ def _grpo(now: Tensor, said: Mapping[str, Tensor], mask: Tensor, counts: Mapping
 
 
 def _dr_grpo(now: Tensor, said: Mapping[str, Tensor], mask: Tensor, counts: Mapping[str, Tensor], *, clip: float,
-             kl: float, max_tokens: int) -> Tensor:
+             kl: float, max_tokens: int, **_: Any) -> Tensor:
     return dr_grpo_loss(now, said["drawn"], said["advantages"], mask, max_tokens=max_tokens, clip=clip,
                         reference=said.get("reference"), kl_weight=kl, count=counts["rows"])
+
+
+def _dpo(now: Tensor, said: Mapping[str, Tensor], mask: Tensor, counts: Mapping[str, Tensor], *, beta: float,
+         **_: Any) -> Tensor:
+    return dpo_loss(*_paired(now, said, mask), beta=beta, count=counts["rows"] / 2)
+
+
+def _ipo(now: Tensor, said: Mapping[str, Tensor], mask: Tensor, counts: Mapping[str, Tensor], *, beta: float,
+         **_: Any) -> Tensor:
+    return ipo_loss(*_paired(now, said, mask, is_mean=True), beta=beta, count=counts["rows"] / 2)
+
+
+def _paired(now: Tensor, said: Mapping[str, Tensor], mask: Tensor, *, is_mean: bool = False) -> Iterator[Tensor]:
+    """Of the policy and of the reference, float[B / 2] each: the better answers, then the worse."""
+    for told in (now, said["reference"]):
+        answers = answer_log_probs(told, mask, is_mean=is_mean)
+        yield from (answers[0::2], answers[1::2])
 
 
 def _near(loss: Tensor, now: Tensor, said: Mapping[str, Tensor], mask: Tensor, tokens: Tensor, kl: float) -> Tensor:
@@ -111,4 +131,5 @@ def _near(loss: Tensor, now: Tensor, said: Mapping[str, Tensor], mask: Tensor, t
     return loss + kl * kl_loss(now, said["reference"], mask, count=tokens) if kl else loss
 
 
-_LOSSES = {"reinforce": _reinforce, "ppo": _ppo, "rloo": _rloo, "grpo": _grpo, "dr_grpo": _dr_grpo}
+_LOSSES = {"reinforce": _reinforce, "rejection": _reinforce, "ppo": _ppo, "rloo": _rloo, "grpo": _grpo,
+           "dr_grpo": _dr_grpo, "dpo": _dpo, "ipo": _ipo}

@@ -20,7 +20,7 @@ from embodied.models.weights import weights_to_bytes
 from embodied.training.advantages import Context, advantage_named
 from embodied.training.job import Job, make_job
 from embodied.training.outcomes.drawing import Drawing
-from embodied.training.outcomes.judging import judge_by
+from embodied.training.outcomes.judging import Teacher, by_advantage, pairs, successes
 from embodied.training.outcomes.objective import policy_objective
 from embodied.training.placement import Placement
 from embodied.training.planner_stage import let_learn
@@ -63,31 +63,34 @@ def prepare(run: RunFolder, stage: str, settings: RlSettings, placement: Placeme
     model, processor = load_model(start)
     let_learn(model)
     reference = None
-    if settings.kl:
+    if settings.kl or settings.reads_pairs:
         reference = load_model(start)[0].requires_grad_(False)
-    advantage = advantage_named(settings.advantage)
-    judge = judge_by(advantage, context_of(settings), is_success_alone=settings.reward == "success")
     workers = run.open_workers(make_rollouts, {"weights": str(start), **played(settings)},
                                workers=run.settings.workers, deadline_s=settings.deadline_s * (1 + settings.forks))
-    batches = Drawing(model, processor, workers, judge, first_seed=settings.first_seed, scenes=settings.scenes,
-                      group=settings.group, updates=settings.updates, batch_size=settings.batch_size,
-                      seed=run.settings.seed, file=run.of(stage) / f"drawn_{placement.data_rank}.safetensors",
-                      reference=reference, rank=placement.data_rank, ranks=placement.data_size)
-    objective = policy_objective(settings.objective, clip=settings.clip, kl=settings.kl, max_tokens=MAX_TOKENS)
+    batches = Drawing(model, processor, workers, teacher_of(settings), settings, seed=run.settings.seed,
+                      file=run.of(stage) / f"drawn_{placement.data_rank}.safetensors", reference=reference,
+                      rank=placement.data_rank, ranks=placement.data_size)
+    objective = policy_objective(settings.objective, clip=settings.clip, kl=settings.kl,
+                                 beta=settings.beta, max_tokens=MAX_TOKENS)
     measure = partial(measured, workers=workers, count=settings.validation_scenes, placement=placement)
     return make_job(settings, model, batches, batches.told(objective), placement,
                     measure if settings.validation_scenes else None)
 
 
-def context_of(settings: RlSettings) -> Context:
-    """What the stage tells its advantage."""
-    return Context(discount=settings.discount, is_scaled=settings.objective != "dr_grpo",
-                   step_weight=settings.step_weight)
+def teacher_of(settings: RlSettings) -> Teacher:
+    """What is learned from the episodes of a scene."""
+    if settings.objective == "rejection":
+        return successes
+    if settings.reads_pairs:
+        return partial(pairs, is_flip=settings.pairs == "flip")
+    context = Context(discount=settings.discount, is_scaled=settings.objective != "dr_grpo",
+                      step_weight=settings.step_weight)
+    return by_advantage(advantage_named(settings.advantage), context, is_success_alone=settings.reward == "success")
 
 
 def played(settings: RlSettings) -> dict[str, Any]:
     """Arguments of `make_rollouts`, but for the weights."""
-    needs = advantage_named(settings.advantage).needs
+    needs = advantage_named(settings.advantage).needs if settings.advantage else ()
     return {"env_id": settings.env_id, "env": settings.env, "temperature": settings.temperature,
             "group": settings.group, "forks": settings.forks, "counts_calls": "cost_to_go" in needs,
             "max_calls": settings.max_calls}

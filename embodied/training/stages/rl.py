@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from embodied.training.placement import Placement
     from embodied.training.run_folder import RunFolder
 
-ObjectiveName = Literal["reinforce", "rloo", "grpo", "dr_grpo", "ppo"]
+ObjectiveName = Literal["reinforce", "rloo", "grpo", "dr_grpo", "ppo", "rejection", "dpo", "ipo"]
+"""Losses of `objectives.policy`, by advantages; rejection: what succeeded is imitated; and losses of
+`objectives.preferences`, of pairs of answers at one moment."""
+PAIRED = ("dpo", "ipo")
+PairsName = Literal["return", "flip"]
+"""Which answers of a moment make a pair: the one that most followed from and the one that least did, or only where the
+one always ended in success and the other never."""
 RewardName = Literal["progress", "success"]
 """What an episode is worth: how much of the task was done at its end, 0..1, or whether all of it was."""
 
@@ -41,7 +47,9 @@ class RlSettings(StageSettings):
     updates: int = between(1)  # steps of an iteration
     temperature: float = between(0.01, 10)  # of what is drawn
     objective: ObjectiveName
-    advantage: str  # a name of `embodied.training.advantages`
+    advantage: str | None  # a name of `embodied.training.advantages`, where the objective reads one
+    pairs: PairsName = "return"  # of an objective that reads pairs
+    beta: float = between(0.0, 100.0, default=0.1)  # of such a one: the factor of the divergence from the reference
     reward: RewardName
     clip: float = between(0.0, 1.0)  # furthest that a token's ratio is rewarded for going from 1
     kl: float = between(0.0, 10)  # weight of the divergence from the weights that the stage begins with
@@ -64,6 +72,16 @@ class RlSettings(StageSettings):
                 raise SettingError(f"{key}={getattr(self, key)}: expected a multiple of updates={self.updates}, the "
                                    "steps of an iteration")
         _check_advantage(self)
+
+    @property
+    def reads_advantages(self) -> bool:
+        """Whether the objective is told an advantage of each decision."""
+        return self.objective != "rejection" and not self.reads_pairs
+
+    @property
+    def reads_pairs(self) -> bool:
+        """Whether it is told a better and a worse answer of one moment."""
+        return self.objective in PAIRED
 
 
 class Stage(stage.Stage[RlSettings]):
@@ -96,6 +114,13 @@ def _check_advantage(settings: RlSettings) -> None:
     from embodied.training.advantages import advantage_named, advantage_names
 
     name = settings.advantage
+    if settings.reads_advantages != (name is not None):
+        wanted = f"one of {', '.join(advantage_names())}" if settings.reads_advantages else "null"
+        raise SettingError(f"advantage={name}: expected {wanted} for objective={settings.objective}")
+    if name is None:
+        if settings.forks:
+            raise SettingError(f"forks={settings.forks}: expected 0 for objective={settings.objective}")
+        return
     if name not in advantage_names():
         raise SettingError(unknown(name, advantage_names(), what="advantage"))
     chosen = advantage_named(name)

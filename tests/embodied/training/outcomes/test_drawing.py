@@ -1,0 +1,172 @@
+"""Batches that the live model draws: repeatable from the weights, kept for whoever is stopped within an iteration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from embodied.agents.backends.local import LocalBackend
+from embodied.data.files import write_whole
+from embodied.models.weights import load_weights, weights_to_bytes
+from embodied.training.advantages import Context, advantage_named
+from embodied.training.loop import train
+from embodied.training.outcomes.drawing import Drawing
+from embodied.training.outcomes.judging import by_advantage, pairs, successes
+from embodied.training.outcomes.objective import policy_objective
+from embodied.training.stages.rl import RlSettings
+from embodied.typed import SettingError
+from tests.embodied.agents.test_batches import wide_backend
+from tests.embodied.training.outcomes.played import Workers
+
+SETTINGS = RlSettings(
+    weights="shipped", env_id="none", scenes=2, group=4, updates=2, temperature=2.0, objective="grpo",
+    advantage="group_relative", reward="progress", clip=0.2, kl=0.0, steps=4, batch_size=64, lr=1e-2, weight_decay=0.0,
+    warmup_steps=0, clip_norm=1.0, save_every=2, validate_every=2, keep=1)
+GROUP_RELATIVE = by_advantage(advantage_named("group_relative"), Context(), is_success_alone=False)
+
+
+@pytest.fixture(scope="module")
+def first():
+    """A backend that draws, and its weights."""
+    cold = wide_backend()
+    return LocalBackend(cold.model, cold.processor, temperature=2.0), weights_to_bytes(cold.model)
+
+
+@pytest.fixture
+def backend(first):
+    load_weights(first[0].model, first[1])
+    return first[0]
+
+
+def is_even(sample):
+    """What is rewarded: answers with an even number of tokens."""
+    return float(len(sample.token_ids) % 2 == 0)
+
+
+def drawing(backend, folder, teach=GROUP_RELATIVE, reward=is_even, broken=frozenset(), **changed):
+    settings = replace(SETTINGS, **changed)
+    return Drawing(backend.model, backend.processor, Workers(backend, reward, settings.group, broken), teach, settings,
+                   seed=5, file=folder / "drawn.safetensors")
+
+
+def equal(one, other):
+    return one.ids == other.ids and one.step == other.step and one.inputs.keys() == other.inputs.keys() and all(
+        torch.equal(value, other.inputs[name]) for name, value in one.inputs.items())
+
+
+def test_the_same_weights_draw_the_same_batches(backend, tmp_path):
+    first, again = (iter(drawing(backend, tmp_path / name)) for name in "ab")
+    for _ in range(2):
+        one, other = next(first), next(again)
+        assert equal(one, other) and one.ids
+    version = {int(name.split(".")[0]) for name in one.ids}
+    assert version <= {0, 1}
+
+
+def test_what_was_drawn_is_kept_for_a_training_that_is_stopped_within_it(backend, tmp_path):
+    stream = drawing(backend, tmp_path)
+    batches = iter(stream)
+    next(batches)
+    said, rest = stream.state_dict(), next(batches)
+    resumed = drawing(backend, tmp_path)
+    resumed.load_state_dict(said)
+    assert equal(next(iter(resumed)), rest) and not resumed.workers.tickets
+    assert resumed.played.episodes == 8 and resumed.played.calls == 8
+    write_whole(tmp_path / "drawn.safetensors", (tmp_path / "drawn.safetensors").read_bytes())
+    lost = drawing(backend, tmp_path)
+    lost.load_state_dict({**said, "step": 3})
+    with pytest.raises(ValueError, match=r"expected what iteration 1 drew, .* got 0; remove the newest checkpoint"):
+        next(iter(lost))
+
+
+def test_workers_end_with_whoever_reads(backend, tmp_path):
+    stream = drawing(backend, tmp_path)
+    batches = iter(stream)
+    next(batches)
+    assert stream.workers.is_open
+    batches.close()
+    assert not stream.workers.is_open
+
+
+def test_ranks_share_out_the_scenes(backend, tmp_path):
+    whole = drawing(backend, tmp_path, scenes=5)
+    parts = [Drawing(backend.model, backend.processor, None, GROUP_RELATIVE, replace(SETTINGS, scenes=5), seed=5,
+                     file=tmp_path / "x", rank=rank, ranks=2).seeds(3) for rank in range(2)]
+    assert sorted(seed for part in parts for seed in part) == list(whole.seeds(3)) == [15, 16, 17, 18, 19]
+
+
+def test_broken_episodes_are_left_out_and_said(backend, tmp_path):
+    with pytest.warns(UserWarning, match="1 episodes broke and are left out; the first one: it broke"):
+        stream = drawing(backend, tmp_path, broken={3})
+        next(iter(stream))
+    assert (stream.played.episodes, stream.played.lost) == (7, 1)
+    with pytest.raises(RuntimeError, match="5 of 8 episodes broke"):
+        next(iter(drawing(backend, tmp_path, broken=set(range(5)))))
+
+
+def test_where_all_end_alike_nothing_is_learned(backend, tmp_path):
+    before = weights_to_bytes(backend.model)
+    stream = drawing(backend, tmp_path, reward=lambda sample: 1.0)
+    objective = stream.told(policy_objective("grpo", clip=0.2, kl=0.0, beta=0.1, max_tokens=12))
+    state = train(backend.model, stream, objective, torch.optim.SGD(backend.model.parameters(), lr=1.0), steps=2)
+    assert state.metrics["played/lessons"] == 0.0 and state.metrics["played/success"] == 1.0
+    assert weights_to_bytes(backend.model) == before
+
+
+@pytest.mark.parametrize(("name", "teach"), [
+    ("grpo", GROUP_RELATIVE), pytest.param("ppo", GROUP_RELATIVE, marks=pytest.mark.slow),
+    pytest.param("reinforce", GROUP_RELATIVE, marks=pytest.mark.slow),
+    pytest.param("rejection", successes, marks=pytest.mark.slow)])
+def test_what_is_rewarded_becomes_likelier(backend, tmp_path, name, teach):
+    changed = {"objective": name} | ({"advantage": None} if name == "rejection" else {})
+    stream = drawing(backend, tmp_path, teach, scenes=6, group=8, updates=1, **changed)
+    objective = stream.told(policy_objective(name, clip=0.2, kl=0.0, beta=0.1, max_tokens=12))
+    optimizer = torch.optim.AdamW(backend.model.parameters(), lr=3e-3, weight_decay=0.0)
+    seen = []
+
+    class Note:
+        def step(self, state):
+            seen.append((state.metrics["played/progress"], state.metrics["ratio"]))
+
+        end = step
+
+    train(backend.model, stream, objective, optimizer, steps=8, hooks=[Note()])
+    assert abs(seen[0][1] - 1) < 1e-3, "the first step is of the very policy that drew"
+    assert sum(s for s, _ in seen[-3:]) > sum(s for s, _ in seen[:3])
+
+
+def test_pairs_stay_together_and_the_better_one_becomes_likelier(backend, tmp_path):
+    from copy import deepcopy
+    from functools import partial
+
+    stream = drawing(backend, tmp_path, partial(pairs, is_flip=False), scenes=4, group=6, updates=1, objective="dpo",
+                     advantage=None)
+    stream.reference = deepcopy(backend.model)
+    batch = next(iter(stream))
+    assert batch.inputs["advantages"].tolist() == [1.0, -1.0] * (len(batch.ids) // 2)
+    assert [a.split(".")[0] for a in batch.ids[::2]] == [b.split(".")[0] for b in batch.ids[1::2]]
+    objective = policy_objective("dpo", clip=0.2, kl=0.0, beta=0.5, max_tokens=12)
+    before, _ = objective(backend.model, batch)
+    torch.testing.assert_close(before.item(), 0.6931, atol=1e-3, rtol=0)
+    before.backward()
+    torch.optim.SGD(backend.model.parameters(), lr=1e-3).step()
+    assert objective(backend.model, batch)[0] < before
+    backend.model.zero_grad()
+
+
+@pytest.mark.parametrize(("changed", "said"), [
+    ({"save_every": 3}, "save_every=3: expected a multiple of updates=2"),
+    ({"accumulate": 2}, "accumulate=2: expected 1 of a stage that plays"),
+    ({"advantage": "fork_value"}, "advantage: .*'fork_values'"),
+    ({"advantage": "gae"}, "expected one that needs no critic"),
+    ({"advantage": "fork_values"}, "expected forks of each moment"),
+    ({"forks": 2}, "expected forks=0, got forks=2"),
+    ({"group": 1}, "group=1: expected at least 2 episodes"),
+    ({"objective": "dpo"}, "advantage=group_relative: expected null for objective=dpo"),
+    ({"advantage": None}, "advantage=None: expected one of group_relative"),
+    ({"spike_ratio": 5.0}, "spike_ratio=5.0: expected null")])
+def test_settings_that_cannot_work_are_refused(changed, said):
+    with pytest.raises(SettingError, match=said):
+        replace(SETTINGS, **changed)
