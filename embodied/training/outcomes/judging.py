@@ -103,10 +103,11 @@ def _by_moment(group: Sequence[Rollout]) -> dict[str, list[_Told]]:
 
 
 def _made(rollout: Rollout) -> Iterator[tuple[str, Decision, Sample | None]]:
-    """Name, decision and the answer that stood, of each; None where no model gave one."""
+    """Name and decision, and its answer that stood, or else the likeliest of those that were turned down; None where no
+    model gave one."""
     for place, decision in enumerate(rollout.decisions):
-        has_told = bool(decision.samples) and bool(decision.samples[-1].token_ids)
-        yield f"{rollout.seed}.{rollout.draw}.{place}", decision, decision.samples[-1] if has_told else None
+        has_told = bool(decision.samples) and bool(decision.samples[0].token_ids)
+        yield f"{rollout.seed}.{rollout.draw}.{place}", decision, decision.samples[0] if has_told else None
 
 
 def trajectory(rollout: Rollout, is_success_alone: bool = False) -> Trajectory:

@@ -1,0 +1,107 @@
+"""Learning from outcomes, from an undertrained planner to a better one, timed: one JSON line.
+
+    python scripts/bench/rl.py --quick                      # under five minutes on two idle cores
+    python scripts/bench/rl.py --minutes 60 --test 200 stage.rl.advantage=forked_states stage.rl.lr=1e-4
+
+The recipe is experiment=grpo_tabletop, from `tabletop-few`, which learned 1,000 asks of the tabletop; settings of the
+command line come on top. `before` and `after`: the test seeds' scenes by the likeliest plans, with Wilson's 95 %
+interval. `episodes` and `env_steps` (calls of skills) are what was learned from, `seconds` the whole learning,
+validation aside; workers share two cores. With --minutes the learning ends at the first iteration that is over then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).resolve().parent]
+"""Without this script's own folder, in which `import envs` would find a script."""
+
+from embodied.compat import guard_torchvision  # noqa: E402
+
+guard_torchvision()
+
+from embodied.agents.rollouts import make_rollouts  # noqa: E402
+from embodied.agents.shipped import weights_folder  # noqa: E402
+from embodied.cli.configs import config_dir  # noqa: E402
+from embodied.cli.overrides import compose  # noqa: E402
+from embodied.cli.train import Settings, recipe  # noqa: E402
+from embodied.data.pool import open_pool  # noqa: E402
+from embodied.evaluation.success import Rate  # noqa: E402
+from embodied.training.loop import TrainState  # noqa: E402
+from embodied.training.outcomes.policy_stage import played  # noqa: E402
+from embodied.training.recipe import finish_stage, run_stage, start_stage  # noqa: E402
+from embodied.training.run_folder import RunFolder, claim  # noqa: E402
+from embodied.training.stages.rl import RlSettings  # noqa: E402
+from embodied.typed import read  # noqa: E402
+from envs.interface import SEED_RANGES  # noqa: E402
+
+QUICK = ["stage.rl.scenes=8", "stage.rl.group=6", "stage.rl.updates=2", "stage.rl.steps=10", "stage.rl.save_every=10",
+         "stage.rl.validate_every=10", "stage.rl.validation_scenes=0", "stage.rl.warmup_steps=0"]
+STAGE = "rl"
+
+
+class Until:
+    """Ends the training at the end of an iteration, so many minutes after its first step began; notes how far it
+    came."""
+
+    def __init__(self, minutes: float | None, updates: int) -> None:
+        self.minutes, self.updates, self.began_s, self.numbers = minutes, updates, time.perf_counter(), {}
+
+    def step(self, state: TrainState[Any]) -> None:
+        self.numbers = dict(state.metrics)
+        is_late = self.minutes is not None and time.perf_counter() - self.began_s > 60 * self.minutes
+        state.is_enough = state.is_enough or (is_late and state.step % self.updates == 0)
+
+    def end(self, state: TrainState[Any]) -> None:
+        self.seconds = time.perf_counter() - self.began_s
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="60 test scenes, 5 iterations of 48 episodes")
+    parser.add_argument("--minutes", type=float, help="of learning; all steps of the recipe by default")
+    parser.add_argument("--test", type=int, default=200, help="test scenes, 200 by default")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="run folder, to go on in or to keep; a temporary one by default")
+    parser.add_argument("settings", nargs="*", help="of the recipe, such as stage.rl.lr=1e-4")
+    asked = parser.parse_args()
+    given = [*(QUICK if asked.quick else ()), *asked.settings]
+    with tempfile.TemporaryDirectory() as spare:
+        print(json.dumps(measured(asked.out or Path(spare) / "run", given, 60 if asked.quick else asked.test,
+                                  asked.minutes, asked.workers)))
+
+
+def measured(folder: Path, given: list[str], test: int, minutes: float | None, workers: int) -> dict[str, Any]:
+    """The line."""
+    values = compose(config_dir(), "train", ["experiment=grpo_tabletop", "threads=1", f"workers={workers}", *given])
+    run = RunFolder(folder.resolve(), recipe(read(Settings, values)))
+    settings = run.settings.stages[STAGE]
+    run.check()
+    claim(run.path, run.settings)
+    before = success(str(weights_folder(settings.weights)), settings, test, workers)
+    start_stage(run, STAGE)
+    until = Until(minutes, settings.updates)
+    finish_stage(run, STAGE, run_stage(run.settings, STAGE, run.path, hooks=[until]))
+    after = success(str(run.model), settings, test, workers)
+    return {"before": before, "after": after, "episodes": int(until.numbers["played/episodes"]),
+            "env_steps": int(until.numbers["played/calls"]), "seconds": round(until.seconds, 1),
+            "playing_s": round(until.numbers["played/seconds"], 1)}
+
+
+def success(weights: str, settings: RlSettings, scenes: int, workers: int) -> dict[str, Any]:
+    """Of the test seeds' first scenes, by the likeliest plans; an episode that broke is lost."""
+    seeds = SEED_RANGES["test"][:scenes]
+    with open_pool(make_rollouts, {"weights": weights, **played(settings)}, workers=workers) as pool:
+        found = [result.value for result in pool.run([-1 - seed for seed in seeds])]
+    rate = Rate(sum(bool(one and one.is_success) for one in found), len(found))
+    return {"success_rate": round(rate.value, 4), "ci95": [round(end, 4) for end in rate.ci95], "n": rate.episodes}
+
+
+if __name__ == "__main__":
+    main()
