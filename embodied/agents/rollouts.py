@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from embodied.agents.backends.local import drawing_at
 from embodied.agents.language_agent import LanguageAgent
 from embodied.agents.shipped import load_agent
 from embodied.planning.closed_loop import Moment, Planner, Step, run
@@ -105,7 +105,7 @@ class Rollouts:
 
     def __call__(self, ticket: int) -> Rollout:
         if ticket < 0:
-            with _likeliest(self.agent):
+            with drawing_at(self.agent.backend, 0.0):
                 return self._play(-1 - ticket, 0)
         return self._play(*divmod(ticket, self.group))
 
@@ -152,16 +152,6 @@ class Rollouts:
         draw = _FORK_DRAWS * (1 + ended.draw) + self.forks * place + number
         steps = run(self.env, self.agent, seed=ended.seed, sampling_seed=draw, moment=note.moment, **self.settings)
         return sum(step.transition.reward for step in steps if step.transition is not None)
-
-
-@contextmanager
-def _likeliest(agent: LanguageAgent) -> Iterator[None]:
-    """Within the block the agent's backend says the likeliest token each time."""
-    before, agent.backend.temperature = agent.backend.temperature, 0.0
-    try:
-        yield
-    finally:
-        agent.backend.temperature = before
 
 
 def state_key(seed: int, history: Sequence[Transition], encode: Callable[[Any], Mapping[str, Any]]) -> str:

@@ -91,8 +91,9 @@ class GoalTask:
         return scene.aimed(write(draw_goal(rng, scene.tables[0], shares=_PLANNED)), scene.tables[0])
 
     def read_scene(self, spec: Any) -> tuple[Told, ...]:
-        """A told scene, checked. Raises SceneError."""
-        return read_scene(spec)
+        """A told scene, checked, or one that was read before. Raises SceneError."""
+        is_read = isinstance(spec, tuple) and bool(spec) and all(isinstance(thing, Told) for thing in spec)
+        return spec if is_read else read_scene(spec)
 
     def arrange_told(self, world: World, rng: np.random.Generator, things: Sequence[Told]) -> GoalScene:
         """The told scene in the empty world, at rest, without a goal."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,16 @@ if TYPE_CHECKING:
 def learned_language(declared: Mapping[str, Any] | str | None) -> PlanLanguage:
     """The language that a checkpoint's plans are in, by its `plan_language`; the tabletop's where it does not say."""
     return TABLETOP if declared is None else read_language(declared, "the checkpoint")
+
+
+@contextmanager
+def drawing_at(backend: LocalBackend, temperature: float) -> Iterator[None]:
+    """Within the block a backend draws its answers at another temperature; 0: the likeliest token each time."""
+    before, backend.temperature = backend.temperature, temperature
+    try:
+        yield
+    finally:
+        backend.temperature = before
 
 
 class LocalBackend:
