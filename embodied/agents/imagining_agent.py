@@ -50,7 +50,7 @@ class ImaginingAgent:
         """What to do next. seed: of the plans that are drawn."""
         began_s = time.perf_counter()
         found = self.candidates(instruction, observation, history, seed)
-        foresights = self._foreseen(instruction, found)
+        foresights = self.foresee(instruction, [one.plan for one in found]) if len(found) > 1 else None
         place = 0 if foresights is None else choose(found, foresights, self.weight)
         self.imagined = Imagined(tuple(found), tuple(foresights or ()), place)
         return replace(found[place].plan, thinking_s=time.perf_counter() - began_s)
@@ -66,18 +66,19 @@ class ImaginingAgent:
                 if time.perf_counter() - began_s > self.budget_s:
                     break
                 found.append(self.agent.plan(instruction, observation, history, seed=seed * self.count + number))
-        return distinct([Candidate(plan, self._log_prob(plan)) for plan in found])
+        return distinct([*map(Candidate, found, self._log_probs(found))])
 
-    def _log_prob(self, plan: Plan) -> float:
-        """Natural, at temperature 1, of the answer that it was read from; of a plan without one, as refusals that no
-        model made, 0: it was not chosen among others."""
-        sample = plan.sample
-        if sample is None:
-            return 0.0
-        return float(sum(sample.masked_log_probs))
+    def _log_probs(self, plans: Sequence[Plan]) -> list[float]:
+        """Natural, of each plan's words, whatever temperature it was drawn at; 0 where no model was asked."""
+        asked = [plan.samples[0] for plan in plans if plan.samples]
+        texts = list(dict.fromkeys(sample.text for sample in asked))
+        numbers = self.agent.backend.log_probabilities(asked[0].prompt, texts) if texts else []
+        known = dict(zip(texts, numbers, strict=True))
+        return [known[plan.samples[0].text] if plan.samples else 0.0 for plan in plans]
 
-    def _foreseen(self, instruction: str, found: Sequence[Candidate]) -> list[Foresight] | None:
-        perceptions = [one.plan.perception for one in found if one.plan.perception is not None]
-        if self.twin is None or len(found) < 2 or not perceptions:
+    def foresee(self, instruction: str, plans: Sequence[Plan]) -> list[Foresight] | None:
+        """What the twin says of plans that were made at one moment; None where there is none, or it says nothing."""
+        perceptions = [plan.perception for plan in plans if plan.perception is not None]
+        if self.twin is None or not perceptions:
             return None
-        return self.twin.foresee(instruction, perceptions[0], [one.plan for one in found])
+        return self.twin.foresee(instruction, perceptions[0], plans)

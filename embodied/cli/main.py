@@ -15,6 +15,7 @@ from embodied.cli.errors import UsageError, suggest
 VERBS = {
     "doctor": "check this installation: versions, physics, rendering, weights, configuration",
     "demo": 'let the arm do what a sentence says: embodied demo "put the red block in the blue bowl"',
+    "futures": "show what may come of one moment: the likeliest plans, each in a fork of the world",
     "collect": "let scripted experts make episodes to learn from",
     "train": "train the model, from collection to a checkpoint: experiment=tabletop_tiny",
     "rollout": "run and record episodes with any planner",

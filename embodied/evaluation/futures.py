@@ -1,0 +1,83 @@
+"""The futures of one moment: the likeliest plans of a planner, each carried out in a fork of the same world, beside
+what a twin of the perceived world said would come of it. In simulation only: nobody can fork a real table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from embodied.agents.imagining_agent import ImaginingAgent
+from embodied.planning.imagine import Candidate, Foresight
+from embodied.planning.language import Plan
+from envs.interface import Observation
+
+FRAME_PX = (180, 240)
+"""Height and width of a picture."""
+_FPS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Future:
+    """What came of a plan. frames: uint8[H, W, 3] each, the last one of the end."""
+
+    plan: Plan
+    probability: float  # of its words, by the policy
+    foresight: Foresight | None  # of the twin
+    progress: float  # of the task at the end, 0..1
+    is_success: bool
+    outcomes: tuple[str, ...]  # of its calls: "pick the red block: done"
+    frames: tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Futures:
+    """A moment and what may follow it, the likeliest first. frame: uint8[H, W, 3], of the moment."""
+
+    instruction: str
+    frame: np.ndarray
+    futures: tuple[Future, ...]
+    is_judged: bool  # whether the world can say of this instruction that it is followed
+
+
+def futures_of(world: Any, agent: ImaginingAgent, *, seed: int, options: dict[str, Any], most: int, pictures: int
+               ) -> Futures:
+    """The futures of a new scene's first moment. world: skill-level, without wrappers, made to render FRAME_PX.
+    options: of its reset, with the instruction. most: plans at most. pictures: of each, with its end."""
+    raw, info = world.reset(seed=seed, options=options)
+    instruction, observation = raw["instruction"], Observation.from_dict(raw)
+    found = agent.candidates(instruction, observation, (), seed)[:most]
+    plans = [one.plan for one in found]
+    foreseen: Sequence[Foresight | None] = agent.foresee(instruction, plans) or [None] * len(plans)
+    moment, frame = world.snapshot(), world.render()
+    told = tuple(_carried_out(world, moment, one, foresight, pictures)
+                 for one, foresight in zip(found, foreseen, strict=True))
+    return Futures(instruction, frame, told, bool(info["is_judged"]))
+
+
+def _carried_out(world: Any, moment: Any, candidate: Candidate, foresight: Foresight | None, pictures: int) -> Future:
+    """What comes of a plan from that moment on."""
+    world.restore(moment)
+    frames: list[np.ndarray] = []
+    world.watch(frames.append, fps=_FPS, size=FRAME_PX)
+    outcomes, progress = [], 0.0
+    for call in candidate.plan.calls:
+        *_, info = world.step(world.encode(call))
+        report, progress = info["outcome"], info["progress"]
+        said = report["status"] if report["status"] == "done" else f"{report['status']}, {report['reason']}"
+        outcomes.append(f"{' '.join(map(str, call.named))}: {said}")
+    world.watch(None)
+    is_success = bool(world.is_success)
+    return Future(candidate.plan, float(np.exp(candidate.log_prob)), foresight, float(is_success) or progress,
+                  is_success, tuple(outcomes), (*_spread(frames, pictures - 1), world.render()))
+
+
+def _spread(frames: Sequence[np.ndarray], count: int) -> list[np.ndarray]:
+    """So many of the frames, evenly; fewer where there are."""
+    if len(frames) <= count:
+        return list(frames)
+    places = np.linspace(0, len(frames) - 1, count + 1)[1:].round().astype(int)
+    return [frames[place] for place in places]
