@@ -53,7 +53,8 @@ def ipo_loss(chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"], referen
     (IPO: Azar et al. 2023, arXiv 2310.12036, equation 17).
 
     chosen, rejected, references: sums as the paper has them, or means (`answer_log_probs(is_mean=True)`) as TRL has
-    them, by its account on the authors' advice, all four alike. beta: the factor that the paper calls tau. count: n, None for B.
+    them, by its account on the authors' advice, all four alike. beta: the factor that the paper calls tau. count: n,
+    None for B.
     """
     apart = _preference(chosen, rejected, reference_chosen, reference_rejected)
     return _mean((apart - 1 / (2 * beta)).square(), count)
