@@ -78,7 +78,6 @@ def test_the_optimum_is_known():
     assert value_of(torch.full((2, 2), 0.5)) == pytest.approx(0.15 + 3 * 0.325)
 
 
-@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("algorithm", ["ppo", "grpo"])
-def test_the_optimum_is_reached(algorithm: str, seed: int):
-    assert learn(algorithm, seed) > 0.95 * BEST
+def test_the_optimum_is_reached(algorithm: str):
+    assert learn(algorithm, seed=0) > 0.95 * BEST
