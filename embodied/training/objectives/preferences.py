@@ -28,7 +28,7 @@ FIRST, SECOND, TIE = 0, 1, 2
 def answer_log_probs(log_probs: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], *, is_mean: bool = False
                      ) -> Float[Tensor, " B"]:
     """float[B]: log pi(y) = sum_t log pi_t over the mask, 0 for an empty row. is_mean: divided by the number of its
-    tokens, as IPO's authors do."""
+    tokens, see `ipo_loss`."""
     total = log_probs.masked_fill(~mask, 0.0).sum(-1)
     return total / mask.sum(-1).clamp(min=1) if is_mean else total
 
@@ -52,8 +52,9 @@ def ipo_loss(chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"], referen
     """Scalar L = 1/n sum_i (h_i - 1 / 2b)^2, h as of `dpo_loss`: pairs that nobody doubts pull no further than that
     (IPO: Azar et al. 2023, arXiv 2310.12036, equation 17).
 
-    chosen, rejected, references: sums as the paper has them, or means (`answer_log_probs(is_mean=True)`) as its authors
-    computed it and TRL does, all four alike. beta: the factor that the paper calls tau. count: n, None for B.
+    chosen, rejected, references: sums as the paper has them, or means (`answer_log_probs(is_mean=True)`) as TRL has
+    them, by its account on the authors' advice, all four alike. beta: the factor that the paper calls tau. count: n,
+    None for B.
     """
     apart = _preference(chosen, rejected, reference_chosen, reference_rejected)
     return _mean((apart - 1 / (2 * beta)).square(), count)

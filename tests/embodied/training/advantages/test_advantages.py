@@ -97,7 +97,7 @@ def test_every_advantage_has_a_slow_one():
 
 
 @pytest.mark.parametrize("name", SLOW)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(group=GROUP, context=CONTEXT)
 def test_advantages_are_as_their_equations_say(name: str, group: Group, context: Context):
     got = advantage_named(name)(group, context)
