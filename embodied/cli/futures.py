@@ -80,7 +80,7 @@ def act(settings: Settings, run: RunContext) -> float:
         agent.twin.close()
     print(NOTICE)
     for future in found.futures:
-        print(f"{future.probability:6.1%}  {'success' if future.is_success else f'{future.progress:.0%} done':<9} "
+        print(f"{future.probability:8.2%}  {'success' if future.is_success else f'{future.progress:.0%} done':<9} "
               f"{future.plan.text.strip() or future.plan.refusal}")
     for name, content in (("futures.html", html(found).encode()), ("futures.png", strip(found))):
         write_whole(run.folder / name, content)

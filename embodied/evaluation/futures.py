@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from embodied.agents.imagining_agent import ImaginingAgent
+from embodied.planning.belief import first_look
 from embodied.planning.imagine import Candidate, Foresight
 from embodied.planning.language import Plan
 from envs.interface import Observation
@@ -29,7 +30,8 @@ class Future:
     foresight: Foresight | None  # of the twin
     progress: float  # of the task at the end, 0..1
     is_success: bool
-    outcomes: tuple[str, ...]  # of its calls: "pick the red block: done"
+    calls: tuple[str, ...]  # in words: "pick red block"
+    outcomes: tuple[str, ...]  # of each: "done", or "failed, the gripper closed on nothing"
     frames: tuple[np.ndarray, ...]
 
 
@@ -63,16 +65,25 @@ def _carried_out(world: Any, moment: Any, candidate: Candidate, foresight: Fores
     world.restore(moment)
     frames: list[np.ndarray] = []
     world.watch(frames.append, fps=_FPS, size=FRAME_PX)
-    outcomes, progress = [], 0.0
+    outcomes, progress, called = [], 0.0, _called(candidate.plan)
     for call in candidate.plan.calls:
         *_, info = world.step(world.encode(call))
         report, progress = info["outcome"], info["progress"]
-        said = report["status"] if report["status"] == "done" else f"{report['status']}, {report['reason']}"
-        outcomes.append(f"{' '.join(map(str, call.named))}: {said}")
+        outcomes.append(report["status"] if report["status"] == "done" else f"{report['status']}, {report['reason']}")
     world.watch(None)
     is_success = bool(world.is_success)
     return Future(candidate.plan, float(np.exp(candidate.log_prob)), foresight, float(is_success) or progress,
-                  is_success, tuple(outcomes), (*_spread(frames, pictures - 1), world.render()))
+                  is_success, tuple(" ".join(called.get(word, word) for word in map(str, call.named)).replace("_", " ")
+                                    for call in candidate.plan.calls),
+                  tuple(outcomes), (*_spread(frames, pictures - 1), world.render()))
+
+
+def _called(plan: Plan) -> dict[str, str]:
+    """What plans call things -> what they look like: obj_3 -> blue bowl."""
+    if plan.perception is None:
+        return {}
+    belief = first_look(plan.perception.slots)
+    return {belief.object_name(name): name for name in belief.places}
 
 
 def _spread(frames: Sequence[np.ndarray], count: int) -> list[np.ndarray]:

@@ -42,7 +42,7 @@ def _row(canvas: Image.Image, draw: ImageDraw.ImageDraw, font: ImageFont.FreeTyp
          at: tuple[int, int]) -> None:
     """One plan's words and pictures, from its upper left corner on."""
     (left, top), (_, width) = at, FRAME_PX
-    draw.text((left, top), f"{future.probability:.1%}  {_words(future)}", fill=_INK, font=font)
+    draw.text((left, top), f"{_share(future)}  {_words(future)}", fill=_INK, font=font)
     draw.text((left, top + 20), "  ".join(_said(future, found)), fill=_color(future, found), font=font)
     for place, frame in enumerate(future.frames):
         canvas.paste(Image.fromarray(frame), (left + place * (width + _GAP), top + _TEXT_PX))
@@ -61,18 +61,24 @@ def _figure(future: Future, found: Futures) -> str:
     """A plan, its end as a picture, and what was said of it."""
     content = io.BytesIO()
     Image.fromarray(future.frames[-1]).save(content, "PNG")
-    calls = "".join(f"<li>{escape(outcome)}</li>" for outcome in future.outcomes)
+    calls = "".join(f"<li>{escape(call)}: {escape(outcome)}</li>"
+                    for call, outcome in zip(future.calls, future.outcomes, strict=True))
     said = "<br>".join(map(escape, _said(future, found)))
     kind = "" if future.is_success else ' class="loss"'
     return (f'<figure{kind}><img alt="the end" src="{data_uri("image/png", content.getvalue())}"><figcaption>'
-            f"<b>{future.probability:.1%}</b> {escape(_words(future))}<ol>{calls}</ol>{said}</figcaption></figure>")
+            f"<b>{escape(_share(future))}</b> {escape(_words(future))}<ol>{calls}</ol>{said}</figcaption></figure>")
+
+
+def _share(future: Future) -> str:
+    """The policy's probability of the plan's words."""
+    return f"{future.probability:.1%}" if future.probability >= 0.001 else "< 0.1%"
 
 
 def _words(future: Future) -> str:
     """The plan in words."""
     if future.plan.refusal is not None:
         return f"refuses: {future.plan.refusal}"
-    return ", ".join(" ".join(map(str, call.named)).replace("_", " ") for call in future.plan.calls) or "does nothing"
+    return ", ".join(future.calls) or "does nothing"
 
 
 def _said(future: Future, found: Futures) -> list[str]:

@@ -48,7 +48,7 @@ def refused(capsys: pytest.CaptureFixture, *argv: str) -> str:
     (("train", "stage=[segmenter,sfft]"), "stage has no option 'sfft'; did you mean 'sft'?"),
     (("train", "model.seeing=image"), "model.seeing: is called model.scene_encoder now"),
     (("train", "+stage.reward.steps=3"),
-     "stage: expected one of ['align', 'pretrain', 'segmenter', 'sft', 'understand'], got 'reward'"),
+     "stage: expected one of ['align', 'pretrain', 'rl', 'segmenter', 'sft', 'understand'], got 'reward'"),
     (("train", "+stage.planner={steps: 3}"), "got 'planner'; it is called 'sft' now"),
     (("train", "device=gpu"), "device=gpu: expected one of auto, cpu, cuda"),
     (("train", "objective.planner.steps=2"), "objective.planner.steps: is called stage.sft.steps now"),
