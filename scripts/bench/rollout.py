@@ -5,14 +5,15 @@
 
 "worlds": a side is what `embodied rollout weights=.. worlds=N batch=B` makes (`shared`), or worlds=N without batch,
 each process with a planner of its own (`own`); the base is one world with its own planner, unbatched, in one process.
-All sides stand at once, have played before the clock begins, and take turns over the same episodes (a round), fresh
-ones in each round. `ratio` is the geometric mean over the rounds of a side's episodes a second over the base's, with a
-95 % interval (Student's t over the rounds, of its logarithm; what varies is the machine and the draw of episodes);
-`cpu_ratio` is the same of the processor time of an episode, of the base over the side's, which others on the machine
-disturb less: below 1 by what sharing costs, above by what it saves. A side cannot be faster than cpu_ratio times the
-cores. `same`: episodes whose record, but for its timings, is the base's. `rows`: prompts in a batch, on average.
-"shares": where the processor time of a side's episodes goes; perception and decoding are those of the planner's process
-where it is shared ("planner"). `asking` is the share of the worlds' wall time that they wait for answers.
+All sides stand at once, have played every task before the clock begins, and take turns over the same episodes (a
+round), fresh ones in each round. At a round's end worlds wait for the last one: the fewer its episodes, the lower a
+ratio. `ratio` is the geometric mean over the rounds of a side's episodes a second over the base's, with a 95 % interval
+(Student's t over the rounds, of its logarithm; what varies is the machine and the draw of episodes); `cpu_ratio` is the
+same of the processor time of an episode, of the base over the side's, which others on the machine disturb less: below 1
+by what sharing costs, above by what it saves. A side cannot be faster than cpu_ratio times the cores. `same`: episodes
+whose record, but for its timings, is the base's. `rows`: prompts in a batch, on average. "shares": where the processor
+time of a side's episodes goes; perception and decoding are those of the planner's process where it is shared
+("planner"). `asking` is the share of the worlds' wall time that they wait for answers.
 "ray": two Ray actors against two processes, each with a planner of its own, likewise; a cluster stands meanwhile, and
 `without_cluster` says what the processes do before it is started, over what they do beside it.
 """
@@ -47,6 +48,8 @@ T_95 = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31,
 """Degrees of freedom -> Student's t of a two-sided 95 % interval; beyond, 1.96 and a little."""
 BASE = "own 1"
 TASKS = 5
+WARMING = 100_000
+"""Place of the first seed that is played before the clock begins."""
 
 
 class Parts:
@@ -79,7 +82,7 @@ class Parts:
 
 
 def make_timed(spec: Mapping[str, Any], place: Place | None = None) -> Callable[[int], dict[str, Any]]:
-    """A function from seed to an episode's record and what it took, for a worker process."""
+    """A function from seed to an episode's record and what it took, for a worker process that has played each task."""
     from envs.world.world import World
 
     play, parts = make_runners([spec], place), Parts()
@@ -91,6 +94,8 @@ def make_timed(spec: Mapping[str, Any], place: Place | None = None) -> Callable[
         Asked = SharedBackend
     parts.watch(Asked, "perceive", "perception")
     parts.watch(Asked, "complete", "decoding")
+    for seed in episode_seeds("validation", WARMING, TASKS):
+        play(seed)
 
     def timed(seed: int) -> dict[str, Any]:
         parts.take()
@@ -98,7 +103,7 @@ def make_timed(spec: Mapping[str, Any], place: Place | None = None) -> Callable[
         record = play(seed)
         taken = {"cpu_s": time.process_time() - cpu_s, "wall_s": time.perf_counter() - wall_s}
         record.pop("timings")
-        return {**taken, "parts": parts.take(), "record": record}
+        return {**taken, "parts": parts.take(), "record": record, "pid": os.getpid()}
 
     return timed
 
@@ -133,9 +138,12 @@ class Side:
     """Prompts of each batch, where a planner is shared."""
     slices: list[Slice] = field(default_factory=list)
 
-    def warm(self, seeds: Sequence[int]) -> None:
-        """Play until every worker has played; nothing is noted."""
-        self.play(seeds)
+    def warm(self) -> None:
+        """Play until every worker stands; nothing is noted."""
+        seen: set[int] = set()
+        while len(seen) < self.worlds:
+            self.play(episode_seeds("validation", WARMING, self.worlds))
+            seen |= {one["pid"] for one in self.slices[-1].episodes}
         self.slices.clear()
         self.rows.clear()
 
@@ -187,10 +195,9 @@ class Seeds:
     def __init__(self, episodes: int) -> None:
         self._next, self._episodes = 0, episodes
 
-    def fresh(self, episodes: int | None = None) -> Sequence[int]:
-        count = episodes or self._episodes
-        self._next += count
-        return episode_seeds("validation", self._next - count, count)
+    def fresh(self) -> Sequence[int]:
+        self._next += self._episodes
+        return episode_seeds("validation", self._next - self._episodes, self._episodes)
 
 
 def bench_worlds(spec: EpisodeSpec, asked: argparse.Namespace) -> None:
@@ -204,6 +211,8 @@ def bench_worlds(spec: EpisodeSpec, asked: argparse.Namespace) -> None:
     with contextlib.ExitStack() as stack:
         sides = [stack.enter_context(own_side(spec, worlds)) for worlds in asked.own]
         sides += [stack.enter_context(shared_side(spec, worlds, asked.batch, model)) for worlds in asked.worlds]
+        for side in sides:
+            side.warm()
         take_turns(sides, seeds, asked.rounds)
     [base] = [side for side in sides if side.name == BASE]
     expected = base.records()
@@ -222,12 +231,13 @@ def bench_ray(spec: EpisodeSpec, asked: argparse.Namespace) -> None:
 
     seeds = Seeds(asked.episodes)
     with own_side(spec, 2) as processes:
-        processes.warm(seeds.fresh(2 * TASKS))
+        processes.warm()
         for _ in range(asked.rounds):
             processes.play(seeds.fresh())
         alone, processes.slices = processes.slices, []
         connect(2)
         with own_side(spec, 2, "ray") as actors:
+            actors.warm()
             take_turns([processes, actors], seeds, asked.rounds)
         disconnect()
     before = statistics.median(one.episodes_per_s for one in alone)
@@ -238,9 +248,6 @@ def bench_ray(spec: EpisodeSpec, asked: argparse.Namespace) -> None:
 
 def take_turns(sides: Sequence[Side], seeds: Seeds, rounds: int) -> None:
     """Let every side play the same episodes, in an order that changes from round to round."""
-    warming = seeds.fresh(2 * TASKS)
-    for side in sides:
-        side.warm(warming if side.worlds == 1 else [*warming] * -(-side.worlds // 2))
     for number in range(rounds):
         fresh, begin = seeds.fresh(), number % len(sides)
         for side in [*sides[begin:], *sides[:begin]]:
@@ -308,18 +315,18 @@ def spec_of(weights: str) -> EpisodeSpec:
 def main() -> None:
     """Print a line for every figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="10 episodes and 3 rounds, worlds 1, 2 and 4")
+    parser.add_argument("--quick", action="store_true", help="10 episodes and 2 rounds, worlds 1, 2 and 4")
     parser.add_argument("--weights", default="tabletop-tiny", help="a planner's: a shipped name, or a folder")
     parser.add_argument("--worlds", type=int, nargs="*", help="that share a planner; 1 2 4 8")
     parser.add_argument("--own", type=int, nargs="*", help="processes with a planner each, beside the base; 2")
     parser.add_argument("--batch", type=int, default=8, help="prompts that a shared planner answers at once, at most")
-    parser.add_argument("--episodes", type=int, help="of a side in a round; 20")
-    parser.add_argument("--rounds", type=int, help="4")
+    parser.add_argument("--episodes", type=int, help="of a side in a round; 40")
+    parser.add_argument("--rounds", type=int, help="3")
     parser.add_argument("--cores", type=int, default=2, help="that all of it may use")
     parser.add_argument("--without", nargs="*", default=[], choices=["worlds", "ray"])
     asked = parser.parse_args()
-    usual = {"worlds": [1, 2, 4], "own": [], "episodes": 10, "rounds": 3} if asked.quick else {
-        "worlds": [1, 2, 4, 8], "own": [2], "episodes": 20, "rounds": 4}
+    usual = {"worlds": [1, 2, 4], "own": [], "episodes": 10, "rounds": 2} if asked.quick else {
+        "worlds": [1, 2, 4, 8], "own": [2], "episodes": 40, "rounds": 3}
     for name, value in usual.items():
         if getattr(asked, name) is None:
             setattr(asked, name, value)
