@@ -165,9 +165,8 @@ def bench_steps(part: str, dataset: Path, steps: int, rounds: int, folder: Path)
     for name, (above, below) in RATIOS.items():
         if above in found and below in found:
             for key in ("step_s", "cpu_s"):
-                ratio, low, high = interval([a[key] / b[key] for a, b in zip(found[above], found[below], strict=True)])
-                say(part, ratio=name, of=key, value=round(ratio, 3), interval=[round(low, 3), round(high, 3)],
-                    rounds=rounds)
+                ratio, within = interval([a[key] / b[key] for a, b in zip(found[above], found[below], strict=True)])
+                say(part, ratio=name, of=key, value=ratio, interval=within, rounds=rounds)
 
 
 def bench_smoke(rounds: int, folder: Path) -> None:

@@ -257,24 +257,23 @@ def take_turns(sides: Sequence[Side], seeds: Seeds, rounds: int) -> None:
 def compared(side: Side, base: Side) -> dict[str, Any]:
     """A side's figures, and as ratios against the base's of the same rounds."""
     pairs = list(zip(side.slices, base.slices, strict=True))
-    ratio, low, high = interval([ours.episodes_per_s / theirs.episodes_per_s for ours, theirs in pairs])
-    cpu = interval([theirs.cpu_s / ours.cpu_s for ours, theirs in pairs])
+    ratio, within = interval([ours.episodes_per_s / theirs.episodes_per_s for ours, theirs in pairs])
+    cpu, cpu_within = interval([theirs.cpu_s / ours.cpu_s for ours, theirs in pairs])
     return {"side": side.name, "worlds": side.worlds,
             "episodes_per_s": round(statistics.median(one.episodes_per_s for one in side.slices), 3),
-            "ratio": round(ratio, 3), "interval": [round(low, 3), round(high, 3)],
-            "cpu_ratio": round(cpu[0], 3), "cpu_interval": [round(cpu[1], 3), round(cpu[2], 3)],
+            "ratio": ratio, "interval": within, "cpu_ratio": cpu, "cpu_interval": cpu_within,
             "cpu_s_an_episode": round(statistics.median(one.cpu_s for one in side.slices), 3),
             "rounds": len(pairs), "episodes_a_round": len(side.slices[0].episodes)}
 
 
-def interval(ratios: Sequence[float]) -> tuple[float, float, float]:
-    """Geometric mean, and the ends of its 95 % interval; NaN where one ratio says nothing of its spread."""
+def interval(ratios: Sequence[float]) -> tuple[float, list[float] | None]:
+    """Geometric mean, and the ends of its 95 % interval; None where one ratio says nothing of its spread."""
     logs = [math.log(one) for one in ratios]
     mean = statistics.mean(logs)
     if len(logs) < 2:
-        return math.exp(mean), math.nan, math.nan
+        return round(math.exp(mean), 3), None
     half = T_95.get(len(logs) - 1, 2.1) * statistics.stdev(logs) / math.sqrt(len(logs))
-    return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
+    return round(math.exp(mean), 3), [round(math.exp(mean + side), 3) for side in (-half, half)]
 
 
 def shares(side: Side) -> dict[str, Any]:
