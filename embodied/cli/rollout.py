@@ -99,7 +99,7 @@ def shared_planner(settings: Settings, weights: str) -> Iterator[Any]:
 
     one_thread()  # the worlds have the other cores
     server = InferenceServer(model_backend(weights, settings.task.world), max_batch=settings.batch,
-                             places=settings.worlds)
+                             places=4 * settings.worlds)  # those of workers that were given up, too
     try:
         with shared(server) as place:
             yield place

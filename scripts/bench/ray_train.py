@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from embodied.compat import guard_torchvision
+from embodied.data.parents import end_with
 from scripts.bench.rollout import interval
 
 guard_torchvision()
@@ -56,9 +57,11 @@ class Clock:
     def step(self, state: Any) -> None:
         state.settle()
         self.ends.append((time.time(), time.process_time()))
+        if state.step == state.steps:
+            self.path.write_text(json.dumps(self.ends))
 
     def end(self, state: Any) -> None:
-        self.path.write_text(json.dumps(self.ends))
+        """All is written."""
 
 
 def settings_of(part: str, dataset: Path, steps: int) -> Any:
@@ -85,7 +88,8 @@ def prepare(part: str, dataset: Path, steps: int, folder: Path) -> None:
 
 
 def be_side(side: str, part: str, dataset: Path, steps: int, folder: Path) -> None:
-    """Train, as one of the sides does; every process leaves a clock in the folder."""
+    """Train, as one of the sides does; every process leaves a clock in the folder. Ends with the bench."""
+    end_with(os.getppid())
     settings = settings_of(part, dataset, steps)
     if side == "local":
         from embodied.training.recipe import run_stage
@@ -160,6 +164,7 @@ def bench_steps(part: str, dataset: Path, steps: int, rounds: int, folder: Path)
     for number in range(rounds):
         for side in SIDES[part][::-1 if number % 2 else 1]:
             found[side].append(play(side, part, dataset, steps, prepared))
+            print(f"{part}, round {number}, {side}: {found[side][-1]}", file=sys.stderr, flush=True)
     for side, runs in found.items():
         say(part, side=side, **{key: round(statistics.median(run[key] for run in runs), 4) for key in runs[0]})
     for name, (above, below) in RATIOS.items():

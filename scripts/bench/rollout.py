@@ -175,7 +175,7 @@ def shared_side(spec: EpisodeSpec, worlds: int, batch: int, model: tuple[Any, An
             rows.append(len(prompts))
             return super().complete_batch(prompts, *args, **kwargs)
 
-    server = InferenceServer(Counting(*model), max_batch=batch, places=worlds)
+    server = InferenceServer(Counting(*model), max_batch=batch, places=4 * worlds)
     with shared(server) as place, open_workers(make_timed, {"spec": asdict(spec), "place": place},
                                                workers=worlds) as workers:
         yield Side(f"shared {worlds}", worlds, workers, rows)
