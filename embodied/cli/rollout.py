@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from embodied.cli.cluster import check_cluster
+from embodied.cli.errors import UsageError
 from embodied.cli.run import RunContext
 from embodied.cli.settings import Backend, ChatSettings, EnvSettings, Latency, Split, TaskSettings
 from embodied.evaluation.suites import PolicyName
@@ -32,9 +33,14 @@ class Settings:
     latency: Latency
     episodes: int = between(1, 100_000)
     worlds: int = between(0, 256)
+    batch: int = between(0, 64)
     first: int = between(0)
     max_calls: int = between(1, 64)
     video_every: int = between(0)
+
+
+BATCHED = ("model", "unconstrained", "blind", "shuffled")
+"""Policies whose answers a planner writes several at once."""
 
 
 @contextmanager
@@ -44,6 +50,7 @@ def enter(settings: Settings, folder: Path) -> Iterator[tuple[Any, str]]:
     check_cluster(settings.backend, settings.worlds)
     settings.task.check_looked_at(settings.env)
     weights, sha256 = _weights(settings)
+    _check_batch(settings, weights)
     from embodied.evaluation.jobs import EvaluationJob, check_free
     from embodied.evaluation.suites import episode_seeds
 
@@ -68,14 +75,54 @@ def act(settings: Settings, run: RunContext) -> float:
     if settings.policy != "oracle":
         tell_lacks(weights_for(settings.weights, settings.task.world))
     map_seeds = partial(map_episodes, workers=settings.worlds, backend=settings.backend)
-    with progress("rollout", len(job.seeds)) as played:
-        [records] = run_jobs([job], map_seeds=map_seeds, weights_sha256=sha256, played=played)
+    with progress("rollout", len(job.seeds)) as played, shared_planner(settings, job.spec.weights) as place:
+        [records] = run_jobs([job], map_seeds=map_seeds, weights_sha256=sha256, played=played, place=place)
     summary = {"policy": settings.policy, "privileged": settings.policy in PRIVILEGED, **block(records)}
     write_json(run.folder / "summary.json", summary)
     if settings.video_every:
         _video(run, job.spec, job.seeds[::settings.video_every], map_seeds)
     _show(summary, run)
     return summary["success_rate"]
+
+
+@contextmanager
+def shared_planner(settings: Settings, weights: str) -> Iterator[Any]:
+    """Where all worlds ask one planner, loaded here, which answers what they ask at once as a batch; None where each
+    process has a planner of its own."""
+    if not settings.batch:
+        yield None
+        return
+    from embodied.agents.backends.shared import shared
+    from embodied.evaluation.episode import one_thread
+    from embodied.evaluation.policies import model_backend
+    from embodied.serving.inference_server import InferenceServer
+
+    one_thread()  # the worlds have the other cores
+    server = InferenceServer(model_backend(weights, settings.task.world), max_batch=settings.batch,
+                             places=4 * settings.worlds)  # those of workers that were given up, too
+    try:
+        with shared(server) as place:
+            yield place
+    finally:
+        server.close()
+
+
+def _check_batch(settings: Settings, weights: str) -> None:
+    """Raise UsageError where one planner cannot answer for all worlds."""
+    from embodied.agents.mind_card import is_mind
+
+    asked = f"batch={settings.batch}: expected"
+    if settings.batch and settings.policy not in BATCHED:
+        raise UsageError(f"{asked} policy= one of {', '.join(BATCHED)}, got {settings.policy}; choose batch=0")
+    if settings.batch and is_mind(Path(weights)):
+        raise UsageError(f"{asked} a planner's weights, whose answers can be written several at once, got the mind "
+                         f"{Path(weights).name}; choose weights=shipped, or batch=0")
+    if settings.batch and (settings.worlds == 0 or settings.backend != "local"):
+        raise UsageError(f"{asked} backend=local and worlds of at least 1, for they ask this process, got "
+                         f"backend={settings.backend} worlds={settings.worlds}")
+    if settings.batch and settings.latency != "free":
+        raise UsageError(f"{asked} latency=free, for who waits for others' plans thinks no longer, got "
+                         f"{settings.latency}; choose batch=0")
 
 
 def _weights(settings: Settings) -> tuple[str, str]:

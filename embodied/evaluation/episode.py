@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from embodied.evaluation.attribution import Decision, Fault, Truth, attribute_failure, is_planned
-from embodied.evaluation.policies import PolicyFactory, RecordingBackend, begun_plans
+from embodied.evaluation.policies import Model, PolicyFactory, RecordingBackend, begun_plans
 from embodied.evaluation.suites import PolicyName
 from embodied.planning.closed_loop import Latency, Planner, Step, run
 from embodied.planning.language import Plan, PlanError, object_names, parse
@@ -63,8 +63,9 @@ Envs = dict[tuple, "gymnasium.Env"]
 class EpisodeRunner:
     """Plays the episodes of one policy, in one environment a task."""
 
-    def __init__(self, spec: EpisodeSpec, envs: Envs | None = None):
-        self.spec, self._envs = spec, {} if envs is None else envs
+    def __init__(self, spec: EpisodeSpec, envs: Envs | None = None, model: Model | None = None):
+        """model: see `PolicyFactory`."""
+        self.spec, self._envs, self._model = spec, {} if envs is None else envs, model
 
     def run_episode(self, seed: int, watch: Callable[[Step], None] | None = None) -> Record:
         """The record of one episode. watch: called with each step as it is done."""
@@ -96,7 +97,7 @@ class EpisodeRunner:
     def _factory(self) -> PolicyFactory:
         """The gallery is one and the same environment, whichever task this process played first."""
         return PolicyFactory(self.spec.policy, self.spec.weights, lambda: self.env(self.spec.tasks[0]),
-                             self.spec.chat, world=world_of_tasks(self.spec.tasks),
+                             self.spec.chat, world=world_of_tasks(self.spec.tasks), model=self._model,
                              begun=lambda: begun_plans([*map(self.env, self.spec.tasks)]))
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from embodied.agents.backends.shared import Place, SharedBackend
 from embodied.data.pool import Result
 from embodied.evaluation.episode import Envs, EpisodeRunner, EpisodeSpec, Record, lost, one_thread
 from embodied.evaluation.ledger import Ledger, results_of
@@ -28,26 +29,32 @@ class EvaluationJob:
 
 
 def run_jobs(jobs: Sequence[EvaluationJob], *, map_seeds: MapSeeds, weights_sha256: str,
-             played: Callable[[], None] = lambda: None) -> list[list[Record]]:
-    """For each job the records of its seeds, in their order; those already in its ledger are not played again."""
+             played: Callable[[], None] = lambda: None, place: Place | None = None) -> list[list[Record]]:
+    """For each job the records of its seeds, in their order; those already in its ledger are not played again.
+    place: of a planner that all share, as of `make_runners`."""
     check_free(jobs, weights_sha256)
     ledgers = [_ledger(job, weights_sha256) for job in jobs]
     known = [{record["seed"] for record in ledger.records} for ledger in ledgers]
     keys = [i * STRIDE + s for i, job in enumerate(jobs) for s in job.seeds if s not in known[i]]
     for _ in range(sum(len(job.seeds) for job in jobs) - len(keys)):
         played()
-    for result in map_seeds(make_runners, {"specs": [asdict(job.spec) for job in jobs]}, keys):
+    for result in map_seeds(make_runners, {"specs": [asdict(job.spec) for job in jobs], "place": place}, keys):
         place, seed = divmod(result.seed, STRIDE)
         ledgers[place].add(result.value if result.error is None else lost(result.error, jobs[place].spec, seed))
         played()
     return [_in_order(job, ledger) for job, ledger in zip(jobs, ledgers, strict=True)]
 
 
-def make_runners(specs: Sequence[Mapping[str, Any]]) -> Callable[[int], Record]:
-    """A function from key to record, for a worker process; the model is loaded there, once."""
-    one_thread()
+def make_runners(specs: Sequence[Mapping[str, Any]], place: Place | None = None) -> Callable[[int], Record]:
+    """A function from key to record, for a worker process; the model is loaded there, once. place: where another
+    process answers for the model of all specs, whose weights are then loaded there alone."""
     shared: Envs = {}
-    runners = [EpisodeRunner(spec_of(values), shared) for values in specs]
+    if place is None:
+        one_thread()
+        runners = [EpisodeRunner(spec_of(values), shared) for values in specs]
+    else:
+        backend = SharedBackend(place)
+        runners = [EpisodeRunner(spec_of(values), shared, lambda *_: backend) for values in specs]
     return lambda key: runners[key // STRIDE].run_episode(key % STRIDE)
 
 

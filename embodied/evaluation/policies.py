@@ -46,6 +46,10 @@ BEGUN_SEEDS = SEED_RANGES["train"][:140]
 """Seeds of the scenes whose commonest first plan the majority policy carries out."""
 
 
+Model = Callable[[str, str | None], "Backend | Eyesight"]
+"""(name or folder of weights, world) -> what they see and answer with."""
+
+
 @dataclass(slots=True)
 class DecodedText:
     """One answer of the model, as it was decoded."""
@@ -85,16 +89,16 @@ class PolicyFactory:
 
     def __init__(self, policy: PolicyName, weights: str, gallery: Callable[[], gymnasium.Env],
                  chat: Mapping[str, Any] | None = None, world: str | None = None,
-                 begun: Callable[[], Sequence[Sequence[SkillCall]]] = tuple):
+                 begun: Callable[[], Sequence[Sequence[SkillCall]]] = tuple, model: Model | None = None):
         """weights: name or folder. gallery: makes the environment whose scenes the shuffled policy is shown. chat: see
         `EpisodeSpec`. world: see `load_agent`. begun: what the expert begins with in other scenes, for the majority
-        policy."""
+        policy. model: gives a planner's model of weights for a world; None loads it here, once a process."""
         check_policy(policy, weights)
         self._policy, self._make_mind = policy, None
         if policy in MIND_POLICIES and is_mind(Path(weights)):
             self._make_mind = mind_maker(weights, policy, gallery)
             return
-        self._backend = None if policy in ("oracle", "majority") else model_backend(weights, world)
+        self._backend = None if policy in ("oracle", "majority") else (model or model_backend)(weights, world)
         if policy == "blind":
             self._backend = _blind(self._backend)
         self._majority = _majority(begun) if policy == "majority" else None

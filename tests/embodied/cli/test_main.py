@@ -56,6 +56,7 @@ def refused(capsys: pytest.CaptureFixture, *argv: str) -> str:
     (("train", "objective=smoke"), "objective: is called stage now"),
     (("train", "+objective={planner: {steps: 2}}"), "objective: is called stage now"),
     (("rollout", "policy=modle"), "did you mean 'model'?"),
+    (("rollout", "policy=oracle", "batch=8"), "batch=8: expected policy= one of model, unconstrained"),
     (("evaluate", "task.tasks=[stak]"), "did you mean 'stack'?"),
     (("rollout", "+_target_=os.system"), "_target_ is refused"),
     (("train", "language.config={_target_: os.system}"), "_target_ is refused"),

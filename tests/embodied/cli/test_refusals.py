@@ -70,6 +70,7 @@ def test_a_folder_that_is_spoilt(tmp_path, spoil, reason):
 @pytest.mark.weights
 @pytest.mark.parametrize(("words", "reason"), [
     (("rollout", "policy=saycan"), "policy=saycan: expected a planner's weights"),
+    (("rollout", "batch=8"), "batch=8: expected a planner's weights"),
     (("rollout", "policy=unconstrained"), "choose weights=shipped, or policy= one of model, blind, shuffled"),
     (("rollout", "task=kitchen"), "expected oracle for"), (("evaluate", "task=tamp"), "expected oracle for"),
     (("serve", "backend=ray", "replicas=1"), "minds run in the server itself"),
