@@ -39,8 +39,8 @@ def run_jobs(jobs: Sequence[EvaluationJob], *, map_seeds: MapSeeds, weights_sha2
     for _ in range(sum(len(job.seeds) for job in jobs) - len(keys)):
         played()
     for result in map_seeds(make_runners, {"specs": [asdict(job.spec) for job in jobs], "place": place}, keys):
-        place, seed = divmod(result.seed, STRIDE)
-        ledgers[place].add(result.value if result.error is None else lost(result.error, jobs[place].spec, seed))
+        number, seed = divmod(result.seed, STRIDE)
+        ledgers[number].add(result.value if result.error is None else lost(result.error, jobs[number].spec, seed))
         played()
     return [_in_order(job, ledger) for job, ledger in zip(jobs, ledgers, strict=True)]
 
