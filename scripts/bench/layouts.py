@@ -16,6 +16,7 @@ import os
 import re
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -81,32 +82,33 @@ def measured(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     size, mine = layout.data * layout.tensor * layout.pipeline, asked.batch // layout.data
     parts = layout.parts if layout.pipeline > 1 else accumulate
     work = Work(mine, asked.length, mine * (asked.length - 1), parts, is_checkpointed)
-    said = need(shape_of(_config(asked), layout), layout, work).in_mb()
+    said = need(shape_of(config_of(asked), layout), layout, work).in_mb()
 
-    def work_of(rank: int) -> dict[str, float]:
-        return _learn(asked, layout, accumulate, rank, size, is_checkpointed=is_checkpointed)
+    def work_of(rank: int) -> dict[str, Any]:
+        return learn(asked, layout, accumulate, rank, size, is_checkpointed=is_checkpointed)
 
     told = on_ranks(size, work_of)
     highest = max(one["peak_mb"] for one in told)
     return {"layout": name, "processes": size, "said_mb": round(said["peak"]), "measured_mb": round(highest),
             "said_over_measured": round(said["peak"] / highest, 3),
-            "tokens_per_s": round(asked.batch * asked.length / min(one["step_s"] for one in told)),
+            "tokens_per_s": round(asked.batch * asked.length / min(min(one["steps_s"]) for one in told)),
             "parts_mb": {key: round(value) for key, value in said.items()}}
 
 
-def _config(asked: argparse.Namespace) -> LlamaConfig:
+def config_of(asked: argparse.Namespace) -> LlamaConfig:
+    """The decoder that was asked for."""
     return LlamaConfig(vocab_size=asked.words, hidden_size=asked.width, intermediate_size=asked.width * 8 // 48 * 16,
                        num_hidden_layers=asked.layers, num_attention_heads=asked.heads,
                        num_key_value_heads=asked.key_heads, tie_word_embeddings=True)
 
 
-def _learn(asked: argparse.Namespace, layout: Layout, accumulate: int, rank: int, size: int, *, is_checkpointed: bool
-           ) -> dict[str, float]:
-    """What one process measures of itself."""
+def learn(asked: argparse.Namespace, layout: Layout, accumulate: int, rank: int, size: int, *, is_checkpointed: bool
+          ) -> dict[str, Any]:
+    """What one process measures of itself: the most memory, and of each step its seconds and CPU seconds."""
     placement = (place(layout, CPU, rank, size, accumulate=accumulate) if size > 1
                  else Replicated(accumulate=accumulate))
     bare_mb = _memory("VmRSS")
-    model = AutoModelForCausalLM.from_config(_config(asked))
+    model = AutoModelForCausalLM.from_config(config_of(asked))
     if is_checkpointed:
         checkpoint_activations(model)
     wrapped = placement.wrap(model)
@@ -117,18 +119,23 @@ def _learn(asked: argparse.Namespace, layout: Layout, accumulate: int, rank: int
     clock = _Clock()
     train(wrapped, [batch[0] if parts == 1 else Shares(tuple(batch))] * asked.steps, words, optimizer,
           steps=asked.steps, placement=placement, hooks=[clock])
-    return {"peak_mb": _memory("VmHWM") - bare_mb, "step_s": min(clock.steps_s)}
+    return {"peak_mb": _memory("VmHWM") - bare_mb, "steps_s": clock.steps_s, "cpus_s": clock.cpus_s}
 
 
 class _Clock:
-    """Seconds of each step."""
+    """Seconds of each step, and of its CPU time."""
 
     def __init__(self) -> None:
         self.steps_s: list[float] = []
+        self.cpus_s: list[float] = []
+        self.cpu_s = time.process_time()
 
     def step(self, state: TrainState[Any]) -> None:
         state.settle()
+        now_s = time.process_time()
         self.steps_s.append(state.step_s)
+        self.cpus_s.append(now_s - self.cpu_s)
+        self.cpu_s = now_s
 
     def end(self, state: TrainState[Any]) -> None:
         pass
@@ -153,7 +160,7 @@ def _memory(kind: str) -> float:
     return int(line.split()[1]) * 1024 / 1e6
 
 
-def on_ranks(size: int, work: Callable[[int], dict[str, float]]) -> Sequence[dict[str, float]]:
+def on_ranks(size: int, work: Callable[[int], dict[str, Any]]) -> Sequence[dict[str, Any]]:
     """What work(rank) says in each of so many processes. RuntimeError where one of them ends otherwise."""
     with tempfile.TemporaryDirectory() as folder:
         children = [_child(rank, size, work, Path(folder)) for rank in range(size)]
@@ -163,7 +170,7 @@ def on_ranks(size: int, work: Callable[[int], dict[str, float]]) -> Sequence[dic
         return [json.loads((Path(folder) / f"{rank}.json").read_text()) for rank in range(size)]
 
 
-def _child(rank: int, size: int, work: Callable[[int], dict[str, float]], folder: Path) -> int:
+def _child(rank: int, size: int, work: Callable[[int], dict[str, Any]], folder: Path) -> int:
     """The number of a fork that does work(rank)."""
     if child := os.fork():
         return child
