@@ -23,15 +23,18 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from scipy.optimize import nnls
+
 from embodied.data.files import write_whole
-from embodied.training.parallel.costs import effort_of
+from embodied.training.parallel.costs import Rates, effort_of
 from embodied.training.parallel.estimate import Shape, Work, need, shape_of
 from embodied.training.parallel.layout import Layout
 from scripts.bench import layouts
@@ -44,6 +47,7 @@ SHARED = [(8, 512, 4), (30, 512, 4), (135, 128, 4)]
 GUESSED_FLOPS = 7e10
 """Of a core a second, to know which cells take too long, and how many steps are enough."""
 ENOUGH_S, MOST_STEPS = 6.0, 8
+LARGE_MB = 400
 _MMAP_THRESHOLD, _GIVEN_BACK = -3, 262144
 
 
@@ -163,6 +167,76 @@ def measure(cells: Sequence[Cell], path: Path) -> None:
         rows.append(measured(cell))
         write_whole(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
         print(json.dumps(rows[-1]), flush=True)
+
+
+def rates_from(rows: Sequence[dict[str, Any]]) -> Rates:
+    """What one core does of each kind of work a second, by cells of one worker: no rate is negative, and the sum of
+    squares of relative errors is least. ValueError for less than four cells."""
+    if len(rows) < 4:
+        raise ValueError(f"--fit: expected at least four cells of one worker, got {len(rows)}; measure more")
+    efforts = np.array([_columns(_cell(row)) for row in rows])
+    costs, _ = nnls(efforts / np.array([[row["cpu_s"]] for row in rows]), np.ones(len(rows)))
+    products, attention, moved = (1 / cost if cost else float("inf") for cost in costs[:3])
+    return Rates(products, attention, moved, costs[3])
+
+
+def _cell(row: dict[str, Any]) -> Cell:
+    return Cell(row["size"], row["length"], row["batch"], row["workers"])
+
+
+def _columns(cell: Cell) -> tuple[float, float, float, float]:
+    """What one process of a cell does in a step."""
+    effort = effort_of(cell.shape, cell.layout, cell.work)
+    return effort.products, effort.attention, effort.moved, effort.layers
+
+
+def said_s(cell: Cell, rates: Rates) -> float:
+    """CPU seconds of a step, of all workers."""
+    return cell.workers * rates.seconds(effort_of(cell.shape, cell.layout, cell.work))
+
+
+def fits(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What a file of rows says, a line each."""
+    alone = [row for row in rows if row["workers"] == 1]
+    largest = max(row["size"] for row in alone)
+    for name, known, asked in (("rates of all", alone, alone), ("rates of all, asked about two workers", alone,
+                                [row for row in rows if row["workers"] > 1]),
+                               (f"rates of all but {largest} M, asked about these",
+                                [row for row in alone if row["size"] < largest],
+                                [row for row in alone if row["size"] == largest])):
+        if asked:
+            rates = rates_from(known)
+            yield {"what": name, "cells": len(asked), **_told([said_s(_cell(row), rates) for row in asked],
+                                                              [row["cpu_s"] for row in asked]),
+                   "gflops_products": round(rates.products / 1e9, 1),
+                   "gflops_attention": round(rates.attention / 1e9, 1),
+                   "gb_per_s": round(rates.moved / 1e9, 2), "ms_a_layer": round(1000 * rates.layer_s, 2)}
+    yield _plain(alone)
+    yield {"what": "memory", "cells": len(rows), **_told([row["said_mb"] for row in rows],
+                                                         [row["peak_mb"] for row in rows])}
+    large = [row for row in rows if row["peak_mb"] >= LARGE_MB]
+    yield {"what": f"memory, of at least {LARGE_MB} MB", "cells": len(large),
+           **_told([row["said_mb"] for row in large], [row["peak_mb"] for row in large])}
+
+
+def _plain(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The least relative errors of: seconds a token = a + b * parameters + c * context * width * layers."""
+    shapes = [_cell(row).shape for row in rows]
+    terms = np.array([[1.0, row["parameters"], row["length"] * shape.width * shape.layers]
+                      for row, shape in zip(rows, shapes, strict=True)])
+    measured_s = np.array([row["cpu_s"] / (row["length"] * row["batch"]) for row in rows])
+    costs, _ = nnls(terms / measured_s[:, None], np.ones(len(rows)))
+    return {"what": "seconds a token = a + b * parameters + c * context * width * layers", "cells": len(rows),
+            **dict(zip("abc", map(float, costs), strict=True)), **_told(terms @ costs, measured_s)}
+
+
+def _told(said: Sequence[float], measured: Sequence[float]) -> dict[str, float | None]:
+    """How said numbers stand to measured ones: R^2 of their logarithms, and ratios."""
+    logs, ratios = np.log(measured), np.array(said) / np.array(measured)
+    spread = ((logs - logs.mean()) ** 2).sum()
+    return {"r2": round(float(1 - (np.log(ratios) ** 2).sum() / spread), 4) if len(logs) > 2 else None,
+            "least": round(float(ratios.min()), 3), "median": round(float(np.median(ratios)), 3),
+            "most": round(float(ratios.max()), 3)}
 
 
 def main() -> None:

@@ -85,6 +85,11 @@ PICTURES, DIFFERENT = 4, 3
 """Of a row; and batches that take turns."""
 
 
+def config_of(size: Size) -> LlamaConfig:
+    """The decoder of a planner of a size."""
+    return LlamaConfig(vocab_size=size.words, **{k: v for k, v in size.language.items() if k != "model_type"})
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A new planner and what it learns from."""
@@ -232,7 +237,7 @@ def fakes(sizes: Sequence[str]) -> Iterator[dict[str, Any]]:
 
     for name in sizes:
         size = SIZES[name]
-        config = LlamaConfig(vocab_size=size.words, **{k: v for k, v in size.language.items() if k != "model_type"})
+        config = config_of(size)
         found = fake_steps(config, size.batch, size.length)
         said = model_flops(shape_of(config), Work(size.batch, size.length, size.batch * size.length))
         counted = sum(found.pop("flops").values())

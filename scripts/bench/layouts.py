@@ -40,6 +40,7 @@ from embodied.training.job import checkpoint_activations  # noqa: E402
 from embodied.training.loop import TrainState, train  # noqa: E402
 from embodied.training.objectives.losses import token_cross_entropy  # noqa: E402
 from embodied.training.optim import adamw  # noqa: E402
+from embodied.training.parallel.costs import sent_of  # noqa: E402
 from embodied.training.parallel.divided import place  # noqa: E402
 from embodied.training.parallel.estimate import Work, need, shape_of  # noqa: E402
 from embodied.training.parallel.layout import Layout  # noqa: E402
@@ -77,12 +78,15 @@ def read(name: str) -> tuple[Layout, int, bool]:
 
 
 def measured(name: str, asked: argparse.Namespace) -> dict[str, Any]:
-    """Memory said and measured, MB, their ratio, and tokens a second of all processes."""
+    """Memory said and measured, MB, their ratio, what a process sends in a step, MB, said and measured, and tokens a
+    second of all processes. Measured is what programs of this machine sent each other, over the processes: the least of
+    the steps but the first, for others may send, too."""
     layout, accumulate, is_checkpointed = read(name)
     size, mine = layout.data * layout.tensor * layout.pipeline, asked.batch // layout.data
     parts = layout.parts if layout.pipeline > 1 else accumulate
     work = Work(mine, asked.length, mine * (asked.length - 1), parts, is_checkpointed)
-    said = need(shape_of(config_of(asked), layout), layout, work).in_mb()
+    shape = shape_of(config_of(asked), layout)
+    said = need(shape, layout, work).in_mb()
 
     def work_of(rank: int) -> dict[str, Any]:
         return learn(asked, layout, accumulate, rank, size, is_checkpointed=is_checkpointed)
@@ -91,6 +95,8 @@ def measured(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     highest = max(one["peak_mb"] for one in told)
     return {"layout": name, "processes": size, "said_mb": round(said["peak"]), "measured_mb": round(highest),
             "said_over_measured": round(said["peak"] / highest, 3),
+            "sent_said_mb": round(sent_of(shape, layout, work).total / 1e6, 1),
+            "sent_measured_mb": round(min(min(one["sent_mb"][1:]) for one in told) / size, 1),
             "tokens_per_s": round(asked.batch * asked.length / min(min(one["steps_s"]) for one in told)),
             "parts_mb": {key: round(value) for key, value in said.items()}}
 
@@ -104,7 +110,8 @@ def config_of(asked: argparse.Namespace) -> LlamaConfig:
 
 def learn(asked: argparse.Namespace, layout: Layout, accumulate: int, rank: int, size: int, *, is_checkpointed: bool
           ) -> dict[str, Any]:
-    """What one process measures of itself: the most memory, and of each step its seconds and CPU seconds."""
+    """What one process measures of itself: the most memory, and of each step its seconds and CPU seconds, and what all
+    processes of the machine sent meanwhile."""
     placement = (place(layout, CPU, rank, size, accumulate=accumulate) if size > 1
                  else Replicated(accumulate=accumulate))
     bare_mb = _memory("VmRSS")
@@ -119,23 +126,26 @@ def learn(asked: argparse.Namespace, layout: Layout, accumulate: int, rank: int,
     clock = _Clock()
     train(wrapped, [batch[0] if parts == 1 else Shares(tuple(batch))] * asked.steps, words, optimizer,
           steps=asked.steps, placement=placement, hooks=[clock])
-    return {"peak_mb": _memory("VmHWM") - bare_mb, "steps_s": clock.steps_s, "cpus_s": clock.cpus_s}
+    return {"peak_mb": _memory("VmHWM") - bare_mb, "steps_s": clock.steps_s, "cpus_s": clock.cpus_s,
+            "sent_mb": clock.sent_mb}
 
 
 class _Clock:
-    """Seconds of each step, and of its CPU time."""
+    """Seconds of each step and of its CPU time, and megabytes that this machine sent itself meanwhile."""
 
     def __init__(self) -> None:
         self.steps_s: list[float] = []
         self.cpus_s: list[float] = []
-        self.cpu_s = time.process_time()
+        self.sent_mb: list[float] = []
+        self.cpu_s, self.now_mb = time.process_time(), _loopback_mb()
 
     def step(self, state: TrainState[Any]) -> None:
         state.settle()
         now_s = time.process_time()
         self.steps_s.append(state.step_s)
         self.cpus_s.append(now_s - self.cpu_s)
-        self.cpu_s = now_s
+        self.sent_mb.append(_loopback_mb() - self.now_mb)
+        self.cpu_s, self.now_mb = now_s, _loopback_mb()
 
     def end(self, state: TrainState[Any]) -> None:
         pass
@@ -152,6 +162,12 @@ def words(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
 def _batch(count: int, asked: argparse.Namespace, *, rank: int, part: int) -> Batch:
     generator = torch.Generator().manual_seed(1000 * rank + part)
     return Batch(0, (), {"input_ids": torch.randint(0, asked.words, (count, asked.length), generator=generator)})
+
+
+def _loopback_mb() -> float:
+    """Megabytes (10^6 bytes) that programs of this machine have sent each other over its network so far."""
+    [line] = [line for line in Path("/proc/net/dev").read_text().splitlines() if line.strip().startswith("lo:")]
+    return int(line.split(":")[1].split()[8]) / 1e6
 
 
 def _memory(kind: str) -> float:

@@ -8,8 +8,9 @@ gathered (Rajbhandari et al. 2020, section 7, for ZeRO; Korthikanti et al. 2022,
 parallel; Huang et al. 2019, section 2.3, for a pipeline's bubble).
 
 As `divided` has it: words and their head are held and computed whole by each process of `tensor` and `pipeline`, and
-gradients and weights travel as float32. What is sent is a count of bytes, not of messages: of small models each message
-costs more than its bytes.
+gradients and weights travel as float32. Counts of bytes were compared with those that a machine sent itself
+(`scripts/bench/layouts.py`); gloo sends twice as much where sums are scattered (`zero` 2 and 3, `sequence`), which no
+ring has to. Bytes are counted, not messages: of small models each message costs more than its bytes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ TRAINED = 6
 """Operations of a weight and a token there (2) and back (4)."""
 ATTENDED = 12
 """Operations of a token, a layer, a number of its width and a token that it may look at, there and back."""
+THERE, BACK = 2, 5
+"""Sums of hidden states that tensor parallelism makes of each layer on the way there, and back: Megatron-LM makes 2
+back, too, as `sequence` does here; without it queries, keys, values and both halves of the gated network make one."""
 STEPPED = 2 * (FLOAT + ADAM) + FLOAT
 """Bytes that AdamW moves of a parameter: it reads weight, gradient and averages, and writes all but the gradient."""
 
@@ -80,7 +84,7 @@ class Sent:
 
     data: float  # bytes: gradients and weights, among those that share out a batch
     tensor: float  # bytes: of each layer, among those that share out its products
-    pipeline: float  # bytes: hidden states and their gradients, to those with other layers
+    pipeline: float  # bytes: hidden states and their gradients, to those with other layers, a mean of these
 
     @property
     def total(self) -> float:
@@ -103,7 +107,8 @@ class Step:
 
     @property
     def shortest_s(self) -> float:
-        """Seconds, where messages of gradients and weights travel while two thirds of it, the way back, is computed."""
+        """Seconds, where messages of gradients and weights travel while two thirds of it, the way back, is computed, as
+        DDP and FSDP have it; ZeRO-1, tensor and pipeline parallelism send gradients after it."""
         data_s = self.sent.data / self.link
         return self.longest_s - min(data_s, self.computed_s * 2 / 3)
 
@@ -137,9 +142,9 @@ def sent_of(shape: Shape, layout: Layout, work: Work, state_bytes: int = FLOAT) 
     layers = FLOAT * mine * (shape.cut / layout.tensor + shape.numbers - shape.cut)
     rest, states = FLOAT * shape.rest, work.batch * work.length * shape.width * state_bytes
     added = {0: 2 * layers, 1: 3 * layers + rest, 2: 2 * layers * work.parts, 3: 3 * layers * work.parts}[layout.zero]
-    passes = 6 if work.is_checkpointed else 4
-    return Sent(_ring(data) * (added + 2 * rest), _ring(layout.tensor) * 2 * passes * mine * states,
-                4.0 * states if layout.pipeline > 1 else 0.0)
+    sums = THERE * (2 if work.is_checkpointed else 1) + (THERE if layout.sequence else BACK)
+    return Sent(_ring(data) * (added + 2 * rest), _ring(layout.tensor) * 2 * sums * mine * states,
+                _ring(layout.pipeline) * 4 * states)
 
 
 def _ring(ranks: int) -> float:

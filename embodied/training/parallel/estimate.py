@@ -20,7 +20,7 @@ from embodied.training.parallel.layout import Layout
 from embodied.training.parallel.tensor import cut_names
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Shaped
 
 WHOLE = Layout()
 FLOAT = 4  # bytes of a number; weights are float32 in any case
@@ -133,7 +133,7 @@ def _kept(model: nn.Module, layers: int) -> float:
     found: dict[Any, int] = {}
     own = {p.untyped_storage()._cdata for p in model.parameters()}
 
-    def note(kept: Float[torch.Tensor, "*any"]) -> Float[torch.Tensor, "*any"]:
+    def note(kept: Shaped[torch.Tensor, "*any"]) -> Shaped[torch.Tensor, "*any"]:
         storage = kept.untyped_storage()
         if storage._cdata not in own and kept.shape[-2:] != (PROBE, PROBE):  # kernels keep no shares of attention
             found[storage._cdata] = storage.nbytes()
