@@ -34,7 +34,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from embodied.data.files import write_whole
-from embodied.training.parallel.costs import Rates, effort_of
+from embodied.training.parallel.costs import Rates, effort_of, sent_of
 from embodied.training.parallel.estimate import Shape, Work, need, shape_of
 from embodied.training.parallel.layout import Layout
 from scripts.bench import layouts
@@ -47,7 +47,7 @@ SHARED = [(8, 512, 4), (30, 512, 4), (135, 128, 4)]
 GUESSED_FLOPS = 7e10
 """Of a core a second, to know which cells take too long, and how many steps are enough."""
 ENOUGH_S, MOST_STEPS = 6.0, 8
-LARGE_MB = 400
+LARGE_MB, FEWEST = 400, 4
 _MMAP_THRESHOLD, _GIVEN_BACK = -3, 262144
 
 
@@ -172,8 +172,8 @@ def measure(cells: Sequence[Cell], path: Path) -> None:
 def rates_from(rows: Sequence[dict[str, Any]]) -> Rates:
     """What one core does of each kind of work a second, by cells of one worker: no rate is negative, and the sum of
     squares of relative errors is least. ValueError for less than four cells."""
-    if len(rows) < 4:
-        raise ValueError(f"--fit: expected at least four cells of one worker, got {len(rows)}; measure more")
+    if len(rows) < FEWEST:
+        raise ValueError(f"--fit: expected at least {FEWEST} cells of one worker, got {len(rows)}; measure more")
     efforts = np.array([_columns(_cell(row)) for row in rows])
     costs, _ = nnls(efforts / np.array([[row["cpu_s"]] for row in rows]), np.ones(len(rows)))
     products, attention, moved = (1 / cost if cost else float("inf") for cost in costs[:3])
@@ -190,33 +190,50 @@ def _columns(cell: Cell) -> tuple[float, float, float, float]:
     return effort.products, effort.attention, effort.moved, effort.layers
 
 
-def said_s(cell: Cell, rates: Rates) -> float:
-    """CPU seconds of a step, of all workers."""
-    return cell.workers * rates.seconds(effort_of(cell.shape, cell.layout, cell.work))
+def said_s(cell: Cell, rates: Rates, link: float = float("inf")) -> float:
+    """CPU seconds of a step, of all workers. link: bytes a second that it takes a worker's time to send."""
+    effort, sent = effort_of(cell.shape, cell.layout, cell.work), sent_of(cell.shape, cell.layout, cell.work)
+    return cell.workers * (rates.seconds(effort) + sent.total / link)
+
+
+def link_from(rows: Sequence[dict[str, Any]], rates: Rates) -> float:
+    """Bytes a second that a worker sends, by cells of several workers; the relative errors are least."""
+    sent = np.array([_cell(row).workers * sent_of(_cell(row).shape, _cell(row).layout, _cell(row).work).total
+                     / row["cpu_s"] for row in rows])
+    left = np.array([1 - said_s(_cell(row), rates) / row["cpu_s"] for row in rows])
+    return float((sent @ sent) / max(sent @ left, 1e-30))
 
 
 def fits(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """What a file of rows says, a line each."""
-    alone = [row for row in rows if row["workers"] == 1]
+    alone, shared = ([row for row in rows if (row["workers"] > 1) == is_shared] for is_shared in (False, True))
     largest = max(row["size"] for row in alone)
-    for name, known, asked in (("rates of all", alone, alone), ("rates of all, asked about two workers", alone,
-                                [row for row in rows if row["workers"] > 1]),
-                               (f"rates of all but {largest} M, asked about these",
-                                [row for row in alone if row["size"] < largest],
-                                [row for row in alone if row["size"] == largest])):
-        if asked:
-            rates = rates_from(known)
-            yield {"what": name, "cells": len(asked), **_told([said_s(_cell(row), rates) for row in asked],
-                                                              [row["cpu_s"] for row in asked]),
-                   "gflops_products": round(rates.products / 1e9, 1),
-                   "gflops_attention": round(rates.attention / 1e9, 1),
-                   "gb_per_s": round(rates.moved / 1e9, 2), "ms_a_layer": round(1000 * rates.layer_s, 2)}
+    rates = rates_from(alone)
+    yield {"what": "rates of all", **_compared(alone, rates), **_in_words(rates)}
+    if shared:
+        link = link_from(shared, rates)
+        yield {"what": "and of messages", **_compared(shared, rates, link), "gb_sent_per_s": round(link / 1e9, 2)}
+    smaller, held = ([row for row in alone if (row["size"] == largest) == is_held] for is_held in (False, True))
+    if len(smaller) >= FEWEST:
+        rates = rates_from(smaller)
+        yield {"what": f"rates of all but {largest} M, asked about these", **_compared(held, rates),
+               **_in_words(rates)}
     yield _plain(alone)
-    yield {"what": "memory", "cells": len(rows), **_told([row["said_mb"] for row in rows],
-                                                         [row["peak_mb"] for row in rows])}
-    large = [row for row in rows if row["peak_mb"] >= LARGE_MB]
-    yield {"what": f"memory, of at least {LARGE_MB} MB", "cells": len(large),
-           **_told([row["said_mb"] for row in large], [row["peak_mb"] for row in large])}
+    for name, chosen in (("memory", rows), (f"memory, of at least {LARGE_MB} MB",
+                                            [row for row in rows if row["peak_mb"] >= LARGE_MB])):
+        yield {"what": name, "cells": len(chosen), **_told([row["said_mb"] for row in chosen],
+                                                           [row["peak_mb"] for row in chosen])}
+
+
+def _compared(rows: Sequence[dict[str, Any]], rates: Rates, link: float = float("inf")) -> dict[str, Any]:
+    """How well rates say what some cells take."""
+    said = [said_s(_cell(row), rates, link) for row in rows]
+    return {"cells": len(rows), **_told(said, [row["cpu_s"] for row in rows])}
+
+
+def _in_words(rates: Rates) -> dict[str, float]:
+    return {"gflops_products": round(rates.products / 1e9, 1), "gflops_attention": round(rates.attention / 1e9, 1),
+            "gb_per_s": round(rates.moved / 1e9, 2), "ms_a_layer": round(1000 * rates.layer_s, 2)}
 
 
 def _plain(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -239,10 +256,21 @@ def _told(said: Sequence[float], measured: Sequence[float]) -> dict[str, float |
             "most": round(float(ratios.max()), 3)}
 
 
+def table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """The cells of a file as lines of a page, the smallest models first."""
+    yield "| parameters | workers | context x rows | CPU s a step | examples a CPU s | tokens a CPU s | MB | said |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for row in sorted(rows, key=lambda row: (row["size"], row["workers"], row["length"], row["batch"])):
+        yield (f"| {row['parameters'] / 1e6:.1f} M | {row['workers']} | {row['length']:,} x {row['batch']} | "
+               f"{row['cpu_s']:.2f} | {row['batch'] / row['cpu_s']:.2f} | "
+               f"{row['batch'] * row['length'] / row['cpu_s']:,.0f} | {row['peak_mb']:,.0f} | {row['said_mb']:,.0f} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("outputs/costs.jsonl"), help="JSON lines, added to")
     parser.add_argument("--fit", type=Path, help="measure nothing, and say what such a file says")
+    parser.add_argument("--table", type=Path, help="measure nothing, and print such a file for a page")
     parser.add_argument("--quick", action="store_true", help="the two smallest models, one and four rows")
     for name, usual in (("sizes", [*SIZES]), ("lengths", LENGTHS), ("batches", BATCHES)):
         parser.add_argument(f"--{name}", type=int, nargs="+", default=usual, choices=usual)
@@ -252,6 +280,9 @@ def main() -> None:
     if asked.fit:
         for line in fits(read_rows(asked.fit)):
             print(json.dumps(line))
+        return
+    if asked.table:
+        print(*table(read_rows(asked.table)), sep="\n")
         return
     if asked.quick:
         asked.sizes, asked.lengths, asked.batches = [2, 8], [128, 512], [1, 4]

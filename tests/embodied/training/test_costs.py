@@ -88,7 +88,7 @@ def test_what_was_measured_is_said_within_a_quarter():
 
     lines = {line["what"]: line for line in fits(read_rows(MEASURED))}
     for name in ("rates of all but 135 M, asked about these", "memory, of at least 400 MB"):
-        assert lines[name]["cells"] >= 3 and 0.75 <= lines[name]["least"] <= lines[name]["most"] <= 1.25, lines[name]
+        assert lines[name]["cells"] >= 2 and 0.75 <= lines[name]["least"] <= lines[name]["most"] <= 1.25, lines[name]
 
 
 @pytest.mark.slow
