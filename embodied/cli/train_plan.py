@@ -1,4 +1,5 @@
-"""What a training would need: parameters, and the memory of each process under each layout of its workers."""
+"""What a training would need: parameters, the arithmetic of a step, and under each layout of its workers the memory of
+each process and what it sends."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from embodied.training.stage import StageSettings
 from embodied.typed import SettingError
 
 _STAGES = ("sft", "align", "understand", "pretrain")
-_COLUMNS = ("weights", "gradients", "optimizer", "activations", "logits", "messages", "peak")
+_COLUMNS = ("weights", "gradients", "optimizer", "activations", "logits", "messages", "peak", "sent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Asked:
 
 def lines(asked: Asked) -> list[str]:
     """What is printed. SettingError where no stage trains a language model."""
+    from embodied.training.parallel.costs import model_flops, sent_of
     from embodied.training.parallel.estimate import Work, need
 
     name = next((name for name in _STAGES if name in asked.stages), None)
@@ -48,13 +50,14 @@ def lines(asked: Asked) -> list[str]:
         work = Work(batch, asked.tokens, batch * asked.tokens, parts, stage.activation_checkpointing)
         shape = _shape_of(config, layout)
         wide = replace(shape, rest=shape.rest + sum(others.values()))
-        rows.append((layout, need(wide, layout, work).in_mb()))
+        rows.append((layout, {**need(wide, layout, work).in_mb(), "sent": sent_of(wide, layout, work).total / 1e6}))
     total = shape.layers * shape.numbers + wide.rest
+    flops = model_flops(shape, Work(stage.batch_size, asked.tokens, stage.batch_size * asked.tokens))
     told = "".join(f", {part} {count / 1e6:,.2f} M" for part, count in others.items())
     return [f"{total / 1e6:,.1f} M parameters: layers of the decoder {shape.layers * shape.numbers / 1e6:,.1f} M, its "
             f"words {shape.rest / 1e6:,.1f} M{told}",
             f"a step of stage {name}: {stage.batch_size} sentences of {asked.tokens} tokens, all of them graded, "
-            "float32",
+            f"float32: {flops / 1e12:,.3f} TFLOP of the decoder",
             f"a plan's cache: {_cache_bytes(config) / 1e3:,.1f} kB a token", *_table(rows), *_notes(asked.model)]
 
 
@@ -143,7 +146,7 @@ def _table(rows: list[tuple[Layout, Mapping[str, float]]]) -> list[str]:
 
 def _notes(model: ModelSettings) -> list[str]:
     said = ["a process itself takes about 400 MB more, and the first one that much and the whole state while it saves; "
-            "the first row is what the settings ask for"]
+            "the first row is what the settings ask for; sent: by each process in a step"]
     if isinstance(model.language, str):
         said.append("all layers are taken to learn: with adapters, gradients and optimizer are smaller")
     return said

@@ -16,6 +16,7 @@ import os
 import re
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -39,6 +40,7 @@ from embodied.training.job import checkpoint_activations  # noqa: E402
 from embodied.training.loop import TrainState, train  # noqa: E402
 from embodied.training.objectives.losses import token_cross_entropy  # noqa: E402
 from embodied.training.optim import adamw  # noqa: E402
+from embodied.training.parallel.costs import sent_of  # noqa: E402
 from embodied.training.parallel.divided import place  # noqa: E402
 from embodied.training.parallel.estimate import Work, need, shape_of  # noqa: E402
 from embodied.training.parallel.layout import Layout  # noqa: E402
@@ -76,37 +78,44 @@ def read(name: str) -> tuple[Layout, int, bool]:
 
 
 def measured(name: str, asked: argparse.Namespace) -> dict[str, Any]:
-    """Memory said and measured, MB, their ratio, and tokens a second of all processes."""
+    """Memory said and measured, MB, their ratio, what a process sends in a step, MB, said and measured, and tokens a
+    second of all processes. Measured is what programs of this machine sent each other, over the processes: the least of
+    the steps but the first, for others may send, too."""
     layout, accumulate, is_checkpointed = read(name)
     size, mine = layout.data * layout.tensor * layout.pipeline, asked.batch // layout.data
     parts = layout.parts if layout.pipeline > 1 else accumulate
     work = Work(mine, asked.length, mine * (asked.length - 1), parts, is_checkpointed)
-    said = need(shape_of(_config(asked), layout), layout, work).in_mb()
+    shape = shape_of(config_of(asked), layout)
+    said = need(shape, layout, work).in_mb()
 
-    def work_of(rank: int) -> dict[str, float]:
-        return _learn(asked, layout, accumulate, rank, size, is_checkpointed=is_checkpointed)
+    def work_of(rank: int) -> dict[str, Any]:
+        return learn(asked, layout, accumulate, rank, size, is_checkpointed=is_checkpointed)
 
     told = on_ranks(size, work_of)
     highest = max(one["peak_mb"] for one in told)
     return {"layout": name, "processes": size, "said_mb": round(said["peak"]), "measured_mb": round(highest),
             "said_over_measured": round(said["peak"] / highest, 3),
-            "tokens_per_s": round(asked.batch * asked.length / min(one["step_s"] for one in told)),
+            "sent_said_mb": round(sent_of(shape, layout, work).total / 1e6, 1),
+            "sent_measured_mb": round(min(min(one["sent_mb"][1:]) for one in told) / size, 1),
+            "tokens_per_s": round(asked.batch * asked.length / min(min(one["steps_s"]) for one in told)),
             "parts_mb": {key: round(value) for key, value in said.items()}}
 
 
-def _config(asked: argparse.Namespace) -> LlamaConfig:
+def config_of(asked: argparse.Namespace) -> LlamaConfig:
+    """The decoder that was asked for."""
     return LlamaConfig(vocab_size=asked.words, hidden_size=asked.width, intermediate_size=asked.width * 8 // 48 * 16,
                        num_hidden_layers=asked.layers, num_attention_heads=asked.heads,
                        num_key_value_heads=asked.key_heads, tie_word_embeddings=True)
 
 
-def _learn(asked: argparse.Namespace, layout: Layout, accumulate: int, rank: int, size: int, *, is_checkpointed: bool
-           ) -> dict[str, float]:
-    """What one process measures of itself."""
+def learn(asked: argparse.Namespace, layout: Layout, accumulate: int, rank: int, size: int, *, is_checkpointed: bool
+          ) -> dict[str, Any]:
+    """What one process measures of itself: the most memory, and of each step its seconds and CPU seconds, and what all
+    processes of the machine sent meanwhile."""
     placement = (place(layout, CPU, rank, size, accumulate=accumulate) if size > 1
                  else Replicated(accumulate=accumulate))
     bare_mb = _memory("VmRSS")
-    model = AutoModelForCausalLM.from_config(_config(asked))
+    model = AutoModelForCausalLM.from_config(config_of(asked))
     if is_checkpointed:
         checkpoint_activations(model)
     wrapped = placement.wrap(model)
@@ -117,18 +126,26 @@ def _learn(asked: argparse.Namespace, layout: Layout, accumulate: int, rank: int
     clock = _Clock()
     train(wrapped, [batch[0] if parts == 1 else Shares(tuple(batch))] * asked.steps, words, optimizer,
           steps=asked.steps, placement=placement, hooks=[clock])
-    return {"peak_mb": _memory("VmHWM") - bare_mb, "step_s": min(clock.steps_s)}
+    return {"peak_mb": _memory("VmHWM") - bare_mb, "steps_s": clock.steps_s, "cpus_s": clock.cpus_s,
+            "sent_mb": clock.sent_mb}
 
 
 class _Clock:
-    """Seconds of each step."""
+    """Seconds of each step and of its CPU time, and megabytes that this machine sent itself meanwhile."""
 
     def __init__(self) -> None:
         self.steps_s: list[float] = []
+        self.cpus_s: list[float] = []
+        self.sent_mb: list[float] = []
+        self.cpu_s, self.now_mb = time.process_time(), _loopback_mb()
 
     def step(self, state: TrainState[Any]) -> None:
         state.settle()
+        now_s = time.process_time()
         self.steps_s.append(state.step_s)
+        self.cpus_s.append(now_s - self.cpu_s)
+        self.sent_mb.append(_loopback_mb() - self.now_mb)
+        self.cpu_s, self.now_mb = now_s, _loopback_mb()
 
     def end(self, state: TrainState[Any]) -> None:
         pass
@@ -147,13 +164,19 @@ def _batch(count: int, asked: argparse.Namespace, *, rank: int, part: int) -> Ba
     return Batch(0, (), {"input_ids": torch.randint(0, asked.words, (count, asked.length), generator=generator)})
 
 
+def _loopback_mb() -> float:
+    """Megabytes (10^6 bytes) that programs of this machine have sent each other over its network so far."""
+    [line] = [line for line in Path("/proc/net/dev").read_text().splitlines() if line.strip().startswith("lo:")]
+    return int(line.split(":")[1].split()[8]) / 1e6
+
+
 def _memory(kind: str) -> float:
     """Megabytes (10^6 bytes): VmRSS now, VmHWM the most so far."""
     [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(kind + ":")]
     return int(line.split()[1]) * 1024 / 1e6
 
 
-def on_ranks(size: int, work: Callable[[int], dict[str, float]]) -> Sequence[dict[str, float]]:
+def on_ranks(size: int, work: Callable[[int], dict[str, Any]]) -> Sequence[dict[str, Any]]:
     """What work(rank) says in each of so many processes. RuntimeError where one of them ends otherwise."""
     with tempfile.TemporaryDirectory() as folder:
         children = [_child(rank, size, work, Path(folder)) for rank in range(size)]
@@ -163,7 +186,7 @@ def on_ranks(size: int, work: Callable[[int], dict[str, float]]) -> Sequence[dic
         return [json.loads((Path(folder) / f"{rank}.json").read_text()) for rank in range(size)]
 
 
-def _child(rank: int, size: int, work: Callable[[int], dict[str, float]], folder: Path) -> int:
+def _child(rank: int, size: int, work: Callable[[int], dict[str, Any]], folder: Path) -> int:
     """The number of a fork that does work(rank)."""
     if child := os.fork():
         return child

@@ -20,7 +20,7 @@ from embodied.training.parallel.layout import Layout
 from embodied.training.parallel.tensor import cut_names
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Shaped
 
 WHOLE = Layout()
 FLOAT = 4  # bytes of a number; weights are float32 in any case
@@ -71,11 +71,12 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What of a decoder's arithmetic matters: numbers in each layer (`cut`: those that tensor parallelism divides), and
-    in all the rest."""
+    """What of a decoder's arithmetic matters: numbers in each layer (`active`: those that multiply each token, `cut`:
+    those that tensor parallelism divides), and in all the rest."""
 
     layers: int
     numbers: int
+    active: int
     cut: int
     rest: int
     words: int
@@ -98,7 +99,16 @@ def shape_of(config: PreTrainedConfig, layout: Layout = WHOLE) -> Shape:
     rest = sum(p.numel() for p in model.parameters()) - layers * numbers
     kept = (_kept_by_layer(config) / layout.tensor if layout.sequence
             else _kept_by_layer(_part_of(config, layout.tensor)))
-    return Shape(layers, numbers, cut, rest, config.vocab_size, config.hidden_size, kept)
+    return Shape(layers, numbers, _active(layer, config), cut, rest, config.vocab_size, config.hidden_size, kept)
+
+
+def _active(layer: nn.Module, config: PreTrainedConfig) -> int:
+    """Numbers of a layer that multiply a token: of a mixture, those of as many experts as it is given to."""
+    matrices = {name: p.numel() for name, p in layer.named_parameters() if p.ndim > 1}
+    experts = sum(count for name, count in matrices.items() if ".experts." in name)
+    count = getattr(config, "num_local_experts", None) or getattr(config, "num_experts", None) or 1
+    unused = 1 - getattr(config, "num_experts_per_tok", count) / count if experts else 0.0
+    return sum(matrices.values()) - round(experts * unused)
 
 
 def _kept_by_layer(config: PreTrainedConfig) -> float:
@@ -123,7 +133,7 @@ def _kept(model: nn.Module, layers: int) -> float:
     found: dict[Any, int] = {}
     own = {p.untyped_storage()._cdata for p in model.parameters()}
 
-    def note(kept: Float[torch.Tensor, "*any"]) -> Float[torch.Tensor, "*any"]:
+    def note(kept: Shaped[torch.Tensor, "*any"]) -> Shaped[torch.Tensor, "*any"]:
         storage = kept.untyped_storage()
         if storage._cdata not in own and kept.shape[-2:] != (PROBE, PROBE):  # kernels keep no shares of attention
             found[storage._cdata] = storage.nbytes()
