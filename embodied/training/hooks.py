@@ -218,21 +218,34 @@ class KeepBest:
         pass
 
 
+STOP_ASKED = threading.Event()
+"""Set while a training that is stopping waits for its running step: batches that take long to make end then."""
+
+
 class StopOnSignals:
     """Turns SIGTERM and Ctrl-C into a stop after the running step, so that the checkpoint hook can save."""
 
     def __init__(self) -> None:
+        self.state: TrainState[Any] | None = None
         self.caught: str | None = None
         self.before: dict[int, Any] = {}
+        STOP_ASKED.clear()
         if threading.current_thread() is threading.main_thread():
             self.before = {s: signal.signal(s, self._catch) for s in (signal.SIGTERM, signal.SIGINT)}
 
     def _catch(self, number: int, frame: Any) -> None:
         self.caught = signal.Signals(number).name
+        STOP_ASKED.set()
+        if self.state is not None:
+            self.state.stop = self.caught
+
+    def begin(self, state: TrainState[Any]) -> None:
+        self.state, state.stop = state, self.caught or state.stop
 
     def step(self, state: TrainState[Any]) -> None:
         state.stop = self.caught or state.stop
 
     def end(self, state: TrainState[Any]) -> None:
+        STOP_ASKED.clear()
         for number, handler in self.before.items():
             signal.signal(number, handler)

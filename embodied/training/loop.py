@@ -244,7 +244,7 @@ def train(model: nn.Module, batches: Iterable[B], objective: Objective[B], optim
         while state.step < steps and not state.stop and not state.is_enough:
             batch = _next(stream, state)
             if batch is _THE_END:
-                state.stop = OUT_OF_BATCHES
+                state.stop = state.stop or OUT_OF_BATCHES
                 break
             if schedule is not None:
                 schedule(optimizer, state.step)

@@ -28,6 +28,7 @@ from embodied.data.pool import Workers
 from embodied.models.processor import PalmEProcessor
 from embodied.models.weights import weights_to_bytes
 from embodied.planning.constrain import compile_tokenizer
+from embodied.training.hooks import STOP_ASKED
 from embodied.training.outcomes.judging import Lesson, Row, Teacher, idle
 from embodied.training.outcomes.objective import policy_log_probs
 from embodied.training.samples import allowed_words, sample_batch
@@ -69,7 +70,10 @@ class Drawing:
             while True:
                 iteration, update = divmod(self.step, self.updates)
                 if update == 0:
-                    self._parts = self._draw(iteration)
+                    drawn = self._draw(iteration)
+                    if drawn is None:
+                        return
+                    self._parts = drawn
                     self._keep(iteration)
                 elif not self._parts:
                     self._parts = self._kept(iteration)
@@ -99,10 +103,12 @@ class Drawing:
         first = self.settings.first_seed + iteration * self.settings.scenes
         return range(first + self.rank, first + self.settings.scenes, self.ranks)
 
-    def _draw(self, iteration: int) -> list[Batch]:
-        """The batches of an iteration."""
+    def _draw(self, iteration: int) -> list[Batch] | None:
+        """The batches of an iteration; None where the training was asked to stop before all was played."""
         began_s = time.perf_counter()
-        lessons = self._lessons(self._play(iteration))
+        if (groups := self._play(iteration)) is None:
+            return None
+        lessons = self._lessons(groups)
         order = np.random.default_rng([self.seed, iteration, self.rank]).permutation(len(lessons))
         parts = [self._cut([lessons[place] for place in part]) for part in np.array_split(order, self.updates)]
         self.played.seconds += time.perf_counter() - began_s
@@ -113,19 +119,22 @@ class Drawing:
         room = self.settings.batch_size // self.ranks // len(lessons[0])
         return [row for lesson in lessons[:max(room, 1)] for row in lesson]
 
-    def _play(self, iteration: int) -> list[list[Rollout]]:
-        """The episodes of each scene."""
+    def _play(self, iteration: int) -> list[list[Rollout]] | None:
+        """The episodes of each scene; None where the training was asked to stop."""
         self.workers.load_weights(weights_to_bytes(self.model), version=iteration)
         seeds = self.seeds(iteration)
         tickets = [seed * self.settings.group + draw for seed in seeds for draw in range(self.settings.group)]
+        results = []
+        for result in self.workers.run(tickets):
+            if STOP_ASKED.is_set():
+                return None
+            results.append(result)
         found: dict[int, list[Rollout]] = {seed: [] for seed in seeds}
-        errors = []
-        for result in sorted(self.workers.run(tickets), key=lambda result: result.seed):
+        for result in sorted(results, key=lambda result: result.seed):
             if result.error is None:
                 found[result.value.seed].append(result.value)
-            else:
-                errors.append(result.error)
-        self._count([rollout for group in found.values() for rollout in group], errors)
+        self._count([rollout for group in found.values() for rollout in group],
+                    [result.error for result in results if result.error is not None])
         return list(found.values())
 
     def _count(self, rollouts: Sequence[Rollout], errors: Sequence[str]) -> None:

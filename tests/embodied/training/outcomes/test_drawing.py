@@ -11,6 +11,7 @@ from embodied.agents.backends.local import LocalBackend
 from embodied.data.files import write_whole
 from embodied.models.weights import load_weights, weights_to_bytes
 from embodied.training.advantages import Context, advantage_named
+from embodied.training.hooks import STOP_ASKED
 from embodied.training.loop import train
 from embodied.training.outcomes.drawing import Drawing
 from embodied.training.outcomes.judging import by_advantage, pairs, successes
@@ -88,6 +89,16 @@ def test_workers_end_with_whoever_reads(backend, tmp_path):
     assert stream.workers.is_open
     batches.close()
     assert not stream.workers.is_open
+
+
+def test_who_is_asked_to_stop_plays_no_further(backend, tmp_path):
+    stream = drawing(backend, tmp_path)
+    STOP_ASKED.set()
+    try:
+        assert list(stream) == [] and not stream.workers.is_open and stream.state_dict()["step"] == 0
+    finally:
+        STOP_ASKED.clear()
+    assert next(iter(stream)).step == 0
 
 
 def test_ranks_share_out_the_scenes(backend, tmp_path):
