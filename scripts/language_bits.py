@@ -2,6 +2,7 @@
 
     python -m scripts.language_bits RUN                  # a run folder of experiment=pretrain_lm
     python -m scripts.language_bits RUN --order 5 --rows 400
+    python -m scripts.language_bits RUN --texts OTHER      # the held-out texts of another run, whose road differs
 
 Both are asked for the same rows of held-out tokens, each token after those of its row before it, and both learned from
 the same rows; bytes are those of the tokens' text in UTF-8, marks of the ends of texts apart. The interval is of the
@@ -25,7 +26,9 @@ guard_torchvision()
 
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast  # noqa: E402
 
+from embodied.data.text.road import HELD_OUT, read_texts  # noqa: E402
 from embodied.evaluation.ngram import KneserNey  # noqa: E402
+from embodied.training.language_stage import rows_in  # noqa: E402
 
 _AT_ONCE = 16
 
@@ -35,15 +38,19 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--order", type=int, default=5, help="tokens of a gram, 5 by default")
     parser.add_argument("--rows", type=int, default=400, help="held-out rows at most, 400 by default")
+    parser.add_argument("--texts", type=Path, help="the run whose held-out texts are read; this one by default")
     asked = parser.parse_args()
-    print(json.dumps(measured(asked.run / "pretrain", asked.order, asked.rows)))
+    texts = None if asked.texts is None else asked.texts / "pretrain" / "text"
+    print(json.dumps(measured(asked.run / "pretrain", asked.order, asked.rows, texts)))
 
 
-def measured(stage: Path, order: int, most: int) -> dict[str, Any]:
-    """Bits a byte of both, and of the difference with its interval."""
+def measured(stage: Path, order: int, most: int, texts: Path | None = None) -> dict[str, Any]:
+    """Bits a byte of both, and of the difference with its interval. texts: of which run; None: of the stage's own."""
     tokenizer = PreTrainedTokenizerFast.from_pretrained(stage / "model")
     model = AutoModelForCausalLM.from_pretrained(stage / "model").eval()
     learned, held_out = (np.load(stage / "tokens" / f"{name}.npy", mmap_mode="r") for name in ("learned", "held_out"))
+    if texts is not None:
+        held_out = rows_in(read_texts(texts, HELD_OUT), tokenizer, learned.shape[1])
     places = np.linspace(0, len(held_out) - 1, min(most, len(held_out)), dtype=int)
     rows = np.asarray(held_out[places]).astype(np.int64)
     own = bits_of_model(model, rows)

@@ -48,8 +48,8 @@ def begin(run: RunFolder, stage: str, settings: PretrainSettings) -> None:
         tokenizer = train_tokenizer(_first(learned, TOKENIZER_CHARACTERS), run.settings.model.vocab_size)
         tokenizer.save_pretrained(draft / "tokenizer")
         order = np.random.default_rng([run.settings.seed, 9]).permutation(len(learned))
-        rows = {"learned": _rows([learned[i] for i in order], tokenizer, settings.length),
-                "held_out": _rows(held_out, tokenizer, settings.length)}
+        rows = {"learned": rows_in([learned[i] for i in order], tokenizer, settings.length),
+                "held_out": rows_in(held_out, tokenizer, settings.length)}
         if not len(rows["learned"]):
             raise ValueError(f"{stage}: expected at least {settings.length} tokens to learn from, one row, got fewer; "
                              "give more texts, or a smaller length, in a new run folder")
@@ -68,8 +68,8 @@ def _first(texts: Sequence[str], characters: int) -> list[str]:
     return list(texts[:int(np.searchsorted(ends, characters)) + 1])
 
 
-def _rows(texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, length: int) -> np.ndarray:
-    """uint32[rows, length]."""
+def rows_in(texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, length: int) -> np.ndarray:
+    """uint32[rows, length]: the tokens of texts, laid end to end."""
     ids = [row for start in range(0, len(texts), _AT_ONCE)
            for row in tokenizer(list(texts[start:start + _AT_ONCE]), add_special_tokens=False)["input_ids"]]
     return packed(ids, length, tokenizer.eos_token_id)
