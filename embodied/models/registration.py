@@ -54,7 +54,7 @@ def register_processor() -> None:
 
 
 def register(name: str, *autos: Any, config_class: type | None = None) -> None:
-    """Set a stand-in for the class of that name, with each of the Auto classes. config_class: None for the planner's."""
+    """Set a stand-in for the class of that name, with each of the Auto classes. config_class: None: the planner's."""
     from embodied.models.configuration import PalmEConfig
 
     stand = _stand_in(name, config_class or PalmEConfig)

@@ -51,7 +51,7 @@ class _Rule:
 
 def attend(query: Float[Tensor, "B H T E"], key: Float[Tensor, "B K S E"], value: Float[Tensor, "B K S E"],
            places: Places, pattern: Pattern, slopes: Sequence[float] | None = None) -> Float[Tensor, "B H T E"]:
-    """softmax(q k' / sqrt(E) - slope * distance) v over the keys that the pattern lets each query see: float[B, H, T, E].
+    """float[B, H, T, E]: softmax(q k' / sqrt(E) - slope * distance) v over the keys that the pattern lets a query see.
 
     key, value: the last S of all keys, where places knows of more. slopes: of ALiBi, one a head; None: no bias.
     """
@@ -86,16 +86,16 @@ def _is_exact(query: Tensor) -> bool:
     return query.dtype == torch.float32 and not torch.is_autocast_enabled(query.device.type)
 
 
-def _mask(query: Float[Tensor, "B H T E"], seen: int, places: Places, pattern: Pattern, slopes: Sequence[float] | None
-          ) -> Tensor:
-    """bool[B or 1, 1, T, S], True where a query sees a key, or float[B or 1, H, T, S] that is added to their likeness."""
-    end = query.shape[2] + (places.start or 0)
-    if places.start is not None:
-        queries, keys = (torch.arange(end - count, end, device=query.device)[None] for count in (query.shape[2], seen))
-        allowed = pattern.sees(queries[..., None], keys[:, None])[:, None]
-    else:
+def _mask(query: Float[Tensor, "B H T E"], seen: int, places: Places, pattern: Pattern,
+          slopes: Sequence[float] | None) -> Tensor:
+    """bool[B or 1, 1, T, S], True where a query sees a key, or float[B or 1, H, T, S] to be added to their likeness."""
+    if places.start is None:
         queries, keys = places.queries, places.keys[:, -seen:]
-        allowed = pattern.sees(queries[..., None], keys[:, None])[:, None] & places.is_key[..., -seen:]
+    else:
+        end, counts = query.shape[2] + places.start, (query.shape[2], seen)
+        queries, keys = (torch.arange(end - count, end, device=query.device)[None] for count in counts)
+    allowed = pattern.sees(queries[..., None], keys[:, None])[:, None]
+    allowed = allowed if places.is_key is None else allowed & places.is_key[..., -seen:]
     if slopes is None:
         return allowed
     distance = (queries[..., None] - keys[:, None])[:, None]

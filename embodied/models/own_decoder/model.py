@@ -1,7 +1,7 @@
 """Our own decoder: layers of attention by a pattern and feed-forward networks, or mixtures of them.
 
-B examples, T tokens, S tokens with those of the cache, D width, V words, X experts. Norms, rotary positions and the
-dense feed-forward network are those of transformers' Llama.
+B examples, T tokens, S tokens with those of the cache, N = B * T, A tokens that are asked for, D width, V words, X
+experts. Norms, rotary positions and the dense feed-forward network are those of transformers' Llama.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForCausalLM, DynamicCache, GenerationMixin, PreTrainedModel, initialization
 from transformers.modeling_layers import GradientCheckpointingLayer
-from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 from transformers.models.llama.modeling_llama import (
     LlamaMLP,
     LlamaRMSNorm,
     LlamaRotaryEmbedding,
     apply_rotary_pos_emb,
 )
+from transformers.utils import ModelOutput
 
 from embodied.models.own_decoder.attention import Places, alibi_slopes, attend
 from embodied.models.own_decoder.configuration import OwnDecoderConfig
@@ -27,23 +27,28 @@ from embodied.models.own_decoder.mixture import Mixture
 from embodied.training.objectives.losses import balance_loss
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+    from jaxtyping import Float, Int
 
 Turns = tuple[Tensor, Tensor]
 """Cosines and sines of rotary positions, float[B, T, E] each."""
 
 
 @dataclass
-class OwnDecoderOutput(BaseModelOutputWithPast):
+class OwnDecoderOutput(ModelOutput):
     """balance_loss: float[], what training adds to its loss to balance the experts; None where there is nothing to."""
 
+    last_hidden_state: Float[Tensor, "B T D"] | None = None
+    past_key_values: Any = None
     balance_loss: Float[Tensor, ""] | None = None
 
 
 @dataclass
-class OwnDecoderCausalOutput(CausalLMOutputWithPast):
+class OwnDecoderCausalOutput(ModelOutput):
     """balance_loss: as of `OwnDecoderOutput`; part of the loss, where labels were given."""
 
+    loss: Float[Tensor, ""] | None = None
+    logits: Float[Tensor, "B A V"] | None = None
+    past_key_values: Any = None
     balance_loss: Float[Tensor, ""] | None = None
 
 
@@ -133,9 +138,9 @@ class OwnDecoderModel(OwnDecoderPreTrainedModel):
                 ) -> OwnDecoderOutput:
         """Hidden states of every token.
 
-        attention_mask: int64[B, S], 0 for padding, or bool[B, 1, T, S] over keys that stand at the positions 0 .. S - 1,
-        True where a token may look. position_ids: for rotary and learned positions, and with such a wider mask; else
-        tokens are counted by the mask. ValueError for more tokens than there are learned positions.
+        attention_mask: int64[B, S], 0 for padding, or bool[B, 1, T, S], True where a token may look, over keys that
+        stand at the positions 0 .. S - 1. position_ids: of rotary and learned positions, and of the second kind of
+        mask; patterns and ALiBi count tokens by the first kind. ValueError for more tokens than learned positions.
         """
         states = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
         if past_key_values is None and (self.config.use_cache if use_cache is None else use_cache):
@@ -168,14 +173,13 @@ class OwnDecoderModel(OwnDecoderPreTrainedModel):
 
 
 def _places(states: Float[Tensor, "B T D"], before: int, mask: Tensor | None, position_ids: Tensor | None) -> Places:
-    """before: tokens in the cache. Padding on the right is seen by nobody whose states are read, and needs no mask; that
-    on the left sees itself, so that it has something to see."""
+    """before: tokens in the cache. Padding on the right is seen by nobody whose states are read, and needs no mask;
+    that on the left sees itself, so that it has something to see."""
     length = states.shape[1]
     if mask is None or (mask.ndim == 2 and not bool((mask[:, 1:] > mask[:, :-1]).any())):
         return Places(before)
     if mask.ndim == 4:
-        count = mask.shape[-1]
-        keys = torch.arange(count, device=states.device)[None]
+        keys = torch.arange(mask.shape[-1], device=states.device).expand(len(states), -1)
         queries = keys[:, before:before + length] if position_ids is None else position_ids
         return Places(None, queries, keys, mask if mask.dtype == torch.bool else mask == 0)
     counted = _counted(mask)

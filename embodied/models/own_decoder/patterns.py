@@ -1,6 +1,6 @@
 """Who attends to whom: dense, a sliding window, or blocks (Sparse Transformer, arXiv 1904.10509, section 4).
 
-T queries, S keys. Departures from the Sparse Transformer: its two patterns, "local" and "fixed" (whose summaries are the
+T queries, S keys. Departures from the Sparse Transformer: its two patterns, local stretches and "fixed" summaries (the
 last cells of each stretch), are one head's here instead of two heads', over whole blocks of tokens; `first` is of later
 work (BigBird, arXiv 2007.14062).
 """
@@ -20,9 +20,9 @@ AT_ONCE = 128
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """kind: "dense", "sliding_window" of `window` tokens, or "block_sparse": in blocks of `block` tokens each token sees
-    the last `local` blocks, its own among them, the last of each `stride` blocks (0: none) and the `first` ones; nobody
-    sees what is later."""
+    """kind: "dense", "sliding_window" of `window` tokens, or "block_sparse": in blocks of `block` tokens each token
+    sees the last `local` blocks, its own among them, the last of each `stride` blocks (0: none) and the `first` ones.
+    Nobody sees what is later."""
 
     kind: str
     window: int = 0
