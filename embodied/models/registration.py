@@ -32,6 +32,7 @@ def _stand_in(name: str, config_class: type) -> type:
 def register_config() -> None:
     """Register with `AutoConfig`."""
     importlib.import_module("embodied.models.configuration")
+    importlib.import_module("embodied.models.own_decoder.configuration")
 
 
 def register_model() -> None:
@@ -39,7 +40,7 @@ def register_model() -> None:
     `AutoModelForCausalLM`."""
     from transformers import AutoModel, AutoModelForCausalLM, AutoModelForImageTextToText
 
-    from embodied.models.configuration import OwnDecoderConfig
+    from embodied.models.own_decoder.configuration import OwnDecoderConfig
 
     register("PalmEForConditionalGeneration", AutoModel, AutoModelForImageTextToText)
     register("OwnDecoderModel", AutoModel, config_class=OwnDecoderConfig)

@@ -105,7 +105,7 @@ def _learn(asked: argparse.Namespace, layout: Layout, accumulate: int, rank: int
     """What one process measures of itself."""
     placement = (place(layout, CPU, rank, size, accumulate=accumulate) if size > 1
                  else Replicated(accumulate=accumulate))
-    bare_mb = _memory("VmRSS")
+    bare_mb = memory_mb("VmRSS")
     model = AutoModelForCausalLM.from_config(_config(asked))
     if is_checkpointed:
         checkpoint_activations(model)
@@ -117,7 +117,7 @@ def _learn(asked: argparse.Namespace, layout: Layout, accumulate: int, rank: int
     clock = _Clock()
     train(wrapped, [batch[0] if parts == 1 else Shares(tuple(batch))] * asked.steps, words, optimizer,
           steps=asked.steps, placement=placement, hooks=[clock])
-    return {"peak_mb": _memory("VmHWM") - bare_mb, "step_s": min(clock.steps_s)}
+    return {"peak_mb": memory_mb("VmHWM") - bare_mb, "step_s": min(clock.steps_s)}
 
 
 class _Clock:
@@ -147,7 +147,7 @@ def _batch(count: int, asked: argparse.Namespace, *, rank: int, part: int) -> Ba
     return Batch(0, (), {"input_ids": torch.randint(0, asked.words, (count, asked.length), generator=generator)})
 
 
-def _memory(kind: str) -> float:
+def memory_mb(kind: str) -> float:
     """Megabytes (10^6 bytes): VmRSS now, VmHWM the most so far."""
     [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(kind + ":")]
     return int(line.split()[1]) * 1024 / 1e6
