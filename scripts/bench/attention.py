@@ -1,11 +1,12 @@
 """What attention by pattern and mixtures of experts cost beside their dense references, forward and back.
 
-    python scripts/bench/attention.py [--quick] [--lengths 512 8192] [--rounds 3] [--heads 8] [--size 64]
+    python scripts/bench/attention.py [--quick] [--lengths 512 8192] [--only dense sparse] [--rounds 3]
 
 One sentence, float32, one thread, random states. `dense` is torch's own causal attention; `mask` the same with the mask
 of the block-sparse pattern over all keys; `dense_alibi`, `window` and `sparse` are `embodied.models.own_decoder`. `all`
-has every expert compute every token, `chosen` those that it chose alone. Times are the shortest of the rounds; memory
-is the most of a process of its own over what it had before, in the first of them. A JSON line each.
+has every expert compute every token, `chosen` those that it chose alone. Times are of the processor,
+the shortest of the rounds; memory is the most of a process of its own over what it had before, in the first pass, which
+is not timed. A JSON line each.
 """
 
 from __future__ import annotations
@@ -43,19 +44,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="512 and 1,024 tokens, one round")
     parser.add_argument("--lengths", nargs="+", type=int, default=[512, 1024, 2048, 4096, 8192])
+    parser.add_argument("--only", nargs="+", help="names of what is measured; all by default")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--heads", type=int, default=8)
     parser.add_argument("--size", type=int, default=64, help="numbers of a head")
     asked = parser.parse_args()
     lengths, rounds = ([512, 1024], 1) if asked.quick else (asked.lengths, asked.rounds)
     for length in lengths:
-        for name, work in attentions(length, asked.heads).items():
-            make = partial(states, asked.heads, length, asked.size)
-            print(json.dumps({"attention": name, "tokens": length, **measured(work, make, rounds)}), flush=True)
-    for length in lengths:
-        for name, work in mixtures().items():
-            make = partial(states, 1, length, WIDTH, count=1)
-            print(json.dumps({"mixture": name, "tokens": length, **measured(work, make, rounds)}), flush=True)
+        attention = partial(states, asked.heads, length, asked.size)
+        mixture = partial(states, 1, length, WIDTH, count=1)
+        works = [("attention", name, work, attention) for name, work in attentions(length, asked.heads).items()]
+        works += [("mixture", name, work, mixture) for name, work in mixtures().items()]
+        for kind, name, work, make in works:
+            if asked.only is None or name in asked.only:
+                print(json.dumps({kind: name, "tokens": length, **measured(work, make, rounds)}), flush=True)
 
 
 def states(heads: int, length: int, size: int, count: int = 3) -> list[Tensor]:
@@ -111,15 +113,15 @@ def measured(work: Work, make: Callable[[], list[Tensor]], rounds: int) -> dict[
 def _measured(work: Work, make: Callable[[], list[Tensor]], rounds: int) -> dict[str, Any]:
     given, bare_mb, forward_s, back_s, peak_mb = make(), memory_mb("VmRSS"), [], [], 0.0
     for number in range(rounds + 1):
-        began = time.perf_counter()
+        began = time.process_time()
         out = work(*given)
-        between = time.perf_counter()
+        between = time.process_time()
         out.sum().backward()
         if number == 0:  # which reads libraries, too, and is not timed
             peak_mb = memory_mb("VmHWM") - bare_mb
             continue
         forward_s.append(between - began)
-        back_s.append(time.perf_counter() - between)
+        back_s.append(time.process_time() - between)
     return {"forward_ms": round(1e3 * min(forward_s), 1), "back_ms": round(1e3 * min(back_s), 1),
             "peak_mb": round(peak_mb)}
 

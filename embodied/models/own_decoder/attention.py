@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -149,7 +150,8 @@ def _stretches(query: Float[Tensor, "BK G T E"], rule: _Rule) -> Iterator[tuple[
 
 def _shares(query: Float[Tensor, "BK Gt E"], key: Float[Tensor, "BK s E"], bias: Tensor, scale: float
             ) -> Float[Tensor, "BK Gt s"]:
-    likeness = torch.baddbmm(bias, query, key.mT, alpha=scale)
+    add = bias.baddbmm_ if bias.ndim == 3 else partial(torch.baddbmm, bias)  # bias: of this stretch alone
+    likeness = add(query, key.mT, alpha=scale)
     return torch.softmax(likeness, dim=-1, out=likeness)
 
 
@@ -164,7 +166,7 @@ def _bias(query: Float[Tensor, "BK G T E"], rows: Span, spans: Sequence[Span], r
         return torch.zeros(hidden.shape, **kind).masked_fill_(hidden, float("-inf")).repeat(groups, 1)
     slopes = torch.tensor(rule.slopes, **kind).view(-1, groups, 1, 1)
     bias = (slopes * (keys - places)).masked_fill_(hidden, float("-inf")).flatten(1, 2)
-    return bias.repeat(query.shape[0] // len(bias), 1, 1)
+    return bias if len(bias) == len(query) else bias.repeat(len(query) // len(bias), 1, 1)
 
 
 def _rows_of(states: Float[Tensor, "BK G T E"], rows: Span) -> Float[Tensor, "BK G t E"]:
