@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 SHORT = 256
 """Keys up to which a mask over all of them is faster than stretches."""
+LEAST = 1e-30
+"""Shares up to which what ALiBi leaves of the far past counts for nothing: CPUs multiply smaller numbers slowly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +151,11 @@ def _stretches(query: Float[Tensor, "BK G T E"], rule: _Rule) -> Iterator[tuple[
 
 def _shares(query: Float[Tensor, "BK Gt E"], key: Float[Tensor, "BK s E"], bias: Tensor, scale: float
             ) -> Float[Tensor, "BK Gt s"]:
-    add = bias.baddbmm_ if bias.ndim == 3 else partial(torch.baddbmm, bias)  # bias: of this stretch alone
-    likeness = add(query, key.mT, alpha=scale)
-    return torch.softmax(likeness, dim=-1, out=likeness)
+    if bias.ndim == 2:
+        likeness = torch.baddbmm(bias, query, key.mT, alpha=scale)
+        return torch.softmax(likeness, dim=-1, out=likeness)
+    likeness = bias.baddbmm_(query, key.mT, alpha=scale)
+    return F.threshold_(torch.softmax(likeness, dim=-1, out=likeness), LEAST, 0.0)
 
 
 def _bias(query: Float[Tensor, "BK G T E"], rows: Span, spans: Sequence[Span], rule: _Rule) -> Tensor:
@@ -160,12 +163,11 @@ def _bias(query: Float[Tensor, "BK G T E"], rows: Span, spans: Sequence[Span], r
     kind = {"dtype": query.dtype, "device": query.device}
     places = torch.arange(rule.start + rows[0], rule.start + rows[1], device=query.device)[:, None]
     keys = torch.cat([torch.arange(low, high, device=query.device) for low, high in spans])[None] + rule.first
-    hidden = ~rule.pattern.sees(places, keys)
-    groups = query.shape[1]
+    hidden, groups = ~rule.pattern.sees(places, keys), query.shape[1]
     if rule.slopes is None:
         return torch.zeros(hidden.shape, **kind).masked_fill_(hidden, float("-inf")).repeat(groups, 1)
-    slopes = torch.tensor(rule.slopes, **kind).view(-1, groups, 1, 1)
-    bias = (slopes * (keys - places)).masked_fill_(hidden, float("-inf")).flatten(1, 2)
+    distance = (keys - places).to(query.dtype).masked_fill_(hidden, float("-inf"))  # times slopes above 0
+    bias = (torch.tensor(rule.slopes, **kind).view(-1, groups, 1, 1) * distance).flatten(1, 2)
     return bias if len(bias) == len(query) else bias.repeat(len(query) // len(bias), 1, 1)
 
 
