@@ -2,11 +2,11 @@
 
     python scripts/bench/attention.py [--quick] [--lengths 512 8192] [--only dense sparse] [--rounds 3]
 
-One sentence, float32, one thread, random states. `dense` is torch's own causal attention; `mask` the same with the mask
-of the block-sparse pattern over all keys; `dense_alibi`, `window` and `sparse` are `embodied.models.own_decoder`. `all`
-has every expert compute every token, `chosen` those that it chose alone. Times are of the processor,
-the shortest of the rounds; memory is the most of a process of its own over what it had before, in the first pass, which
-is not timed. A JSON line each.
+One sentence, float32, one thread, random states. `dense` is torch's own causal attention; `mask` the same with the
+mask of the block-sparse pattern over all keys, made beforehand; `dense_alibi`, `window` and `sparse` are
+`embodied.models.own_decoder`. `all` has every expert compute every token, `chosen` those that it chose alone. Times
+are of the processor, the shortest of the rounds; memory is the most of a process of its own over what it had before,
+in the first pass, which is not timed. A JSON line each.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def attentions(length: int, heads: int) -> dict[str, Work]:
     places = Places(0)
     return {
         "dense": partial(F.scaled_dot_product_attention, is_causal=True),
-        "mask": lambda *heads: F.scaled_dot_product_attention(*heads, attn_mask=_mask(length)),
+        "mask": partial(F.scaled_dot_product_attention, attn_mask=_mask(length)),
         "dense_alibi": partial(attend, places=places, pattern=Pattern("dense"), slopes=alibi_slopes(heads)),
         "window": partial(attend, places=places, pattern=WINDOW),
         "sparse": partial(attend, places=places, pattern=SPARSE)}
