@@ -40,12 +40,14 @@ class PalmEModelOutput(ModelOutput):
     """last_hidden_state: float[B, T, D]. soft_tokens: float[N, Q, D] of the pictures that were read, None without.
 
     object_keys: float[B, MAX_OBJECTS, D], what the pointer looks names up in; None where objects are not pointed at.
+    balance_loss: float[], of a decoder with experts that trains, None of others.
     """
 
     last_hidden_state: Float[Tensor, "B T D"] | None = None
     past_key_values: Any = None
     soft_tokens: Float[Tensor, "N Q D"] | None = None
     object_keys: Float[Tensor, "B M D"] | None = None
+    balance_loss: Float[Tensor, ""] | None = None
 
 
 class PalmEModel(PreTrainedModel):
@@ -115,7 +117,7 @@ class PalmEModel(PreTrainedModel):
         hidden states will be read beside those of pictures, all others being zero then; of whole sentences padded on
         the right, whose decoder `packed.why_not_packable` finds nothing against. All else as in transformers.
         """
-        soft = None
+        soft = balance = None
         if inputs_embeds is None:
             inputs_embeds, soft = self._embeddings(input_ids, pixel_values, geometry, past_key_values, picture_ids)
         if position_ids is None and _is_empty(past_key_values):
@@ -125,12 +127,13 @@ class PalmEModel(PreTrainedModel):
                                            position_ids=position_ids, past_key_values=past_key_values,
                                            use_cache=use_cache)
             hidden, past_key_values = out.last_hidden_state, out.past_key_values
+            balance = getattr(out, "balance_loss", None)
         else:
             wanted = wanted | self.placeholders(input_ids)
             hidden = packed_states(self.language.base_model, inputs_embeds, attention_mask, wanted)
         if self.pointer is not None and soft is not None:
             object_keys = self.object_keys(input_ids, soft, hidden)
-        return PalmEModelOutput(hidden, past_key_values, soft, object_keys)
+        return PalmEModelOutput(hidden, past_key_values, soft, object_keys, balance)
 
     def interleave(self, input_ids: Int[Tensor, "B T"], soft: Float[Tensor, "N Q D"]) -> Float[Tensor, "B T D"]:
         """float[B, T, D] from soft tokens float[N, Q, D], reading order."""

@@ -33,6 +33,7 @@ from embodied.models.known_keys import (
 )
 from embodied.models.known_values import InvalidValueError, check_value, is_whole, short
 from embodied.models.old_forms import OLD_KEYS
+from embodied.models.own_decoder.checks import MODEL_TYPE, check_own_decoder
 
 MOST_FILES = 10_000
 MOST_JSON_BYTES = 16 * 2**20
@@ -145,6 +146,8 @@ def check_language(values: Any, where: str = "text_config.", *, is_published: bo
     if is_published and isinstance(values, dict):
         values = {key: value for key, value in values.items() if key != "auto_map"}
     _check_part(values, LANGUAGE_KEYS, where)
+    if values["model_type"] == MODEL_TYPE:
+        check_own_decoder(values, where)
 
 
 def _check_part(values: Any, families: Mapping[str, frozenset[str]], where: str, apart: Iterable[str] = ()) -> None:

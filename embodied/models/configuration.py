@@ -14,12 +14,14 @@ from embodied.models.checkpoint_checks import check_config, check_language
 from embodied.models.known_keys import PROJECTORS
 from embodied.models.known_values import InvalidValueError
 from embodied.models.old_forms import renewed
+from embodied.models.own_decoder.checks import MODEL_TYPE
 from embodied.models.scene_encoders import find_encoder
 from envs.interface import TABLE_WORKSPACE
 from envs.names import unknown
 
-LANGUAGE_FAMILIES = ("gpt2", "gpt_neox", "llama", "mistral", "olmo2", "opt", "phi", "phi3", "qwen2", "qwen3", "smollm3")
-"""Causal language models of transformers that take `inputs_embeds` without rescaling them."""
+LANGUAGE_FAMILIES = (MODEL_TYPE, "gpt2", "gpt_neox", "llama", "mistral", "olmo2", "opt", "phi", "phi3",
+                     "qwen2", "qwen3", "smollm3")
+"""Our own causal language model, and those of transformers that take `inputs_embeds` without rescaling them."""
 
 VISION_FAMILIES = ("clip_vision_model", "dinov2", "siglip_vision_model", "vit")
 """Vision models of transformers whose `last_hidden_state` is a square grid of patches after 0 or 1 class token."""

@@ -57,6 +57,12 @@ BOUNDS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("workspace_low_m", "workspace_high_m"), (-100.0, 100.0)),
     **dict.fromkeys(("max_window_layers", "no_rope_layer_interval", "no_rope_layers"), (0, 2**20)),
     "sliding_window": (1, 2**20),
+    "block_size": (1, 2**16),
+    "local_blocks": (1, 2**16),
+    **dict.fromkeys(("stride_blocks", "global_blocks"), (0, 2**16)),
+    "num_local_experts": (0, 256),
+    "num_experts_per_tok": (1, 256),
+    "router_aux_loss_coef": (0.0, 1e3),
     "_out_indices": (-256, 256),
     **dict.fromkeys(("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "attention_dropout", "attn_pdrop",
                      "attention_probs_dropout_prob", "classifier_dropout", "dropout", "embd_pdrop", "hidden_dropout",
@@ -89,6 +95,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "kind": tuple(KINDS_OF_ADAPTATION),
     "source": ("timm", "transformers"),
     "form": ("dense", "light"),
+    "position_embedding_type": ("rotary", "learned", "alibi"),
 }
 
 KINDS: dict[str, str] = {key: kind for kind, keys in {
@@ -104,7 +111,7 @@ KINDS: dict[str, str] = {key: kind for kind, keys in {
         "_name_or_path activation_function grammar_fingerprint hidden_act model_type name name_or_path pooler_act "
         "problem_type processor_class rope_type sha256 summary_activation summary_type transformers_version "
         "_commit_hash"),
-    "a list of text": "_out_features architectures layer_types lexicon targets vocabulary",
+    "a list of text": "_out_features architectures attention_pattern layer_types lexicon targets vocabulary",
     "an object": "adaptation base cameras encoder id2label label2id options plan_language rope_parameters rope_scaling",
 }.items() for key in keys.split()}
 """Key without bounds -> what its value must be."""
@@ -179,6 +186,11 @@ TRAINER = r"trainer_state\.json|training_args\.bin|(optimizer|scheduler|scaler)\
 """What the Trainer of transformers writes beside a model, and reads itself to go on training."""
 
 LANGUAGE_KEYS: dict[str, frozenset[str]] = {family: frozenset(keys.split()) for family, keys in {
+    "embodied_decoder": (
+        "attention_pattern block_size global_blocks head_dim hidden_act hidden_size initializer_range "
+        "intermediate_size local_blocks max_position_embeddings num_attention_heads num_experts_per_tok "
+        "num_hidden_layers num_key_value_heads num_local_experts position_embedding_type rms_norm_eps "
+        "rope_parameters router_aux_loss_coef sliding_window stride_blocks vocab_size"),
     "gpt2": (
         "activation_function add_cross_attention attn_pdrop embd_pdrop hidden_size initializer_range "
         "layer_norm_epsilon max_position_embeddings n_embd n_head n_inner n_layer n_positions "

@@ -47,11 +47,13 @@ class PalmEOutput(ModelOutput):
     """Without labels: logits, float[B, T, V] or of the positions asked for. With: loss, and graded_logits float[P, V];
     logits of a mask of other positions, where one was given.
 
-    Row p of graded_logits predicts graded label p. object_keys: as of the body; to be given back with later words.
+    The loss holds naming_loss, weighted, and balance_loss, that of a decoder's experts where it trains, where there is
+    one. Row p of graded_logits predicts graded label p. object_keys: as of the body; to be given back with later words.
     """
 
     loss: Float[Tensor, ""] | None = None
     naming_loss: Float[Tensor, ""] | None = None
+    balance_loss: Float[Tensor, ""] | None = None
     logits: Float[Tensor, "*places V"] | None = None
     graded_logits: Float[Tensor, "P V"] | None = None
     object_keys: Float[Tensor, "B M D"] | None = None
@@ -159,8 +161,9 @@ class PalmEForConditionalGeneration(PalmEModel, GenerationMixin):
         targets, is_graded = next_tokens(labels)
         if not bool(is_graded.any()):
             raise ValueError("labels: expected at least one graded token, got none; pass answers to the processor")
-        logits = self.compute_logits(seen, is_graded)
-        return PalmEOutput(loss=token_cross_entropy(logits, targets[is_graded], count), graded_logits=logits)
+        logits, balance = self.compute_logits(seen, is_graded), seen.balance_loss
+        loss = token_cross_entropy(logits, targets[is_graded], count)
+        return PalmEOutput(loss=loss if balance is None else loss + balance, balance_loss=balance, graded_logits=logits)
 
     def _marks(self) -> list[int]:
         """Ids that are no words: padding, beginning, end, and the placeholders."""

@@ -1,4 +1,4 @@
-"""What transformers' Auto classes know of this package's model, before any of it is loaded.
+"""What transformers' Auto classes know of this package's models, before any of them is loaded.
 
 The classes registered here stand for the real ones, and hand on what is asked of them: a program that only reads a
 configuration, or another model, does not wait for timm and this model's code. The model takes its stand-in's place once
@@ -25,22 +25,26 @@ class _Stand(type):
         return getattr(embodied.models, cls.__name__)(*args, **kwargs)
 
 
-def _stand_in(name: str) -> type:
-    from embodied.models.configuration import PalmEConfig
-
-    return _Stand(name, (), {"config_class": PalmEConfig, "__module__": embodied.models.__name__})
+def _stand_in(name: str, config_class: type) -> type:
+    return _Stand(name, (), {"config_class": config_class, "__module__": embodied.models.__name__})
 
 
 def register_config() -> None:
     """Register with `AutoConfig`."""
     importlib.import_module("embodied.models.configuration")
+    importlib.import_module("embodied.models.own_decoder.configuration")
 
 
 def register_model() -> None:
-    """Register with `AutoModel` and `AutoModelForImageTextToText`."""
-    from transformers import AutoModel, AutoModelForImageTextToText
+    """Register the planner with `AutoModel` and `AutoModelForImageTextToText`, our own decoder with `AutoModel` and
+    `AutoModelForCausalLM`."""
+    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForImageTextToText
+
+    from embodied.models.own_decoder.configuration import OwnDecoderConfig
 
     register("PalmEForConditionalGeneration", AutoModel, AutoModelForImageTextToText)
+    register("OwnDecoderModel", AutoModel, config_class=OwnDecoderConfig)
+    register("OwnDecoderForCausalLM", AutoModelForCausalLM, config_class=OwnDecoderConfig)
 
 
 def register_processor() -> None:
@@ -50,8 +54,10 @@ def register_processor() -> None:
     register("PalmEProcessor", AutoProcessor)
 
 
-def register(name: str, *autos: Any) -> None:
-    """Set a stand-in for the class of that name, with each of the Auto classes."""
-    stand = _stand_in(name)
+def register(name: str, *autos: Any, config_class: type | None = None) -> None:
+    """Set a stand-in for the class of that name, with each of the Auto classes. config_class: None: the planner's."""
+    from embodied.models.configuration import PalmEConfig
+
+    stand = _stand_in(name, config_class or PalmEConfig)
     for auto in autos:
         auto.register(stand.config_class, stand, exist_ok=True)

@@ -28,7 +28,8 @@ SHORTEST_S = 5e-4
 """A product is timed over as many repetitions as take this long."""
 
 _aten = torch.ops.aten
-PRODUCTS = {_aten.mm: 0, _aten.addmm: 1, _aten.addmm_: 1, _aten.bmm: 0, _aten.baddbmm: 1}
+PRODUCTS = {_aten.mm: 0, _aten.addmm: 1, _aten.addmm_: 1, _aten.bmm: 0, _aten.baddbmm: 1,
+            _aten.baddbmm_: 1}
 """Operator -> place of the first of its two factors."""
 LAID_OUT = torch.ops.mkldnn._linear_pointwise
 """Of a weight float[N, K] that was laid out before (`embodied.models.frozen`), where torch was built with it."""

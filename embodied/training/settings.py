@@ -68,7 +68,10 @@ class TrainSettings(RunSettings):
 
     def check_needs(self) -> None:
         """Raise SettingError where a stage of the list lacks what it needs of earlier ones, names weights that it would
-        not begin as, or has no part of the model to teach. Loads the scene encoder."""
+        not begin as, or has no part of the model to teach, and for sizes of a language model that cannot be. Loads the
+        scene encoder."""
+        if isinstance(self.model.language, Mapping):
+            _check_sizes(self.model.language)
         given: set[str] = set()
         for name in self.stages:
             self._check_needs(name, given)
@@ -100,6 +103,18 @@ class TrainSettings(RunSettings):
         later = list(self.stages)[list(self.stages).index(name) + 1:]
         needed = {need for other in later for need in self.stage(other).needs(self.model)} | {PLANNER}
         return not later or bool(needed & set(self.stage(name).gives))
+
+
+def _check_sizes(language: Mapping[str, Any]) -> None:
+    """Raise SettingError for keys or sizes that a family known for planners does not have."""
+    from embodied.models.checkpoint_checks import check_language
+    from embodied.models.known_keys import LANGUAGE_KEYS
+
+    if language.get("model_type") in LANGUAGE_KEYS:
+        try:
+            check_language(language, "language.config.")
+        except ValueError as error:
+            raise SettingError(str(error)) from error
 
 
 OUTWARD = ("threads", "workers", "loaders", "log_every", "device")

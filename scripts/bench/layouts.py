@@ -114,7 +114,7 @@ def learn(asked: argparse.Namespace, layout: Layout, accumulate: int, rank: int,
     processes of the machine sent meanwhile."""
     placement = (place(layout, CPU, rank, size, accumulate=accumulate) if size > 1
                  else Replicated(accumulate=accumulate))
-    bare_mb = _memory("VmRSS")
+    bare_mb = memory_mb("VmRSS")
     model = AutoModelForCausalLM.from_config(config_of(asked))
     if is_checkpointed:
         checkpoint_activations(model)
@@ -126,7 +126,7 @@ def learn(asked: argparse.Namespace, layout: Layout, accumulate: int, rank: int,
     clock = _Clock()
     train(wrapped, [batch[0] if parts == 1 else Shares(tuple(batch))] * asked.steps, words, optimizer,
           steps=asked.steps, placement=placement, hooks=[clock])
-    return {"peak_mb": _memory("VmHWM") - bare_mb, "steps_s": clock.steps_s, "cpus_s": clock.cpus_s,
+    return {"peak_mb": memory_mb("VmHWM") - bare_mb, "steps_s": clock.steps_s, "cpus_s": clock.cpus_s,
             "sent_mb": clock.sent_mb}
 
 
@@ -170,7 +170,7 @@ def _loopback_mb() -> float:
     return int(line.split(":")[1].split()[8]) / 1e6
 
 
-def _memory(kind: str) -> float:
+def memory_mb(kind: str) -> float:
     """Megabytes (10^6 bytes): VmRSS now, VmHWM the most so far."""
     [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(kind + ":")]
     return int(line.split()[1]) * 1024 / 1e6

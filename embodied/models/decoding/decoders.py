@@ -21,6 +21,7 @@ from embodied.models.decoding.cache import KeyValues, Reading, StockCache
 from embodied.models.decoding.narrow import MOST_TOKENS, NarrowDecoder, is_narrow
 from embodied.models.decoding.products import can_be_laid_out, product
 from embodied.models.layers import layer_of
+from embodied.models.own_decoder.configuration import OwnDecoderConfig
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -48,6 +49,8 @@ def make_cache(language: PreTrainedModel, rows: int, places: int, like: Tensor) 
     """An empty cache for a causal language model. Raises ValueError for more places than its attention reaches."""
     config = language.config
     window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
+    if isinstance(config, OwnDecoderConfig):  # looks for itself no further than it may
+        window = None
     if window is not None and places > window:
         raise ValueError(f"decoding: expected at most {window} tokens, the reach of {config.model_type}'s sliding "
                          f"window, got {places}; ask for shorter answers")

@@ -101,6 +101,22 @@ def word_likeness(soft: Float[Tensor, "N Q D"], words: Float[Tensor, "V D"]) -> 
     return F.normalize(soft.float().mean(dim=1), dim=-1) @ F.normalize(words.float(), dim=-1).mT
 
 
+def balance_loss(logits: Sequence[Float[Tensor, "N X"]], each: int, is_token: Bool[Tensor, " N"] | None = None
+                 ) -> Float[Tensor, ""]:
+    """Scalar L = mean over layers of X sum_x f_x P_x: 1 where X experts are asked alike, X where one is for all. f_x:
+    share of expert x among the choices of all tokens, `each` a token; P_x: mean over tokens of its probability (Switch,
+    arXiv 2101.03961, equations 4 to 6, for one a token; for more, their choices count alike).
+
+    logits: float[N, X] of each layer, before the softmax. is_token: bool[N], False for padding; None: all count.
+    """
+    losses = []
+    for said in logits:
+        shares = (said if is_token is None else said[is_token]).float().softmax(dim=-1)
+        chosen = shares.topk(each, dim=-1).indices.flatten().bincount(minlength=shares.shape[-1])
+        losses.append(shares.shape[-1] * (chosen / chosen.sum() * shares.mean(dim=0)).sum())
+    return sum(losses[1:], losses[0]) / len(losses)
+
+
 def segmenter_loss(logits: Float[Tensor, "B H W"], votes: Float[Tensor, "B 4 H W"],
                    targets: Mapping[str, Float[Tensor, "B ... H W"]], total_weight: Float[Tensor, ""] | None = None, *,
                    distractor: Float[Tensor, "B H W"] | None = None

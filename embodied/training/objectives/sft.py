@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 def sft(model: nn.Module, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
     """(loss, metrics): of the answers, token_accuracy, and exact = share of those whose every token is the likeliest
-    one; of the texts of the base, divergence, nats a token.
+    one; of the texts of the base, divergence, nats a token; of a decoder's experts, balance_loss, which is part of the
+    loss.
 
     Both losses are divided by this rank's share of the whole batch's graded tokens and words of names.
     """
@@ -38,6 +39,8 @@ def sft(model: nn.Module, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Fl
         apart = divergence(out.logits, replayed.words, replayed.log_probs)
         metrics["divergence"] = apart.detach()
         loss = loss + replayed.weight * apart
+    if out.balance_loss is not None:
+        metrics["balance_loss"] = out.balance_loss.detach()
     # A share without pictures has no naming loss, but ranks average the same metrics.
     if names is not None:
         metrics["naming_loss"] = out.loss.new_zeros(()) if out.naming_loss is None else out.naming_loss.detach()

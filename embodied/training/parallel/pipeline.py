@@ -122,13 +122,16 @@ class Layers(nn.Module):
 
 def divide(decoder: nn.Module, line: Line, arithmetic: Arithmetic = nullcontext) -> Layers:
     """Leave a decoder its part of the layers, in place. ValueError for one with fewer layers than processes, or with
-    layers of several kinds."""
+    layers of several kinds, or such as have a loss of their own."""
     config, count, size = decoder.config, len(decoder.layers), len(line.ranks)
     if count < size:
         raise ValueError(f"parallel.pipeline={size}: expected at least as many layers, got {count}; choose less")
     if len({*(getattr(config, "layer_types", None) or ["one"])}) > 1:
         raise ValueError(f"parallel.pipeline={size}: expected layers of one kind, got {config.model_type}'s of "
                          f"{', '.join(sorted({*config.layer_types}))}; choose pipeline=1")
+    if getattr(decoder, "adds_loss", False):
+        raise ValueError(f"parallel.pipeline={size}: expected layers without a loss of their own, got a mixture of "
+                         "experts that learns to balance them; choose pipeline=1, or router_aux_loss_coef=0")
     starts = [count * place // size for place in range(size + 1)]
     first, after = starts[line.place], starts[line.place + 1]
     layers = Layers(decoder.layers[first:after], first, line, arithmetic)

@@ -13,7 +13,7 @@ from embodied.models.scene_encoders import encoder_names, find_encoder
 from embodied.typed import read
 
 FAMILIES = [(), ("language=gpt2",), ("language=qwen2", "vision=siglip"), ("vision=convnext",), ("model=image",),
-            ("model=image", "language=gpt2", "vision=siglip")]
+            ("model=image", "language=gpt2", "vision=siglip"), ("language=mixture",)]
 
 
 def test_the_robots_of_the_command_line_are_those_of_the_world():
@@ -28,7 +28,8 @@ def settings_of(*choices: str) -> train.Settings:
     return read(train.Settings, values)
 
 
-@pytest.mark.parametrize("choices", [*FAMILIES, ("vision=efficientnet_lite0",), ("vision=dinov2_small",),
+@pytest.mark.parametrize("choices", [*FAMILIES, ("language=sparse",), ("language=window",), ("language=alibi",),
+                                     ("vision=efficientnet_lite0",), ("vision=dinov2_small",),
                                      ("language.name=HuggingFaceTB/SmolLM-135M",), ("size=base",)], ids=str)
 def test_training_accepts_the_recipe(choices):
     found = train.recipe(settings_of(*choices))

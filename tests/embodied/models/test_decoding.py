@@ -38,7 +38,11 @@ FAMILIES = {
     "mistral": LLAMA | {"model_type": "mistral", "sliding_window": None},
     "gpt2": {"model_type": "gpt2", "n_embd": 32, "n_inner": 64, "n_layer": 2, "n_head": 2, "n_positions": 256},
     "opt": {"model_type": "opt", "hidden_size": 32, "ffn_dim": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
-            "max_position_embeddings": 256, "word_embed_proj_dim": 32}}
+            "max_position_embeddings": 256, "word_embed_proj_dim": 32},
+    "embodied_decoder": LLAMA | {
+        "model_type": "embodied_decoder", "attention_pattern": ["block_sparse", "sliding_window"], "sliding_window": 20,
+        "block_size": 8, "local_blocks": 2, "stride_blocks": 4, "position_embedding_type": "alibi",
+        "num_local_experts": 4}}
 
 
 def of_family(family: str) -> LocalBackend:

@@ -30,6 +30,8 @@ DECODERS = {
     "qwen3": {"head_dim": 8, "tie_word_embeddings": False},
     "mixtral": {"num_local_experts": 4, "num_experts_per_tok": 2},
 }
+OWN_SIZES = {"attention_pattern": ["dense", "block_sparse"], "block_size": 4, "local_blocks": 1, "stride_blocks": 2,
+             "position_embedding_type": "alibi", "num_local_experts": 4, "router_aux_loss_coef": 0.0}
 
 
 def planner() -> tuple[nn.Module, Callable, Callable[[Sequence[int]], Batch]]:
@@ -42,7 +44,7 @@ def planner() -> tuple[nn.Module, Callable, Callable[[Sequence[int]], Batch]]:
 def decoder(kind: str) -> tuple[nn.Module, Callable, Callable[[Sequence[int]], Batch]]:
     """Texts of several lengths, padded on the right."""
     torch.manual_seed(1)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **SIZES, **DECODERS[kind]))
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **SIZES, **DECODERS.get(kind, OWN_SIZES)))
     return model.train(), text, text_batch
 
 
@@ -65,6 +67,8 @@ def text(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
 
 
 CASES = {"planner": planner, **{kind: lambda kind=kind: decoder(kind) for kind in DECODERS}}
+OWN = "embodied_decoder"
+"""Our own decoder, which no layout divides by heads; its balance is of each process's own tokens, and left out here."""
 
 
 class Trial:
@@ -73,7 +77,7 @@ class Trial:
     def __init__(self, case: str, layout: Layout, rank: int = 0, size: int = 1, *, accumulate: int = 1,
                  is_checkpointed: bool = False, freezes: bool = False) -> None:
         """freezes: whether the first two of the layers, and the words, do not learn."""
-        model, self.objective, self.batch_of = CASES[case]()
+        model, self.objective, self.batch_of = decoder(OWN) if case == OWN else CASES[case]()
         if freezes:
             for part in (*decoder_of(model).layers[:2], model.get_input_embeddings()):
                 part.requires_grad_(False)

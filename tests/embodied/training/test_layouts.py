@@ -23,9 +23,9 @@ from embodied.training.placement import CPU, State
 from embodied.training.stage import StageSettings
 from embodied.typed import SettingError
 from tests.embodied.training import layouts, ranks
-from tests.embodied.training.layouts import BETWEEN, CASES, STEPS, Trial, course
+from tests.embodied.training.layouts import BETWEEN, CASES, OWN, STEPS, Trial, course
 
-LOSS = {"mixtral": 1e-2}  # relative, of any of ten steps; of a mixture, whose tokens rounding may give other experts
+LOSS = dict.fromkeys(("mixtral", OWN), 1e-2)  # relative, of any of ten steps; rounding may choose other experts
 EXACT = 1e-4  # of the others
 ONCE = 1e-4  # length of a difference over the whole, after one step; sums in another order give 1e-7 to 1e-5
 LATER = 3e-3  # the same after ten, which steps of AdamW make more of
@@ -98,6 +98,19 @@ def test_a_divided_model_learns_what_a_whole_one_does(name: str, tmp_path: Path)
             assert saved.weights or not other.placement.is_first
             if saved.weights:
                 assert apart(saved, alone["end"]) < LOSS.get(case, LATER), case
+
+    ranks.on_ranks(way.size, work, tmp_path) if way.size > 1 else work(0)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Grad strides do not match")
+@pytest.mark.parametrize("name", ["dp2", "dp2_zero3", "pp2", "accumulate2", "checkpointing"])
+def test_our_own_decoder_learns_what_it_does_whole(name: str, tmp_path: Path):
+    """Dense and block-sparse layers in turn, ALiBi, experts."""
+    way, alone = WAYS[name], parent(OWN)
+
+    def work(rank: int) -> None:
+        check(course(Trial(OWN, way.layout, rank, way.size, **way.chosen)), alone, OWN)
 
     ranks.on_ranks(way.size, work, tmp_path) if way.size > 1 else work(0)
 
