@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import tempfile
 import threading
-import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,9 @@ class Report:
 
         is_written = self._all(self.background.result()) and self.has_files
         saved = ray.train.Checkpoint.from_directory(str(self.folder)) if is_written else None
-        modes, self.uploading = ray.train.CheckpointUploadMode, threading.Event() if is_written else None
-        upload = partial(_upload, storage=ray.train.get_context().get_storage(), is_over=self.uploading)
+        modes, is_over = ray.train.CheckpointUploadMode, threading.Event()
+        self.uploading = is_over if is_written and self.in_background else None
+        upload = partial(_upload, storage=ray.train.get_context().get_storage(), is_over=is_over)
         ray.train.report(self.numbers, checkpoint=saved, checkpoint_upload_fn=upload,
                          checkpoint_upload_mode=modes.ASYNC if self.in_background else modes.SYNC,
                          delete_local_checkpoint_after_upload=False)
@@ -94,7 +95,7 @@ def _is_written(taken: Contents | None, folder: Path, step: int) -> bool:
         taken.write(folder)
         taken.verify(folder)
     except (OSError, SafetensorError, CheckpointError) as error:
-        warnings.warn(f"no checkpoint of step {step}: {error}; free some space", stacklevel=2)
+        print(f"no checkpoint of step {step}: {error}; free some space", file=sys.stderr, flush=True)
         return False
     return True
 
