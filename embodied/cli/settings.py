@@ -282,10 +282,17 @@ class SizeSettings:
     base: str | None = None  # published language model of this size
 
 
+def _check_storage(address: str) -> None:
+    try:
+        storage_address.check(address)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
 @dataclass(frozen=True, slots=True)
 class DistributedSettings:
     """Who trains. min_workers: how many are enough to go on with. storage: an address of fsspec for checkpoints.
-    Raises UsageError for what is a Ray job's alone, SettingError for an address that cannot be or holds a secret."""
+    Raises UsageError for what is a Ray job's alone, and for an address that cannot be or holds a secret."""
 
     name: Backend
     num_workers: int = between(1, 4096)
@@ -299,6 +306,6 @@ class DistributedSettings:
         given = {"min_workers": self.min_workers, "sharded_checkpoints": self.sharded_checkpoints,
                  "storage": self.storage, "address": self.address}
         if self.storage is not None:  # first: it may hold a secret, and says none
-            storage_address.check(self.storage)
+            _check_storage(self.storage)
         for key in (key for key, value in given.items() if value and self.name != "ray"):
             raise UsageError(f"distributed.{key}={given[key]}: expected distributed=ray, got {self.name}")
