@@ -45,6 +45,7 @@ def test_widths_that_share_a_batch_evenly_are_not(stages):
 def test_a_job_that_loses_a_node_goes_on_narrower(tmp_path, monkeypatch):
     """Two nodes on this machine, one of which ends: the job goes on from its checkpoint with one worker, says so, and
     learns what one process learns."""
+    import ray
     from ray.cluster_utils import Cluster
 
     torch.set_num_threads(1)
@@ -59,7 +60,8 @@ def test_a_job_that_loses_a_node_goes_on_narrower(tmp_path, monkeypatch):
         while not marker.exists():
             time.sleep(0.1)
         time.sleep(8.0)  # the job's controller hears of a checkpoint within seconds, not at once
-        cluster.remove_node(nodes[1], allow_graceful=False)
+        mine = ray.get_runtime_context().get_node_id()  # where this process is, and what leads the job
+        cluster.remove_node(next(node for node in nodes if node.node_id != mine), allow_graceful=False)
 
     threading.Thread(target=end_a_node, daemon=True).start()
     try:
