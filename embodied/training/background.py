@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 
 class Background(Generic[T]):
-    """One piece of work in a thread of its own. The process does not end before the work does, unless it is killed."""
+    """One piece of work in a thread of its own, which ends with it. The process does not end before the work does,
+    unless it is killed."""
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="saving")
         self._work: Future[T] | None = None
 
     @property
@@ -30,7 +30,9 @@ class Background(Generic[T]):
         """Have it done. RuntimeError while the result of the work before was not asked for."""
         if self._work is not None:
             raise RuntimeError("expected the result of the work before to be asked for, got more work")
-        self._work = self._thread.submit(work)
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="background")
+        self._work = thread.submit(work)
+        thread.shutdown(wait=False)
 
     def result(self) -> T:
         """What the work gave, or raises what it raised; waits for it."""
