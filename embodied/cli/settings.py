@@ -10,6 +10,7 @@ from embodied.bases.catalogue import BASES
 from embodied.cli.errors import UsageError, suggest
 from embodied.cli.secret_settings import check_endpoint
 from embodied.data.queries import Referrals
+from embodied.distributed import storage_address
 from embodied.evaluation.suites import PolicyName
 from embodied.models.adaptation import Adaptation
 from embodied.planning.declaration import why_not_planned
@@ -281,9 +282,30 @@ class SizeSettings:
     base: str | None = None  # published language model of this size
 
 
+def _check_storage(address: str) -> None:
+    try:
+        storage_address.check(address)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
 @dataclass(frozen=True, slots=True)
 class DistributedSettings:
+    """Who trains. min_workers: how many are enough to go on with. storage: an address of fsspec for checkpoints.
+    Raises UsageError for what is a Ray job's alone, and for an address that cannot be or holds a secret."""
+
     name: Backend
     num_workers: int = between(1, 4096)
     address: str | None
     max_failures: int = between(0, 100)
+    min_workers: int | None = between(1, 4096, default=None)
+    sharded_checkpoints: bool = False
+    storage: str | None = None
+
+    def __post_init__(self) -> None:
+        given = {"min_workers": self.min_workers, "sharded_checkpoints": self.sharded_checkpoints,
+                 "storage": self.storage, "address": self.address}
+        if self.storage is not None:  # first: it may hold a secret, and says none
+            _check_storage(self.storage)
+        for key in (key for key, value in given.items() if value and self.name != "ray"):
+            raise UsageError(f"distributed.{key}={given[key]}: expected distributed=ray, got {self.name}")

@@ -93,8 +93,6 @@ def _joining(where: DistributedSettings) -> Iterator[None]:
     """Within the block RAY_ADDRESS is what the settings say, where they say something."""
     before = os.environ.get("RAY_ADDRESS")
     if where.address is not None:
-        if where.name != "ray":
-            raise UsageError(f"distributed.address={where.address}: expected distributed=ray, got {where.name}")
         os.environ["RAY_ADDRESS"] = where.address
     try:
         yield
@@ -175,11 +173,15 @@ def _check_workers(settings: Settings) -> None:
     from embodied.cli.cluster import check_cluster
 
     where = settings.distributed
-    check_cluster(where.name, where.num_workers)
+    fewest = where.num_workers if where.min_workers is None else where.min_workers
+    check_cluster(where.name, fewest)
     if where.name == "ray":
-        from embodied.distributed.cluster import check_layout
+        from embodied.distributed.cluster import check_widths
 
-        check_layout(settings.parallel, where.num_workers, settings.stage)
+        check_widths(settings.parallel, fewest, where.num_workers, settings.stage)
+        if where.sharded_checkpoints and settings.parallel.is_plain:
+            raise UsageError("distributed.sharded_checkpoints=true: expected parallel.zero, tensor or pipeline, for "
+                             "workers that hold a part each, got every worker holding all; set one, or leave it out")
     elif settings.parallel != Layout():
         raise UsageError(f"parallel={settings.parallel.name}: expected distributed=ray, whose workers share out a "
                          "model, got distributed=local, which is one process")
@@ -234,7 +236,9 @@ def _workers(where: DistributedSettings, layout: Layout) -> dict[str, Any]:
     from embodied.distributed.launch import launch
     from embodied.distributed.rollouts import map_episodes
 
-    return {"run": partial(launch, num_workers=where.num_workers, max_failures=where.max_failures, layout=layout),
+    return {"run": partial(launch, num_workers=where.num_workers, min_workers=where.min_workers, layout=layout,
+                           max_failures=where.max_failures, is_sharded=where.sharded_checkpoints,
+                           storage=where.storage),
             "map_seeds": partial(map_episodes, backend="ray")}
 
 

@@ -209,6 +209,21 @@ def has_gpus(device: str, workers: int) -> bool:
     return device != "cpu" and gpus >= workers
 
 
+def check_widths(layout: Layout, fewest: int, most: int, stages: Mapping[str, StageSettings]) -> None:
+    """Raise ValueError where some number of workers from `fewest` to `most` cannot be laid out so, or train the stages
+    so: a job that loses workers goes on with any of them."""
+    if fewest > most:
+        raise ValueError(f"min_workers={fewest}: expected at most num_workers={most}")
+    for workers in range(fewest, most + 1):
+        try:
+            check_layout(layout, workers, stages)
+        except ValueError as error:
+            if fewest == most:
+                raise
+            raise ValueError(f"min_workers={fewest}: expected stages that any number of workers from {fewest} to {most}"
+                             f" can train, got with {workers}: {error}; or raise min_workers") from error
+
+
 def check_layout(layout: Layout, num_workers: int, stages: Mapping[str, StageSettings]) -> None:
     """Raise ValueError where so many workers cannot be laid out so, or stages cannot be trained so."""
     layout = layout.over(num_workers)

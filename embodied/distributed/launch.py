@@ -6,28 +6,29 @@ the model, so the number of workers changes the speed, not what is learned (up t
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import tempfile
+import sys
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-
-from embodied.distributed.cluster import check_layout, connect, has_gpus
+from embodied.distributed.cluster import check_widths, connect, has_gpus
+from embodied.distributed.reporting import Report
+from embodied.distributed.storage import claim, local_copy, newest_whole, opened
 from embodied.training import checkpoint
-from embodied.training.hooks import JsonlLog, ProgressBar, numbers_of
+from embodied.training.contents import Whole
+from embodied.training.hooks import JsonlLog, ProgressBar
 from embodied.training.job import Job
 from embodied.training.loop import TrainState
 from embodied.training.memory import remedied
-from embodied.training.parallel.divided import place
+from embodied.training.parallel.divided import Divided, place
 from embodied.training.parallel.layout import Layout
-from embodied.training.placement import State, choose
+from embodied.training.parallel.sharded import Sharded
+from embodied.training.placement import choose
 from embodied.training.run_folder import RunFolder, note_workers
 from embodied.training.settings import TrainSettings, plain, read_settings
 
@@ -35,9 +36,26 @@ WHOLE = Layout()
 """Every worker holds the whole model."""
 
 
-def launch(settings: TrainSettings, stage: str, run_dir: str | Path, *, num_workers: int = 2,
-           max_failures: int = 3, layout: Layout = WHOLE, fault: Mapping[str, Any] | None = None) -> Path:
-    """The last checkpoint of a stage, trained by `num_workers` processes.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """Who trains a stage, and where their checkpoints go."""
+
+    num_workers: int = 2
+    min_workers: int | None = None  # that are enough to go on with, after others were lost; None: all of them
+    max_failures: int = 3  # workers that may die
+    layout: Layout = WHOLE
+    is_sharded: bool = False  # whether each worker saves its own part
+    storage: str | None = None  # address of fsspec; None: in the run's folder
+
+    @property
+    def fewest(self) -> int:
+        """As many as have to be there."""
+        return self.num_workers if self.min_workers is None else self.min_workers
+
+
+def launch(settings: TrainSettings, stage: str, run_dir: str | Path, *, fault: Mapping[str, Any] | None = None,
+           **chosen: Any) -> Path:
+    """The last checkpoint of a stage, on this machine, trained by the processes of a Ray job. chosen: of `Workers`.
 
     A worker that dies costs what came after the last checkpoint; after `max_failures` of them the job fails. A job of
     the same stage in the same `run_dir` goes on where it stood, under another layout, too. fault, for tests: {"rank",
@@ -45,11 +63,13 @@ def launch(settings: TrainSettings, stage: str, run_dir: str | Path, *, num_work
     Raises ValueError for more workers than processors or wanted GPUs, or such as cannot be laid out as asked,
     RuntimeError when the job fails.
     """
-    connect(num_workers)
-    check_layout(layout, num_workers, {stage: settings.stages[stage]})
+    workers = Workers(**chosen)
+    connect(workers.fewest)
+    check_widths(workers.layout, workers.fewest, workers.num_workers, {stage: settings.stages[stage]})
     loop_config = {"values": plain(settings), "stage": stage, "run_dir": str(Path(run_dir).resolve()), "fault": fault,
-                   "layout": asdict(layout), "use_gpu": has_gpus(settings.device, num_workers)}
-    saved = _fit(loop_config, num_workers, max_failures, settings.stages[stage].keep)
+                   "layout": asdict(workers.layout), "use_gpu": has_gpus(settings.device, workers.fewest),
+                   "is_sharded": workers.is_sharded}
+    saved = _fit(loop_config, workers, settings)
     check_last(saved, settings.stages[stage].steps, getattr(settings.stages[stage], "patience", None))
     return saved
 
@@ -65,22 +85,33 @@ def check_last(saved: Path, steps: int, patience: int | None = None) -> None:
                                          f"step {step}; free some space and run the same command again")
 
 
-def _fit(loop_config: Mapping[str, Any], num_workers: int, max_failures: int, keep: int) -> Path:
+def _fit(loop_config: Mapping[str, Any], workers: Workers, settings: TrainSettings) -> Path:
     from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
 
-    storage, use_gpu = Path(loop_config["run_dir"]) / "ray", loop_config["use_gpu"]
+    local, use_gpu, stage = Path(loop_config["run_dir"]) / "ray", loop_config["use_gpu"], loop_config["stage"]
+    width = workers.num_workers if workers.min_workers is None else (workers.fewest, workers.num_workers)
     trainer = TorchTrainer(
         train_worker, train_loop_config=dict(loop_config),
         torch_config=TorchConfig(backend="nccl" if use_gpu else "gloo"),
-        scaling_config=ScalingConfig(num_workers=num_workers, use_gpu=use_gpu),
-        run_config=RunConfig(name=loop_config["stage"], storage_path=str(storage),
-                             failure_config=FailureConfig(max_failures=max_failures),
-                             checkpoint_config=CheckpointConfig(num_to_keep=keep)))
+        scaling_config=ScalingConfig(num_workers=width, use_gpu=use_gpu),
+        run_config=RunConfig(name=stage, **_storage(workers.storage, local, settings),
+                             failure_config=FailureConfig(max_failures=workers.max_failures),
+                             checkpoint_config=CheckpointConfig(num_to_keep=settings.stages[stage].keep)))
     result = trainer.fit()
     if result.checkpoint is None:
-        raise RuntimeError(f"{storage}: expected a checkpoint of the job, got none; run the same command again")
-    return Path(result.checkpoint.path)
+        raise RuntimeError(f"{workers.storage or local}: expected a checkpoint of the job, got none; run the same "
+                           "command again")
+    return local_copy(result.checkpoint, local / stage)
+
+
+def _storage(address: str | None, local: Path, settings: TrainSettings) -> dict[str, Any]:
+    """Where Ray is to keep checkpoints, for its RunConfig."""
+    if address is None:
+        return {"storage_path": str(local)}
+    files, path = opened(address)
+    claim(files, path, settings)
+    return {"storage_filesystem": files, "storage_path": path}
 
 
 def train_worker(loop_config: Mapping[str, Any]) -> None:
@@ -96,14 +127,16 @@ def train_worker(loop_config: Mapping[str, Any]) -> None:
     run = RunFolder(Path(loop_config["run_dir"]), settings)
     with remedied(stage, settings.stages[stage]):
         job = settings.stage(stage).prepare(run, placement)
-        _resume(job)
-    hooks = [*_logs(job, run, stage), _Fault(context.get_world_rank(), **(loop_config["fault"] or {})), _Report(job)]
+        said = _resume(job)
+    form = Sharded(placement) if loop_config["is_sharded"] and isinstance(placement, Divided) else Whole(placement)
+    hooks = [*_logs(job, run, stage, said), _Fault(context.get_world_rank(), **(loop_config["fault"] or {})),
+             Report(job, form, in_background=settings.saves_in_background)]
     with remedied(stage, job.settings):
         job.train([*job.listeners(), *hooks])
 
 
-def _logs(job: Job, run: RunFolder, stage: str) -> list[Any]:
-    """What listens for a person, on the first rank alone."""
+def _logs(job: Job, run: RunFolder, stage: str, said: list[str]) -> list[Any]:
+    """What listens for a person, on the first rank alone. said: of `_resume`."""
     if not job.placement.is_first:
         return []
     facts = job.placement.facts()
@@ -111,58 +144,26 @@ def _logs(job: Job, run: RunFolder, stage: str) -> list[Any]:
     print(f"{stage}: from step {job.start} of {job.settings.steps}, {facts['world_size']} workers, "
           f"{facts['threads']} torch thread(s) each, device {facts['device']}", flush=True)
     return [JsonlLog(run.of(stage) / "log.jsonl", every=run.settings.log_every, start=job.start,
-                     header={**facts, "backend": "ray"}), ProgressBar(stage)]
+                     header={**facts, "backend": "ray", **({"said": said} if said else {})}), ProgressBar(stage)]
 
 
-def _resume(job: Job) -> None:
-    """Put the job where its newest whole checkpoint stands; those passed over are warned of."""
+def _resume(job: Job) -> list[str]:
+    """Put the job where its newest whole checkpoint stands, and say what there is to say: of those passed over, and of
+    what makes it not bit-exact, such as another number of workers."""
     import ray.train
 
     reported = ray.train.get_checkpoint()
     if reported is None:
-        return
-    with warnings.catch_warnings():
+        return []
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        saved = checkpoint.newest_valid(Path(reported.path).parent, "checkpoint_*")
-        if saved is not None:
-            job.go_on_from(saved)
-
-
-class _Report:
-    """Reports to Ray on every rank, every `save_every` steps and at the end; the first one brings the checkpoint."""
-
-    saves = True
-
-    def __init__(self, job: Job):
-        self.job = job
-
-    def step(self, state: TrainState[Any]) -> None:
-        is_asked = state.step == state.steps or state.is_enough or state.went_back
-        if is_asked or (state.step % self.job.settings.save_every == 0 and not state.jump):
-            with tempfile.TemporaryDirectory() as folder:
-                self._report(state, Path(folder))
-
-    def _report(self, state: TrainState[Any], folder: Path) -> None:
-        import ray.train
-
-        whole = self.job.placement.state(state.model, state.optimizer)
-        is_whole = self.job.placement.is_first and self._fill(whole, state, folder)
-        saved = ray.train.Checkpoint.from_directory(str(folder)) if is_whole else None
-        ray.train.report(json.loads(json.dumps(numbers_of(state))), checkpoint=saved)
-
-    def _fill(self, whole: State, state: TrainState[Any], folder: Path) -> bool:
-        """Whether a checkpoint stands in `folder`; a full disk is said, for the other ranks wait for this one."""
-        try:
-            checkpoint.fill(folder, whole, step=state.step, batches=self.job.batches, course=state.course,
-                            facts=self.job.placement.facts())
-            checkpoint.verify(folder)
-        except (OSError, SafetensorError, checkpoint.CheckpointError) as error:
-            warnings.warn(f"no checkpoint of step {state.step}: {error}; free some space", stacklevel=2)
-            return False
-        return True
-
-    def end(self, state: TrainState[Any]) -> None:
-        pass
+        with newest_whole(reported.filesystem, str(Path(reported.path).parent)) as saved:
+            if saved is not None:
+                job.go_on_from(saved)
+    said = [str(one.message) for one in caught]
+    if said and job.placement.is_first:
+        print(*said, sep="\n", file=sys.stderr, flush=True)
+    return said
 
 
 class _Fault:

@@ -31,8 +31,9 @@ def load_weights(model: nn.Module, weights: bytes | str | Path) -> None:
 def put_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Put weights into a model, in place, all of them: of names that share a tensor, one is enough.
 
-    weights: values of `Module.state_dict`, on any device. Raise ValueError, with the model as it was, naming what is
-    missing, unexpected or misshapen, or for a model whose adapters were made part of its base (`merge_adapters`).
+    weights: values of `Module.state_dict`, on any device, or what gives one by `[...]`. Raise ValueError, with the
+    model as it was, naming what is missing, unexpected or misshapen, or for a model whose adapters were made part of
+    its base (`merge_adapters`).
     """
     if any(getattr(module, "merged_adapters", None) for module in model.modules()):
         raise ValueError("expected a model whose adapters stand beside its base, got one in which they are merged; "
@@ -48,7 +49,7 @@ def put_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
                          + "; give the weights of a model of the same configuration")
     with torch.no_grad():
         for name, tensor in weights.items():
-            state[name].copy_(tensor)
+            state[name].copy_(tensor[...])
 
 
 def stored_names(weights: Mapping[str, Tensor]) -> list[str]:

@@ -1,6 +1,6 @@
 """Trainer checkpoints: a folder that is whole or absent, verified by SHA-256 before anything in it is believed.
 
-    model.safetensors, optimizer.safetensors   tensors
+    model.safetensors, optimizer.safetensors   tensors; or in parts, a file of each process: see `stored`
     trainer.json                               step, place among the batches, random states, optimiser groups, the
                                                last losses, and threads, world size and device
     best.safetensors                           what learned, at the best of the measurements, where that is kept
@@ -11,84 +11,75 @@
 from __future__ import annotations
 
 import json
-import random
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
-from embodied.data.files import replaced_folder, sha256_of, sweep_drafts, write_json
+from embodied.data.files import replaced_folder, sha256_of, sweep_drafts
 from embodied.models.checkpoint_checks import CheckpointError
 from embodied.models.weights import put_weights
+from embodied.training.background import Background
+from embodied.training.contents import (
+    AVERAGE,
+    BEST,
+    MANIFEST,
+    MODEL,
+    OPTIMIZER,
+    TRAINER,
+    Contents,
+    Whole,
+    beside,
+    set_random_state,
+)
 from embodied.training.loop import BatchStream, Best, Course, TrainState
 from embodied.training.placement import Placement, Replicated, State
+from embodied.training.stored import INDEX, Stored, in_file, in_parts, manifest_name, part_name
 
-FILES = ("model.safetensors", "optimizer.safetensors", "trainer.json")
-BEST, AVERAGE = "best.safetensors", "average.safetensors"
+FILES = (MODEL, OPTIMIZER, TRAINER)
 
 
 def save(path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, batches: BatchStream,
          placement: Placement | None = None, course: Course | None = None) -> Path:
-    """`path`, published whole and read back. CheckpointError when the disk is full or what was written is damaged.
+    """`path`, published whole and read back, of a training in one process. CheckpointError when the disk is full or
+    what was written is damaged.
 
-    placement: where the model was wrapped; None: on the CPU, alone. course: see `fill`. What stood there before still
-    stands when the disk is full.
+    placement: where the model was wrapped; None: on the CPU, alone. course: what the training remembers of it. What
+    stood there before still stands when the disk is full.
     """
     placement = placement or Replicated()
-    state = placement.state(model, optimizer)
+    contents = Whole(placement).take(model, optimizer, beside(step, batches, placement, course or Course()))
+    return publish(path, contents)
+
+
+def publish(path: Path, contents: Contents) -> Path:
+    """The same of what was taken before."""
     try:
         with replaced_folder(path) as draft:
-            fill(draft, state, step=step, batches=batches, facts=placement.facts(), course=course)
+            contents.write(draft)
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(_no_room(path, state, error)) from error
+        raise CheckpointError(_no_room(path, contents, error)) from error
     verify(path)
     return path
 
 
-def _no_room(path: Path, state: State, error: Exception) -> str:
-    needed = 3 * sum(w.numel() * w.element_size() for w in state.weights.values())
+def _no_room(path: Path, contents: Contents, error: Exception) -> str:
     free = shutil.disk_usage(next(p for p in path.parents if p.exists())).free
-    return (f"cannot save {path}: {error}; it takes about {needed / 1e6:.1f} MB and {free / 1e6:.1f} MB are free. "
-            "Older checkpoints are untouched; free some space")
-
-
-def fill(folder: Path, state: State, *, step: int, batches: BatchStream, facts: Mapping[str, Any],
-         course: Course | None = None) -> None:
-    """Write the files of a checkpoint, the manifest last. facts: of the placement. course: what the training remembers
-    of it."""
-    course = course or Course()
-    save_file(dict(state.weights), str(folder / "model.safetensors"))
-    tensors, groups = _flatten(state.optimizer)
-    save_file(tensors, str(folder / "optimizer.safetensors"))
-    write_json(folder / "trainer.json", {
-        "step": step, "sampler": batches.state_dict(), "random": random_state(), "optimizer_groups": groups,
-        "device_random": state.device_random, **facts, "losses": course.losses,
-        "rewinds": course.rewinds, **_put_best(folder, course.best)})
-    names = [*FILES, *[BEST] * (course.best is not None), *[AVERAGE] * (course.average is not None)]
-    if course.average is not None:
-        save_file({name: value.cpu().contiguous() for name, value in course.average.items()}, str(folder / AVERAGE))
-    write_json(folder / "manifest.json", {name: sha256_of(folder / name) for name in names})
-
-
-def _put_best(folder: Path, best: Best | None) -> dict[str, Any]:
-    """What is said of the best beside its weights, which are written."""
-    if best is None:
-        return {}
-    save_file(best.weights, str(folder / BEST))
-    return {"best": {"step": best.step, "score": best.score, "since": best.since}}
+    return (f"cannot save {path}: {error}; it takes about {contents.size_bytes / 1e6:.1f} MB and {free / 1e6:.1f} MB "
+            "are free. Older checkpoints are untouched; free some space")
 
 
 def best_of(path: Path) -> Best | None:
     """The best that a training had found when it made a whole checkpoint; None where it looked for none."""
-    said = json.loads((path / "trainer.json").read_text()).get("best")
+    said = json.loads((path / TRAINER).read_text()).get("best")
     if said is None:
         return None
     return Best(said["step"], tuple(said["score"]), load_file(path / BEST), said["since"])
@@ -97,18 +88,12 @@ def best_of(path: Path) -> Best | None:
 def course_of(path: Path, device: str | torch.device = "cpu") -> Course:
     """What a training remembered of its course when it made a whole checkpoint. device: where its average goes."""
     average = load_file(path / AVERAGE, device=str(device)) if (path / AVERAGE).exists() else None
-    said = json.loads((path / "trainer.json").read_text())
+    said = json.loads((path / TRAINER).read_text())
     return Course(best_of(path), average, said.get("losses", []), said.get("rewinds", 0))
 
 
-def _flatten(state: Mapping[str, Any]) -> tuple[dict[str, torch.Tensor], list[dict[str, Any]]]:
-    tensors = {f"{index}.{key}": torch.as_tensor(value) for index, slots in state["state"].items()
-               for key, value in slots.items()}
-    return tensors, state["param_groups"]
-
-
-def _unflatten(tensors: Mapping[str, torch.Tensor], groups: list[dict[str, Any]]) -> dict[str, Any]:
-    state: dict[int, dict[str, torch.Tensor]] = {}
+def _unflatten(tensors: Mapping[str, Stored], groups: list[dict[str, Any]]) -> dict[str, Any]:
+    state: dict[int, dict[str, Stored]] = {}
     for name, tensor in tensors.items():
         index, key = name.split(".", 1)
         state.setdefault(int(index), {})[key] = tensor
@@ -116,34 +101,31 @@ def _unflatten(tensors: Mapping[str, torch.Tensor], groups: list[dict[str, Any]]
     return {"state": state, "param_groups": groups}
 
 
-def random_state() -> dict[str, Any]:
-    """The global generators as lists; ours are all seeded by step, but a library's dropout is not."""
-    version, numbers, gauss = random.getstate()
-    kind, keys, *rest = np.random.get_state()
-    return {"torch": torch.get_rng_state().tolist(), "python": [version, list(numbers), gauss],
-            "numpy": [kind, keys.tolist(), *rest]}
-
-
-def set_random_state(state: Mapping[str, Any]) -> None:
-    """Put back what `random_state` gave."""
-    torch.set_rng_state(torch.tensor(state["torch"], dtype=torch.uint8))
-    version, numbers, gauss = state["python"]
-    random.setstate((version, tuple(numbers), gauss))
-    kind, keys, *rest = state["numpy"]
-    np.random.set_state((kind, np.array(keys, np.uint32), *rest))
-
-
 def verify(path: Path) -> None:
     """Raise CheckpointError unless every file is there and has the SHA-256 of the manifest."""
     try:
-        manifest = json.loads((path / "manifest.json").read_text())
-        names = [*FILES, *(name for name in (BEST, AVERAGE) if name in manifest)]
-        wrong = [name for name in names if sha256_of(path / name) != manifest.get(name)]
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+        wrong = [name for name, sha256 in _listed(path).items() if sha256_of(path / name) != sha256]
+    except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
         raise CheckpointError(f"{path}: expected a whole checkpoint, got {error}; resume from an older one") from error
     if wrong:
         raise CheckpointError(f"{path}: {', '.join(wrong)} differ from the manifest (SHA-256): the checkpoint is "
                               "damaged; resume from an older one")
+
+
+def _listed(path: Path) -> dict[str, str | None]:
+    """File -> its SHA-256, of all files that a checkpoint must have; None where nothing is said of it, or the file is
+    of another save."""
+    manifest = json.loads((path / MANIFEST).read_text())
+    beside = [name for name in (BEST, AVERAGE) if name in manifest]
+    if INDEX not in manifest:
+        return {name: manifest.get(name) for name in (*FILES, *beside)}
+    listed = {name: manifest.get(name) for name in (TRAINER, INDEX, *beside)}
+    index = json.loads((path / INDEX).read_text())
+    for part in range(index["parts"]):
+        name, said = part_name(part, index["parts"]), manifest_name(part, index["parts"])
+        own = json.loads((path / said).read_text())
+        listed[name] = own.get(name) if own.get("save") == index["save"] else None
+    return listed
 
 
 def is_valid(path: Path) -> bool:
@@ -176,10 +158,10 @@ def load(path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, batc
     """The step to go on from. Everything is put back; a warning when the result cannot be bit-exact."""
     placement = placement or Replicated()
     verify(path)
-    trainer = json.loads((path / "trainer.json").read_text())
-    saved = _unflatten(load_file(path / "optimizer.safetensors"), trainer["optimizer_groups"])
+    trainer = json.loads((path / TRAINER).read_text())
     with _said_of(path):
-        weights = load_file(path / "model.safetensors")
+        weights, memory = _stored(path)
+        saved = _unflatten(memory, trainer["optimizer_groups"])
         placement.restore(State(weights, saved, trainer.get("device_random")), model, optimizer)
     batches.load_state_dict(trainer["sampler"])
     set_random_state(trainer["random"])
@@ -192,15 +174,22 @@ def load(path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, batc
     return trainer["step"]
 
 
+def _stored(path: Path) -> tuple[dict[str, Stored], dict[str, Stored]]:
+    """(weights, memory of the optimiser) of a checkpoint in either form, of which nothing is read yet."""
+    if (path / INDEX).exists():
+        return in_parts(path)
+    return in_file(path / MODEL), in_file(path / OPTIMIZER)
+
+
 def step_of(path: Path) -> int:
     """How many steps had been taken when the checkpoint was made."""
-    return json.loads((path / "trainer.json").read_text())["step"]
+    return json.loads((path / TRAINER).read_text())["step"]
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
     """Put the weights of a checkpoint into a model, all of them. CheckpointError when they do not fit."""
     with _said_of(path):
-        put_weights(model, load_file(path / "model.safetensors"))
+        put_weights(model, _stored(path)[0])
 
 
 @contextmanager
@@ -210,18 +199,23 @@ def _said_of(path: Path) -> Iterator[None]:
         yield
     except ValueError as error:
         said = " ".join(str(error).split())
-        raise CheckpointError(f"{path / 'model.safetensors'} belongs to another model: {said}; train into a new folder "
+        raise CheckpointError(f"{path} belongs to another model: {said}; train into a new folder "
                               "or restore the configuration that made it") from error
 
 
 class Checkpointing:
     """Saves every `every` steps and at the end, keeps the newest `keep` whole ones; says and survives a full disk.
-    Nothing is saved of a loss that jumps, until it is known whether it does."""
+    Nothing is saved of a loss that jumps, until it is known whether it does.
+
+    in_background: what is saved is copied at its step and written by a thread while training goes on; the next save,
+    and the end, wait for it.
+    """
 
     saves = True
 
-    def __init__(self, folder: Path, batches: BatchStream, *, every: int, keep: int = 2):
+    def __init__(self, folder: Path, batches: BatchStream, *, every: int, keep: int = 2, in_background: bool = False):
         self.folder, self.batches, self.every, self.keep = folder, batches, every, keep
+        self.background: Background[Path] | None = Background() if in_background else None
         self.saved: int | None = None
         if folder.exists():
             sweep_drafts(folder)
@@ -231,21 +225,39 @@ class Checkpointing:
             self._save(state, is_other=state.went_back)
 
     def end(self, state: TrainState[Any]) -> None:
+        self._wait()
         if state.step != self.saved and state.step > 0:
             self._save(state)
+            self._wait()
 
     def _save(self, state: TrainState[Any], *, is_other: bool = False) -> None:
         """is_other: than what may have been saved of that step."""
         state.settle()  # or saving would count as training
+        self._wait()
         path = self.folder / f"step_{state.step:08d}"
-        try:
-            if is_other or not is_valid(path):
-                save(path, model=state.model, optimizer=state.optimizer, step=state.step, batches=self.batches,
-                     placement=state.placement, course=state.course)
-        except CheckpointError as error:
-            warnings.warn(str(error), stacklevel=2)
+        if not is_other and is_valid(path):
+            self._keep(lambda: path)
             return
-        self.saved = state.step
+        taken = Whole(state.placement).take(state.model, state.optimizer, beside(state.step, self.batches,
+                                                                                 state.placement, state.course))
+        if self.background is None:
+            self._keep(partial(publish, path, taken))
+        else:
+            self.background.begin(partial(publish, path, taken.copied()))
+
+    def _wait(self) -> None:
+        """Until what was begun is written, if anything is."""
+        if self.background is not None and self.background.is_busy:
+            self._keep(self.background.result)
+
+    def _keep(self, publish: Callable[[], Path]) -> None:
+        """Say what kept a checkpoint from being published, or let go of older ones."""
+        try:
+            path = publish()
+        except CheckpointError as error:
+            warnings.warn(str(error), stacklevel=4)
+            return
+        self.saved = step_of(path)
         prune(self.folder, self.keep, known=path)
 
 

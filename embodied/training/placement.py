@@ -28,6 +28,7 @@ from embodied.models.frozen import can_round, rounded_products
 from embodied.models.weights import put_weights, stored_names
 from embodied.training.gradients import average_gradients, laid_as
 from embodied.training.parts import known, mean_counts, said_before
+from embodied.training.stored import Stored
 from embodied.training.team import Team, mean_over_threads, why_not_shared
 
 if TYPE_CHECKING:
@@ -39,9 +40,10 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class State:
-    """What a training goes on from, whole and on the CPU, wherever and on however many devices it trained."""
+    """What a training goes on from, whole and on the CPU, wherever and on however many devices it trained; where it
+    stands in files, tensors are not read yet."""
 
-    weights: Mapping[str, Tensor]  # values of `Module.state_dict`, each tensor once, also where two names share it
+    weights: Mapping[str, Tensor | Stored]  # of `Module.state_dict`, each once, also where two names share it
     optimizer: Mapping[str, Any]  # as `torch.optim.Optimizer.state_dict` gives it
     device_random: list[int] | None = None  # the state of the device's own random generator, None: it has none
 
@@ -236,7 +238,7 @@ class Replicated:
 
     def restore(self, state: State, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         put_weights(self.unwrap(model), state.weights)
-        optimizer.load_state_dict(dict(state.optimizer))
+        optimizer.load_state_dict(_read(state.optimizer))
         self.put_random_of_device(state.device_random)
 
     def random_of_device(self) -> list[int] | None:
@@ -252,6 +254,13 @@ class Replicated:
         threads = torch.get_num_threads() if self.team is None else self.team.size
         shared = {} if self.team is None else {"threads_share_batches": True}
         return {"threads": threads, "world_size": self.data_size, "device": self.device.type, **shared}
+
+
+def _read(optimizer: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, of which nothing stands in files alone."""
+    return {**optimizer, "state": {number: {key: value[...] if isinstance(value, Stored) else value
+                                            for key, value in slots.items()}
+                                   for number, slots in optimizer["state"].items()}}
 
 
 def choose(device: str) -> torch.device:

@@ -76,7 +76,7 @@ def run_stage(settings: TrainSettings, name: str, run_dir: str | Path, *, hooks:
         if saved is not None:
             job.go_on_from(saved)
     saver = checkpoint.Checkpointing(run.checkpoints(name), job.batches, every=job.settings.save_every,
-                                     keep=job.settings.keep)
+                                     keep=job.settings.keep, in_background=settings.saves_in_background)
     facts = placement.facts()
     note_workers(run.path, name, **facts)
     print(f"{name}: from step {job.start} of {job.settings.steps}, {facts['threads']} torch threads, "

@@ -43,6 +43,7 @@ class RunSettings:
     validation_fraction: float = between(0, 0.5)  # of episodes, held out of every stage
     device: Device  # auto: a GPU where there is one
     precision: Precision  # of the arithmetic; weights are float32 in any
+    saves_in_background: bool = False  # whether checkpoints are copied and written beside training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,7 @@ def _check_sizes(language: Mapping[str, Any]) -> None:
             raise SettingError(str(error)) from error
 
 
-OUTWARD = ("threads", "workers", "loaders", "log_every", "device")
+OUTWARD = ("threads", "workers", "loaders", "log_every", "device", "saves_in_background")
 """Settings that may change between a start and its resumption."""
 
 

@@ -1,5 +1,5 @@
-"""The placement of a model that is divided between processes, by any `Layout`; what it saves is whole, so that a
-training goes on under another layout, or alone.
+"""The placement of a model that is divided between processes, by any `Layout`; what it saves, whole or in parts, is the
+undivided model's, so that a training goes on under another layout, or alone.
 
 Departures from ZeRO and FSDP: what is no layer of the decoder (embeddings, pictures, heads) is held whole by every
 process, for objectives read it beside the model's own forward pass; and gradients of it are averaged after the way
@@ -23,7 +23,7 @@ from torch.distributed.tensor import DTensor
 
 from embodied.data.batches import Shares
 from embodied.training.gradients import average_gradients, local_of
-from embodied.training.parallel import pipeline, tensor, whole
+from embodied.training.parallel import pipeline, sharded, tensor, whole
 from embodied.training.parallel.layout import Layout
 from embodied.training.parts import known, mean_counts
 from embodied.training.placement import (
@@ -169,6 +169,11 @@ class Divided(Replicated):
         weights, memory = whole.gather(model, optimizer, _renamed(model), self.order, gives=is_one and is_first,
                                        gives_optimizer=is_one and (is_first or self.layout.zero == 1))
         return State(weights, memory, self.random_of_device())
+
+    def held(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> sharded.Held:
+        """What this process alone has of what `state` gives; every process must call it."""
+        model = self.unwrap(model)
+        return sharded.held(model, optimizer, _renamed(model), self.order)
 
     def restore(self, state: State, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         whole.scatter(state.weights, state.optimizer, self.unwrap(model), optimizer, _renamed(model), self.order)

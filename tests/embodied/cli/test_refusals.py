@@ -106,6 +106,9 @@ def test_an_address_without_ray_is_refused(tmp_path):
     (("distributed=ray", "parallel.tensor=3"), "expected a multiple of 3 processes"),
     (("distributed=ray", "parallel.sequence=true"), "expected tensor of at least 2"),
     (("distributed=ray", "parallel.pipeline=2", "stage.sft.ema_decay=0.9"), "ema_decay=0.9: expected 0 under the"),
+    (("distributed=ray", "distributed.sharded_checkpoints=true"), "expected parallel.zero, tensor or pipeline"),
+    (("distributed.min_workers=1",), "distributed.min_workers=1: expected distributed=ray, got local"),
+    (("distributed=ray", "distributed.storage=s4://a/b"), "expected a protocol of fsspec"),
     (("stage.sft.accumulate=3",), "accumulate=3: expected a divisor of batch_size"),
     (("stage.segmenter.accumulate=2",), "accumulate=2: expected 1"),
     (("parallel.tensor=0",), "parallel.tensor=0: expected at least 1")])

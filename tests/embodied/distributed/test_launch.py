@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,6 +58,34 @@ def test_two_workers_learn_what_one_does_even_when_one_is_killed(tmp_path, setti
     seen, starts = losses(job / "segmenter" / "log.jsonl")
     assert len(seen) == 4 and np.isfinite(seen).all() and [e["step"] for e in starts][:2] == [0, 2]
     assert (job / "model" / "model.safetensors").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_workers_that_each_save_their_part_beside_training_and_elsewhere(tmp_path, settings):
+    """One of them is killed, all go on from the parts at an address, and what a stage publishes is made of parts."""
+    longer = {name: replace(stage, steps=8) for name, stage in settings.stages.items()}
+    settings = replace(settings, stages=longer, saves_in_background=True)
+    job, storage = tmp_path / "job", tmp_path / "storage"
+    fault = {"rank": 1, "step": 7, "marker": str(tmp_path / "killed"), "wait_s": 8.0}
+    chosen = {"num_workers": 2, "is_sharded": True, "storage": f"file://{storage}"}
+    try:
+        last = launch(settings, "segmenter", job, layout=Layout(zero=1), fault=fault, **chosen)
+        finish_stage(RunFolder(job, settings), "segmenter", last)
+        start_stage(RunFolder(job, settings), "sft")
+        last = launch(settings, "sft", job, layout=Layout(zero=3), **chosen)
+    finally:
+        disconnect()
+    assert (tmp_path / "killed").exists()
+    assert {"part-00000-of-00002.safetensors", "part-00001-of-00002.manifest.json"} <= {p.name for p in last.iterdir()}
+    _, starts = losses(job / "segmenter" / "log.jsonl")
+    assert len(starts) == 2 and starts[1]["step"] in (2, 4), "that of step 6 is reported after step 7 at the earliest"
+    assert len(list((storage / "sft").glob("checkpoint_*"))) == settings.stages["sft"].keep
+    finish_stage(RunFolder(job, settings), "sft", last)
+    assert (job / "model" / "model.safetensors").exists()
+    alone = run_stage(replace(settings, saves_in_background=False), "segmenter", tmp_path / "alone")
+    one, two = load_file(alone / "model.safetensors"), load_file(job / "segmenter" / "segmenter.safetensors")
+    assert max(float((one[name] - two[name]).abs().max()) for name in one) < 0.02
 
 
 def test_a_checkpoint_that_is_not_of_the_last_step_ends_no_stage(tmp_path):

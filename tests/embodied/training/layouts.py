@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from embodied.data.batches import Batch, Shares
+from embodied.data.batches import Batch, OnDemand, Shares
+from embodied.training import checkpoint, contents
 from embodied.training.job import checkpoint_activations
-from embodied.training.loop import TrainState, _take_step
+from embodied.training.loop import Course, TrainState, _take_step
 from embodied.training.objectives.losses import IGNORED, token_cross_entropy
 from embodied.training.objectives.sft import sft
 from embodied.training.optim import adamw
 from embodied.training.parallel.divided import decoder_of, place
 from embodied.training.parallel.layout import Layout
+from embodied.training.parallel.sharded import Sharded
 from embodied.training.placement import CPU, Replicated, State, share
 from tests.embodied.models.test_planner import make
 from tests.embodied.training import ranks
@@ -106,6 +109,19 @@ class Trial:
     def saved(self) -> State:
         """What would be saved now; every process must ask."""
         return copy.deepcopy(self.placement.state(self.state.model, self.state.optimizer))
+
+    def save_parts(self, folder: Path) -> None:
+        """Save this process's part; every process must ask."""
+        folder.mkdir(parents=True, exist_ok=True)
+        said = contents.beside(self.state.step, OnDemand(self.batch_of), self.placement, Course())
+        taken = Sharded(self.placement).take(self.state.model, self.state.optimizer, said)
+        taken.write(folder)
+        distributed.barrier()
+
+    def go_on_from(self, folder: Path) -> None:
+        """Stand where a checkpoint stands."""
+        self.state.step = checkpoint.load(folder, model=self.state.model, optimizer=self.state.optimizer,
+                                          batches=OnDemand(self.batch_of), placement=self.placement)
 
     def take(self, saved: State, step: int) -> None:
         """Stand where something was saved."""

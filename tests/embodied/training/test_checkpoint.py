@@ -14,7 +14,7 @@ from torch import nn
 from embodied.data.batches import Batches, Sampler
 from embodied.data.files import sha256_of
 from embodied.data.locks import Hold
-from embodied.training import checkpoint
+from embodied.training import checkpoint, contents
 from embodied.training.loop import train
 from embodied.training.optim import Schedule, adamw
 from embodied.training.placement import one_of_many
@@ -91,7 +91,8 @@ def test_only_the_newest_are_kept(tmp_path):
 
 def test_what_was_just_read_back_is_not_read_again(tmp_path, monkeypatch):
     read = []
-    monkeypatch.setattr(checkpoint, "sha256_of", lambda path: read.append(path) or sha256_of(path))
+    for room in (checkpoint, contents):
+        monkeypatch.setattr(room, "sha256_of", lambda path: read.append(path) or sha256_of(path))
     go(parts(), tmp_path, 2)
     assert len(read) == 2 * len(checkpoint.FILES), "once for the manifest, once when it stood in its place"
 
@@ -134,13 +135,13 @@ def _what(made):
 def test_what_does_not_read_back_is_not_reported_as_saved(tmp_path, monkeypatch):
     made = parts()
     go(made, tmp_path, 4)
-    fill = checkpoint.fill
+    write = contents.Contents.write
 
-    def worn_out(folder, state, **what):
-        fill(folder, state, **what)
+    def worn_out(taken, folder):
+        write(taken, folder)
         spoil(folder)
 
-    monkeypatch.setattr(checkpoint, "fill", worn_out)
+    monkeypatch.setattr(contents.Contents, "write", worn_out)
     with pytest.warns(UserWarning, match=r"step_0000000[68].*damaged"):
         go(made, tmp_path, 8, start=4)
     assert [checkpoint.is_valid(p) for p in checkpoint.saved_in(tmp_path)] == [True, True, False, False]
@@ -185,7 +186,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_and_training_goes_on(tmp_path, mo
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(contents, "save_file", full)
     with pytest.warns(UserWarning, match=r"No space left.*MB.*untouched"):
         assert go(made, tmp_path, 4, start=2).step == 4
     assert checkpoint.newest_valid(tmp_path).name == "step_00000002" and not list(tmp_path.glob(".*"))
