@@ -9,15 +9,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import tempfile
 import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-from safetensors import SafetensorError
 
 from embodied.distributed.cluster import check_layout, connect, has_gpus
 from embodied.training import checkpoint
@@ -34,6 +31,10 @@ from embodied.training.settings import TrainSettings, plain, read_settings
 WHOLE = Layout()
 """Every worker holds the whole model."""
 
+RAYS_LIST = "checkpoint_manager_snapshot.json"
+"""Ray's list of what it heard of. It is seconds late and written in place: a job whose driver was killed meanwhile
+would lose what came since, or never start again."""
+
 
 def launch(settings: TrainSettings, stage: str, run_dir: str | Path, *, num_workers: int = 2,
            max_failures: int = 3, layout: Layout = WHOLE, fault: Mapping[str, Any] | None = None) -> Path:
@@ -49,7 +50,7 @@ def launch(settings: TrainSettings, stage: str, run_dir: str | Path, *, num_work
     check_layout(layout, num_workers, {stage: settings.stages[stage]})
     loop_config = {"values": plain(settings), "stage": stage, "run_dir": str(Path(run_dir).resolve()), "fault": fault,
                    "layout": asdict(layout), "use_gpu": has_gpus(settings.device, num_workers)}
-    saved = _fit(loop_config, num_workers, max_failures, settings.stages[stage].keep)
+    saved = _fit(loop_config, num_workers, max_failures)
     check_last(saved, settings.stages[stage].steps, getattr(settings.stages[stage], "patience", None))
     return saved
 
@@ -65,22 +66,33 @@ def check_last(saved: Path, steps: int, patience: int | None = None) -> None:
                                          f"step {step}; free some space and run the same command again")
 
 
-def _fit(loop_config: Mapping[str, Any], num_workers: int, max_failures: int, keep: int) -> Path:
-    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+def _fit(loop_config: Mapping[str, Any], num_workers: int, max_failures: int) -> Path:
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
 
-    storage, use_gpu = Path(loop_config["run_dir"]) / "ray", loop_config["use_gpu"]
+    kept, use_gpu = _kept(loop_config), loop_config["use_gpu"]
+    (kept / RAYS_LIST).unlink(missing_ok=True)
     trainer = TorchTrainer(
         train_worker, train_loop_config=dict(loop_config),
         torch_config=TorchConfig(backend="nccl" if use_gpu else "gloo"),
         scaling_config=ScalingConfig(num_workers=num_workers, use_gpu=use_gpu),
-        run_config=RunConfig(name=loop_config["stage"], storage_path=str(storage),
-                             failure_config=FailureConfig(max_failures=max_failures),
-                             checkpoint_config=CheckpointConfig(num_to_keep=keep)))
-    result = trainer.fit()
-    if result.checkpoint is None:
-        raise RuntimeError(f"{storage}: expected a checkpoint of the job, got none; run the same command again")
-    return Path(result.checkpoint.path)
+        run_config=RunConfig(name=kept.name, storage_path=str(kept.parent),
+                             failure_config=FailureConfig(max_failures=max_failures)))
+    trainer.fit()
+    saved = _newest(kept)
+    if saved is None:
+        raise RuntimeError(f"{kept}: expected a checkpoint of the job, got none; run the same command again")
+    return saved
+
+
+def _kept(loop_config: Mapping[str, Any]) -> Path:
+    """Where the job keeps its checkpoints: what stands there is what it goes on from, whatever Ray's list says."""
+    return Path(loop_config["run_dir"]) / "ray" / loop_config["stage"]
+
+
+def _newest(kept: Path) -> Path | None:
+    """The newest whole checkpoint; earlier versions called theirs by the time."""
+    return checkpoint.newest_valid(kept) or checkpoint.newest_valid(kept, "checkpoint_*")
 
 
 def train_worker(loop_config: Mapping[str, Any]) -> None:
@@ -96,8 +108,9 @@ def train_worker(loop_config: Mapping[str, Any]) -> None:
     run = RunFolder(Path(loop_config["run_dir"]), settings)
     with remedied(stage, settings.stages[stage]):
         job = settings.stage(stage).prepare(run, placement)
-        _resume(job)
-    hooks = [*_logs(job, run, stage), _Fault(context.get_world_rank(), **(loop_config["fault"] or {})), _Report(job)]
+        _resume(job, _kept(loop_config))
+    hooks = [*_logs(job, run, stage), _Fault(context.get_world_rank(), **(loop_config["fault"] or {})),
+             _Report(job, _kept(loop_config))]
     with remedied(stage, job.settings):
         job.train([*job.listeners(), *hooks])
 
@@ -114,52 +127,52 @@ def _logs(job: Job, run: RunFolder, stage: str) -> list[Any]:
                      header={**facts, "backend": "ray"}), ProgressBar(stage)]
 
 
-def _resume(job: Job) -> None:
-    """Put the job where its newest whole checkpoint stands; those passed over are warned of."""
-    import ray.train
+def _resume(job: Job, kept: Path) -> None:
+    """Put the job where its newest whole checkpoint stands; those passed over are warned of. The first rank says which
+    that is: workers of a job that was killed may be just adding to them."""
+    from ray.train.collective import broadcast_from_rank_zero
 
-    reported = ray.train.get_checkpoint()
-    if reported is None:
-        return
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        saved = checkpoint.newest_valid(Path(reported.path).parent, "checkpoint_*")
-        if saved is not None:
-            job.go_on_from(saved)
+        saved = broadcast_from_rank_zero(str(_newest(kept) or "") if job.placement.is_first else None)
+        if saved:
+            job.go_on_from(Path(saved))
 
 
 class _Report:
-    """Reports to Ray on every rank, every `save_every` steps and at the end; the first one brings the checkpoint."""
+    """Saves and tells Ray, every `save_every` steps and at the end: the first rank publishes by one rename, in `kept`,
+    where the newest `keep` stay; the others wait for it."""
 
     saves = True
 
-    def __init__(self, job: Job):
-        self.job = job
+    def __init__(self, job: Job, kept: Path):
+        self.job, self.kept = job, kept
 
     def step(self, state: TrainState[Any]) -> None:
         is_asked = state.step == state.steps or state.is_enough or state.went_back
         if is_asked or (state.step % self.job.settings.save_every == 0 and not state.jump):
-            with tempfile.TemporaryDirectory() as folder:
-                self._report(state, Path(folder))
+            self._report(state)
 
-    def _report(self, state: TrainState[Any], folder: Path) -> None:
+    def _report(self, state: TrainState[Any]) -> None:
         import ray.train
 
         whole = self.job.placement.state(state.model, state.optimizer)
-        is_whole = self.job.placement.is_first and self._fill(whole, state, folder)
-        saved = ray.train.Checkpoint.from_directory(str(folder)) if is_whole else None
-        ray.train.report(json.loads(json.dumps(numbers_of(state))), checkpoint=saved)
+        path = self._saved(whole, state) if self.job.placement.is_first else None
+        saved = ray.train.Checkpoint.from_directory(str(path)) if path else None
+        ray.train.report(json.loads(json.dumps(numbers_of(state))), checkpoint=saved,
+                         checkpoint_upload_mode=ray.train.CheckpointUploadMode.NO_UPLOAD)
 
-    def _fill(self, whole: State, state: TrainState[Any], folder: Path) -> bool:
-        """Whether a checkpoint stands in `folder`; a full disk is said, for the other ranks wait for this one."""
+    def _saved(self, whole: State, state: TrainState[Any]) -> Path | None:
+        """The checkpoint of this step; None on a full disk, which is said, for the other ranks wait for this one."""
+        path = self.kept / f"step_{state.step:08d}"
         try:
-            checkpoint.fill(folder, whole, step=state.step, batches=self.job.batches, course=state.course,
-                            facts=self.job.placement.facts())
-            checkpoint.verify(folder)
-        except (OSError, SafetensorError, checkpoint.CheckpointError) as error:
-            warnings.warn(f"no checkpoint of step {state.step}: {error}; free some space", stacklevel=2)
-            return False
-        return True
+            checkpoint.publish(path, whole, step=state.step, batches=self.job.batches, course=state.course,
+                               facts=self.job.placement.facts())
+        except checkpoint.CheckpointError as error:
+            warnings.warn(str(error), stacklevel=2)
+            return None
+        checkpoint.prune(self.kept, self.job.settings.keep, known=path)
+        return path
 
     def end(self, state: TrainState[Any]) -> None:
         pass

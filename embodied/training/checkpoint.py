@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from embodied.data.files import replaced_folder, sha256_of, sweep_drafts, write_json
+from embodied.data.files import remove_folder, replaced_folder, sha256_of, sweep_drafts, write_json
 from embodied.models.checkpoint_checks import CheckpointError
 from embodied.models.weights import put_weights
 from embodied.training.loop import BatchStream, Best, Course, TrainState
@@ -37,16 +37,21 @@ BEST, AVERAGE = "best.safetensors", "average.safetensors"
 
 def save(path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, batches: BatchStream,
          placement: Placement | None = None, course: Course | None = None) -> Path:
+    """The same as `publish`, of a model. placement: where the model was wrapped; None: on the CPU, alone."""
+    placement = placement or Replicated()
+    return publish(path, placement.state(model, optimizer), step=step, batches=batches, facts=placement.facts(),
+                   course=course)
+
+
+def publish(path: Path, state: State, *, step: int, batches: BatchStream, facts: Mapping[str, Any],
+            course: Course | None = None) -> Path:
     """`path`, published whole and read back. CheckpointError when the disk is full or what was written is damaged.
 
-    placement: where the model was wrapped; None: on the CPU, alone. course: see `fill`. What stood there before still
-    stands when the disk is full.
+    facts, course: see `fill`. What stood there before still stands when the disk is full.
     """
-    placement = placement or Replicated()
-    state = placement.state(model, optimizer)
     try:
         with replaced_folder(path) as draft:
-            fill(draft, state, step=step, batches=batches, facts=placement.facts(), course=course)
+            fill(draft, state, step=step, batches=batches, facts=facts, course=course)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(_no_room(path, state, error)) from error
     verify(path)
@@ -255,6 +260,6 @@ def prune(folder: Path, keep: int, known: Path | None = None) -> None:
     whole = 0
     for path in reversed(saved_in(folder)):
         if whole == keep:
-            shutil.rmtree(path, ignore_errors=True)
+            remove_folder(path)
         else:
             whole += path == known or is_valid(path)
