@@ -22,10 +22,9 @@ class Cluster(Protocol):
     address: str | None
     environment: dict[str, str]
 
-    def has_workers(self, root: int) -> bool: ...
-    def kill_worker(self, root: int, draw: random.Random) -> None: ...
-    def kill_jobs(self, root: int) -> None: ...
-    def lose_node(self, draw: random.Random) -> None: ...
+    def workers(self, root: int) -> list[int]: ...
+    def jobs(self, root: int) -> list[int]: ...
+    def a_node(self, draw: random.Random) -> list[int]: ...
     def mend(self) -> None: ...
 
 
@@ -39,25 +38,15 @@ class Owned:
     def roots(self, root: int) -> list[int]:
         return [root]
 
-    def has_workers(self, root: int) -> bool:
-        return bool(self._workers(root))
+    def workers(self, root: int) -> list[int]:
+        """Ids of the processes that train, none where there are none yet."""
+        return sorted(pid for pid in descendants(self.roots(root)) if WORKER in title(pid))
 
-    def _workers(self, root: int) -> list[int]:
-        below = descendants(self.roots(root))
-        return [pid for pid in below if WORKER in title(pid)]
+    def jobs(self, root: int) -> list[int]:
+        """Of all that Ray runs for the command: workers, and who looks after them."""
+        return [pid for pid in descendants(self.roots(root)) if title(pid).startswith("ray::")]
 
-    def kill_worker(self, root: int, draw: random.Random) -> None:
-        """End one of those that train, if there is one."""
-        if workers := sorted(self._workers(root)):
-            _end(draw.choice(workers))
-
-    def kill_jobs(self, root: int) -> None:
-        """End all that Ray runs for the command: workers, and who looks after them."""
-        for pid in descendants(self.roots(root)):
-            if title(pid).startswith("ray::"):
-                _end(pid)
-
-    def lose_node(self, draw: random.Random) -> None:
+    def a_node(self, draw: random.Random) -> list[int]:
         raise ValueError("--victims node: expected --cluster nodes, a cluster that has some")
 
     def mend(self) -> None:
@@ -90,28 +79,29 @@ class Standing(Owned):
         self.nodes.shutdown()
 
     def mend(self) -> None:
-        """Bring back nodes that were lost."""
+        """Put others in the place of nodes that were lost."""
+        for node in [node for node in self.nodes.worker_nodes if title(_raylet(node)) == ""]:
+            self.nodes.remove_node(node, allow_graceful=False)
         while self.has_nodes and len(self.nodes.worker_nodes) <= self.workers:
             self.nodes.add_node(**self._node(1))
 
     def roots(self, root: int) -> list[int]:
         return [_raylet(node) for node in self.nodes.list_all_nodes()]
 
-    def lose_node(self, draw: random.Random) -> None:
-        """End a node on which somebody trains, and all that runs there, at once."""
-        training = [node for node in self.nodes.worker_nodes
-                    if any(WORKER in title(pid) for pid in descendants([_raylet(node)]))]
-        node = draw.choice(sorted(training or self.nodes.worker_nodes, key=_raylet))
-        for pid in [_raylet(node), *descendants([_raylet(node)])]:
-            _end(pid)
-        self.nodes.remove_node(node, allow_graceful=False)
+    def a_node(self, draw: random.Random) -> list[int]:
+        """All processes of a node on which somebody trains, its own first."""
+        of = {_raylet(node): descendants([_raylet(node)]) for node in self.nodes.worker_nodes}
+        training = [root for root, below in of.items() if any(WORKER in title(pid) for pid in below)]
+        root = draw.choice(sorted(training or of))
+        return [root, *of[root]]
 
 
 def _raylet(node: Any) -> int:
     return node.all_processes["raylet"][0].process.pid
 
 
-def _end(pid: int) -> None:
+def end(pid: int) -> None:
+    """SIGKILL, for a process that may have gone."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
 

@@ -17,7 +17,6 @@ printed.
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import random
@@ -26,223 +25,86 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
-from hashlib import sha256
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from embodied.data.files import sha256_of, write_json
 from embodied.data.progress import progress
-from embodied.training import checkpoint
-from scripts.kill_cluster import Cluster, Owned, Standing, bearing
+from scripts.kill_cluster import Cluster, Owned, Standing, bearing, end
+from scripts.kill_run import MARK, Asked, Run, Undisturbed, start, undisturbed, waited
 
-STAGE = "pretrain"
 TEXTS = Path(__file__).resolve().parent.parent / "docs"
-SMALL = {"text.is_filtered": "false", "text.held_out_percent": 30, "length": 64, "batch_size": 4, "warmup_steps": 4,
-         "validate_every": 10, "ema_decay": 0.9}
-SIZES = {"vocab_size": 512, "language.width": 128, "language.depth": 2, "language.heads": 2, "language.mlp": 256}
 WITHIN = ("worker", "node")
 """Victims that Ray puts another in the place of: the command goes on by itself."""
 VICTIMS = ("command", "all", *WITHIN, "SIGTERM", "SIGINT")
 PHASES = {1: ("step", "save", "start", "save", "step", "save"), 2: ("step", "save", "report", "save", "step", "start")}
 """By trials, of one process and of several."""
-LIMIT_S = 300.0
-"""Within which a command ends, or it hangs."""
-MARK = "KILLED_RUN"
-"""Environment variable of all that a command starts itself."""
 OUTLIVES_S = 10.0
-"""How long something of it may live on."""
+"""How long something of a command may live on."""
 MOST_TRIES = 3
-_POLL_S = 0.0005
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What is trained, where, and how often it is killed."""
-
-    folder: Path
-    trials: int
-    seed: int
-    workers: int
-    cluster: str
-    is_busy: bool
-    steps: int
-    save_every: int
-    victims: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        kind = f"ray{self.workers}-{self.cluster}" if self.workers > 1 else "local"
-        return kind + "-busy" * self.is_busy
-
-    def command(self, run: Path, address: str | None) -> list[str]:
-        ray = [f"distributed=ray distributed.num_workers={self.workers} distributed.address={address or 'null'}"]
-        return [sys.executable, "-m", "embodied.cli.main", "train", "experiment=pretrain_lm",
-                f"stage.{STAGE}.text.folders=[{self.folder / 'texts'}]", "threads=1", "log_every=1",
-                f"hydra.run.dir={run}", f"stage.{STAGE}.steps={self.steps}",
-                f"stage.{STAGE}.save_every={self.save_every}",
-                *(f"stage.{STAGE}.{key}={value}" for key, value in SMALL.items()),
-                *(f"size.{key}={value}" for key, value in SIZES.items()), *(ray[0].split() * (self.workers > 1))]
+def approach(run: Run, phase: str, at: int, asked: Asked) -> bool:
+    """Wait for the step before a phase. Whether it came before the command ended."""
+    return run.until(lambda: run.step() >= (at if phase == "step" else at - at % asked.save_every))
 
 
-@dataclass
-class Run:
-    """A training that was started, seen from outside."""
-
-    folder: Path
-    is_ray: bool
-    process: subprocess.Popen[bytes] | None = None
-    began_s: float = field(default_factory=time.monotonic)
-
-    @property
-    def kept(self) -> Path:
-        return self.folder / "ray" / STAGE if self.is_ray else self.folder / STAGE / "checkpoints"
-
-    def _log(self, last: int | None = None) -> list[dict[str, Any]]:
-        """Lines of the log, or the last few, but for one that is just being written."""
-        try:
-            with (self.folder / STAGE / "log.jsonl").open("rb") as file:
-                if last is not None:
-                    file.seek(max(file.seek(0, os.SEEK_END) - last, 0))
-                lines = file.read().split(b"\n")[:-1]
-        except OSError:
-            return []
-        return [json.loads(line) for line in lines if line.startswith(b"{")]
-
-    def step(self) -> int:
-        return max((line["step"] for line in self._log(4096) if "loss" in line), default=0)
-
-    def starts(self) -> list[int]:
-        return [line["step"] for line in self._log() if line.get("event") == "start"]
-
-    def drafts(self) -> list[str]:
-        return [name for name in self._names() if name.endswith(".draft")]
-
-    def published(self) -> list[str]:
-        return [name for name in self._names() if not name.startswith(".") and name.startswith("step_")]
-
-    def _names(self) -> list[str]:
-        try:
-            return os.listdir(self.kept)
-        except OSError:
-            return []
-
-    def is_over(self) -> bool:
-        return self.process is not None and self.process.poll() is not None
-
-    def until(self, is_so: Callable[[], bool]) -> bool:
-        """Whether it became so while the command ran."""
-        while not is_so():
-            if self.is_over() or time.monotonic() > self.began_s + LIMIT_S:
-                return False
-            time.sleep(_POLL_S)
-        return True
-
-    def unreadable(self) -> list[str]:
-        """Checkpoints that stand there and do not verify; one that is taken away meanwhile is none."""
-        return [name for name in self.published() if not checkpoint.is_valid(self.kept / name) and (
-            (self.kept / name).exists())]
-
-    def digests(self) -> dict[str, str]:
-        """SHA-256 of what a training leaves, by file. Without the states of two generators that nothing draws from and
-        nobody seeds: they are others in each process."""
-        last = self.kept / max(self.published())
-        files = [self.folder / STAGE / "model" / "model.safetensors", *last.glob("*.safetensors")]
-        trainer = json.loads((last / "trainer.json").read_text())
-        del trainer["random"]["python"], trainer["random"]["numpy"]
-        said = sha256(json.dumps(trainer, sort_keys=True).encode()).hexdigest()
-        return {f"{last.name}/trainer.json": said, **{f"{file.parent.name}/{file.name}": sha256_of(file)
-                                                      for file in sorted(files)}}
-
-
-@dataclass(frozen=True)
-class Undisturbed:
-    """What a training leaves that nobody kills, and the seconds that its phases take."""
-
-    digests: dict[str, str]
-    first_s: float  # from the command to the first step
-    step_s: float
-    save_s: float  # from the draft to the rename
-    report_s: float  # from the rename to the next step
-
-
-def start(asked: Asked, folder: Path, cluster: Cluster) -> Run:
-    """The command, started in a process group of its own; what it says goes to FOLDER.out, and what it starts bears
-    the folder's name."""
-    run = Run(folder, asked.workers > 1)
-    with open(folder.with_suffix(".out"), "ab") as out:
-        run.process = subprocess.Popen(asked.command(folder, cluster.address), stdin=subprocess.DEVNULL, stdout=out,
-                                       stderr=out, start_new_session=True, env=os.environ | cluster.environment | {MARK: str(folder)})
-    return run
-
-
-def undisturbed(asked: Asked, cluster: Cluster) -> Undisturbed:
-    """Train once without a kill, and time it; what stands in the folder from before is read."""
-    kept = asked.folder / f"{asked.name.removesuffix('-busy')}-undisturbed.json"
-    if kept.exists():
-        return Undisturbed(**json.loads(kept.read_text()))
-    run = start(asked, kept.with_suffix(""), cluster)
-    times: dict[str, list[float]] = {"step": [], "draft": [], "saved": []}
-    known = {"step": 0, "draft": 0, "saved": 0}
-    saved: set[str] = set()
-    while not run.is_over():
-        saved |= set(run.published())
-        for name, now in (("step", run.step()), ("draft", bool(run.drafts())), ("saved", len(saved))):
-            if now > known[name]:
-                times[name].append(time.monotonic())
-            known[name] = now
-        time.sleep(_POLL_S)
-    if run.process is None or run.process.returncode:
-        raise RuntimeError(f"{run.folder}: expected an undisturbed training to end well; see {run.folder}.out")
-    pairs = list(zip(times["draft"], times["saved"], strict=False))
-    after = [min(t for t in times["step"] if t > at) - at for at in times["saved"][:-1]]
-    found = Undisturbed(run.digests(), times["step"][0] - run.began_s,
-                        median(b - a for a, b in itertools.pairwise(times["step"])),
-                        median(max(b - a, 0.001) for a, b in pairs), median(after or [0.001]))
-    write_json(kept, asdict(found))
-    return found
-
-
-def await_phase(run: Run, phase: str, draw: random.Random, whole: Undisturbed, asked: Asked) -> bool:
-    """Wait for a random moment of a phase. Whether it came before the command ended."""
-    at = draw.randrange(1, asked.steps)
-    if phase == "start":
-        time.sleep(draw.uniform(0, whole.first_s))
-        return not run.is_over()
-    if phase == "step":
-        is_there = run.until(lambda: run.step() >= at)
-        time.sleep(draw.uniform(0, whole.step_s))
-        return is_there
-    is_there = run.until(lambda: run.step() >= at - at % asked.save_every)
+def arrive(run: Run, phase: str, draw: random.Random, whole: Undisturbed) -> bool:
+    """Wait for a random moment of a phase, after `approach`. Whether it came before the command ended."""
+    is_there, before = True, set(run.published())
     if phase == "save":
-        is_there = is_there and run.until(lambda: bool(run.drafts()))
-        time.sleep(draw.uniform(0, 0.8 * whole.save_s))
-        return is_there
-    before = set(run.published())
-    is_there = is_there and run.until(lambda: bool(set(run.published()) - before))
-    time.sleep(draw.uniform(0, whole.report_s))
-    return is_there
+        is_there = run.until(lambda: bool(run.drafts()))
+    elif phase == "report":
+        is_there = run.until(lambda: bool(set(run.published()) - before))
+    most_s = {"start": whole.first_s, "step": whole.step_s, "save": 0.8 * whole.save_s, "report": whole.report_s}
+    time.sleep(draw.uniform(0, most_s[phase]))
+    return is_there and not run.is_over()
 
 
-def kill(run: Run, victim: str, cluster: Cluster, draw: random.Random) -> None:
-    """SIGKILL for a worker, for a node of a cluster, for the command, or for the command with all that is its; or the
-    signal that is named, for the command, which is waited for."""
+def aim(run: Run, victim: str, cluster: Cluster, draw: random.Random) -> list[int]:
+    """Ids of the processes that are to end beside the command, if that is to."""
     assert run.process is not None
     if victim == "worker":
-        cluster.kill_worker(run.process.pid, draw)
-    elif victim == "node":
-        cluster.lose_node(draw)
-    elif victim in signal.Signals.__members__:
+        workers = cluster.workers(run.process.pid)
+        return [draw.choice(workers)] if workers else []
+    if victim == "node":
+        return cluster.a_node(draw)
+    return cluster.jobs(run.process.pid) if victim == "all" else []
+
+
+def kill(run: Run, victim: str, aimed: list[int]) -> None:
+    """SIGKILL for those, and for the command with its process group; or the signal that is named, for the command
+    alone. It is waited for."""
+    assert run.process is not None
+    for pid in aimed:
+        end(pid)
+    if victim in signal.Signals.__members__:
         run.process.send_signal(signal.Signals[victim])
         waited(run)
-    else:
-        if victim == "all":
-            cluster.kill_jobs(run.process.pid)
+    elif victim not in WITHIN:
         os.killpg(run.process.pid, signal.SIGKILL)
         run.process.wait()
+
+
+def killed(asked: Asked, run: Run, phase: str, victim: str, draw: random.Random, whole: Undisturbed,
+           cluster: Cluster) -> dict[str, Any]:
+    """Kill it at a random moment of a phase. What then stands there."""
+    at = draw.randrange(1, asked.steps)
+    if phase == "start":
+        if victim in WITHIN:
+            run.until(lambda: bool(cluster.workers(run.process.pid)))  # before there is none to kill
+        is_there = arrive(run, phase, draw, whole)
+        aimed = aim(run, victim, cluster, draw)
+    else:  # to look for the processes takes longer than some phases
+        is_there = approach(run, phase, at, asked)
+        aimed = aim(run, victim, cluster, draw)
+        is_there = arrive(run, phase, draw, whole) and is_there
+    began_s = time.monotonic()
+    kill(run, victim, aimed)
+    return {"phase": phase, "victim": victim, "was_there": is_there, "killed_at": run.step(),
+            "took_s": round(time.monotonic() - began_s, 1), "drafts": len(run.drafts()),
+            "published": len(run.published()), "unreadable": run.unreadable()}
 
 
 def trial(asked: Asked, number: int, whole: Undisturbed, cluster: Cluster) -> dict[str, Any]:
@@ -253,17 +115,10 @@ def trial(asked: Asked, number: int, whole: Undisturbed, cluster: Cluster) -> di
     folder = asked.folder / f"{asked.name}-{number:03d}"
     shutil.rmtree(folder, ignore_errors=True)
     run, began_s = start(asked, folder, cluster), time.monotonic()
-    if victim in WITHIN and phase == "start":
-        run.until(lambda: cluster.has_workers(run.process.pid))  # before there is none to kill
-    was_there = await_phase(run, phase, draw, whole, asked)
-    killed_s = time.monotonic()
-    kill(run, victim, cluster, draw)
-    seen = {"trial": number, "phase": phase, "victim": victim, "was_there": was_there, "killed_at": run.step(),
-            "took_s": round(time.monotonic() - killed_s, 1), "drafts": len(run.drafts()),
-            "published": len(run.published()), "unreadable": run.unreadable()}
+    seen = killed(asked, run, phase, victim, draw, whole, cluster)
     begun = len(run.starts())
     tries, code = ended(asked, run, cluster, is_gone=victim not in WITHIN)
-    said = seen | outcome(run, whole, code, run.starts()[begun:], seen["killed_at"]) | {
+    said = {"trial": number} | seen | outcome(run, whole, code, run.starts()[begun:], seen["killed_at"]) | {
         "tries": tries, "seconds": round(time.monotonic() - began_s, 1)}
     cluster.mend()
     if is_good(said, asked):
@@ -291,15 +146,6 @@ def ended(asked: Asked, run: Run, cluster: Cluster, *, is_gone: bool) -> tuple[i
         if code is None:
             break
     return tries, code
-
-
-def waited(run: Run) -> int | None:
-    assert run.process is not None
-    try:
-        return run.process.wait(LIMIT_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(run.process.pid, signal.SIGKILL)
-        return None
 
 
 def is_good(said: Mapping[str, Any], asked: Asked) -> bool:

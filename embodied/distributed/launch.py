@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -42,7 +41,7 @@ def launch(settings: TrainSettings, stage: str, run_dir: str | Path, *, num_work
 
     A worker that dies costs what came after the last checkpoint; after `max_failures` of them the job fails. A job of
     the same stage in the same `run_dir` goes on where it stood, under another layout, too. fault, for tests: {"rank",
-    "step", "marker", "wait_s"}, kill that worker `wait_s` after that step unless the marker file exists.
+    "step", "marker"}, kill that worker after that step unless the marker file exists.
     Raises ValueError for more workers than processors or wanted GPUs, or such as cannot be laid out as asked,
     RuntimeError when the job fails.
     """
@@ -181,13 +180,12 @@ class _Report:
 class _Fault:
     """Kills its own process once, after a given step, to show that the job survives it."""
 
-    def __init__(self, my_rank: int, rank: int = -1, step: int = 0, marker: str = "", wait_s: float = 0.0):
-        self.is_armed, self.at, self.marker, self.wait_s = my_rank == rank, step, Path(marker), wait_s
+    def __init__(self, my_rank: int, rank: int = -1, step: int = 0, marker: str = ""):
+        self.is_armed, self.at, self.marker = my_rank == rank, step, Path(marker)
 
     def step(self, state: TrainState[Any]) -> None:
         if self.is_armed and state.step == self.at and not self.marker.exists():
             self.marker.touch()
-            time.sleep(self.wait_s)
             os.kill(os.getpid(), signal.SIGKILL)
 
     def end(self, state: TrainState[Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,9 +12,12 @@ from safetensors.torch import load_file
 
 from embodied.data.collect import CollectSpec, collect
 from embodied.distributed.cluster import disconnect, refuse_odd_split
-from embodied.distributed.launch import check_last, launch
+from embodied.distributed.launch import RAYS_LIST, _Report, check_last, launch
+from embodied.training import checkpoint
 from embodied.training.checkpoint import CheckpointError
+from embodied.training.loop import TrainState
 from embodied.training.parallel.layout import Layout
+from embodied.training.placement import Replicated
 from embodied.training.recipe import finish_stage, run_stage, start_stage
 from embodied.training.run_folder import RunFolder
 from embodied.training.settings import read_settings
@@ -39,11 +43,11 @@ def losses(path):
 def test_two_workers_learn_what_one_does_even_when_one_is_killed(tmp_path, settings):
     local, job = tmp_path / "local", tmp_path / "job"
     alone = run_stage(settings, "segmenter", local)
-    fault = {"rank": 1, "step": 3, "marker": str(tmp_path / "killed"),
-             "wait_s": 8.0}  # the job's controller hears of a checkpoint within seconds, not at once
+    fault = {"rank": 1, "step": 3, "marker": str(tmp_path / "killed")}  # before Ray has heard of a checkpoint
     try:
         together = launch(settings, "segmenter", job, num_workers=2, fault=fault)
         assert (tmp_path / "killed").exists()
+        (job / "ray" / "segmenter" / RAYS_LIST).write_text("{")  # as a driver that is killed may leave it
         assert launch(settings, "segmenter", job, num_workers=2) == together, "a finished job has nothing more to do"
         run = RunFolder(job, settings)
         finish_stage(run, "segmenter", together)
@@ -57,6 +61,24 @@ def test_two_workers_learn_what_one_does_even_when_one_is_killed(tmp_path, setti
     seen, starts = losses(job / "segmenter" / "log.jsonl")
     assert len(seen) == 4 and np.isfinite(seen).all() and [e["step"] for e in starts][:2] == [0, 2]
     assert (job / "model" / "model.safetensors").exists()
+
+
+def test_a_full_disk_keeps_no_worker_waiting_and_the_older_checkpoint_stays(tmp_path, monkeypatch):
+    """Row 4."""
+    model, optimizer, batches = parts()
+    placement = Replicated()
+    saver = _Report(SimpleNamespace(batches=batches, placement=placement, settings=SimpleNamespace(keep=2)), tmp_path)
+    whole = placement.state(model, optimizer)
+    saved = [saver._saved(whole, TrainState(model, optimizer, 9, step)) for step in (2, 4, 6)]
+    with monkeypatch.context() as full, pytest.warns(UserWarning, match=r"step_00000008: .*No space left.*untouched"):
+        full.setattr(checkpoint, "save_file", _full)
+        assert saver._saved(whole, TrainState(model, optimizer, 9, 8)) is None
+    assert checkpoint.newest_valid(tmp_path) == saved[-1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step_00000004", "step_00000006"]
+
+
+def _full(*_, **__):
+    raise OSError(28, "No space left on device")
 
 
 def test_a_checkpoint_that_is_not_of_the_last_step_ends_no_stage(tmp_path):

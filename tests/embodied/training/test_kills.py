@@ -108,6 +108,14 @@ def test_a_command_that_is_killed_goes_on_and_ends_the_same(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("more", [[], ["--workers", "2"]], ids=["local", "ray"])
+def test_a_command_that_is_asked_to_end_does_and_goes_on(tmp_path, more):
+    """Row 49."""
+    words = ["--folder", str(tmp_path), "--trials", "3", "--steps", "12", "--save-every", "4"]
+    assert main([*words, *more, "--victims", "SIGTERM", "SIGINT"]) == 0
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", ["worker", "command", "all"])
 def test_a_ray_job_of_which_something_is_killed_goes_on_and_ends_the_same(tmp_path, victim):
     words = ["--folder", str(tmp_path), "--workers", "2", "--steps", "12", "--save-every", "4"]
