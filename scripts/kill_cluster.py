@@ -43,8 +43,10 @@ class Owned:
         return sorted(pid for pid in descendants(self.roots(root)) if WORKER in title(pid))
 
     def jobs(self, root: int) -> list[int]:
-        """Of all that Ray runs for the command: workers, and who looks after them."""
-        return [pid for pid in descendants(self.roots(root)) if title(pid).startswith("ray::")]
+        """Of all that Ray runs for the command: workers, and who looks after them; without the agents of a node, which
+        dies with them."""
+        return [pid for pid in descendants(self.roots(root))
+                if title(pid).startswith("ray::") and "Agent" not in title(pid)]
 
     def a_node(self, draw: random.Random) -> list[int]:
         raise ValueError("--victims node: expected --cluster nodes, a cluster that has some")
@@ -59,14 +61,15 @@ class Standing(Owned):
 
     def __init__(self, workers: int, *, has_nodes: bool) -> None:
         super().__init__()
-        self.workers, self.has_nodes = workers, has_nodes
+        self.wanted, self.has_nodes = workers, has_nodes
 
     def __enter__(self) -> Standing:
-        self.environment = {**QUIET, **OWN, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        self.environment = {**QUIET, **OWN, "RAY_AUTH_TOKEN": secrets.token_hex(32),
+                            "RAY_worker_niceness": "0"}  # Ray's own 15 makes workers wait for all else on a machine
         os.environ.update(self.environment)  # read when Ray is imported
         from ray.cluster_utils import Cluster as Nodes
 
-        self.nodes = Nodes(initialize_head=True, head_node_args=self._node(0 if self.has_nodes else self.workers))
+        self.nodes = Nodes(initialize_head=True, head_node_args=self._node(0 if self.has_nodes else self.wanted))
         self.address = self.nodes.address
         self.mend()
         return self
@@ -82,7 +85,7 @@ class Standing(Owned):
         """Put others in the place of nodes that were lost."""
         for node in [node for node in self.nodes.worker_nodes if title(_raylet(node)) == ""]:
             self.nodes.remove_node(node, allow_graceful=False)
-        while self.has_nodes and len(self.nodes.worker_nodes) <= self.workers:
+        while self.has_nodes and len(self.nodes.worker_nodes) <= self.wanted:
             self.nodes.add_node(**self._node(1))
 
     def roots(self, root: int) -> list[int]:

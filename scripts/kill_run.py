@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import json
 import os
@@ -9,12 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, BinaryIO, Protocol
 
 from embodied.data.files import sha256_of, write_json
 from embodied.training import checkpoint
@@ -24,6 +25,9 @@ STAGE = "pretrain"
 SMALL = {"text.is_filtered": "false", "text.held_out_percent": 30, "length": 64, "batch_size": 4, "warmup_steps": 4,
          "validate_every": 10, "ema_decay": 0.9}
 SIZES = {"vocab_size": 512, "language.width": 128, "language.depth": 2, "language.heads": 2, "language.mlp": 256}
+WARM = ("embodied.training.recipe", "embodied.training.language_stage", "embodied.evaluation.curve", "torch._dynamo",
+        "torch.utils.tensorboard", "transformers.models.llama.modeling_llama", "hydra")
+"""Modules that a training needs."""
 LIMIT_S = 300.0
 """Within which a command ends, or it hangs."""
 MARK = "KILLED_RUN"
@@ -43,21 +47,76 @@ class Asked:
     is_busy: bool
     steps: int
     save_every: int
+    is_warm: bool
     victims: tuple[str, ...]
 
     @property
     def name(self) -> str:
         kind = f"ray{self.workers}-{self.cluster}" if self.workers > 1 else "local"
-        return kind + "-busy" * self.is_busy
+        return kind + "-warm" * self.is_warm + "-busy" * self.is_busy
 
-    def command(self, run: Path, address: str | None) -> list[str]:
+    def words(self, run: Path, address: str | None) -> list[str]:
+        """The command's, after `embodied`."""
         ray = [f"distributed=ray distributed.num_workers={self.workers} distributed.address={address or 'null'}"]
-        return [sys.executable, "-m", "embodied.cli.main", "train", "experiment=pretrain_lm",
+        return ["train", "experiment=pretrain_lm",
                 f"stage.{STAGE}.text.folders=[{self.folder / 'texts'}]", "threads=1", "log_every=1",
                 f"hydra.run.dir={run}", f"stage.{STAGE}.steps={self.steps}",
                 f"stage.{STAGE}.save_every={self.save_every}",
                 *(f"stage.{STAGE}.{key}={value}" for key, value in SMALL.items()),
                 *(f"size.{key}={value}" for key, value in SIZES.items()), *(ray[0].split() * (self.workers > 1))]
+
+
+class Process(Protocol):
+    """Of a command: as of subprocess.Popen."""
+
+    pid: int
+    returncode: int | None
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
+
+
+class Forked:
+    """The command in a fork of this process, which has imported all that it needs and has never learned anything: it
+    begins after a second instead of ten."""
+
+    def __init__(self, words: list[str], out: BinaryIO, environment: Mapping[str, str]) -> None:
+        for name in WARM:
+            importlib.import_module(name)
+        self.returncode: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._be(words, out, environment)
+
+    def _be(self, words: list[str], out: BinaryIO, environment: Mapping[str, str]) -> None:
+        code = 1
+        try:
+            os.setsid()
+            for place in (1, 2):
+                os.dup2(out.fileno(), place)
+            os.environ.update(environment)
+            from embodied.cli.main import main
+
+            code = main(words)
+        finally:
+            os._exit(code)
+
+    def poll(self) -> int | None:
+        if self.returncode is None and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        until = time.monotonic() + (LIMIT_S if timeout is None else timeout)
+        while (code := self.poll()) is None:
+            if time.monotonic() > until:
+                raise subprocess.TimeoutExpired("embodied train", until)
+            time.sleep(0.01)
+        return code
+
+    def send_signal(self, sig: int) -> None:
+        os.kill(self.pid, sig)
 
 
 @dataclass
@@ -66,7 +125,7 @@ class Run:
 
     folder: Path
     is_ray: bool
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
     began_s: float = field(default_factory=time.monotonic)
 
     @property
@@ -147,8 +206,10 @@ def start(asked: Asked, folder: Path, cluster: Cluster) -> Run:
     run = Run(folder, asked.workers > 1)
     environment = os.environ | cluster.environment | {MARK: str(folder)}
     with open(folder.with_suffix(".out"), "ab") as out:
-        run.process = subprocess.Popen(asked.command(folder, cluster.address), stdin=subprocess.DEVNULL, stdout=out,
-                                       stderr=out, start_new_session=True, env=environment)
+        words = asked.words(folder, cluster.address)
+        run.process = Forked(words, out, environment) if asked.is_warm else subprocess.Popen(
+            [sys.executable, "-m", "embodied.cli.main", *words], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            start_new_session=True, env=environment)
     return run
 
 

@@ -2,6 +2,7 @@
 
     python -m scripts.kills --trials 30                                  # one process
     python -m scripts.kills --trials 30 --busy                           # beside two processes that only compute
+    python -m scripts.kills --trials 30 --warm                           # in less time
     python -m scripts.kills --workers 2 --trials 30                      # a Ray job, a cluster of its own each time
     python -m scripts.kills --workers 2 --trials 30 --cluster standing   # one cluster for all of them
     python -m scripts.kills --workers 2 --trials 3 --cluster nodes       # a cluster of three nodes here loses one
@@ -57,7 +58,7 @@ def arrive(run: Run, phase: str, draw: random.Random, whole: Undisturbed) -> boo
         is_there = run.until(lambda: bool(run.drafts()))
     elif phase == "report":
         is_there = run.until(lambda: bool(set(run.published()) - before))
-    most_s = {"start": whole.first_s, "step": whole.step_s, "save": 0.8 * whole.save_s, "report": whole.report_s}
+    most_s = {"start": whole.first_s, "step": whole.step_s, "save": 0.4 * whole.save_s, "report": whole.report_s}
     time.sleep(draw.uniform(0, most_s[phase]))
     return is_there and not run.is_over()
 
@@ -225,13 +226,16 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--victims", nargs="+", choices=VICTIMS, help="one is drawn a trial; all: the command and all "
                         "that Ray runs for it; SIGTERM, SIGINT: the command is asked to end")
     parser.add_argument("--busy", action="store_true", help="two processes compute beside it")
+    parser.add_argument("--warm", action="store_true", help="forks of this process instead of new ones, without Ray")
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--save-every", type=int, default=5)
     said = parser.parse_args(words)
     of_ray = ("node",) if said.cluster == "nodes" else ("command", "worker", "all")
     usual = of_ray if said.workers > 1 else ("command",)
+    if said.warm and said.workers > 1:
+        parser.error("--warm: expected --workers 1, for Ray starts processes of its own")
     result = run_trials(Asked(said.folder.resolve(), said.trials, said.seed, said.workers, said.cluster, said.busy,
-                              said.steps, said.save_every, tuple(said.victims or usual)))
+                              said.steps, said.save_every, said.warm, tuple(said.victims or usual)))
     print(json.dumps(result), flush=True)
     return 0 if result["good"] == result["trials"] else 1
 

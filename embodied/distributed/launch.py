@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from embodied.data.files import sweep_drafts
 from embodied.distributed.cluster import check_layout, connect, has_gpus
 from embodied.training import checkpoint
 from embodied.training.hooks import JsonlLog, ProgressBar, numbers_of
@@ -127,12 +128,15 @@ def _logs(job: Job, run: RunFolder, stage: str) -> list[Any]:
 
 
 def _resume(job: Job, kept: Path) -> None:
-    """Put the job where its newest whole checkpoint stands; those passed over are warned of. The first rank says which
-    that is: workers of a job that was killed may be just adding to them."""
+    """Put the job where its newest whole checkpoint stands; those passed over are warned of, and drafts of killed
+    workers are swept. The first rank says which that is: workers of a job that was killed may be just adding to them.
+    """
     from ray.train.collective import broadcast_from_rank_zero
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")
+        if job.placement.is_first:
+            sweep_drafts(kept)
         saved = broadcast_from_rank_zero(str(_newest(kept) or "") if job.placement.is_first else None)
         if saved:
             job.go_on_from(Path(saved))
