@@ -27,7 +27,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,8 @@ def arrive(run: Run, phase: str, draw: random.Random, whole: Undisturbed) -> boo
     elif phase == "report":
         is_there = run.until(lambda: bool(set(run.published()) - before))
     most_s = {"start": whole.first_s, "step": whole.step_s, "save": 0.4 * whole.save_s, "report": whole.report_s}
-    time.sleep(draw.uniform(0, most_s[phase]))
+    moment_s = time.monotonic() + draw.uniform(0, most_s[phase])
+    is_there = is_there and run.until(lambda: time.monotonic() > moment_s or (phase == "start" and run.step() > 0))
     return is_there and not run.is_over()
 
 
@@ -84,7 +85,9 @@ def kill(run: Run, victim: str, aimed: list[int]) -> None:
         run.process.send_signal(signal.Signals[victim])
         waited(run)
     elif victim not in WITHIN:
-        os.killpg(run.process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            os.killpg(run.process.pid, signal.SIGKILL)
+        end(run.process.pid)  # a fork that has no group of its own yet
         run.process.wait()
 
 

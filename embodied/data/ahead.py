@@ -113,7 +113,7 @@ def _children_kept() -> Iterator[None]:
     try:
         yield
     finally:
-        if threading.current_thread() is threading.main_thread():
+        if threading.current_thread() is threading.main_thread() and before is not None:  # None: not Python's
             signal.signal(signal.SIGCHLD, before)
 
 

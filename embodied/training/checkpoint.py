@@ -15,7 +15,7 @@ import random
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +260,7 @@ def prune(folder: Path, keep: int, known: Path | None = None) -> None:
     whole = 0
     for path in reversed(saved_in(folder)):
         if whole == keep:
-            remove_folder(path)
+            with suppress(OSError):  # one that cannot be removed is no reason to stop
+                remove_folder(path)
         else:
             whole += path == known or is_valid(path)
