@@ -36,7 +36,7 @@ def write_whole(path: Path, content: bytes) -> None:
 def _new_draft(path: Path, make: Callable[[Path], None]) -> tuple[Path, Hold]:
     """A new draft of `path`, made by `make`, and the lock that keeps `sweep_drafts` from it."""
     while True:
-        draft = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.draft"
+        draft = _draft_of(path)
         try:
             make(draft)
         except OSError as error:
@@ -45,6 +45,11 @@ def _new_draft(path: Path, make: Callable[[Path], None]) -> tuple[Path, Hold]:
             return draft, Hold.own(draft)
         except (HeldError, FileNotFoundError):  # swept in the moment between
             continue
+
+
+def _draft_of(path: Path) -> Path:
+    """A name that nothing has yet, which `sweep_drafts` knows."""
+    return path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.draft"
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -116,6 +121,13 @@ def put_back(folder: Path) -> None:
     """Put back a folder that stepped aside for one that never came: the process died between two renames."""
     if not folder.exists() and aside_of(folder).exists():
         aside_of(folder).rename(folder)
+
+
+def remove_folder(folder: Path) -> None:
+    """Take a folder away whole: a kill meanwhile leaves a draft, which is swept, and never a part under its name."""
+    leaving = _draft_of(folder)
+    folder.rename(leaving)
+    shutil.rmtree(leaving, ignore_errors=True)
 
 
 def aside_of(folder: Path) -> Path:

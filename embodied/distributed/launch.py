@@ -16,9 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from embodied.data.files import sweep_drafts
 from embodied.distributed.cluster import check_widths, connect, has_gpus
 from embodied.distributed.reporting import Report
-from embodied.distributed.storage import claim, local_copy, newest_whole, opened
+from embodied.distributed.storage import at_hand, claim, forget_list, local_copy, newest_name, opened
 from embodied.training import checkpoint
 from embodied.training.contents import Whole
 from embodied.training.hooks import JsonlLog, ProgressBar
@@ -90,28 +91,34 @@ def _fit(loop_config: Mapping[str, Any], workers: Workers, settings: TrainSettin
     from ray.train.torch import TorchConfig, TorchTrainer
 
     local, use_gpu, stage = Path(loop_config["run_dir"]) / "ray", loop_config["use_gpu"], loop_config["stage"]
+    files, path = _storage(workers.storage, local, settings)
+    forget_list(files, f"{path}/{stage}")
     width = workers.num_workers if workers.min_workers is None else (workers.fewest, workers.num_workers)
+    keep = None if workers.storage is None else settings.stages[stage].keep  # there the first worker sees to it
     trainer = TorchTrainer(
         train_worker, train_loop_config=dict(loop_config),
         torch_config=TorchConfig(backend="nccl" if use_gpu else "gloo"),
         scaling_config=ScalingConfig(num_workers=width, use_gpu=use_gpu),
-        run_config=RunConfig(name=stage, **_storage(workers.storage, local, settings),
+        run_config=RunConfig(name=stage, storage_filesystem=files, storage_path=path,
                              failure_config=FailureConfig(max_failures=workers.max_failures),
-                             checkpoint_config=CheckpointConfig(num_to_keep=settings.stages[stage].keep)))
-    result = trainer.fit()
-    if result.checkpoint is None:
+                             checkpoint_config=CheckpointConfig(num_to_keep=keep)))
+    trainer.fit()
+    name = newest_name(files, f"{path}/{stage}")
+    if not name:
         raise RuntimeError(f"{workers.storage or local}: expected a checkpoint of the job, got none; run the same "
                            "command again")
-    return local_copy(result.checkpoint, local / stage)
+    return local_copy(files, f"{path}/{stage}/{name}", local / stage)
 
 
-def _storage(address: str | None, local: Path, settings: TrainSettings) -> dict[str, Any]:
-    """Where Ray is to keep checkpoints, for its RunConfig."""
-    if address is None:
-        return {"storage_path": str(local)}
-    files, path = opened(address)
-    claim(files, path, settings)
-    return {"storage_filesystem": files, "storage_path": path}
+def _storage(address: str | None, local: Path, settings: TrainSettings) -> tuple[Any, str]:
+    """(pyarrow's view of the file system, path in it) where Ray is to keep checkpoints."""
+    if address is not None:
+        files, path = opened(address)
+        claim(files, path, settings)
+        return files, path
+    from pyarrow.fs import LocalFileSystem
+
+    return LocalFileSystem(), str(local)
 
 
 def train_worker(loop_config: Mapping[str, Any]) -> None:
@@ -148,17 +155,22 @@ def _logs(job: Job, run: RunFolder, stage: str, said: list[str]) -> list[Any]:
 
 
 def _resume(job: Job) -> list[str]:
-    """Put the job where its newest whole checkpoint stands, and say what there is to say: of those passed over, and of
-    what makes it not bit-exact, such as another number of workers."""
+    """Put the job where its newest whole checkpoint stands, whatever Ray has heard of, and say what there is to say: of
+    those passed over, and of what makes it not bit-exact, such as another number of workers. The first worker says
+    which one it is, and sweeps what killed ones left: theirs may be just adding to them."""
     import ray.train
+    from ray.train.collective import broadcast_from_rank_zero
 
-    reported = ray.train.get_checkpoint()
-    if reported is None:
-        return []
+    context = ray.train.get_context()
+    storage, is_first = context.get_storage(), context.get_world_rank() == 0
+    files, path = storage.storage_filesystem, storage.experiment_fs_path
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        with newest_whole(reported.filesystem, str(Path(reported.path).parent)) as saved:
-            if saved is not None:
+        if is_first and Path(path).is_dir():
+            sweep_drafts(Path(path))
+        name = broadcast_from_rank_zero(newest_name(files, path) if is_first else None)
+        if name:
+            with at_hand(files, f"{path}/{name}") as saved:
                 job.go_on_from(saved)
     said = [str(one.message) for one in caught]
     if said and job.placement.is_first:

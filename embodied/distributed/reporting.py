@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from embodied.distributed.storage import uploaded
+from embodied.distributed.storage import tidy, uploaded
 from embodied.models.checkpoint_checks import CheckpointError
 from embodied.training.background import Background
 from embodied.training.contents import Contents, Form, beside
@@ -66,13 +66,17 @@ class Report:
         is_written = self._all(self.background.result()) and self.has_files
         saved = ray.train.Checkpoint.from_directory(str(self.folder)) if is_written else None
         modes, is_over = ray.train.CheckpointUploadMode, threading.Event()
+        storage = ray.train.get_context().get_storage()
         self.uploading = is_over if is_written and self.in_background else None
-        upload = partial(_upload, storage=ray.train.get_context().get_storage(), is_over=is_over)
-        ray.train.report(self.numbers, checkpoint=saved, checkpoint_upload_fn=upload,
+        upload = partial(_upload, storage=storage, is_over=is_over)
+        ray.train.report(self.numbers, checkpoint=saved, checkpoint_dir_name=f"step_{self.numbers['step']:08d}",
+                         checkpoint_upload_fn=upload,
                          checkpoint_upload_mode=modes.ASYNC if self.in_background else modes.SYNC,
                          delete_local_checkpoint_after_upload=False)
         if not is_written:
             shutil.rmtree(self.folder, ignore_errors=True)
+        elif self.job.placement.is_first:
+            tidy(storage, self.job.settings.keep)
 
     def _all(self, is_so: bool) -> bool:
         """Whether it is so on all ranks, each of which must ask."""

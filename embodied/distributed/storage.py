@@ -8,7 +8,6 @@ Secrets are none of an address's business: fsspec's packages take them from the 
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -20,13 +19,14 @@ from embodied.data.files import replaced_folder
 from embodied.models.checkpoint_checks import CheckpointError
 from embodied.training import checkpoint
 from embodied.training.settings import TrainSettings, plain
+from embodied.training.stored import INDEX
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
     from ray.train import Checkpoint
 
 RECIPE = "recipe.json"
-_PATTERN = "checkpoint_"
+RAYS_LIST = "checkpoint_manager_snapshot.json"
 
 
 def opened(address: str) -> tuple[FileSystem, str]:
@@ -67,54 +67,83 @@ def put(files: FileSystem, path: str, folder: Path) -> None:
         copy_files(str(file), f"{path}/{file.name}", destination_filesystem=files)
 
 
+def newest_name(files: FileSystem, path: str) -> str:
+    """Which of the checkpoints at a path is the newest whole one, "" where there is none; earlier versions called
+    theirs by the time. A warning for each one passed over."""
+    from pyarrow.fs import FileSelector
+
+    there = [one.base_name for one in files.get_file_info(FileSelector(path, allow_not_found=True))]
+    names = [name for kind in ("step_", "checkpoint_") for name in sorted(there, reverse=True) if name.startswith(kind)]
+    return next((name for name in names if _is_whole(files, f"{path}/{name}")), "")
+
+
+def _is_whole(files: FileSystem, path: str) -> bool:
+    with at_hand(files, path) as folder:
+        try:
+            checkpoint.verify(folder)
+        except CheckpointError as error:
+            warnings.warn(f"passed over a checkpoint: {error}", stacklevel=2)
+            return False
+    return True
+
+
 @contextmanager
-def newest_whole(files: FileSystem, path: str) -> Iterator[Path | None]:
-    """A local folder with the newest whole checkpoint at a path, within the block; None where there is none. A warning
-    for each one passed over."""
-    from pyarrow.fs import FileSelector, LocalFileSystem
-
-    names = sorted((one.base_name for one in files.get_file_info(FileSelector(path, allow_not_found=True))
-                    if one.base_name.startswith(_PATTERN)), reverse=True)
-    if isinstance(files, LocalFileSystem):
-        yield checkpoint.newest_valid(Path(path), f"{_PATTERN}*")
-        return
-    with tempfile.TemporaryDirectory() as room:
-        yield next(filter(None, (_fetched(files, f"{path}/{name}", Path(room) / name) for name in names)), None)
-
-
-def _fetched(files: FileSystem, path: str, folder: Path) -> Path | None:
-    """A local copy of a checkpoint, None where it is not whole."""
+def at_hand(files: FileSystem, path: str) -> Iterator[Path]:
+    """A local folder with what stands at a path: itself, or a copy within the block."""
     from pyarrow.fs import copy_files
 
-    folder.mkdir()
-    copy_files(path, str(folder), source_filesystem=files)
-    try:
-        checkpoint.verify(folder)
-    except CheckpointError as error:
-        warnings.warn(f"passed over a checkpoint: {error}", stacklevel=2)
-        shutil.rmtree(folder)
-        return None
-    return folder
+    if _is_local(files):
+        yield Path(path)
+        return
+    with tempfile.TemporaryDirectory() as room:
+        copy_files(path, room, source_filesystem=files)
+        yield Path(room)
 
 
-def local_copy(saved: Checkpoint, folder: Path) -> Path:
-    """Where a checkpoint stands on this machine: where Ray put it, or a copy in `folder`, published whole."""
-    from pyarrow.fs import LocalFileSystem, copy_files
+def local_copy(files: FileSystem, path: str, folder: Path) -> Path:
+    """Where a checkpoint stands on this machine: where it is, or a copy in `folder`, published whole."""
+    from pyarrow.fs import copy_files
 
-    if isinstance(saved.filesystem, LocalFileSystem):
-        return Path(saved.path)
-    target = folder / Path(saved.path).name
+    if _is_local(files):
+        return Path(path)
+    target = folder / Path(path).name
     if not checkpoint.is_valid(target):
         with replaced_folder(target) as draft:
-            copy_files(saved.path, str(draft), source_filesystem=saved.filesystem)
+            copy_files(path, str(draft), source_filesystem=files)
     return target
 
 
 def uploaded(saved: Checkpoint, name: str, storage: Any) -> Checkpoint:
-    """A checkpoint of a local folder, or one process's part of it, in the storage of a job, under a name. storage: of
-    Ray's context."""
+    """A checkpoint of a local folder, or one process's part of it, in the storage of a job, under a name. In a folder
+    of this machine a whole one is published by one rename. storage: of Ray's context."""
     from ray.train import Checkpoint
 
-    path = storage.build_checkpoint_path_from_name(name)
-    put(storage.storage_filesystem, path, Path(saved.path))
-    return Checkpoint(path, storage.storage_filesystem)
+    files, path = storage.storage_filesystem, storage.build_checkpoint_path_from_name(name)
+    source = Path(saved.path)
+    if _is_local(files) and (source / checkpoint.MANIFEST).exists() and not (source / INDEX).exists():
+        with replaced_folder(Path(path)) as draft:
+            put(files, str(draft), source)
+    else:
+        put(files, path, source)
+    return Checkpoint(path, files)
+
+
+def tidy(storage: Any, keep: int) -> None:
+    """Of a job's checkpoints in folders of this machine leave the newest `keep` whole ones; elsewhere Ray does."""
+    if _is_local(storage.storage_filesystem):
+        checkpoint.prune(Path(storage.experiment_fs_path), keep)
+
+
+def forget_list(files: FileSystem, path: str) -> None:
+    """Remove Ray's list of the checkpoints that it heard of. It is seconds late and written in place: a job whose
+    driver was killed meanwhile would lose what came since, or never start again. What stands there counts."""
+    from pyarrow.fs import FileType
+
+    if files.get_file_info(f"{path}/{RAYS_LIST}").type != FileType.NotFound:
+        files.delete_file(f"{path}/{RAYS_LIST}")
+
+
+def _is_local(files: FileSystem) -> bool:
+    from pyarrow.fs import LocalFileSystem
+
+    return isinstance(files, LocalFileSystem)

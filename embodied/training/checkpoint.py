@@ -14,7 +14,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from embodied.data.files import replaced_folder, sha256_of, sweep_drafts
+from embodied.data.files import remove_folder, replaced_folder, sha256_of, sweep_drafts
 from embodied.models.checkpoint_checks import CheckpointError
 from embodied.models.weights import put_weights
 from embodied.training.background import Background
@@ -267,6 +267,7 @@ def prune(folder: Path, keep: int, known: Path | None = None) -> None:
     whole = 0
     for path in reversed(saved_in(folder)):
         if whole == keep:
-            shutil.rmtree(path, ignore_errors=True)
+            with suppress(OSError):  # one that cannot be removed is no reason to stop
+                remove_folder(path)
         else:
             whole += path == known or is_valid(path)

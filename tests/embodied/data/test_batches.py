@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+from itertools import islice
+
 import numpy as np
 import pytest
 import torch
 
+from embodied.data import ahead
 from embodied.data.batches import BUCKET, FEWEST_VIEWS, Batches, FirstBatch, Sampler
 
 LENGTHS = np.random.default_rng(0).integers(10, 100, 1037)
@@ -87,6 +93,38 @@ def test_an_error_in_a_batch_reaches_the_loop(loaders):
 
     with pytest.raises(ValueError, match="episode 7"):
         take(Batches(Sampler(LENGTHS, batch_size=8, seed=0), broken, loaders=loaders), 1)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """It is looked five times a second whether a process died."""
+    monkeypatch.setattr(ahead, "_LOOK_S", 0.2)
+    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.2)
+
+
+def test_processes_that_make_batches_and_die_are_started_again_and_a_place_where_they_die_twice_is_named(tmp_path,
+                                                                                                         quick):
+    """Row 15."""
+    def make(number: int) -> int:
+        if number == 9 or (number == 4 and not (tmp_path / "was").exists()):
+            (tmp_path / "was").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number * 10
+
+    before, values = signal.getsignal(signal.SIGCHLD), ahead.made_ahead(make, range(20), processes=1)
+    with pytest.warns(UserWarning, match="or one after it, died or hung"):
+        assert list(islice(values, 9)) == [number * 10 for number in range(9)]
+        with pytest.raises(RuntimeError, match="value of 9, got processes that died or hung"):
+            next(values)
+    assert signal.getsignal(signal.SIGCHLD) is before, "no error amid a step"
+
+
+def test_processes_that_make_batches_and_hang_are_not_waited_for_without_end(quick, monkeypatch):
+    """Row 15."""
+    monkeypatch.setattr(ahead, "WAIT_S", 0.1)
+    values = ahead.made_ahead(lambda number: time.sleep(1000), range(20), processes=1)
+    with pytest.warns(UserWarning, match="value of 0"), pytest.raises(RuntimeError, match="hung there twice"):
+        next(values)
 
 
 def test_fewer_examples_than_a_batch_are_refused():

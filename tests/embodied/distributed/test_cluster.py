@@ -87,3 +87,13 @@ def test_a_server_joins_no_cluster(monkeypatch):
 def test_more_workers_than_processors_are_refused_at_once():
     with pytest.raises(ValueError, match="Ray would wait"):
         cluster.refuse_shortage(3, 2)
+
+
+def test_gpus_that_are_not_there_are_not_waited_for(monkeypatch):
+    """Row 19."""
+    import ray
+
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 8.0, "GPU": 1.0})
+    with pytest.raises(ValueError, match="a GPU for each of 2 workers, got 1; use fewer workers"):
+        cluster.has_gpus("cuda", 2)
+    assert not cluster.has_gpus("auto", 2) and cluster.has_gpus("cuda", 1) and not cluster.has_gpus("cpu", 1)

@@ -33,7 +33,7 @@ def reported(monkeypatch, placement=None, in_background=False, steps=6):
         told.append((numbers["step"], None if folder is None else checkpoint_upload_fn(checkpoint, "checkpoint_1")))
 
     class Storage:
-        storage_filesystem = None
+        storage_filesystem = None  # not of this machine
 
         def build_checkpoint_path_from_name(self, name):
             return name

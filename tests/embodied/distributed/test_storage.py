@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from pyarrow.fs import LocalFileSystem
 
 from embodied.distributed import storage, storage_address
 from embodied.training import checkpoint
@@ -32,19 +35,20 @@ def uploaded(memory, tmp_path, names=("checkpoint_1", "checkpoint_2")):
 
 def test_the_newest_whole_one_is_read(memory, tmp_path):
     files, path = uploaded(memory, tmp_path)
-    with storage.newest_whole(files, path) as saved:
+    assert storage.newest_name(files, path) == "checkpoint_2" and storage.newest_name(files, f"{path}/nothing") == ""
+    with storage.at_hand(files, f"{path}/checkpoint_2") as saved:
         assert checkpoint.step_of(saved) == 4
     assert not saved.exists()
-    with storage.newest_whole(files, f"{path}/nothing") as saved:
-        assert saved is None
+    storage.put(files, f"{path}/step_00000002", checkpoint.saved_in(tmp_path / "local")[0])
+    assert storage.newest_name(files, path) == "step_00000002", "earlier versions called theirs by the time"
 
 
 @pytest.mark.parametrize("missing", ["manifest.json", "model.safetensors"])
 def test_one_whose_upload_was_cut_off_is_passed_over(memory, tmp_path, missing):
     files, path = uploaded(memory, tmp_path)
     files.delete_file(f"{path}/checkpoint_2/{missing}")
-    with pytest.warns(UserWarning, match="passed over.*checkpoint_2"), storage.newest_whole(files, path) as saved:
-        assert checkpoint.step_of(saved) == 2
+    with pytest.warns(UserWarning, match="passed over"):
+        assert storage.newest_name(files, path) == "checkpoint_1"
 
 
 def test_manifests_are_written_last(memory, tmp_path, monkeypatch):
@@ -62,16 +66,41 @@ def test_manifests_are_written_last(memory, tmp_path, monkeypatch):
 
 
 def test_the_last_one_comes_to_this_machine_whole_and_once(memory, tmp_path, monkeypatch):
-    from ray.train import Checkpoint
-
     files, path = uploaded(memory, tmp_path)
-    last = Checkpoint(f"{path}/checkpoint_2", files)
-    local = storage.local_copy(last, tmp_path / "here")
+    last = files, f"{path}/checkpoint_2"
+    local = storage.local_copy(*last, tmp_path / "here")
     assert local == tmp_path / "here" / "checkpoint_2" and checkpoint.is_valid(local)
     files.delete_dir(f"{path}/checkpoint_2")
-    assert storage.local_copy(last, tmp_path / "here") == local
-    on_disk = Checkpoint.from_directory(str(local))
-    assert storage.local_copy(on_disk, tmp_path / "elsewhere") == local
+    assert storage.local_copy(*last, tmp_path / "here") == local
+    assert storage.local_copy(LocalFileSystem(), str(local), tmp_path / "elsewhere") == local
+
+
+def test_in_a_folder_of_this_machine_a_whole_one_is_published_at_once(tmp_path, monkeypatch):
+    """A kill amid the copy leaves a draft, and nothing under the checkpoint's name."""
+    go(parts(), tmp_path / "local", 4)
+    first, last = checkpoint.saved_in(tmp_path / "local")
+    job = SimpleNamespace(storage_filesystem=LocalFileSystem(), experiment_fs_path=str(tmp_path / "job"),
+                          build_checkpoint_path_from_name=lambda name: str(tmp_path / "job" / name))
+    (tmp_path / "job").mkdir()
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(storage, "put", _interrupted)
+        storage.uploaded(SimpleNamespace(path=str(last)), "step_00000004", job)
+    assert not (tmp_path / "job" / "step_00000004").exists()
+    for name, folder in (("step_00000002", first), ("step_00000004", last)):
+        assert checkpoint.is_valid(Path(storage.uploaded(SimpleNamespace(path=str(folder)), name, job).path))
+    storage.tidy(job, keep=1)
+    assert [path.name for path in (tmp_path / "job").iterdir()] == ["step_00000004"]
+
+
+def test_what_ray_heard_of_is_forgotten(tmp_path):
+    storage.forget_list(LocalFileSystem(), str(tmp_path))
+    (tmp_path / storage.RAYS_LIST).write_text("{")
+    storage.forget_list(LocalFileSystem(), str(tmp_path))
+    assert not (tmp_path / storage.RAYS_LIST).exists()
+
+
+def _interrupted(*_):
+    raise KeyboardInterrupt
 
 
 def test_checkpoints_of_another_recipe_are_not_gone_on_from(memory, tmp_path):
@@ -84,11 +113,10 @@ def test_checkpoints_of_another_recipe_are_not_gone_on_from(memory, tmp_path):
 
 
 def test_a_folder_of_this_machine_is_read_where_it_stands(tmp_path):
-    import pyarrow.fs
-
     go(parts(), tmp_path / "local", 4)
     shutil.copytree(tmp_path / "local" / "step_00000004", tmp_path / "job" / "checkpoint_1")
-    with storage.newest_whole(pyarrow.fs.LocalFileSystem(), str(tmp_path / "job")) as saved:
+    assert storage.newest_name(LocalFileSystem(), str(tmp_path / "job")) == "checkpoint_1"
+    with storage.at_hand(LocalFileSystem(), str(tmp_path / "job" / "checkpoint_1")) as saved:
         assert saved == tmp_path / "job" / "checkpoint_1"
 
 
