@@ -46,7 +46,8 @@ def reported(monkeypatch, placement=None, in_background=False, steps=6):
     monkeypatch.setattr(ray.train, "report", report)
     monkeypatch.setattr(ray.train, "get_context", lambda: SimpleNamespace(get_storage=Storage))
     model, optimizer, batches = parts()
-    job = SimpleNamespace(placement=placement or Replicated(), batches=batches, settings=SimpleNamespace(save_every=2, keep=2))
+    job = SimpleNamespace(placement=placement or Replicated(), batches=batches,
+                          settings=SimpleNamespace(save_every=2, keep=2))
     hook = Report(job, Whole(Replicated()), in_background=in_background)
     train(model, batches, objective, optimizer, steps=steps, hooks=[hook])
     assert not any(folder.exists() for folder in [*filter(None, folders), hook.folder])
