@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -232,6 +232,14 @@ def check_layout(layout: Layout, num_workers: int, stages: Mapping[str, StageSet
         if SEGMENTER not in stage_class(name).gives:  # which every process holds whole
             layout.check(name, settings)
             layout.check_parts(name, settings.batch_size, settings.accumulate)
+        if stage_class(name).plays and not layout.is_plain:
+            raise ValueError(f"parallel={layout.name}: expected parallel.data alone for stage {name}, whose episodes "
+                             "are played with the whole model; leave the others out")
+
+
+def processors_of(stages: Iterable[str], trainers: int, players: int) -> int:
+    """Processors that so many processes which train want, with the players of those stages that play beside each."""
+    return trainers * (1 + max((players for name in stages if stage_class(name).plays), default=0))
 
 
 def refuse_odd_split(batch_size: int, num_workers: int) -> None:

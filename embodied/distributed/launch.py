@@ -13,12 +13,14 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from embodied.data.files import sweep_drafts
-from embodied.distributed.cluster import check_widths, connect, has_gpus
+from embodied.distributed.cluster import check_widths, connect, has_gpus, processors_of
 from embodied.distributed.reporting import Report
+from embodied.distributed.rollouts import open_workers
 from embodied.distributed.storage import at_hand, claim, forget_list, local_copy, newest_name, opened
 from embodied.training import checkpoint
 from embodied.training.contents import Whole
@@ -65,7 +67,7 @@ def launch(settings: TrainSettings, stage: str, run_dir: str | Path, *, fault: M
     RuntimeError when the job fails.
     """
     workers = Workers(**chosen)
-    connect(workers.fewest)
+    connect(processors_of([stage], workers.fewest, settings.workers))
     check_widths(workers.layout, workers.fewest, workers.num_workers, {stage: settings.stages[stage]})
     loop_config = {"values": plain(settings), "stage": stage, "run_dir": str(Path(run_dir).resolve()), "fault": fault,
                    "layout": asdict(workers.layout), "use_gpu": has_gpus(settings.device, workers.fewest),
@@ -131,7 +133,7 @@ def train_worker(loop_config: Mapping[str, Any]) -> None:
     device = ray.train.torch.get_device() if loop_config["use_gpu"] else choose("cpu")
     placement = place(Layout(**loop_config["layout"]), device, context.get_world_rank(), context.get_world_size(),
                       settings.precision, settings.stages[stage].accumulate)
-    run = RunFolder(Path(loop_config["run_dir"]), settings)
+    run = RunFolder(Path(loop_config["run_dir"]), settings, open_workers=partial(open_workers, backend="ray"))
     with remedied(stage, settings.stages[stage]):
         job = settings.stage(stage).prepare(run, placement)
         said = _resume(job)

@@ -111,6 +111,8 @@ class Stage(Protocol[S]):
     gives: ClassVar[tuple[str, ...]] = (PLANNER,)
     reads_datasets: ClassVar[bool] = True
     """Whether it learns from the run's datasets of episodes, which have to be collected first."""
+    plays: ClassVar[bool] = False
+    """Whether each process that trains has `workers` others beside it, which play episodes with the model."""
 
     def __init__(self, name: str, settings: S):
         self.name, self.settings = name, settings

@@ -87,6 +87,7 @@ class RlSettings(StageSettings):
 class Stage(stage.Stage[RlSettings]):
     Settings = RlSettings
     reads_datasets = False
+    plays = True
 
     def check(self, run: RunFolder) -> None:
         from embodied.training.outcomes import policy_stage

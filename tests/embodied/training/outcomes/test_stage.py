@@ -11,6 +11,8 @@ from embodied.cli.configs import config_dir
 from embodied.cli.overrides import compose
 from embodied.cli.train import Settings, recipe
 from embodied.data.files import sha256_of
+from embodied.distributed.cluster import check_layout, processors_of
+from embodied.training.parallel.layout import Layout
 from embodied.training.recipe import StoppedError, finish_stage, run_stage, start_stage
 from embodied.training.run_folder import RunFolder
 from embodied.typed import read
@@ -65,3 +67,11 @@ def test_a_training_that_is_stopped_goes_on_to_the_same_bits(tmp_path):
 def test_what_it_cannot_begin_with_is_refused_before_anything_is_played(tmp_path, changes, said):
     with pytest.raises(ValueError, match=said):
         run_of(tmp_path, *changes).check()
+
+
+def test_a_job_has_processors_for_those_who_play_and_whole_models():
+    settings = run_of(Path("run"), "stage.rl.batch_size=64").settings.stages
+    assert processors_of(["rl"], 2, 3) == 8 and processors_of(["sft"], 2, 3) == 2
+    check_layout(Layout(data=2), 2, settings)
+    with pytest.raises(ValueError, match=r"parallel=.*: expected parallel.data alone for stage rl"):
+        check_layout(Layout(tensor=2), 2, settings)
