@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from embodied.distributed.guard import watch_over
@@ -77,7 +78,7 @@ def _start_own() -> None:
     for name, value in OWN.items():
         _set(name, value)
     if os.environ["RAY_AUTH_MODE"] == "token" and "RAY_AUTH_TOKEN_PATH" not in os.environ:
-        _set("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        _set("RAY_AUTH_TOKEN", _token())
     import ray
 
     with _signals_kept():
@@ -95,6 +96,12 @@ def _start_own() -> None:
                                        "when it is less busy, or use distributed=local") from error
                 _say(f"the cluster did not start ({error}); trying again, {attempt + 1} of {TRIES}")
     refuse_open_door(ray.util.get_node_ip_address())
+
+
+@cache
+def _token() -> str:
+    """Of all clusters that this process starts, one after the other: Ray reads it once."""
+    return secrets.token_hex(32)
 
 
 def _join(address: str) -> None:

@@ -81,7 +81,7 @@ def test_workers_that_each_save_their_part_beside_training_and_elsewhere(tmp_pat
     assert {"part-00000-of-00002.safetensors", "part-00001-of-00002.manifest.json"} <= {p.name for p in last.iterdir()}
     _, starts = losses(job / "segmenter" / "log.jsonl")
     assert len(starts) == 2 and starts[1]["step"] in (2, 4), "that of step 6 is reported after step 7 at the earliest"
-    assert len(list((storage / "sft").glob("checkpoint_*"))) == settings.stages["sft"].keep
+    assert len(list((storage / "sft").glob("step_*"))) == settings.stages["sft"].keep
     finish_stage(RunFolder(job, settings), "sft", last)
     assert (job / "model" / "model.safetensors").exists()
     alone = run_stage(replace(settings, saves_in_background=False), "segmenter", tmp_path / "alone")
