@@ -66,8 +66,8 @@ def test_a_job_that_loses_a_node_goes_on_narrower(tmp_path, monkeypatch):
 
     threading.Thread(target=end_a_node, daemon=True).start()
     try:
-        saved = launch(settings, "segmenter", tmp_path / "job", num_workers=2, min_workers=1,
-                       fault={"rank": 1, "step": 3, "marker": str(marker), "wait_s": 3600.0})
+        launch(settings, "segmenter", tmp_path / "job", num_workers=2, min_workers=1,
+               fault={"rank": 1, "step": 3, "marker": str(marker), "wait_s": 3600.0})
     finally:
         disconnect()
         cluster.shutdown()
