@@ -43,7 +43,7 @@ class State:
     """What a training goes on from, whole and on the CPU, wherever and on however many devices it trained; where it
     stands in files, tensors are not read yet."""
 
-    weights: Mapping[str, Tensor | Stored]  # of `Module.state_dict`, each once, also where two names share it
+    weights: Mapping[str, Tensor | Stored]  # float[*any] of `state_dict`, each once, also where two names share it
     optimizer: Mapping[str, Any]  # as `torch.optim.Optimizer.state_dict` gives it
     device_random: list[int] | None = None  # the state of the device's own random generator, None: it has none
 

@@ -123,7 +123,7 @@ def names_of(model: nn.Module, rename: Rename) -> dict[int, list[str]]:
 
 
 def stored_of(model: nn.Module, rename: Rename, names: Mapping[int, Sequence[str]]) -> dict[str, Tensor]:
-    """What is saved of a model by name, each tensor once, under the name that sorts first."""
+    """float[*any] of what is saved of a model, by name, each tensor once, under the name that sorts first."""
     known = {rename(name): parameter for name, parameter in model.named_parameters(remove_duplicate=False)}
     kept = {rename(name): value for name, value in model.state_dict().items()}
     firsts = {name: min(set(names[id(known[name])]) & kept.keys()) if name in known else name for name in kept}
@@ -179,7 +179,7 @@ def _whole(value: Any, *, keep: bool) -> Any:
 
 
 def span_of(value: Tensor) -> tuple[slice, ...]:
-    """Which box of the whole tensor this process has, where it has a part of it."""
+    """Which box of the whole tensor this process has, value float[*any], where it has a part of it."""
     if not isinstance(value, DTensor):
         return tuple(slice(0, size) for size in value.shape)
     shape, start = compute_local_shape_and_global_offset(value.shape, value.device_mesh, value.placements)
