@@ -13,10 +13,11 @@ from embodied.agents.backends.local import drawing_at
 from embodied.agents.language_agent import LanguageAgent
 from embodied.planning.imagine import Candidate, Foresight, Twin, choose, distinct
 from embodied.planning.language import Plan
+from embodied.planning.perception import held_since
 from envs.interface import Observation, Transition
 
 WEIGHT = 1.0
-"""Of what the twin says against what the policy likes; see docs/rl.md for what others do."""
+"""Of what the twin says against what the policy likes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,12 @@ class ImaginingAgent:
         """What to do next. seed: of the plans that are drawn."""
         began_s = time.perf_counter()
         found = self.candidates(instruction, observation, history, seed)
-        foresights = self.foresee(instruction, [one.plan for one in found]) if len(found) > 1 else None
+        is_open = len(found) > 1 and held_since(history, self.agent.language) is None  # a twin holds nothing
+        foresights = self.foresee(instruction, [one.plan for one in found]) if is_open else None
         place = 0 if foresights is None else choose(found, foresights, self.weight)
         self.imagined = Imagined(tuple(found), tuple(foresights or ()), place)
-        return replace(found[place].plan, thinking_s=time.perf_counter() - began_s)
+        others = [one.plan for number, one in enumerate(found) if number != place]
+        return replace(found[place].plan.instead_of(others), thinking_s=time.perf_counter() - began_s)
 
     def candidates(self, instruction: str, observation: Observation, history: Sequence[Transition], seed: int
                    ) -> list[Candidate]:

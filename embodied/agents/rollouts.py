@@ -7,7 +7,7 @@ is asked for, what the moment was worth before it: by the expert's count of what
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -56,7 +56,7 @@ class Rollout:
     progress: float  # 0..1
     is_success: bool | None  # None where nobody judges
     end: str
-    calls: int = 0  # of skills
+    calls: int = 0  # of skills, those of its forks among them
     cost_to_go: float | None = None  # calls that the expert would still make at the end. ORACLE
 
     @property
@@ -104,32 +104,39 @@ class Rollouts:
         self.counts_calls, self.forks = counts_calls, forks
 
     def __call__(self, ticket: int) -> Rollout:
+        if hasattr(self.agent, "backend"):
+            self.agent.backend.forget(is_seen_kept=True)  # or its numbers hang on the episodes before
         if ticket < 0:
             with drawing_at(self.agent.backend, 0.0):
-                return self._play(-1 - ticket, 0)
-        return self._play(*divmod(ticket, self.group))
+                return self._play(-1 - ticket, 0, is_measured=False)
+        return self._play(*divmod(ticket, self.group), is_measured=True)
 
     def load_weights(self, content: bytes | str | Path, version: int) -> None:
         """Go on with other weights, between two episodes; samples carry their version."""
         self.agent.backend.load_weights(content, version)
 
-    def _play(self, seed: int, draw: int) -> Rollout:
+    def _play(self, seed: int, draw: int, *, is_measured: bool) -> Rollout:
+        """is_measured: whether its moments are valued, and what is left of them counted."""
         noted: list[Noted] = []
-        planner = Watched(self.agent, lambda *told: noted.append(self._note(*told, plans=len(noted))))
+        planner = Watched(self.agent, lambda *told: noted.append(self._note(*told, len(noted), is_measured)))
         steps = list(run(self.env, planner, seed=seed, sampling_seed=draw, **self.settings))
         last = steps[-1]
         found = [replace(decision, state=state_key(seed, note.moment.history, self.env.unwrapped.encode),
                          progress=note.moment.info["progress"], cost_to_go=note.cost_to_go)
                  for decision, note in zip(decisions(steps), noted, strict=True)] if noted else []
         ended = Rollout(seed, draw, tuple(found), float(last.info.get("progress", 0.0)), last.is_success, last.end,
-                        sum(step.transition is not None for step in steps), self._calls_left())
-        return replace(ended, decisions=tuple(self._valued(ended, noted))) if self.forks else ended
+                        sum(step.transition is not None for step in steps),
+                        self._calls_left() if is_measured else None)
+        return self._valued(ended, noted) if self.forks and is_measured else ended
 
-    def _note(self, instruction: str, observation: Observation, history: Sequence[Transition], plans: int) -> Noted:
+    def _note(self, instruction: str, observation: Observation, history: Sequence[Transition], plans: int,
+              is_measured: bool) -> Noted:
         world, history = self.env.unwrapped, tuple(history)
         info = {"progress": sum(step.reward for step in history),
                 **{name: getattr(world, name) for name in ("is_success", "is_judged") if hasattr(world, name)}}
         moment = Moment(instruction, observation, history, info, plans)
+        if not is_measured:
+            return Noted(moment, None)
         return Noted(moment, self._calls_left(), world.snapshot() if self.forks else None)
 
     def _calls_left(self) -> float | None:
@@ -140,18 +147,21 @@ class Rollouts:
         calls = len(world.expert_plan())
         return float(calls) if calls or world.is_success else float(self.settings.get("max_calls", 20))
 
-    def _valued(self, ended: Rollout, noted: Sequence[Noted]) -> Iterator[Decision]:
-        """The decisions with the mean reward of forks of their moments."""
+    def _valued(self, ended: Rollout, noted: Sequence[Noted]) -> Rollout:
+        """The episode with the mean reward of forks of its moments."""
+        found, calls = [], ended.calls
         for place, (decision, note) in enumerate(zip(ended.decisions, noted, strict=True)):
-            rewards = [self._fork(ended, place, note, number) for number in range(self.forks)]
-            yield replace(decision, value=float(np.mean(rewards)))
+            forks = [self._fork(ended, place, note, number) for number in range(self.forks)]
+            found.append(replace(decision, value=float(np.mean([sum(rewards) for rewards in forks]))))
+            calls += sum(map(len, forks))
+        return replace(ended, decisions=tuple(found), calls=calls)
 
-    def _fork(self, ended: Rollout, place: int, note: Noted, number: int) -> float:
-        """The reward from a moment on, of plans drawn anew."""
+    def _fork(self, ended: Rollout, place: int, note: Noted, number: int) -> list[float]:
+        """The rewards of the calls from a moment on, of plans drawn anew."""
         self.env.unwrapped.restore(note.snapshot)
         draw = _FORK_DRAWS * (1 + ended.draw) + self.forks * place + number
         steps = run(self.env, self.agent, seed=ended.seed, sampling_seed=draw, moment=note.moment, **self.settings)
-        return sum(step.transition.reward for step in steps if step.transition is not None)
+        return [step.transition.reward for step in steps if step.transition is not None]
 
 
 def state_key(seed: int, history: Sequence[Transition], encode: Callable[[Any], Mapping[str, Any]]) -> str:
@@ -181,8 +191,8 @@ def make_rollouts(weights: str, env_id: str, *, env: Mapping[str, Any] | None = 
     """What a worker process calls with each ticket. weights: a planner's, by shipped name or
     folder, version 0 until others come. Raises ValueError for a mind's, which samples no plans.
 
-    env: arguments of `gymnasium.make`. counts_calls, forks: see `Rollouts`. agent: as of `LanguageAgent`. settings: as
-    of `run`.
+    env: arguments of `gymnasium.make`, whose limit of calls gives way to that of `settings`, max_calls. counts_calls,
+    forks: see `Rollouts`. agent: as of `LanguageAgent`. settings: as of `run`.
     """
     import gymnasium
 
@@ -190,5 +200,4 @@ def make_rollouts(weights: str, env_id: str, *, env: Mapping[str, Any] | None = 
     planner = load_agent(weights, world=world_of(world.unwrapped.language.taught), temperature=temperature,
                          takes_weights=True, **(agent or {}))
     planner.backend.version = 0
-    return Rollouts(planner, world.unwrapped if forks else world, group=group, counts_calls=counts_calls, forks=forks,
-                    **settings)
+    return Rollouts(planner, world.unwrapped, group=group, counts_calls=counts_calls, forks=forks, **settings)

@@ -177,7 +177,7 @@ def _check_workers(settings: Settings) -> None:
     if where.name == "ray":
         from embodied.distributed.cluster import check_widths, processors_of
 
-        check_cluster(where.name, processors_of(settings.stage, fewest, settings.workers))
+        check_cluster(where.name, processors_of(settings.stage, fewest, where.num_workers, settings.workers))
         check_widths(settings.parallel, fewest, where.num_workers, settings.stage)
         if where.sharded_checkpoints and settings.parallel.is_plain:
             raise UsageError("distributed.sharded_checkpoints=true: expected parallel.zero, tensor or pipeline, for "

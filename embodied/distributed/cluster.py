@@ -239,14 +239,18 @@ def check_layout(layout: Layout, num_workers: int, stages: Mapping[str, StageSet
         if SEGMENTER not in stage_class(name).gives:  # which every process holds whole
             layout.check(name, settings)
             layout.check_parts(name, settings.batch_size, settings.accumulate)
+        if stage_class(name).plays and settings.scenes < layout.data:
+            raise ValueError(f"stage.{name}.scenes={settings.scenes}: expected one for each of {layout.data} workers "
+                             "at least; play more, or use fewer workers")
         if stage_class(name).plays and not layout.is_plain:
             raise ValueError(f"parallel={layout.name}: expected parallel.data alone for stage {name}, whose episodes "
                              "are played with the whole model; leave the others out")
 
 
-def processors_of(stages: Iterable[str], trainers: int, players: int) -> int:
-    """Processors that so many processes which train want, with the players of those stages that play beside each."""
-    return trainers * (1 + max((players for name in stages if stage_class(name).plays), default=0))
+def processors_of(stages: Iterable[str], fewest: int, most: int, players: int) -> int:
+    """Processors that a job of `fewest` to `most` processes which train wants at the start: where a stage plays, those
+    of all of them, and of the players beside each."""
+    return most * (1 + players) if any(stage_class(name).plays for name in stages) else fewest
 
 
 def refuse_odd_split(batch_size: int, num_workers: int) -> None:

@@ -67,7 +67,7 @@ def launch(settings: TrainSettings, stage: str, run_dir: str | Path, *, fault: M
     RuntimeError when the job fails.
     """
     workers = Workers(**chosen)
-    connect(processors_of([stage], workers.fewest, settings.workers))
+    connect(processors_of([stage], workers.fewest, workers.num_workers, settings.workers))
     check_widths(workers.layout, workers.fewest, workers.num_workers, {stage: settings.stages[stage]})
     loop_config = {"values": plain(settings), "stage": stage, "run_dir": str(Path(run_dir).resolve()), "fault": fault,
                    "layout": asdict(workers.layout), "use_gpu": has_gpus(settings.device, workers.fewest),
@@ -89,21 +89,19 @@ def check_last(saved: Path, steps: int, patience: int | None = None) -> None:
 
 
 def _fit(loop_config: Mapping[str, Any], workers: Workers, settings: TrainSettings) -> Path:
-    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
 
     local, use_gpu, stage = Path(loop_config["run_dir"]) / "ray", loop_config["use_gpu"], loop_config["stage"]
     files, path = _storage(workers.storage, local, settings)
     forget_list(files, f"{path}/{stage}")
     width = workers.num_workers if workers.min_workers is None else (workers.fewest, workers.num_workers)
-    keep = None if workers.storage is None else settings.stages[stage].keep  # there the first worker sees to it
     trainer = TorchTrainer(
         train_worker, train_loop_config=dict(loop_config),
         torch_config=TorchConfig(backend="nccl" if use_gpu else "gloo"),
         scaling_config=ScalingConfig(num_workers=width, use_gpu=use_gpu),
         run_config=RunConfig(name=stage, storage_filesystem=files, storage_path=path,
-                             failure_config=FailureConfig(max_failures=workers.max_failures),
-                             checkpoint_config=CheckpointConfig(num_to_keep=keep)))
+                             failure_config=FailureConfig(max_failures=workers.max_failures)))
     trainer.fit()
     name = newest_name(files, f"{path}/{stage}")
     if not name:

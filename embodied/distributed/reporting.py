@@ -76,7 +76,7 @@ class Report:
         if not is_written:
             shutil.rmtree(self.folder, ignore_errors=True)
         elif self.job.placement.is_first:
-            tidy(storage, self.job.settings.keep)
+            tidy(storage, self.job.settings.keep + self.in_background)  # the newest may still be on its way
 
     def _all(self, is_so: bool) -> bool:
         """Whether it is so on all ranks, each of which must ask."""

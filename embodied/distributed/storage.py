@@ -129,9 +129,18 @@ def uploaded(saved: Checkpoint, name: str, storage: Any) -> Checkpoint:
 
 
 def tidy(storage: Any, keep: int) -> None:
-    """Of a job's checkpoints in folders of this machine leave the newest `keep` whole ones; elsewhere Ray does."""
-    if _is_local(storage.storage_filesystem):
-        checkpoint.prune(Path(storage.experiment_fs_path), keep)
+    """Of a job's checkpoints leave the newest `keep`: whole ones in folders of this machine, elsewhere so many names,
+    the newest of which has just been published. Ray would go by what it heard of, and by names that are used again."""
+    from pyarrow.fs import FileSelector
+
+    files, path = storage.storage_filesystem, storage.experiment_fs_path
+    if _is_local(files):
+        checkpoint.prune(Path(path), keep)
+        return
+    names = sorted(one.base_name for one in files.get_file_info(FileSelector(path, allow_not_found=True))
+                   if one.base_name.startswith("step_"))
+    for name in names[:-keep]:
+        files.delete_dir(f"{path}/{name}")
 
 
 def forget_list(files: FileSystem, path: str) -> None:

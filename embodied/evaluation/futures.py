@@ -55,17 +55,18 @@ def futures_of(world: Any, agent: ImaginingAgent, *, seed: int, options: dict[st
     plans = [one.plan for one in found]
     foreseen: Sequence[Foresight | None] = agent.foresee(instruction, plans) or [None] * len(plans)
     moment, frame = world.snapshot(), world.render()
-    told = tuple(_carried_out(world, moment, one, foresight, pictures)
+    told = tuple(_carried_out(world, moment, info["progress"], one, foresight, pictures)
                  for one, foresight in zip(found, foreseen, strict=True))
     return Futures(instruction, frame, told, bool(info["is_judged"]))
 
 
-def _carried_out(world: Any, moment: Any, candidate: Candidate, foresight: Foresight | None, pictures: int) -> Future:
-    """What comes of a plan from that moment on."""
+def _carried_out(world: Any, moment: Any, progress: float, candidate: Candidate, foresight: Foresight | None,
+                 pictures: int) -> Future:
+    """What comes of a plan from that moment on. progress: of the task then, 0..1."""
     world.restore(moment)
     frames: list[np.ndarray] = []
     world.watch(frames.append, fps=_FPS, size=FRAME_PX)
-    outcomes, progress, called = [], 0.0, _called(candidate.plan)
+    outcomes, called = [], _called(candidate.plan)
     for call in candidate.plan.calls:
         *_, info = world.step(world.encode(call))
         report, progress = info["outcome"], info["progress"]

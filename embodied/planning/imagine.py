@@ -24,7 +24,7 @@ SURE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A plan that a policy might have made. log_prob: natural, of its tokens among those that could be said."""
+    """A plan that a policy might have made. log_prob: natural, of its words among all words."""
 
     plan: Plan
     log_prob: float
@@ -57,7 +57,7 @@ class Twin(Protocol):
 
 
 def distinct(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """One of each plan that does the same, with the probability of all of them; likelier ones first."""
+    """One of each plan that does the same, as its likeliest words have it; likelier ones first."""
     found: list[list[Candidate]] = []
     for candidate in candidates:
         same = next((group for group in found if group[0].plan == candidate.plan), None)

@@ -24,7 +24,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from embodied.data.files import remove_folder, replaced_folder, sha256_of, sweep_drafts
+from embodied.data.files import put_back, remove_folder, replaced_folder, sha256_of, sweep_drafts
 from embodied.models.checkpoint_checks import CheckpointError
 from embodied.models.weights import put_weights
 from embodied.training.background import Background
@@ -87,7 +87,7 @@ def best_of(path: Path) -> Best | None:
 
 def course_of(path: Path, device: str | torch.device = "cpu") -> Course:
     """What a training remembered of its course when it made a whole checkpoint. device: where its average goes."""
-    average = load_file(path / AVERAGE, device=str(device)) if (path / AVERAGE).exists() else None
+    average = load_file(path / AVERAGE, device=str(device)) if AVERAGE in _manifest(path) else None
     said = json.loads((path / TRAINER).read_text())
     return Course(best_of(path), average, said.get("losses", []), said.get("rewinds", 0))
 
@@ -112,10 +112,15 @@ def verify(path: Path) -> None:
                               "damaged; resume from an older one")
 
 
+def _manifest(path: Path) -> Mapping[str, Any]:
+    """What a checkpoint consists of: what else stands beside it may be of another save."""
+    return json.loads((path / MANIFEST).read_text())
+
+
 def _listed(path: Path) -> dict[str, str | None]:
     """File -> its SHA-256, of all files that a checkpoint must have; None where nothing is said of it, or the file is
     of another save."""
-    manifest = json.loads((path / MANIFEST).read_text())
+    manifest = _manifest(path)
     beside = [name for name in (BEST, AVERAGE) if name in manifest]
     if INDEX not in manifest:
         return {name: manifest.get(name) for name in (*FILES, *beside)}
@@ -143,7 +148,10 @@ def saved_in(folder: Path, pattern: str = "step_*") -> list[Path]:
 
 
 def newest_valid(folder: Path, pattern: str = "step_*") -> Path | None:
-    """The newest checkpoint that passes `verify`; a warning for each one passed over. None when there is none."""
+    """The newest checkpoint that passes `verify`; a warning for each one passed over. None when there is none. One that
+    was just being replaced by another is put back."""
+    for aside in folder.glob(f".{pattern}.old"):
+        put_back(folder / aside.name[1:].removesuffix(".old"))
     for path in reversed(saved_in(folder, pattern)):
         try:
             verify(path)
@@ -176,7 +184,7 @@ def load(path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, batc
 
 def _stored(path: Path) -> tuple[dict[str, Stored], dict[str, Stored]]:
     """(weights, memory of the optimiser) of a checkpoint in either form, of which nothing is read yet."""
-    if (path / INDEX).exists():
+    if INDEX in _manifest(path):
         return in_parts(path)
     return in_file(path / MODEL), in_file(path / OPTIMIZER)
 

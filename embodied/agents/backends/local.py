@@ -73,9 +73,11 @@ class LocalBackend:
         return [] if text is None else [[*tokenizer(f" {text}", add_special_tokens=False)["input_ids"],
                                          tokenizer.eos_token_id]]
 
-    def forget(self) -> None:
-        """Go on as if nothing had been seen, read or answered."""
-        self._looks = Looks()
+    def forget(self, *, is_seen_kept: bool = False) -> None:
+        """Go on as if nothing had been seen, read or answered. What was read before makes answers faster, and other in
+        their last bits; what was seen is what would be seen again."""
+        if not is_seen_kept:
+            self._looks = Looks()
         self._writer.forget()
 
     def load_weights(self, weights: bytes | str | Path, version: int | None) -> None:

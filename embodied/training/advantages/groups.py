@@ -15,7 +15,9 @@ from embodied.training.advantages.records import Context, Group
 from embodied.training.advantages.registry import Numbers, advantage
 
 EPSILON = 1e-4
-"""Added to deviations, so that equal rewards divide by something."""
+"""Added to deviations, so that rewards which hardly differ divide by something."""
+EQUAL = 1e-9
+"""Rewards that differ by less are equal, and say nothing: sums of the same parts differ in their last bits."""
 
 
 @advantage("group_relative", least=2)
@@ -31,6 +33,8 @@ def leave_one_out(group: Group, context: Context) -> Numbers:
     8). Never divided by a deviation."""
     rewards = [t.reward for t in group.trajectories]
     total, others = math.fsum(rewards), len(rewards) - 1
+    if max(rewards) - min(rewards) < EQUAL:
+        return _repeated(group, [0.0] * len(rewards))
     return _repeated(group, [reward - (total - reward) / others for reward in rewards])
 
 
@@ -55,9 +59,11 @@ def forked_states(group: Group, context: Context) -> Numbers:
 def centered(numbers: Sequence[float], *, is_scaled: bool) -> list[float]:
     """Differences of numbers from their mean, in their unit, or is_scaled: in standard deviations; 0 for a single
     one."""
+    if max(numbers) - min(numbers) < EQUAL:
+        return [0.0] * len(numbers)
     mean = math.fsum(numbers) / len(numbers)
     differences = [number - mean for number in numbers]
-    if not is_scaled or len(numbers) == 1:
+    if not is_scaled:
         return differences
     deviation = math.sqrt(math.fsum(d * d for d in differences) / (len(numbers) - 1))
     return [difference / (deviation + EPSILON) for difference in differences]

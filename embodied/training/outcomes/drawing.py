@@ -34,6 +34,9 @@ from embodied.training.outcomes.objective import policy_log_probs
 from embodied.training.samples import allowed_words, sample_batch
 from embodied.training.stages.rl import RlSettings
 
+_COUNTS = ("episodes", "calls", "lost", "lessons")
+"""Of `Played` what ranks have together; metrics are a mean over them."""
+
 
 @dataclass(slots=True)
 class Played:
@@ -53,14 +56,14 @@ class Drawing:
     """A `BatchStream`: each iteration's decisions, shuffled and cut into `updates` batches."""
 
     def __init__(self, model: nn.Module, processor: PalmEProcessor, workers: Workers, teach: Teacher,
-                 settings: RlSettings, *, seed: int, file: Path, reference: nn.Module | None = None, rank: int = 0,
+                 settings: RlSettings, *, seed: int, folder: Path, reference: nn.Module | None = None, rank: int = 0,
                  ranks: int = 1) -> None:
         """model: whose present weights play. teach: what is learned from the episodes of a scene. seed: of the order.
-        file: where what is drawn is kept. reference: a model whose log-probabilities are told beside. rank: of `ranks`
-        that share out the scenes of an iteration."""
+        folder: where what is drawn is kept, of as many iterations as checkpoints may be old. reference: a model whose
+        log-probabilities are told beside. rank: of `ranks` that share out the scenes of an iteration."""
         self.model, self.processor, self.workers, self.teach = model, processor, workers, teach
         self.settings, self.updates, self.seed = settings, settings.updates, seed
-        self.file, self.reference, self.rank, self.ranks = file, reference, rank, ranks
+        self.folder, self.reference, self.rank, self.ranks = folder, reference, rank, ranks
         self.step, self.played = 0, Played()
         self._parts: list[Batch] = []
         self._tokenizer = compile_tokenizer(processor.tokenizer)
@@ -77,6 +80,8 @@ class Drawing:
                     self._keep(iteration)
                 elif not self._parts:
                     self._parts = self._kept(iteration)
+                    if not self._parts:
+                        return
                 self.step += 1
                 yield self._parts[update]
 
@@ -86,7 +91,8 @@ class Drawing:
         def both(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
             loss, metrics = objective(model, batch)
             said = {name: value for name, value in asdict(self.played).items() if name != "ends"}
-            return loss, {**metrics, **{f"played/{name}": loss.new_tensor(value) for name, value in said.items()}}
+            summed = {name: value * (self.ranks if name in _COUNTS else 1) for name, value in said.items()}
+            return loss, {**metrics, **{f"played/{name}": loss.new_tensor(value) for name, value in summed.items()}}
 
         return both
 
@@ -157,7 +163,7 @@ class Drawing:
         judged = [group for group in groups if group and all(one.is_success is not None for one in group)]
         found = [lesson for group in judged for lesson in self.teach(group)]
         telling = [lesson for lesson in found if lesson[0].advantage or self.reference is not None]
-        self.played.lessons = len(telling)
+        self.played.lessons = sum(lesson[0].advantage != 0 for lesson in found)
         if (missing := self.updates - len(telling)) > 0:
             width = 2 if self.settings.reads_pairs else 1
             telling += [lesson for group in judged for lesson in idle(group, width)][:missing]
@@ -185,21 +191,23 @@ class Drawing:
         """Write what was drawn, for a training that is stopped within this iteration."""
         named = {f"{number}.{name}": value.contiguous() for number, part in enumerate(self._parts)
                  for name, value in part.inputs.items()}
-        said = {"iteration": str(iteration), "ids": json.dumps([part.ids for part in self._parts])}
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self.file, save(named, said))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(self._file(iteration), save(named, {"ids": json.dumps([part.ids for part in self._parts])}))
+        old = iteration - 1 - self.settings.keep * self.settings.save_every // self.updates
+        self._file(old).unlink(missing_ok=True)
+
+    def _file(self, iteration: int) -> Path:
+        return self.folder / f"{iteration:06d}_{self.rank}.safetensors"
 
     def _kept(self, iteration: int) -> list[Batch]:
-        """What was drawn before the training was stopped. ValueError where that does not stand there."""
-        said: Mapping[str, str] = {}
-        if self.file.exists():
-            with safe_open(self.file, "pt") as content:
-                said = content.metadata() or {}
-                named = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - no mapping
-        if said.get("iteration") != str(iteration):
-            raise ValueError(f"{self.file}: expected what iteration {iteration} drew, within which the training was "
-                             f"stopped, got {said.get('iteration', 'nothing')}; remove the newest checkpoint")
-        ids = json.loads(said["ids"])
+        """What was drawn before the training was stopped; drawn anew, with a warning, where that is gone."""
+        if not self._file(iteration).exists():
+            warnings.warn(f"{self._file(iteration)}: expected what this iteration drew before the training was "
+                          "stopped, got no file; it is drawn again by the present weights: not bit-exact", stacklevel=2)
+            return self._draw(iteration) or []
+        with safe_open(self._file(iteration), "pt") as content:
+            ids = json.loads(content.metadata()["ids"])
+            named = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - no mapping
         return [Batch(iteration * self.updates + number, tuple(ids[number]),
                       {name.split(".", 1)[1]: value for name, value in named.items()
                        if name.startswith(f"{number}.")}) for number in range(self.updates)]

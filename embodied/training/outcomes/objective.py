@@ -49,7 +49,7 @@ def policy_objective(name: str, *, clip: float, kl: float, beta: float, max_toke
 
     def objective(model: nn.Module, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         mask, said = batch.inputs["positions"], _rows(batch.inputs)
-        tokens, rows = share(mask.sum(), torch.tensor(len(mask)))
+        tokens, rows = share(mask.sum(), mask.new_tensor(len(mask), dtype=torch.float32))
         now = _spread(mask, policy_log_probs(model, batch.inputs))
         counts = {"tokens": tokens, "rows": rows}
         loss = loss_of(now, said, mask, counts, clip=clip, kl=kl, beta=beta, max_tokens=max_tokens)

@@ -18,6 +18,7 @@ from embodied.models.loading import load as load_model
 from embodied.models.loading import save as save_model
 from embodied.models.weights import weights_to_bytes
 from embodied.training.advantages import Context, advantage_named
+from embodied.training.hooks import STOP_ASKED
 from embodied.training.job import Job, make_job
 from embodied.training.outcomes.drawing import Drawing
 from embodied.training.outcomes.judging import Teacher, by_advantage, pairs, successes
@@ -65,11 +66,12 @@ def prepare(run: RunFolder, stage: str, settings: RlSettings, placement: Placeme
     reference = None
     if settings.kl or settings.reads_pairs:
         reference = load_model(start)[0].requires_grad_(False)
+    episodes = 1 + settings.forks * settings.max_calls  # of a call, at the most
     workers = run.open_workers(make_rollouts, {"weights": str(start), **played(settings)},
-                               workers=run.settings.workers, deadline_s=settings.deadline_s * (1 + settings.forks))
+                               workers=run.settings.workers, deadline_s=settings.deadline_s * episodes)
     batches = Drawing(model, processor, workers, teacher_of(settings), settings, seed=run.settings.seed,
-                      file=run.of(stage) / f"drawn_{placement.data_rank}.safetensors", reference=reference,
-                      rank=placement.data_rank, ranks=placement.data_size)
+                      folder=run.of(stage) / "drawn", reference=reference, rank=placement.data_rank,
+                      ranks=placement.data_size)
     objective = policy_objective(settings.objective, clip=settings.clip, kl=settings.kl,
                                  beta=settings.beta, max_tokens=MAX_TOKENS)
     measure = partial(measured, workers=workers, count=settings.validation_scenes, placement=placement)
@@ -98,10 +100,14 @@ def played(settings: RlSettings) -> dict[str, Any]:
 
 def measured(model: nn.Module, workers: Workers, count: int, placement: Placement) -> Mapping[str, float]:
     """Shares of validation scenes that end in success by the likeliest plans, and of their tasks that were done; the
-    loss is the rest. Episodes that broke count as lost."""
+    loss is the rest. Episodes that broke count as lost. Nothing where the training is asked to stop meanwhile."""
     workers.load_weights(weights_to_bytes(model), version=-1)
     seeds = SEED_RANGES["validation"][placement.data_rank:count:placement.data_size]
-    found = [result.value for result in workers.run([-1 - seed for seed in seeds])]
-    told = torch.tensor([[float(bool(one and one.is_success)), one.progress if one else 0.0] for one in found])
-    success, progress = placement.mean(told.mean(dim=0)).tolist()
-    return {"success": success, "progress": progress, "loss": 1 - success}
+    told = torch.zeros(3)
+    for result in workers.run([-1 - seed for seed in seeds]):
+        if STOP_ASKED.is_set():
+            return {}
+        one = result.value
+        told += torch.tensor([1.0, bool(one and one.is_success), one.progress if one else 0.0])
+    played, success, progress = placement.mean(told.to(placement.device)).tolist()
+    return {"success": success / played, "progress": progress / played, "loss": 1 - success / played}

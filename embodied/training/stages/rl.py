@@ -51,7 +51,7 @@ class RlSettings(StageSettings):
     pairs: PairsName = "return"  # of an objective that reads pairs
     beta: float = between(0.0, 100.0, default=0.1)  # of such a one: the factor of the divergence from the reference
     reward: RewardName
-    clip: float = between(0.0, 1.0)  # furthest that a token's ratio is rewarded for going from 1
+    clip: float = between(0.0, 1.0)  # furthest that a ratio is rewarded for going from 1; of ppo, (dr_)grpo and rloo
     kl: float = between(0.0, 10)  # weight of the divergence from the weights that the stage begins with
     discount: float = between(0.0, 1.0, default=1.0)  # factor of the reward of each later decision
     step_weight: float = between(0.0, 100.0, default=1.0)  # of a decision's own part beside its episode's
@@ -71,7 +71,11 @@ class RlSettings(StageSettings):
             if getattr(self, key) % self.updates:
                 raise SettingError(f"{key}={getattr(self, key)}: expected a multiple of updates={self.updates}, the "
                                    "steps of an iteration")
+        if self.overfit_one_batch:
+            raise SettingError("overfit_one_batch=true: expected false of a stage that plays, whose first batch is of "
+                               "other weights after a pause; lower scenes and group instead")
         _check_advantage(self)
+        _check_told(self)
 
     @property
     def reads_advantages(self) -> bool:
@@ -133,3 +137,23 @@ def _check_advantage(settings: RlSettings) -> None:
     if settings.group < chosen.least:
         raise SettingError(f"group={settings.group}: expected at least {chosen.least} episodes of a scene for "
                            f"advantage={name}")
+
+
+DISCOUNTED = ("gae", "fork_values", "forked_states")
+"""Of the advantages that come with this project those that read a discount; one's own may, too."""
+_BUILT_IN = ("group_relative", "leave_one_out", "cost_to_go", *DISCOUNTED)
+
+
+def _check_told(settings: RlSettings) -> None:
+    """Raise SettingError for what is said and would not be heard."""
+    if settings.reward == "success" and not settings.reads_advantages:
+        raise SettingError(f"reward=success: expected progress for objective={settings.objective}, which goes by "
+                           "success alone, or with pairs=flip; leave it out")
+    if settings.reward == "success" and settings.advantage == "fork_values":
+        raise SettingError("reward=success: expected progress for advantage=fork_values, whose forks tell theirs")
+    if settings.kl and settings.reads_pairs:
+        raise SettingError(f"kl={settings.kl}: expected 0 for objective={settings.objective}, whose beta it is")
+    is_heard = settings.advantage in DISCOUNTED or settings.advantage not in (None, *_BUILT_IN)
+    if settings.discount != 1.0 and not is_heard:
+        raise SettingError(f"discount={settings.discount}: expected 1 for advantage={settings.advantage}, which reads "
+                           f"none; those that do: {', '.join(DISCOUNTED)}")

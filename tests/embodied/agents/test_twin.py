@@ -17,7 +17,7 @@ from envs.goals.retelling import told_again
 from envs.goals.scene_spec import SceneError
 from envs.interface import Box, Referent, SkillCall
 from envs.skills.signatures import TABLETOP
-from tests.embodied.planning.scenes import bowl, colored, observation, slot
+from tests.embodied.planning.scenes import FULL_HAND_M, bowl, colored, observation, slot, transition
 
 RED, BLUE, GREEN = (217, 38, 38), (20, 50, 200), (38, 160, 60)
 
@@ -84,6 +84,8 @@ class Backend:
 class Divided:
     """Likes a plan that does nothing, and draws the right one now and then."""
 
+    language = TABLETOP
+
     def __init__(self):
         self.backend = Backend()
 
@@ -100,3 +102,6 @@ def test_an_agent_imagines_before_it_acts(twin):
     assert ImaginingAgent(Divided(), None, count=4).plan(WORDS, observation(), ()) == Plan(()), "by the policy alone"
     assert ImaginingAgent(Divided(), twin, count=1).plan(WORDS, observation(), ()) == Plan(())
     assert ImaginingAgent(Divided(), twin, count=4).plan("do what I mean", observation(), ()) == Plan(())
+    assert len(chosen.samples) == 2, "what it weighed was asked of the model, too"
+    holding = [transition("pick", SLOTS[1], width_m=FULL_HAND_M)]
+    assert ImaginingAgent(Divided(), twin, count=4).plan(WORDS, observation(), holding) == Plan(()), "no twin holds"

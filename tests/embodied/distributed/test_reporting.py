@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import ray.train
+from pyarrow.fs import LocalFileSystem
 
 from embodied.distributed.reporting import Report
 from embodied.training import checkpoint, contents
@@ -33,7 +34,8 @@ def reported(monkeypatch, placement=None, in_background=False, steps=6):
         told.append((numbers["step"], None if folder is None else checkpoint_upload_fn(checkpoint, "checkpoint_1")))
 
     class Storage:
-        storage_filesystem = None  # not of this machine
+        storage_filesystem = LocalFileSystem()
+        experiment_fs_path = "/nowhere"
 
         def build_checkpoint_path_from_name(self, name):
             return name

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from pyarrow.fs import LocalFileSystem
+from pyarrow.fs import FileSelector, LocalFileSystem
 
 from embodied.distributed import storage, storage_address
 from embodied.training import checkpoint
@@ -144,3 +144,17 @@ def test_an_address_with_a_secret_is_refused_and_not_repeated(address):
     with pytest.raises(ValueError, match="credentials come from the environment") as refused:
         storage_address.check(address)
     assert "hush" not in str(refused.value)
+
+
+def test_elsewhere_as_many_names_stay_as_are_kept_and_one_may_come_again(memory, tmp_path):
+    files, path = memory
+    go(parts(), tmp_path / "local", 4)
+    first, last = checkpoint.saved_in(tmp_path / "local")
+    job = SimpleNamespace(storage_filesystem=files, experiment_fs_path=path,
+                          build_checkpoint_path_from_name=lambda name: f"{path}/{name}")
+    for name, folder in (("step_00000002", first), ("step_00000004", last), ("step_00000004", last),
+                         ("step_00000006", last)):
+        storage.uploaded(SimpleNamespace(path=str(folder)), name, job)
+        storage.tidy(job, keep=2)
+    assert sorted(one.base_name for one in files.get_file_info(FileSelector(path))) == ["step_00000004",
+                                                                                        "step_00000006"]

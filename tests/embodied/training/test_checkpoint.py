@@ -242,3 +242,22 @@ def test_a_kill_at_any_moment_of_saving_leaves_a_readable_checkpoint(tmp_path):
         found = int(checkpoint.newest_valid(tmp_path).name.removeprefix("step_"))
         assert found > newest
         newest = found
+
+
+def test_what_stands_beside_a_checkpoint_is_not_believed(tmp_path):
+    """Parts and an average of another save, where folders are written over."""
+    (tmp_path / "run").mkdir()
+    model, optimizer, batches = parts()
+    path = checkpoint.save(tmp_path / "run" / "step_00000000", model=model, optimizer=optimizer, step=0, batches=batches)
+    for name in ("index.json", "average.safetensors"):
+        (path / name).write_text("of another")
+    checkpoint.verify(path)
+    assert checkpoint.load(path, model=model, optimizer=optimizer, batches=batches) == 0
+    assert checkpoint.course_of(path).average is None
+
+
+def test_one_that_was_just_being_replaced_is_put_back(tmp_path):
+    model, optimizer, batches = parts()
+    path = checkpoint.save(tmp_path / "step_00000002", model=model, optimizer=optimizer, step=2, batches=batches)
+    path.rename(tmp_path / ".step_00000002.old")
+    assert checkpoint.newest_valid(tmp_path) == path

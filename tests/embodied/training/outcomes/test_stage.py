@@ -71,7 +71,9 @@ def test_what_it_cannot_begin_with_is_refused_before_anything_is_played(tmp_path
 
 def test_a_job_has_processors_for_those_who_play_and_whole_models():
     settings = run_of(Path("run"), "stage.rl.batch_size=64").settings.stages
-    assert processors_of(["rl"], 2, 3) == 8 and processors_of(["sft"], 2, 3) == 2
+    assert processors_of(["rl"], 1, 2, 3) == 8 and processors_of(["sft"], 1, 2, 3) == 1
     check_layout(Layout(data=2), 2, settings)
+    with pytest.raises(ValueError, match="scenes=2: expected one for each of 4 workers"):
+        check_layout(Layout(data=4), 4, settings)
     with pytest.raises(ValueError, match=r"parallel=.*: expected parallel.data alone for stage rl"):
         check_layout(Layout(tensor=2), 2, settings)
