@@ -170,7 +170,7 @@ def _lines(path: Path, read: Callable[[Mapping[str, Any]], T]) -> Iterator[T]:
             try:
                 values = json.loads(line)
                 if not isinstance(values, Mapping):
-                    raise ValueError(f"expected an object, got {type(values).__name__}")  # noqa: TRY004 - caught below
+                    raise ValueError(f"expected an object, got {type(values).__name__}")
                 yield read(values)
             except ValueError as error:
                 raise PreferenceError(f"{path}, line {number}: {error}; mend or remove the line") from error

@@ -63,7 +63,8 @@ def make_page(folder: Path, record: Path, *, rater: str, token: str) -> FastAPI:
         return FileResponse(_film(folder, pair_id, number), media_type="video/mp4")
 
     @app.post("/v1/choices")
-    async def choose(pair_id: Annotated[str, Body(max_length=200)], choice: Annotated[Choice, Body()]) -> dict[str, int]:
+    async def choose(pair_id: Annotated[str, Body(max_length=200)], choice: Annotated[Choice, Body()]
+                     ) -> dict[str, int]:
         if pair_id not in pairs:
             raise ApiError(404, "not_found", "expected a pair of this folder")
         async with writing:

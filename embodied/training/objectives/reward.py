@@ -13,7 +13,7 @@ from embodied.training.objectives.preferences import FIRST, SECOND, TIE, bradley
 from embodied.training.placement import share
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Bool, Float, Int
 
 OUTCOMES = "outcomes"
 """Of a batch's inputs the one that is not the model's: int64[B], FIRST, SECOND or TIE."""
@@ -38,15 +38,15 @@ def reward_objective(loss: str) -> Callable[[nn.Module, Batch], tuple[Tensor, di
     return objective
 
 
-def scores_of(model: nn.Module, batch: Batch) -> tuple[Float[Tensor, " 2*B"], Int[Tensor, " B"], Float[Tensor, ""]]:
-    """The score of each row, what came of each comparison, and log v of the model."""
+def scores_of(model: nn.Module, batch: Batch) -> tuple[Float[Tensor, " R"], Int[Tensor, " B"], Float[Tensor, ""]]:
+    """The score of each of R = 2 B rows, what came of each comparison, and log v of the model."""
     inputs: dict[str, Any] = dict(batch.inputs)
     outcomes = inputs.pop(OUTCOMES)
     whole = getattr(model, "module", model)  # where ranks learn together
     return model(**inputs), outcomes, whole.log_tie
 
 
-def is_right(scores: Float[Tensor, " 2*B"], outcomes: Int[Tensor, " B"]) -> Tensor:
-    """bool[B]: whether the preferred plan has the greater score; False for ties, which prefer none."""
+def is_right(scores: Float[Tensor, " R"], outcomes: Int[Tensor, " B"]) -> Bool[Tensor, " B"]:
+    """bool[B], of R = 2 B scores: whether the preferred plan has the greater score; False for ties."""
     apart = scores[0::2] - scores[1::2]
     return torch.where(outcomes == FIRST, apart > 0, apart < 0) & (outcomes != TIE)
