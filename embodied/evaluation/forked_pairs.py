@@ -53,7 +53,7 @@ def forked_pairs(world: Any, agent: ImaginingAgent, *, seed: int, depth: int, mo
     if reached is None:
         return
     found = [one for one in agent.candidates(reached.instruction, reached.observation, reached.history, seed)
-             if one.plan.samples and one.plan.calls]
+             if one.plan.samples]
     snapshot = world.snapshot()
     futures = [carried_out(world, snapshot, one, None, MOST_PICTURES if has_films else 0) for one in found]
     rng, left = np.random.default_rng([seed, depth]), {True: most, False: ties}
@@ -89,6 +89,15 @@ def reach(world: Any, agent: ImaginingAgent, seed: int, depth: int) -> Reached |
             if terminated or truncated:
                 return None
     return Reached(instruction, before, tuple(history), tuple(actions))
+
+
+def stand_at(world: Any, pair: Pair) -> None:
+    """Have a world of the same id and keywords stand at the moment of a pair, by its seed and history."""
+    world.reset(seed=pair.seed)
+    spaces = world.action_space
+    for action in pair.history:
+        world.step({name: tuple(value) if name == "text" else np.asarray(value, spaces[name].dtype)
+                    for name, value in action.items()})
 
 
 def _listed(action: Mapping[str, Any]) -> dict[str, Any]:
