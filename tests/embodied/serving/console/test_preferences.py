@@ -160,8 +160,8 @@ def test_two_hundred_scripted_choices_by_key_train_a_model_that_agrees(page: Any
     write_preferences(held_out, (Preference(pair, "first" if is_first else "second", "script", now())
                                  for pair, is_first in check))
     run = tmp_path_factory.mktemp("run")
-    train_all(settings_for([str(record)], validation=[str(held_out)], steps=200, batch_size=16, save_every=200,
-                           validate_every=200, warmup_steps=10), run)
+    train_all(settings_for([str(record)], validation=[str(held_out)], steps=150, batch_size=16, save_every=150,
+                           validate_every=150, warmup_steps=10), run)
     model, processor = load_reward(run / "reward" / "model")
     agreed = 0
     for pair, is_first in check:
