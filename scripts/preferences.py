@@ -92,7 +92,8 @@ def collect(asked: argparse.Namespace) -> None:
 def _made(asked: argparse.Namespace) -> Iterator[ForkedPair]:
     import gymnasium
 
-    agent = ImaginingAgent(load_agent(asked.weights, unclear=None), None, count=asked.draws, temperature=asked.temperature)
+    planner = load_agent(asked.weights, unclear=None)  # every plan passes, bad ones above all
+    agent = ImaginingAgent(planner, None, count=asked.draws, temperature=asked.temperature)
     drawn = {"render_mode": "rgb_array", "render_size": FRAME_PX} if asked.films else {}
     env = gymnasium.make(f"envs:embodied/{asked.task}-v0", **drawn)
     seeds = SEED_RANGES["train"][asked.first_seed:asked.first_seed + asked.scenes]
