@@ -18,7 +18,8 @@ from envs.interface import Observation
 
 FRAME_PX = (180, 240)
 """Height and width of a picture."""
-_FPS = 4.0
+FILMED_FPS = 4.0
+"""Pictures of a second of the simulation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +56,19 @@ def futures_of(world: Any, agent: ImaginingAgent, *, seed: int, options: dict[st
     plans = [one.plan for one in found]
     foreseen: Sequence[Foresight | None] = agent.foresee(instruction, plans) or [None] * len(plans)
     moment, frame = world.snapshot(), world.render()
-    told = tuple(_carried_out(world, moment, info["progress"], one, foresight, pictures)
+    told = tuple(carried_out(world, moment, info["progress"], one, foresight, pictures)
                  for one, foresight in zip(found, foreseen, strict=True))
     return Futures(instruction, frame, told, bool(info["is_judged"]))
 
 
-def _carried_out(world: Any, moment: Any, progress: float, candidate: Candidate, foresight: Foresight | None,
-                 pictures: int) -> Future:
-    """What comes of a plan from that moment on. progress: of the task then, 0..1."""
+def carried_out(world: Any, moment: Any, progress: float, candidate: Candidate, foresight: Foresight | None,
+                pictures: int) -> Future:
+    """What comes of a plan from that moment on. progress: of the task then, 0..1. pictures: frames that are kept; 0:
+    nothing is drawn."""
     world.restore(moment)
     frames: list[np.ndarray] = []
-    world.watch(frames.append, fps=_FPS, size=FRAME_PX)
+    if pictures:
+        world.watch(frames.append, fps=FILMED_FPS, size=FRAME_PX)
     outcomes, called = [], _called(candidate.plan)
     for call in candidate.plan.calls:
         *_, info = world.step(world.encode(call))
@@ -76,7 +79,7 @@ def _carried_out(world: Any, moment: Any, progress: float, candidate: Candidate,
     return Future(candidate.plan, float(np.exp(candidate.log_prob)), foresight, float(is_success) or progress,
                   is_success, tuple(" ".join(called.get(word, word) for word in map(str, call.named)).replace("_", " ")
                                     for call in candidate.plan.calls),
-                  tuple(outcomes), (*_spread(frames, pictures - 1), world.render()))
+                  tuple(outcomes), (*_spread(frames, pictures - 1), world.render()) if pictures else ())
 
 
 def _called(plan: Plan) -> dict[str, str]:

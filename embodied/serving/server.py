@@ -45,7 +45,7 @@ def make_app(make_manager: Callable[[], SessionManager], *, tokens: Mapping[str,
                    recordings.router, plan.router, chat.router, lerobot.router, openpi.router):
         app.include_router(router)
     _describe(app)
-    _answer_errors(app)
+    answer_errors(app)
     _serve_console(app)
     app.add_middleware(LimitsMiddleware, tokens=dict(tokens), bounds=bounds or Bounds(),
                        why_full=lambda: app.state.manager.why_full())
@@ -95,7 +95,7 @@ def _serve_console(app: FastAPI) -> None:
         return FileResponse(CONSOLE / "index.html")
 
 
-def _answer_errors(app: FastAPI) -> None:
+def answer_errors(app: FastAPI) -> None:
     """Nothing that went wrong leaves the server but a code and a sentence; bodies are never echoed."""
 
     @app.exception_handler(ApiError)

@@ -31,6 +31,8 @@ LANGUAGE = "language"
 """Of what a stage gives: a language model, in transformers' form, in `RunFolder.of(stage) / "model"`."""
 MIND = "mind"
 """Of what a stage gives: a model that writes goals for people's words, in `RunFolder.of(stage) / "model"`."""
+REWARD = "reward"
+"""Of what a stage gives: a model that scores plans, in `RunFolder.of(stage) / "model"`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

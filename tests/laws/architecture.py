@@ -56,6 +56,7 @@ MAY_IMPORT: dict[str, list[str]] = {
                         "embodied.data.files"],  # a memory is written whole or not at all, as everything is
     "embodied.training": ["embodied.agents", "embodied.data", "embodied.models", "embodied.planning",
                           "embodied.prompt", "embodied.typed", "envs.sensors.held_out",
+                          "envs.interface",  # which scenes a stage that plays may learn from
                           "envs.world.floorplan"],  # true poses in the frame of the furniture, to name what is seen
     "embodied.evaluation": ["embodied.agents", "embodied.data", "embodied.planning", "embodied.prompt",
                             "envs.goals", "envs.interface", "envs.skills.signatures"],

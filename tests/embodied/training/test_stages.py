@@ -49,7 +49,7 @@ def image_settings(dataset, listed):
 
 
 def test_the_known_stages_are_the_files_of_one_folder():
-    assert stages.names() == ("align", "pretrain", "rl", "segmenter", "sft", "understand")
+    assert stages.names() == ("align", "pretrain", "reward", "rl", "segmenter", "sft", "understand")
     for name in stages.names():
         assert stages.stage_class(name).__module__ == f"embodied.training.stages.{name}"
 

@@ -4,7 +4,7 @@ import { button, fill, h } from "./dom.js";
 
 /** A promise of what a dialog was closed with. build(close) gives its content; one that must be answered stays on Escape.
  *  The page beneath rests, but for the bar: the emergency stop is in reach whatever is open. */
-function ask(title, build, { must = false } = {}) {
+export function ask(title, build, { must = false } = {}) {
   const [main, before] = [document.getElementById("main"), document.activeElement];
   return new Promise((resolve) => {
     const dialog = h("dialog", { class: "dialog", "aria-labelledby": "dialog-title" });
