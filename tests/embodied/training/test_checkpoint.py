@@ -246,9 +246,8 @@ def test_a_kill_at_any_moment_of_saving_leaves_a_readable_checkpoint(tmp_path):
 
 def test_what_stands_beside_a_checkpoint_is_not_believed(tmp_path):
     """Parts and an average of another save, where folders are written over."""
-    (tmp_path / "run").mkdir()
     model, optimizer, batches = parts()
-    path = checkpoint.save(tmp_path / "run" / "step_00000000", model=model, optimizer=optimizer, step=0, batches=batches)
+    path = checkpoint.save(tmp_path / "step_00000000", model=model, optimizer=optimizer, step=0, batches=batches)
     for name in ("index.json", "average.safetensors"):
         (path / name).write_text("of another")
     checkpoint.verify(path)

@@ -56,7 +56,7 @@ def test_a_rule_of_preference_is_learned(folder: Path, tmp_path: Path, loss: str
     is_same = all(torch.equal(a, b) for a, b in zip(
         model.planner.state_dict().values(), load(weights_folder(WEIGHTS))[0].state_dict().values(), strict=True))
     assert is_same == (learns == "head")
-    assert (float(model.log_tie) != 0.0) == (loss == "davidson")
+    assert (model.log_tie.item() != 0.0) == (loss == "davidson")
 
 
 @pytest.mark.slow
