@@ -25,7 +25,7 @@ CHECKED = ("embodied.models", "embodied.training", "embodied.agents.backends", "
            "envs.interface")
 """Modules and packages with what is below them."""
 
-KINDS = ("Bool", "Complex", "Float", "Float32", "Float64", "Int", "Int16", "Int64", "Real", "UInt8")
+KINDS = ("Bool", "Complex", "Float", "Float32", "Float64", "Int", "Int16", "Int64", "Real", "Shaped", "UInt8")
 """What annotations may use of jaxtyping."""
 
 wrapped: set[str] = set()

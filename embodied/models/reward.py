@@ -49,14 +49,14 @@ class RewardModel(nn.Module):
         return self.planner.language
 
     def forward(self, input_ids: Int[Tensor, "B T"], attention_mask: Int[Tensor, "B T"], **inputs: Any
-                ) -> Float[Tensor, " B"]:
-        """float[B]: the score at the last token of each sentence. inputs: as of `PalmEModel.forward`, without
+                ) -> tuple[Float[Tensor, " B"], Float[Tensor, ""]]:
+        """(float[B], the score at the last token of each sentence, and log v). inputs: as of `PalmEModel.forward`, without
         labels."""
         seen = self.planner.body(input_ids=input_ids, attention_mask=attention_mask, use_cache=False, **inputs)
         places = torch.arange(attention_mask.shape[1], device=attention_mask.device)
         last = (attention_mask * places).argmax(dim=1)
         rows = torch.arange(len(last), device=last.device)
-        return self.head(seen.last_hidden_state[rows, last])[:, 0]
+        return self.head(seen.last_hidden_state[rows, last])[:, 0], self.log_tie
 
 
 def score_plans(model: RewardModel, processor: PalmEProcessor, prompt: Prompt, plans: Sequence[str]) -> list[float]:
@@ -64,7 +64,7 @@ def score_plans(model: RewardModel, processor: PalmEProcessor, prompt: Prompt, p
     inputs = dict(processor([prompt] * len(plans), list(plans)).to(model.head.weight.device))
     inputs.pop("labels")
     with torch.inference_mode():
-        return model(**inputs).tolist()
+        return model(**inputs)[0].tolist()
 
 
 def save_reward(model: RewardModel, processor: PalmEProcessor, folder: str | Path) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -31,7 +31,9 @@ from embodied.training.objectives.reward import OUTCOMES, is_right, reward_objec
 from embodied.training.placement import Placement
 from embodied.training.planner_stage import let_learn
 from embodied.training.run_folder import RunFolder
-from embodied.training.stages.reward import RewardSettings
+
+if TYPE_CHECKING:
+    from embodied.training.stages.reward import RewardSettings
 
 _OUTCOMES = {"first": FIRST, "second": SECOND, "tie": TIE}
 MEASURED_AT_ONCE = 16

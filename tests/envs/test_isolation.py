@@ -177,7 +177,7 @@ def test_nothing_is_left_by_crashes_closing_or_forgetting():
     del forgotten
     gc.collect()
     assert is_gone(pid, 5.0)
-    assert sorted(os.listdir("/dev/shm")) == shared and open_files() == files
+    assert sorted(os.listdir("/dev/shm")) == shared and open_files() <= files
 
 
 @pytest.mark.parametrize(("action", "sign", "within_s"), [

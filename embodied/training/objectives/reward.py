@@ -42,8 +42,8 @@ def scores_of(model: nn.Module, batch: Batch) -> tuple[Float[Tensor, " R"], Int[
     """The score of each of R = 2 B rows, what came of each comparison, and log v of the model."""
     inputs: dict[str, Any] = dict(batch.inputs)
     outcomes = inputs.pop(OUTCOMES)
-    whole = getattr(model, "module", model)  # where ranks learn together
-    return model(**inputs), outcomes, whole.log_tie
+    scores, log_tie = model(**inputs)
+    return scores, outcomes, log_tie
 
 
 def is_right(scores: Float[Tensor, " R"], outcomes: Int[Tensor, " B"]) -> Bool[Tensor, " B"]:

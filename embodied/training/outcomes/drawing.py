@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -32,7 +32,9 @@ from embodied.training.hooks import STOP_ASKED
 from embodied.training.outcomes.judging import Lesson, Row, Teacher, idle
 from embodied.training.outcomes.objective import policy_log_probs
 from embodied.training.samples import allowed_words, sample_batch
-from embodied.training.stages.rl import RlSettings
+
+if TYPE_CHECKING:
+    from embodied.training.stages.rl import RlSettings
 
 _COUNTS = ("episodes", "calls", "lost", "lessons")
 """Of `Played` what ranks have together; metrics are a mean over them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -26,8 +26,10 @@ from embodied.training.outcomes.objective import policy_objective
 from embodied.training.placement import Placement
 from embodied.training.planner_stage import let_learn
 from embodied.training.run_folder import RunFolder
-from embodied.training.stages.rl import RlSettings
 from envs.interface import SEED_RANGES
+
+if TYPE_CHECKING:
+    from embodied.training.stages.rl import RlSettings
 
 MAX_TOKENS = 192
 """Of an answer, as `LanguageAgent` asks for them."""

@@ -108,6 +108,7 @@ def test_processes_that_make_batches_and_die_are_started_again_and_a_place_where
     def make(number: int) -> int:
         if number == 9 or (number == 4 and not (tmp_path / "was").exists()):
             (tmp_path / "was").touch()
+            time.sleep(1.0)  # until what it made before has come
             os.kill(os.getpid(), signal.SIGKILL)
         return number * 10
 

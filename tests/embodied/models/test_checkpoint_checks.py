@@ -77,7 +77,7 @@ CONFIG = [
     ("geometry_size", 11 * 4096, "geometry_size: expected a number from"),
     ("text_config/attn_implementation", "evil/kernels", r"text_config\.attn_implementation: expected a file without"),
     ("text_config/auto_map", {"AutoModel": "evil--m.M"}, r"text_config\.auto_map: expected a file without"),
-    ("text_config/model_type", "bert", r"text_config\.model_type: expected gpt2 or .* got 'bert'"),
+    ("text_config/model_type", "bert", r"text_config\.model_type: expected embodied_decoder or gpt2 or .* got 'bert'"),
     ("text_config/num_hidden_layers", 100_000, r"text_config\.num_hidden_layers: .* from 1 to 256, got 100000"),
     ("text_config/num_hidden_layers", 256, r"text_config: expected sizes of the [\d,]+ numbers in the weights"),
     ("text_config/hidden_size", times_4096, r"text_config\.hidden_size: expected a number from 1 to 16,384"),

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from embodied.training import checkpoint
 from embodied.training.checkpoint import Checkpointing
+from embodied.training.contents import Beside
 from embodied.training.hooks import JsonlLog, KeepBest, ProgressBar, TensorBoard, Validation
 from embodied.training.loop import LATEST, NonFiniteError, train
 from embodied.training.optim import Schedule, adamw
@@ -122,7 +122,8 @@ def test_times_are_means_since_the_last_fetch_without_what_hooks_take(hook, tmp_
         time.sleep(1.0)
         return {"loss": 2.0}
 
-    monkeypatch.setattr(checkpoint, "save", slow)
+    monkeypatch.setattr(Checkpointing, "_keep", slow)
+    monkeypatch.setattr(checkpoint, "beside", lambda *_: Beside({}, {}))
     hooks = {"measures": Validation(slow, every=2), "saves": Checkpointing(tmp_path, lines(), every=2)}
     state = train(model, lines(), squares, adamw(model, lr=1e-3), steps=3, hooks=[hooks[hook]], placement=Ahead())
     assert 0 < state.step_s < 0.3 and not state.untold

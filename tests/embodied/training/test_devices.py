@@ -51,7 +51,7 @@ def test_nobody_but_the_placement_knows_devices_wrappers_and_groups():
     placements = {p.name for p in paths if p.parent.name == "parallel"} | {"gradients.py"}
     assert {name: found for name, found in trespassers.items() if name not in placements} == {
         "perception.py": {"set_num_threads"}, "launch.py": {"get_world_size"}, "team.py": {"set_num_threads"}}
-    assert placements & trespassers.keys() == {"divided.py", "estimate.py", "gradients.py", "whole.py"}
+    assert placements & trespassers.keys() == {"divided.py", "estimate.py", "gradients.py", "sharded.py", "whole.py"}
     assert not [p.name for p in paths if p.name != "placement.py" and '"module"' in p.read_text()]
 
 

@@ -16,7 +16,7 @@ import torch
 
 from embodied.data import files
 from embodied.data.files import sha256_of
-from embodied.training import checkpoint, loop
+from embodied.training import checkpoint, contents, loop
 from scripts.kills import main
 from tests.embodied.training.test_checkpoint import go, parts, resume
 
@@ -56,13 +56,13 @@ class HalfRemoved(Death):
 PLACES = {
     "in the first step": (loop, "_step_where_finite", 1, 0),
     "between gradient and optimizer": (loop, "_step_where_finite", 6, 4),
-    "in the first save": (checkpoint, "write_json", 1, 0),
-    "between two files of a save": (checkpoint, "save_file", 6, 4),
-    "before the manifest": (checkpoint, "write_json", 6, 4),
+    "in the first save": (contents, "write_whole", 1, 0),
+    "between two files of a save": (contents, "save_file", 6, 4),
+    "before the manifest": (contents, "write_json", 3, 4),
     "before the rename": (files, "put_back", 3, 2),
     "after the rename": (checkpoint, "verify", 4, 4),
     "while an older one is removed": (files.shutil, "rmtree", 0, 6),
-    "in the last save": (checkpoint, "write_json", 10, 8),
+    "in the last save": (contents, "write_json", 5, 8),
 }
 """Place -> what ends it there, before which of its calls, and the step that is gone on from."""
 

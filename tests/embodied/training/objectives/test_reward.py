@@ -19,8 +19,8 @@ class Said(nn.Module):
         super().__init__()
         self.log_tie = nn.Parameter(torch.zeros(()))
 
-    def forward(self, scores: Tensor) -> Tensor:
-        return scores
+    def forward(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+        return scores, self.log_tie
 
 
 def batch(scores: list[float], outcomes: list[int]) -> Batch:
