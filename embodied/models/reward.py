@@ -50,8 +50,8 @@ class RewardModel(nn.Module):
 
     def forward(self, input_ids: Int[Tensor, "B T"], attention_mask: Int[Tensor, "B T"], **inputs: Any
                 ) -> tuple[Float[Tensor, " B"], Float[Tensor, ""]]:
-        """(float[B], the score at the last token of each sentence, and log v). inputs: as of `PalmEModel.forward`, without
-        labels."""
+        """(float[B], the score at the last token of each sentence, and log v). inputs: as of `PalmEModel.forward`,
+        without labels."""
         seen = self.planner.body(input_ids=input_ids, attention_mask=attention_mask, use_cache=False, **inputs)
         places = torch.arange(attention_mask.shape[1], device=attention_mask.device)
         last = (attention_mask * places).argmax(dim=1)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from embodied.training import checkpoint
 from embodied.training.checkpoint import Checkpointing
 from embodied.training.contents import Beside
 from embodied.training.hooks import JsonlLog, KeepBest, ProgressBar, TensorBoard, Validation
