@@ -5,8 +5,9 @@
 
 The recipe is experiment=grpo_tabletop, from `tabletop-few`, which learned 1,000 asks of the tabletop; settings of the
 command line come on top. `before` and `after`: the test seeds' scenes by the likeliest plans, with Wilson's 95 %
-interval. `episodes` and `env_steps` (calls of skills) are what was learned from, `seconds` the whole learning,
-validation aside; workers share two cores. With --minutes the learning ends at the first iteration that is over then.
+interval. `episodes` and `env_steps` (calls of skills, those of forks among them) are what was learned from, all of it
+where a training went on (--out); `seconds` are this process's learning, without validation, which the bench leaves out;
+workers share two cores. With --minutes the learning ends at the first iteration that is over then.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from embodied.typed import read  # noqa: E402
 from envs.interface import SEED_RANGES  # noqa: E402
 
 QUICK = ["stage.rl.scenes=8", "stage.rl.group=6", "stage.rl.updates=2", "stage.rl.steps=10", "stage.rl.save_every=10",
-         "stage.rl.validate_every=10", "stage.rl.validation_scenes=0", "stage.rl.warmup_steps=0"]
+         "stage.rl.validate_every=10", "stage.rl.warmup_steps=0"]
 STAGE = "rl"
 
 
@@ -51,7 +52,10 @@ class Until:
     came."""
 
     def __init__(self, minutes: float | None, updates: int) -> None:
-        self.minutes, self.updates, self.began_s, self.numbers = minutes, updates, time.perf_counter(), {}
+        self.minutes, self.updates, self.numbers, self.seconds = minutes, updates, {}, 0.0
+
+    def begin(self, state: TrainState[Any]) -> None:
+        self.began_s = time.perf_counter()
 
     def step(self, state: TrainState[Any]) -> None:
         self.numbers = dict(state.metrics)
@@ -71,7 +75,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="run folder, to go on in or to keep; a temporary one by default")
     parser.add_argument("settings", nargs="*", help="of the recipe, such as stage.rl.lr=1e-4")
     asked = parser.parse_args()
-    given = [*(QUICK if asked.quick else ()), *asked.settings]
+    given = ["stage.rl.validation_scenes=0", *(QUICK if asked.quick else ()), *asked.settings]
     with tempfile.TemporaryDirectory() as spare:
         print(json.dumps(measured(asked.out or Path(spare) / "run", given, 60 if asked.quick else asked.test,
                                   asked.minutes, asked.workers)))
@@ -88,6 +92,8 @@ def measured(folder: Path, given: list[str], test: int, minutes: float | None, w
     start_stage(run, STAGE)
     until = Until(minutes, settings.updates)
     finish_stage(run, STAGE, run_stage(run.settings, STAGE, run.path, hooks=[until]))
+    if not until.numbers:
+        raise SystemExit(f"{folder}: expected steps to take, got a training that is over; choose another --out")
     after = success(str(run.model), settings, test, workers)
     return {"before": before, "after": after, "episodes": int(until.numbers["played/episodes"]),
             "env_steps": int(until.numbers["played/calls"]), "seconds": round(until.seconds, 1),
