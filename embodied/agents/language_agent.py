@@ -36,6 +36,8 @@ TOO_LONG = "the instruction is too long for me"
 EXAMPLE = "put the red block in the blue bowl"
 """Of what is understood, for those who were refused."""
 _FEW = 8  # words that a refusal may list
+MAX_NEW_TOKENS = 192
+"""Of an answer, where nobody says."""
 TRIES = 5
 """Plans that a model is asked for where the judge turns the likelier ones down."""
 _LONGEST_WORD = 40  # that a refusal quotes
@@ -48,7 +50,7 @@ class LanguageAgent:
     twice: the history of the episode says it all."""
 
     def __init__(self, backend: Backend, *, constrained: bool = True, scene: SceneEncoder | None = None,
-                 max_new_tokens: int = 192, seed: int = 0, unclear: UnclearPolicy | None = refuse,
+                 max_new_tokens: int = MAX_NEW_TOKENS, seed: int = 0, unclear: UnclearPolicy | None = refuse,
                  look: Callable[[Observation], Look] | None = None) -> None:
         """constrained: decode under the plan grammar; without it, an unreadable answer is asked for once more with it.
 

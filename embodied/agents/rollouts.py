@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 End = Literal["success", "terminated", "truncated", "done", "answered", "refused", "failed"]
 """Why an episode ended, as `planning.closed_loop.Step.end` begins."""
-ENDS: tuple[End, ...] = get_args(End)
 
 _FORK_DRAWS = 2**20
 """Draws of forks are numbered from here on, so that none repeats one of the episodes themselves."""

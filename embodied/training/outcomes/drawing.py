@@ -181,7 +181,7 @@ class Drawing:
         batch = sample_batch(samples, self.processor)
         allowed = allowed_words(samples, self._tokenizer, self.model.word_count,
                                 self.model.generation_config.suppress_tokens or ())
-        inputs = {**batch.inputs, "positions": batch.positions, "tokens": batch.tokens, "rows": batch.rows,
+        inputs = {**batch.inputs, "positions": batch.positions, "tokens": batch.tokens,
                   "drawn": batch.masked_log_probs, "allowed": allowed, "temperature": torch.tensor(batch.temperature),
                   "advantages": torch.tensor([one.advantage for one in part], dtype=torch.float32)}
         if self.reference is not None:

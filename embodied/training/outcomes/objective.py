@@ -26,7 +26,7 @@ from embodied.training.placement import share
 if TYPE_CHECKING:
     from jaxtyping import Float, Float32
 
-OURS = ("positions", "tokens", "rows", "drawn", "allowed", "temperature", "advantages", "reference")
+OURS = ("positions", "tokens", "drawn", "allowed", "temperature", "advantages", "reference")
 """Of a batch's inputs those that are not the model's."""
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from embodied.agents.language_agent import MAX_NEW_TOKENS
 from embodied.agents.mind_card import is_mind
 from embodied.agents.rollouts import make_rollouts
 from embodied.agents.shipped import weights_folder
@@ -30,10 +31,6 @@ from envs.interface import SEED_RANGES
 
 if TYPE_CHECKING:
     from embodied.training.stages.rl import RlSettings
-
-MAX_TOKENS = 192
-"""Of an answer, as `LanguageAgent` asks for them."""
-
 
 def begin(run: RunFolder, stage: str, settings: RlSettings) -> None:
     """Write the planner before its first step, where no earlier stage of the run gives one."""
@@ -75,7 +72,7 @@ def prepare(run: RunFolder, stage: str, settings: RlSettings, placement: Placeme
                       folder=run.of(stage) / "drawn", reference=reference, rank=placement.data_rank,
                       ranks=placement.data_size)
     objective = policy_objective(settings.objective, clip=settings.clip, kl=settings.kl,
-                                 beta=settings.beta, max_tokens=MAX_TOKENS)
+                                 beta=settings.beta, max_tokens=MAX_NEW_TOKENS)
     measure = partial(measured, workers=workers, count=settings.validation_scenes, placement=placement)
     return make_job(settings, model, batches, batches.told(objective), placement,
                     measure if settings.validation_scenes else None)

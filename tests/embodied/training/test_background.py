@@ -16,7 +16,7 @@ from embodied.training import checkpoint, contents
 from embodied.training.background import Background
 from embodied.training.loop import train
 from embodied.training.optim import Schedule
-from tests.embodied.training.test_checkpoint import objective, parts, resume
+from tests.embodied.training.test_checkpoint import full, objective, parts, resume
 
 
 class Held:
@@ -65,10 +65,6 @@ def test_the_end_of_training_waits_and_what_was_saved_is_gone_on_from(tmp_path):
 def test_a_full_disk_is_said_and_survived_beside_training_too(tmp_path, monkeypatch):
     made = parts()
     go(made, tmp_path, 2)
-
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
-
     monkeypatch.setattr(contents, "save_file", full)
     with pytest.warns(UserWarning, match=r"No space left.*MB.*untouched"):
         assert go(made, tmp_path, 4, start=2).step == 4

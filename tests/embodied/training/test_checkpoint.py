@@ -179,13 +179,14 @@ def test_a_manifest_that_lists_nothing_is_damaged(tmp_path, text):
         assert checkpoint.newest_valid(tmp_path).name == "step_00000002"
 
 
+def full(*_, **__):
+    """In the place of what writes, on a full disk."""
+    raise OSError(28, "No space left on device")
+
+
 def test_a_full_disk_leaves_the_old_checkpoint_and_training_goes_on(tmp_path, monkeypatch):
     made = parts()
     go(made, tmp_path, 2)
-
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
-
     monkeypatch.setattr(contents, "save_file", full)
     with pytest.warns(UserWarning, match=r"No space left.*MB.*untouched"):
         assert go(made, tmp_path, 4, start=2).step == 4
