@@ -64,7 +64,7 @@ def act(settings: Settings, run: RunContext) -> float:
     from embodied.data.files import write_whole
     from embodied.evaluation.episode import one_thread
     from embodied.evaluation.futures import FRAME_PX, futures_of
-    from embodied.evaluation.futures_page import NOTICE, html, strip
+    from embodied.evaluation.futures_page import NOTICE, happened, html, share, strip
 
     one_thread()
     task, required = scene_for(settings.instruction)
@@ -80,8 +80,7 @@ def act(settings: Settings, run: RunContext) -> float:
         agent.twin.close()
     print(NOTICE)
     for future in found.futures:
-        print(f"{future.probability:8.2%}  {'success' if future.is_success else f'{future.progress:.0%} done':<9} "
-              f"{future.plan.text.strip() or future.plan.refusal}")
+        print(f"{share(future):>8}  {happened(future, found):<9} {future.plan.text.strip() or future.plan.refusal}")
     for name, content in (("futures.html", html(found).encode()), ("futures.png", strip(found))):
         write_whole(run.folder / name, content)
         print(f"wrote {run.folder / name}")

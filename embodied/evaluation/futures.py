@@ -27,7 +27,7 @@ class Future:
     """What came of a plan. frames: uint8[H, W, 3] each, the last one of the end."""
 
     plan: Plan
-    probability: float  # of its words, by the policy
+    probability: float | None  # of its words, by the policy; None where no model was asked
     foresight: Foresight | None  # of the twin
     progress: float  # of the task at the end, 0..1
     is_success: bool
@@ -76,10 +76,12 @@ def carried_out(world: Any, moment: Any, progress: float, candidate: Candidate, 
         outcomes.append(report["status"] if report["status"] == "done" else f"{report['status']}, {report['reason']}")
     world.watch(None)
     is_success = bool(world.is_success)
-    return Future(candidate.plan, float(np.exp(candidate.log_prob)), foresight, float(is_success) or progress,
-                  is_success, tuple(" ".join(called.get(word, word) for word in map(str, call.named)).replace("_", " ")
-                                    for call in candidate.plan.calls),
-                  tuple(outcomes), (*_spread(frames, pictures - 1), world.render()) if pictures else ())
+    probability = float(np.exp(candidate.log_prob)) if candidate.plan.samples else None
+    calls = tuple(" ".join(called.get(word, word) for word in map(str, call.named)).replace("_", " ")
+                  for call in candidate.plan.calls)
+    kept = (*_spread(frames, pictures - 1), world.render()) if pictures else ()
+    return Future(candidate.plan, probability, foresight, float(is_success) or progress, is_success, calls,
+                  tuple(outcomes), kept)
 
 
 def _called(plan: Plan) -> dict[str, str]:

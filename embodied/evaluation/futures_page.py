@@ -42,7 +42,7 @@ def _row(canvas: Image.Image, draw: ImageDraw.ImageDraw, font: ImageFont.FreeTyp
          at: tuple[int, int]) -> None:
     """One plan's words and pictures, from its upper left corner on."""
     (left, top), (_, width) = at, FRAME_PX
-    draw.text((left, top), f"{_share(future)}  {_words(future)}", fill=_INK, font=font)
+    draw.text((left, top), f"{share(future)}  {_words(future)}", fill=_INK, font=font)
     draw.text((left, top + 20), "  ".join(_said(future, found)), fill=_color(future, found), font=font)
     for place, frame in enumerate(future.frames):
         canvas.paste(Image.fromarray(frame), (left + place * (width + _GAP), top + _TEXT_PX))
@@ -66,11 +66,13 @@ def _figure(future: Future, found: Futures) -> str:
     said = "<br>".join(map(escape, _said(future, found)))
     kind = "" if future.is_success else ' class="loss"'
     return (f'<figure{kind}><img alt="the end" src="{data_uri("image/png", content.getvalue())}"><figcaption>'
-            f"<b>{escape(_share(future))}</b> {escape(_words(future))}<ol>{calls}</ol>{said}</figcaption></figure>")
+            f"<b>{escape(share(future))}</b> {escape(_words(future))}<ol>{calls}</ol>{said}</figcaption></figure>")
 
 
-def _share(future: Future) -> str:
+def share(future: Future) -> str:
     """The policy's probability of the plan's words."""
+    if future.probability is None:
+        return "no model was asked:"
     return f"{future.probability:.1%}" if future.probability >= 0.001 else "< 0.1%"
 
 
@@ -81,14 +83,19 @@ def _words(future: Future) -> str:
     return ", ".join(future.calls) or "does nothing"
 
 
+def happened(future: Future, found: Futures) -> str:
+    """What came of a plan, in words that claim no more than was judged."""
+    if not found.is_judged:
+        return "nobody judges these words"
+    return "success" if future.is_success else f"{future.progress:.0%} done"
+
+
 def _said(future: Future, found: Futures) -> list[str]:
     """What the twin predicted, and what happened."""
     twin = "twin: nothing to say" if future.foresight is None else (
         f"twin: {future.foresight.after:.0%} done" + (f", {future.foresight.failures} failed" * bool(
             future.foresight.failures)))
-    if not found.is_judged:
-        return [twin, "happened: nobody judges these words"]
-    return [twin, "happened: success" if future.is_success else f"happened: {future.progress:.0%} done"]
+    return [twin, f"happened: {happened(future, found)}"]
 
 
 def _color(future: Future, found: Futures) -> str:

@@ -7,12 +7,25 @@ import pytest
 from PIL import Image
 
 from embodied.cli.main import main
+from embodied.evaluation.futures import FRAME_PX, Future, Futures
+from embodied.evaluation.futures_page import happened, html, share
+from embodied.planning.language import Plan
 
 
 def test_a_mind_draws_no_plans(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["futures", "weights=mind-tiny", "hydra.run.dir=here"]) == 2
     assert "expected a planner's, which draws plans, got a mind's" in capsys.readouterr().err
+
+
+def test_no_more_is_said_than_was_asked_and_judged():
+    frame = np.zeros((*FRAME_PX, 3), np.uint8)
+    unasked = Future(Plan((), refusal="I do not know the word 'do'"), None, None, 0.0, False, (), (), (frame,))
+    sure = Future(Plan(()), 0.9997, None, 0.5, False, (), (), (frame,))
+    for is_judged, said in ((False, "nobody judges these words"), (True, "50% done")):
+        assert happened(sure, Futures("do it", frame, (sure,), is_judged)) == said
+    assert (share(unasked), share(sure)) == ("no model was asked:", "100.0%")
+    assert "nobody judges these words" in html(Futures("do it", frame, (unasked, sure), is_judged=False))
 
 
 @pytest.mark.slow
