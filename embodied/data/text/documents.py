@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -73,8 +74,22 @@ def _docstrings(source: str) -> Iterator[str]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             said = ast.get_docstring(node)
             if said is not None and len(said) >= _LEAST_DOCSTRING:
                 yield said
+
+
+_NESTED = ("body", "handlers", "cases", "orelse", "finalbody")
+"""Fields of a node that hold statements, in their order."""
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """The nodes of `ast.walk`, in its order, without expressions: those are most of a file, and hold no docstring."""
+    waiting: deque[ast.AST] = deque([tree])
+    while waiting:
+        node = waiting.popleft()
+        yield node
+        for name in _NESTED:
+            waiting.extend(getattr(node, name, ()))

@@ -20,6 +20,7 @@ from embodied.typed import between
 
 LEARNED, HELD_OUT = "learned.jsonl", "held_out.jsonl"
 CARD = "card.json"
+_TOLD_EVERY = 5_000_000  # characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +76,15 @@ def _fill(road: Road, folder: Path) -> dict[str, Any]:
 def _kept(road: Road, names: Sequence[str], counts: Counter[str]) -> Iterator[tuple[Document, bool]]:
     """Documents that nothing speaks against, and whether each is held out: by its text as it was found, so that this
     hangs on nothing else that is done."""
-    seen = Seen(road.likeness)
+    seen, told = Seen(road.likeness), 0
     for document in _up_to(find_documents(road.folders), road.most_characters):
         counts["found"] += 1
         counts["found, characters"] += len(document.text)
+        if counts["found, characters"] // _TOLD_EVERY > told:
+            told = counts["found, characters"] // _TOLD_EVERY
+            print(f"texts: {counts['found, characters'] / 1e6:.0f} million characters read"
+                  f"{'' if road.most_characters is None else f' of at most {road.most_characters / 1e6:.0f}'}, "
+                  f"{counts['kept, characters'] / 1e6:.0f} kept", flush=True)
         if road.is_filtered and (reason := why_poor(document.text)):
             counts[f"poor: {reason}"] += 1
             continue

@@ -11,7 +11,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +66,7 @@ class Drawing:
         self.model, self.processor, self.workers, self.teach = model, processor, workers, teach
         self.settings, self.updates, self.seed = settings, settings.updates, seed
         self.folder, self.reference, self.rank, self.ranks = folder, reference, rank, ranks
+        self.fresh = settings.updates - settings.replayed
         self.step, self.played = 0, Played()
         self._parts: list[Batch] = []
         self._tokenizer = compile_tokenizer(processor.tokenizer)
@@ -84,8 +85,10 @@ class Drawing:
                     self._parts = self._kept(iteration)
                     if not self._parts:
                         return
+                if (batch := self._update(iteration, update)) is None:
+                    return
                 self.step += 1
-                yield self._parts[update]
+                yield batch
 
     def told(self, objective: Callable[..., Any]) -> Callable[..., Any]:
         """The objective, with what was played among its metrics."""
@@ -118,9 +121,18 @@ class Drawing:
             return None
         lessons = self._lessons(groups)
         order = np.random.default_rng([self.seed, iteration, self.rank]).permutation(len(lessons))
-        parts = [self._cut([lessons[place] for place in part]) for part in np.array_split(order, self.updates)]
+        parts = [self._cut([lessons[place] for place in part]) for part in np.array_split(order, self.fresh)]
         self.played.seconds += time.perf_counter() - began_s
         return [self._batch(iteration * self.updates + number, part) for number, part in enumerate(parts)]
+
+    def _update(self, iteration: int, number: int) -> Batch | None:
+        """A batch of what this iteration drew, and after those batches of what one of all so far did."""
+        if number < self.fresh:
+            return self._parts[number]
+        chance = np.random.default_rng([self.seed, iteration, self.rank, number])
+        earlier, part = int(chance.integers(iteration + 1)), int(chance.integers(self.fresh))
+        parts = self._parts if earlier == iteration else self._kept(earlier)
+        return replace(parts[part], step=iteration * self.updates + number) if parts else None
 
     def _cut(self, lessons: Sequence[Lesson]) -> list[Row]:
         """Their rows, as many lessons as have room."""
@@ -166,11 +178,11 @@ class Drawing:
         found = [lesson for group in judged for lesson in self.teach(group)]
         telling = [lesson for lesson in found if lesson[0].advantage or self.reference is not None]
         self.played.lessons = sum(lesson[0].advantage != 0 for lesson in found)
-        if (missing := self.updates - len(telling)) > 0:
+        if (missing := self.fresh - len(telling)) > 0:
             width = 2 if self.settings.reads_pairs else 1
             telling += [lesson for group in judged for lesson in idle(group, width)][:missing]
-        if len(telling) < self.updates:
-            raise RuntimeError(f"expected at least updates={self.updates} answers of the model in an iteration, got "
+        if len(telling) < self.fresh:
+            raise RuntimeError(f"expected at least updates={self.fresh} answers of the model in an iteration, got "
                                f"{len(telling)} in episodes that ended so: {self.played.ends}; play more scenes, or "
                                "others: where nothing is in sight, or nobody judges, there is nothing to learn")
         return telling
@@ -195,6 +207,8 @@ class Drawing:
                  for name, value in part.inputs.items()}
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self._file(iteration), save(named, {"ids": json.dumps([part.ids for part in self._parts])}))
+        if self.settings.replayed:
+            return
         old = iteration - 1 - self.settings.keep * self.settings.save_every // self.updates
         self._file(old).unlink(missing_ok=True)
 
@@ -212,4 +226,4 @@ class Drawing:
             named = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - no mapping
         return [Batch(iteration * self.updates + number, tuple(ids[number]),
                       {name.split(".", 1)[1]: value for name, value in named.items()
-                       if name.startswith(f"{number}.")}) for number in range(self.updates)]
+                       if name.startswith(f"{number}.")}) for number in range(len(ids))]

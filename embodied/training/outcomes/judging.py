@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from statistics import fmean
@@ -32,28 +32,55 @@ Teacher = Callable[[Sequence[Rollout]], Sequence[Lesson]]
 """Episodes of one scene, judged all of them -> what is learned from them."""
 
 
-def by_advantage(advantage: Advantage, context: Context, *, is_success_alone: bool) -> Teacher:
+def by_advantage(advantage: Advantage, context: Context, *, is_success_alone: bool, counts_vetoes: bool = False
+                 ) -> Teacher:
     """Every decision, with its advantage. is_success_alone: the reward is 1 for success at the end, and 0 for all else;
-    False: it is progress, decision by decision."""
-    return partial(_judged, advantage=advantage, context=context, is_success_alone=is_success_alone)
+    False: it is progress, decision by decision. counts_vetoes: each answer that was turned down is learned from, too,
+    as an episode that ended with it."""
+    return partial(_judged, advantage=advantage, context=context, is_success_alone=is_success_alone,
+                   counts_vetoes=counts_vetoes)
 
 
-def _judged(group: Sequence[Rollout], *, advantage: Advantage, context: Context, is_success_alone: bool
-            ) -> list[Lesson]:
+def _judged(group: Sequence[Rollout], *, advantage: Advantage, context: Context, is_success_alone: bool,
+            counts_vetoes: bool) -> list[Lesson]:
     """None where the group is too small for the advantage: episodes may have broken."""
     decided = [rollout for rollout in group if rollout.decisions]
     if len(decided) < advantage.least:
         return []
-    numbers = advantage(Group(tuple(trajectory(one, is_success_alone) for one in decided)), context)
-    return [(Row(name, sample, number),) for rollout, row in zip(decided, numbers, strict=True)
-            for (name, _, sample), number in zip(_made(rollout), row, strict=True) if sample is not None]
+    told = [(trajectory(rollout, is_success_alone), [(name, sample) for name, _, sample in _made(rollout)])
+            for rollout in decided]
+    vetoed = [ended for (known, _), rollout in zip(told, decided, strict=True) for ended in _vetoed(rollout, known)
+              ] if counts_vetoes else []
+    numbers = advantage(Group(tuple(known for known, _ in (*told, *vetoed))), context)
+    return [(Row(name, sample, number),) for (_, made), row in zip((*told, *vetoed), numbers, strict=True)
+            for (name, sample), number in zip(made, row, strict=True) if sample is not None]
+
+
+def _vetoed(rollout: Rollout, known: Trajectory) -> Iterator[tuple[Trajectory, list[tuple[str, Sample | None]]]]:
+    """Of each answer that was turned down for another: the episode as if it had ended there, and that answer at its
+    end. known: what the episode was."""
+    for place, decision in enumerate(rollout.decisions):
+        before = known.decisions[place]
+        last = replace(before, reward=0.0, **{name: _stayed(getattr(before, name)) for name in ("progress",
+                       "cost_to_go")}, fork_value=None if before.fork_value is None else
+                       Change(before.fork_value.before, 0.0))
+        for number, sample in enumerate(decision.samples[1:], start=1):
+            if sample.token_ids:
+                yield (Trajectory((*known.decisions[:place], last)),
+                       [*[("", None)] * place, (f"{rollout.seed}.{rollout.draw}.{place}.{number}", sample)])
+
+
+def _stayed(change: Change | None) -> Change | None:
+    return None if change is None else Change(change.before, change.before)
 
 
 def successes(group: Sequence[Rollout]) -> list[Lesson]:
     """Each different answer of the episodes that succeeded, once at each moment (rejection fine-tuning, see
-    `objectives.preferences.rejection_selection`)."""
+    `objectives.preferences.rejection_selection`), as the answer to what was asked first: one that stood after others
+    were turned down is to come before them."""
     at = _by_moment(group)
-    return [(Row(told[i].name, told[i].sample, 1.0),) for told in at.values() for i in rejection_selection(
+    return [(Row(told[i].name, replace(told[i].sample, grammar=told[i].grammar), 1.0),)
+            for told in at.values() for i in rejection_selection(
         [float(one.is_success) for one in told], [one.sample.token_ids for one in told], least_reward=1.0)]
 
 
@@ -86,6 +113,7 @@ class _Told:
 
     name: str
     sample: Sample
+    grammar: str | None  # of what was asked first at that moment
     reward: float  # from this decision on
     is_success: bool
 
@@ -98,7 +126,8 @@ def _by_moment(group: Sequence[Rollout]) -> dict[str, list[_Told]]:
             returns = trajectory(rollout).returns(1.0)
             for (name, decision, sample), reward in zip(_made(rollout), returns, strict=True):
                 if sample is not None:
-                    at[decision.state].append(_Told(name, sample, reward, bool(rollout.is_success)))
+                    first = decision.samples[:2][-1]  # which was turned down where there are two
+                    at[decision.state].append(_Told(name, sample, first.grammar, reward, bool(rollout.is_success)))
     return at
 
 

@@ -86,7 +86,8 @@ def teacher_of(settings: RlSettings) -> Teacher:
         return partial(pairs, is_flip=settings.pairs == "flip")
     context = Context(discount=settings.discount, is_scaled=settings.objective != "dr_grpo",
                       step_weight=settings.step_weight)
-    return by_advantage(advantage_named(settings.advantage), context, is_success_alone=settings.reward == "success")
+    return by_advantage(advantage_named(settings.advantage), context, is_success_alone=settings.reward == "success",
+                        counts_vetoes=settings.vetoes)
 
 
 def played(settings: RlSettings) -> dict[str, Any]:

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from embodied.agents.backends.local import LocalBackend
+from embodied.agents.rollouts import Decision, Rollout
 from embodied.models.weights import load_weights, weights_to_bytes
+from embodied.prompt import Prompt, Sample
 from embodied.training.advantages import Context, advantage_named
 from embodied.training.hooks import STOP_ASKED
 from embodied.training.loop import train
@@ -177,7 +179,57 @@ def test_pairs_stay_together_and_the_better_one_becomes_likelier(backend, tmp_pa
     backend.model.zero_grad()
 
 
+def sample_of(text, grammar="all"):
+    return Sample(text, Prompt(()), grammar, token_ids=tuple(text.encode()))
+
+
+def episode(draw, *decided, success):
+    """decided: of each decision its samples, the one that stood first, and the reward."""
+    made = tuple(Decision(samples, reward, state=f"{place}", progress=0.5 * place, cost_to_go=2.0 - place)
+                 for place, (samples, reward) in enumerate(decided))
+    return Rollout(7, draw, made, float(success), success, "success" if success else "refused",
+                   cost_to_go=0.0 if success else 2.0)
+
+
+def test_answers_that_were_turned_down_count_as_episodes_that_ended_with_them():
+    """Two decisions, the second of which stood after another: rewards 1, 0 and, of the one turned down, 0.5."""
+    won = episode(0, ((sample_of("a"),), 0.5), ((sample_of("b", "less"), sample_of("c")), 0.5), success=True)
+    lost = episode(1, ((sample_of("d"),), 0.0), success=False)
+    teach = by_advantage(advantage_named("leave_one_out"), Context(), is_success_alone=False, counts_vetoes=True)
+    told = {row.name: (row.sample.text, row.advantage) for [row] in teach([won, lost])}
+    assert told == {"7.0.0": ("a", 0.75), "7.0.1": ("b", 0.75), "7.0.1.1": ("c", 0.0), "7.1.0": ("d", -0.75)}
+    costs = by_advantage(advantage_named("cost_to_go"), Context(is_scaled=False), is_success_alone=False,
+                         counts_vetoes=True)
+    cost = {row.name: row.advantage for [row] in costs([won, lost])}
+    assert cost["7.0.1"] > cost["7.0.1.1"] > cost["7.1.0"], "one that leads nowhere is worth less than one that does"
+
+
+def test_what_stood_after_others_is_imitated_as_the_answer_to_what_was_asked_first():
+    won = episode(0, ((sample_of("b", "less"), sample_of("c")), 1.0), success=True)
+    [[row]] = successes([won, episode(1, ((sample_of("d"),), 0.0), success=False)])
+    assert (row.sample.text, row.sample.grammar) == ("b", "all")
+
+
+def test_rejection_learns_again_from_what_earlier_iterations_drew(backend, tmp_path):
+    changed = {"objective": "rejection", "advantage": None, "updates": 4, "replayed": 3, "save_every": 4,
+               "validate_every": 4}
+    drawn = drawing(backend, tmp_path, successes, lambda sample: 1.0, **changed)
+    found = [batch for _, batch in zip(range(12), drawn, strict=False)]
+    assert [batch.step for batch in found] == list(range(12)) and len(drawn.workers.tickets) == 3 * 8
+    seeds = [{int(name.split(".")[0]) // 2 for name in batch.ids} for batch in found]
+    assert [seeds[place] for place in (0, 4, 8)] == [{0}, {1}, {2}], "an iteration begins with what is new"
+    assert set().union(*seeds[9:]) - {2}, "and goes on with what is older"
+    resumed = drawing(backend, tmp_path, successes, lambda sample: 1.0, **changed)
+    resumed.load_state_dict({**drawn.state_dict(), "step": 9})
+    again = [batch for _, batch in zip(range(3), resumed, strict=False)]
+    assert all(equal(one, other) for one, other in zip(found[9:], again, strict=True))
+    assert not resumed.workers.tickets
+
+
 @pytest.mark.parametrize(("changed", "said"), [
+    ({"vetoes": True, "objective": "rejection", "advantage": None}, "vetoes=true: expected false for objective=rej"),
+    ({"replayed": 1}, "replayed=1: expected 0 for objective=grpo"),
+    ({"replayed": 2, "objective": "rejection", "advantage": None}, "replayed=2: expected fewer than updates=2"),
     ({"save_every": 3}, "save_every=3: expected a multiple of updates=2"),
     ({"accumulate": 2}, "accumulate=2: expected 1 of a stage that plays"),
     ({"advantage": "fork_value"}, "advantage: .*'fork_values'"),
