@@ -24,7 +24,7 @@ from embodied.planning.perception import Perception, held_since, last_failure
 from embodied.planning.scene import SceneEncoder, Targets, write_prompt
 from embodied.planning.understanding import UnclearPolicy, judge, refuse, refused, turned_down
 from embodied.planning.wording import ParsedInstruction, read
-from embodied.prompt import Prompt, PromptTooLongError
+from embodied.prompt import Prompt, PromptTooLongError, Sample
 from envs.interface import Observation, Transition
 from envs.skills.signatures import PlanLanguage
 
@@ -51,7 +51,7 @@ class LanguageAgent:
 
     def __init__(self, backend: Backend, *, constrained: bool = True, scene: SceneEncoder | None = None,
                  max_new_tokens: int = MAX_NEW_TOKENS, seed: int = 0, unclear: UnclearPolicy | None = refuse,
-                 look: Callable[[Observation], Look] | None = None) -> None:
+                 look: Callable[[Observation], Look] | None = None, draws: int = 1) -> None:
         """constrained: decode under the plan grammar; without it, an unreadable answer is asked for once more with it.
 
         Plans are in the language that the backend's model learned. scene: what the prompt shows, by default what that
@@ -59,7 +59,9 @@ class LanguageAgent:
         pass, for measuring what a model alone is worth. Plans of whole images, which name no slots, are not judged; of
         what is said in languages that answer questions only the colors are, see `planning.named`.
         seed: of a backend that samples, where a call names none. look: what a scene that remembers sees by, in place of
-        its own eyes.
+        its own eyes. draws: answers that are drawn at once while the backend samples, for one that is judged: the first
+        that nothing speaks against is done. 1: answers are asked for one by one, each without what the judge turned
+        down before.
         """
         self.backend, self.constrained, self.scene = backend, constrained, scene or backend.scene
         self.language = backend.language
@@ -68,7 +70,7 @@ class LanguageAgent:
         self._is_checked = self.scene.finds_objects and answers_in_words and unclear is not None
         self._minds_failures = self.scene.remembers and unclear is not None
         self._denies_done = self._minds_failures and not self.scene.roams
-        self.max_new_tokens, self.seed = max_new_tokens, seed
+        self.max_new_tokens, self.seed, self.draws = max_new_tokens, seed, draws
         self._lent, self._looks = look, Looks(_EPISODE)
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = (), *,
@@ -111,7 +113,12 @@ class LanguageAgent:
             if self._is_checked and strays(plan, instruction, state.held, self.language):
                 return Plan((), refusal=NO_PLAN_OF_THESE, perception=state.perception).instead_of([plan])
             return plan
-        return self._judged(ask, state, read(instruction), state.scene(history))
+        parsed, scene = read(instruction), state.scene(history)
+        if (plan := turned_down(parsed, scene, self.unclear)) is not None:
+            return replace(plan, perception=state.perception)
+        if self.draws > 1 and self.backend.temperature:
+            return self._first_that_stands(self._drawn(prompt, state, seed), parsed, scene)
+        return self._judged(ask, parsed, scene)
 
     def _unless_open(self, done: Plan, instruction: str, state: SceneState, history: Sequence[Transition],
                      ask: Callable[[Without], Plan]) -> Plan:
@@ -157,12 +164,8 @@ class LanguageAgent:
         chance = chance_of_success(self, history) if self._is_checked else None
         return chance is not None and chance < LIKELY
 
-    def _judged(self, ask: Callable[[Without], Plan], state: SceneState, parsed: ParsedInstruction,
-                scene: Scene) -> Plan:
+    def _judged(self, ask: Callable[[Without], Plan], parsed: ParsedInstruction, scene: Scene) -> Plan:
         """The likeliest plan that nothing speaks against, among the first few; else the refusal of the likeliest."""
-        plan = turned_down(parsed, scene, self.unclear)
-        if plan is not None:
-            return replace(plan, perception=state.perception)
         without, tried, first = ANY_PLAN, [], None
         for _ in range(TRIES):
             plan = ask(without)
@@ -173,6 +176,16 @@ class LanguageAgent:
             first = first or veto
             without |= veto.without
         return refused(tried[0].instead_of(tried[1:]), first, parsed, scene)
+
+    def _first_that_stands(self, drawn: Sequence[Plan], parsed: ParsedInstruction, scene: Scene) -> Plan:
+        """The first plan that nothing speaks against, instead of all that something does; else the refusal of the
+        first. Others that would have stood are not told of: nobody knows what they are worth."""
+        vetoes = [judge(plan, parsed, scene, self.language) for plan in drawn]
+        vetoed = [plan for plan, veto in zip(drawn, vetoes, strict=True) if veto is not None]
+        stands = next((plan for plan, veto in zip(drawn, vetoes, strict=True) if veto is None), None)
+        if stands is not None:
+            return stands.instead_of(vetoed)
+        return refused(vetoed[0].instead_of(vetoed[1:]), vetoes[0], parsed, scene)
 
     def read_scene(self, observation: Observation, history: Sequence[Transition] = ()) -> SceneState:
         """What is in sight now, and what the hand holds since which pick; of scenes that remember, what they do."""
@@ -205,16 +218,37 @@ class LanguageAgent:
             except PromptTooLongError as error:
                 return Plan((), refusal=TOO_LONG, perception=state.perception, hint=str(error)).instead_of(unread)
             try:
-                plan = ground(self._read(answer.text, targets), state.perception)
-                return replace(plan, sample=answer).instead_of(unread)
+                return self._grounded(answer, targets, state).instead_of(unread)
             except PlanError as error:
-                unread.append(Plan((), refusal=UNREADABLE, text=answer.text, sample=answer, perception=state.perception,
-                                   hint=f"The answer was no plan: {error}."))
+                unread.append(_unreadable(answer, error, state))
         return unread[-1].instead_of(unread[:-1])
 
-    def _read(self, text: str, targets: Targets) -> Plan:
-        """The plan that a text says. Raises PlanError."""
-        return parse(text, self.language, objects=targets.objects, locations=targets.locations)
+    def _drawn(self, prompt: Prompt, state: SceneState, seed: int) -> list[Plan]:
+        """The grounded plans of `draws` answers; of one that cannot be read, a refusal."""
+        targets, found = self.scene.targets(state.perception), []
+        grammar = plan_grammar(self.language, targets.objects, locations=targets.locations,
+                               is_holding=state.is_holding) if self.constrained else None
+        try:
+            answers = self.backend.draw(prompt, grammar, self.draws, max_new_tokens=self.max_new_tokens, seed=seed)
+        except PromptTooLongError as error:
+            return [Plan((), refusal=TOO_LONG, perception=state.perception, hint=str(error))]
+        for answer in answers:
+            try:
+                found.append(self._grounded(answer, targets, state))
+            except PlanError as error:
+                found.append(_unreadable(answer, error, state))
+        return found
+
+    def _grounded(self, answer: Sample, targets: Targets, state: SceneState) -> Plan:
+        """The plan that an answer says, of what was perceived. Raises PlanError."""
+        plan = parse(answer.text, self.language, objects=targets.objects, locations=targets.locations)
+        return replace(ground(plan, state.perception), sample=answer)
+
+
+def _unreadable(answer: Sample, error: PlanError, state: SceneState) -> Plan:
+    """The refusal of an answer that is no plan."""
+    return Plan((), refusal=UNREADABLE, text=answer.text, sample=answer, perception=state.perception,
+                hint=f"The answer was no plan: {error}.")
 
 
 def another(plan: Plan, instruction: str, history: Sequence[Transition], language: PlanLanguage,

@@ -95,9 +95,9 @@ def measured(folder: Path, given: list[str], test: int, minutes: float | None, w
     if not until.numbers:
         raise SystemExit(f"{folder}: expected steps to take, got a training that is over; choose another --out")
     after = success(str(run.model), settings, test, workers)
-    return {"before": before, "after": after, "episodes": int(until.numbers["played/episodes"]),
-            "env_steps": int(until.numbers["played/calls"]), "seconds": round(until.seconds, 1),
-            "playing_s": round(until.numbers["played/seconds"], 1)}
+    return {"before": before, "after": after, "episodes": int(until.numbers["rollout/episodes"]),
+            "env_steps": int(until.numbers["rollout/calls"]), "seconds": round(until.seconds, 1),
+            "playing_s": round(until.numbers["rollout/seconds"], 1)}
 
 
 def success(weights: str, settings: RlSettings, scenes: int, workers: int) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from embodied.agents.backends.looks import Looks
 from embodied.planning.declaration import read_language
 from embodied.planning.language import shortest_plan
@@ -127,14 +129,26 @@ class LocalBackend:
         """One answer a prompt, the one that it would get alone; grammars: one a prompt, None = anything goes.
         on_token: told each token as it is chosen; a row whose listener answers False ends there. Raises
         PromptTooLongError when one of them is too long: ask for the others again."""
+        return self._written(prompts, grammars or [None] * len(prompts), [seed] * len(prompts), max_new_tokens,
+                             on_token)
+
+    def draw(self, prompt: Prompt, grammar: str | None, count: int, *, max_new_tokens: int, seed: int) -> list[Sample]:
+        """`count` answers to one prompt, each drawn from a stream of chance of its own, which hangs on the seed and its
+        number. Raises PromptTooLongError."""
+        seeds = [int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) for number in range(count)]
+        return self._written([prompt] * count, [grammar] * count, seeds, max_new_tokens)
+
+    def _written(self, prompts: Sequence[Prompt], grammars: Sequence[str | None], seeds: Sequence[int],
+                 max_new_tokens: int, on_token: OnToken | None = None) -> list[Sample]:
+        """An answer a prompt."""
         batch = self.processor(list(prompts)).to(self.model.device)
         sizes = batch["attention_mask"].sum(dim=1).tolist()
-        rows = [self._row(number, room, grammar, seed, on_token) for number, (room, grammar) in enumerate(zip(
-            self._rooms(sizes, max_new_tokens), grammars or [None] * len(prompts), strict=True))]
+        rows = [self._row(number, room, grammar, seed, on_token) for number, (room, grammar, seed) in enumerate(zip(
+            self._rooms(sizes, max_new_tokens), grammars, seeds, strict=True))]
         self._writer.write(batch, rows)
         asked = [Sample("", prompt, mask, temperature=self.temperature, seed=seed, version=self.version,
                         prompt_tokens=size)
-                 for prompt, mask, size in zip(prompts, grammars or [None] * len(prompts), sizes, strict=True)]
+                 for prompt, mask, seed, size in zip(prompts, grammars, seeds, sizes, strict=True)]
         return [self._answered(sample, row) for sample, row in zip(asked, rows, strict=True)]
 
     def _row(self, number: int, room: int, grammar: str | None, seed: int, on_token: OnToken | None) -> Row:

@@ -1,4 +1,4 @@
-"""The objective of a planner that learns from what it did, of batches that `drawing.Drawing` makes."""
+"""The objective of a planner that learns from what it did, of batches that `rollout_stream.RolloutStream` makes."""
 
 from __future__ import annotations
 

@@ -21,9 +21,9 @@ from embodied.models.weights import weights_to_bytes
 from embodied.training.advantages import Context, advantage_named
 from embodied.training.hooks import STOP_ASKED
 from embodied.training.job import Job, make_job
-from embodied.training.outcomes.drawing import Drawing
-from embodied.training.outcomes.judging import Teacher, by_advantage, pairs, successes
+from embodied.training.outcomes.examples import MakeExamples, by_advantage, pairs, successes
 from embodied.training.outcomes.objective import policy_objective
+from embodied.training.outcomes.rollout_stream import RolloutStream
 from embodied.training.placement import Placement
 from embodied.training.planner_stage import let_learn
 from embodied.training.run_folder import RunFolder
@@ -68,7 +68,7 @@ def prepare(run: RunFolder, stage: str, settings: RlSettings, placement: Placeme
     episodes = 1 + settings.forks * settings.max_calls  # of a call, at the most
     workers = run.open_workers(make_rollouts, {"weights": str(start), **played(settings)},
                                workers=run.settings.workers, deadline_s=settings.deadline_s * episodes)
-    batches = Drawing(model, processor, workers, teacher_of(settings), settings, seed=run.settings.seed,
+    batches = RolloutStream(model, processor, workers, examples_of(settings), settings, seed=run.settings.seed,
                       folder=run.of(stage) / "drawn", reference=reference, rank=placement.data_rank,
                       ranks=placement.data_size)
     objective = policy_objective(settings.objective, clip=settings.clip, kl=settings.kl,
@@ -78,7 +78,7 @@ def prepare(run: RunFolder, stage: str, settings: RlSettings, placement: Placeme
                     measure if settings.validation_scenes else None)
 
 
-def teacher_of(settings: RlSettings) -> Teacher:
+def examples_of(settings: RlSettings) -> MakeExamples:
     """What is learned from the episodes of a scene."""
     if settings.objective == "rejection":
         return successes
@@ -95,7 +95,7 @@ def played(settings: RlSettings) -> dict[str, Any]:
     needs = advantage_named(settings.advantage).needs if settings.advantage else ()
     return {"env_id": settings.env_id, "env": settings.env, "temperature": settings.temperature,
             "group": settings.group, "forks": settings.forks, "counts_calls": "cost_to_go" in needs,
-            "max_calls": settings.max_calls}
+            "max_calls": settings.max_calls, "agent": {"draws": settings.draws}}
 
 
 def measured(model: nn.Module, workers: Workers, count: int, placement: Placement) -> Mapping[str, float]:

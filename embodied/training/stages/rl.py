@@ -46,6 +46,7 @@ class RlSettings(StageSettings):
     group: int = between(1)  # episodes of each
     updates: int = between(1)  # steps of an iteration
     temperature: float = between(0.01, 10)  # of what is drawn
+    draws: int = between(1, 256, default=1)  # answers drawn at once for a plan, of which the first that stands is done
     objective: ObjectiveName
     advantage: str | None  # a name of `embodied.training.advantages`, where the objective reads one
     pairs: PairsName = "return"  # of an objective that reads pairs

@@ -57,7 +57,7 @@ def test_a_training_that_is_stopped_goes_on_to_the_same_bits(tmp_path):
     assert sha256_of(whole.model / "model.safetensors") != sha256_of(whole.start / "model.safetensors")
     told = [json.loads(line) for line in (tmp_path / "parts" / "rl" / "log.jsonl").read_text().splitlines()]
     [last] = [line for line in told if line.get("step") == 4 and "loss" in line]
-    assert last["played/episodes"] == 8 and 0.0 <= last["validation/success"] <= 1.0
+    assert last["rollout/episodes"] == 8 and 0.0 <= last["validation/success"] <= 1.0
 
 
 @pytest.mark.parametrize(("changes", "said"), [

@@ -26,14 +26,14 @@ class Row:
     advantage: float
 
 
-Lesson = tuple[Row, ...]
+Example = tuple[Row, ...]
 """Rows that belong together: one, or a pair, the better one first."""
-Teacher = Callable[[Sequence[Rollout]], Sequence[Lesson]]
+MakeExamples = Callable[[Sequence[Rollout]], Sequence[Example]]
 """Episodes of one scene, judged all of them -> what is learned from them."""
 
 
 def by_advantage(advantage: Advantage, context: Context, *, is_success_alone: bool, counts_vetoes: bool = False
-                 ) -> Teacher:
+                 ) -> MakeExamples:
     """Every decision, with its advantage. is_success_alone: the reward is 1 for success at the end, and 0 for all else;
     False: it is progress, decision by decision. counts_vetoes: each answer that was turned down is learned from, too,
     as an episode that ended with it."""
@@ -42,7 +42,7 @@ def by_advantage(advantage: Advantage, context: Context, *, is_success_alone: bo
 
 
 def _judged(group: Sequence[Rollout], *, advantage: Advantage, context: Context, is_success_alone: bool,
-            counts_vetoes: bool) -> list[Lesson]:
+            counts_vetoes: bool) -> list[Example]:
     """None where the group is too small for the advantage: episodes may have broken."""
     decided = [rollout for rollout in group if rollout.decisions]
     if len(decided) < advantage.least:
@@ -74,7 +74,7 @@ def _stayed(change: Change | None) -> Change | None:
     return None if change is None else Change(change.before, change.before)
 
 
-def successes(group: Sequence[Rollout]) -> list[Lesson]:
+def successes(group: Sequence[Rollout]) -> list[Example]:
     """Each different answer of the episodes that succeeded, once at each moment (rejection fine-tuning, see
     `objectives.preferences.rejection_selection`), as the answer to what was asked first: one that stood after others
     were turned down is to come before them."""
@@ -84,7 +84,7 @@ def successes(group: Sequence[Rollout]) -> list[Lesson]:
         [float(one.is_success) for one in told], [one.sample.token_ids for one in told], least_reward=1.0)]
 
 
-def pairs(group: Sequence[Rollout], *, is_flip: bool) -> list[Lesson]:
+def pairs(group: Sequence[Rollout], *, is_flip: bool) -> list[Example]:
     """Of each moment that several decisions were made at, the answer that more followed from, on the mean, and the one
     that least did, where that differs. is_flip: only where the one always ended in success, and the other never."""
     found = []
@@ -101,8 +101,8 @@ def pairs(group: Sequence[Rollout], *, is_flip: bool) -> list[Lesson]:
     return found
 
 
-def idle(group: Sequence[Rollout], width: int) -> list[Lesson]:
-    """Lessons of `width` rows each that teach nothing: advantage 0, or an answer beside itself."""
+def neutral(group: Sequence[Rollout], width: int) -> list[Example]:
+    """Examples of `width` rows each that say nothing: advantage 0, or an answer beside itself."""
     return [(Row(name, sample, 0.0),) * width for rollout in group for name, _, sample in _made(rollout)
             if sample is not None]
 

@@ -29,19 +29,19 @@ from embodied.models.processor import PalmEProcessor
 from embodied.models.weights import weights_to_bytes
 from embodied.planning.constrain import compile_tokenizer
 from embodied.training.hooks import STOP_ASKED
-from embodied.training.outcomes.judging import Lesson, Row, Teacher, idle
+from embodied.training.outcomes.examples import Example, MakeExamples, Row, neutral
 from embodied.training.outcomes.objective import policy_log_probs
 from embodied.training.samples import allowed_words, sample_batch
 
 if TYPE_CHECKING:
     from embodied.training.stages.rl import RlSettings
 
-_COUNTS = ("episodes", "calls", "lost", "lessons")
-"""Of `Played` what ranks have together; metrics are a mean over them."""
+_COUNTS = ("episodes", "calls", "lost", "examples")
+"""Of `RolloutStats` what ranks have together; metrics are a mean over them."""
 
 
 @dataclass(slots=True)
-class Played:
+class RolloutStats:
     """What was played so far, and of the last iteration alone: the shares."""
 
     episodes: int = 0
@@ -49,25 +49,25 @@ class Played:
     seconds: float = 0.0  # of playing, wall time
     success: float = 0.0  # share of the episodes of the last iteration
     progress: float = 0.0
-    lessons: int = 0  # decisions, or pairs of them, that were better or worse than others
+    examples: int = 0  # decisions, or pairs of them, that were better or worse than others
     lost: int = 0  # episodes that broke, of all
     ends: dict[str, int] = field(default_factory=dict)  # of the last iteration, by kind
 
 
-class Drawing:
+class RolloutStream:
     """A `BatchStream`: each iteration's decisions, shuffled and cut into `updates` batches."""
 
-    def __init__(self, model: nn.Module, processor: PalmEProcessor, workers: Workers, teach: Teacher,
+    def __init__(self, model: nn.Module, processor: PalmEProcessor, workers: Workers, make_examples: MakeExamples,
                  settings: RlSettings, *, seed: int, folder: Path, reference: nn.Module | None = None, rank: int = 0,
                  ranks: int = 1) -> None:
-        """model: whose present weights play. teach: what is learned from the episodes of a scene. seed: of the order.
-        folder: where what is drawn is kept, of as many iterations as checkpoints may be old. reference: a model whose
-        log-probabilities are told beside. rank: of `ranks` that share out the scenes of an iteration."""
-        self.model, self.processor, self.workers, self.teach = model, processor, workers, teach
+        """model: whose present weights play. make_examples: what is learned from the episodes of a scene. seed: of the
+        order. folder: where what is drawn is kept, of as many iterations as checkpoints may be old. reference: a model
+        whose log-probabilities are told beside. rank: of `ranks` that share out the scenes of an iteration."""
+        self.model, self.processor, self.workers, self.make_examples = model, processor, workers, make_examples
         self.settings, self.updates, self.seed = settings, settings.updates, seed
         self.folder, self.reference, self.rank, self.ranks = folder, reference, rank, ranks
         self.fresh = settings.updates - settings.replayed
-        self.step, self.played = 0, Played()
+        self.step, self.stats = 0, RolloutStats()
         self._parts: list[Batch] = []
         self._tokenizer = compile_tokenizer(processor.tokenizer)
 
@@ -95,19 +95,19 @@ class Drawing:
 
         def both(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
             loss, metrics = objective(model, batch)
-            said = {name: value for name, value in asdict(self.played).items() if name != "ends"}
+            said = {name: value for name, value in asdict(self.stats).items() if name != "ends"}
             summed = {name: value * (self.ranks if name in _COUNTS else 1) for name, value in said.items()}
-            return loss, {**metrics, **{f"played/{name}": loss.new_tensor(value) for name, value in summed.items()}}
+            return loss, {**metrics, **{f"rollout/{name}": loss.new_tensor(value) for name, value in summed.items()}}
 
         return both
 
     def state_dict(self) -> dict[str, Any]:
         """The position, and what was played."""
-        return {"step": self.step, "played": asdict(self.played)}
+        return {"step": self.step, "stats": asdict(self.stats)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go to a position."""
-        self.step, self.played, self._parts = state["step"], Played(**state["played"]), []
+        self.step, self.stats, self._parts = state["step"], RolloutStats(**state["stats"]), []
 
     def seeds(self, iteration: int) -> range:
         """The scenes of an iteration that this rank plays."""
@@ -119,14 +119,14 @@ class Drawing:
         began_s = time.perf_counter()
         if (groups := self._play(iteration)) is None:
             return None
-        lessons = self._lessons(groups)
-        order = np.random.default_rng([self.seed, iteration, self.rank]).permutation(len(lessons))
-        parts = [self._cut([lessons[place] for place in part]) for part in np.array_split(order, self.fresh)]
-        self.played.seconds += time.perf_counter() - began_s
+        examples = self._examples(groups)
+        order = np.random.default_rng([self.seed, iteration, self.rank]).permutation(len(examples))
+        parts = [self._cut([examples[place] for place in part]) for part in np.array_split(order, self.fresh)]
+        self.stats.seconds += time.perf_counter() - began_s
         return [self._batch(iteration * self.updates + number, part) for number, part in enumerate(parts)]
 
     def _update(self, iteration: int, number: int) -> Batch | None:
-        """A batch of what this iteration drew, and after those batches of what one of all so far did."""
+        """One of the batches that this iteration drew; after those, one of any iteration so far."""
         if number < self.fresh:
             return self._parts[number]
         chance = np.random.default_rng([self.seed, iteration, self.rank, number])
@@ -134,10 +134,10 @@ class Drawing:
         parts = self._parts if earlier == iteration else self._kept(earlier)
         return replace(parts[part], step=iteration * self.updates + number) if parts else None
 
-    def _cut(self, lessons: Sequence[Lesson]) -> list[Row]:
-        """Their rows, as many lessons as have room."""
-        room = self.settings.batch_size // self.ranks // len(lessons[0])
-        return [row for lesson in lessons[:max(room, 1)] for row in lesson]
+    def _cut(self, examples: Sequence[Example]) -> list[Row]:
+        """Their rows, as many examples as have room."""
+        room = self.settings.batch_size // self.ranks // len(examples[0])
+        return [row for example in examples[:max(room, 1)] for row in example]
 
     def _play(self, iteration: int) -> list[list[Rollout]] | None:
         """The episodes of each scene; None where the training was asked to stop."""
@@ -164,26 +164,26 @@ class Drawing:
                                f"{errors[0]}")
         if errors:
             warnings.warn(f"{len(errors)} episodes broke and are left out; the first one: {errors[0]}", stacklevel=2)
-        played, kinds = self.played, [rollout.end_kind for rollout in rollouts]
+        played, kinds = self.stats, [rollout.end_kind for rollout in rollouts]
         played.episodes, played.lost = played.episodes + len(rollouts), played.lost + len(errors)
         played.calls += sum(rollout.calls for rollout in rollouts)
         played.success = float(np.mean([bool(rollout.is_success) for rollout in rollouts]))
         played.progress = float(np.mean([rollout.progress for rollout in rollouts]))
         played.ends = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
 
-    def _lessons(self, groups: Sequence[Sequence[Rollout]]) -> list[Lesson]:
-        """What is learned from; where that is less than a lesson a batch, others beside, from which nothing is.
+    def _examples(self, groups: Sequence[Sequence[Rollout]]) -> list[Example]:
+        """What is learned from; where that is less than an example a batch, others beside, from which nothing is.
         RuntimeError where the model was asked too little even so."""
         judged = [group for group in groups if group and all(one.is_success is not None for one in group)]
-        found = [lesson for group in judged for lesson in self.teach(group)]
-        telling = [lesson for lesson in found if lesson[0].advantage or self.reference is not None]
-        self.played.lessons = sum(lesson[0].advantage != 0 for lesson in found)
+        found = [example for group in judged for example in self.make_examples(group)]
+        telling = [example for example in found if example[0].advantage or self.reference is not None]
+        self.stats.examples = sum(example[0].advantage != 0 for example in found)
         if (missing := self.fresh - len(telling)) > 0:
             width = 2 if self.settings.reads_pairs else 1
-            telling += [lesson for group in judged for lesson in idle(group, width)][:missing]
+            telling += [example for group in judged for example in neutral(group, width)][:missing]
         if len(telling) < self.fresh:
             raise RuntimeError(f"expected at least updates={self.fresh} answers of the model in an iteration, got "
-                               f"{len(telling)} in episodes that ended so: {self.played.ends}; play more scenes, or "
+                               f"{len(telling)} in episodes that ended so: {self.stats.ends}; play more scenes, or "
                                "others: where nothing is in sight, or nobody judges, there is nothing to learn")
         return telling
 

@@ -14,9 +14,9 @@ from embodied.prompt import Prompt, Sample
 from embodied.training.advantages import Context, advantage_named
 from embodied.training.hooks import STOP_ASKED
 from embodied.training.loop import train
-from embodied.training.outcomes.drawing import Drawing
-from embodied.training.outcomes.judging import by_advantage, pairs, successes
+from embodied.training.outcomes.examples import by_advantage, pairs, successes
 from embodied.training.outcomes.objective import policy_objective
+from embodied.training.outcomes.rollout_stream import RolloutStream
 from embodied.training.stages.rl import RlSettings
 from embodied.typed import SettingError
 from tests.embodied.agents.test_batches import wide_backend
@@ -47,10 +47,10 @@ def is_even(sample):
     return float(len(sample.token_ids) % 2 == 0)
 
 
-def drawing(backend, folder, teach=GROUP_RELATIVE, reward=is_even, broken=frozenset(), **changed):
+def drawing(backend, folder, make_examples=GROUP_RELATIVE, reward=is_even, broken=frozenset(), **changed):
     settings = replace(SETTINGS, **changed)
-    return Drawing(backend.model, backend.processor, Workers(backend, reward, settings.group, broken), teach, settings,
-                   seed=5, folder=folder)
+    workers = Workers(backend, reward, settings.group, broken)
+    return RolloutStream(backend.model, backend.processor, workers, make_examples, settings, seed=5, folder=folder)
 
 
 def first_samples(backend, folder):
@@ -115,7 +115,7 @@ def test_who_is_asked_to_stop_plays_no_further(backend, tmp_path):
 
 def test_ranks_share_out_the_scenes(backend, tmp_path):
     whole = drawing(backend, tmp_path, scenes=5)
-    parts = [Drawing(backend.model, backend.processor, None, GROUP_RELATIVE, replace(SETTINGS, scenes=5), seed=5,
+    parts = [RolloutStream(backend.model, backend.processor, None, GROUP_RELATIVE, replace(SETTINGS, scenes=5), seed=5,
                      folder=tmp_path, rank=rank, ranks=2).seeds(3) for rank in range(2)]
     assert sorted(seed for part in parts for seed in part) == list(whole.seeds(3)) == [15, 16, 17, 18, 19]
 
@@ -124,7 +124,7 @@ def test_broken_episodes_are_left_out_and_said(backend, tmp_path):
     with pytest.warns(UserWarning, match="1 episodes broke and are left out; the first one: it broke"):
         stream = drawing(backend, tmp_path, broken={3})
         next(iter(stream))
-    assert (stream.played.episodes, stream.played.lost) == (7, 1)
+    assert (stream.stats.episodes, stream.stats.lost) == (7, 1)
     with pytest.raises(RuntimeError, match="5 of 8 episodes broke"):
         next(iter(drawing(backend, tmp_path, broken=set(range(5)))))
 
@@ -134,24 +134,24 @@ def test_where_all_end_alike_nothing_is_learned(backend, tmp_path):
     stream = drawing(backend, tmp_path, reward=lambda sample: 1.0)
     objective = stream.told(policy_objective("grpo", clip=0.2, kl=0.0, beta=0.1, max_tokens=12))
     state = train(backend.model, stream, objective, torch.optim.SGD(backend.model.parameters(), lr=1.0), steps=2)
-    assert state.metrics["played/lessons"] == 0.0 and state.metrics["played/success"] == 1.0
+    assert state.metrics["rollout/examples"] == 0.0 and state.metrics["rollout/success"] == 1.0
     assert weights_to_bytes(backend.model) == before
 
 
-@pytest.mark.parametrize(("name", "teach"), [
+@pytest.mark.parametrize(("name", "make_examples"), [
     ("grpo", GROUP_RELATIVE), pytest.param("ppo", GROUP_RELATIVE, marks=pytest.mark.slow),
     pytest.param("reinforce", GROUP_RELATIVE, marks=pytest.mark.slow),
     pytest.param("rejection", successes, marks=pytest.mark.slow)])
-def test_what_is_rewarded_becomes_likelier(backend, tmp_path, name, teach):
+def test_what_is_rewarded_becomes_likelier(backend, tmp_path, name, make_examples):
     changed = {"objective": name} | ({"advantage": None} if name == "rejection" else {})
-    stream = drawing(backend, tmp_path, teach, scenes=6, group=8, updates=1, **changed)
+    stream = drawing(backend, tmp_path, make_examples, scenes=6, group=8, updates=1, **changed)
     objective = stream.told(policy_objective(name, clip=0.2, kl=0.0, beta=0.1, max_tokens=12))
     optimizer = torch.optim.AdamW(backend.model.parameters(), lr=3e-3, weight_decay=0.0)
     seen = []
 
     class Note:
         def step(self, state):
-            seen.append((state.metrics["played/progress"], state.metrics["ratio"]))
+            seen.append((state.metrics["rollout/progress"], state.metrics["ratio"]))
 
         end = step
 
@@ -195,8 +195,9 @@ def test_answers_that_were_turned_down_count_as_episodes_that_ended_with_them():
     """Two decisions, the second of which stood after another: rewards 1, 0 and, of the one turned down, 0.5."""
     won = episode(0, ((sample_of("a"),), 0.5), ((sample_of("b", "less"), sample_of("c")), 0.5), success=True)
     lost = episode(1, ((sample_of("d"),), 0.0), success=False)
-    teach = by_advantage(advantage_named("leave_one_out"), Context(), is_success_alone=False, counts_vetoes=True)
-    told = {row.name: (row.sample.text, row.advantage) for [row] in teach([won, lost])}
+    make_examples = by_advantage(advantage_named("leave_one_out"), Context(), is_success_alone=False,
+                                 counts_vetoes=True)
+    told = {row.name: (row.sample.text, row.advantage) for [row] in make_examples([won, lost])}
     assert told == {"7.0.0": ("a", 0.75), "7.0.1": ("b", 0.75), "7.0.1.1": ("c", 0.0), "7.1.0": ("d", -0.75)}
     costs = by_advantage(advantage_named("cost_to_go"), Context(is_scaled=False), is_success_alone=False,
                          counts_vetoes=True)
