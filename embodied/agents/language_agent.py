@@ -59,9 +59,9 @@ class LanguageAgent:
         pass, for measuring what a model alone is worth. Plans of whole images, which name no slots, are not judged; of
         what is said in languages that answer questions only the colors are, see `planning.named`.
         seed: of a backend that samples, where a call names none. look: what a scene that remembers sees by, in place of
-        its own eyes. draws: answers that are drawn at once while the backend samples, for one that is judged: the first
-        that nothing speaks against is done. 1: answers are asked for one by one, each without what the judge turned
-        down before.
+        its own eyes. draws: answers that are drawn at once while the backend samples: the first that nothing speaks
+        against is done. 1: answers are asked for one by one, each without what the judge turned down before. ValueError
+        for more of a planner whose plans are not judged.
         """
         self.backend, self.constrained, self.scene = backend, constrained, scene or backend.scene
         self.language = backend.language
@@ -70,6 +70,9 @@ class LanguageAgent:
         self._is_checked = self.scene.finds_objects and answers_in_words and unclear is not None
         self._minds_failures = self.scene.remembers and unclear is not None
         self._denies_done = self._minds_failures and not self.scene.roams
+        if draws > 1 and (self.unclear is None or not hasattr(backend, "draw")):
+            raise ValueError(f"draws={draws}: expected 1 of a planner whose plans nobody judges, or whose backend draws "
+                             "no several answers")
         self.max_new_tokens, self.seed, self.draws = max_new_tokens, seed, draws
         self._lent, self._looks = look, Looks(_EPISODE)
 

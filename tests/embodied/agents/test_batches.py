@@ -120,6 +120,17 @@ def test_sampled_rows_are_drawn_as_they_are_alone(backend: LocalBackend):
     assert [a.token_ids for a in beside] == [a.token_ids for a in alone]
 
 
+def test_answers_to_one_prompt_are_drawn_apart_and_again_from_their_seed(backend: LocalBackend):
+    hot = LocalBackend(backend.model, backend.processor, temperature=2.0)
+    first, again, other = (hot.draw(prompt(1, 2), plan_grammar(TABLETOP, 2), 6, max_new_tokens=8, seed=seed)
+                           for seed in (3, 3, 4))
+    assert [one.token_ids for one in first] == [one.token_ids for one in again]
+    assert [one.token_ids for one in first] != [one.token_ids for one in other]
+    assert len({one.token_ids for one in first}) > 1 and len({one.seed for one in first}) == 6
+    alone = hot.complete(prompt(1, 2), plan_grammar(TABLETOP, 2), max_new_tokens=8, seed=first[5].seed)
+    assert alone.token_ids == first[5].token_ids
+
+
 @pytest.mark.parametrize("is_masked", [True, False], ids=["plans", "anything"])
 def test_a_listener_that_has_heard_enough_ends_its_row_alone(backend: LocalBackend, is_masked: bool):
     asked = [prompt(0, 2), prompt(2, 3)]

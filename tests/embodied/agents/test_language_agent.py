@@ -221,6 +221,9 @@ def test_plans_that_stay_against_the_words_become_a_refusal_of_the_first():
     assert not plan.calls and len(backend.asked) == TRIES
 
 
+RIGHT_PLAN, ASIDE = " pick(obj_2); place_in(obj_1); done()", " pick(obj_2); put_down_beside(obj_1); done()"
+
+
 class Counting(ReplayBackend):
     """Each answer read ten tokens and wrote three, the end token among them."""
 
@@ -249,6 +252,33 @@ def test_tokens_of_answers_that_were_turned_down_count(replies: list[str], setti
     plan = LanguageAgent(backend, **settings).plan(INSTRUCTION, observation())
     assert len(backend.asked) == tries == len(plan.samples)
     assert (plan.prompt_tokens, plan.answer_tokens) == (10 * tries, 2 * tries)
+
+
+class Drawing(ReplayBackend):
+    """Gives its answers all at once where it is asked for several."""
+
+    temperature = 1.0
+
+    def draw(self, prompt: Prompt, grammar: str | None, count: int, *, max_new_tokens: int, seed: int) -> list[Sample]:
+        return [self.complete(prompt, grammar, max_new_tokens=max_new_tokens, seed=seed) for _ in range(count)]
+
+
+@pytest.mark.parametrize(("replies", "stands", "told"), [
+    ([ASIDE, RIGHT_PLAN, ASIDE, RIGHT_PLAN], RIGHT_PLAN, [RIGHT_PLAN, ASIDE, ASIDE]),
+    ([ASIDE] * 4, None, [ASIDE] * 4)])
+def test_of_several_answers_at_once_the_first_that_nothing_speaks_against_is_done(replies, stands, told):
+    backend = Drawing(replies, lambda _: (RED, BLUE))
+    plan = LanguageAgent(backend, draws=4).plan(INSTRUCTION, observation())
+    assert [sample.text for sample in plan.samples] == told
+    assert (plan.text == stands and plan.calls) if stands else plan.refusal == "I would only move the red block about"
+
+
+def test_who_does_not_sample_asks_one_by_one_and_who_is_not_judged_draws_one():
+    backend = Drawing([RIGHT_PLAN], lambda _: (RED, BLUE))
+    backend.temperature = 0.0
+    assert LanguageAgent(backend, draws=4).plan(INSTRUCTION, observation()).calls and len(backend.asked) == 1
+    with pytest.raises(ValueError, match="draws=4: expected 1 of a planner whose plans nobody judges"):
+        LanguageAgent(backend, draws=4, unclear=None)
 
 
 def test_what_was_not_understood_is_refused_before_the_model_is_asked():
