@@ -2,12 +2,15 @@
 
     python scripts/bench/rl.py --quick                      # under five minutes on two idle cores
     python scripts/bench/rl.py --minutes 60 --test 200 stage.rl.advantage=forked_states stage.rl.lr=1e-4
+    python scripts/bench/rl.py --test 300 --measure tabletop-few RUN/rl/model      # planners on the same scenes
 
 The recipe is experiment=grpo_tabletop, from `tabletop-few`, which learned 1,000 asks of the tabletop; settings of the
 command line come on top. `before` and `after`: the test seeds' scenes by the likeliest plans, with Wilson's 95 %
 interval. `episodes` and `env_steps` (calls of skills, those of forks among them) are what was learned from, all of it
 where a training went on (--out); `seconds` are this process's learning, without validation, which the bench leaves out;
-workers share two cores. With --minutes the learning ends at the first iteration that is over then.
+workers share two cores. With --minutes the learning ends at the first iteration that is over then. `gain`: of the
+same scenes, after less before, with a 95 % interval by scenes (bootstrap, 10,000 draws). With --measure nothing is
+learned: a line for each planner, its gain over the first one beside it.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).resolve().parent]
 """Without this script's own folder, in which `import envs` would find a script."""
@@ -73,40 +78,69 @@ def main() -> None:
     parser.add_argument("--test", type=int, default=200, help="test scenes, 200 by default")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, help="run folder, to go on in or to keep; a temporary one by default")
+    parser.add_argument("--measure", nargs="+", metavar="WEIGHTS", help="planners that are played, not trained")
     parser.add_argument("settings", nargs="*", help="of the recipe, such as stage.rl.lr=1e-4")
     asked = parser.parse_args()
     given = ["stage.rl.validation_scenes=0", *(QUICK if asked.quick else ()), *asked.settings]
+    if asked.measure:
+        return compare(asked.measure, settings_of(given, asked.workers)[1], asked.test, asked.workers)
     with tempfile.TemporaryDirectory() as spare:
         print(json.dumps(measured(asked.out or Path(spare) / "run", given, 60 if asked.quick else asked.test,
                                   asked.minutes, asked.workers)))
 
 
+def settings_of(given: list[str], workers: int) -> tuple[Settings, RlSettings]:
+    """Of the run, and of its stage."""
+    values = compose(config_dir(), "train", ["experiment=grpo_tabletop", "threads=1", f"workers={workers}", *given])
+    settings = read(Settings, values)
+    return settings, recipe(settings).stages[STAGE]
+
+
 def measured(folder: Path, given: list[str], test: int, minutes: float | None, workers: int) -> dict[str, Any]:
     """The line."""
-    values = compose(config_dir(), "train", ["experiment=grpo_tabletop", "threads=1", f"workers={workers}", *given])
-    run = RunFolder(folder.resolve(), recipe(read(Settings, values)))
+    run = RunFolder(folder.resolve(), recipe(settings_of(given, workers)[0]))
     settings = run.settings.stages[STAGE]
     run.check()
     claim(run.path, run.settings)
-    before = success(str(weights_folder(settings.weights)), settings, test, workers)
+    before = successes(str(weights_folder(settings.weights)), settings, test, workers)
     start_stage(run, STAGE)
     until = Until(minutes, settings.updates)
     finish_stage(run, STAGE, run_stage(run.settings, STAGE, run.path, hooks=[until]))
     if not until.numbers:
         raise SystemExit(f"{folder}: expected steps to take, got a training that is over; choose another --out")
-    after = success(str(run.model), settings, test, workers)
-    return {"before": before, "after": after, "episodes": int(until.numbers["rollout/episodes"]),
-            "env_steps": int(until.numbers["rollout/calls"]), "seconds": round(until.seconds, 1),
-            "playing_s": round(until.numbers["rollout/seconds"], 1)}
+    after = successes(str(run.model), settings, test, workers)
+    return {"before": told(before), "after": told(after), "gain": gain(after, before),
+            "episodes": int(until.numbers["rollout/episodes"]), "env_steps": int(until.numbers["rollout/calls"]),
+            "seconds": round(until.seconds, 1), "playing_s": round(until.numbers["rollout/seconds"], 1)}
 
 
-def success(weights: str, settings: RlSettings, scenes: int, workers: int) -> dict[str, Any]:
-    """Of the test seeds' first scenes, by the likeliest plans; an episode that broke is lost."""
+def compare(weights: list[str], settings: RlSettings, test: int, workers: int) -> None:
+    """Print a line for each planner."""
+    first = None
+    for one in weights:
+        found = successes(str(weights_folder(one)), settings, test, workers)
+        first = found if first is None else first
+        print(json.dumps({"weights": one, **told(found), "gain": gain(found, first)}), flush=True)
+
+
+def successes(weights: str, settings: RlSettings, scenes: int, workers: int) -> np.ndarray:
+    """bool[scenes]: of the test seeds' first scenes, by the likeliest plans; an episode that broke is lost."""
     seeds = SEED_RANGES["test"][:scenes]
     with open_pool(make_rollouts, {"weights": weights, **played(settings)}, workers=workers) as pool:
-        found = [result.value for result in pool.run([-1 - seed for seed in seeds])]
-    rate = Rate(sum(bool(one and one.is_success) for one in found), len(found))
+        found = {result.seed: result.value for result in pool.run([-1 - seed for seed in seeds])}
+    return np.array([bool((one := found[-1 - seed]) and one.is_success) for seed in seeds])
+
+
+def told(found: np.ndarray) -> dict[str, Any]:
+    rate = Rate(int(found.sum()), len(found))
     return {"success_rate": round(rate.value, 4), "ci95": [round(end, 4) for end in rate.ci95], "n": rate.episodes}
+
+
+def gain(after: np.ndarray, before: np.ndarray) -> dict[str, Any]:
+    """Of the same scenes."""
+    changes = after.astype(float) - before
+    means = changes[np.random.default_rng(0).integers(0, len(changes), (10_000, len(changes)))].mean(1)
+    return {"value": round(float(changes.mean()), 4), "ci95": np.quantile(means, (0.025, 0.975)).round(4).tolist()}
 
 
 if __name__ == "__main__":
