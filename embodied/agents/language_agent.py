@@ -71,8 +71,8 @@ class LanguageAgent:
         self._minds_failures = self.scene.remembers and unclear is not None
         self._denies_done = self._minds_failures and not self.scene.roams
         if draws > 1 and (self.unclear is None or not hasattr(backend, "draw")):
-            raise ValueError(f"draws={draws}: expected 1 of a planner whose plans nobody judges, or whose backend draws "
-                             "no several answers")
+            raise ValueError(f"draws={draws}: expected 1 of a planner whose plans nobody judges, or whose backend "
+                             "draws one answer at a time")
         self.max_new_tokens, self.seed, self.draws = max_new_tokens, seed, draws
         self._lent, self._looks = look, Looks(_EPISODE)
 

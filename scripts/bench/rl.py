@@ -38,6 +38,7 @@ from embodied.cli.configs import config_dir  # noqa: E402
 from embodied.cli.overrides import compose  # noqa: E402
 from embodied.cli.train import Settings, recipe  # noqa: E402
 from embodied.data.pool import open_pool  # noqa: E402
+from embodied.evaluation.curve import draw_curves  # noqa: E402
 from embodied.evaluation.success import Rate  # noqa: E402
 from embodied.training.loop import TrainState  # noqa: E402
 from embodied.training.outcomes.policy_stage import played  # noqa: E402
@@ -108,6 +109,7 @@ def measured(folder: Path, given: list[str], test: int, minutes: float | None, w
     finish_stage(run, STAGE, run_stage(run.settings, STAGE, run.path, hooks=[until]))
     if not until.numbers:
         raise SystemExit(f"{folder}: expected steps to take, got a training that is over; choose another --out")
+    draw_curves(run.path, [STAGE])
     after = successes(str(run.model), settings, test, workers)
     return {"before": told(before), "after": told(after), "gain": gain(after, before),
             "episodes": int(until.numbers["rollout/episodes"]), "env_steps": int(until.numbers["rollout/calls"]),
