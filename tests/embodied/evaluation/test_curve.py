@@ -28,9 +28,10 @@ def test_a_stage_that_plays_has_success_against_calls_and_minutes():
     assert [calls.get_xlabel(), minutes.get_xlabel()] == ["calls of skills", "minutes of playing"]
     for axes, cost in ((calls, [100, 200, 300]), (minutes, [1, 2, 3])):
         each, mean, likeliest = axes.get_lines()
-        assert each.get_xdata() == cost == mean.get_xdata() and each.get_ydata() == pytest.approx([0.1, 0.2, 0.3])
-        assert mean.get_ydata() == pytest.approx([0.1, 0.15, 0.2])
-        assert (likeliest.get_xdata(), likeliest.get_ydata()) == ([cost[1]], [0.4])
+        assert list(each.get_xdata()) == cost == list(mean.get_xdata())
+        assert list(each.get_ydata()) == pytest.approx([0.1, 0.2, 0.3])
+        assert list(mean.get_ydata()) == pytest.approx([0.1, 0.15, 0.2])
+        assert (list(likeliest.get_xdata()), list(likeliest.get_ydata())) == ([cost[1]], [0.4])
 
 
 def test_curves_of_all_stages_are_a_picture_and_torn_lines_are_left_out(tmp_path: Path):
