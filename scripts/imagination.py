@@ -23,7 +23,7 @@ import gymnasium
 import numpy as np
 import torch
 
-from embodied.agents.imagining_agent import ImaginingAgent
+from embodied.agents.imagining_agent import WEIGHT, ImaginingAgent
 from embodied.agents.shipped import load_agent
 from embodied.agents.twin import TableTwin
 from embodied.data.pool import open_pool
@@ -36,7 +36,7 @@ WRONG_M = 0.03
 HARD = {"min_objects": 4, "max_objects": 6, "perturbations": 0.3}
 
 
-def make_player(weights: str, kind: str, count: int, temperature: float, options: dict[str, Any]) -> Any:
+def make_player(weights: str, kind: str, count: int, temperature: float, weight: float, options: dict[str, Any]) -> Any:
     """What a worker calls with each seed: {"success", "plan_s", "misses"}."""
     torch.set_num_threads(1)
     env = gymnasium.make("envs:embodied/Tabletop-v0", **options)
@@ -44,7 +44,8 @@ def make_player(weights: str, kind: str, count: int, temperature: float, options
     if kind == "greedy":
         return partial(_played, env, agent)
     twin = None if kind == "best_of" else TableTwin(shift_m=(WRONG_M * (kind == "wrong"), 0.0))
-    return partial(_played, env, ImaginingAgent(agent, twin, count=count, temperature=temperature))
+    return partial(_played, env, ImaginingAgent(agent, twin, count=count, temperature=temperature,
+                                                weight=weight))
 
 
 def _played(env: gymnasium.Env, agent: Any, seed: int) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def rows(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
     base: np.ndarray | None = None
     for kind in asked.kinds:
         options = {"weights": asked.weights, "kind": kind, "count": asked.count, "temperature": asked.temperature,
-                   "options": HARD}
+                   "weight": asked.weight, "options": HARD}
         with open_pool(make_player, options, workers=asked.workers) as pool:
             found = {result.seed: result.value or {"success": False, "misses": [], "plan_s": []}
                      for result in pool.run(seeds)}
@@ -105,6 +106,7 @@ def main() -> None:
     parser.add_argument("--split", choices=sorted(SEED_RANGES), default="test")
     parser.add_argument("--count", type=int, default=4, help="plans that are drawn, 4 by default")
     parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--weight", type=float, default=WEIGHT, help=f"of the twin's word, {WEIGHT:g} by default")
     parser.add_argument("--workers", type=int, default=2)
     for told in rows(parser.parse_args()):
         print(json.dumps(told))

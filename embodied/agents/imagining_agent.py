@@ -22,8 +22,8 @@ WEIGHT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Imagined:
-    """What was weighed before a plan was made: the candidates, and what the twin said of each; nothing where there was
-    but one, or the twin had nothing to say."""
+    """What was weighed before a plan was made: the candidates, and what the twin said of each; nothing where but one
+    of them was no refusal, or the twin had nothing to say."""
 
     candidates: tuple[Candidate, ...]
     foresights: tuple[Foresight, ...]
@@ -51,9 +51,10 @@ class ImaginingAgent:
         """What to do next. seed: of the plans that are drawn."""
         began_s = time.perf_counter()
         found = self.candidates(instruction, observation, history, seed)
-        is_open = len(found) > 1 and held_since(history, self.agent.language) is None  # a twin holds nothing
+        standing = sum(one.plan.refusal is None for one in found)
+        is_open = standing > 1 and held_since(history, self.agent.language) is None  # a twin holds nothing
         foresights = self.foresee(instruction, [one.plan for one in found]) if is_open else None
-        place = 0 if foresights is None else choose(found, foresights, self.weight)
+        place = choose(found, foresights, self.weight)
         self.imagined = Imagined(tuple(found), tuple(foresights or ()), place)
         others = [one.plan for number, one in enumerate(found) if number != place]
         return replace(found[place].plan.instead_of(others), thinking_s=time.perf_counter() - began_s)

@@ -66,10 +66,14 @@ def distinct(candidates: Sequence[Candidate]) -> list[Candidate]:
     return sorted(one_each, key=lambda one: -one.log_prob)
 
 
-def choose(candidates: Sequence[Candidate], foresights: Sequence[Foresight], weight: float) -> int:
-    """Place of the candidate with the best score; of equals the first. ValueError for lists that do not fit."""
-    scores = [score(c, f, weight) for c, f in zip(candidates, foresights, strict=True)]
-    return scores.index(max(scores))
+def choose(candidates: Sequence[Candidate], foresights: Sequence[Foresight] | None, weight: float) -> int:
+    """Place of the candidate with the best score, of equals the first; a refusal only where there is nothing else:
+    whoever drew the others found nothing that speaks against them. foresights: None where no twin says anything.
+    ValueError for lists that do not fit."""
+    scores = ([one.log_prob for one in candidates] if foresights is None else
+              [score(c, f, weight) for c, f in zip(candidates, foresights, strict=True)])
+    standing = [place for place, one in enumerate(candidates) if one.plan.refusal is None]
+    return max(standing or range(len(candidates)), key=lambda place: scores[place])
 
 
 def score(candidate: Candidate, foresight: Foresight, weight: float) -> float:

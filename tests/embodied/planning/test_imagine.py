@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -32,6 +33,14 @@ def test_policy_and_twin_are_weighed_against_each_other():
     assert choose([likely, likely], [foresights[1]] * 2, weight=1.0) == 0, "of equals the first"
     with pytest.raises(ValueError, match="zip"):
         choose([likely], foresights, weight=1.0)
+
+
+def test_a_refusal_is_chosen_where_nothing_else_stands():
+    refused, plan_b = Candidate(Plan((), refusal="I see no red block"), -0.1), Candidate(plan("pick"), -9.0)
+    assert choose([refused, plan_b], [Foresight(0.0, 0.0), Foresight(0.0, 0.0)], weight=1.0) == 1
+    assert choose([refused, plan_b], None, weight=1.0) == 1
+    assert choose([refused, replace(refused, log_prob=-2.0)], None, weight=1.0) == 0
+    assert choose([Candidate(plan("home"), -3.0), plan_b], None, weight=1.0) == 0, "without a twin the likeliest"
 
 
 def test_plans_that_do_the_same_are_one():
