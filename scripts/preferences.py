@@ -3,6 +3,7 @@
     python -m scripts.preferences collect FOLDER [--scenes 100] [--films] [--weights tabletop-few] [--temperature 4]
     python -m scripts.preferences ask FOLDER --rater NAME     # a page on this machine, at an address that it prints
     python -m scripts.preferences forks FOLDER                # the same pairs by what truly followed: forks.jsonl
+    python -m scripts.preferences judge FOLDER --endpoint http://127.0.0.1:8000/v1 --model NAME    # a model chooses
     python -m scripts.preferences agree FOLDER                # how far raters agree, the forks among them
 
 Plans are drawn at scenes of the training split, and carried out in exact forks of each: simulation only. FOLDER is as
@@ -29,19 +30,25 @@ from embodied.data.preferences import (
     OUTCOMES,
     PAIRS,
     PROMPTS,
+    Preference,
     agreements,
+    append_preference,
     from_forks,
     last_said,
+    now,
+    read_pairs,
     read_preferences,
     write_lines,
     write_preferences,
 )
 from embodied.data.progress import progress
-from embodied.data.prompts import write_prompts
+from embodied.data.prompts import read_prompts, write_prompts
 from embodied.data.video import VideoWriter
 from embodied.evaluation.episode import one_thread
 from embodied.evaluation.forked_pairs import ForkedPair, forked_pairs
 from embodied.evaluation.futures import FRAME_PX
+from embodied.evaluation.judge_model import PRINCIPLES, Complete, judged
+from embodied.planning.language import PlanError
 from envs.interface import SEED_RANGES
 
 FILM_FPS = 16
@@ -52,16 +59,20 @@ SAID, FORKS = "preferences.jsonl", "forks.jsonl"
 def main() -> int:
     """0; what was done is printed."""
     asked = _parser().parse_args()
-    {"collect": collect, "ask": ask, "forks": label, "agree": agree}[asked.act](asked)
+    {"collect": collect, "ask": ask, "forks": label, "agree": agree, "judge": judge}[asked.act](asked)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("act", choices=("collect", "ask", "forks", "agree"))
+    parser.add_argument("act", choices=("collect", "ask", "forks", "judge", "agree"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rater", default="me", help="ask: who chooses")
     parser.add_argument("--port", type=int, default=0, help="ask: of the page; 0 for a free one")
+    parser.add_argument("--endpoint", help="judge: OpenAI-compatible, up to and with the version")
+    parser.add_argument("--model", help="judge: of the endpoint")
+    parser.add_argument("--key", metavar="VARIABLE", help="judge: environment variable that holds the endpoint's key")
+    parser.add_argument("--principles", type=Path, help="judge: a file of what counts; the one that comes along")
     parser.add_argument("--weights", default="tabletop-few", help="collect: a planner's")
     parser.add_argument("--task", default="Tabletop", help="collect: environment, without embodied/ and version")
     parser.add_argument("--scenes", type=int, default=100, help="collect: how many")
@@ -132,6 +143,41 @@ def ask(asked: argparse.Namespace) -> None:
     from embodied.serving.preference_page import serve
 
     serve(asked.folder, asked.folder / SAID, rater=asked.rater, port=asked.port)
+
+
+def judge(asked: argparse.Namespace) -> None:
+    """Have a model choose, in the pairs that it has not judged yet; each choice is kept at once."""
+    from embodied.agents.backends.chat_api import ChatEndpoint
+    from embodied.agents.backends.chat_reply import ChatError
+
+    if not (asked.endpoint and asked.model):
+        raise SystemExit("judge: expected --endpoint and --model, got only one of them, or none")
+    principles = (asked.principles or PRINCIPLES).read_text("utf-8")
+    endpoint = ChatEndpoint(asked.endpoint, asked.model, asked.key)
+    try:
+        unread = _judge_all(asked.folder, f"model {asked.model}", endpoint.complete, principles)
+    except ChatError as error:
+        raise SystemExit(f"judge: {error}; what was said before is kept, and the same command goes on") from error
+    finally:
+        endpoint.close()
+    if unread:
+        print(f"{unread} pairs are left out: the answers about them could not be read")
+
+
+def _judge_all(folder: Path, rater: str, complete: Complete, principles: str) -> int:
+    """How many answers could not be read."""
+    said = read_preferences(folder / SAID) if (folder / SAID).exists() else []
+    done, unread = {one.pair.id for one in said if one.rater == rater}, 0
+    pairs, prompts = [pair for pair in read_pairs(folder) if pair.id not in done], read_prompts(folder / PROMPTS)
+    with progress("pairs", len(pairs), sys.stderr) as advance:
+        for pair in pairs:
+            try:
+                choice = judged(complete, pair, prompts[pair.moment], principles)
+                append_preference(folder / SAID, Preference(pair, choice, rater, now()))
+            except PlanError:
+                unread += 1
+            advance()
+    return unread
 
 
 def agree(asked: argparse.Namespace) -> None:

@@ -24,12 +24,17 @@ PICTURE_PX = 576
 
 def describe_scene(state: SceneState) -> str:
     """The scene as lines of text; metres in the robot's frame."""
-    slots, lines = state.perception.slots, []
-    names = object_names(len(slots))
+    slots = state.perception.slots
+    return "\n".join([describe_slots(slots, object_names(len(slots))), hand_sentence(state)])
+
+
+def describe_slots(slots: Sequence[Slot], names: Sequence[str]) -> str:
+    """What is in sight, a line each; metres in the robot's frame. names: of the slots, as plans have them."""
+    lines = []
     for name, slot, base in zip(names, slots, supports(slots), strict=True):
         resting = "the table" if base is None else names[base]
         lines.append(f"- {name}: {quote(looks_of(slot))}, {_measures(slot)}, on {resting}")
-    return "\n".join([_AXES, *(lines or ["- nothing is in sight"]), hand_sentence(state)])
+    return "\n".join([_AXES, *(lines or ["- nothing is in sight"])])
 
 
 def mark_scene(state: SceneState) -> str:
