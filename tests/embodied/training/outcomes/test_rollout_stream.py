@@ -80,7 +80,7 @@ def test_what_was_drawn_is_kept_for_a_training_that_is_stopped_within_it(backend
     resumed = drawing(backend, tmp_path)
     resumed.load_state_dict(said)
     assert equal(next(iter(resumed)), rest) and not resumed.workers.tickets
-    assert resumed.played.episodes == 8 and resumed.played.calls == 8
+    assert resumed.stats.episodes == 8 and resumed.stats.calls == 8
     lost = drawing(backend, tmp_path / "elsewhere")
     lost.load_state_dict(said)
     with pytest.warns(UserWarning, match="expected what this iteration drew .* not bit-exact"):
