@@ -7,7 +7,8 @@ a twin, and with a twin that is wrong.
 One JSON line a kind: success with Wilson's 95 % interval; `more`, points above the likeliest plans on the same scenes,
 with the interval of paired differences (bootstrap over scenes, 2,000 draws); seconds of a plan, median and 95 %, on one
 thread; and of a twin, how far from what truly followed its predictions of progress were (mean absolute), over plans
-that were carried out. wrong: everything stands 3 cm off in the twin.
+that were carried out, and how many of those that it said would bring the task to its end, or not, did. wrong:
+everything stands 3 cm off in the twin. --options '{"perturbations": 0.0}' changes the scenes.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ HARD = {"min_objects": 4, "max_objects": 6, "perturbations": 0.3}
 
 
 def make_player(weights: str, kind: str, count: int, temperature: float, weight: float, options: dict[str, Any]) -> Any:
-    """What a worker calls with each seed: {"success", "plan_s", "misses"}."""
+    """What a worker calls with each seed: {"success", "plan_s", "foreseen"}."""
     torch.set_num_threads(1)
     env = gymnasium.make("envs:embodied/Tabletop-v0", **options)
     agent = load_agent(weights, world="tabletop")
@@ -57,8 +58,8 @@ def _played(env: gymnasium.Env, agent: Any, seed: int) -> dict[str, Any]:
         if step.is_new_plan and imagined is not None and imagined.foresights:
             predictions.append((len(steps), imagined.foresights[imagined.chosen].after))
         steps.append(step)
-    misses = [abs(predicted - _after(steps, place)) for place, predicted in predictions if steps[place].plan.calls]
-    return {"success": bool(steps[-1].is_success), "misses": misses,
+    foreseen = [(predicted, _after(steps, place)) for place, predicted in predictions if steps[place].plan.calls]
+    return {"success": bool(steps[-1].is_success), "foreseen": foreseen,
             "plan_s": [step.plan.thinking_s for step in steps if step.is_new_plan]}
 
 
@@ -74,9 +75,9 @@ def rows(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
     base: np.ndarray | None = None
     for kind in asked.kinds:
         options = {"weights": asked.weights, "kind": kind, "count": asked.count, "temperature": asked.temperature,
-                   "weight": asked.weight, "options": HARD}
+                   "weight": asked.weight, "options": {**HARD, **asked.options}}
         with open_pool(make_player, options, workers=asked.workers) as pool:
-            found = {result.seed: result.value or {"success": False, "misses": [], "plan_s": []}
+            found = {result.seed: result.value or {"success": False, "foreseen": [], "plan_s": []}
                      for result in pool.run(seeds)}
         told = np.array([found[seed]["success"] for seed in seeds], float)
         base = told if base is None else base
@@ -89,12 +90,22 @@ def row(kind: str, told: np.ndarray, base: np.ndarray, episodes: list[dict[str, 
     draws = np.random.default_rng(0).integers(0, len(told), (2000, len(told)))
     apart = 100 * (told - base)[draws].mean(axis=1)
     plan_s = np.array([s for episode in episodes for s in episode["plan_s"]])
-    misses = [miss for episode in episodes for miss in episode["misses"]]
+    foreseen = [pair for episode in episodes for pair in episode["foreseen"]]
     return {"kind": kind, "success": round(rate.value, 4), "ci95": [round(end, 4) for end in rate.ci95], "n": len(told),
             "more": round(100 * float((told - base).mean()), 2),
             "more_ci95": [round(float(x), 2) for x in np.percentile(apart, [2.5, 97.5])],
             "plan_s": round(float(np.median(plan_s)), 3), "plan_s_p95": round(float(np.percentile(plan_s, 95)), 3),
-            "predictions": len(misses), "missed_by": round(float(np.mean(misses)), 4) if misses else None}
+            "predictions": len(foreseen), **calibration(foreseen)}
+
+
+def calibration(foreseen: list[tuple[float, float]]) -> dict[str, Any]:
+    """Of plans that were carried out, what a twin said of their progress beside what there was when they were over."""
+    if not foreseen:
+        return {"missed_by": None}
+    told = {"done": [true for said, true in foreseen if said == 1.0], "less": [t for said, t in foreseen if said < 1.0]}
+    return {"missed_by": round(float(np.mean([abs(said - true) for said, true in foreseen])), 4),
+            **{f"foreseen_{name}": {"n": len(true), "done": sum(one == 1.0 for one in true)}
+               for name, true in told.items()}}
 
 
 def main() -> None:
@@ -107,6 +118,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=4, help="plans that are drawn, 4 by default")
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--weight", type=float, default=WEIGHT, help=f"of the twin's word, {WEIGHT:g} by default")
+    parser.add_argument("--options", type=json.loads, default={}, help="keywords of the world, as JSON")
     parser.add_argument("--workers", type=int, default=2)
     for told in rows(parser.parse_args()):
         print(json.dumps(told))

@@ -31,6 +31,7 @@ from embodied.data.preferences import (
     PAIRS,
     PROMPTS,
     Preference,
+    PreferenceError,
     agreements,
     append_preference,
     from_forks,
@@ -59,7 +60,12 @@ SAID, FORKS = "preferences.jsonl", "forks.jsonl"
 def main() -> int:
     """0; what was done is printed."""
     asked = _parser().parse_args()
-    {"collect": collect, "ask": ask, "forks": label, "agree": agree, "judge": judge}[asked.act](asked)
+    act = {"collect": collect, "ask": ask, "forks": label, "agree": agree, "judge": judge}[asked.act]
+    try:
+        act(asked)
+    except (FileNotFoundError, PreferenceError) as error:
+        raise SystemExit(f"{asked.act}: {error}; a folder of pairs is made by: python -m scripts.preferences collect "
+                         "FOLDER") from error
     return 0
 
 
