@@ -158,6 +158,8 @@ def judge(asked: argparse.Namespace) -> None:
 
     if not (asked.endpoint and asked.model):
         raise SystemExit("judge: expected --endpoint and --model, got only one of them, or none")
+    if asked.principles is not None and not asked.principles.is_file():
+        raise SystemExit(f"judge: --principles {asked.principles}: expected a file of text, got none there")
     principles = (asked.principles or PRINCIPLES).read_text("utf-8")
     endpoint = ChatEndpoint(asked.endpoint, asked.model, asked.key)
     try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from embodied.evaluation.attribution import failure_split
-from embodied.evaluation.success import Rate, rate, wilson
+from embodied.evaluation.success import Rate, paired_gain, rate, wilson
 from embodied.evaluation.summary import block
 from embodied.evaluation.videos import choose
 from tests.embodied.evaluation.fakes import record
@@ -41,3 +42,10 @@ def test_what_nobody_judged_is_neither_a_success_nor_a_failure():
     assert "unjudged" not in block(records[:2]) and choose(records, 9, 9) == records[:2]
     with pytest.raises(ValueError, match="nobody judged any of 1"):
         rate(records[2:])
+
+
+def test_a_gain_is_of_the_same_scenes():
+    before, after = np.array([0, 0, 1, 1] * 50, bool), np.array([1, 0, 1, 1] * 50, bool)
+    value, (low, high) = paired_gain(after, before)
+    assert value == 0.25 and 0.18 < low < 0.25 < high < 0.32
+    assert paired_gain(before, before) == (0.0, (0.0, 0.0))
