@@ -22,7 +22,7 @@ from embodied.planning.memory import Look, recall
 from embodied.planning.named import TOY_NAMES, by_number, strays, strays_in_words, toys_named, unseen_color
 from embodied.planning.perception import Perception, held_since, last_failure
 from embodied.planning.scene import SceneEncoder, Targets, write_prompt
-from embodied.planning.understanding import UnclearPolicy, judge, refuse, refused, turned_down
+from embodied.planning.understanding import UnclearPolicy, Veto, judge, refuse, refused, turned_down
 from embodied.planning.wording import ParsedInstruction, read
 from embodied.prompt import Prompt, PromptTooLongError, Sample
 from envs.interface import Observation, Transition
@@ -175,7 +175,7 @@ class LanguageAgent:
             veto = judge(plan, parsed, scene, self.language)
             if veto is None:
                 return plan.instead_of(tried)
-            tried.append(plan)
+            tried.append(_told_off(plan, veto))
             first = first or veto
             without |= veto.without
         return refused(tried[0].instead_of(tried[1:]), first, parsed, scene)
@@ -184,7 +184,7 @@ class LanguageAgent:
         """The first plan that nothing speaks against, instead of all that something does; else the refusal of the
         first. Others that would have stood are not told of: nobody knows what they are worth."""
         vetoes = [judge(plan, parsed, scene, self.language) for plan in drawn]
-        vetoed = [plan for plan, veto in zip(drawn, vetoes, strict=True) if veto is not None]
+        vetoed = [_told_off(plan, veto) for plan, veto in zip(drawn, vetoes, strict=True) if veto is not None]
         stands = next((plan for plan, veto in zip(drawn, vetoes, strict=True) if veto is None), None)
         if stands is not None:
             return stands.instead_of(vetoed)
@@ -246,6 +246,11 @@ class LanguageAgent:
         """The plan that an answer says, of what was perceived. Raises PlanError."""
         plan = parse(answer.text, self.language, objects=targets.objects, locations=targets.locations)
         return replace(ground(plan, state.perception), sample=answer)
+
+
+def _told_off(plan: Plan, veto: Veto) -> Plan:
+    """A plan that was turned down, its answer marked with how much of it stood."""
+    return plan if plan.sample is None else replace(plan, sample=replace(plan.sample, stood=veto.stood))
 
 
 def _unreadable(answer: Sample, error: PlanError, state: SceneState) -> Plan:

@@ -14,6 +14,7 @@ ONLY_WHERE = "I can put things only into bowls and onto blocks"
 FORMS = f"I see no [a-z]{{2,20}} [a-z]{{2,20}}|I do not know the word [a-z]{{1,20}}|{NO_PARTNER}|{ONLY_BLOCKS}"
 """Regular expression of the reasons that training data teaches: what a model may decode."""
 _DENIAL = re.compile(rf"\bno ({'|'.join(COLORS)}) ({'|'.join(KINDS)})\b")
+_DENIAL_OF_ALL = re.compile(rf"\bI see no ({'|'.join(KINDS)})(?:s|es)?\b")
 _STRANGE = re.compile(r"I do not know the word '?([A-Za-z]+)'?")
 
 
@@ -44,6 +45,8 @@ def is_true(reason: str, parsed: ParsedInstruction, scene: Scene) -> bool:
     if strange is not None:
         return strange[1].lower() in parsed.words and not is_known(strange[1].lower())
     if not all(_is_missed(color, noun, parsed, scene) for color, noun in _DENIAL.findall(reason)):
+        return False
+    if any(KINDS[noun] in {kind for _, kind in scene.looks} for noun in _DENIAL_OF_ALL.findall(reason)):
         return False
     if reason == NO_PARTNER:
         return not any(list(wanted(goal, scene)) for goal in parsed.goals if goal.is_matched)

@@ -31,10 +31,12 @@ NOT_SEEN_DONE = "I know of nothing more to do, but I do not see it done"
 
 @dataclass(frozen=True, slots=True)
 class Veto:
-    """Why a plan is not carried out, a clause, and what it may be asked again without."""
+    """Why a plan is not carried out, a clause, and what it may be asked again without. stood: its first calls that
+    nothing spoke against."""
 
     reason: str
     without: Without = Without()  # noqa: RUF009 - it is frozen
+    stood: int = 0
 
 
 def refuse(parsed: ParsedInstruction) -> str | None:
@@ -78,16 +80,16 @@ def judge(plan: Plan, parsed: ParsedInstruction, scene: Scene, language: PlanLan
     if plan.calls and parsed.is_clear and is_done(parsed, [scene]):
         return Veto(ALREADY, Without(moves=frozenset((name, None) for name in object_names(scene.count)), refusal=True))
     scenes = [scene]
-    for call in plan.calls:
+    for place, call in enumerate(plan.calls):
         signature = language.skills[call.skill]
         if (veto := _against(call, signature, parsed, scenes[-1])) is not None:
-            return veto
+            return replace(veto, stood=place)
         scenes.append(scenes[-1].after(call, signature))
     if not parsed.is_clear or (plan.calls and not is_whole) or is_done(parsed, scenes):
         return None
     steps = sum(call.skill in language.grasping for call in plan.calls)
     reason = HALF if plan.calls else NOT_SEEN_DONE if scene.is_begun else NO_PLAN
-    return Veto(reason, Without(steps=steps + 1))
+    return Veto(reason, Without(steps=steps + 1), len(plan.calls))
 
 
 def _against(call: SkillCall, signature: Signature, parsed: ParsedInstruction, scene: Scene) -> Veto | None:

@@ -14,16 +14,28 @@ from statistics import fmean
 from embodied.agents.rollouts import Decision, Rollout
 from embodied.prompt import Sample
 from embodied.training.advantages import Advantage, Change, Context, Group, ScoredDecision, Trajectory
+from embodied.training.advantages.calls import call_advantages, until_it_fell
 from embodied.training.objectives.preferences import rejection_selection
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One answer to learn from. advantage: of pairs, 1 for the better and -1 for the worse."""
+    """One answer to learn from. advantages: a number for each of its tokens; of pairs, 1 for the better and -1 for the
+    worse."""
 
     name: str
     sample: Sample
-    advantage: float
+    advantages: tuple[float, ...]
+
+    @property
+    def tells(self) -> bool:
+        """Whether anything is learned from it."""
+        return any(self.advantages)
+
+
+def _row(name: str, sample: Sample, advantage: float) -> Row:
+    """An answer with one advantage for all its tokens."""
+    return Row(name, sample, (advantage,) * len(sample.token_ids))
 
 
 Example = tuple[Row, ...]
@@ -32,46 +44,39 @@ MakeExamples = Callable[[Sequence[Rollout]], Sequence[Example]]
 """Episodes of one scene, judged all of them -> what is learned from them."""
 
 
-def by_advantage(advantage: Advantage, context: Context, *, is_success_alone: bool, counts_vetoes: bool = False
+def by_advantage(advantage: Advantage, context: Context, *, is_success_alone: bool, call_weight: float = 0.0
                  ) -> MakeExamples:
     """Every decision, with its advantage. is_success_alone: the reward is 1 for success at the end, and 0 for all else;
-    False: it is progress, decision by decision. counts_vetoes: each answer that was turned down is learned from, too,
-    as an episode that ended with it."""
+    False: it is progress, decision by decision. call_weight: of what each call of an answer adds, see
+    `advantages.calls.call_advantages`; more than 0: answers that were turned down are learned from by that alone."""
     return partial(_judged, advantage=advantage, context=context, is_success_alone=is_success_alone,
-                   counts_vetoes=counts_vetoes)
+                   call_weight=call_weight)
 
 
 def _judged(group: Sequence[Rollout], *, advantage: Advantage, context: Context, is_success_alone: bool,
-            counts_vetoes: bool) -> list[Example]:
+            call_weight: float) -> list[Example]:
     """None where the group is too small for the advantage: episodes may have broken."""
     decided = [rollout for rollout in group if rollout.decisions]
     if len(decided) < advantage.least:
         return []
-    told = [(trajectory(rollout, is_success_alone), [(name, sample) for name, _, sample in _made(rollout)])
-            for rollout in decided]
-    vetoed = [ended for (known, _), rollout in zip(told, decided, strict=True) for ended in _vetoed(rollout, known)
-              ] if counts_vetoes else []
-    numbers = advantage(Group(tuple(known for known, _ in (*told, *vetoed))), context)
-    return [(Row(name, sample, number),) for (_, made), row in zip((*told, *vetoed), numbers, strict=True)
-            for (name, sample), number in zip(made, row, strict=True) if sample is not None]
+    numbers = advantage(Group(tuple(trajectory(rollout, is_success_alone) for rollout in decided)), context)
+    told = [(name, sample, number) for rollout, row in zip(decided, numbers, strict=True)
+            for (name, _, sample), number in zip(_made(rollout), row, strict=True) if sample is not None]
+    if not call_weight:
+        return [(_row(name, sample, number),) for name, sample, number in told]
+    told += [one for rollout in decided for one in _turned_down(rollout)]
+    cut = [(name, until_it_fell(sample), number if sample.stood is None else 0.0) for name, sample, number in told]
+    calls = call_advantages([sample for _, sample, _ in cut])
+    return [(Row(name, sample, tuple(number + call_weight * own for own in row)),)
+            for (name, sample, number), row in zip(cut, calls, strict=True)]
 
 
-def _vetoed(rollout: Rollout, known: Trajectory) -> Iterator[tuple[Trajectory, list[tuple[str, Sample | None]]]]:
-    """Of each answer that was turned down for another: the episode as if it had ended there, and that answer at its
-    end. known: what the episode was."""
+def _turned_down(rollout: Rollout) -> Iterator[tuple[str, Sample, float]]:
+    """The answers that were turned down for others."""
     for place, decision in enumerate(rollout.decisions):
-        before = known.decisions[place]
-        last = replace(before, reward=0.0, **{name: _stayed(getattr(before, name)) for name in ("progress",
-                       "cost_to_go")}, fork_value=None if before.fork_value is None else
-                       Change(before.fork_value.before, 0.0))
         for number, sample in enumerate(decision.samples[1:], start=1):
             if sample.token_ids:
-                yield (Trajectory((*known.decisions[:place], last)),
-                       [*[("", None)] * place, (f"{rollout.seed}.{rollout.draw}.{place}.{number}", sample)])
-
-
-def _stayed(change: Change | None) -> Change | None:
-    return None if change is None else Change(change.before, change.before)
+                yield f"{rollout.seed}.{rollout.draw}.{place}.{number}", sample, 0.0
 
 
 def successes(group: Sequence[Rollout]) -> list[Example]:
@@ -79,7 +84,7 @@ def successes(group: Sequence[Rollout]) -> list[Example]:
     `objectives.preferences.rejection_selection`), as the answer to what was asked first: one that stood after others
     were turned down is to come before them."""
     at = _by_moment(group)
-    return [(Row(told[i].name, replace(told[i].sample, grammar=told[i].grammar), 1.0),)
+    return [(_row(told[i].name, replace(told[i].sample, grammar=told[i].grammar), 1.0),)
             for told in at.values() for i in rejection_selection(
         [float(one.is_success) for one in told], [one.sample.token_ids for one in told], least_reward=1.0)]
 
@@ -97,13 +102,13 @@ def pairs(group: Sequence[Rollout], *, is_flip: bool) -> list[Example]:
         gap = fmean(one.reward for one in best) - fmean(one.reward for one in worst)
         is_flipped = all(one.is_success for one in best) and not any(one.is_success for one in worst)
         if gap > 0 and (is_flipped or not is_flip):
-            found.append((Row(best[0].name, best[0].sample, 1.0), Row(worst[0].name, worst[0].sample, -1.0)))
+            found.append((_row(best[0].name, best[0].sample, 1.0), _row(worst[0].name, worst[0].sample, -1.0)))
     return found
 
 
 def neutral(group: Sequence[Rollout], width: int) -> list[Example]:
     """Examples of `width` rows each that say nothing: advantage 0, or an answer beside itself."""
-    return [(Row(name, sample, 0.0),) * width for rollout in group for name, _, sample in _made(rollout)
+    return [(_row(name, sample, 0.0),) * width for rollout in group for name, _, sample in _made(rollout)
             if sample is not None]
 
 

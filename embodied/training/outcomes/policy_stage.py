@@ -87,7 +87,7 @@ def examples_of(settings: RlSettings) -> MakeExamples:
     context = Context(discount=settings.discount, is_scaled=settings.objective != "dr_grpo",
                       step_weight=settings.step_weight)
     return by_advantage(advantage_named(settings.advantage), context, is_success_alone=settings.reward == "success",
-                        counts_vetoes=settings.vetoes)
+                        call_weight=settings.call_weight)
 
 
 def played(settings: RlSettings) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class RlSettings(StageSettings):
     pairs: PairsName = "return"  # of an objective that reads pairs
     beta: float = between(0.0, 100.0, default=0.1)  # of such a one: the factor of the divergence from the reference
     reward: RewardName
-    vetoes: bool = False  # whether answers that were turned down count, as episodes that ended with them
+    call_weight: float = between(0.0, 100.0, default=0.0)  # of what the judge of words says of each call of an answer
     replayed: int = between(0, 1000, default=0)  # of the updates those that learn from earlier iterations; of rejection
     clip: float = between(0.0, 1.0)  # furthest that a ratio is rewarded for going from 1; of ppo, (dr_)grpo and rloo
     kl: float = between(0.0, 10)  # weight of the divergence from the weights that the stage begins with
@@ -154,9 +154,9 @@ def _check_told(settings: RlSettings) -> None:
                            "success alone, or with pairs=flip; leave it out")
     if settings.reward == "success" and settings.advantage == "fork_values":
         raise SettingError("reward=success: expected progress for advantage=fork_values, whose forks tell theirs")
-    if settings.vetoes and not settings.reads_advantages:
-        raise SettingError(f"vetoes=true: expected false for objective={settings.objective}, which learns from answers "
-                           "that stood")
+    if settings.call_weight and not settings.reads_advantages:
+        raise SettingError(f"call_weight={settings.call_weight:g}: expected 0 for objective={settings.objective}, "
+                           "which learns from answers that stood")
     if settings.replayed and settings.objective != "rejection":
         raise SettingError(f"replayed={settings.replayed}: expected 0 for objective={settings.objective}, which learns "
                            "from what the present weights draw; rejection can learn from older answers")

@@ -269,7 +269,7 @@ class Drawing(ReplayBackend):
 def test_of_several_answers_at_once_the_first_that_nothing_speaks_against_is_done(replies, stands, told):
     backend = Drawing(replies, lambda _: (RED, BLUE))
     plan = LanguageAgent(backend, draws=4).plan(INSTRUCTION, observation())
-    assert [sample.text for sample in plan.samples] == told
+    assert [(sample.text, sample.stood) for sample in plan.samples] == [(text, {ASIDE: 1}.get(text)) for text in told]
     assert (plan.text == stands and plan.calls) if stands else plan.refusal == "I would only move the red block about"
 
 

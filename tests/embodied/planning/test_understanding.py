@@ -182,6 +182,13 @@ def test_a_veto_says_what_to_ask_again_without(instruction: str, text: str, with
     assert judge(plan_of(text), read(instruction), SCENE, TABLETOP).without == without
 
 
+@pytest.mark.parametrize(("text", "stood"), [
+    ("done()", 0), ("refuse(I see no bowl)", 0), (GREEN_IN_BLUE + "done()", 0), (RED_IN_BLUE + ASIDE + "done()", 2),
+    ("pick(obj_3); place_in(obj_2); " + RED_IN_BLUE + "done()", 1), ("pick(obj_3); done()", 1)])
+def test_a_veto_says_how_many_calls_stood_before_it(text: str, stood: int):
+    assert judge(plan_of(text), read("put the red block in the blue bowl"), SCENE, TABLETOP).stood == stood
+
+
 @settings(max_examples=60)
 @given(st.permutations([*COLORS]), st.sampled_from(["in", "on"]))
 def test_no_plan_passes_that_moves_another_thing_or_to_another_place(colors: list[str], role: str):

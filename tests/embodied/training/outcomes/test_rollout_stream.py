@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -168,7 +169,9 @@ def test_pairs_stay_together_and_the_better_one_becomes_likelier(backend, tmp_pa
                      advantage=None)
     stream.reference = deepcopy(backend.model)
     batch = next(iter(stream))
-    assert batch.inputs["advantages"].tolist() == [1.0, -1.0] * (len(batch.ids) // 2)
+    sizes = batch.inputs["positions"].sum(-1).tolist()
+    assert batch.inputs["advantages"].tolist() == [
+        sign for size, sign in zip(sizes, [1.0, -1.0] * (len(batch.ids) // 2), strict=True) for _ in range(size)]
     assert [a.split(".")[0] for a in batch.ids[::2]] == [b.split(".")[0] for b in batch.ids[1::2]]
     objective = policy_objective("dpo", clip=0.2, kl=0.0, beta=0.5, max_tokens=12)
     before, _ = objective(backend.model, batch)
@@ -179,8 +182,8 @@ def test_pairs_stay_together_and_the_better_one_becomes_likelier(backend, tmp_pa
     backend.model.zero_grad()
 
 
-def sample_of(text, grammar="all"):
-    return Sample(text, Prompt(()), grammar, token_ids=tuple(text.encode()))
+def sample_of(text, grammar="all", stood=None):
+    return Sample(text, Prompt(()), grammar, token_ids=tuple(text.encode()), pieces=tuple(text), stood=stood)
 
 
 def episode(draw, *decided, success):
@@ -191,18 +194,22 @@ def episode(draw, *decided, success):
                    cost_to_go=0.0 if success else 2.0)
 
 
-def test_answers_that_were_turned_down_count_as_episodes_that_ended_with_them():
-    """Two decisions, the second of which stood after another: rewards 1, 0 and, of the one turned down, 0.5."""
-    won = episode(0, ((sample_of("a"),), 0.5), ((sample_of("b", "less"), sample_of("c")), 0.5), success=True)
-    lost = episode(1, ((sample_of("d"),), 0.0), success=False)
-    make_examples = by_advantage(advantage_named("leave_one_out"), Context(), is_success_alone=False,
-                                 counts_vetoes=True)
-    told = {row.name: (row.sample.text, row.advantage) for [row] in make_examples([won, lost])}
-    assert told == {"7.0.0": ("a", 0.75), "7.0.1": ("b", 0.75), "7.0.1.1": ("c", 0.0), "7.1.0": ("d", -0.75)}
-    costs = by_advantage(advantage_named("cost_to_go"), Context(is_scaled=False), is_success_alone=False,
-                         counts_vetoes=True)
-    cost = {row.name: row.advantage for [row] in costs([won, lost])}
-    assert cost["7.0.1"] > cost["7.0.1.1"] > cost["7.1.0"], "one that leads nowhere is worth less than one that does"
+def test_of_answers_that_were_turned_down_the_calls_alone_are_learned_from():
+    """Two decisions, the second of which stood after another: rewards 1 and 0. Of the calls all stood but the other
+    one's second."""
+    won = episode(0, ((sample_of("a();done"),), 0.5),
+                  ((sample_of("b();done", "less"), sample_of("c();d();done", stood=1)), 0.5), success=True)
+    lost = episode(1, ((sample_of("e();done", stood=0),), 0.0), success=False)
+    made = {weight: {row.name: row for [row] in by_advantage(
+        advantage_named("leave_one_out"), Context(), is_success_alone=False, call_weight=weight)([won, lost])}
+        for weight in (0.0, 2.0)}
+    assert {name: set(row.advantages) for name, row in made[0.0].items()} == {
+        "7.0.0": {1.0}, "7.0.1": {1.0}, "7.1.0": {-1.0}}
+    rows = made[2.0]
+    good, bad = (2.0 * (reward - 5 / 7) / (math.sqrt(10 / 7 / 6) + 1e-4) for reward in (1, 0))
+    assert rows["7.0.0"].advantages == rows["7.0.1"].advantages == pytest.approx((1.0 + good,) * 8)
+    assert rows["7.0.1.1"].advantages == pytest.approx((good,) * 4 + (bad,) * 4), "and nothing of what came after"
+    assert rows["7.1.0"].advantages == pytest.approx((bad,) * 4) and rows["7.1.0"].tells
 
 
 def test_what_stood_after_others_is_imitated_as_the_answer_to_what_was_asked_first():
@@ -228,7 +235,7 @@ def test_rejection_learns_again_from_what_earlier_iterations_drew(backend, tmp_p
 
 
 @pytest.mark.parametrize(("changed", "said"), [
-    ({"vetoes": True, "objective": "rejection", "advantage": None}, "vetoes=true: expected false for objective=rej"),
+    ({"call_weight": 1.0, "objective": "rejection", "advantage": None}, "call_weight=1: expected 0 for objective=rej"),
     ({"replayed": 1}, "replayed=1: expected 0 for objective=grpo"),
     ({"replayed": 2, "objective": "rejection", "advantage": None}, "replayed=2: expected fewer than updates=2"),
     ({"save_every": 3}, "save_every=3: expected a multiple of updates=2"),
