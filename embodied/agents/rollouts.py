@@ -42,7 +42,8 @@ class Decision:
     state: str = ""  # of the moment: equal where the world and all that happened in it are the same to the bit
     progress: float = 0.0  # of the task at that moment, 0..1
     cost_to_go: float | None = None  # calls that the expert would still make there. ORACLE
-    value: float | None = None  # mean reward of forks of that moment, played on by the same policy
+    fork_value: float | None = None  # mean reward of forks of that moment, played on by the same policy
+    value: float | None = None  # of that moment, as a critic has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ class Rollouts:
         found, calls = [], ended.calls
         for place, (decision, note) in enumerate(zip(ended.decisions, noted, strict=True)):
             forks = [self._fork(ended, place, note, number) for number in range(self.forks)]
-            found.append(replace(decision, value=float(np.mean([sum(rewards) for rewards in forks]))))
+            found.append(replace(decision, fork_value=float(np.mean([sum(rewards) for rewards in forks]))))
             calls += sum(map(len, forks))
         return replace(ended, decisions=tuple(found), calls=calls)
 

@@ -26,6 +26,7 @@ class Row:
     name: str
     sample: Sample
     advantages: tuple[float, ...]
+    returns: float | None = None  # that a critic is to expect of its moment; None: nobody knows
 
     @property
     def tells(self) -> bool:
@@ -59,24 +60,33 @@ def _judged(group: Sequence[Rollout], *, advantage: Advantage, context: Context,
     decided = [rollout for rollout in group if rollout.decisions]
     if len(decided) < advantage.least:
         return []
-    numbers = advantage(Group(tuple(trajectory(rollout, is_success_alone) for rollout in decided)), context)
-    told = [(name, sample, number) for rollout, row in zip(decided, numbers, strict=True)
-            for (name, _, sample), number in zip(_made(rollout), row, strict=True) if sample is not None]
-    if not call_weight:
-        return [(_row(name, sample, number),) for name, sample, number in told]
-    told += [one for rollout in decided for one in _turned_down(rollout)]
-    cut = [(name, until_it_fell(sample), number if sample.stood is None else 0.0) for name, sample, number in told]
-    calls = call_advantages([sample for _, sample, _ in cut])
-    return [(Row(name, sample, tuple(number + call_weight * own for own in row)),)
-            for (name, sample, number), row in zip(cut, calls, strict=True)]
+    known = [trajectory(rollout, is_success_alone) for rollout in decided]
+    numbers = advantage(Group(tuple(known)), context)
+    rows = [replace(_row(name, sample, number), returns=one.value and number + one.value.before)
+            for rollout, numbered, each in zip(decided, numbers, known, strict=True)
+            for (name, _, sample), number, one in zip(_made(rollout), numbered, each.decisions, strict=True)
+            if sample is not None]
+    if call_weight:
+        rows = _with_calls([*rows, *(row for rollout in decided for row in _turned_down(rollout))], call_weight)
+    return [(row,) for row in rows]
 
 
-def _turned_down(rollout: Rollout) -> Iterator[tuple[str, Sample, float]]:
+def _with_calls(rows: Sequence[Row], weight: float) -> list[Row]:
+    """The rows up to where they were turned down, and of those that were not all, with what is said of each call. Of
+    what was turned down nothing else is known: nothing of it was done."""
+    cut = [until_it_fell(row.sample) for row in rows]
+    return [replace(row, sample=sample, advantages=tuple(
+        (number if sample.stood is None else 0.0) + weight * own
+        for number, own in zip(row.advantages, said, strict=False)))  # those of a sample that was cut are fewer
+        for row, sample, said in zip(rows, cut, call_advantages(cut), strict=True)]
+
+
+def _turned_down(rollout: Rollout) -> Iterator[Row]:
     """The answers that were turned down for others."""
     for place, decision in enumerate(rollout.decisions):
         for number, sample in enumerate(decision.samples[1:], start=1):
             if sample.token_ids:
-                yield f"{rollout.seed}.{rollout.draw}.{place}.{number}", sample, 0.0
+                yield _row(f"{rollout.seed}.{rollout.draw}.{place}.{number}", sample, 0.0)
 
 
 def successes(group: Sequence[Rollout]) -> list[Example]:
@@ -152,10 +162,11 @@ def trajectory(rollout: Rollout, is_success_alone: bool = False) -> Trajectory:
         rewards = [0.0] * (len(made) - 1) + [float(bool(rollout.is_success))]
     progress = _changes([*(decision.progress for decision in made), rollout.progress])
     costs = _changes([*(decision.cost_to_go for decision in made), rollout.cost_to_go])
-    values = _changes([*(decision.value for decision in made), 0.0])  # after the end nothing follows
+    forks, values = (_changes([*(getattr(decision, name) for decision in made), 0.0])  # after the end nothing follows
+                     for name in ("fork_value", "value"))
     return Trajectory(tuple(
-        ScoredDecision(reward=reward, state=decision.state, progress=p, cost_to_go=c, fork_value=v)
-        for decision, reward, p, c, v in zip(made, rewards, progress, costs, values, strict=True)))
+        ScoredDecision(reward=reward, state=decision.state, progress=p, cost_to_go=c, fork_value=f, value=v)
+        for decision, reward, p, c, f, v in zip(made, rewards, progress, costs, forks, values, strict=True)))
 
 
 def _changes(numbers: Sequence[float | None]) -> list[Change | None]:

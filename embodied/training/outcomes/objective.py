@@ -19,6 +19,7 @@ from embodied.training.objectives.policy import (
     reinforce_loss,
     rloo_loss,
     token_mean,
+    value_loss,
 )
 from embodied.training.objectives.preferences import answer_log_probs, dpo_loss, ipo_loss
 from embodied.training.placement import share
@@ -26,22 +27,30 @@ from embodied.training.placement import share
 if TYPE_CHECKING:
     from jaxtyping import Float, Float32
 
-OURS = ("positions", "tokens", "drawn", "allowed", "temperature", "advantages", "reference")
+OURS = ("positions", "tokens", "drawn", "allowed", "temperature", "advantages", "reference", "returns")
 """Of a batch's inputs those that are not the model's."""
 
 
 def policy_log_probs(model: nn.Module, inputs: Mapping[str, Any]) -> Float32[Tensor, " P"]:
     """float32[P]: log-probabilities of the drawn tokens among those that could be said, as they were drawn."""
+    return _asked(model, inputs)[0]
+
+
+def _asked(model: nn.Module, inputs: Mapping[str, Any]) -> tuple[Float32[Tensor, " P"], Float32[Tensor, " B"] | None]:
+    """The log-probabilities, and of an `ActorCritic` the values of the moments."""
     given = {name: value for name, value in inputs.items() if name not in OURS}
-    logits = model(**given, logits_to_keep=inputs["positions"]).logits
+    said = model(**given, logits_to_keep=inputs["positions"])
+    logits, values = said if isinstance(said, tuple) else (said.logits, None)
     return token_log_probs(logits, inputs["tokens"], temperature=float(inputs["temperature"]),
-                           allowed=inputs["allowed"])
+                           allowed=inputs["allowed"]), values
 
 
-def policy_objective(name: str, *, clip: float, kl: float, beta: float, max_tokens: int) -> Callable[..., Any]:
+def policy_objective(name: str, *, clip: float, kl: float, beta: float, max_tokens: int, value_weight: float = 0.0
+                     ) -> Callable[..., Any]:
     """(model, batch) -> (loss, metrics), by one of the losses of `objectives.policy` and `objectives.preferences`.
 
-    clip, kl, beta: as of the stage. max_tokens: of an answer, for dr_grpo. Metrics: `ratio`, the mean of pi / old, and
+    clip, kl, beta, value_weight: as of the stage; the last one of an `ActorCritic` alone, whose `value_loss` is among
+    the metrics. max_tokens: of an answer, for dr_grpo. Metrics: `ratio`, the mean of pi / old, and
     `clipped`, the share of tokens beyond the clip; `kl`, nats a token, as the k3 estimate has it, from the weights that
     drew, or from the reference.
     """
@@ -50,12 +59,24 @@ def policy_objective(name: str, *, clip: float, kl: float, beta: float, max_toke
     def objective(model: nn.Module, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         mask, said = batch.inputs["positions"], _rows(batch.inputs)
         tokens, rows = share(mask.sum(), mask.new_tensor(len(mask), dtype=torch.float32))
-        now = _spread(mask, policy_log_probs(model, batch.inputs))
+        spoken, values = _asked(model, batch.inputs)
+        now = _spread(mask, spoken)
         counts = {"tokens": tokens, "rows": rows}
         loss = loss_of(now, said, mask, counts, clip=clip, kl=kl, beta=beta, max_tokens=max_tokens)
-        return loss, _metrics(now.detach(), said, mask, tokens, clip)
+        metrics = _metrics(now.detach(), said, mask, tokens, clip)
+        if values is None:
+            return loss, metrics
+        error = _value_error(values, batch.inputs["returns"])
+        return loss + value_weight * error, {**metrics, "value_loss": error.detach()}
 
     return objective
+
+
+def _value_error(values: Float[Tensor, " B"], returns: Float[Tensor, " B"]) -> Float[Tensor, ""]:
+    """`value_loss` over the moments whose return is known; of others it is not a number."""
+    is_known = ~returns.isnan()
+    [known] = share(is_known.sum())
+    return value_loss(values[:, None], returns.nan_to_num()[:, None], is_known[:, None], count=known.clamp(min=1))
 
 
 def _rows(inputs: Mapping[str, Any]) -> dict[str, Tensor]:

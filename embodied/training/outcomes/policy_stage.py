@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,10 +15,12 @@ from embodied.agents.mind_card import is_mind
 from embodied.agents.rollouts import make_rollouts
 from embodied.agents.shipped import weights_folder
 from embodied.data.pool import Workers
+from embodied.models.critic import ActorCritic
 from embodied.models.folder import check_folder
 from embodied.models.loading import load as load_model
 from embodied.models.loading import save as save_model
 from embodied.models.weights import weights_to_bytes
+from embodied.training import checkpoint
 from embodied.training.advantages import Context, advantage_named
 from embodied.training.hooks import STOP_ASKED
 from embodied.training.job import Job, make_job
@@ -68,14 +71,20 @@ def prepare(run: RunFolder, stage: str, settings: RlSettings, placement: Placeme
     episodes = 1 + settings.forks * settings.max_calls  # of a call, at the most
     workers = run.open_workers(make_rollouts, {"weights": str(start), **played(settings)},
                                workers=run.settings.workers, deadline_s=settings.deadline_s * episodes)
+    critic = ActorCritic(model) if has_critic(settings) else None
     batches = RolloutStream(model, processor, workers, examples_of(settings), settings, seed=run.settings.seed,
-                      folder=run.of(stage) / "drawn", reference=reference, rank=placement.data_rank,
-                      ranks=placement.data_size)
-    objective = policy_objective(settings.objective, clip=settings.clip, kl=settings.kl,
-                                 beta=settings.beta, max_tokens=MAX_NEW_TOKENS)
+                            folder=run.of(stage) / "drawn", reference=reference, critic=critic,
+                            rank=placement.data_rank, ranks=placement.data_size)
+    objective = policy_objective(settings.objective, clip=settings.clip, kl=settings.kl, beta=settings.beta,
+                                 max_tokens=MAX_NEW_TOKENS, value_weight=settings.value_weight)
     measure = partial(measured, workers=workers, count=settings.validation_scenes, placement=placement)
-    return make_job(settings, model, batches, batches.told(objective), placement,
+    return make_job(settings, critic or model, batches, batches.told(objective), placement,
                     measure if settings.validation_scenes else None)
+
+
+def has_critic(settings: RlSettings) -> bool:
+    """Whether the advantage needs a critic, which then learns beside the planner."""
+    return settings.advantage is not None and "value" in advantage_named(settings.advantage).needs
 
 
 def examples_of(settings: RlSettings) -> MakeExamples:
@@ -84,8 +93,8 @@ def examples_of(settings: RlSettings) -> MakeExamples:
         return successes
     if settings.reads_pairs:
         return partial(pairs, is_flip=settings.pairs == "flip")
-    context = Context(discount=settings.discount, is_scaled=settings.objective != "dr_grpo",
-                      step_weight=settings.step_weight)
+    context = Context(discount=settings.discount, gae_lambda=settings.gae_lambda,
+                      is_scaled=settings.objective != "dr_grpo", step_weight=settings.step_weight)
     return by_advantage(advantage_named(settings.advantage), context, is_success_alone=settings.reward == "success",
                         call_weight=settings.call_weight)
 
@@ -101,7 +110,7 @@ def played(settings: RlSettings) -> dict[str, Any]:
 def measured(model: nn.Module, workers: Workers, count: int, placement: Placement) -> Mapping[str, float]:
     """Shares of validation scenes that end in success by the likeliest plans, and of their tasks that were done; the
     loss is the rest. Episodes that broke count as lost. Nothing where the training is asked to stop meanwhile."""
-    workers.load_weights(weights_to_bytes(model), version=-1)
+    workers.load_weights(weights_to_bytes(model.planner if isinstance(model, ActorCritic) else model), version=-1)
     seeds = SEED_RANGES["validation"][placement.data_rank:count:placement.data_size]
     told = torch.zeros(3)
     for result in workers.run([-1 - seed for seed in seeds]):
@@ -111,3 +120,10 @@ def measured(model: nn.Module, workers: Workers, count: int, placement: Placemen
         told += torch.tensor([1.0, bool(one and one.is_success), one.progress if one else 0.0])
     played, success, progress = placement.mean(told.to(placement.device)).tolist()
     return {"success": success / played, "progress": progress / played, "loss": 1 - success / played}
+
+
+def publish(run: RunFolder, stage: str, last: Path, settings: RlSettings) -> None:
+    """Write the planner with the weights of the last checkpoint; the critic stays in the checkpoint."""
+    model, processor = load_model(run.planner_before(stage))
+    checkpoint.load_weights(ActorCritic(model) if has_critic(settings) else model, last)
+    save_model(model, processor, run.planner_after(stage))

@@ -8,6 +8,7 @@ checkpoints, for the weights that drew it are gone by then.
 from __future__ import annotations
 
 import json
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,14 +59,15 @@ class RolloutStream:
     """A `BatchStream`: each iteration's decisions, shuffled and cut into `updates` batches."""
 
     def __init__(self, model: nn.Module, processor: PalmEProcessor, workers: Workers, make_examples: MakeExamples,
-                 settings: RlSettings, *, seed: int, folder: Path, reference: nn.Module | None = None, rank: int = 0,
-                 ranks: int = 1) -> None:
+                 settings: RlSettings, *, seed: int, folder: Path, reference: nn.Module | None = None,
+                 critic: nn.Module | None = None, rank: int = 0, ranks: int = 1) -> None:
         """model: whose present weights play. make_examples: what is learned from the episodes of a scene. seed: of the
         order. folder: where what is drawn is kept, of as many iterations as checkpoints may be old. reference: a model
-        whose log-probabilities are told beside. rank: of `ranks` that share out the scenes of an iteration."""
+        whose log-probabilities are told beside. critic: an `ActorCritic` of the
+        model, whose values are told of each decision. rank: of `ranks` that share out the scenes of an iteration."""
         self.model, self.processor, self.workers, self.make_examples = model, processor, workers, make_examples
         self.settings, self.updates, self.seed = settings, settings.updates, seed
-        self.folder, self.reference, self.rank, self.ranks = folder, reference, rank, ranks
+        self.folder, self.reference, self.critic, self.rank, self.ranks = folder, reference, critic, rank, ranks
         self.fresh = settings.updates - settings.replayed
         self.step, self.stats = 0, RolloutStats()
         self._parts: list[Batch] = []
@@ -119,6 +121,7 @@ class RolloutStream:
         began_s = time.perf_counter()
         if (groups := self._play(iteration)) is None:
             return None
+        groups = groups if self.critic is None else [self._valued(group) for group in groups]
         examples = self._examples(groups)
         order = np.random.default_rng([self.seed, iteration, self.rank]).permutation(len(examples))
         parts = [self._cut([examples[place] for place in part]) for part in np.array_split(order, self.fresh)]
@@ -187,6 +190,19 @@ class RolloutStream:
                                "others: where nothing is in sight, or nobody judges, there is nothing to learn")
         return telling
 
+    def _valued(self, group: Sequence[Rollout]) -> list[Rollout]:
+        """The episodes with what the critic expects at each of their moments; 0 where the model was not asked."""
+        told = [decision.samples[0] if decision.samples and decision.samples[0].token_ids else None
+                for rollout in group for decision in rollout.decisions]
+        values = iter(())
+        if asked := [sample for sample in told if sample is not None]:
+            batch = sample_batch(asked, self.processor)
+            with torch.no_grad():
+                values = iter(self.critic(logits_to_keep=batch.positions, **batch.inputs)[1].tolist())
+        each = iter([0.0 if sample is None else next(values) for sample in told])
+        return [replace(rollout, decisions=tuple(replace(one, value=next(each)) for one in rollout.decisions))
+                for rollout in group]
+
     def _batch(self, step: int, part: Sequence[Row]) -> Batch:
         """What the objective reads, tensors alone."""
         samples = [one.sample for one in part]
@@ -196,6 +212,8 @@ class RolloutStream:
         inputs = {**batch.inputs, "positions": batch.positions, "tokens": batch.tokens,
                   "drawn": batch.masked_log_probs, "allowed": allowed, "temperature": torch.tensor(batch.temperature),
                   "advantages": torch.tensor([own for one in part for own in one.advantages], dtype=torch.float32)}
+        if self.critic is not None:
+            inputs["returns"] = torch.tensor([math.nan if one.returns is None else one.returns for one in part])
         if self.reference is not None:
             with torch.no_grad():
                 inputs["reference"] = policy_log_probs(self.reference, inputs)

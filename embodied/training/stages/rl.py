@@ -57,6 +57,8 @@ class RlSettings(StageSettings):
     clip: float = between(0.0, 1.0)  # furthest that a ratio is rewarded for going from 1; of ppo, (dr_)grpo and rloo
     kl: float = between(0.0, 10)  # weight of the divergence from the weights that the stage begins with
     discount: float = between(0.0, 1.0, default=1.0)  # factor of the reward of each later decision
+    gae_lambda: float = between(0.0, 1.0, default=0.95)  # 0 trusts the critic, 1 what followed; of advantage=gae
+    value_weight: float = between(0.0, 100.0, default=0.5)  # of the critic's loss, where the advantage needs one
     step_weight: float = between(0.0, 100.0, default=1.0)  # of a decision's own part beside its episode's
     forks: int = between(0, 64, default=0)  # episodes that go on from each moment, to say what it is worth
     validation_scenes: int = between(0, 100_000, default=100)  # played by the likeliest plans
@@ -112,9 +114,9 @@ class Stage(stage.Stage[RlSettings]):
         return policy_stage.prepare(run, self.name, self.settings, placement)
 
     def publish(self, run: RunFolder, last: Path) -> None:
-        from embodied.training import planner_stage
+        from embodied.training.outcomes import policy_stage
 
-        planner_stage.publish(run, self.name, last)
+        policy_stage.publish(run, self.name, last, self.settings)
 
 
 def _check_advantage(settings: RlSettings) -> None:
@@ -132,8 +134,6 @@ def _check_advantage(settings: RlSettings) -> None:
     if name not in advantage_names():
         raise SettingError(unknown(name, advantage_names(), what="advantage"))
     chosen = advantage_named(name)
-    if "value" in chosen.needs:
-        raise SettingError(f"advantage={name}: expected one that needs no critic, which this stage does not train")
     if ("fork_value" in chosen.needs) != bool(settings.forks):
         wanted = "forks of each moment, such as forks=4" if "fork_value" in chosen.needs else "forks=0"
         raise SettingError(f"advantage={name}: expected {wanted}, got forks={settings.forks}")

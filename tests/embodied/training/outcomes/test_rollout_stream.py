@@ -241,7 +241,6 @@ def test_rejection_learns_again_from_what_earlier_iterations_drew(backend, tmp_p
     ({"save_every": 3}, "save_every=3: expected a multiple of updates=2"),
     ({"accumulate": 2}, "accumulate=2: expected 1 of a stage that plays"),
     ({"advantage": "fork_value"}, "advantage: .*'fork_values'"),
-    ({"advantage": "gae"}, "expected one that needs no critic"),
     ({"advantage": "fork_values"}, "expected forks of each moment"),
     ({"forks": 2}, "expected forks=0, got forks=2"),
     ({"group": 1}, "group=1: expected at least 2 episodes"),

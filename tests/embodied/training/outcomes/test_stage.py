@@ -38,8 +38,8 @@ def run_of(folder: Path, *changes: str) -> RunFolder:
     return RunFolder(folder, recipe(read(Settings, compose(config_dir(), "train", [*TINY, *changes]))))
 
 
-def trained(folder: Path, *stops: int) -> RunFolder:
-    run = run_of(folder)
+def trained(folder: Path, *stops: int, changes: tuple[str, ...] = ()) -> RunFolder:
+    run = run_of(folder, *changes)
     run.check()
     start_stage(run, "rl")
     for stop in stops:
@@ -49,10 +49,15 @@ def trained(folder: Path, *stops: int) -> RunFolder:
     return run
 
 
+CRITIC = ("stage.rl.objective=ppo", "stage.rl.advantage=gae", "stage.rl.kl=0", "stage.rl.lr=1e-3")
+
+
 @pytest.mark.slow
-def test_a_training_that_is_stopped_goes_on_to_the_same_bits(tmp_path):
+@pytest.mark.parametrize("changes", [(), CRITIC], ids=["grpo", "critic"])
+def test_a_training_that_is_stopped_goes_on_to_the_same_bits(tmp_path, changes):
     """Within the first iteration, and between the first and the second."""
-    whole, parts = trained(tmp_path / "whole"), trained(tmp_path / "parts", 1, 2)
+    whole = trained(tmp_path / "whole", changes=changes)
+    parts = trained(tmp_path / "parts", 1, 2, changes=changes)
     assert sha256_of(whole.model / "model.safetensors") == sha256_of(parts.model / "model.safetensors")
     assert sha256_of(whole.model / "model.safetensors") != sha256_of(whole.start / "model.safetensors")
     told = [json.loads(line) for line in (tmp_path / "parts" / "rl" / "log.jsonl").read_text().splitlines()]

@@ -1,0 +1,44 @@
+"""A planner that says, too, what the moments are worth at which it plans: actor and critic on one body (A3C: Mnih et
+al. 2016, arXiv 1602.01783, section 4; PPO: Schulman et al. 2017, arXiv 1707.06347, section 5).
+
+B sentences, T tokens, P positions, V words. Departure: an answer has one value, read where its prompt ends; its tokens
+have none of their own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from embodied.models.planner import PalmEForConditionalGeneration
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+
+
+class ActorCritic(nn.Module):
+    """A planner with a scalar head. A new one calls all moments worthless."""
+
+    def __init__(self, planner: PalmEForConditionalGeneration) -> None:
+        super().__init__()
+        self.planner = planner
+        self.head = nn.Linear(planner.config.text_config.hidden_size, 1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    @property
+    def language(self) -> nn.Module:
+        """The planner's decoder."""
+        return self.planner.language
+
+    def forward(self, logits_to_keep: Bool[Tensor, "B T"], **inputs: Any
+                ) -> tuple[Float[Tensor, "P V"], Float[Tensor, " B"]]:
+        """(float[P, V], the logits at the positions that the mask keeps; float[B], the value at the first of each row,
+        in the unit of the reward). inputs: as of `PalmEModel.forward`, without labels."""
+        seen = self.planner.body(use_cache=False, **inputs)
+        first = logits_to_keep.int().argmax(dim=1)
+        rows = torch.arange(len(first), device=first.device)
+        return (self.planner.compute_logits(seen, logits_to_keep),
+                self.head(seen.last_hidden_state[rows, first])[:, 0])
