@@ -91,7 +91,7 @@ class Sample:
     pieces: tuple[str, ...] = ()  # the text that each token added, "" for the end
     prompt_tokens: int = 0  # that the model read, pictures' soft tokens among them
     is_cut: bool = False  # it ended for want of room or because nobody listened, not with the model's end token
-    stood: int | None = None  # of a plan that was turned down: its first calls that nothing spoke against; else None
+    stood: int | None = None  # of one that a judge turned down: its first calls that nothing spoke against; else None
 
     @property
     def is_constrained(self) -> bool:

@@ -255,7 +255,7 @@ def _told_off(plan: Plan, veto: Veto) -> Plan:
 
 def _unreadable(answer: Sample, error: PlanError, state: SceneState) -> Plan:
     """The refusal of an answer that is no plan."""
-    return Plan((), refusal=UNREADABLE, text=answer.text, sample=answer, perception=state.perception,
+    return Plan((), refusal=UNREADABLE, text=answer.text, sample=replace(answer, stood=0), perception=state.perception,
                 hint=f"The answer was no plan: {error}.")
 
 

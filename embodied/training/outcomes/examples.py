@@ -86,7 +86,8 @@ def _turned_down(rollout: Rollout) -> Iterator[Row]:
     for place, decision in enumerate(rollout.decisions):
         for number, sample in enumerate(decision.samples[1:], start=1):
             if sample.token_ids:
-                yield _row(f"{rollout.seed}.{rollout.draw}.{place}.{number}", sample, 0.0)
+                fallen = replace(sample, stood=sample.stood or 0)
+                yield _row(f"{rollout.seed}.{rollout.draw}.{place}.{number}", fallen, 0.0)
 
 
 def successes(group: Sequence[Rollout]) -> list[Example]:

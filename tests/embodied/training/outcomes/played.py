@@ -10,7 +10,7 @@ from embodied.agents.rollouts import Decision, Rollout
 from embodied.data.pool import Kept, Result
 from embodied.models.weights import load_weights
 from embodied.planning.grammar import plan_grammar
-from embodied.prompt import Sample
+from embodied.prompt import Prompt, Sample
 from envs.skills.signatures import TABLETOP
 from tests.embodied.agents.test_batches import prompt
 
@@ -44,3 +44,8 @@ class Workers(Kept):
             reward = self.reward(sample)
             made = Decision((replace(sample, version=self.weights.version),), reward, state=str(seed))
             yield Result(ticket, Rollout(seed, draw, (made,), reward, reward == 1.0, "success", calls=1))
+
+
+def sample_of(text: str, grammar: str = "all", stood: int | None = None) -> Sample:
+    """An answer of a token a letter, of a prompt of nothing."""
+    return Sample(text, Prompt(()), grammar, token_ids=tuple(text.encode()), pieces=tuple(text), stood=stood)

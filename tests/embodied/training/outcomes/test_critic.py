@@ -16,8 +16,8 @@ from embodied.training.outcomes.objective import policy_objective
 from embodied.training.outcomes.policy_stage import has_critic
 from embodied.training.outcomes.rollout_stream import RolloutStream
 from embodied.training.samples import sample_batch
-from tests.embodied.training.outcomes.played import Workers
-from tests.embodied.training.outcomes.test_rollout_stream import SETTINGS, backend, first, sample_of  # noqa: F401
+from tests.embodied.training.outcomes.played import Workers, sample_of
+from tests.embodied.training.outcomes.test_rollout_stream import SETTINGS
 
 GAE = by_advantage(advantage_named("gae"), Context(discount=0.5, gae_lambda=0.5), is_success_alone=False)
 
@@ -38,7 +38,7 @@ def test_what_a_critic_is_to_expect_is_the_return_that_gae_has():
     assert [row.returns for row in rows] == [rows[0].advantages[0] + 0.5, 1.0]
 
 
-def test_logits_are_the_planners_and_a_new_critic_calls_all_worthless(backend, tmp_path):  # noqa: F811
+def test_logits_are_the_planners_and_a_new_critic_calls_all_worthless(backend, tmp_path):
     stream = drawing(backend, ActorCritic(backend.model), tmp_path, lambda sample: 1.0)
     batch = next(iter(stream))
     mask, inputs = batch.inputs["positions"], {name: value for name, value in batch.inputs.items() if name in (
@@ -49,7 +49,7 @@ def test_logits_are_the_planners_and_a_new_critic_calls_all_worthless(backend, t
     assert batch.inputs["returns"].tolist() == [1.0] * len(mask), "what followed, for nothing was expected"
 
 
-def test_a_value_is_read_where_the_prompt_ends(backend, tmp_path):  # noqa: F811
+def test_a_value_is_read_where_the_prompt_ends(backend, tmp_path):
     critic = ActorCritic(backend.model)
     torch.nn.init.normal_(critic.head.weight)
     [group] = drawing(backend, critic, tmp_path, lambda sample: 1.0, scenes=1)._play(0)
@@ -61,7 +61,7 @@ def test_a_value_is_read_where_the_prompt_ends(backend, tmp_path):  # noqa: F811
     assert values[0] != 0
 
 
-def test_a_critic_learns_what_to_expect_and_the_planner_what_is_rewarded(backend, tmp_path):  # noqa: F811
+def test_a_critic_learns_what_to_expect_and_the_planner_what_is_rewarded(backend, tmp_path):
     critic, seen = ActorCritic(backend.model), []
     stream = drawing(backend, critic, tmp_path, lambda sample: 0.75, scenes=8, updates=1)
     objective = stream.told(policy_objective("ppo", clip=0.2, kl=0.0, beta=0.1, max_tokens=12, value_weight=0.5))
@@ -77,7 +77,7 @@ def test_a_critic_learns_what_to_expect_and_the_planner_what_is_rewarded(backend
     assert seen[0] == pytest.approx(0.5 * 0.75 ** 2) and seen[-1] < 0.1 * seen[0]
 
 
-def test_a_decision_without_a_value_teaches_the_critic_nothing(backend, tmp_path):  # noqa: F811
+def test_a_decision_without_a_value_teaches_the_critic_nothing(backend, tmp_path):
     critic = ActorCritic(backend.model)
     batch = next(iter(drawing(backend, critic, tmp_path, lambda sample: 1.0)))
     told = policy_objective("ppo", clip=0.2, kl=0.0, beta=0.1, max_tokens=12, value_weight=0.5)

@@ -8,9 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from embodied.agents.backends.local import LocalBackend
 from embodied.agents.rollouts import Decision, Rollout
-from embodied.models.weights import load_weights, weights_to_bytes
+from embodied.models.weights import weights_to_bytes
 from embodied.prompt import Prompt, Sample
 from embodied.training.advantages import Context, advantage_named
 from embodied.training.hooks import STOP_ASKED
@@ -20,27 +19,13 @@ from embodied.training.outcomes.objective import policy_objective
 from embodied.training.outcomes.rollout_stream import RolloutStream
 from embodied.training.stages.rl import RlSettings
 from embodied.typed import SettingError
-from tests.embodied.agents.test_batches import wide_backend
-from tests.embodied.training.outcomes.played import Workers
+from tests.embodied.training.outcomes.played import Workers, sample_of
 
 SETTINGS = RlSettings(
     weights="shipped", env_id="none", scenes=2, group=4, updates=2, temperature=2.0, objective="grpo",
     advantage="group_relative", reward="progress", clip=0.2, kl=0.0, steps=4, batch_size=64, lr=1e-2, weight_decay=0.0,
     warmup_steps=0, clip_norm=1.0, save_every=2, validate_every=2, keep=1)
 GROUP_RELATIVE = by_advantage(advantage_named("group_relative"), Context(), is_success_alone=False)
-
-
-@pytest.fixture(scope="module")
-def first():
-    """A backend that draws, and its weights."""
-    cold = wide_backend()
-    return LocalBackend(cold.model, cold.processor, temperature=2.0), weights_to_bytes(cold.model)
-
-
-@pytest.fixture
-def backend(first):
-    load_weights(first[0].model, first[1])
-    return first[0]
 
 
 def is_even(sample):
@@ -180,10 +165,6 @@ def test_pairs_stay_together_and_the_better_one_becomes_likelier(backend, tmp_pa
     torch.optim.SGD(backend.model.parameters(), lr=1e-3).step()
     assert objective(backend.model, batch)[0] < before
     backend.model.zero_grad()
-
-
-def sample_of(text, grammar="all", stood=None):
-    return Sample(text, Prompt(()), grammar, token_ids=tuple(text.encode()), pieces=tuple(text), stood=stood)
 
 
 def episode(draw, *decided, success):
