@@ -10,7 +10,6 @@ import torch
 
 from embodied.agents.rollouts import Decision, Rollout
 from embodied.models.weights import weights_to_bytes
-from embodied.prompt import Prompt, Sample
 from embodied.training.advantages import Context, advantage_named
 from embodied.training.hooks import STOP_ASKED
 from embodied.training.loop import train
