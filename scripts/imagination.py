@@ -7,7 +7,8 @@ a twin, and with a twin that is wrong.
 One JSON line a kind: success with Wilson's 95 % interval; `more`, points above the likeliest plans on the same scenes,
 with the interval of paired differences (bootstrap over scenes, 2,000 draws); seconds of a plan, median and 95 %, on one
 thread; and of a twin, how far from what truly followed its predictions of progress were (mean absolute), over plans
-that were carried out, and how many of those that it said would bring the task to its end, or not, did. wrong:
+of which something was carried out, after the last call that was, and how many of those that it said would have brought
+the task to its end by then, or not, did. wrong:
 everything stands 3 cm off in the twin. --options '{"perturbations": 0.0}' changes the scenes.
 """
 
@@ -51,22 +52,24 @@ def make_player(weights: str, kind: str, count: int, temperature: float, weight:
 
 def _played(env: gymnasium.Env, agent: Any, seed: int) -> dict[str, Any]:
     steps: list[Step] = []
-    predictions: list[tuple[int, float]] = []  # place of a plan's first step, progress that the twin predicts after it
+    predictions: list[tuple[int, tuple[float, ...]]] = []  # place of a plan's first step, progress after each call
     drawn = 0 if isinstance(agent, ImaginingAgent) else None
     for step in run(env, agent, seed=seed, sampling_seed=drawn, max_calls=12):
         imagined = getattr(agent, "imagined", None)
         if step.is_new_plan and imagined is not None and imagined.foresights:
-            predictions.append((len(steps), imagined.foresights[imagined.chosen].after))
+            predictions.append((len(steps), imagined.foresights[imagined.chosen].along))
         steps.append(step)
-    foreseen = [(predicted, _after(steps, place)) for place, predicted in predictions if steps[place].plan.calls]
+    foreseen = [pair for place, predicted in predictions for pair in _followed(steps, place, predicted)]
     return {"success": bool(steps[-1].is_success), "foreseen": foreseen,
             "plan_s": [step.plan.thinking_s for step in steps if step.is_new_plan]}
 
 
-def _after(steps: list[Step], place: int) -> float:
-    """Progress when the plan that began there was over."""
+def _followed(steps: list[Step], place: int, predicted: tuple[float, ...]) -> list[tuple[float, float]]:
+    """Progress that was predicted after the last call of the plan that began there, before another took its place, and
+    the progress there was; nothing where no call of it was carried out."""
     end = next((later for later in range(place + 1, len(steps)) if steps[later].is_new_plan), len(steps))
-    return float(steps[end - 1].info.get("progress", 0.0))
+    made = [step for step in steps[place:end] if step.transition is not None]
+    return [(predicted[len(made) - 1], float(made[-1].info["progress"]))] if made else []
 
 
 def rows(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:

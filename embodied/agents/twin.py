@@ -50,11 +50,12 @@ class TableTwin:
 
     def _tried(self, before: float, moment: Any, calls: Sequence[SkillCall]) -> Foresight:
         self.world.restore(moment)
-        after, failures = before, 0
+        along, failures = [], 0
         for call in calls:
             *_, info = self.world.step(self.world.encode(call))
-            after, failures = info["progress"], failures + (info["outcome"]["status"] != "done")
-        return Foresight(before, after, failures)
+            along.append(info["progress"])
+            failures += info["outcome"]["status"] != "done"
+        return Foresight(before, along[-1] if along else before, failures, tuple(along))
 
     def _shifted(self, belief: Belief) -> Belief:
         """The belief with everything moved by `shift_m`."""

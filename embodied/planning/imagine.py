@@ -37,6 +37,7 @@ class Foresight:
     before: float
     after: float
     failures: int = 0  # calls that would fail
+    along: tuple[float, ...] = ()  # progress after each of its calls
 
     @property
     def probability(self) -> float:

@@ -58,7 +58,8 @@ def test_a_perceived_table_is_told_again():
 def test_it_says_which_plan_brings_the_task_on(twin):
     wrong = Plan((SkillCall("pick", (Referent("obj_2", box=SLOTS[1].box),)), INTO.calls[1]))
     right, other, nothing = twin.foresee(WORDS, seen(SLOTS), [INTO, wrong, Plan(())])
-    assert (right.before, right.after, right.failures) == (0.0, 1.0, 0)
+    assert (right.before, right.after, right.failures, right.along) == (0.0, 1.0, 0, (0.0, 1.0))
+    assert nothing.along == ()
     assert other.after < 1.0 and nothing.after == 0.0 and right.probability > other.probability
     assert twin.foresee(WORDS, seen(SLOTS), [INTO]) == [right], "the same again"
 
