@@ -19,6 +19,7 @@ from embodied.models.critic import ActorCritic
 from embodied.models.folder import check_folder
 from embodied.models.loading import load as load_model
 from embodied.models.loading import save as save_model
+from embodied.models.reward import load_reward
 from embodied.models.weights import weights_to_bytes
 from embodied.training import checkpoint
 from embodied.training.advantages import Context, advantage_named
@@ -48,6 +49,8 @@ def check(run: RunFolder, stage: str, settings: RlSettings) -> None:
         wanted = "a planner to begin with" if is_first else "null, for the planner of the stage before goes on"
         raise ValueError(f"stage.{stage}.weights={settings.weights}: expected {wanted}; "
                          f"stage.{stage}.weights={'shipped' if is_first else 'null'}")
+    if settings.reward_model is not None:
+        load_reward(settings.reward_model)
     if is_first:
         folder = weights_folder(settings.weights)
         check_folder(folder)
@@ -72,9 +75,10 @@ def prepare(run: RunFolder, stage: str, settings: RlSettings, placement: Placeme
     workers = run.open_workers(make_rollouts, {"weights": str(start), **played(settings)},
                                workers=run.settings.workers, deadline_s=settings.deadline_s * episodes)
     critic = ActorCritic(model) if has_critic(settings) else None
+    reward = None if settings.reward_model is None else load_reward(settings.reward_model)[0]
     batches = RolloutStream(model, processor, workers, examples_of(settings), settings, seed=run.settings.seed,
                             folder=run.of(stage) / "drawn", reference=reference, critic=critic,
-                            rank=placement.data_rank, ranks=placement.data_size)
+                            reward=reward, rank=placement.data_rank, ranks=placement.data_size)
     objective = policy_objective(settings.objective, clip=settings.clip, kl=settings.kl, beta=settings.beta,
                                  max_tokens=MAX_NEW_TOKENS, value_weight=settings.value_weight)
     measure = partial(measured, workers=workers, count=settings.validation_scenes, placement=placement)

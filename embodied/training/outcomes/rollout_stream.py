@@ -22,19 +22,22 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from embodied.agents.rollouts import Rollout
+from embodied.agents.rollouts import Decision, Rollout
 from embodied.data.batches import Batch
 from embodied.data.files import write_whole
 from embodied.data.pool import Workers
 from embodied.models.processor import PalmEProcessor
 from embodied.models.weights import weights_to_bytes
 from embodied.planning.constrain import compile_tokenizer
+from embodied.prompt import Sample
 from embodied.training.hooks import STOP_ASKED
 from embodied.training.outcomes.examples import Example, MakeExamples, Row, neutral
 from embodied.training.outcomes.objective import policy_log_probs
 from embodied.training.samples import allowed_words, sample_batch
 
 if TYPE_CHECKING:
+    from embodied.models.critic import ActorCritic
+    from embodied.models.reward import RewardModel
     from embodied.training.stages.rl import RlSettings
 
 _COUNTS = ("episodes", "calls", "lost", "examples")
@@ -60,14 +63,17 @@ class RolloutStream:
 
     def __init__(self, model: nn.Module, processor: PalmEProcessor, workers: Workers, make_examples: MakeExamples,
                  settings: RlSettings, *, seed: int, folder: Path, reference: nn.Module | None = None,
-                 critic: nn.Module | None = None, rank: int = 0, ranks: int = 1) -> None:
+                 critic: ActorCritic | None = None, reward: RewardModel | None = None, rank: int = 0, ranks: int = 1
+                 ) -> None:
         """model: whose present weights play. make_examples: what is learned from the episodes of a scene. seed: of the
         order. folder: where what is drawn is kept, of as many iterations as checkpoints may be old. reference: a model
         whose log-probabilities are told beside. critic: an `ActorCritic` of the
-        model, whose values are told of each decision. rank: of `ranks` that share out the scenes of an iteration."""
+        model, whose values are told of each decision. reward: whose scores decisions earn, in place of what they led
+        to. rank: of `ranks` that share out the scenes of an iteration."""
         self.model, self.processor, self.workers, self.make_examples = model, processor, workers, make_examples
         self.settings, self.updates, self.seed = settings, settings.updates, seed
-        self.folder, self.reference, self.critic, self.rank, self.ranks = folder, reference, critic, rank, ranks
+        self.folder, self.reference, self.critic, self.reward = folder, reference, critic, reward
+        self.rank, self.ranks = rank, ranks
         self.fresh = settings.updates - settings.replayed
         self.step, self.stats = 0, RolloutStats()
         self._parts: list[Batch] = []
@@ -121,6 +127,7 @@ class RolloutStream:
         began_s = time.perf_counter()
         if (groups := self._play(iteration)) is None:
             return None
+        groups = groups if self.reward is None else [self._scored(group) for group in groups]
         groups = groups if self.critic is None else [self._valued(group) for group in groups]
         examples = self._examples(groups)
         order = np.random.default_rng([self.seed, iteration, self.rank]).permutation(len(examples))
@@ -192,16 +199,24 @@ class RolloutStream:
 
     def _valued(self, group: Sequence[Rollout]) -> list[Rollout]:
         """The episodes with what the critic expects at each of their moments; 0 where the model was not asked."""
-        told = [decision.samples[0] if decision.samples and decision.samples[0].token_ids else None
-                for rollout in group for decision in rollout.decisions]
-        values = iter(())
-        if asked := [sample for sample in told if sample is not None]:
-            batch = sample_batch(asked, self.processor)
-            with torch.no_grad():
-                values = iter(self.critic(logits_to_keep=batch.positions, **batch.inputs)[1].tolist())
-        each = iter([0.0 if sample is None else next(values) for sample in told])
-        return [replace(rollout, decisions=tuple(replace(one, value=next(each)) for one in rollout.decisions))
-                for rollout in group]
+
+        def values(samples: Sequence[Sample]) -> Tensor:
+            batch, device = sample_batch(samples, self.processor), self.critic.head.weight.device
+            inputs = {name: value.to(device) for name, value in batch.inputs.items()}
+            return self.critic(logits_to_keep=batch.positions.to(device), **inputs)[1]
+
+        return _told(group, values, lambda decision, value, _: replace(decision, value=value))
+
+    def _scored(self, group: Sequence[Rollout]) -> list[Rollout]:
+        """The episodes, whose decisions earn the reward model's scores: their mean, so that an episode earns no more
+        for having planned more often."""
+
+        def scores(samples: Sequence[Sample]) -> Tensor:
+            inputs = dict(self.processor([one.prompt for one in samples], [one.text for one in samples]))
+            inputs.pop("labels")
+            return self.reward(**inputs)[0]
+
+        return _told(group, scores, lambda decision, score, count: replace(decision, reward=score / count))
 
     def _batch(self, step: int, part: Sequence[Row]) -> Batch:
         """What the objective reads, tensors alone."""
@@ -245,3 +260,17 @@ class RolloutStream:
         return [Batch(iteration * self.updates + number, tuple(ids[number]),
                       {name.split(".", 1)[1]: value for name, value in named.items()
                        if name.startswith(f"{number}.")}) for number in range(len(ids))]
+
+
+def _told(group: Sequence[Rollout], ask: Callable[[Sequence[Sample]], Tensor],
+          tell: Callable[[Decision, float, int], Decision]) -> list[Rollout]:
+    """The episodes of a scene with what is said of their answers that stood. ask: a number for each answer, asked once
+    for all. tell: (decision, its number, decisions of its episode) -> the decision; 0 where the model was not asked."""
+    made = [one.samples[0] if one.samples and one.samples[0].token_ids else None
+            for rollout in group for one in rollout.decisions]
+    answers = [sample for sample in made if sample is not None]
+    with torch.no_grad():
+        numbers = iter(ask(answers).tolist() if answers else ())
+    each = iter([0.0 if sample is None else next(numbers) for sample in made])
+    return [replace(rollout, decisions=tuple(tell(one, next(each), len(rollout.decisions))
+                                             for one in rollout.decisions)) for rollout in group]

@@ -52,6 +52,7 @@ class RlSettings(StageSettings):
     pairs: PairsName = "return"  # of an objective that reads pairs
     beta: float = between(0.0, 100.0, default=0.1)  # of such a one: the factor of the divergence from the reference
     reward: RewardName
+    reward_model: str | None = None  # folder of the stage `reward`: plans earn its score, and not what they led to
     call_weight: float = between(0.0, 100.0, default=0.0)  # of what the judge of words says of each call of an answer
     replayed: int = between(0, 1000, default=0)  # of the updates those that learn from earlier iterations; of rejection
     clip: float = between(0.0, 1.0)  # furthest that a ratio is rewarded for going from 1; of ppo, (dr_)grpo and rloo
@@ -154,6 +155,10 @@ def _check_told(settings: RlSettings) -> None:
                            "success alone, or with pairs=flip; leave it out")
     if settings.reward == "success" and settings.advantage == "fork_values":
         raise SettingError("reward=success: expected progress for advantage=fork_values, whose forks tell theirs")
+    if settings.reward_model is not None and (not settings.reads_advantages or settings.reward == "success"
+                                              or settings.advantage in ("cost_to_go", "fork_values")):
+        raise SettingError(f"reward_model={settings.reward_model}: expected null for what goes by success, by pairs, "
+                           "by the expert or by forks; choose reward=progress and another advantage")
     if settings.call_weight and not settings.reads_advantages:
         raise SettingError(f"call_weight={settings.call_weight:g}: expected 0 for objective={settings.objective}, "
                            "which learns from answers that stood")

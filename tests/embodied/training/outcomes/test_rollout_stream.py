@@ -192,6 +192,24 @@ def test_of_answers_that_were_turned_down_the_calls_alone_are_learned_from():
     assert rows["7.1.0"].advantages == pytest.approx((bad,) * 4) and rows["7.1.0"].tells
 
 
+def test_of_a_reward_model_episodes_earn_the_mean_of_their_scores(backend, tmp_path):
+    class Scores:
+        """A plan is worth as many points as its text has letters."""
+
+        def __call__(self, **inputs):
+            return self.texts.pop(0), None
+
+    stream = drawing(backend, tmp_path, scenes=1, group=2)
+    [group] = stream._play(0)
+    model = stream.reward = Scores()
+    twice = replace(group[0], decisions=group[0].decisions * 2)
+    sizes = [float(len(one.decisions[0].samples[0].text)) for one in (twice, twice, group[1])]
+    model.texts = [torch.tensor(sizes)]
+    scored = stream._scored([twice, group[1]])
+    assert [one.reward for one in scored[0].decisions] == [sizes[0] / 2] * 2
+    assert [one.reward for one in scored[1].decisions] == [sizes[2]] and scored[1].progress == group[1].progress
+
+
 def test_what_stood_after_others_is_imitated_as_the_answer_to_what_was_asked_first():
     won = episode(0, ((sample_of("b", "less"), sample_of("c")), 1.0), success=True)
     [[row]] = successes([won, episode(1, ((sample_of("d"),), 0.0), success=False)])
@@ -216,6 +234,8 @@ def test_rejection_learns_again_from_what_earlier_iterations_drew(backend, tmp_p
 
 @pytest.mark.parametrize(("changed", "said"), [
     ({"call_weight": 1.0, "objective": "rejection", "advantage": None}, "call_weight=1: expected 0 for objective=rej"),
+    ({"reward_model": "r", "advantage": "cost_to_go"}, "reward_model=r: expected null for what goes by success"),
+    ({"reward_model": "r", "reward": "success"}, "choose reward=progress and another advantage"),
     ({"replayed": 1}, "replayed=1: expected 0 for objective=grpo"),
     ({"replayed": 2, "objective": "rejection", "advantage": None}, "replayed=2: expected fewer than updates=2"),
     ({"save_every": 3}, "save_every=3: expected a multiple of updates=2"),
