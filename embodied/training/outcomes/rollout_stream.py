@@ -130,7 +130,8 @@ class RolloutStream:
         groups = groups if self.reward is None else [self._scored(group) for group in groups]
         groups = groups if self.critic is None else [self._valued(group) for group in groups]
         examples = self._examples(groups)
-        order = np.random.default_rng([self.seed, iteration, self.rank]).permutation(len(examples))
+        chance = np.random.default_rng([self.seed, iteration, self.rank])
+        order = np.concatenate([chance.permutation(len(examples)) for _ in range(self.settings.epochs)])
         parts = [self._cut([examples[place] for place in part]) for part in np.array_split(order, self.fresh)]
         self.stats.seconds += time.perf_counter() - began_s
         return [self._batch(iteration * self.updates + number, part) for number, part in enumerate(parts)]

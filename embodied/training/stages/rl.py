@@ -45,6 +45,7 @@ class RlSettings(StageSettings):
     scenes: int = between(1)  # of an iteration
     group: int = between(1)  # episodes of each
     updates: int = between(1)  # steps of an iteration
+    epochs: int = between(1, 64, default=1)  # times that what an iteration drew is learned from in them
     temperature: float = between(0.01, 10)  # of what is drawn
     draws: int = between(1, 256, default=1)  # answers drawn at once for a plan, of which the first that stands is done
     objective: ObjectiveName
