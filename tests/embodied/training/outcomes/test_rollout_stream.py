@@ -79,6 +79,12 @@ def test_what_was_drawn_is_kept_as_long_as_a_checkpoint_may_need_it(backend, tmp
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{number:06d}_0.safetensors" for number in range(3, 8)]
 
 
+def test_each_answer_of_an_iteration_is_learned_from_so_many_times(backend, tmp_path):
+    once, thrice = ([name for _, batch in zip(range(2), drawing(backend, tmp_path / str(epochs), epochs=epochs),
+                                              strict=False) for name in batch.ids] for epochs in (1, 3))
+    assert len(once) == len(set(once)) and sorted(thrice) == sorted(once * 3)
+
+
 def test_workers_end_with_whoever_reads(backend, tmp_path):
     stream = drawing(backend, tmp_path)
     batches = iter(stream)
