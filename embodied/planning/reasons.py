@@ -15,6 +15,7 @@ FORMS = f"I see no [a-z]{{2,20}} [a-z]{{2,20}}|I do not know the word [a-z]{{1,2
 """Regular expression of the reasons that training data teaches: what a model may decode."""
 _DENIAL = re.compile(rf"\bno ({'|'.join(COLORS)}) ({'|'.join(KINDS)})\b")
 _DENIAL_OF_ALL = re.compile(rf"\bI see no ({'|'.join(KINDS)})(?:s|es)?\b")
+_UNSEEN = re.compile(r"I see no (.+)")
 _STRANGE = re.compile(r"I do not know the word '?([A-Za-z]+)'?")
 
 
@@ -48,8 +49,11 @@ def is_true(reason: str, parsed: ParsedInstruction, scene: Scene) -> bool:
         return False
     if any(KINDS[noun] in {kind for _, kind in scene.looks} for noun in _DENIAL_OF_ALL.findall(reason)):
         return False
+    if (unseen := _UNSEEN.fullmatch(reason)) and not (_DENIAL.search(reason) or _DENIAL_OF_ALL.search(reason)):
+        return set(unseen[1].lower().split()) <= set(parsed.words)
     if reason == NO_PARTNER:
-        return not any(list(wanted(goal, scene)) for goal in parsed.goals if goal.is_matched)
+        matched = [goal for goal in parsed.goals if goal.is_matched]
+        return bool(matched) and not any(list(wanted(goal, scene)) for goal in matched)
     return reason != ONLY_BLOCKS or any(m.kind == "bowl" and m.role == "moved" for m in parsed.mentions)
 
 

@@ -142,7 +142,10 @@ def test_what_was_not_understood_is_refused_before_anybody_plans(instruction: st
     ("put the red block in the red bowl", "the red block is glued to the table", "the red block is glued to the table"),
     ("put the blue block on the white block", "there is no blue block here", NO_PLAN),
     ("put the red block in the blue bowl", "I see no bowl", NO_PLAN),
-    ("put the red block in the blue bowl", "I see no blocks here", NO_PLAN)])
+    ("put the red block in the blue bowl", "I see no blocks here", NO_PLAN),
+    ("put the red block in the blue bowl", "no block has a bowl of its color", NO_PLAN),
+    ("put the red block in the blue bowl", "I see no gren bowll", NO_PLAN),
+    ("put the red block in the blue bowl", "I see no clue", NO_PLAN)])
 def test_refusals_are_told_in_true_words(instruction: str, said: str, told: str):
     plan, parsed = Plan((), refusal=said), read(instruction)
     found = judge(plan, parsed, SCENE, TABLETOP)
