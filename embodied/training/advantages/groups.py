@@ -59,7 +59,7 @@ def forked_states(group: Group, context: Context) -> Numbers:
 def centered(numbers: Sequence[float], *, is_scaled: bool) -> list[float]:
     """Differences of numbers from their mean, in their unit, or is_scaled: in standard deviations; 0 for a single
     one."""
-    if not numbers or max(numbers) - min(numbers) < EQUAL:
+    if max(numbers) - min(numbers) < EQUAL:
         return [0.0] * len(numbers)
     mean = math.fsum(numbers) / len(numbers)
     differences = [number - mean for number in numbers]

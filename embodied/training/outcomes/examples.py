@@ -67,27 +67,30 @@ def _judged(group: Sequence[Rollout], *, advantage: Advantage, context: Context,
             for (name, _, sample), number, one in zip(_made(rollout), numbered, each.decisions, strict=True)
             if sample is not None]
     if call_weight:
-        rows = _with_calls([*rows, *(row for rollout in decided for row in _turned_down(rollout))], call_weight)
+        states = [one.state for rollout in decided for _, one, sample in _made(rollout) if sample is not None]
+        others = [one for rollout in decided for one in _turned_down(rollout)]
+        rows = _with_calls([*rows, *(row for row, _ in others)], [*states, *(state for _, state in others)],
+                           call_weight)
     return [(row,) for row in rows]
 
 
-def _with_calls(rows: Sequence[Row], weight: float) -> list[Row]:
+def _with_calls(rows: Sequence[Row], moments: Sequence[str], weight: float) -> list[Row]:
     """The rows up to where they were turned down, and of those that were not all, with what is said of each call. Of
     what was turned down nothing else is known: nothing of it was done."""
     cut = [until_it_fell(row.sample) for row in rows]
     return [replace(row, sample=sample, advantages=tuple(
         (number if sample.stood is None else 0.0) + weight * own
         for number, own in zip(row.advantages, said, strict=False)))  # those of a sample that was cut are fewer
-        for row, sample, said in zip(rows, cut, call_advantages(cut), strict=True)]
+        for row, sample, said in zip(rows, cut, call_advantages(cut, moments), strict=True)]
 
 
-def _turned_down(rollout: Rollout) -> Iterator[Row]:
-    """The answers that were turned down for others."""
+def _turned_down(rollout: Rollout) -> Iterator[tuple[Row, str]]:
+    """The answers that were turned down for others, and the moments of each."""
     for place, decision in enumerate(rollout.decisions):
         for number, sample in enumerate(decision.samples[1:], start=1):
             if sample.token_ids:
                 fallen = replace(sample, stood=sample.stood or 0)
-                yield _row(f"{rollout.seed}.{rollout.draw}.{place}.{number}", fallen, 0.0)
+                yield _row(f"{rollout.seed}.{rollout.draw}.{place}.{number}", fallen, 0.0), decision.state
 
 
 def successes(group: Sequence[Rollout]) -> list[Example]:
