@@ -12,7 +12,7 @@ from embodied.training.advantages.calls import call_advantages, until_it_fell
 
 def answer(*pieces: str, stood: int | None = None) -> Sample:
     size = len(pieces)
-    return Sample("".join(pieces), Prompt(()), "all", token_ids=tuple(range(size)), log_probs=(-1.0,) * size,
+    return Sample("".join(pieces), Prompt(()), "all", token_ids=tuple(map(hash, pieces)), log_probs=(-1.0,) * size,
                   masked_log_probs=(-0.5,) * size, pieces=pieces, stood=stood)
 
 
@@ -22,19 +22,27 @@ HALF = answer(" pick", "(a);", " done()", "", stood=1)
 FALSE = answer(" refuse", "(I see no bowl)", "", stood=0)
 
 
-def test_a_token_is_given_the_reward_of_its_call_in_deviations_from_the_mean_of_all_calls():
-    found = call_advantages([until_it_fell(sample) for sample in (WHOLE, WRONG, FALSE)])
-    rewards = [1, 1, 1, 1, 0, 0]  # three of the whole one, pick and place of the wrong one, the false refusal
+def test_a_call_is_held_against_what_others_did_at_the_same_point_and_all_calls_once_more():
+    """Three calls of the whole one stood, one of two of the wrong one, none of the false refusal: 4 of 6, deviation
+    0.516. At the beginning two of three stood, after the pick one of two."""
+    found = call_advantages([until_it_fell(sample) for sample in (WHOLE, WRONG, FALSE)], ["now"] * 3)
     mean, deviation = 4 / 6, math.sqrt((4 * (1 / 3) ** 2 + 2 * (2 / 3) ** 2) / 5) + 1e-4
-    good, bad = ((reward - mean) / deviation for reward in (1, 0))
-    assert [good] * 4 + [bad] * 2 == pytest.approx([(reward - mean) / deviation for reward in rewards])
-    for row, expected in zip(found, ([good] * 6, [good, good, bad, bad], [bad] * 3), strict=True):
+    began, lied = (1 - (1 + mean) / 3) / deviation, (0 - (2 + mean) / 3) / deviation
+    right, wrong = (1 - (0 + mean) / 2) / deviation, (0 - (1 + mean) / 2) / deviation
+    ended = (1 - mean) / deviation
+    for row, expected in zip(found, ([began] * 2 + [right] * 2 + [ended] * 2, [began] * 2 + [wrong] * 2, [lied] * 3),
+                             strict=True):
         assert row == pytest.approx(expected)
 
 
+def test_of_another_moment_nothing_is_held_against_a_call_but_all_calls():
+    [right], [wrong] = (set(row) for row in call_advantages([answer("a();", stood=None), FALSE], ["now", "then"]))
+    assert right == pytest.approx(0.5 / (math.sqrt(0.5) + 1e-4)) and wrong == pytest.approx(-right)
+
+
 def test_nothing_is_told_where_all_calls_stood_or_none_did():
-    assert call_advantages([WHOLE, WHOLE]) == [(0.0,) * 6] * 2
-    assert call_advantages([FALSE]) == [(0.0,) * 3] and call_advantages([]) == []
+    assert call_advantages([WHOLE, WHOLE], "ab") == [(0.0,) * 6] * 2
+    assert call_advantages([FALSE], "a") == [(0.0,) * 3] and call_advantages([], []) == []
 
 
 @pytest.mark.parametrize(("sample", "left"), [

@@ -191,11 +191,14 @@ def test_of_answers_that_were_turned_down_the_calls_alone_are_learned_from():
         for weight in (0.0, 2.0)}
     assert {name: set(row.advantages) for name, row in made[0.0].items()} == {
         "7.0.0": {1.0}, "7.0.1": {1.0}, "7.1.0": {-1.0}}
-    rows = made[2.0]
-    good, bad = (2.0 * (reward - 5 / 7) / (math.sqrt(10 / 7 / 6) + 1e-4) for reward in (1, 0))
-    assert rows["7.0.0"].advantages == rows["7.0.1"].advantages == pytest.approx((1.0 + good,) * 8)
-    assert rows["7.0.1.1"].advantages == pytest.approx((good,) * 4 + (bad,) * 4), "and nothing of what came after"
-    assert rows["7.1.0"].advantages == pytest.approx((bad,) * 4) and rows["7.1.0"].tells
+    rows, mean = made[2.0], 5 / 7
+    deviation = math.sqrt(10 / 7 / 6) + 1e-4
+    own = {name: [2 * (reward - usual) / deviation for reward, usual in calls] for name, calls in {
+        "7.0.0": [(1, (0 + mean) / 2), (1, mean)], "7.0.1": [(1, (1 + mean) / 2), (1, mean)],
+        "7.0.1.1": [(1, (1 + mean) / 2), (0, mean)], "7.1.0": [(0, (1 + mean) / 2)]}.items()}
+    for name, base in (("7.0.0", 1.0), ("7.0.1", 1.0), ("7.0.1.1", 0.0), ("7.1.0", 0.0)):
+        expected = [base + number for number in own[name] for _ in range(4)]
+        assert rows[name].advantages == pytest.approx(expected), "and nothing of what came after a call that fell"
 
 
 def test_of_a_reward_model_episodes_earn_the_mean_of_their_scores(backend, tmp_path):
