@@ -46,9 +46,12 @@ def call_advantages(samples: Sequence[Sample], moments: Sequence[Hashable]) -> l
 
 def until_it_fell(sample: Sample) -> Sample:
     """An answer up to the call that spoke against it, or whole: of what came after, nobody knows anything."""
-    if sample.stood is None:
-        return sample
-    end = sum(call <= sample.stood for call in call_places(sample))
+    return sample if sample.stood is None else first_calls(sample, sample.stood + 1)
+
+
+def first_calls(sample: Sample, count: int) -> Sample:
+    """An answer up to the end of its first `count` calls."""
+    end = sum(call < count for call in call_places(sample))
     return replace(sample, is_cut=sample.is_cut or end < len(sample.token_ids), **{
         name: getattr(sample, name)[:end] for name in ("token_ids", "log_probs", "masked_log_probs", "pieces")})
 

@@ -14,7 +14,7 @@ from statistics import fmean
 from embodied.agents.rollouts import Decision, Rollout
 from embodied.prompt import Sample
 from embodied.training.advantages import Advantage, Change, Context, Group, ScoredDecision, Trajectory
-from embodied.training.advantages.calls import call_advantages, until_it_fell
+from embodied.training.advantages.calls import call_advantages, first_calls, until_it_fell
 from embodied.training.objectives.preferences import rejection_selection
 
 
@@ -93,14 +93,27 @@ def _turned_down(rollout: Rollout) -> Iterator[tuple[Row, str]]:
                 yield _row(f"{rollout.seed}.{rollout.draw}.{place}.{number}", fallen, 0.0), decision.state
 
 
-def successes(group: Sequence[Rollout]) -> list[Example]:
+def successes(group: Sequence[Rollout], *, call_weight: float = 0.0) -> list[Example]:
     """Each different answer of the episodes that succeeded, once at each moment (rejection fine-tuning, see
     `objectives.preferences.rejection_selection`), as the answer to what was asked first: one that stood after others
-    were turned down is to come before them."""
+    were turned down is to come before them. call_weight: of each different beginning of an answer that was turned
+    down, up to the call that it fell by, as much of it as stood."""
     at = _by_moment(group)
-    return [(_row(told[i].name, replace(told[i].sample, grammar=told[i].grammar), 1.0),)
-            for told in at.values() for i in rejection_selection(
+    whole = [(_row(told[i].name, replace(told[i].sample, grammar=told[i].grammar), 1.0),)
+             for told in at.values() for i in rejection_selection(
         [float(one.is_success) for one in told], [one.sample.token_ids for one in told], least_reward=1.0)]
+    return [*whole, *((row,) for row in _beginnings(group, call_weight))] if call_weight else whole
+
+
+def _beginnings(group: Sequence[Rollout], weight: float) -> Iterator[Row]:
+    seen = set()
+    for rollout in group:
+        for place, decision in enumerate(rollout.decisions):
+            for number, sample in enumerate(decision.samples):
+                begun = first_calls(sample, sample.stood or 0)
+                if begun.token_ids and (decision.state, begun.token_ids) not in seen:
+                    seen.add((decision.state, begun.token_ids))
+                    yield _row(f"{rollout.seed}.{rollout.draw}.{place}.{number}", begun, weight)
 
 
 def pairs(group: Sequence[Rollout], *, is_flip: bool) -> list[Example]:

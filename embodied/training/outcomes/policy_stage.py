@@ -94,7 +94,7 @@ def has_critic(settings: RlSettings) -> bool:
 def examples_of(settings: RlSettings) -> MakeExamples:
     """What is learned from the episodes of a scene."""
     if settings.objective == "rejection":
-        return successes
+        return partial(successes, call_weight=settings.call_weight)
     if settings.reads_pairs:
         return partial(pairs, is_flip=settings.pairs == "flip")
     context = Context(discount=settings.discount, gae_lambda=settings.gae_lambda,

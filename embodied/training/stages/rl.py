@@ -160,7 +160,7 @@ def _check_told(settings: RlSettings) -> None:
                                               or settings.advantage in ("cost_to_go", "fork_values")):
         raise SettingError(f"reward_model={settings.reward_model}: expected null for what goes by success, by pairs, "
                            "by the expert or by forks; choose reward=progress and another advantage")
-    if settings.call_weight and not settings.reads_advantages:
+    if settings.call_weight and settings.reads_pairs:
         raise SettingError(f"call_weight={settings.call_weight:g}: expected 0 for objective={settings.objective}, "
                            "which learns from answers that stood")
     if settings.replayed and settings.objective != "rejection":

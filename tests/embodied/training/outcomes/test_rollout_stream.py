@@ -225,6 +225,14 @@ def test_what_stood_after_others_is_imitated_as_the_answer_to_what_was_asked_fir
     assert (row.sample.text, row.sample.grammar) == ("b", "all")
 
 
+def test_as_much_of_an_answer_as_stood_is_imitated_by_its_weight():
+    lost = episode(1, ((sample_of("e();f();done", stood=1), sample_of("e();g();done", stood=1),
+                        sample_of("h();done", stood=0)), 0.0), success=False)
+    [[row]] = successes([lost], call_weight=0.5)
+    assert "".join(row.sample.pieces) == "e();" and row.advantages == (0.5,) * 4 and row.sample.is_cut
+    assert successes([lost]) == []
+
+
 def test_rejection_learns_again_from_what_earlier_iterations_drew(backend, tmp_path):
     changed = {"objective": "rejection", "advantage": None, "updates": 4, "replayed": 3, "save_every": 4,
                "validate_every": 4}
@@ -242,7 +250,7 @@ def test_rejection_learns_again_from_what_earlier_iterations_drew(backend, tmp_p
 
 
 @pytest.mark.parametrize(("changed", "said"), [
-    ({"call_weight": 1.0, "objective": "rejection", "advantage": None}, "call_weight=1: expected 0 for objective=rej"),
+    ({"call_weight": 1.0, "objective": "dpo", "advantage": None}, "call_weight=1: expected 0 for objective=dpo"),
     ({"reward_model": "r", "advantage": "cost_to_go"}, "reward_model=r: expected null for what goes by success"),
     ({"reward_model": "r", "reward": "success"}, "choose reward=progress and another advantage"),
     ({"replayed": 1}, "replayed=1: expected 0 for objective=grpo"),
