@@ -8,36 +8,27 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import fmean
 
 from embodied.agents.rollouts import Decision, Rollout
 from embodied.prompt import Sample
 from embodied.training.advantages import Advantage, Change, Context, Group, ScoredDecision, Trajectory
-from embodied.training.advantages.calls import call_advantages, first_calls, until_it_fell
 from embodied.training.objectives.preferences import rejection_selection
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One answer to learn from. advantages: a number for each of its tokens; of pairs, 1 for the better and -1 for the
-    worse."""
+    """One answer to learn from. advantage: of pairs, 1 for the better and -1 for the worse."""
 
     name: str
     sample: Sample
-    advantages: tuple[float, ...]
+    advantage: float
     returns: float | None = None  # that a critic is to expect of its moment; None: nobody knows
 
-    @property
-    def tells(self) -> bool:
-        """Whether anything is learned from it."""
-        return any(self.advantages)
 
-
-def _row(name: str, sample: Sample, advantage: float) -> Row:
-    """An answer with one advantage for all its tokens."""
-    return Row(name, sample, (advantage,) * len(sample.token_ids))
-
+CALL_END = ";"
+"""Of a call in a plan's text."""
 
 Example = tuple[Row, ...]
 """Rows that belong together: one, or a pair, the better one first."""
@@ -45,52 +36,47 @@ MakeExamples = Callable[[Sequence[Rollout]], Sequence[Example]]
 """Episodes of one scene, judged all of them -> what is learned from them."""
 
 
-def by_advantage(advantage: Advantage, context: Context, *, is_success_alone: bool, call_weight: float = 0.0
+def by_advantage(advantage: Advantage, context: Context, *, is_success_alone: bool, counts_vetoes: bool = False
                  ) -> MakeExamples:
     """Every decision, with its advantage. is_success_alone: the reward is 1 for success at the end, and 0 for all else;
-    False: it is progress, decision by decision. call_weight: of what each call of an answer adds, see
-    `advantages.calls.call_advantages`; more than 0: answers that were turned down are learned from by that alone."""
+    False: it is progress, decision by decision. counts_vetoes: each answer that was turned down is learned from, too,
+    as an episode that ended with it."""
     return partial(_judged, advantage=advantage, context=context, is_success_alone=is_success_alone,
-                   call_weight=call_weight)
+                   counts_vetoes=counts_vetoes)
 
 
 def _judged(group: Sequence[Rollout], *, advantage: Advantage, context: Context, is_success_alone: bool,
-            call_weight: float) -> list[Example]:
+            counts_vetoes: bool) -> list[Example]:
     """None where the group is too small for the advantage: episodes may have broken."""
     decided = [rollout for rollout in group if rollout.decisions]
     if len(decided) < advantage.least:
         return []
-    known = [trajectory(rollout, is_success_alone) for rollout in decided]
-    numbers = advantage(Group(tuple(known)), context)
-    rows = [replace(_row(name, sample, number), returns=one.value and number + one.value.before)
-            for rollout, numbered, each in zip(decided, numbers, known, strict=True)
-            for (name, _, sample), number, one in zip(_made(rollout), numbered, each.decisions, strict=True)
-            if sample is not None]
-    if call_weight:
-        states = [one.state for rollout in decided for _, one, sample in _made(rollout) if sample is not None]
-        others = [one for rollout in decided for one in _turned_down(rollout)]
-        rows = _with_calls([*rows, *(row for row, _ in others)], [*states, *(state for _, state in others)],
-                           call_weight)
-    return [(row,) for row in rows]
+    told = [(trajectory(rollout, is_success_alone), [(name, sample) for name, _, sample in _made(rollout)])
+            for rollout in decided]
+    vetoed = [ended for (known, _), rollout in zip(told, decided, strict=True) for ended in _vetoed(rollout, known)
+              ] if counts_vetoes else []
+    numbers = advantage(Group(tuple(known for known, _ in (*told, *vetoed))), context)
+    return [(Row(name, sample, number, one.value and number + one.value.before),)
+            for (known, made), row in zip((*told, *vetoed), numbers, strict=True)
+            for (name, sample), number, one in zip(made, row, known.decisions, strict=True) if sample is not None]
 
 
-def _with_calls(rows: Sequence[Row], moments: Sequence[str], weight: float) -> list[Row]:
-    """The rows up to where they were turned down, and of those that were not all, with what is said of each call. Of
-    what was turned down nothing else is known: nothing of it was done."""
-    cut = [until_it_fell(row.sample) for row in rows]
-    return [replace(row, sample=sample, advantages=tuple(
-        (number if sample.stood is None else 0.0) + weight * own
-        for number, own in zip(row.advantages, said, strict=False)))  # those of a sample that was cut are fewer
-        for row, sample, said in zip(rows, cut, call_advantages(cut, moments), strict=True)]
-
-
-def _turned_down(rollout: Rollout) -> Iterator[tuple[Row, str]]:
-    """The answers that were turned down for others, and the moments of each."""
+def _vetoed(rollout: Rollout, known: Trajectory) -> Iterator[tuple[Trajectory, list[tuple[str, Sample | None]]]]:
+    """Of each answer that was turned down for another: the episode as if it had ended there, and that answer at its
+    end. known: what the episode was."""
     for place, decision in enumerate(rollout.decisions):
+        before = known.decisions[place]
+        last = replace(before, reward=0.0, **{name: _stayed(getattr(before, name)) for name in ("progress",
+                       "cost_to_go")}, fork_value=before.fork_value and Change(before.fork_value.before, 0.0),
+                       value=before.value and Change(before.value.before, 0.0))
         for number, sample in enumerate(decision.samples[1:], start=1):
             if sample.token_ids:
-                fallen = replace(sample, stood=sample.stood or 0)
-                yield _row(f"{rollout.seed}.{rollout.draw}.{place}.{number}", fallen, 0.0), decision.state
+                yield (Trajectory((*known.decisions[:place], last)),
+                       [*[("", None)] * place, (f"{rollout.seed}.{rollout.draw}.{place}.{number}", sample)])
+
+
+def _stayed(change: Change | None) -> Change | None:
+    return None if change is None else Change(change.before, change.before)
 
 
 def successes(group: Sequence[Rollout], *, call_weight: float = 0.0) -> list[Example]:
@@ -99,7 +85,7 @@ def successes(group: Sequence[Rollout], *, call_weight: float = 0.0) -> list[Exa
     were turned down is to come before them. call_weight: of each different beginning of an answer that was turned
     down, up to the call that it fell by, as much of it as stood."""
     at = _by_moment(group)
-    whole = [(_row(told[i].name, replace(told[i].sample, grammar=told[i].grammar), 1.0),)
+    whole = [(Row(told[i].name, replace(told[i].sample, grammar=told[i].grammar), 1.0),)
              for told in at.values() for i in rejection_selection(
         [float(one.is_success) for one in told], [one.sample.token_ids for one in told], least_reward=1.0)]
     return [*whole, *((row,) for row in _beginnings(group, call_weight))] if call_weight else whole
@@ -113,7 +99,20 @@ def _beginnings(group: Sequence[Rollout], weight: float) -> Iterator[Row]:
                 begun = first_calls(sample, sample.stood or 0)
                 if begun.token_ids and (decision.state, begun.token_ids) not in seen:
                     seen.add((decision.state, begun.token_ids))
-                    yield _row(f"{rollout.seed}.{rollout.draw}.{place}.{number}", begun, weight)
+                    yield Row(f"{rollout.seed}.{rollout.draw}.{place}.{number}", begun, weight)
+
+
+def first_calls(sample: Sample, count: int) -> Sample:
+    """An answer up to the end of its first `count` calls."""
+    end = sum(call < count for call in call_places(sample))
+    return replace(sample, is_cut=sample.is_cut or end < len(sample.token_ids), **{
+        name: getattr(sample, name)[:end] for name in ("token_ids", "log_probs", "masked_log_probs", "pieces")})
+
+
+def call_places(sample: Sample) -> list[int]:
+    """Of each token the call that it is of, 0 for the first; what a plan ends with is the last."""
+    ended = accumulate((piece.count(CALL_END) for piece in sample.pieces), initial=0)
+    return [call for call, _ in zip(ended, sample.token_ids, strict=False)]
 
 
 def pairs(group: Sequence[Rollout], *, is_flip: bool) -> list[Example]:
@@ -129,13 +128,13 @@ def pairs(group: Sequence[Rollout], *, is_flip: bool) -> list[Example]:
         gap = fmean(one.reward for one in best) - fmean(one.reward for one in worst)
         is_flipped = all(one.is_success for one in best) and not any(one.is_success for one in worst)
         if gap > 0 and (is_flipped or not is_flip):
-            found.append((_row(best[0].name, best[0].sample, 1.0), _row(worst[0].name, worst[0].sample, -1.0)))
+            found.append((Row(best[0].name, best[0].sample, 1.0), Row(worst[0].name, worst[0].sample, -1.0)))
     return found
 
 
 def neutral(group: Sequence[Rollout], width: int) -> list[Example]:
     """Examples of `width` rows each that say nothing: advantage 0, or an answer beside itself."""
-    return [(_row(name, sample, 0.0),) * width for rollout in group for name, _, sample in _made(rollout)
+    return [(Row(name, sample, 0.0),) * width for rollout in group for name, _, sample in _made(rollout)
             if sample is not None]
 
 

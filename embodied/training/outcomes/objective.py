@@ -81,8 +81,9 @@ def _value_error(values: Float[Tensor, " B"], returns: Float[Tensor, " B"]) -> F
 
 def _rows(inputs: Mapping[str, Any]) -> dict[str, Tensor]:
     """float[B, T] of what is told of each token, by name; zeros elsewhere."""
-    return {name: _spread(inputs["positions"], inputs[name]) for name in ("drawn", "reference", "advantages")
-            if name in inputs}
+    mask = inputs["positions"]
+    told = {name: _spread(mask, inputs[name]) for name in ("drawn", "reference") if name in inputs}
+    return {**told, "advantages": inputs["advantages"][:, None].expand(mask.shape)}
 
 
 def _spread(mask: Tensor, values: Tensor) -> Float[Tensor, "B T"]:
@@ -113,8 +114,7 @@ def _ppo(now: Tensor, said: Mapping[str, Tensor], mask: Tensor, counts: Mapping[
 
 def _rloo(now: Tensor, said: Mapping[str, Tensor], mask: Tensor, counts: Mapping[str, Tensor], *, clip: float,
           kl: float, **_: Any) -> Tensor:
-    advantages = answer_log_probs(said["advantages"], mask, is_mean=True)
-    loss = rloo_loss(now, said["drawn"], advantages, mask, clip=clip, count=counts["rows"])
+    loss = rloo_loss(now, said["drawn"], said["advantages"][:, 0], mask, clip=clip, count=counts["rows"])
     return _near(loss, now, said, mask, counts["tokens"], kl)
 
 

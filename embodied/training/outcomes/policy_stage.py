@@ -100,7 +100,7 @@ def examples_of(settings: RlSettings) -> MakeExamples:
     context = Context(discount=settings.discount, gae_lambda=settings.gae_lambda,
                       is_scaled=settings.objective != "dr_grpo", step_weight=settings.step_weight)
     return by_advantage(advantage_named(settings.advantage), context, is_success_alone=settings.reward == "success",
-                        call_weight=settings.call_weight)
+                        counts_vetoes=settings.vetoes)
 
 
 def played(settings: RlSettings) -> dict[str, Any]:

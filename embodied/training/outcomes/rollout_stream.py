@@ -187,8 +187,8 @@ class RolloutStream:
         RuntimeError where the model was asked too little even so."""
         judged = [group for group in groups if group and all(one.is_success is not None for one in group)]
         found = [example for group in judged for example in self.make_examples(group)]
-        telling = [example for example in found if example[0].tells or self.reference is not None]
-        self.stats.examples = sum(example[0].tells for example in found)
+        telling = [example for example in found if example[0].advantage or self.reference is not None]
+        self.stats.examples = sum(example[0].advantage != 0 for example in found)
         if (missing := self.fresh - len(telling)) > 0:
             width = 2 if self.settings.reads_pairs else 1
             telling += [example for group in judged for example in neutral(group, width)][:missing]
@@ -227,7 +227,7 @@ class RolloutStream:
                                 self.model.generation_config.suppress_tokens or ())
         inputs = {**batch.inputs, "positions": batch.positions, "tokens": batch.tokens,
                   "drawn": batch.masked_log_probs, "allowed": allowed, "temperature": torch.tensor(batch.temperature),
-                  "advantages": torch.tensor([own for one in part for own in one.advantages], dtype=torch.float32)}
+                  "advantages": torch.tensor([one.advantage for one in part], dtype=torch.float32)}
         if self.critic is not None:
             inputs["returns"] = torch.tensor([math.nan if one.returns is None else one.returns for one in part])
         if self.reference is not None:

@@ -54,7 +54,8 @@ class RlSettings(StageSettings):
     beta: float = between(0.0, 100.0, default=0.1)  # of such a one: the factor of the divergence from the reference
     reward: RewardName
     reward_model: str | None = None  # folder of the stage `reward`: plans earn its score, and not what they led to
-    call_weight: float = between(0.0, 100.0, default=0.0)  # of what the judge of words says of each call of an answer
+    vetoes: bool = False  # whether answers that were turned down count, as episodes that ended with them
+    call_weight: float = between(0.0, 100.0, default=0.0)  # of the calls of such an answer that stood; of rejection
     replayed: int = between(0, 1000, default=0)  # of the updates those that learn from earlier iterations; of rejection
     clip: float = between(0.0, 1.0)  # furthest that a ratio is rewarded for going from 1; of ppo, (dr_)grpo and rloo
     kl: float = between(0.0, 10)  # weight of the divergence from the weights that the stage begins with
@@ -160,9 +161,12 @@ def _check_told(settings: RlSettings) -> None:
                                               or settings.advantage in ("cost_to_go", "fork_values")):
         raise SettingError(f"reward_model={settings.reward_model}: expected null for what goes by success, by pairs, "
                            "by the expert or by forks; choose reward=progress and another advantage")
-    if settings.call_weight and settings.reads_pairs:
-        raise SettingError(f"call_weight={settings.call_weight:g}: expected 0 for objective={settings.objective}, "
-                           "which learns from answers that stood")
+    if settings.vetoes and not settings.reads_advantages:
+        raise SettingError(f"vetoes=true: expected false for objective={settings.objective}, which learns from answers "
+                           "that stood")
+    if settings.call_weight and settings.objective != "rejection":
+        raise SettingError(f"call_weight={settings.call_weight:g}: expected 0 for objective={settings.objective}; "
+                           "rejection can imitate as much of an answer as stood")
     if settings.replayed and settings.objective != "rejection":
         raise SettingError(f"replayed={settings.replayed}: expected 0 for objective={settings.objective}, which learns "
                            "from what the present weights draw; rejection can learn from older answers")

@@ -34,8 +34,8 @@ def test_what_a_critic_is_to_expect_is_the_return_that_gae_has():
                  for text, reward, value in (("a", 0.0, 0.5), ("b", 1.0, 0.25)))
     rows = [row for [row] in GAE([Rollout(7, 0, made, 1.0, True, "success")])]
     last, earlier = 1.0 + 0.5 * 0.0 - 0.25, 0.0 + 0.5 * 0.25 - 0.5
-    assert [row.advantages for row in rows] == [(earlier + 0.25 * last,), (last,)]
-    assert [row.returns for row in rows] == [rows[0].advantages[0] + 0.5, 1.0]
+    assert [row.advantage for row in rows] == [earlier + 0.25 * last, last]
+    assert [row.returns for row in rows] == [rows[0].advantage + 0.5, 1.0]
 
 
 def test_logits_are_the_planners_and_a_new_critic_calls_all_worthless(backend, tmp_path):
