@@ -10,28 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from embodied.models.planner import PalmEForConditionalGeneration
+from embodied.models.headed import HeadedPlanner
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
 
 
-class ActorCritic(nn.Module):
-    """A planner with a scalar head. A new one calls all moments worthless."""
-
-    def __init__(self, planner: PalmEForConditionalGeneration) -> None:
-        super().__init__()
-        self.planner = planner
-        self.head = nn.Linear(planner.config.text_config.hidden_size, 1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
-
-    @property
-    def language(self) -> nn.Module:
-        """The planner's decoder."""
-        return self.planner.language
+class ActorCritic(HeadedPlanner):
+    """A planner whose head says what a moment is worth. A new one calls all moments worthless."""
 
     def forward(self, logits_to_keep: Bool[Tensor, "B T"], **inputs: Any
                 ) -> tuple[Float[Tensor, "P V"], Float[Tensor, " B"]]:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from embodied.data.files import replaced_folder, write_whole
 from embodied.models.folder import REMEDY, CheckpointError
+from embodied.models.headed import HeadedPlanner
 from embodied.models.loading import load as load_model
 from embodied.models.loading import save as save_model
 from embodied.models.planner import PalmEForConditionalGeneration
@@ -32,21 +33,12 @@ PLANNER, HEAD = "planner", "head.safetensors"
 """In the folder of a reward model: the planner, a checkpoint of its own, and what stands on it."""
 
 
-class RewardModel(nn.Module):
+class RewardModel(HeadedPlanner):
     """Scores of plans. A new one calls all plans equal."""
 
     def __init__(self, planner: PalmEForConditionalGeneration) -> None:
-        super().__init__()
-        self.planner = planner
-        self.head = nn.Linear(planner.config.text_config.hidden_size, 1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        super().__init__(planner)
         self.log_tie = nn.Parameter(torch.zeros(()))
-
-    @property
-    def language(self) -> nn.Module:
-        """The planner's decoder."""
-        return self.planner.language
 
     def forward(self, input_ids: Int[Tensor, "B T"], attention_mask: Int[Tensor, "B T"], **inputs: Any
                 ) -> tuple[Float[Tensor, " B"], Float[Tensor, ""]]:
