@@ -2,10 +2,11 @@
 
     python scripts/bench/rl.py --quick                      # under five minutes on two idle cores
     python scripts/bench/rl.py --minutes 60 --test 200 stage.rl.advantage=forked_states stage.rl.lr=1e-4
+    python scripts/bench/rl.py --recipe rejection_tabletop --minutes 55 --test 300 threads=2
     python scripts/bench/rl.py --test 300 --measure tabletop-few RUN/rl/model      # planners on the same scenes
 
-The recipe is experiment=grpo_tabletop, from `tabletop-few`, which learned 1,000 asks of the tabletop; settings of the
-command line come on top. `before` and `after`: the test seeds' scenes by the likeliest plans, with Wilson's 95 %
+The recipe is experiment=grpo_tabletop, or that of --recipe, from `tabletop-few`, which learned 1,000 asks of the
+tabletop; settings of the command line come on top. `before` and `after`: the test seeds' scenes by the likeliest plans, with Wilson's 95 %
 interval. `episodes` and `env_steps` (calls of skills, those of forks among them) are what was learned from, all of it
 where a training went on (--out); `seconds` are this process's learning, without validation, which the bench leaves out;
 workers share two cores. With --minutes the learning ends at the first iteration that is over then. `gain`: of the
@@ -77,12 +78,14 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="60 test scenes, 5 iterations of 48 episodes")
     parser.add_argument("--minutes", type=float, help="of learning; all steps of the recipe by default")
     parser.add_argument("--test", type=int, default=200, help="test scenes, 200 by default")
+    parser.add_argument("--recipe", default="grpo_tabletop", help="of configs/experiment; grpo_tabletop by default")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, help="run folder, to go on in or to keep; a temporary one by default")
     parser.add_argument("--measure", nargs="+", metavar="WEIGHTS", help="planners that are played, not trained")
     parser.add_argument("settings", nargs="*", help="of the recipe, such as stage.rl.lr=1e-4")
     asked = parser.parse_args()
-    given = ["stage.rl.validation_scenes=0", *(QUICK if asked.quick else ()), *asked.settings]
+    given = [f"experiment={asked.recipe}", "stage.rl.validation_scenes=0",
+             *(QUICK if asked.quick else ()), *asked.settings]
     if asked.measure:
         return compare(asked.measure, settings_of(given, asked.workers)[1], asked.test, asked.workers)
     with tempfile.TemporaryDirectory() as spare:
@@ -92,7 +95,7 @@ def main() -> None:
 
 def settings_of(given: list[str], workers: int) -> tuple[Settings, RlSettings]:
     """Of the run, and of its stage."""
-    values = compose(config_dir(), "train", ["experiment=grpo_tabletop", "threads=1", f"workers={workers}", *given])
+    values = compose(config_dir(), "train", ["threads=1", f"workers={workers}", *given])
     settings = read(Settings, values)
     return settings, recipe(settings).stages[STAGE]
 

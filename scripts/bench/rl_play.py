@@ -81,7 +81,7 @@ def warm(workers: Workers, count: int, tickets: Callable[[], list[int]]) -> None
 
 def measured(asked: argparse.Namespace) -> dict[str, Any]:
     """The line."""
-    settings = settings_of(asked.settings, 2)[1]
+    settings = settings_of(["experiment=grpo_tabletop", *asked.settings], 2)[1]
     folder = weights_folder(settings.weights)
     model, made = load(folder)[0], {"weights": str(folder), **played(settings)}
     scenes = iter(range(10**6))
