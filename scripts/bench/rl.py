@@ -6,12 +6,12 @@
     python scripts/bench/rl.py --test 300 --measure tabletop-few RUN/rl/model      # planners on the same scenes
 
 The recipe is experiment=grpo_tabletop, or that of --recipe, from `tabletop-few`, which learned 1,000 asks of the
-tabletop; settings of the command line come on top. `before` and `after`: the test seeds' scenes by the likeliest plans, with Wilson's 95 %
-interval. `episodes` and `env_steps` (calls of skills, those of forks among them) are what was learned from, all of it
-where a training went on (--out); `seconds` are this process's learning, without validation, which the bench leaves out;
-workers share two cores. With --minutes the learning ends at the first iteration that is over then. `gain`: of the
-same scenes, after less before, with a 95 % interval by scenes (bootstrap, 2,000 draws). With --measure nothing is
-learned: a line for each planner, its gain over the first one beside it.
+tabletop; settings of the command line come on top. `before` and `after`: the test seeds' scenes by the likeliest plans,
+with Wilson's 95 % interval. `episodes` and `env_steps` (calls of skills, those of forks among them) are what was
+learned from, all of it where a training went on (--out); `seconds` are this process's learning, without validation,
+which the bench leaves out; workers share two cores. With --minutes the learning ends at the first iteration that is
+over then. `gain`: of the same scenes, after less before, with a 95 % interval by scenes (bootstrap, 2,000 draws). With
+--measure nothing is learned: a line for each planner, its gain over the first one beside it.
 """
 
 from __future__ import annotations
