@@ -182,8 +182,10 @@ class LanguageAgent:
 
     def _first_that_stands(self, drawn: Sequence[Plan], parsed: ParsedInstruction, scene: Scene) -> Plan:
         """The first plan that nothing speaks against, instead of all that something does; else the refusal of the
-        first. Others that would have stood are not told of: nobody knows what they are worth."""
-        vetoes = [judge(plan, parsed, scene, self.language) for plan in drawn]
+        first. What could not be read does not stand. Others that would have stood are not told of: nobody knows what
+        they are worth."""
+        vetoes = [Veto(UNREADABLE) if plan.refusal == UNREADABLE else judge(plan, parsed, scene, self.language)
+                  for plan in drawn]
         vetoed = [_told_off(plan, veto) for plan, veto in zip(drawn, vetoes, strict=True) if veto is not None]
         stands = next((plan for plan, veto in zip(drawn, vetoes, strict=True) if veto is None), None)
         if stands is not None:

@@ -265,11 +265,13 @@ class Drawing(ReplayBackend):
 
 @pytest.mark.parametrize(("replies", "stands", "told"), [
     ([ASIDE, RIGHT_PLAN, ASIDE, RIGHT_PLAN], RIGHT_PLAN, [RIGHT_PLAN, ASIDE, ASIDE]),
-    ([ASIDE] * 4, None, [ASIDE] * 4)])
+    ([ASIDE] * 4, None, [ASIDE] * 4),
+    (["pick(obj", ASIDE, RIGHT_PLAN, ASIDE], RIGHT_PLAN, [RIGHT_PLAN, "pick(obj", ASIDE, ASIDE])])
 def test_of_several_answers_at_once_the_first_that_nothing_speaks_against_is_done(replies, stands, told):
     backend = Drawing(replies, lambda _: (RED, BLUE))
     plan = LanguageAgent(backend, draws=4).plan(INSTRUCTION, observation())
-    assert [(sample.text, sample.stood) for sample in plan.samples] == [(text, {ASIDE: 1}.get(text)) for text in told]
+    stood = {ASIDE: 1, "pick(obj": 0}
+    assert [(sample.text, sample.stood) for sample in plan.samples] == [(text, stood.get(text)) for text in told]
     assert (plan.text == stands and plan.calls) if stands else plan.refusal == "I would only move the red block about"
 
 
