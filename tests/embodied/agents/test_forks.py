@@ -55,7 +55,7 @@ def test_an_episode_goes_on_from_a_moment_to_the_same_bits(world):
 def test_a_moment_is_worth_what_its_forks_come_to(world):
     """Some of the forks give up, with a part of the tower still to be built; the expert counts what is left."""
     found = Rollouts(Stepwise(world), world, forks=4, counts_calls=True)(ticket=3)
-    values = [decision.value for decision in found.decisions]
+    values = [decision.fork_value for decision in found.decisions]
     assert 0.0 < values[0] < 1.0 and all(0.0 <= value <= 1.0 for value in values)
     costs = [decision.cost_to_go for decision in found.decisions]
     assert costs[0] - costs[1] == 2.0
