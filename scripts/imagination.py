@@ -8,8 +8,8 @@ One JSON line a kind: success with Wilson's 95 % interval; `more`, points above 
 with the interval of paired differences (bootstrap over scenes, 2,000 draws); seconds of a plan, median and 95 %, on one
 thread; and of a twin, how far from what truly followed its predictions of progress were (mean absolute), over plans
 of which something was carried out, after the last call that was, and how many of those that it said would have brought
-the task to its end by then, or not, did. wrong:
-everything stands 3 cm off in the twin. --options '{"perturbations": 0.0}' changes the scenes.
+the task to its end by then, or not, did. wrong: everything stands 3 cm off in the twin.
+--options '{"perturbations": 0.0}' changes the scenes.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def row(kind: str, told: np.ndarray, base: np.ndarray, episodes: list[dict[str, 
 
 
 def calibration(foreseen: list[tuple[float, float]]) -> dict[str, Any]:
-    """Of plans that were carried out, what a twin said of their progress beside what there was when they were over."""
+    """Of pairs (progress that a twin foresaw, progress there was), how far apart they are and how often the task was
+    done."""
     if not foreseen:
         return {"missed_by": None}
     told = {"done": [true for said, true in foreseen if said == 1.0], "less": [t for said, t in foreseen if said < 1.0]}

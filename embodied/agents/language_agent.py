@@ -175,7 +175,7 @@ class LanguageAgent:
             veto = judge(plan, parsed, scene, self.language)
             if veto is None:
                 return plan.instead_of(tried)
-            tried.append(_told_off(plan, veto))
+            tried.append(_marked(plan, veto))
             first = first or veto
             without |= veto.without
         return refused(tried[0].instead_of(tried[1:]), first, parsed, scene)
@@ -186,7 +186,7 @@ class LanguageAgent:
         they are worth."""
         vetoes = [Veto(UNREADABLE) if plan.refusal == UNREADABLE else judge(plan, parsed, scene, self.language)
                   for plan in drawn]
-        vetoed = [_told_off(plan, veto) for plan, veto in zip(drawn, vetoes, strict=True) if veto is not None]
+        vetoed = [_marked(plan, veto) for plan, veto in zip(drawn, vetoes, strict=True) if veto is not None]
         stands = next((plan for plan, veto in zip(drawn, vetoes, strict=True) if veto is None), None)
         if stands is not None:
             return stands.instead_of(vetoed)
@@ -250,7 +250,7 @@ class LanguageAgent:
         return replace(ground(plan, state.perception), sample=answer)
 
 
-def _told_off(plan: Plan, veto: Veto) -> Plan:
+def _marked(plan: Plan, veto: Veto) -> Plan:
     """A plan that was turned down, its answer marked with how much of it stood."""
     return plan if plan.sample is None else replace(plan, sample=replace(plan.sample, stood=veto.stood))
 

@@ -92,6 +92,7 @@ def successes(group: Sequence[Rollout], *, call_weight: float = 0.0) -> list[Exa
 
 
 def _beginnings(group: Sequence[Rollout], weight: float) -> Iterator[Row]:
+    """Of answers that were turned down, the calls that stood; once of each at a moment."""
     seen = set()
     for rollout in group:
         for place, decision in enumerate(rollout.decisions):

@@ -161,6 +161,9 @@ def _check_told(settings: RlSettings) -> None:
                                               or settings.advantage in ("cost_to_go", "fork_values")):
         raise SettingError(f"reward_model={settings.reward_model}: expected null for what goes by success, by pairs, "
                            "by the expert or by forks; choose reward=progress and another advantage")
+    if settings.reward_model is not None and settings.vetoes:
+        raise SettingError("vetoes=true: expected false with a reward_model, whose scores have no zero that answers "
+                           "which were turned down could earn")
     if settings.vetoes and not settings.reads_advantages:
         raise SettingError(f"vetoes=true: expected false for objective={settings.objective}, which learns from answers "
                            "that stood")

@@ -243,6 +243,7 @@ def test_rejection_learns_again_from_what_earlier_iterations_drew(backend, tmp_p
     ({"vetoes": True, "objective": "rejection", "advantage": None}, "vetoes=true: expected false for objective=rej"),
     ({"call_weight": 1.0}, "call_weight=1: expected 0 for objective=grpo"),
     ({"reward_model": "r", "advantage": "cost_to_go"}, "reward_model=r: expected null for what goes by success"),
+    ({"reward_model": "r", "vetoes": True}, "vetoes=true: expected false with a reward_model"),
     ({"reward_model": "r", "reward": "success"}, "choose reward=progress and another advantage"),
     ({"replayed": 1}, "replayed=1: expected 0 for objective=grpo"),
     ({"replayed": 2, "objective": "rejection", "advantage": None}, "replayed=2: expected fewer than updates=2"),

@@ -68,7 +68,8 @@ def test_a_training_that_is_stopped_goes_on_to_the_same_bits(tmp_path, changes):
 @pytest.mark.parametrize(("changes", "said"), [
     (["stage.rl.weights=null"], r"stage.rl.weights=None: expected a planner to begin with; stage.rl.weights=shipped"),
     (["stage.rl.weights=mind-tiny"], "expected a planner's, which draws plans, got a mind's"),
-    (["stage.rl.reward_model=nowhere", "stage.rl.advantage=group_relative"], "reward model .*: expected head.safetens"),
+    (["stage.rl.reward_model=nowhere", "stage.rl.advantage=group_relative", "stage.rl.vetoes=false"],
+     "reward model .*: expected head.safetens"),
     (["stage.rl.first_seed=999999"], "expected scenes of the training split, seeds below 1,000,000, got some up to")])
 def test_what_it_cannot_begin_with_is_refused_before_anything_is_played(tmp_path, changes, said):
     with pytest.raises(ValueError, match=said):
