@@ -93,13 +93,14 @@ def has_critic(settings: RlSettings) -> bool:
 
 def examples_of(settings: RlSettings) -> MakeExamples:
     """What is learned from the episodes of a scene."""
-    if settings.objective == "rejection":
-        return partial(successes, call_weight=settings.call_weight)
     if settings.reads_pairs:
         return partial(pairs, is_flip=settings.pairs == "flip")
+    advantage = None if settings.advantage is None else advantage_named(settings.advantage)
     context = Context(discount=settings.discount, gae_lambda=settings.gae_lambda,
                       is_scaled=settings.objective != "dr_grpo", step_weight=settings.step_weight)
-    return by_advantage(advantage_named(settings.advantage), context, is_success_alone=settings.reward == "success",
+    if settings.objective == "rejection":
+        return partial(successes, call_weight=settings.call_weight, advantage=advantage, context=context)
+    return by_advantage(advantage, context, is_success_alone=settings.reward == "success",
                         counts_vetoes=settings.vetoes)
 
 
@@ -108,7 +109,8 @@ def played(settings: RlSettings) -> dict[str, Any]:
     needs = advantage_named(settings.advantage).needs if settings.advantage else ()
     return {"env_id": settings.env_id, "env": settings.env, "temperature": settings.temperature,
             "group": settings.group, "forks": settings.forks, "counts_calls": "cost_to_go" in needs,
-            "max_calls": settings.max_calls, "agent": {"draws": settings.draws}}
+            "max_calls": settings.max_calls,
+            "agent": {"draws": settings.draws, "partial_plans": settings.partial_plans}}
 
 
 def measured(model: nn.Module, workers: Workers, count: int, placement: Placement) -> Mapping[str, float]:

@@ -48,8 +48,9 @@ class RlSettings(StageSettings):
     epochs: int = between(1, 64, default=1)  # times that what an iteration drew is learned from in them
     temperature: float = between(0.01, 10)  # of what is drawn
     draws: int = between(1, 256, default=1)  # answers drawn at once for a plan, of which the first that stands is done
+    partial_plans: bool = False  # whether, where none of those stands, the calls of one that did are done, and learned
     objective: ObjectiveName
-    advantage: str | None  # a name of `embodied.training.advantages`, where the objective reads one
+    advantage: str | None  # a name of `embodied.training.advantages`; of rejection: what has one above 0 is imitated
     pairs: PairsName = "return"  # of an objective that reads pairs
     beta: float = between(0.0, 100.0, default=0.1)  # of such a one: the factor of the divergence from the reference
     reward: RewardName
@@ -127,7 +128,7 @@ def _check_advantage(settings: RlSettings) -> None:
     from embodied.training.advantages import advantage_named, advantage_names
 
     name = settings.advantage
-    if settings.reads_advantages != (name is not None):
+    if settings.objective != "rejection" and settings.reads_advantages != (name is not None):
         wanted = f"one of {', '.join(advantage_names())}" if settings.reads_advantages else "null"
         raise SettingError(f"advantage={name}: expected {wanted} for objective={settings.objective}")
     if name is None:
@@ -136,6 +137,8 @@ def _check_advantage(settings: RlSettings) -> None:
         return
     if name not in advantage_names():
         raise SettingError(unknown(name, advantage_names(), what="advantage"))
+    if settings.objective == "rejection" and name == "gae":
+        raise SettingError("advantage=gae: expected one without a critic for objective=rejection, which trains none")
     chosen = advantage_named(name)
     if ("fork_value" in chosen.needs) != bool(settings.forks):
         wanted = "forks of each moment, such as forks=4" if "fork_value" in chosen.needs else "forks=0"
@@ -147,11 +150,13 @@ def _check_advantage(settings: RlSettings) -> None:
 
 DISCOUNTED = ("gae", "fork_values", "forked_states")
 """Of the advantages that come with this project those that read a discount; one's own may, too."""
-_BUILT_IN = ("group_relative", "leave_one_out", "cost_to_go", *DISCOUNTED)
+_BUILT_IN = ("group_relative", "leave_one_out", "cost_to_go", "useful_calls", *DISCOUNTED)
 
 
 def _check_told(settings: RlSettings) -> None:
     """Raise SettingError for what is said and would not be heard."""
+    if settings.partial_plans and settings.draws == 1:
+        raise SettingError("partial_plans=true: expected draws above 1, of which the first calls of one are done")
     if settings.reward == "success" and not settings.reads_advantages:
         raise SettingError(f"reward=success: expected progress for objective={settings.objective}, which goes by "
                            "success alone, or with pairs=flip; leave it out")
