@@ -150,7 +150,8 @@ def _check_advantage(settings: RlSettings) -> None:
 
 DISCOUNTED = ("gae", "fork_values", "forked_states")
 """Of the advantages that come with this project those that read a discount; one's own may, too."""
-_BUILT_IN = ("group_relative", "leave_one_out", "cost_to_go", "useful_calls", *DISCOUNTED)
+_WITHOUT_CRITIC = ("group_relative", "leave_one_out", "cost_to_go", "useful_calls", "fork_values", "forked_states")
+_BUILT_IN = (*_WITHOUT_CRITIC, "gae")
 
 
 def _check_told(settings: RlSettings) -> None:
@@ -183,6 +184,10 @@ def _check_told(settings: RlSettings) -> None:
                            "something new is learned from")
     if settings.kl and settings.reads_pairs:
         raise SettingError(f"kl={settings.kl}: expected 0 for objective={settings.objective}, whose beta it is")
+    for key, usual in (("gae_lambda", 0.95), ("value_weight", 0.5)):
+        if getattr(settings, key) != usual and settings.advantage in (None, *_WITHOUT_CRITIC):
+            raise SettingError(f"{key}={getattr(settings, key)}: expected {usual} for advantage={settings.advantage}, "
+                               "which has no critic; gae has one")
     is_heard = settings.advantage in DISCOUNTED or settings.advantage not in (None, *_BUILT_IN)
     if settings.discount != 1.0 and not is_heard:
         raise SettingError(f"discount={settings.discount}: expected 1 for advantage={settings.advantage}, which reads "

@@ -256,6 +256,8 @@ def test_rejection_learns_again_from_what_earlier_iterations_drew(backend, tmp_p
     ({"vetoes": True, "objective": "rejection", "advantage": None}, "vetoes=true: expected false for objective=rej"),
     ({"partial_plans": True}, "partial_plans=true: expected draws above 1"),
     ({"advantage": "gae", "objective": "rejection"}, "expected one without a critic for objective=rejection"),
+    ({"gae_lambda": 0.5}, "gae_lambda=0.5: expected 0.95 for advantage=group_relative, which has no critic"),
+    ({"value_weight": 1.0}, "value_weight=1.0: expected 0.5 for advantage=group_relative"),
     ({"call_weight": 1.0}, "call_weight=1: expected 0 for objective=grpo"),
     ({"reward_model": "r", "advantage": "cost_to_go"}, "reward_model=r: expected null for what goes by success"),
     ({"reward_model": "r", "vetoes": True}, "vetoes=true: expected false with a reward_model"),
