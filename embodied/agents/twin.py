@@ -7,7 +7,8 @@ where they are, it knows nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,9 @@ from embodied.planning.language import Plan
 from embodied.planning.perception import Perception
 from envs.goals.retelling import told_again
 from envs.goals.scene_spec import SceneError
-from envs.interface import SkillCall
+from envs.interface import Box, Referent, SkillCall
+
+_MOVED_M = 0.01  # less is of perception, which aimed at the thing
 
 
 class TableTwin:
@@ -43,19 +46,35 @@ class TableTwin:
         if not info["is_judged"]:
             return None
         moment = self.world.snapshot()
-        return [self._tried(info["progress"], moment, plan.calls) for plan in plans]
+        names = {perception.slots[place].box: name for name, place in belief.places.items()}
+        return [self._tried(info["progress"], moment, plan.calls, names) for plan in plans]
 
     def close(self) -> None:
         self.world.close()
 
-    def _tried(self, before: float, moment: Any, calls: Sequence[SkillCall]) -> Foresight:
+    def _tried(self, before: float, moment: Any, calls: Sequence[SkillCall], names: Mapping[Box, str]) -> Foresight:
+        """names: of the things, by where they were measured."""
         self.world.restore(moment)
+        began = {name: self.world.world.box(name) for name in names.values()}
         along, failures = [], 0
         for call in calls:
-            *_, info = self.world.step(self.world.encode(call))
+            *_, info = self.world.step(self.world.encode(self._measured_anew(call, names, began)))
             along.append(info["progress"])
             failures += info["outcome"]["status"] != "done"
         return Foresight(before, along[-1] if along else before, failures, tuple(along))
+
+    def _measured_anew(self, call: SkillCall, names: Mapping[Box, str], began: Mapping[str, Box]) -> SkillCall:
+        """The call, pointed at where things stand in the twin now, of those that were moved there: whoever plans looks
+        again before the calls that follow. began: where they stood at first."""
+
+        def now(argument: Any) -> Any:
+            name = names.get(argument.box) if isinstance(argument, Referent) else None
+            if name is None:
+                return argument
+            box = self.world.world.box(name)
+            return replace(argument, box=box) if math.dist(box.center, began[name].center) > _MOVED_M else argument
+
+        return replace(call, arguments=tuple(map(now, call.arguments)))
 
     def _shifted(self, belief: Belief) -> Belief:
         """The belief with everything moved by `shift_m`."""

@@ -27,7 +27,8 @@ def build(world: World, rng: np.random.Generator, things: Sequence[Told]) -> tup
         if told.kind == "bowl":
             world.spawn_bowl(told.name, **spot)
         else:
-            bottom_z_m = told.bottom_z_m + (told.yaw_rad is not None) * _lift_m(told, things)
+            is_in_bowl = told.yaw_rad is not None and any(t.name == told.carrier and t.kind == "bowl" for t in things)
+            bottom_z_m = told.bottom_z_m + is_in_bowl * _lift_m(told, things)
             world.spawn_block(told.name, side_m=told.side_m, bottom_z_m=bottom_z_m, **spot)
     world.settle(_SETTLE_S)
     shuffled = [things[i] for i in rng.permutation(len(things))]

@@ -64,6 +64,23 @@ def test_it_says_which_plan_brings_the_task_on(twin):
     assert twin.foresee(WORDS, seen(SLOTS), [INTO]) == [right], "the same again"
 
 
+def test_what_stands_on_another_thing_stands_there_in_the_twin(twin):
+    slots = [SLOTS[1], SLOTS[2], block(0.55, -0.2, RED, bottom_m=0.04)]
+    pick = SkillCall("pick", (Referent("obj_3", box=slots[2].box),))
+    into = Plan((pick, SkillCall("place_in", (Referent("obj_2", box=slots[1].box),))))
+    [foreseen] = twin.foresee(WORDS, seen(slots), [into])
+    assert (foreseen.after, foreseen.failures) == (1.0, 0)
+
+
+def test_later_calls_point_at_where_things_were_put(twin):
+    """The green block, put on the red one, is then taken from there."""
+    green, red = (Referent(name, box=slot.box) for name, slot in (("obj_2", SLOTS[1]), ("obj_1", SLOTS[0])))
+    plan = Plan((SkillCall("pick", (green,)), SkillCall("place_on", (red,)), SkillCall("pick", (green,)),
+                 SkillCall("place_in", (Referent("obj_3", box=SLOTS[2].box),))))
+    [foreseen] = twin.foresee("put the green block in the blue bowl", seen(SLOTS), [plan])
+    assert (foreseen.along, foreseen.failures) == ((0.0, 0.0, 0.0, 1.0), 0)
+
+
 def test_a_twin_with_nothing_to_say_says_nothing(twin):
     assert twin.foresee("do what I mean", seen(SLOTS), [INTO]) is None
     assert twin.foresee(WORDS, seen([]), [INTO]) is None

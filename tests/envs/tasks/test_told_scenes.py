@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,6 +43,13 @@ def test_what_was_told_stands_there(world: World, seed: int):
         assert found.things[name].side_m == pytest.approx(thing.side_m)
         assert np.hypot(found.things[name].x - thing.x, found.things[name].y - thing.y) < 0.012, name
     assert world.settle()
+
+
+def test_turning_what_was_told_lifts_nothing_off_the_table(world: World):
+    """A block of a tower that is turned a known way stays below the one that it carries."""
+    told = [replace(one, yaw_rad=0.3) for one in read_scene(CROWD)]
+    build(world, np.random.default_rng(0), told)
+    assert dict(read_table(world, world.names(), None).under) == dict(table_of(told).under)
 
 
 def test_two_blocks_share_a_bowl_at_rest(world: World):
