@@ -16,7 +16,7 @@ from embodied.planning.board_view import is_open
 from embodied.planning.grammar import ANY_PLAN, Without, plan_grammar
 from embodied.planning.hints import meant, telling
 from embodied.planning.instruction import InstructionError, clean_instruction
-from embodied.planning.language import Plan, PlanError, clause, first_calls, ground, parse
+from embodied.planning.language import Plan, PlanError, clause, ground, parse
 from embodied.planning.looks import COLOR_WORDS, Scene
 from embodied.planning.memory import Look, recall
 from embodied.planning.named import TOY_NAMES, by_number, strays, strays_in_words, toys_named, unseen_color
@@ -51,8 +51,7 @@ class LanguageAgent:
 
     def __init__(self, backend: Backend, *, constrained: bool = True, scene: SceneEncoder | None = None,
                  max_new_tokens: int = MAX_NEW_TOKENS, seed: int = 0, unclear: UnclearPolicy | None = refuse,
-                 look: Callable[[Observation], Look] | None = None, draws: int = 1, partial_plans: bool = False
-                 ) -> None:
+                 look: Callable[[Observation], Look] | None = None, draws: int = 1, tries: int = TRIES) -> None:
         """constrained: decode under the plan grammar; without it, an unreadable answer is asked for once more with it.
 
         Plans are in the language that the backend's model learned. scene: what the prompt shows, by default what that
@@ -61,10 +60,8 @@ class LanguageAgent:
         what is said in languages that answer questions only the colors are, see `planning.named`.
         seed: of a backend that samples, where a call names none. look: what a scene that remembers sees by, in place of
         its own eyes. draws: answers that are drawn at once while the backend samples: the first that nothing speaks
-        against is done. 1: answers are asked for one by one, each without what the judge turned down before.
-        partial_plans: where none of those draws stands, the first calls of one are done, up to the one that it fell by,
-        so that a planner learns what comes of them; not for people, who get a refusal. ValueError for more than one
-        draw of a planner whose plans are not judged, and for partial_plans of one draw.
+        against is done. 1: answers are asked for one by one, each without what the judge turned down before, `tries` at
+        the most. ValueError for more draws of a planner whose plans are not judged.
         """
         self.backend, self.constrained, self.scene = backend, constrained, scene or backend.scene
         self.language = backend.language
@@ -76,9 +73,7 @@ class LanguageAgent:
         if draws > 1 and (self.unclear is None or not hasattr(backend, "draw")):
             raise ValueError(f"draws={draws}: expected 1 of a planner whose plans nobody judges, or whose backend "
                              "draws one answer at a time")
-        if partial_plans and draws == 1:
-            raise ValueError("partial_plans=True: expected draws above 1, of which the first calls of one are done")
-        self.max_new_tokens, self.seed, self.draws, self.partial_plans = max_new_tokens, seed, draws, partial_plans
+        self.max_new_tokens, self.seed, self.draws, self.tries = max_new_tokens, seed, draws, tries
         self._lent, self._looks = look, Looks(_EPISODE)
 
     def plan(self, instruction: str, observation: Observation, history: Sequence[Transition] = (), *,
@@ -175,7 +170,7 @@ class LanguageAgent:
     def _judged(self, ask: Callable[[Without], Plan], parsed: ParsedInstruction, scene: Scene) -> Plan:
         """The likeliest plan that nothing speaks against, among the first few; else the refusal of the likeliest."""
         without, tried, first = ANY_PLAN, [], None
-        for _ in range(TRIES):
+        for _ in range(self.tries):
             plan = ask(without)
             veto = judge(plan, parsed, scene, self.language)
             if veto is None:
@@ -195,8 +190,6 @@ class LanguageAgent:
         stands = next((plan for plan, veto in zip(drawn, vetoes, strict=True) if veto is None), None)
         if stands is not None:
             return stands.instead_of(vetoed)
-        if self.partial_plans and (begun := _first_begun(vetoed)) is not None:
-            return begun
         return refused(vetoed[0].instead_of(vetoed[1:]), vetoes[0], parsed, scene)
 
     def read_scene(self, observation: Observation, history: Sequence[Transition] = ()) -> SceneState:
@@ -260,16 +253,6 @@ class LanguageAgent:
 def _marked(plan: Plan, veto: Veto) -> Plan:
     """A plan that was turned down, its answer marked with how much of it stood."""
     return plan if plan.sample is None else replace(plan, sample=replace(plan.sample, stood=veto.stood))
-
-
-def _first_begun(vetoed: Sequence[Plan]) -> Plan | None:
-    """Of plans that were turned down, the first of which some calls stood: those calls alone, instead of the others."""
-    place = next((i for i, plan in enumerate(vetoed) if plan.calls and plan.sample and plan.sample.stood), None)
-    if place is None:
-        return None
-    plan, stood = vetoed[place], vetoed[place].sample.stood
-    begun = replace(plan, calls=plan.calls[:stood], sample=replace(first_calls(plan.sample, stood), stood=None))
-    return begun.instead_of([*vetoed[:place], *vetoed[place + 1:]])
 
 
 def _unreadable(answer: Sample, error: PlanError, state: SceneState) -> Plan:

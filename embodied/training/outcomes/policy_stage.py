@@ -110,7 +110,7 @@ def played(settings: RlSettings) -> dict[str, Any]:
     return {"env_id": settings.env_id, "env": settings.env, "temperature": settings.temperature,
             "group": settings.group, "forks": settings.forks, "counts_calls": "cost_to_go" in needs,
             "max_calls": settings.max_calls,
-            "agent": {"draws": settings.draws, "partial_plans": settings.partial_plans}}
+            "agent": {"draws": settings.draws, **({"tries": settings.tries} if settings.tries is not None else {})}}
 
 
 def measured(model: nn.Module, workers: Workers, count: int, placement: Placement) -> Mapping[str, float]:

@@ -48,7 +48,7 @@ class RlSettings(StageSettings):
     epochs: int = between(1, 64, default=1)  # times that what an iteration drew is learned from in them
     temperature: float = between(0.01, 10)  # of what is drawn
     draws: int = between(1, 256, default=1)  # answers drawn at once for a plan, of which the first that stands is done
-    partial_plans: bool = False  # whether, where none of those stands, the calls of one that did are done, and learned
+    tries: int | None = between(1, 1000, default=None)  # most answers asked for one by one; None: as a planner in use
     objective: ObjectiveName
     advantage: str | None  # a name of `embodied.training.advantages`; of rejection: what has one above 0 is imitated
     pairs: PairsName = "return"  # of an objective that reads pairs
@@ -156,8 +156,8 @@ _BUILT_IN = (*_WITHOUT_CRITIC, "gae")
 
 def _check_told(settings: RlSettings) -> None:
     """Raise SettingError for what is said and would not be heard."""
-    if settings.partial_plans and settings.draws == 1:
-        raise SettingError("partial_plans=true: expected draws above 1, of which the first calls of one are done")
+    if settings.tries is not None and settings.draws > 1:
+        raise SettingError(f"tries={settings.tries}: expected null with draws={settings.draws}, which asks once")
     if settings.reward == "success" and not settings.reads_advantages:
         raise SettingError(f"reward=success: expected progress for objective={settings.objective}, which goes by "
                            "success alone, or with pairs=flip; leave it out")

@@ -275,20 +275,6 @@ def test_of_several_answers_at_once_the_first_that_nothing_speaks_against_is_don
     assert (plan.text == stands and plan.calls) if stands else plan.refusal == "I would only move the red block about"
 
 
-@pytest.mark.parametrize(("replies", "begun", "told"), [
-    (["pick(obj", ASIDE, ASIDE], "pick", [(ASIDE, None), ("pick(obj", 0), (ASIDE, 1)]),
-    ([ASIDE, RIGHT_PLAN, ASIDE], None, [(RIGHT_PLAN, None), (ASIDE, 1), (ASIDE, 1)])])
-def test_where_no_answer_stands_the_calls_that_one_stood_for_are_done_to_learn_from(replies, begun, told):
-    backend = Drawing(replies, lambda _: (RED, BLUE))
-    plan = LanguageAgent(backend, draws=3, partial_plans=True).plan(INSTRUCTION, observation())
-    assert [(sample.text, sample.stood) for sample in plan.samples] == told and plan.refusal is None
-    assert ([call.skill for call in plan.calls] == [begun]) == (begun is not None)
-    refused = LanguageAgent(Drawing(["pick(obj"] * 3, lambda _: (RED, BLUE)), draws=3, partial_plans=True)
-    assert refused.plan(INSTRUCTION, observation()).refusal, "nothing stood"
-    with pytest.raises(ValueError, match="partial_plans=True: expected draws above 1"):
-        LanguageAgent(backend, partial_plans=True)
-
-
 def test_who_does_not_sample_asks_one_by_one_and_who_is_not_judged_draws_one():
     backend = Drawing([RIGHT_PLAN], lambda _: (RED, BLUE))
     backend.temperature = 0.0

@@ -254,7 +254,7 @@ def test_rejection_learns_again_from_what_earlier_iterations_drew(backend, tmp_p
 
 @pytest.mark.parametrize(("changed", "said"), [
     ({"vetoes": True, "objective": "rejection", "advantage": None}, "vetoes=true: expected false for objective=rej"),
-    ({"partial_plans": True}, "partial_plans=true: expected draws above 1"),
+    ({"tries": 20, "draws": 2}, "tries=20: expected null with draws=2, which asks once"),
     ({"advantage": "gae", "objective": "rejection"}, "expected one without a critic for objective=rejection"),
     ({"gae_lambda": 0.5}, "gae_lambda=0.5: expected 0.95 for advantage=group_relative, which has no critic"),
     ({"value_weight": 1.0}, "value_weight=1.0: expected 0.5 for advantage=group_relative"),
