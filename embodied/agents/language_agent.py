@@ -60,8 +60,9 @@ class LanguageAgent:
         what is said in languages that answer questions only the colors are, see `planning.named`.
         seed: of a backend that samples, where a call names none. look: what a scene that remembers sees by, in place of
         its own eyes. draws: answers that are drawn at once while the backend samples: the first that nothing speaks
-        against is done. 1: answers are asked for one by one, each without what the judge turned down before, `tries` at
-        the most. ValueError for more draws of a planner whose plans are not judged.
+        against is done. 1: answers are asked for one by one, each without what the judge turned down before. tries: the
+        most that are asked for so while the backend samples. ValueError for more draws of a planner whose plans are not
+        judged.
         """
         self.backend, self.constrained, self.scene = backend, constrained, scene or backend.scene
         self.language = backend.language
@@ -170,7 +171,7 @@ class LanguageAgent:
     def _judged(self, ask: Callable[[Without], Plan], parsed: ParsedInstruction, scene: Scene) -> Plan:
         """The likeliest plan that nothing speaks against, among the first few; else the refusal of the likeliest."""
         without, tried, first = ANY_PLAN, [], None
-        for _ in range(self.tries):
+        for _ in range(self.tries if getattr(self.backend, "temperature", 0.0) else TRIES):
             plan = ask(without)
             veto = judge(plan, parsed, scene, self.language)
             if veto is None:

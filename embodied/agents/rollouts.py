@@ -39,7 +39,6 @@ class Decision:
 
     samples: tuple[Sample, ...]
     reward: float
-    calls: int = 0  # of skills, that followed it until the next one
     state: str = ""  # of the moment: equal where the world and all that happened in it are the same to the bit
     progress: float = 0.0  # of the task at that moment, 0..1
     cost_to_go: float | None = None  # calls that the expert would still make there. ORACLE
@@ -181,8 +180,8 @@ def decisions(steps: Iterable[Step]) -> tuple[Decision, ...]:
     for step in steps:
         if step.is_new_plan or not found:
             found.append(Decision(step.samples, 0.0))
-        if step.transition is not None:
-            found[-1] = replace(found[-1], reward=found[-1].reward + step.transition.reward, calls=found[-1].calls + 1)
+        reward = 0.0 if step.transition is None else step.transition.reward
+        found[-1] = replace(found[-1], reward=found[-1].reward + reward)
     return tuple(found)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate
 
 from embodied.planning.arguments import PlanError, bin_of, pieces_of, read, short, spell
 from embodied.planning.instruction import clean_instruction
@@ -16,9 +15,8 @@ from envs.interface import Referent, SkillCall
 from envs.names import nearest
 from envs.skills.signatures import PlanLanguage
 
-__all__ = ["MAX_CALLS", "Choice", "Perception", "Plan", "PlanError", "clause", "clean_instruction", "first_calls",
-           "ground", "location_of", "locations_of", "object_names", "parse", "place_of", "shortest_plan", "words_of",
-           "write"]
+__all__ = ["MAX_CALLS", "Choice", "Perception", "Plan", "PlanError", "clause", "clean_instruction", "ground",
+           "location_of", "locations_of", "object_names", "parse", "place_of", "shortest_plan", "words_of", "write"]
 
 MAX_CALLS = 64
 MAX_BYTES = 16 * 1024
@@ -26,8 +24,6 @@ MAX_BYTES = 16 * 1024
 REASON_CHARACTERS = "A-Za-z0-9 ,'-"
 REASON_LIMIT = 80
 
-CALL_END = ";"
-"""Of a call in a plan's text."""
 _CALL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\(([^()]*)\)")
 _SEPARATOR = re.compile(r"; ?")
 _REFUSAL = re.compile(rf"refuse\(([{REASON_CHARACTERS}]{{1,{REASON_LIMIT}}})\)")
@@ -256,16 +252,3 @@ def _point_at(words: str, at: tuple[int, int], perception: Perception, bins: int
     height_px, width_px = perception.image.pixels.shape[:2]
     pixel = (2 * at[0] + 1) * width_px // (2 * bins), (2 * at[1] + 1) * height_px // (2 * bins)
     return Referent(words, camera=perception.image.camera, pixel=pixel)
-
-
-def first_calls(sample: Sample, count: int) -> Sample:
-    """An answer up to the end of its first `count` calls."""
-    end = sum(call < count for call in call_places(sample))
-    return replace(sample, is_cut=sample.is_cut or end < len(sample.token_ids), **{
-        name: getattr(sample, name)[:end] for name in ("token_ids", "log_probs", "masked_log_probs", "pieces")})
-
-
-def call_places(sample: Sample) -> list[int]:
-    """Of each token the call that it is of, 0 for the first; what a plan ends with is the last."""
-    ended = accumulate((piece.count(CALL_END) for piece in sample.pieces), initial=0)
-    return [call for call, _ in zip(ended, sample.token_ids, strict=False)]

@@ -45,13 +45,5 @@ def cost_to_go(group: Group, context: Context) -> Numbers:
             for row in group_relative.function(group, context)]
 
 
-@advantage("useful_calls", needs=("cost_to_go", "calls"))
-def useful_calls(group: Group, context: Context) -> Numbers:
-    """A_t = u - (n - u) of n calls, u = C(before) - C(after) by the expert's cost-to-go: those that brought the goal
-    nearer less those that did not. A refusal has 0."""
-    return [[-2 * decision.cost_to_go.gain - decision.calls for decision in trajectory.decisions]
-            for trajectory in group.trajectories]
-
-
 def _surprise(reward: float, value: Change, discount: float) -> float:
     return reward + discount * value.after - value.before

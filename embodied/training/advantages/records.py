@@ -37,7 +37,6 @@ class ScoredDecision:
     """
 
     reward: float  # of the calls that followed it, until the next decision
-    calls: int | None = None  # of skills, that followed it until the next decision
     state: Hashable | None = None  # the moment it was made at: equal only where one snapshot was gone on from
     progress: Change | None = None  # of the goal, 0 to 1
     cost_to_go: Change | None = None  # what the expert would still need, in steps; 0 at the goal

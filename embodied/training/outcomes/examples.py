@@ -8,11 +8,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import fmean
 
 from embodied.agents.rollouts import Decision, Rollout
-from embodied.planning.language import first_calls
 from embodied.prompt import Sample
 from embodied.training.advantages import Advantage, Change, Context, Group, ScoredDecision, Trajectory
 from embodied.training.objectives.preferences import rejection_selection
@@ -27,6 +26,9 @@ class Row:
     advantage: float
     returns: float | None = None  # that a critic is to expect of its moment; None: nobody knows
 
+
+CALL_END = ";"
+"""Of a call in a plan's text."""
 
 Example = tuple[Row, ...]
 """Rows that belong together: one, or a pair, the better one first."""
@@ -77,29 +79,16 @@ def _stayed(change: Change | None) -> Change | None:
     return None if change is None else Change(change.before, change.before)
 
 
-def successes(group: Sequence[Rollout], *, call_weight: float = 0.0, advantage: Advantage | None = None,
-              context: Context | None = None) -> list[Example]:
-    """Each different answer of the episodes that succeeded, or of the decisions that have an advantage above 0 where
-    one is given (Wang et al. 2020, arXiv 2006.15134, "binary"), once at each moment (rejection fine-tuning, see
+def successes(group: Sequence[Rollout], *, call_weight: float = 0.0) -> list[Example]:
+    """Each different answer of the episodes that succeeded, once at each moment (rejection fine-tuning, see
     `objectives.preferences.rejection_selection`), as the answer to what was asked first: one that stood after others
     were turned down is to come before them. call_weight: of each different beginning of an answer that was turned
     down, up to the call that it fell by, as much of it as stood."""
-    at, better = _by_moment(group), None if advantage is None else _better(group, advantage, context)
+    at = _by_moment(group)
     whole = [(Row(told[i].name, replace(told[i].sample, grammar=told[i].grammar), 1.0),)
              for told in at.values() for i in rejection_selection(
-        [float(one.is_success if better is None else one.name in better) for one in told],
-        [one.sample.token_ids for one in told], least_reward=1.0)]
+        [float(one.is_success) for one in told], [one.sample.token_ids for one in told], least_reward=1.0)]
     return [*whole, *((row,) for row in _beginnings(group, call_weight))] if call_weight else whole
-
-
-def _better(group: Sequence[Rollout], advantage: Advantage, context: Context | None) -> frozenset[str]:
-    """The names of the decisions that have an advantage above 0; none where the group is too small for it."""
-    decided = [rollout for rollout in group if rollout.decisions]
-    if len(decided) < advantage.least:
-        return frozenset()
-    numbers = advantage(Group(tuple(map(trajectory, decided))), context)
-    return frozenset(name for rollout, row in zip(decided, numbers, strict=True)
-                     for (name, *_), number in zip(_made(rollout), row, strict=True) if number > 0)
 
 
 def _beginnings(group: Sequence[Rollout], weight: float) -> Iterator[Row]:
@@ -112,6 +101,19 @@ def _beginnings(group: Sequence[Rollout], weight: float) -> Iterator[Row]:
                 if begun.token_ids and (decision.state, begun.token_ids) not in seen:
                     seen.add((decision.state, begun.token_ids))
                     yield Row(f"{rollout.seed}.{rollout.draw}.{place}.{number}", begun, weight)
+
+
+def first_calls(sample: Sample, count: int) -> Sample:
+    """An answer up to the end of its first `count` calls."""
+    end = sum(call < count for call in call_places(sample))
+    return replace(sample, is_cut=sample.is_cut or end < len(sample.token_ids), **{
+        name: getattr(sample, name)[:end] for name in ("token_ids", "log_probs", "masked_log_probs", "pieces")})
+
+
+def call_places(sample: Sample) -> list[int]:
+    """Of each token the call that it is of, 0 for the first; what a plan ends with is the last."""
+    ended = accumulate((piece.count(CALL_END) for piece in sample.pieces), initial=0)
+    return [call for call, _ in zip(ended, sample.token_ids, strict=False)]
 
 
 def pairs(group: Sequence[Rollout], *, is_flip: bool) -> list[Example]:
@@ -180,8 +182,7 @@ def trajectory(rollout: Rollout, is_success_alone: bool = False) -> Trajectory:
     forks, values = (_changes([*(getattr(decision, name) for decision in made), 0.0])  # after the end nothing follows
                      for name in ("fork_value", "value"))
     return Trajectory(tuple(
-        ScoredDecision(reward=reward, calls=decision.calls, state=decision.state, progress=p, cost_to_go=c,
-                       fork_value=f, value=v)
+        ScoredDecision(reward=reward, state=decision.state, progress=p, cost_to_go=c, fork_value=f, value=v)
         for decision, reward, p, c, f, v in zip(made, rewards, progress, costs, forks, values, strict=True)))
 
 

@@ -93,14 +93,13 @@ def has_critic(settings: RlSettings) -> bool:
 
 def examples_of(settings: RlSettings) -> MakeExamples:
     """What is learned from the episodes of a scene."""
+    if settings.objective == "rejection":
+        return partial(successes, call_weight=settings.call_weight)
     if settings.reads_pairs:
         return partial(pairs, is_flip=settings.pairs == "flip")
-    advantage = None if settings.advantage is None else advantage_named(settings.advantage)
     context = Context(discount=settings.discount, gae_lambda=settings.gae_lambda,
                       is_scaled=settings.objective != "dr_grpo", step_weight=settings.step_weight)
-    if settings.objective == "rejection":
-        return partial(successes, call_weight=settings.call_weight, advantage=advantage, context=context)
-    return by_advantage(advantage, context, is_success_alone=settings.reward == "success",
+    return by_advantage(advantage_named(settings.advantage), context, is_success_alone=settings.reward == "success",
                         counts_vetoes=settings.vetoes)
 
 

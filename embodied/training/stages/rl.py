@@ -50,7 +50,7 @@ class RlSettings(StageSettings):
     draws: int = between(1, 256, default=1)  # answers drawn at once for a plan, of which the first that stands is done
     tries: int | None = between(1, 1000, default=None)  # most answers asked for one by one; None: as a planner in use
     objective: ObjectiveName
-    advantage: str | None  # a name of `embodied.training.advantages`; of rejection: what has one above 0 is imitated
+    advantage: str | None  # a name of `embodied.training.advantages`, where the objective reads one
     pairs: PairsName = "return"  # of an objective that reads pairs
     beta: float = between(0.0, 100.0, default=0.1)  # of such a one: the factor of the divergence from the reference
     reward: RewardName
@@ -128,7 +128,7 @@ def _check_advantage(settings: RlSettings) -> None:
     from embodied.training.advantages import advantage_named, advantage_names
 
     name = settings.advantage
-    if settings.objective != "rejection" and settings.reads_advantages != (name is not None):
+    if settings.reads_advantages != (name is not None):
         wanted = f"one of {', '.join(advantage_names())}" if settings.reads_advantages else "null"
         raise SettingError(f"advantage={name}: expected {wanted} for objective={settings.objective}")
     if name is None:
@@ -137,8 +137,6 @@ def _check_advantage(settings: RlSettings) -> None:
         return
     if name not in advantage_names():
         raise SettingError(unknown(name, advantage_names(), what="advantage"))
-    if settings.objective == "rejection" and name == "gae":
-        raise SettingError("advantage=gae: expected one without a critic for objective=rejection, which trains none")
     chosen = advantage_named(name)
     if ("fork_value" in chosen.needs) != bool(settings.forks):
         wanted = "forks of each moment, such as forks=4" if "fork_value" in chosen.needs else "forks=0"
@@ -150,7 +148,7 @@ def _check_advantage(settings: RlSettings) -> None:
 
 DISCOUNTED = ("gae", "fork_values", "forked_states")
 """Of the advantages that come with this project those that read a discount; one's own may, too."""
-_WITHOUT_CRITIC = ("group_relative", "leave_one_out", "cost_to_go", "useful_calls", "fork_values", "forked_states")
+_WITHOUT_CRITIC = ("group_relative", "leave_one_out", "cost_to_go", "fork_values", "forked_states")
 _BUILT_IN = (*_WITHOUT_CRITIC, "gae")
 
 

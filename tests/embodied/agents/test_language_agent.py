@@ -275,6 +275,13 @@ def test_of_several_answers_at_once_the_first_that_nothing_speaks_against_is_don
     assert (plan.text == stands and plan.calls) if stands else plan.refusal == "I would only move the red block about"
 
 
+@pytest.mark.parametrize(("temperature", "asked"), [(1.0, 7), (0.0, TRIES)])
+def test_more_answers_may_be_asked_for_one_by_one_while_the_backend_samples(temperature, asked):
+    backend = Drawing([ASIDE] * 7, lambda _: (RED, BLUE))
+    backend.temperature = temperature
+    assert LanguageAgent(backend, tries=7).plan(INSTRUCTION, observation()).refusal and len(backend.asked) == asked
+
+
 def test_who_does_not_sample_asks_one_by_one_and_who_is_not_judged_draws_one():
     backend = Drawing([RIGHT_PLAN], lambda _: (RED, BLUE))
     backend.temperature = 0.0

@@ -29,8 +29,8 @@ from embodied.training.advantages import (
 
 NUMBER = st.floats(-8, 8)
 CHANGE = st.builds(Change, NUMBER, NUMBER)
-DECISION = st.builds(ScoredDecision, reward=NUMBER, calls=st.integers(0, 9), state=st.integers(0, 2), progress=CHANGE,
-                     cost_to_go=CHANGE, fork_value=CHANGE, value=CHANGE)
+DECISION = st.builds(ScoredDecision, reward=NUMBER, state=st.integers(0, 2), progress=CHANGE, cost_to_go=CHANGE,
+                     fork_value=CHANGE, value=CHANGE)
 TRAJECTORY = st.lists(DECISION, min_size=1, max_size=4).map(lambda found: Trajectory(tuple(found)))
 GROUP = st.lists(TRAJECTORY, min_size=2, max_size=4).map(lambda found: Group(tuple(found)))
 CONTEXT = st.builds(Context, discount=st.floats(0, 1), gae_lambda=st.floats(0, 1), is_scaled=st.booleans(),
@@ -87,15 +87,9 @@ def slow_cost_to_go(group: Group, context: Context, i: int, t: int) -> float:
     return slow_group_relative(group, context, i, t) + context.step_weight * own
 
 
-def slow_useful_calls(group: Group, context: Context, i: int, t: int) -> float:
-    decision = group.trajectories[i].decisions[t]
-    useful = decision.cost_to_go.before - decision.cost_to_go.after
-    return useful - (decision.calls - useful)
-
-
 SLOW = {"group_relative": slow_group_relative, "leave_one_out": slow_leave_one_out,
         "forked_states": slow_forked_states, "gae": slow_gae, "fork_values": slow_fork_values,
-        "cost_to_go": slow_cost_to_go, "useful_calls": slow_useful_calls}
+        "cost_to_go": slow_cost_to_go}
 
 
 def test_every_advantage_has_a_slow_one():

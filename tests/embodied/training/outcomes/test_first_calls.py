@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from embodied.planning.language import first_calls
 from embodied.prompt import Prompt, Sample
+from embodied.training.outcomes.examples import first_calls
 
 
 def answer(*pieces: str) -> Sample:

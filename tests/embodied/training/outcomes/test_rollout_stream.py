@@ -223,19 +223,6 @@ def test_as_much_of_an_answer_as_stood_is_imitated_by_its_weight():
     assert successes([lost]) == []
 
 
-def test_with_an_advantage_what_has_one_above_0_is_imitated_whatever_came_of_the_rest():
-    """Two useful calls, one of two, and a refusal at which the expert has a way on."""
-    lost = episode(0, ((sample_of("a"),), 0.0), ((sample_of("b"),), 0.0), ((sample_of("c"),), 0.0), success=False)
-    costs, calls = (6.0, 4.0, 3.0), (2, 2, 0)
-    told = tuple(replace(one, cost_to_go=cost, calls=count, state=str(cost))
-                 for one, cost, count in zip(lost.decisions, costs, calls, strict=True))
-    group = [replace(lost, decisions=told, cost_to_go=3.0)]
-    context = Context()
-    [[row]] = successes(group, advantage=advantage_named("useful_calls"), context=context)
-    assert row.sample.text == "a" and row.advantage == 1.0
-    assert successes(group, advantage=advantage_named("group_relative"), context=context) == [], "too small a group"
-
-
 def test_rejection_learns_again_from_what_earlier_iterations_drew(backend, tmp_path):
     changed = {"objective": "rejection", "advantage": None, "updates": 4, "replayed": 3, "save_every": 4,
                "validate_every": 4}
@@ -255,7 +242,6 @@ def test_rejection_learns_again_from_what_earlier_iterations_drew(backend, tmp_p
 @pytest.mark.parametrize(("changed", "said"), [
     ({"vetoes": True, "objective": "rejection", "advantage": None}, "vetoes=true: expected false for objective=rej"),
     ({"tries": 20, "draws": 2}, "tries=20: expected null with draws=2, which asks once"),
-    ({"advantage": "gae", "objective": "rejection"}, "expected one without a critic for objective=rejection"),
     ({"gae_lambda": 0.5}, "gae_lambda=0.5: expected 0.95 for advantage=group_relative, which has no critic"),
     ({"value_weight": 1.0}, "value_weight=1.0: expected 0.5 for advantage=group_relative"),
     ({"call_weight": 1.0}, "call_weight=1: expected 0 for objective=grpo"),
