@@ -3,7 +3,8 @@
     python scripts/bench/rl.py --quick                      # under five minutes on two idle cores
     python scripts/bench/rl.py --minutes 60 --test 200 stage.rl.advantage=forked_states stage.rl.lr=1e-4
     python scripts/bench/rl.py --recipe rejection_tabletop --minutes 55 --test 300 threads=2
-    python scripts/bench/rl.py --test 300 --measure tabletop-few RUN/rl/model      # planners on the same scenes
+    python scripts/bench/rl.py --test 300 --measure tabletop-few RUN/model         # planners on the same scenes
+    python scripts/bench/rl.py --test 900 --measure tabletop-few RUN/model --unseen RUN
 
 The recipe is experiment=grpo_tabletop, or that of --recipe, from `tabletop-few`, which learned 1,000 asks of the
 tabletop; settings of the command line come on top. `before` and `after`: the test seeds' scenes by the likeliest plans,
@@ -11,7 +12,8 @@ with Wilson's 95 % interval. `episodes` and `env_steps` (calls of skills, those 
 learned from, all of it where a training went on (--out); `seconds` are this process's learning, without validation,
 which the bench leaves out; workers share two cores. With --minutes the learning ends at the first iteration that is
 over then. `gain`: of the same scenes, after less before, with a 95 % interval by scenes (bootstrap, 2,000 draws). With
---measure nothing is learned: a line for each planner, its gain over the first one beside it.
+--measure nothing is learned: a line for each planner, its gain over the first one beside it; with --unseen RUN on
+those of the scenes alone whose task no scene that RUN played had with the same colors in the same order.
 """
 
 from __future__ import annotations
@@ -21,9 +23,11 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 
 sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).resolve().parent]
@@ -41,10 +45,13 @@ from embodied.cli.train import Settings, recipe  # noqa: E402
 from embodied.data.pool import open_pool  # noqa: E402
 from embodied.evaluation.curve import draw_curves  # noqa: E402
 from embodied.evaluation.success import Rate, paired_gain  # noqa: E402
+from embodied.planning.named import colors_in  # noqa: E402
+from embodied.training.checkpoint import newest_valid, step_of  # noqa: E402
 from embodied.training.loop import TrainState  # noqa: E402
 from embodied.training.outcomes.policy_stage import played  # noqa: E402
 from embodied.training.recipe import finish_stage, run_stage, start_stage  # noqa: E402
 from embodied.training.run_folder import RunFolder, claim  # noqa: E402
+from embodied.training.settings import read_settings  # noqa: E402
 from embodied.training.stages.rl import RlSettings  # noqa: E402
 from embodied.typed import read  # noqa: E402
 from envs.interface import SEED_RANGES  # noqa: E402
@@ -82,15 +89,18 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, help="run folder, to go on in or to keep; a temporary one by default")
     parser.add_argument("--measure", nargs="+", metavar="WEIGHTS", help="planners that are played, not trained")
+    parser.add_argument("--unseen", type=Path, metavar="RUN", help="of --measure: what that run never played, alone")
     parser.add_argument("settings", nargs="*", help="of the recipe, such as stage.rl.lr=1e-4")
     asked = parser.parse_args()
     given = [f"experiment={asked.recipe}", "stage.rl.validation_scenes=0",
              *(QUICK if asked.quick else ()), *asked.settings]
     if asked.measure:
-        return compare(asked.measure, settings_of(given, asked.workers)[1], asked.test, asked.workers)
+        settings = settings_of(given, asked.workers)[1]
+        seeds = SEED_RANGES["test"][:asked.test]
+        return compare(asked.measure, settings, unseen(asked.unseen, seeds) if asked.unseen else seeds, asked.workers)
+    seeds = SEED_RANGES["test"][:60 if asked.quick else asked.test]
     with tempfile.TemporaryDirectory() as spare:
-        print(json.dumps(measured(asked.out or Path(spare) / "run", given, 60 if asked.quick else asked.test,
-                                  asked.minutes, asked.workers)))
+        print(json.dumps(measured(asked.out or Path(spare) / "run", given, seeds, asked.minutes, asked.workers)))
 
 
 def settings_of(given: list[str], workers: int) -> tuple[Settings, RlSettings]:
@@ -100,37 +110,60 @@ def settings_of(given: list[str], workers: int) -> tuple[Settings, RlSettings]:
     return settings, recipe(settings).stages[STAGE]
 
 
-def measured(folder: Path, given: list[str], test: int, minutes: float | None, workers: int) -> dict[str, Any]:
+def measured(folder: Path, given: list[str], seeds: Sequence[int], minutes: float | None, workers: int
+             ) -> dict[str, Any]:
     """The line."""
     run = RunFolder(folder.resolve(), recipe(settings_of(given, workers)[0]))
     settings = run.settings.stages[STAGE]
     run.check()
     claim(run.path, run.settings)
-    before = successes(str(weights_folder(settings.weights)), settings, test, workers)
+    before = successes(str(weights_folder(settings.weights)), settings, seeds, workers)
     start_stage(run, STAGE)
     until = Until(minutes, settings.updates)
     finish_stage(run, STAGE, run_stage(run.settings, STAGE, run.path, hooks=[until]))
     if not until.numbers:
         raise SystemExit(f"{folder}: expected steps to take, got a training that is over; choose another --out")
     draw_curves(run.path, [STAGE])
-    after = successes(str(run.model), settings, test, workers)
+    after = successes(str(run.model), settings, seeds, workers)
     return {"before": told(before), "after": told(after), "gain": gain(after, before),
             "episodes": int(until.numbers["rollout/episodes"]), "env_steps": int(until.numbers["rollout/calls"]),
             "seconds": round(until.seconds, 1), "playing_s": round(until.numbers["rollout/seconds"], 1)}
 
 
-def compare(weights: list[str], settings: RlSettings, test: int, workers: int) -> None:
+def compare(weights: list[str], settings: RlSettings, seeds: Sequence[int], workers: int) -> None:
     """Print a line for each planner."""
     first = None
     for one in weights:
-        found = successes(str(weights_folder(one)), settings, test, workers)
+        found = successes(str(weights_folder(one)), settings, seeds, workers)
         first = found if first is None else first
         print(json.dumps({"weights": one, **told(found), "gain": gain(found, first)}), flush=True)
 
 
-def successes(weights: str, settings: RlSettings, scenes: int, workers: int) -> np.ndarray:
-    """bool[scenes]: of the test seeds' first scenes, by the likeliest plans; an episode that broke is lost."""
-    seeds = SEED_RANGES["test"][:scenes]
+def unseen(folder: Path, seeds: Sequence[int]) -> list[int]:
+    """Those of some scenes whose task came with the same colors, in that order, in none that a run played."""
+    settings = read_settings(json.loads((folder / "recipe.json").read_text())).stages[STAGE]
+    last = newest_valid(folder / STAGE / "checkpoints")
+    if last is None:
+        raise SystemExit(f"--unseen {folder}: expected a run with checkpoints of the stage rl, got none")
+    scenes = settings.scenes * (step_of(last) // settings.updates)
+    world = gymnasium.make(settings.env_id, **settings.env).unwrapped
+    played = {composition(world, seed) for seed in SEED_RANGES["train"][settings.first_seed:][:scenes]}
+    found = [seed for seed in seeds if composition(world, seed) not in played]
+    world.close()
+    if not found:
+        raise SystemExit(f"--unseen {folder}: it played all of the tasks and colors of {len(seeds)} test scenes; raise "
+                         "--test")
+    return found
+
+
+def composition(world: Any, seed: int) -> tuple[str, ...]:
+    """The task of a scene, and the colors that its instruction says."""
+    seen, info = world.reset(seed=seed)
+    return (info["task"], *colors_in(seen["instruction"]))
+
+
+def successes(weights: str, settings: RlSettings, seeds: Sequence[int], workers: int) -> np.ndarray:
+    """bool[seeds]: of test scenes, by the likeliest plans; an episode that broke is lost."""
     with open_pool(make_rollouts, {"weights": weights, **played(settings)}, workers=workers) as pool:
         found = {result.seed: result.value for result in pool.run([-1 - seed for seed in seeds])}
     return np.array([bool((one := found[-1 - seed]) and one.is_success) for seed in seeds])
