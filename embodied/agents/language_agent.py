@@ -22,6 +22,7 @@ from embodied.planning.memory import Look, recall
 from embodied.planning.named import TOY_NAMES, by_number, strays, strays_in_words, toys_named, unseen_color
 from embodied.planning.perception import Perception, held_since, last_failure
 from embodied.planning.scene import SceneEncoder, Targets, write_prompt
+from embodied.planning.search import PlanSearch
 from embodied.planning.understanding import UnclearPolicy, Veto, judge, refuse, refused, turned_down
 from embodied.planning.wording import ParsedInstruction, read
 from embodied.prompt import Prompt, PromptTooLongError, Sample
@@ -170,15 +171,16 @@ class LanguageAgent:
 
     def _judged(self, ask: Callable[[Without], Plan], parsed: ParsedInstruction, scene: Scene) -> Plan:
         """The likeliest plan that nothing speaks against, among the first few; else the refusal of the likeliest."""
-        without, tried, first = ANY_PLAN, [], None
+        search, tried, first = PlanSearch(self.language), [], None
         for _ in range(self.tries if getattr(self.backend, "temperature", 0.0) else TRIES):
-            plan = ask(without)
+            plan = ask(search.without)
             veto = judge(plan, parsed, scene, self.language)
             if veto is None:
                 return plan.instead_of(tried)
             tried.append(_marked(plan, veto))
             first = first or veto
-            without |= veto.without
+            if not search.turn_down(plan, veto):
+                break
         return refused(tried[0].instead_of(tried[1:]), first, parsed, scene)
 
     def _first_that_stands(self, drawn: Sequence[Plan], parsed: ParsedInstruction, scene: Scene) -> Plan:

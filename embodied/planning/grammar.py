@@ -8,6 +8,7 @@ any other clause.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,13 +30,15 @@ class Without:
     moves: frozenset[tuple[str | None, str | None]] = frozenset()
     """(what is moved, where to): where None = anywhere, what None = what the hand holds already."""
     aside: frozenset[str | None] = frozenset()  # what is not to be put down beside something
+    cleared: frozenset[str | None] = frozenset()  # what is to be put down beside something, if it is moved at all
     steps: int = 0  # fewer than so many
     refusal: bool = False
     texts: frozenset[str] = frozenset()  # beginnings of words for a low-level policy
+    after: str = ""  # calls that it begins with, moves all of them; the rest goes for what follows these
 
     def __or__(self, other: Without) -> Without:
-        return Without(self.moves | other.moves, self.aside | other.aside, max(self.steps, other.steps),
-                       self.refusal or other.refusal, self.texts | other.texts)
+        return Without(self.moves | other.moves, self.aside | other.aside, self.cleared | other.cleared,
+                       max(self.steps, other.steps), self.refusal or other.refusal, self.texts | other.texts, self.after or other.after)
 
     def places(self, moved: str | None, names: Sequence[str]) -> list[str]:
         """The names that a thing may still be moved to."""
@@ -83,7 +86,7 @@ class _Scene:
         self.has_texts = any(p.kind == "text" for s in skills for p in s.parameters)
         self.targets = ["location"] if locations else _quoted(names)
         possible = [s for s in skills if self.targets or all(p.kind != "object" for p in s.parameters)]
-        self.grasping, self.releasing, self.placing = (_openings(rule, [s for s in possible if is_one(s)])
+        self.grasping, self.releasing, self.placing, self.aside = (_openings(rule, [s for s in possible if is_one(s)])
                                                        for rule, is_one in _RULES.items())
         self.free = [self._free_call(s) for s in possible if s.effect == "none"]
         self.carrying = [self._free_call(s) for s in possible if s.effect == "none" and s.carries]
@@ -91,25 +94,28 @@ class _Scene:
         self.lasting = list(self._grasps()) if language.answers.may_hold else []
 
     def text(self, is_holding: bool) -> str:
-        steps = [*(["free"] if self.free else []), *self._moves()]
+        steps = [*(["free"] if self.free and not self.without.after else []), *self._moves()]
         rules = [f'start: " " ({"plan | refusal" if self.has_refusals else "plan"})',
                  self._plan(self._repeated() * bool(steps) + "lasting? " * bool(self.lasting) + '"done()"', is_holding),
                  *(f"{name}: {_either(options)}" for name, options in (
                      ("step", steps), ("free", self.free), ("carrying", self.carrying),
                      ("lasting", self.lasting)) if options),
-                 *map(str, (*self.releasing, *(self.placing if self.without.aside else ()), *self.grasping)),
+                 *map(str, (*self.releasing, *(self.placing if self.without.aside else ()),
+                            *(self.aside if self.without.cleared else ()), *self.grasping)),
                  f"target: {_either(self.targets)}" if self.targets else "", _location_rules(self.locations),
                  f'refusal: "refuse(" REASON ")"\nREASON: /{FORMS}/' if self.has_refusals else "", *self._terminals()]
         return "\n".join(rule for rule in rules if rule) + "\n"
 
     def _plan(self, steps: str, is_holding: bool) -> str:
-        """A full hand is emptied first, or nothing is done that needs it."""
+        """A full hand is emptied first, or nothing is done that needs it; unless what comes first is told."""
+        if self.without.after:
+            return f"plan: {json.dumps(self.without.after)} {steps}"
         if not is_holding:
             return f"plan: {steps}"
         to = "target" if self.locations else _either(_quoted(self.without.places(None, self.names)))
         maybe = "free? " if self.free else ""
         free = maybe if self.lasting else maybe.replace("?", "")  # else something has to be done
-        released = self._released(self.releasing, f"({to})" if to else "")
+        released = self._released(self._openings_for(None), f"({to})" if to else "")
         return f'plan: {free}"done()" ' + (f"| {maybe}{released} {steps}" if released else "")
 
     def _repeated(self) -> str:
@@ -126,11 +132,16 @@ class _Scene:
         for name in () if self.locations else self.names:
             to = self.without.places(name, self.names)
             if to and (name, None) not in self.without.moves:
-                openings = self.placing if name in self.without.aside else self.releasing
-                yield from self._move(f'"{name}"', f"({_either(_quoted(to))})", openings, "object")
+                yield from self._move(f'"{name}"', f"({_either(_quoted(to))})", self._openings_for(name), "object")
         if self.locations:
             yield from self._move("location", "location", self.releasing, "object")
         yield from self._move("TEXT", "target" if self.targets else "", self.releasing, "text")
+
+    def _openings_for(self, name: str | None) -> Sequence[_Openings]:
+        """Of skills that may release a thing."""
+        if name in self.without.cleared:
+            return [] if name in self.without.aside else self.aside
+        return self.placing if name in self.without.aside else self.releasing
 
     def _grasps(self) -> Iterator[str]:
         """A grasp of each thing that nothing follows: it stays in the hand."""
@@ -176,7 +187,8 @@ class _Scene:
 
 _RULES: dict[str, Callable[[Signature], bool]] = {
     "grasping": lambda s: s.effect == "grasp", "releasing": lambda s: s.effect == "release",
-    "placing": lambda s: s.effect == "release" and s.relation != "beside"}
+    "placing": lambda s: s.effect == "release" and s.relation != "beside",
+    "aside": lambda s: s.effect == "release" and s.relation == "beside"}
 """Rule -> the skills whose openings it has."""
 
 

@@ -8,7 +8,7 @@ whoever planned and veto contradictions alone. Where it vetoes, and of refusals 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from embodied.planning.grammar import Without
@@ -18,7 +18,7 @@ from embodied.planning.meaning import find, is_done, may_pick, may_place, which
 from embodied.planning.reasons import excuse, is_true
 from embodied.planning.wording import ParsedInstruction
 from envs.interface import SkillCall
-from envs.skills.signatures import PlanLanguage, Signature
+from envs.skills.signatures import PlanLanguage, Relation, Signature
 
 UnclearPolicy = Callable[[ParsedInstruction], str | None]
 """What becomes of an instruction that was not read whole: why it is refused, or None."""
@@ -79,10 +79,11 @@ def judge(plan: Plan, parsed: ParsedInstruction, scene: Scene, language: PlanLan
         return None if is_fine else Veto(NO_PLAN, Without(refusal=True))
     if plan.calls and parsed.is_clear and is_done(parsed, [scene]):
         return Veto(ALREADY, Without(moves=frozenset((name, None) for name in object_names(scene.count)), refusal=True))
-    scenes = [scene]
+    scenes, relations = [scene], tuple(language.skills[name].relation for name in language.placing)
     for place, call in enumerate(plan.calls):
         signature = language.skills[call.skill]
-        if (veto := _against(call, signature, parsed, scenes[-1])) is not None:
+        veto = _against(call, signature, parsed, scenes[-1], relations) or _against_return(call, signature, scenes)
+        if veto is not None:
             return replace(veto, stood=place)
         scenes.append(scenes[-1].after(call, signature))
     if not parsed.is_clear or (plan.calls and not is_whole) or is_done(parsed, scenes):
@@ -92,18 +93,20 @@ def judge(plan: Plan, parsed: ParsedInstruction, scene: Scene, language: PlanLan
     return Veto(reason, Without(steps=steps + 1), len(plan.calls))
 
 
-def _against(call: SkillCall, signature: Signature, parsed: ParsedInstruction, scene: Scene) -> Veto | None:
-    """What speaks against one call: it moves what the words do not name, or to where they do not."""
+def _against(call: SkillCall, signature: Signature, parsed: ParsedInstruction, scene: Scene,
+             relations: Sequence[Relation | None]) -> Veto | None:
+    """What speaks against one call: it moves what the words do not name, or to where they do not. What it may be asked
+    again without is all of which the same would be said. relations: of the skills that put a thing in its place."""
     targets = scene.targets(call)
     if not targets:
         return None
     if signature.effect != "release":
         return _against_moving(targets[0], parsed, scene)
     if signature.relation == "beside":
-        aside = frozenset({dict(enumerate(object_names(scene.count))).get(scene.held)})
+        aside = frozenset({_names(scene).get(scene.held)})
         reason = f"I would only move the {scene.words(scene.held)} about"
         return Veto(reason, Without(aside=aside)) if scene.is_loose and parsed.is_clear else None
-    return next((_against_placing(place, signature, scene) for place in targets
+    return next((_against_placing(place, signature, parsed, scene, relations) for place in targets
                  if not may_place(signature.relation, place, parsed, scene)), None)
 
 
@@ -112,16 +115,35 @@ def _against_moving(target: int, parsed: ParsedInstruction, scene: Scene) -> Vet
         return None
     is_asked = any(target in find(goal.moved, scene) for goal in parsed.goals)  # but is in its place already
     reason = NO_PLAN if is_asked else f"I would move the {scene.words(target)}, which you did not ask for"
-    return Veto(reason, _without(target, None, scene))
+    return Veto(reason, Without(moves=frozenset((name, None) for place, name in _names(scene).items()
+                                                if not may_pick(place, parsed, scene))))
 
 
-def _against_placing(place: int, signature: Signature, scene: Scene) -> Veto:
+def _against_placing(place: int, signature: Signature, parsed: ParsedInstruction, scene: Scene,
+                     relations: Sequence[Relation | None]) -> Veto:
     where = f"{signature.relation or 'to'} the {scene.words(place)}"
     reason = f"I would put the {scene.words(scene.held)} {where}, which you did not ask for"
-    return Veto(reason, _without(scene.held, place, scene))
+    names = _names(scene)
+    barred = [other for other in names if not any(may_place(each, other, parsed, scene) for each in relations)]
+    moved = names.get(scene.held)  # what was held before has no name
+    if len(barred) == len(names):
+        return Veto(reason, Without(cleared=frozenset({moved})))
+    return Veto(reason, Without(moves=frozenset((moved, names.get(other)) for other in {*barred, place})))
 
 
-def _without(moved: int | None, place: int | None, scene: Scene) -> Without:
-    """All plans but those that move that thing, or move it there. What was held before has no name."""
-    names = dict(enumerate(object_names(scene.count)))
-    return Without(moves=frozenset({(names.get(moved), names.get(place))}))
+def _against_return(call: SkillCall, signature: Signature, scenes: Sequence[Scene]) -> Veto | None:
+    """Whether a thing is put right where it was taken from."""
+    place, scene = next(iter(scenes[-1].targets(call)), None), scenes[-1]
+    if signature.effect != "release" or signature.relation == "beside" or scene.held is None or place is None:
+        return None
+    taken = next((before for before in reversed(scenes) if before.held is None), None)
+    if taken is None or scene.held >= len(taken.under) or taken.under[scene.held] != place:
+        return None
+    names = _names(scene)
+    return Veto(f"I would only put the {scene.words(scene.held)} back",
+                Without(moves=frozenset({(names.get(scene.held), names.get(place))})))
+
+
+def _names(scene: Scene) -> dict[int, str]:
+    """Of what is in sight, by place."""
+    return dict(enumerate(object_names(scene.count)))
