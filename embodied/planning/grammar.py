@@ -38,7 +38,8 @@ class Without:
 
     def __or__(self, other: Without) -> Without:
         return Without(self.moves | other.moves, self.aside | other.aside, self.cleared | other.cleared,
-                       max(self.steps, other.steps), self.refusal or other.refusal, self.texts | other.texts, self.after or other.after)
+                       max(self.steps, other.steps), self.refusal or other.refusal, self.texts | other.texts,
+                       self.after or other.after)
 
     def places(self, moved: str | None, names: Sequence[str]) -> list[str]:
         """The names that a thing may still be moved to."""
