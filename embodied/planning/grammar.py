@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from embodied.planning.arguments import TEXT_PATTERN, number_pattern
 from embodied.planning.language import MAX_CALLS, object_names
@@ -29,17 +30,15 @@ class Without:
 
     moves: frozenset[tuple[str | None, str | None]] = frozenset()
     """(what is moved, where to): where None = anywhere, what None = what the hand holds already."""
-    aside: frozenset[str | None] = frozenset()  # what is not to be put down beside something
-    cleared: frozenset[str | None] = frozenset()  # what is to be put down beside something, if it is moved at all
+    skills: frozenset[tuple[str | None, str]] = frozenset()  # (what is moved, the skill that is not to let go of it)
     steps: int = 0  # fewer than so many
     refusal: bool = False
     texts: frozenset[str] = frozenset()  # beginnings of words for a low-level policy
     after: str = ""  # calls that it begins with, moves all of them; the rest goes for what follows these
 
     def __or__(self, other: Without) -> Without:
-        return Without(self.moves | other.moves, self.aside | other.aside, self.cleared | other.cleared,
-                       max(self.steps, other.steps), self.refusal or other.refusal, self.texts | other.texts,
-                       self.after or other.after)
+        return Without(self.moves | other.moves, self.skills | other.skills, max(self.steps, other.steps),
+                       self.refusal or other.refusal, self.texts | other.texts, self.after or other.after)
 
     def places(self, moved: str | None, names: Sequence[str]) -> list[str]:
         """The names that a thing may still be moved to."""
@@ -87,8 +86,10 @@ class _Scene:
         self.has_texts = any(p.kind == "text" for s in skills for p in s.parameters)
         self.targets = ["location"] if locations else _quoted(names)
         possible = [s for s in skills if self.targets or all(p.kind != "object" for p in s.parameters)]
-        self.grasping, self.releasing, self.placing, self.aside = (_openings(rule, [s for s in possible if is_one(s)])
-                                                       for rule, is_one in _RULES.items())
+        self.let_go = [s for s in possible if s.effect == "release"]
+        self.grasping = _openings("grasping", [s for s in possible if s.effect == "grasp"])
+        self.releasing = _openings("releasing", self.let_go)
+        self.some_releasing: dict[frozenset[str], list[_Openings]] = {}  # those that let go of a thing, without others
         self.free = [self._free_call(s) for s in possible if s.effect == "none"]
         self.carrying = [self._free_call(s) for s in possible if s.effect == "none" and s.carries]
         self.has_refusals = language.answers.has_refusals and not without.refusal
@@ -101,8 +102,7 @@ class _Scene:
                  *(f"{name}: {_either(options)}" for name, options in (
                      ("step", steps), ("free", self.free), ("carrying", self.carrying),
                      ("lasting", self.lasting)) if options),
-                 *map(str, (*self.releasing, *(self.placing if self.without.aside else ()),
-                            *(self.aside if self.without.cleared else ()), *self.grasping)),
+                 *map(str, (*self.releasing, *chain(*self.some_releasing.values()), *self.grasping)),
                  f"target: {_either(self.targets)}" if self.targets else "", _location_rules(self.locations),
                  f'refusal: "refuse(" REASON ")"\nREASON: /{FORMS}/' if self.has_refusals else "", *self._terminals()]
         return "\n".join(rule for rule in rules if rule) + "\n"
@@ -139,10 +139,14 @@ class _Scene:
         yield from self._move("TEXT", "target" if self.targets else "", self.releasing, "text")
 
     def _openings_for(self, name: str | None) -> Sequence[_Openings]:
-        """Of skills that may release a thing."""
-        if name in self.without.cleared:
-            return [] if name in self.without.aside else self.aside
-        return self.placing if name in self.without.aside else self.releasing
+        """Of the skills that may let go of a thing."""
+        barred = frozenset(skill for moved, skill in self.without.skills if moved == name)
+        if not barred:
+            return self.releasing
+        if barred not in self.some_releasing:
+            rule = f"releasing_some{len(self.some_releasing)}"
+            self.some_releasing[barred] = _openings(rule, [s for s in self.let_go if s.name not in barred])
+        return self.some_releasing[barred]
 
     def _grasps(self) -> Iterator[str]:
         """A grasp of each thing that nothing follows: it stays in the hand."""
@@ -184,13 +188,6 @@ class _Scene:
         barred = f" & ~/\"({'|'.join(sorted(map(re.escape, self.without.texts)))}).*\"/" if self.without.texts else ""
         return [*([f'TEXT: /"{TEXT_PATTERN}"/{barred}'] if self.has_texts else []),
                 *(f"{name}: /{pattern}/" for name, pattern in self.patterns.items())]
-
-
-_RULES: dict[str, Callable[[Signature], bool]] = {
-    "grasping": lambda s: s.effect == "grasp", "releasing": lambda s: s.effect == "release",
-    "placing": lambda s: s.effect == "release" and s.relation != "beside",
-    "aside": lambda s: s.effect == "release" and s.relation == "beside"}
-"""Rule -> the skills whose openings it has."""
 
 
 def _openings(rule: str, skills: Iterable[Signature]) -> list[_Openings]:

@@ -46,13 +46,13 @@ class PlanSearch:
         """Note why a plan was turned down; False where the same would be asked for again."""
         before, stood = self.without, self._moves(plan.calls[:veto.stood])
         is_half = veto.stood == len(plan.calls)
-        if is_half and plan.calls and len(stood) == len(self._path[-1].moves):
+        if is_half and stood and len(stood) == len(self._path[-1].moves):
             return self._take_back()
         if len(stood) > _DEEPEST:
             return False
         for count in range(len(self._path[-1].moves) + 1, len(stood) + 1):
             self._path.append(self._begun(stood[:count]))
-        if not (is_half and plan.calls):
+        if not (is_half and stood):
             self._bar(veto.without)
         return self.without != before
 
@@ -66,7 +66,7 @@ class PlanSearch:
         is left where it is."""
         pairs = frozenset(map(self._pair, moves))
         still = {self._pair(moves[-1])[0], *(to for move, (_, to) in zip(moves, map(self._pair, moves), strict=True)
-                                             if move[-1].skill in self.language.placing)}
+                                             if self.language.skills[move[-1].skill].relation != "beside")}
         last = frozenset((name, None) for name in still if name is not None)
         text = write(Plan(tuple(call for move in moves for call in move))).removesuffix("done()")
         return _Node(moves, Without(moves=pairs | last, steps=1, refusal=True, after=text))

@@ -18,7 +18,7 @@ from embodied.planning.meaning import find, is_done, may_pick, may_place, which
 from embodied.planning.reasons import excuse, is_true
 from embodied.planning.wording import ParsedInstruction
 from envs.interface import SkillCall
-from envs.skills.signatures import PlanLanguage, Relation, Signature
+from envs.skills.signatures import PlanLanguage, Signature
 
 UnclearPolicy = Callable[[ParsedInstruction], str | None]
 """What becomes of an instruction that was not read whole: why it is refused, or None."""
@@ -79,10 +79,10 @@ def judge(plan: Plan, parsed: ParsedInstruction, scene: Scene, language: PlanLan
         return None if is_fine else Veto(NO_PLAN, Without(refusal=True))
     if plan.calls and parsed.is_clear and is_done(parsed, [scene]):
         return Veto(ALREADY, Without(moves=frozenset((name, None) for name in object_names(scene.count)), refusal=True))
-    scenes, relations = [scene], tuple(language.skills[name].relation for name in language.placing)
+    scenes = [scene]
     for place, call in enumerate(plan.calls):
         signature = language.skills[call.skill]
-        veto = _against(call, signature, parsed, scenes[-1], relations) or _against_return(call, signature, scenes)
+        veto = _against(call, signature, parsed, scenes[-1], language) or _against_return(call, signature, scenes)
         if veto is not None:
             return replace(veto, stood=place)
         scenes.append(scenes[-1].after(call, signature))
@@ -94,19 +94,20 @@ def judge(plan: Plan, parsed: ParsedInstruction, scene: Scene, language: PlanLan
 
 
 def _against(call: SkillCall, signature: Signature, parsed: ParsedInstruction, scene: Scene,
-             relations: Sequence[Relation | None]) -> Veto | None:
+             language: PlanLanguage) -> Veto | None:
     """What speaks against one call: it moves what the words do not name, or to where they do not. What it may be asked
-    again without is all of which the same would be said. relations: of the skills that put a thing in its place."""
+    again without is all of which the same would be said."""
     targets = scene.targets(call)
     if not targets:
         return None
     if signature.effect != "release":
         return _against_moving(targets[0], parsed, scene)
     if signature.relation == "beside":
-        aside = frozenset({_names(scene).get(scene.held)})
+        aside = frozenset((_names(scene).get(scene.held), name) for name in language.releasing
+                          if language.skills[name].relation == "beside")
         reason = f"I would only move the {scene.words(scene.held)} about"
-        return Veto(reason, Without(aside=aside)) if scene.is_loose and parsed.is_clear else None
-    return next((_against_placing(place, signature, parsed, scene, relations) for place in targets
+        return Veto(reason, Without(skills=aside)) if scene.is_loose and parsed.is_clear else None
+    return next((_against_placing(place, signature, parsed, scene, language) for place in targets
                  if not may_place(signature.relation, place, parsed, scene)), None)
 
 
@@ -120,15 +121,17 @@ def _against_moving(target: int, parsed: ParsedInstruction, scene: Scene) -> Vet
 
 
 def _against_placing(place: int, signature: Signature, parsed: ParsedInstruction, scene: Scene,
-                     relations: Sequence[Relation | None]) -> Veto:
+                     language: PlanLanguage) -> Veto:
     where = f"{signature.relation or 'to'} the {scene.words(place)}"
     reason = f"I would put the {scene.words(scene.held)} {where}, which you did not ask for"
     names = _names(scene)
-    barred = [other for other in names if not any(may_place(each, other, parsed, scene) for each in relations)]
     moved = names.get(scene.held)  # what was held before has no name
-    if len(barred) == len(names):
-        return Veto(reason, Without(cleared=frozenset({moved})))
-    return Veto(reason, Without(moves=frozenset((moved, names.get(other)) for other in {*barred, place})))
+    allowed = {name: {other for other in names if may_place(skill.relation, other, parsed, scene)}
+               for name, skill in language.skills.items() if name in language.placing and skill.relation != "beside"}
+    skills = frozenset((moved, skill) for skill, places in allowed.items() if not places)
+    found = set().union(*allowed.values()) - ({place} if allowed[signature.name] else set())
+    moves = frozenset((moved, names.get(other)) for other in names if found and other not in found)
+    return Veto(reason, Without(moves=moves, skills=skills))
 
 
 def _against_return(call: SkillCall, signature: Signature, scenes: Sequence[Scene]) -> Veto | None:

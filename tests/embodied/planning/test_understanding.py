@@ -179,14 +179,18 @@ def test_what_the_hand_holds_already_is_judged_by_how_it_looked():
     ("put the red block in the blue bowl", "pick(obj_6); place_in(obj_1); done()",
      Without(moves=frozenset((f"obj_{other}", None) for other in (1, 2, 4, 5, 6)))),
     ("put the red block in the blue bowl", "pick(obj_3); place_in(obj_2); done()",
-     Without(moves=frozenset(("obj_3", f"obj_{other}") for other in (2, 3, 4, 5, 6)))),
+     Without(moves=frozenset(("obj_3", f"obj_{other}") for other in (2, 3, 4, 5, 6)),
+             skills=frozenset({("obj_3", "place_on")}))),
+    ("put the red block in the blue bowl", "pick(obj_3); place_on(obj_1); done()",
+     Without(moves=frozenset(("obj_3", f"obj_{other}") for other in (2, 3, 4, 5, 6)),
+             skills=frozenset({("obj_3", "place_on")}))),
     ("put the green block in the blue bowl", "pick(obj_5); place_on(obj_3); done()",
-     Without(cleared=frozenset({"obj_5"}))),
+     Without(skills=frozenset({("obj_5", "place_on"), ("obj_5", "place_in")}))),
     ("put the green block in the blue bowl", "pick(obj_5); place_on(obj_4); done()",
-     Without(cleared=frozenset({"obj_5"}))),
+     Without(skills=frozenset({("obj_5", "place_on"), ("obj_5", "place_in")}))),
     ("put the red block and the blue block in the blue bowl", RED_IN_BLUE + "done()", Without(steps=2)),
     ("put the red block in the blue bowl", "pick(obj_3); put_down_beside(obj_2); done()",
-     Without(aside=frozenset({"obj_3"})))])
+     Without(skills=frozenset({("obj_3", "put_down_beside")})))])
 def test_a_veto_says_what_to_ask_again_without(instruction: str, text: str, without: Without):
     assert judge(plan_of(text), read(instruction), SCENE, TABLETOP).without == without
 
