@@ -6,7 +6,7 @@
     python scripts/bench/rl.py --test 300 --measure tabletop-few RUN/model         # planners on the same scenes
     python scripts/bench/rl.py --test 900 --measure tabletop-few RUN/model --unseen RUN
 
-The recipe is experiment=grpo_tabletop, or that of --recipe, from `tabletop-few`, which learned 1,000 asks of the
+The recipe is experiment=grpo_tabletop, or that of --recipe, from `tabletop-few`, which learned 50 asks of the
 tabletop; settings of the command line come on top. `before` and `after`: the test seeds' scenes by the likeliest plans,
 with Wilson's 95 % interval. `episodes` and `env_steps` (calls of skills, those of forks among them) are what was
 learned from, all of it where a training went on (--out); `seconds` are this process's learning, without validation,
