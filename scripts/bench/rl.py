@@ -4,6 +4,7 @@
     python scripts/bench/rl.py --minutes 60 --test 200 stage.rl.advantage=forked_states stage.rl.lr=1e-4
     python scripts/bench/rl.py --recipe rejection_tabletop --minutes 55 --test 300 threads=2
     python scripts/bench/rl.py --test 300 --measure tabletop-few RUN/model         # planners on the same scenes
+    python scripts/bench/rl.py --test 300 --measure tabletop-few RUN/model --alone  # first answers, nobody judges
     python scripts/bench/rl.py --test 900 --measure tabletop-few RUN/model --unseen RUN
 
 The recipe is experiment=grpo_tabletop, or that of --recipe, from `tabletop-few`, which learned 50 asks of the
@@ -13,7 +14,8 @@ learned from, all of it where a training went on (--out); `seconds` are this pro
 which the bench leaves out; workers share two cores. With --minutes the learning ends at the first iteration that is
 over then. `gain`: of the same scenes, after less before, with a 95 % interval by scenes (bootstrap, 2,000 draws). With
 --measure nothing is learned: a line for each planner, its gain over the first one beside it; with --unseen RUN on
-those of the scenes alone whose task no scene that RUN played had with the same colors in the same order.
+those of the scenes alone whose task no scene that RUN played had with the same colors in the same order; with --alone
+their first answers are carried out as they come, whatever a judge of words would say of them.
 """
 
 from __future__ import annotations
@@ -90,6 +92,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="run folder, to go on in or to keep; a temporary one by default")
     parser.add_argument("--measure", nargs="+", metavar="WEIGHTS", help="planners that are played, not trained")
     parser.add_argument("--unseen", type=Path, metavar="RUN", help="of --measure: what that run never played, alone")
+    parser.add_argument("--alone", action="store_true", help="of --measure: plans as they come, judged by nobody")
     parser.add_argument("settings", nargs="*", help="of the recipe, such as stage.rl.lr=1e-4")
     asked = parser.parse_args()
     given = [f"experiment={asked.recipe}", "stage.rl.validation_scenes=0",
@@ -97,7 +100,9 @@ def main() -> None:
     if asked.measure:
         settings = settings_of(given, asked.workers)[1]
         seeds = SEED_RANGES["test"][:asked.test]
-        return compare(asked.measure, settings, unseen(asked.unseen, seeds) if asked.unseen else seeds, asked.workers)
+        agent = {"agent": {"unclear": None}} if asked.alone else {}
+        return compare(asked.measure, {**played(settings), **agent},
+                       unseen(asked.unseen, seeds) if asked.unseen else seeds, asked.workers)
     seeds = SEED_RANGES["test"][:60 if asked.quick else asked.test]
     with tempfile.TemporaryDirectory() as spare:
         print(json.dumps(measured(asked.out or Path(spare) / "run", given, seeds, asked.minutes, asked.workers)))
@@ -117,24 +122,24 @@ def measured(folder: Path, given: list[str], seeds: Sequence[int], minutes: floa
     settings = run.settings.stages[STAGE]
     run.check()
     claim(run.path, run.settings)
-    before = successes(str(weights_folder(settings.weights)), settings, seeds, workers)
+    before = successes(str(weights_folder(settings.weights)), played(settings), seeds, workers)
     start_stage(run, STAGE)
     until = Until(minutes, settings.updates)
     finish_stage(run, STAGE, run_stage(run.settings, STAGE, run.path, hooks=[until]))
     if not until.numbers:
         raise SystemExit(f"{folder}: expected steps to take, got a training that is over; choose another --out")
     draw_curves(run.path, [STAGE])
-    after = successes(str(run.model), settings, seeds, workers)
+    after = successes(str(run.model), played(settings), seeds, workers)
     return {"before": told(before), "after": told(after), "gain": gain(after, before),
             "episodes": int(until.numbers["rollout/episodes"]), "env_steps": int(until.numbers["rollout/calls"]),
             "seconds": round(until.seconds, 1), "playing_s": round(until.numbers["rollout/seconds"], 1)}
 
 
-def compare(weights: list[str], settings: RlSettings, seeds: Sequence[int], workers: int) -> None:
-    """Print a line for each planner."""
+def compare(weights: list[str], how: dict[str, Any], seeds: Sequence[int], workers: int) -> None:
+    """Print a line for each planner. how: arguments of `make_rollouts`."""
     first = None
     for one in weights:
-        found = successes(str(weights_folder(one)), settings, seeds, workers)
+        found = successes(str(weights_folder(one)), how, seeds, workers)
         first = found if first is None else first
         print(json.dumps({"weights": one, **told(found), "gain": gain(found, first)}), flush=True)
 
@@ -147,8 +152,8 @@ def unseen(folder: Path, seeds: Sequence[int]) -> list[int]:
         raise SystemExit(f"--unseen {folder}: expected a run with checkpoints of the stage rl, got none")
     scenes = settings.scenes * (step_of(last) // settings.updates)
     world = gymnasium.make(settings.env_id, **settings.env).unwrapped
-    played = {composition(world, seed) for seed in SEED_RANGES["train"][settings.first_seed:][:scenes]}
-    found = [seed for seed in seeds if composition(world, seed) not in played]
+    seen = {composition(world, seed) for seed in SEED_RANGES["train"][settings.first_seed:][:scenes]}
+    found = [seed for seed in seeds if composition(world, seed) not in seen]
     world.close()
     if not found:
         raise SystemExit(f"--unseen {folder}: it played all of the tasks and colors of {len(seeds)} test scenes; raise "
@@ -162,9 +167,9 @@ def composition(world: Any, seed: int) -> tuple[str, ...]:
     return (info["task"], *colors_in(seen["instruction"]))
 
 
-def successes(weights: str, settings: RlSettings, seeds: Sequence[int], workers: int) -> np.ndarray:
+def successes(weights: str, how: dict[str, Any], seeds: Sequence[int], workers: int) -> np.ndarray:
     """bool[seeds]: of test scenes, by the likeliest plans; an episode that broke is lost."""
-    with open_pool(make_rollouts, {"weights": weights, **played(settings)}, workers=workers) as pool:
+    with open_pool(make_rollouts, {"weights": weights, **how}, workers=workers) as pool:
         found = {result.seed: result.value for result in pool.run([-1 - seed for seed in seeds])}
     return np.array([bool((one := found[-1 - seed]) and one.is_success) for seed in seeds])
 
