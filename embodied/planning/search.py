@@ -72,10 +72,15 @@ class PlanSearch:
         return _Node(moves, Without(moves=pairs | last, steps=1, refusal=True, after=text))
 
     def _take_back(self) -> bool:
-        """Do without the last move of the beginning, after which nothing is left; False where there is none."""
+        """Do without the last move of the beginning, after which nothing is left, and, where that put a thing aside,
+        without putting it aside anywhere; False where there is none."""
         if len(self._path) == 1:
             return False
-        self._bar(Without(moves=frozenset({self._pair(self._path.pop().moves[-1])})))
+        last = self._path.pop().moves[-1]
+        moved, to = self._pair(last)
+        relation = self.language.skills[last[-1].skill].relation
+        self._bar(Without(skills=frozenset({(moved, last[-1].skill)})) if relation == "beside" else
+                  Without(moves=frozenset({(moved, to)})))
         return True
 
     def _pair(self, move: Move) -> tuple[str | None, str | None]:
@@ -86,4 +91,3 @@ class PlanSearch:
 
     def _bar(self, without: Without) -> None:
         self._path[-1] = replace(self._path[-1], without=self._path[-1].without | without)
-

@@ -135,8 +135,9 @@ def _against_placing(place: int, signature: Signature, parsed: ParsedInstruction
 
 
 def _against_return(call: SkillCall, signature: Signature, scenes: Sequence[Scene]) -> Veto | None:
-    """Whether a thing is put right where it was taken from."""
-    place, scene = next(iter(scenes[-1].targets(call)), None), scenes[-1]
+    """What speaks against putting a thing right where it was taken from. scenes: before each call up to this one."""
+    scene = scenes[-1]
+    place = next(iter(scene.targets(call)), None)
     if signature.effect != "release" or signature.relation == "beside" or scene.held is None or place is None:
         return None
     taken = next((before for before in reversed(scenes) if before.held is None), None)

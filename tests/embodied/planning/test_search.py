@@ -73,6 +73,14 @@ def test_what_nothing_can_follow_is_taken_back():
     assert search.without.after == "" and says(search.without, IN) and not says(search.without, ON)
 
 
+def test_what_was_put_aside_in_vain_is_put_aside_nowhere():
+    search, aside = PlanSearch(TABLETOP), "pick(obj_1); put_down_beside(obj_2); "
+    search.turn_down(plan_of(aside), Veto("half", Without(steps=2), stood=2))
+    search.turn_down(plan_of(aside), Veto("half", Without(steps=2), stood=2))
+    assert search.without.after == "" and says(search.without, ON)
+    assert not says(search.without, aside) and not says(search.without, "pick(obj_1); put_down_beside(obj_3); ")
+
+
 def test_a_search_finds_the_right_plan_of_two_moves_whatever_comes_first():
     """Whoever always says the first plan that the grammar has is told of one wrong move at a time."""
     things = [f"obj_{number}" for number in range(1, COUNT + 1)]
