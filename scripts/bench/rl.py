@@ -53,7 +53,6 @@ from embodied.training.loop import TrainState  # noqa: E402
 from embodied.training.outcomes.policy_stage import played  # noqa: E402
 from embodied.training.recipe import finish_stage, run_stage, start_stage  # noqa: E402
 from embodied.training.run_folder import RunFolder, claim  # noqa: E402
-from embodied.training.settings import read_settings  # noqa: E402
 from embodied.training.stages.rl import RlSettings  # noqa: E402
 from embodied.typed import read  # noqa: E402
 from envs.interface import SEED_RANGES  # noqa: E402
@@ -146,7 +145,7 @@ def compare(weights: list[str], how: dict[str, Any], seeds: Sequence[int], worke
 
 def unseen(folder: Path, seeds: Sequence[int]) -> list[int]:
     """Those of some scenes whose task came with the same colors, in that order, in none that a run played."""
-    settings = read_settings(json.loads((folder / "recipe.json").read_text())).stages[STAGE]
+    settings = read(RlSettings, json.loads((folder / "recipe.json").read_text())["stages"][STAGE])
     last = newest_valid(folder / STAGE / "checkpoints")
     if last is None:
         raise SystemExit(f"--unseen {folder}: expected a run with checkpoints of the stage rl, got none")
